@@ -1,0 +1,644 @@
+//! A message and its frames: plain values that are moved, never half sent.
+
+use std::fmt;
+use std::ops::Deref;
+
+use bytes::Bytes;
+
+/// Payloads up to this many octets live inside the [`Frame`] itself and cost no
+/// allocation. 70 is what fills a [`Message`] to 80 octets, and holds the 64-octet
+/// messages that are so common in this field.
+pub const INLINE_CAPACITY: usize = 70;
+
+/// One frame of a [`Message`]: an immutable run of octets.
+///
+/// Small frames (up to [`INLINE_CAPACITY`] octets) are stored inline. Larger ones share
+/// their storage: cloning one copies a pointer, not the payload.
+///
+/// ```
+/// use zmq_channels::Frame;
+///
+/// let frame = Frame::from("hello");
+/// assert_eq!(&frame[..], b"hello");
+/// assert_eq!(frame.len(), 5);
+/// ```
+#[derive(Clone)]
+pub struct Frame(Repr);
+
+#[derive(Clone)]
+enum Repr {
+    Inline {
+        len: u8,
+        octets: [u8; INLINE_CAPACITY],
+    },
+    Shared(Bytes),
+}
+
+impl Frame {
+    /// A frame of no octets, such as the delimiter in front of a request.
+    #[must_use]
+    pub const fn empty() -> Self {
+        Frame(Repr::Inline {
+            len: 0,
+            octets: [0; INLINE_CAPACITY],
+        })
+    }
+
+    /// Copies `octets` into a new frame.
+    #[must_use]
+    #[inline]
+    pub fn copy_from_slice(octets: &[u8]) -> Self {
+        if octets.len() <= INLINE_CAPACITY {
+            let mut inline = [0; INLINE_CAPACITY];
+            inline[..octets.len()].copy_from_slice(octets);
+            // The length fits: INLINE_CAPACITY < 256.
+            Frame(Repr::Inline {
+                len: octets.len() as u8,
+                octets: inline,
+            })
+        } else {
+            Frame(Repr::Shared(Bytes::copy_from_slice(octets)))
+        }
+    }
+
+    /// The octets as a shared [`Bytes`]; copies only what is stored inline.
+    #[must_use]
+    pub fn to_bytes(&self) -> Bytes {
+        match &self.0 {
+            Repr::Inline { .. } => Bytes::copy_from_slice(self),
+            Repr::Shared(bytes) => bytes.clone(),
+        }
+    }
+
+    /// The shared storage of a large frame, if it is stored that way.
+    #[inline]
+    pub(crate) fn shared(&self) -> Option<&Bytes> {
+        match &self.0 {
+            Repr::Inline { .. } => None,
+            Repr::Shared(bytes) => Some(bytes),
+        }
+    }
+}
+
+impl Default for Frame {
+    fn default() -> Self {
+        Frame::empty()
+    }
+}
+
+impl Deref for Frame {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        match &self.0 {
+            Repr::Inline { len, octets } => &octets[..usize::from(*len)],
+            Repr::Shared(bytes) => bytes,
+        }
+    }
+}
+
+impl AsRef<[u8]> for Frame {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
+impl PartialEq for Frame {
+    fn eq(&self, other: &Self) -> bool {
+        self[..] == other[..]
+    }
+}
+
+impl Eq for Frame {}
+
+impl std::hash::Hash for Frame {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self[..].hash(state);
+    }
+}
+
+macro_rules! frame_equals {
+    ($($kind:ty),* $(,)?) => {
+        $(impl PartialEq<$kind> for Frame {
+            fn eq(&self, other: &$kind) -> bool {
+                let other: &[u8] = other.as_ref();
+                self[..] == *other
+            }
+        })*
+    };
+}
+
+frame_equals!(str, &str, String, [u8], &[u8], Vec<u8>, Bytes);
+
+impl<const N: usize> PartialEq<[u8; N]> for Frame {
+    fn eq(&self, other: &[u8; N]) -> bool {
+        self[..] == other[..]
+    }
+}
+
+impl<const N: usize> PartialEq<&[u8; N]> for Frame {
+    fn eq(&self, other: &&[u8; N]) -> bool {
+        self[..] == other[..]
+    }
+}
+
+/// Shows readable text as text and everything else as hexadecimal octets, shortened.
+impl fmt::Debug for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 64;
+        let head = &self[..self.len().min(SHOWN)];
+        match std::str::from_utf8(head) {
+            Ok(text) if !text.chars().any(char::is_control) => write!(f, "{text:?}")?,
+            _ => {
+                f.write_str("0x")?;
+                for octet in head {
+                    write!(f, "{octet:02x}")?;
+                }
+            }
+        }
+        if self.len() > SHOWN {
+            write!(f, "… ({} octets)", self.len())?;
+        }
+        Ok(())
+    }
+}
+
+impl From<Bytes> for Frame {
+    #[inline]
+    fn from(bytes: Bytes) -> Self {
+        if bytes.len() <= INLINE_CAPACITY {
+            Frame::copy_from_slice(&bytes)
+        } else {
+            Frame(Repr::Shared(bytes))
+        }
+    }
+}
+
+impl From<Vec<u8>> for Frame {
+    fn from(octets: Vec<u8>) -> Self {
+        if octets.len() <= INLINE_CAPACITY {
+            Frame::copy_from_slice(&octets)
+        } else {
+            Frame(Repr::Shared(octets.into()))
+        }
+    }
+}
+
+impl From<Box<[u8]>> for Frame {
+    fn from(octets: Box<[u8]>) -> Self {
+        Frame::from(octets.into_vec())
+    }
+}
+
+impl From<String> for Frame {
+    fn from(text: String) -> Self {
+        Frame::from(text.into_bytes())
+    }
+}
+
+impl From<&str> for Frame {
+    fn from(text: &str) -> Self {
+        Frame::copy_from_slice(text.as_bytes())
+    }
+}
+
+impl From<&String> for Frame {
+    fn from(text: &String) -> Self {
+        Frame::copy_from_slice(text.as_bytes())
+    }
+}
+
+impl From<&[u8]> for Frame {
+    fn from(octets: &[u8]) -> Self {
+        Frame::copy_from_slice(octets)
+    }
+}
+
+impl From<&Vec<u8>> for Frame {
+    fn from(octets: &Vec<u8>) -> Self {
+        Frame::copy_from_slice(octets)
+    }
+}
+
+impl<const N: usize> From<[u8; N]> for Frame {
+    fn from(octets: [u8; N]) -> Self {
+        Frame::copy_from_slice(&octets)
+    }
+}
+
+impl<const N: usize> From<&[u8; N]> for Frame {
+    fn from(octets: &[u8; N]) -> Self {
+        Frame::copy_from_slice(octets)
+    }
+}
+
+impl From<&Frame> for Frame {
+    fn from(frame: &Frame) -> Self {
+        frame.clone()
+    }
+}
+
+impl From<Frame> for Bytes {
+    fn from(frame: Frame) -> Self {
+        match frame.0 {
+            Repr::Shared(bytes) => bytes,
+            Repr::Inline { .. } => Bytes::copy_from_slice(&frame),
+        }
+    }
+}
+
+impl From<Frame> for Vec<u8> {
+    fn from(frame: Frame) -> Self {
+        match frame.0 {
+            Repr::Shared(bytes) => bytes.into(),
+            Repr::Inline { .. } => frame.to_vec(),
+        }
+    }
+}
+
+/// A whole ZeroMQ message: one frame or several, sent and delivered all or nothing.
+///
+/// Anything that reads as octets becomes a message of one frame, a collection of such
+/// things becomes a multipart message:
+///
+/// ```
+/// use zmq_channels::Message;
+///
+/// let single = Message::from("hello");
+/// assert_eq!(single.len(), 1);
+///
+/// let multipart = Message::from(["status", "", "42"]);
+/// assert_eq!(multipart.len(), 3);
+/// assert_eq!(multipart[0], "status");
+/// assert!(multipart[1].is_empty());
+/// ```
+///
+/// Cloning a message never copies a payload larger than [`INLINE_CAPACITY`].
+#[derive(Clone)]
+pub struct Message {
+    /// Names, inside this library, the request or the peer a message belongs to; 0 for none.
+    tag: u64,
+    body: Body,
+}
+
+#[derive(Clone)]
+enum Body {
+    One(Frame),
+    Many(Vec<Frame>),
+}
+
+impl Message {
+    /// A message without frames, to be filled with [`push_back`](Message::push_back).
+    ///
+    /// A message that still has no frame cannot be sent.
+    #[must_use]
+    pub const fn new() -> Self {
+        Message {
+            tag: 0,
+            body: Body::Many(Vec::new()),
+        }
+    }
+
+    #[inline]
+    pub(crate) const fn single(frame: Frame) -> Self {
+        Message {
+            tag: 0,
+            body: Body::One(frame),
+        }
+    }
+
+    /// The number of frames.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.frames().len()
+    }
+
+    /// Whether there is no frame at all. A message of one empty frame is not empty.
+    #[must_use]
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.frames().is_empty()
+    }
+
+    /// The number of octets in all frames together.
+    #[must_use]
+    pub fn octets(&self) -> usize {
+        self.frames().iter().map(|frame| frame.len()).sum()
+    }
+
+    /// The frames, in order.
+    #[must_use]
+    #[inline]
+    pub fn frames(&self) -> &[Frame] {
+        match &self.body {
+            Body::One(frame) => std::slice::from_ref(frame),
+            Body::Many(frames) => frames,
+        }
+    }
+
+    /// The frame at `index`, counted from 0.
+    #[must_use]
+    pub fn get(&self, index: usize) -> Option<&Frame> {
+        self.frames().get(index)
+    }
+
+    /// The first frame: the topic of a publication, the routing id in front of an envelope.
+    #[must_use]
+    #[inline]
+    pub fn first(&self) -> Option<&Frame> {
+        self.frames().first()
+    }
+
+    /// The frames, in order.
+    pub fn iter(&self) -> std::slice::Iter<'_, Frame> {
+        self.frames().iter()
+    }
+
+    /// Adds a frame behind the others.
+    pub fn push_back(&mut self, frame: impl Into<Frame>) {
+        self.many().push(frame.into());
+    }
+
+    /// Adds a frame in front of the others.
+    pub fn push_front(&mut self, frame: impl Into<Frame>) {
+        self.many().insert(0, frame.into());
+    }
+
+    /// Takes the first frame off.
+    pub fn pop_front(&mut self) -> Option<Frame> {
+        match &mut self.body {
+            Body::Many(frames) if frames.is_empty() => None,
+            Body::Many(frames) => Some(frames.remove(0)),
+            Body::One(_) => self.many().pop(),
+        }
+    }
+
+    /// Takes the last frame off.
+    pub fn pop_back(&mut self) -> Option<Frame> {
+        self.many().pop()
+    }
+
+    /// The frames as a vector.
+    #[must_use]
+    pub fn into_frames(self) -> Vec<Frame> {
+        match self.body {
+            Body::One(frame) => vec![frame],
+            Body::Many(frames) => frames,
+        }
+    }
+
+    /// The text of a message of one frame, if that is valid UTF-8.
+    #[must_use]
+    pub fn as_str(&self) -> Option<&str> {
+        match self.frames() {
+            [frame] => std::str::from_utf8(frame).ok(),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn from_frames(mut frames: Vec<Frame>) -> Self {
+        match (frames.len(), frames.pop()) {
+            (1, Some(frame)) => Message::single(frame),
+            (_, last) => {
+                frames.extend(last);
+                Message {
+                    tag: 0,
+                    body: Body::Many(frames),
+                }
+            }
+        }
+    }
+
+    #[inline]
+    pub(crate) const fn tag(&self) -> u64 {
+        self.tag
+    }
+
+    #[inline]
+    pub(crate) fn set_tag(&mut self, tag: u64) {
+        self.tag = tag;
+    }
+
+    fn many(&mut self) -> &mut Vec<Frame> {
+        if let Body::One(frame) = &mut self.body {
+            self.body = Body::Many(vec![std::mem::take(frame)]);
+        }
+        match &mut self.body {
+            Body::Many(frames) => frames,
+            Body::One(_) => unreachable!("made a vector just above"),
+        }
+    }
+}
+
+impl Default for Message {
+    fn default() -> Self {
+        Message::new()
+    }
+}
+
+impl PartialEq for Message {
+    fn eq(&self, other: &Self) -> bool {
+        self.frames() == other.frames()
+    }
+}
+
+impl Eq for Message {}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Message")?;
+        f.debug_list().entries(self.frames()).finish()
+    }
+}
+
+impl std::ops::Index<usize> for Message {
+    type Output = Frame;
+
+    fn index(&self, index: usize) -> &Frame {
+        &self.frames()[index]
+    }
+}
+
+impl IntoIterator for Message {
+    type Item = Frame;
+    type IntoIter = std::vec::IntoIter<Frame>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.into_frames().into_iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a Message {
+    type Item = &'a Frame;
+    type IntoIter = std::slice::Iter<'a, Frame>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl<F: Into<Frame>> FromIterator<F> for Message {
+    fn from_iter<I: IntoIterator<Item = F>>(frames: I) -> Self {
+        Message::from_frames(frames.into_iter().map(Into::into).collect())
+    }
+}
+
+macro_rules! message_of_one_frame {
+    ($($kind:ty),* $(,)?) => {
+        $(impl From<$kind> for Message {
+            fn from(payload: $kind) -> Self {
+                Message::single(Frame::from(payload))
+            }
+        })*
+    };
+}
+
+message_of_one_frame!(
+    Frame,
+    &Frame,
+    Bytes,
+    Vec<u8>,
+    &Vec<u8>,
+    Box<[u8]>,
+    &[u8],
+    String,
+    &String,
+    &str
+);
+
+impl<const N: usize> From<[u8; N]> for Message {
+    fn from(octets: [u8; N]) -> Self {
+        Message::single(Frame::from(octets))
+    }
+}
+
+impl<const N: usize> From<&[u8; N]> for Message {
+    fn from(octets: &[u8; N]) -> Self {
+        Message::single(Frame::from(octets))
+    }
+}
+
+impl<F: Into<Frame>> From<Vec<F>> for Message {
+    fn from(frames: Vec<F>) -> Self {
+        frames.into_iter().collect()
+    }
+}
+
+impl<F: Into<Frame>, const N: usize> From<[F; N]> for Message {
+    fn from(frames: [F; N]) -> Self {
+        frames.into_iter().collect()
+    }
+}
+
+impl<'a, F> From<&'a [F]> for Message
+where
+    &'a F: Into<Frame>,
+{
+    fn from(frames: &'a [F]) -> Self {
+        frames.iter().collect()
+    }
+}
+
+impl From<&[&str]> for Message {
+    fn from(frames: &[&str]) -> Self {
+        frames.iter().copied().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_fills_eighty_octets() {
+        assert_eq!(std::mem::size_of::<Frame>(), 72);
+        assert_eq!(std::mem::size_of::<Message>(), 80);
+    }
+
+    #[test]
+    fn frames_keep_every_length_around_the_inline_border() {
+        for len in [0, 1, 63, 64, 69, 70, 71, 72, 255, 256, 1 << 20] {
+            let octets: Vec<u8> = (0..len).map(|i| i as u8).collect();
+            for frame in [
+                Frame::copy_from_slice(&octets),
+                Frame::from(octets.clone()),
+                Frame::from(Bytes::from(octets.clone())),
+            ] {
+                assert_eq!(frame, octets);
+                assert_eq!(frame.shared().is_some(), len > INLINE_CAPACITY);
+                assert_eq!(Vec::from(frame.clone()), octets);
+                assert_eq!(Bytes::from(frame), octets);
+            }
+        }
+    }
+
+    #[test]
+    fn cloning_a_large_frame_shares_its_storage() {
+        let message = Message::from(vec![7u8; 1 << 20]);
+        let copy = message.clone();
+        assert_eq!(message[0].as_ptr(), copy[0].as_ptr());
+    }
+
+    #[test]
+    fn everything_that_reads_as_octets_becomes_a_message() {
+        let expected = Message::from("abc");
+        assert_eq!(Message::from(String::from("abc")), expected);
+        assert_eq!(Message::from(&b"abc"[..]), expected);
+        assert_eq!(Message::from(*b"abc"), expected);
+        assert_eq!(Message::from(b"abc"), expected);
+        assert_eq!(Message::from(b"abc".to_vec()), expected);
+        assert_eq!(Message::from(Bytes::from_static(b"abc")), expected);
+        assert_eq!(Message::from(Frame::from("abc")), expected);
+        let parts = Message::from(["a", "", "c"]);
+        assert_eq!(Message::from(vec!["a", "", "c"]), parts);
+        assert_eq!(Message::from(&["a", "", "c"][..]), parts);
+        assert_eq!(
+            Message::from(vec![b"a".to_vec(), vec![], b"c".to_vec()]),
+            parts
+        );
+        assert_eq!(
+            Message::from(vec![Bytes::from("a"), Bytes::new(), Bytes::from("c")]),
+            parts
+        );
+        assert_eq!(
+            ["a", "", "c"]
+                .iter()
+                .map(|s| s.to_string())
+                .collect::<Message>(),
+            parts
+        );
+        assert_eq!(
+            Message::from(&[String::from("a"), String::new(), String::from("c")][..]),
+            parts
+        );
+    }
+
+    #[test]
+    fn frames_are_pushed_and_popped_at_both_ends() {
+        let mut message = Message::from("body");
+        message.push_front("");
+        message.push_front("id");
+        message.push_back("end");
+        assert_eq!(message, Message::from(["id", "", "body", "end"]));
+        assert_eq!(message.pop_front().unwrap(), "id");
+        assert_eq!(message.pop_back().unwrap(), "end");
+        assert_eq!(message.pop_front().unwrap(), "");
+        assert_eq!(message.pop_front().unwrap(), "body");
+        assert_eq!(message.pop_front(), None);
+        assert!(message.is_empty());
+        let mut single = Message::from("x");
+        assert_eq!(single.pop_front().unwrap(), "x");
+        assert!(single.is_empty());
+    }
+
+    #[test]
+    fn debug_output_is_short_and_readable() {
+        assert_eq!(
+            format!("{:?}", Message::from(["a", "b"])),
+            r#"Message["a", "b"]"#
+        );
+        assert_eq!(format!("{:?}", Frame::from([0u8, 255])), "0x00ff");
+        assert!(format!("{:?}", Frame::from(vec![0u8; 1 << 20])).len() < 200);
+    }
+}

@@ -1,0 +1,200 @@
+//! The socket types and the table of who may talk to whom.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// The ZeroMQ socket types (RFC 28, 29, 30, 31, 41, 48, 49, 51, 52).
+///
+/// Every name ZMTP knows is here, because peers announce them; the ones this library can
+/// open are those for which [`SocketType::is_supported`] holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[allow(missing_docs)]
+pub enum SocketType {
+    Pair,
+    Pub,
+    Sub,
+    Req,
+    Rep,
+    Dealer,
+    Router,
+    Pull,
+    Push,
+    XPub,
+    XSub,
+    Server,
+    Client,
+    Radio,
+    Dish,
+    Gather,
+    Scatter,
+    Peer,
+    Channel,
+}
+
+impl SocketType {
+    /// Every socket type, in the order of libzmq's numbers.
+    pub const ALL: [SocketType; 19] = [
+        SocketType::Pair,
+        SocketType::Pub,
+        SocketType::Sub,
+        SocketType::Req,
+        SocketType::Rep,
+        SocketType::Dealer,
+        SocketType::Router,
+        SocketType::Pull,
+        SocketType::Push,
+        SocketType::XPub,
+        SocketType::XSub,
+        SocketType::Server,
+        SocketType::Client,
+        SocketType::Radio,
+        SocketType::Dish,
+        SocketType::Gather,
+        SocketType::Scatter,
+        SocketType::Peer,
+        SocketType::Channel,
+    ];
+
+    /// The name announced on the wire as `Socket-Type` (RFC 37, "The READY Command").
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            SocketType::Pair => "PAIR",
+            SocketType::Pub => "PUB",
+            SocketType::Sub => "SUB",
+            SocketType::Req => "REQ",
+            SocketType::Rep => "REP",
+            SocketType::Dealer => "DEALER",
+            SocketType::Router => "ROUTER",
+            SocketType::Pull => "PULL",
+            SocketType::Push => "PUSH",
+            SocketType::XPub => "XPUB",
+            SocketType::XSub => "XSUB",
+            SocketType::Server => "SERVER",
+            SocketType::Client => "CLIENT",
+            SocketType::Radio => "RADIO",
+            SocketType::Dish => "DISH",
+            SocketType::Gather => "GATHER",
+            SocketType::Scatter => "SCATTER",
+            SocketType::Peer => "PEER",
+            SocketType::Channel => "CHANNEL",
+        }
+    }
+
+    /// Whether a socket of this type may talk to a peer of type `peer`.
+    ///
+    /// ```
+    /// use zmq_channels::SocketType;
+    ///
+    /// assert!(SocketType::Req.accepts(SocketType::Rep));
+    /// assert!(!SocketType::Req.accepts(SocketType::Pub));
+    /// ```
+    #[must_use]
+    pub const fn accepts(self, peer: SocketType) -> bool {
+        use SocketType::*;
+        match self {
+            Pair => matches!(peer, Pair),
+            Pub | XPub => matches!(peer, Sub | XSub),
+            Sub | XSub => matches!(peer, Pub | XPub),
+            Req => matches!(peer, Rep | Router),
+            Rep => matches!(peer, Req | Dealer),
+            Dealer => matches!(peer, Rep | Dealer | Router),
+            Router => matches!(peer, Req | Dealer | Router),
+            Pull => matches!(peer, Push),
+            Push => matches!(peer, Pull),
+            Server => matches!(peer, Client),
+            Client => matches!(peer, Server),
+            Radio => matches!(peer, Dish),
+            Dish => matches!(peer, Radio),
+            Gather => matches!(peer, Scatter),
+            Scatter => matches!(peer, Gather),
+            Peer => matches!(peer, Peer),
+            Channel => matches!(peer, Channel),
+        }
+    }
+
+    /// Whether this library can open a socket of this type.
+    #[must_use]
+    pub const fn is_supported(self) -> bool {
+        use SocketType::*;
+        matches!(self, Pair | Pub | Sub | Req | Rep | Pull | Push)
+    }
+
+    /// Whether a socket of this type takes messages from its user.
+    #[must_use]
+    pub const fn sends(self) -> bool {
+        use SocketType::*;
+        !matches!(self, Sub | Pull | Gather | Dish)
+    }
+
+    /// Whether a socket of this type gives messages to its user.
+    #[must_use]
+    pub const fn receives(self) -> bool {
+        use SocketType::*;
+        !matches!(self, Pub | Push | Scatter | Radio)
+    }
+
+    /// Whether READY carries an `Identity` property: only the types whose peers may route by it.
+    pub(crate) const fn announces_identity(self) -> bool {
+        use SocketType::*;
+        matches!(self, Req | Dealer | Router)
+    }
+}
+
+impl fmt::Display for SocketType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The text names no socket type.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not the name of a ZeroMQ socket type")]
+pub struct UnknownSocketType(pub String);
+
+/// Parses the name on the wire: exact, upper case.
+impl FromStr for SocketType {
+    type Err = UnknownSocketType;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        SocketType::ALL
+            .into_iter()
+            .find(|kind| kind.name() == name)
+            .ok_or_else(|| UnknownSocketType(name.chars().take(64).collect()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_parse_back() {
+        for kind in SocketType::ALL {
+            assert_eq!(kind.name().parse(), Ok(kind));
+        }
+        assert!("req".parse::<SocketType>().is_err());
+        assert!("STREAM".parse::<SocketType>().is_err());
+    }
+
+    #[test]
+    fn compatibility_is_mutual() {
+        for ours in SocketType::ALL {
+            for theirs in SocketType::ALL {
+                assert_eq!(
+                    ours.accepts(theirs),
+                    theirs.accepts(ours),
+                    "{ours} and {theirs}"
+                );
+            }
+            assert!(SocketType::ALL.into_iter().any(|peer| ours.accepts(peer)));
+        }
+    }
+
+    #[test]
+    fn every_type_has_a_direction() {
+        for kind in SocketType::ALL {
+            assert!(kind.sends() || kind.receives(), "{kind}");
+        }
+    }
+}
