@@ -1,1 +1,2 @@
 //! Placeholder.
+pub(crate) mod transport;
