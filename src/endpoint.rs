@@ -140,6 +140,14 @@ impl Endpoint {
     }
 
     /// Whether binding has something left to choose: interface, port or path.
+    /// The name of an inproc endpoint.
+    pub(crate) fn inproc_name(&self) -> Option<&str> {
+        match &self.address {
+            Address::Inproc { name } => Some(name),
+            Address::Tcp { .. } | Address::Ipc(_) => None,
+        }
+    }
+
     pub(crate) fn is_wildcard(&self) -> bool {
         match &self.address {
             Address::Tcp { host, port, .. } => *host == Host::Any || *port == 0,
