@@ -90,7 +90,7 @@ const MAX_LABEL_OCTETS: usize = 63;
 /// The longest zone: Linux's `IFNAMSIZ` without the closing NUL.
 const MAX_ZONE_OCTETS: usize = 15;
 /// `sun_path` has 108 octets on Linux: a path needs a NUL behind it, an abstract name before it.
-pub(crate) const MAX_IPC_OCTETS: usize = 107;
+const MAX_IPC_OCTETS: usize = 107;
 /// Names of inproc endpoints live in memory only; enough for any naming scheme, and a bound.
 const MAX_INPROC_OCTETS: usize = 4096;
 /// How much of a bad endpoint its error repeats.
