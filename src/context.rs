@@ -2,9 +2,9 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::channel::{answer, Answer, Lazy};
+use crate::channel::{answer, Lazy};
 use crate::error::SocketError;
 use crate::kind::{Any, Kind, Typed};
 use crate::options::Options;
@@ -16,7 +16,7 @@ use crate::socket_type::SocketType;
 /// How long [`Context::shutdown`] lets accepted messages leave before it drops them.
 const SHUTDOWN_GRACE: Duration = Duration::from_millis(50);
 
-/// How long dropping the last handle of a context waits for sockets that are closing.
+/// How long dropping the last handle of everything waits for sockets that are closing.
 const DROP_WAIT: Duration = Duration::from_secs(2);
 
 /// The home of sockets: they share its pump thread and its inproc names.
@@ -24,10 +24,9 @@ const DROP_WAIT: Duration = Duration::from_secs(2);
 /// Making one costs nothing; the pump's thread (`zmq-pump`) starts with the first socket.
 /// Handles are cheap to clone and all mean the same context.
 ///
-/// Dropping the last handle waits, for at most two seconds ([`Context::DROP_WAIT`]), until
-/// sockets that are being closed have sent what they accepted. Sockets that are still open go on
-/// without the context handle; the pump ends with the last of them. A process that exits does
-/// not wait for pumps.
+/// Sockets and ports keep their context alive. Dropping the last handle of all waits, for at most
+/// two seconds ([`Context::DROP_WAIT`]), until sockets that are being closed have sent what they
+/// accepted; then the pump ends. A process that exits does not wait for pumps.
 ///
 /// ```
 /// use zmq_channels::{Context, Pull, Push};
@@ -53,7 +52,8 @@ struct Inner {
 }
 
 impl Context {
-    /// How long dropping the last handle waits for sockets that are closing.
+    /// How long dropping the last handle of all (of the context, its sockets and their ports)
+    /// waits for sockets that are closing.
     pub const DROP_WAIT: Duration = DROP_WAIT;
 
     /// A context of its own: no thread yet, no names.
@@ -148,10 +148,10 @@ impl Context {
             .ok_or(SocketError::Terminated)??;
         let (opened, reply) = answer();
         mailbox
-            .post(Command::Open { kind, options, reply })
+            .post(Command::Open { kind, options, keepalive: Arc::clone(&self.inner) as _, reply })
             .map_err(|_| SocketError::Terminated)?;
-        let (hub, ports) = opened.wait().unwrap_or(Err(SocketError::Terminated))?;
-        Ok(Socket::new(kind, hub, mailbox, ports))
+        let (hub, holder) = opened.wait().unwrap_or(Err(SocketError::Terminated))?;
+        Ok(Socket::new(kind, hub, mailbox, holder))
     }
 }
 
@@ -166,9 +166,10 @@ impl Drop for Inner {
         let Some(running) = self.pump.close() else {
             return;
         };
-        let (done, reply): (Answer<()>, _) = answer();
+        let (done, reply) = answer();
         if running.mailbox.post(Command::Release { reply }).is_ok() {
-            done.wait_until(Instant::now() + DROP_WAIT);
+            // Not done by then is given up: a peer may never come.
+            let _ = done.wait_timeout(DROP_WAIT);
         }
     }
 }

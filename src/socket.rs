@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::channel::{answer, Answer, Mailbox, Ports, Receiver, Reply, Sender};
+use crate::channel::{answer, Answer, Holder, Mailbox, Receiver, Reply, Sender};
 use crate::endpoint::Endpoint;
 use crate::error::{
     BindError, ConnectError, DetachError, RecvError, RecvTimeoutError, SendError,
@@ -31,8 +31,8 @@ pub struct Socket<K: Kind> {
     kind: SocketType,
     hub: HubId,
     mailbox: Arc<Mailbox<Command>>,
-    ports: Arc<Ports>,
-    /// The ports of this handle. They keep the socket open as any other sender or receiver does.
+    /// Keeps the socket open as a sender does (a receiver, for kinds that only receive).
+    holder: Holder,
     sender: Option<Sender>,
     receiver: Option<Receiver>,
     marker: PhantomData<fn() -> K>,
@@ -43,10 +43,10 @@ impl<K: Kind> Socket<K> {
         kind: SocketType,
         hub: HubId,
         mailbox: Arc<Mailbox<Command>>,
-        ports: Arc<Ports>,
+        holder: Holder,
     ) -> Self {
-        let (sender, receiver) = (ports.sender(), ports.receiver());
-        Socket { kind, hub, mailbox, ports, sender, receiver, marker: PhantomData }
+        let (sender, receiver) = (holder.sender(), holder.receiver());
+        Socket { kind, hub, mailbox, holder, sender, receiver, marker: PhantomData }
     }
 
     /// The type of this socket.
@@ -129,7 +129,7 @@ impl<K: Kind> Socket<K> {
     /// Whether the socket takes no more messages: it was closed, or its context shut down.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        self.ports.is_closed()
+        self.holder.ports().is_closed()
     }
 
     fn request_close(&self) -> Option<Answer<Closed>> {
@@ -147,7 +147,7 @@ impl<K: Kind> Socket<K> {
 
     /// Why the pump did not answer.
     fn ended<E>(&self, terminated: E, disconnected: E) -> E {
-        if self.ports.is_terminated() {
+        if self.holder.ports().is_terminated() {
             terminated
         } else {
             disconnected
@@ -329,7 +329,7 @@ impl<K: Kind> Clone for Socket<K> {
             kind: self.kind,
             hub: self.hub,
             mailbox: Arc::clone(&self.mailbox),
-            ports: Arc::clone(&self.ports),
+            holder: self.holder.clone(),
             sender: self.sender.clone(),
             receiver: self.receiver.clone(),
             marker: PhantomData,

@@ -56,7 +56,7 @@ impl<W: World> Pump<W> {
         if hub.closing.is_none() || !hub.io.pending.is_empty() {
             return;
         }
-        if hub.ports.inward().is_some_and(|inward| !inward.is_empty()) {
+        if hub.ports.inward().is_some_and(|inward| inward.len() > 0) {
             return;
         }
         let flushed = hub.links.iter().all(|&link| {
@@ -64,7 +64,7 @@ impl<W: World> Pump<W> {
                 Path::Wire(wire) => {
                     link.held() == 0 && (!link.attached || !wire.connection.has_transmit())
                 }
-                Path::Inproc(_) | Path::Dialing { .. } => link.held() == 0,
+                Path::Inproc(_) | Path::Dialing { .. } | Path::Lent => link.held() == 0,
             })
         });
         if flushed {
@@ -106,12 +106,12 @@ impl<W: World> Pump<W> {
         for dialer in dialers {
             self.dialers.try_remove(dialer);
         }
-        let Some(hub) = self.hubs.try_remove(slot) else {
+        let Some(mut hub) = self.hubs.try_remove(slot) else {
             return;
         };
         self.rooms[slot].forget();
-        hub.ports.closed();
-        if let Some(closing) = hub.closing {
+        hub.ports.finish();
+        if let Some(closing) = hub.closing.take() {
             for reply in closing.replies {
                 reply.send(Closed { undelivered });
             }
@@ -166,7 +166,8 @@ impl<W: World> Pump<W> {
 
     fn finish(&mut self) {
         self.finished = true;
-        self.mailbox.close();
+        // What was asked too late gets no answer, which says enough.
+        drop(self.mailbox.close());
         let links: Vec<usize> = self.links.iter().map(|(slot, _)| slot).collect();
         for slot in links {
             self.lose(slot, Loss::Asked);

@@ -188,7 +188,9 @@ impl<W: World> Pump<W> {
             let listener = self.names.get(name).copied();
             dialer.state = State::Waiting;
             if let Some(listener) = listener {
-                if !self.join(slot, listener) {
+                let joined = self.join(slot, listener);
+                let waiting = self.dialers.get(slot).map(|dialer| &dialer.state);
+                if !joined && matches!(waiting, Some(State::Waiting)) {
                     // Not welcome now; perhaps when the other side's peer has gone.
                     self.pause_dialer(slot, Duration::ZERO);
                 }

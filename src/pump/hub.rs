@@ -199,6 +199,14 @@ pub(super) struct PumpOutlet<'a, S> {
     pub(super) transfers: &'a mut VecDeque<usize>,
 }
 
+impl<S> PumpOutlet<'_, S> {
+    /// Whether `out` takes one more, as far as is known.
+    #[inline]
+    pub(super) fn has_room(&self) -> bool {
+        self.rooms[self.slot].free > 0
+    }
+}
+
 impl<S> Outlet for PumpOutlet<'_, S> {
     fn send(&mut self, peer: PeerId, message: Message) -> Result<(), Message> {
         let slot = peer.0 as usize;
@@ -235,8 +243,8 @@ impl<S> Outlet for PumpOutlet<'_, S> {
                     self.transfers.push_back(slot);
                 }
             }
-            Path::Dialing { .. } => {
-                debug_assert!(false, "a pattern knows only attached peers");
+            Path::Dialing { .. } | Path::Lent => {
+                debug_assert!(false, "a peer that is not full has a wire or a twin");
                 return Err(message);
             }
         }
@@ -266,7 +274,7 @@ impl<S> Outlet for PumpOutlet<'_, S> {
                     self.transfers.push_back(slot);
                 }
             }
-            Path::Dialing { .. } => {}
+            Path::Dialing { .. } | Path::Lent => {}
         }
     }
 
@@ -419,6 +427,13 @@ impl<W: World> Pump<W> {
                 }
             }
         }
+    }
+}
+
+impl std::ops::Drop for Hub {
+    /// Whatever ends a hub, nobody may wait at its channels any more.
+    fn drop(&mut self) {
+        self.ports.finish();
     }
 }
 

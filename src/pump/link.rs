@@ -1,6 +1,7 @@
 //! One peer of a socket: a connection that speaks ZMTP, or one half of an inproc pair.
 
 use std::collections::VecDeque;
+use std::io::{self, Read};
 use std::time::{Duration, Instant};
 
 use crate::message::Message;
@@ -58,15 +59,33 @@ pub(super) enum Path<S> {
     Wire(Box<Wire<S>>),
     /// The other half is a link of this pump too.
     Inproc(Inproc),
+    /// The wire is lent out for a moment, to be read from.
+    Lent,
 }
 
 pub(super) struct Wire<S> {
     pub(super) stream: S,
     pub(super) connection: Connection,
     pub(super) readable: bool,
+    /// The end of the stream was announced: it comes after what is still buffered.
+    pub(super) read_closed: bool,
     pub(super) writable: bool,
     /// Writing failed. Reading goes on until it fails too: what arrived is not lost.
     pub(super) write_failed: bool,
+}
+
+impl<S: Read> Wire<S> {
+    /// Reads once, straight into the protocol machine's buffer.
+    pub(super) fn fill(&mut self, now: Instant) -> io::Result<usize> {
+        let room = self.connection.recv_slice();
+        let asked = room.len();
+        let read = self.stream.read(room)?;
+        self.connection.recv_advance(read, now);
+        // A short read emptied the kernel's buffer; what comes later is a new edge. But the end
+        // of the stream may have been announced already, so it is read up to.
+        self.readable = read == asked || self.read_closed;
+        Ok(read)
+    }
 }
 
 pub(super) struct Inproc {
@@ -135,7 +154,7 @@ impl<S> Link<S> {
                     || (!buffers && wire.connection.staged_octets() >= STAGING_LIMIT)
             }
             Path::Inproc(inproc) => buffers && inproc.queue.len() >= limit,
-            Path::Dialing { .. } => true,
+            Path::Dialing { .. } | Path::Lent => true,
         }
     }
 
@@ -147,7 +166,19 @@ impl<S> Link<S> {
                     && (buffers || wire.connection.staged_octets() <= STAGING_LIMIT / 2)
             }
             Path::Inproc(_) => true,
-            Path::Dialing { .. } => false,
+            Path::Dialing { .. } | Path::Lent => false,
+        }
+    }
+
+    /// Takes the wire out for a moment, so that it can be read from while the pattern has the
+    /// links.
+    pub(super) fn lend_wire(&mut self) -> Option<Box<Wire<S>>> {
+        if !matches!(self.path, Path::Wire(_)) {
+            return None;
+        }
+        match std::mem::replace(&mut self.path, Path::Lent) {
+            Path::Wire(wire) => Some(wire),
+            Path::Dialing { .. } | Path::Inproc(_) | Path::Lent => None,
         }
     }
 
@@ -156,7 +187,7 @@ impl<S> Link<S> {
         match &self.path {
             Path::Wire(wire) => wire.connection.staged_messages(),
             Path::Inproc(inproc) => inproc.queue.len(),
-            Path::Dialing { .. } => 0,
+            Path::Dialing { .. } | Path::Lent => 0,
         }
     }
 }
@@ -185,6 +216,7 @@ impl<W: World> Pump<W> {
             stream,
             connection,
             readable: true,
+            read_closed: false,
             writable: true,
             write_failed: false,
         }));
@@ -252,7 +284,7 @@ impl<W: World> Pump<W> {
                 }
                 inproc.queue.drain(..).collect()
             }
-            Path::Dialing { .. } => Vec::new(),
+            Path::Dialing { .. } | Path::Lent => Vec::new(),
         };
         let Some(hub) = self.hubs.get_mut(link.hub) else {
             return;
@@ -292,7 +324,7 @@ impl<W: World> Pump<W> {
         match &mut link.path {
             Path::Wire(wire) => self.world.forget(&mut wire.stream),
             Path::Dialing { stream, .. } => self.world.forget(stream),
-            Path::Inproc(_) => {}
+            Path::Inproc(_) | Path::Lent => {}
         }
         drop(link);
         if let Some(hub) = self.hubs.get_mut(hub) {

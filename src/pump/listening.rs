@@ -18,6 +18,9 @@ const ACCEPT_BUDGET: usize = 64;
 /// oldest goes: a flood of silent connections cannot lock honest peers out.
 const HANDSHAKE_LIMIT: usize = 1024;
 
+/// How long accepting rests after its budget.
+const ACCEPT_YIELD: Duration = Duration::from_millis(1);
+
 /// How long accepting rests when the process is out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -134,8 +137,8 @@ impl<W: World> Pump<W> {
                 },
             }
         }
-        // More may wait, and its edge has been seen: look again right after this turn.
-        self.rest(slot, Duration::ZERO);
+        // More may wait, and its edge has been seen: look again soon, after the others.
+        self.rest(slot, ACCEPT_YIELD);
     }
 
     fn rest(&mut self, slot: usize, pause: Duration) {

@@ -17,10 +17,13 @@ mod reading;
 mod sending;
 #[cfg(test)]
 mod sim;
+#[cfg(test)]
+mod tests;
 mod timers;
 pub(crate) mod transport;
 mod world;
 
+use std::any::Any;
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::sync::Arc;
@@ -28,7 +31,7 @@ use std::time::{Duration, Instant};
 
 use slab::Slab;
 
-use crate::channel::{Alarms, Mailbox, Ports, Reply};
+use crate::channel::{Alarms, Holder, Hook, Mailbox, Ports, PortsSetup, Reply};
 use crate::endpoint::Endpoint;
 use crate::error::{BindError, ConnectError, DetachError, SocketError, SubscribeError};
 use crate::message::Frame;
@@ -50,8 +53,11 @@ pub(crate) struct HubId {
     pub(crate) serial: u64,
 }
 
-/// What [`Command::Open`] answers: the socket's number and its channels.
-pub(crate) type Opened = (HubId, Arc<Ports>);
+/// What [`Command::Open`] answers: the socket's number and the first hold on its channels.
+pub(crate) type Opened = (HubId, Holder);
+
+/// What a socket's handles keep alive: their context.
+pub(crate) type Keepalive = Arc<dyn Any + Send + Sync>;
 
 /// How a socket ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -63,7 +69,12 @@ pub struct Closed {
 
 /// What users ask of a pump. Each command has an answer slot of its own.
 pub(crate) enum Command {
-    Open { kind: SocketType, options: Options, reply: Reply<Result<Opened, SocketError>> },
+    Open {
+        kind: SocketType,
+        options: Options,
+        keepalive: Keepalive,
+        reply: Reply<Result<Opened, SocketError>>,
+    },
     Bind { hub: HubId, endpoint: Endpoint, reply: Reply<Result<Endpoint, BindError>> },
     Connect { hub: HubId, endpoint: Endpoint, reply: Reply<Result<(), ConnectError>> },
     Unbind { hub: HubId, endpoint: Endpoint, reply: Reply<Result<(), DetachError>> },
@@ -222,7 +233,9 @@ impl<W: World> Pump<W> {
 
     fn command(&mut self, command: Command) {
         match command {
-            Command::Open { kind, options, reply } => reply.send(self.open(kind, options)),
+            Command::Open { kind, options, keepalive, reply } => {
+                reply.send(self.open(kind, options, keepalive));
+            }
             Command::Bind { hub, endpoint, reply } => {
                 let answer = match self.find(hub) {
                     Some(slot) => self.bind(slot, &endpoint),
@@ -292,7 +305,7 @@ impl<W: World> Pump<W> {
     /// Records that a source is ready and gives it a place in this turn.
     fn note(&mut self, event: Readiness) {
         match event.source {
-            Source::Link(slot) => self.note_link(slot, event.readable, event.writable),
+            Source::Link(slot) => self.note_link(slot, event),
             Source::Listener(slot) => self.accept_from(slot),
         }
     }
@@ -321,17 +334,30 @@ impl<W: World> Pump<W> {
         serial
     }
 
-    fn open(&mut self, kind: SocketType, options: Options) -> Result<Opened, SocketError> {
+    fn open(
+        &mut self,
+        kind: SocketType,
+        options: Options,
+        keepalive: Keepalive,
+    ) -> Result<Opened, SocketError> {
         if self.shutdown.is_some() {
             return Err(SocketError::Terminated);
         }
         let serial = self.serial();
         let entry = self.hubs.vacant_entry();
         let slot = entry.key();
-        let hook = Arc::new(HubHook::new(Arc::clone(&self.mailbox), slot));
-        let ports = Ports::new(kind, &options, hook, Arc::clone(&self.alarms));
-        let hub = Hub::new(serial, kind, options, Arc::clone(&ports))?;
-        entry.insert(hub);
+        let hook: Arc<dyn Hook> = Arc::new(HubHook::new(Arc::clone(&self.mailbox), slot));
+        let (sending, receiving) = (kind.sends(), kind.receives());
+        let (ports, holder) = Ports::open(PortsSetup {
+            inward: sending.then_some((options.send_high_water_mark, options.send_overflow)),
+            outward: receiving
+                .then_some((options.receive_high_water_mark, options.receive_overflow)),
+            alternating: kind == SocketType::Rep,
+            alarms: Arc::clone(&self.alarms),
+            keepalive,
+            hook,
+        });
+        entry.insert(Hub::new(serial, kind, options, ports)?);
         if self.rooms.len() <= slot {
             self.rooms.resize_with(slot + 1, Room::default);
         }
@@ -339,6 +365,6 @@ impl<W: World> Pump<W> {
         self.refresh_room(slot);
         // Leaves the consumer hook armed, so that the first message marks the hub.
         self.schedule_send(slot);
-        Ok((HubId { slot, serial }, ports))
+        Ok((HubId { slot, serial }, holder))
     }
 }

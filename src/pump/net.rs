@@ -45,10 +45,10 @@ pub(crate) fn start(name: &str) -> io::Result<Running> {
     let poll = Poll::new()?;
     let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
     let wake = Arc::clone(&waker);
-    let mailbox = Arc::new(Mailbox::new(Box::new(move || {
+    let mailbox = Arc::new(Mailbox::new(move || {
         // Fails only if the poller is gone, and then nobody needs to be woken.
         let _ = wake.wake();
-    })));
+    }));
     let nudge = Nudge(Arc::clone(&mailbox));
     let alarms = Arc::new(Alarms::new(Arc::new(nudge)));
     let net = Net {
@@ -99,6 +99,7 @@ fn readiness(event: &mio::event::Event) -> Option<Readiness> {
     Some(Readiness {
         source,
         readable: event.is_readable() || event.is_read_closed() || broken,
+        read_closed: event.is_read_closed() || broken,
         writable: event.is_writable() || event.is_write_closed() || broken,
     })
 }

@@ -5,9 +5,26 @@ use std::io::{ErrorKind, Read};
 use crate::pattern::{Inbound, PeerId, PeerIntro};
 use crate::wire::Event;
 
-use super::link::{Leaving, Loss, Path, NO_HUB};
-use super::world::World;
+use super::link::{Leaving, Link, Loss, Path, Wire, NO_HUB};
+use super::world::{Readiness, World};
 use super::{Pump, READ_BUDGET};
+
+/// Why passing messages on to the pattern stopped.
+enum Stop {
+    Dry,
+    OutIsFull,
+    Violation,
+    /// Something that is not for the pattern.
+    At(Event),
+}
+
+/// How far decoding got.
+enum Decoded {
+    All,
+    OutIsFull,
+    Ready(PeerIntro),
+    Over(Loss),
+}
 
 /// How a reading slice ended.
 enum Slice {
@@ -23,7 +40,8 @@ enum Slice {
 
 impl<W: World> Pump<W> {
     /// A link's source became ready.
-    pub(super) fn note_link(&mut self, slot: usize, readable: bool, writable: bool) {
+    pub(super) fn note_link(&mut self, slot: usize, event: Readiness) {
+        let Readiness { readable, read_closed, writable, .. } = event;
         let Some(link) = self.links.get_mut(slot) else {
             return;
         };
@@ -35,6 +53,7 @@ impl<W: World> Pump<W> {
             }
             Path::Wire(wire) => {
                 wire.readable |= readable;
+                wire.read_closed |= read_closed;
                 wire.writable |= writable;
                 if readable {
                     self.feed(slot);
@@ -43,7 +62,7 @@ impl<W: World> Pump<W> {
                     self.flush_later(slot);
                 }
             }
-            Path::Inproc(_) => {}
+            Path::Inproc(_) | Path::Lent => {}
         }
     }
 
@@ -94,86 +113,105 @@ impl<W: World> Pump<W> {
         }
     }
 
+    /// Reads and passes on until there is no more, the budget ends, or `out` is full.
     fn read_slice(&mut self, slot: usize, hub: usize) -> Slice {
+        let Some(mut wire) = self.links.get_mut(slot).and_then(Link::lend_wire) else {
+            return Slice::Dry;
+        };
         let mut budget = READ_BUDGET;
-        loop {
-            loop {
-                if !self.has_room(hub) {
-                    return Slice::Starved;
-                }
-                let Some(link) = self.links.get_mut(slot) else {
-                    return Slice::Dry;
-                };
-                let Path::Wire(wire) = &mut link.path else {
-                    return Slice::Dry;
-                };
-                let Some(event) = wire.connection.poll_event() else {
-                    break;
-                };
-                if let Some(loss) = self.happened(slot, hub, event) {
-                    return Slice::Over(loss);
-                }
-            }
-            self.speak(slot);
-            if budget == 0 {
-                return Slice::Budget;
-            }
-            let now = self.now;
-            let Some(Path::Wire(wire)) = self.links.get_mut(slot).map(|link| &mut link.path) else {
-                return Slice::Dry;
-            };
-            if !wire.readable {
-                return Slice::Dry;
-            }
-            let room = wire.connection.recv_slice();
-            let asked = room.len();
-            match wire.stream.read(room) {
-                Ok(0) => return Slice::Over(Loss::World),
-                Ok(read) => {
-                    wire.connection.recv_advance(read, now);
-                    budget = budget.saturating_sub(read);
-                    // A short read emptied the kernel's buffer; what comes later is a new edge.
-                    if read < asked {
-                        wire.readable = false;
+        let slice = loop {
+            match self.decode(slot, hub, &mut wire) {
+                Decoded::All => {}
+                Decoded::OutIsFull => break Slice::Starved,
+                Decoded::Over(loss) => break Slice::Over(loss),
+                Decoded::Ready(intro) => {
+                    // The pattern may have something to say to the newcomer.
+                    self.give_back(slot, wire);
+                    let welcome = self.attach(slot, &intro);
+                    match self.links.get_mut(slot).and_then(Link::lend_wire) {
+                        Some(lent) => wire = lent,
+                        None => return Slice::Dry,
                     }
+                    if !welcome {
+                        break Slice::Over(Loss::Refused);
+                    }
+                    continue;
                 }
+            }
+            if budget == 0 {
+                break Slice::Budget;
+            }
+            if !wire.readable {
+                break Slice::Dry;
+            }
+            match wire.fill(self.now) {
+                Ok(0) => break Slice::Over(Loss::World),
+                Ok(read) => budget = budget.saturating_sub(read),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => wire.readable = false,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(_) => return Slice::Over(Loss::World),
+                Err(_) => break Slice::Over(Loss::World),
+            }
+        };
+        self.give_back(slot, wire);
+        slice
+    }
+
+    /// Passes on what is buffered: messages to the pattern in one go, the rest one by one.
+    fn decode(&mut self, slot: usize, hub: usize, wire: &mut Wire<W::Stream>) -> Decoded {
+        let peer = PeerId(slot as u32);
+        loop {
+            if !self.has_room(hub) {
+                return Decoded::OutIsFull;
+            }
+            let outcome = self.pattern_call(hub, |pattern, outlet| {
+                let was_blocked = pattern.is_blocked();
+                let stop = loop {
+                    if !outlet.has_room() {
+                        break Stop::OutIsFull;
+                    }
+                    let inbound = match wire.connection.poll_event() {
+                        Some(Event::Message(message)) => Inbound::Message(message),
+                        Some(Event::Subscribe(prefix)) => Inbound::Subscribe(prefix),
+                        Some(Event::Cancel(prefix)) => Inbound::Cancel(prefix),
+                        Some(event) => break Stop::At(event),
+                        None => break Stop::Dry,
+                    };
+                    if pattern.deliver(peer, inbound, outlet).is_err() {
+                        break Stop::Violation;
+                    }
+                };
+                (stop, was_blocked && !pattern.is_blocked())
+            });
+            let Some((stop, unblocked)) = outcome else {
+                return Decoded::Over(Loss::World);
+            };
+            if unblocked {
+                self.schedule_send(hub);
+            }
+            match stop {
+                Stop::OutIsFull => {}
+                Stop::Dry => return Decoded::All,
+                Stop::Violation => return Decoded::Over(Loss::Refused),
+                Stop::At(Event::Closed(reason)) => return Decoded::Over(Loss::Wire(reason)),
+                Stop::At(Event::Ready(info)) => {
+                    return Decoded::Ready(PeerIntro {
+                        socket_type: info.socket_type,
+                        routing_id: info.identity,
+                    });
+                }
+                Stop::At(Event::Message(_) | Event::Subscribe(_) | Event::Cancel(_)) => {
+                    debug_assert!(false, "passed on above");
+                }
             }
         }
     }
 
-    /// Passes one event of the protocol machine on; answers why the link must end, if it must.
-    fn happened(&mut self, slot: usize, hub: usize, event: Event) -> Option<Loss> {
-        let inbound = match event {
-            Event::Message(message) => Inbound::Message(message),
-            Event::Subscribe(prefix) => Inbound::Subscribe(prefix),
-            Event::Cancel(prefix) => Inbound::Cancel(prefix),
-            Event::Ready(info) => {
-                self.watch_deadline(slot);
-                let intro =
-                    PeerIntro { socket_type: info.socket_type, routing_id: info.identity };
-                return if self.attach(slot, &intro) { None } else { Some(Loss::Refused) };
-            }
-            Event::Closed(reason) => return Some(Loss::Wire(reason)),
-        };
-        let peer = PeerId(slot as u32);
-        let delivered = self.pattern_call(hub, |pattern, outlet| {
-            let was_blocked = pattern.is_blocked();
-            let result = pattern.deliver(peer, inbound, outlet);
-            (result, was_blocked && !pattern.is_blocked())
-        });
-        match delivered {
-            Some((Ok(()), unblocked)) => {
-                if unblocked {
-                    self.schedule_send(hub);
-                }
-                None
-            }
-            Some((Err(_), _)) => Some(Loss::Refused),
-            None => Some(Loss::World),
+    /// Ends a loan; the protocol machine may have an answer to write or a new deadline.
+    fn give_back(&mut self, slot: usize, wire: Box<Wire<W::Stream>>) {
+        if let Some(link) = self.links.get_mut(slot) {
+            link.path = Path::Wire(wire);
         }
+        self.speak(slot);
     }
 
     /// The protocol machine may have an answer to write or a deadline to keep.

@@ -115,14 +115,20 @@ impl Node {
             let readable = over || !found.pipes[side].is_empty();
             let writable = over || found.pipes[1 - side].len() < PIPE;
             if (readable || writable) && !network.luck.strikes(delayed) {
-                ready.push(Readiness { source: Source::Link(slot), readable, writable });
+                let source = Source::Link(slot);
+                ready.push(Readiness { source, readable, read_closed: over, writable });
             }
         }
         for (address, slot) in &self.listening {
             let waiting = network.backlogs.get(address).is_some_and(|queue| !queue.is_empty());
             if waiting && !network.luck.strikes(delayed) {
                 let source = Source::Listener(*slot);
-                ready.push(Readiness { source, readable: true, writable: false });
+                ready.push(Readiness {
+                    source,
+                    readable: true,
+                    read_closed: false,
+                    writable: false,
+                });
             }
         }
         ready

@@ -22,6 +22,8 @@ pub(crate) enum Source {
 pub(crate) struct Readiness {
     pub(crate) source: Source,
     pub(crate) readable: bool,
+    /// The peer will write no more, or the stream is broken.
+    pub(crate) read_closed: bool,
     pub(crate) writable: bool,
 }
 
