@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::park::block_on;
 use super::sync::Mutex;
@@ -45,6 +45,11 @@ impl<T> Answer<T> {
             Some(answer) => Poll::Ready(answer),
             None => Poll::Pending,
         }
+    }
+
+    /// [`wait_until`](Self::wait_until), so long from now.
+    pub(crate) fn wait_timeout(&self, timeout: Duration) -> Poll<Option<T>> {
+        self.wait_until(Instant::now() + timeout)
     }
 
     /// The answer if there is one yet.

@@ -15,18 +15,24 @@
 //! only after every lock has been given back; a waiter that was woken and goes away without
 //! using it passes the call on.
 
-pub(crate) mod alarm;
-pub(crate) mod answer;
+mod alarm;
+mod answer;
 mod gate;
-pub(crate) mod mailbox;
+mod lazy;
+mod mailbox;
 mod park;
 mod pending;
 mod port;
-pub(crate) mod ports;
-pub(crate) mod queue;
+mod ports;
+mod queue;
 mod sync;
 mod waiters;
 
+pub(crate) use alarm::Alarms;
+pub(crate) use answer::{answer, Answer, Reply};
+pub(crate) use lazy::Lazy;
+pub(crate) use mailbox::Mailbox;
+pub(crate) use ports::{Holder, Ports, PortsSetup};
 pub use pending::{Drain, IntoIter, Iter, RecvFuture, RecvManyFuture, RecvTimeoutFuture};
 pub use pending::{SendFuture, SendTimeoutFuture};
 pub use port::{Receiver, Sender, WeakReceiver, WeakSender};

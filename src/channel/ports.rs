@@ -114,6 +114,22 @@ impl Ports {
         self.handles.lock().close_requested
     }
 
+    /// Whether the socket takes no more messages; for a type that only receives, whether it
+    /// gets none.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.first_state() != State::Open
+    }
+
+    /// Whether that is because the context was shut down.
+    pub(crate) fn is_terminated(&self) -> bool {
+        self.first_state() == State::Terminated
+    }
+
+    fn first_state(&self) -> State {
+        let channel = self.inward.as_ref().or(self.outward.as_ref());
+        channel.map_or(State::Closed, Channel::state)
+    }
+
     /// Closes `in`, and with it the socket, once what it holds is flushed.
     pub(crate) fn close_sending(&self) {
         self.handles.lock().close_requested = true;
