@@ -254,6 +254,8 @@ fn oversize_is_caught() {
         "ü".repeat(MAX_COLUMNS + 1)
     );
     caught(&oversize(&source("src/a.rs", &wide)), "src/a.rs", &[3]);
+    let checksum = format!("{} {}", " ".repeat(MAX_COLUMNS), "0a".repeat(32));
+    caught(&oversize(&source("interop/run", &checksum)), "", &[]);
     caught(
         &oversize(&source("src/a.rs", &"\n".repeat(MAX_LINES))),
         "src/a.rs",
