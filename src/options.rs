@@ -171,7 +171,9 @@ macro_rules! setters {
     ($($name:ident: $kind:ty),* $(,)?) => {
         impl Options {
             $(
-                #[doc = concat!("Sets [`", stringify!($name), "`](Options#structfield.", stringify!($name), ").")]
+                #[doc = concat!(
+                    "Sets [`", stringify!($name), "`](Options#structfield.", stringify!($name), ").",
+                )]
                 #[must_use]
                 pub fn $name(mut self, $name: $kind) -> Self {
                     self.$name = $name;
