@@ -142,7 +142,10 @@ impl Options {
             return fault("routing_id", "longer than 255 octets");
         }
         if self.routing_id.first() == Some(&0) {
-            return fault("routing_id", "starts with a zero octet, which ROUTER keeps for itself");
+            return fault(
+                "routing_id",
+                "starts with a zero octet, which ROUTER keeps for itself",
+            );
         }
         if self.reconnect_interval == Some(Duration::ZERO) {
             return fault("reconnect_interval", "zero; None means never");
