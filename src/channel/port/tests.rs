@@ -698,6 +698,27 @@ fn a_paid_debt_calls_one_waiting_receiver_which_passes_it_on() {
 }
 
 #[test]
+fn a_call_lost_at_the_gate_is_made_up_for_when_the_debt_is_paid() {
+    let socket = open_rep();
+    let (sender, receiver) = (socket.sender(), socket.receiver());
+    let wakers = [Woken::new(), Woken::new(), Woken::new()];
+    let mut futures = [receiver.recv(), receiver.recv(), receiver.recv()];
+    for (future, woken) in futures.iter_mut().zip(&wakers) {
+        assert!(poll(future, &woken.waker()).is_pending());
+    }
+    let [mut one, mut two, mut three] = futures;
+    socket.request(1);
+    socket.request(2);
+    assert!(poll(&mut one, &wakers[0].waker()).is_ready());
+    assert!(poll(&mut two, &wakers[1].waker()).is_pending());
+    drop(two);
+    assert_eq!(wakers[2].get(), 0);
+    sender.try_send("reply").unwrap();
+    assert_eq!(wakers[2].get(), 1);
+    assert!(poll(&mut three, &wakers[2].waker()).is_ready());
+}
+
+#[test]
 fn a_closed_rep_socket_drains_though_a_reply_is_owed() {
     in_time(|| {
         let socket = open_rep();
