@@ -274,6 +274,9 @@ pub enum DetachError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SubscribeError {
+    /// The socket, whose type was chosen at run time, has no subscriptions.
+    #[error("only SUB sockets subscribe")]
+    Unsupported,
     /// The socket is closed.
     #[error("the socket is closed")]
     Disconnected,
