@@ -161,7 +161,9 @@ pub(crate) fn text(message: &Message) -> String {
 /// Publishes under `topic` until `subscriber` hears it, and leaves nothing of that behind: the
 /// next message `subscriber` gets was sent after this call.
 pub(crate) fn wait_subscribed(publisher: &Sender, subscriber: &Receiver, topic: &str) {
-    let marker = |what: &str| Message::from([topic, what]);
+    // Others may be waiting for the same topic.
+    let number = unique();
+    let marker = |what: &str| Message::from([topic, &format!("{what} {number}")]);
     let step = Duration::from_millis(5);
     let heard = holds_within(PATIENCE, || {
         put(publisher, marker("are you there?"));
