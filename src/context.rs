@@ -59,7 +59,9 @@ impl Context {
     /// A context of its own: no thread yet, no names.
     #[must_use]
     pub fn new() -> Self {
-        Context { inner: Arc::new(Inner { pump: Lazy::new() }) }
+        Context {
+            inner: Arc::new(Inner { pump: Lazy::new() }),
+        }
     }
 
     /// Opens a socket with the default [`Options`].
@@ -126,17 +128,20 @@ impl Context {
             return;
         };
         let (done, reply) = answer();
-        if running.mailbox.post(Command::Shutdown { grace: SHUTDOWN_GRACE, reply }).is_ok() {
+        if running
+            .mailbox
+            .post(Command::Shutdown {
+                grace: SHUTDOWN_GRACE,
+                reply,
+            })
+            .is_ok()
+        {
             done.wait();
         }
         running.join();
     }
 
-    fn open<K: Kind>(
-        &self,
-        kind: SocketType,
-        options: Options,
-    ) -> Result<Socket<K>, SocketError> {
+    fn open<K: Kind>(&self, kind: SocketType, options: Options) -> Result<Socket<K>, SocketError> {
         if !kind.is_supported() {
             return Err(SocketError::Unsupported(kind));
         }
@@ -144,11 +149,19 @@ impl Context {
         let mailbox = self
             .inner
             .pump
-            .open(|| net::start("zmq-pump"), |running| Arc::clone(&running.mailbox))
+            .open(
+                || net::start("zmq-pump"),
+                |running| Arc::clone(&running.mailbox),
+            )
             .ok_or(SocketError::Terminated)??;
         let (opened, reply) = answer();
         mailbox
-            .post(Command::Open { kind, options, keepalive: Arc::clone(&self.inner) as _, reply })
+            .post(Command::Open {
+                kind,
+                options,
+                keepalive: Arc::clone(&self.inner) as _,
+                reply,
+            })
             .map_err(|_| SocketError::Terminated)?;
         let (hub, holder) = opened.wait().unwrap_or(Err(SocketError::Terminated))?;
         Ok(Socket::new(kind, hub, mailbox, holder))

@@ -365,7 +365,7 @@ fn parse_ipc(address: &str) -> Result<Address, EndpointFault> {
         return Err(EndpointFault::EmptyAddress);
     }
     if name.len() > MAX_IPC_OCTETS {
-        return Err(EndpointFault::PathTooLong);
+        return Err(EndpointFault::NameTooLong);
     }
     Ok(Address::Ipc(if is_abstract {
         IpcAddress::Abstract(name.to_owned())
@@ -376,7 +376,7 @@ fn parse_ipc(address: &str) -> Result<Address, EndpointFault> {
 
 fn parse_inproc(address: &str) -> Result<Address, EndpointFault> {
     if address.len() > MAX_INPROC_OCTETS {
-        return Err(EndpointFault::PathTooLong);
+        return Err(EndpointFault::NameTooLong);
     }
     Ok(Address::Inproc {
         name: address.to_owned(),
@@ -638,10 +638,10 @@ mod tests {
             ("ipc:///tmp/a\0b", NulOctet),
             ("ipc://@\0", NulOctet),
             ("inproc://a\0", NulOctet),
-            (&format!("ipc://{}", "p".repeat(108)), PathTooLong),
-            (&format!("ipc://@{}", "p".repeat(108)), PathTooLong),
-            (&format!("ipc://{}", "ü".repeat(54)), PathTooLong),
-            (&format!("inproc://{}", "p".repeat(4097)), PathTooLong),
+            (&format!("ipc://{}", "p".repeat(108)), NameTooLong),
+            (&format!("ipc://@{}", "p".repeat(108)), NameTooLong),
+            (&format!("ipc://{}", "ü".repeat(54)), NameTooLong),
+            (&format!("inproc://{}", "p".repeat(4097)), NameTooLong),
         ];
         for (text, reason) in bad {
             for parsed in [

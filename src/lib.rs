@@ -13,7 +13,10 @@ mod socket;
 mod socket_type;
 mod wire;
 
-pub use channel::{Receiver, Sender};
+pub use channel::{
+    Drain, IntoIter, Iter, Receiver, RecvFuture, RecvManyFuture, RecvTimeoutFuture, SendFuture,
+    SendTimeoutFuture, Sender, WeakReceiver, WeakSender,
+};
 pub use context::Context;
 pub use endpoint::Endpoint;
 pub use error::{

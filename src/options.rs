@@ -142,7 +142,10 @@ impl Options {
             return fault("routing_id", "longer than 255 octets");
         }
         if self.routing_id.first() == Some(&0) {
-            return fault("routing_id", "starts with a zero octet, which ROUTER keeps for itself");
+            return fault(
+                "routing_id",
+                "starts with a zero octet, which ROUTER keeps for itself",
+            );
         }
         if self.reconnect_interval == Some(Duration::ZERO) {
             return fault("reconnect_interval", "zero; None means never");
@@ -171,7 +174,9 @@ macro_rules! setters {
     ($($name:ident: $kind:ty),* $(,)?) => {
         impl Options {
             $(
-                #[doc = concat!("Sets [`", stringify!($name), "`](Options#structfield.", stringify!($name), ").")]
+                #[doc = concat!(
+                    "Sets [`", stringify!($name), "`](Options#structfield.", stringify!($name), ").",
+                )]
                 #[must_use]
                 pub fn $name(mut self, $name: $kind) -> Self {
                     self.$name = $name;

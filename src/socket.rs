@@ -9,8 +9,8 @@ use std::time::Duration;
 use crate::channel::{answer, Answer, Holder, Mailbox, Receiver, Reply, Sender};
 use crate::endpoint::Endpoint;
 use crate::error::{
-    BindError, ConnectError, DetachError, RecvError, RecvTimeoutError, SendError,
-    SendTimeoutError, SubscribeError, TryRecvError, TrySendError,
+    BindError, ConnectError, DetachError, RecvError, RecvTimeoutError, SendError, SendTimeoutError,
+    SubscribeError, TryRecvError, TrySendError,
 };
 use crate::kind::{Any, Kind, Receives, Sends, Subscribes};
 use crate::message::{Frame, Message};
@@ -46,7 +46,15 @@ impl<K: Kind> Socket<K> {
         holder: Holder,
     ) -> Self {
         let (sender, receiver) = (holder.sender(), holder.receiver());
-        Socket { kind, hub, mailbox, holder, sender, receiver, marker: PhantomData }
+        Socket {
+            kind,
+            hub,
+            mailbox,
+            holder,
+            sender,
+            receiver,
+            marker: PhantomData,
+        }
     }
 
     /// The type of this socket.
@@ -64,8 +72,12 @@ impl<K: Kind> Socket<K> {
     /// there, [`BindError::Io`] if the system refuses otherwise.
     pub fn bind(&self, endpoint: impl AsRef<str>) -> Result<Endpoint, BindError> {
         let endpoint = Endpoint::parse_for_bind(endpoint.as_ref())?;
-        self.ask(|hub, reply| Command::Bind { hub, endpoint, reply })
-            .unwrap_or_else(|| Err(self.ended(BindError::Terminated, BindError::Disconnected)))
+        self.ask(|hub, reply| Command::Bind {
+            hub,
+            endpoint,
+            reply,
+        })
+        .unwrap_or_else(|| Err(self.ended(BindError::Terminated, BindError::Disconnected)))
     }
 
     /// Connects to an endpoint: returns at once, also when nobody is bound there yet, and keeps
@@ -77,10 +89,12 @@ impl<K: Kind> Socket<K> {
     pub fn connect(&self, endpoint: impl AsRef<str>) -> Result<Endpoint, ConnectError> {
         let endpoint = Endpoint::parse_for_connect(endpoint.as_ref())?;
         let dialed = endpoint.clone();
-        self.ask(|hub, reply| Command::Connect { hub, endpoint: dialed, reply })
-            .unwrap_or_else(|| {
-                Err(self.ended(ConnectError::Terminated, ConnectError::Disconnected))
-            })?;
+        self.ask(|hub, reply| Command::Connect {
+            hub,
+            endpoint: dialed,
+            reply,
+        })
+        .unwrap_or_else(|| Err(self.ended(ConnectError::Terminated, ConnectError::Disconnected)))?;
         Ok(endpoint)
     }
 
@@ -92,8 +106,12 @@ impl<K: Kind> Socket<K> {
     /// [`DetachError::NotFound`] if the socket is not bound there.
     pub fn unbind(&self, endpoint: impl AsRef<str>) -> Result<(), DetachError> {
         let endpoint = Endpoint::parse_for_bind(endpoint.as_ref())?;
-        self.ask(|hub, reply| Command::Unbind { hub, endpoint, reply })
-            .unwrap_or_else(|| Err(self.ended(DetachError::Terminated, DetachError::Disconnected)))
+        self.ask(|hub, reply| Command::Unbind {
+            hub,
+            endpoint,
+            reply,
+        })
+        .unwrap_or_else(|| Err(self.ended(DetachError::Terminated, DetachError::Disconnected)))
     }
 
     /// Ends every connection made by connecting to this endpoint, once what it holds is sent.
@@ -102,8 +120,12 @@ impl<K: Kind> Socket<K> {
     /// [`DetachError::NotFound`] if the socket is not connected there.
     pub fn disconnect(&self, endpoint: impl AsRef<str>) -> Result<(), DetachError> {
         let endpoint = Endpoint::parse_for_connect(endpoint.as_ref())?;
-        self.ask(|hub, reply| Command::Disconnect { hub, endpoint, reply })
-            .unwrap_or_else(|| Err(self.ended(DetachError::Terminated, DetachError::Disconnected)))
+        self.ask(|hub, reply| Command::Disconnect {
+            hub,
+            endpoint,
+            reply,
+        })
+        .unwrap_or_else(|| Err(self.ended(DetachError::Terminated, DetachError::Disconnected)))
     }
 
     /// Closes the socket: takes no more messages, sends those it accepted within
@@ -123,7 +145,9 @@ impl<K: Kind> Socket<K> {
 
     /// [`close`](Socket::close), waiting in this thread.
     pub fn close_blocking(&self) -> Closed {
-        self.request_close().and_then(Answer::wait).unwrap_or_default()
+        self.request_close()
+            .and_then(Answer::wait)
+            .unwrap_or_default()
     }
 
     /// Whether the socket takes no more messages: it was closed, or its context shut down.
@@ -134,7 +158,10 @@ impl<K: Kind> Socket<K> {
 
     fn request_close(&self) -> Option<Answer<Closed>> {
         let (answer, reply) = answer();
-        let posted = self.mailbox.post(Command::Close { hub: self.hub, reply });
+        let posted = self.mailbox.post(Command::Close {
+            hub: self.hub,
+            reply,
+        });
         posted.is_ok().then_some(answer)
     }
 
@@ -191,9 +218,10 @@ impl<K: Subscribes> Socket<K> {
             return Err(SubscribeError::Unsupported);
         }
         let prefix = Frame::from(prefix);
-        self.ask(|hub, reply| command(hub, prefix, reply)).unwrap_or_else(|| {
-            Err(self.ended(SubscribeError::Terminated, SubscribeError::Disconnected))
-        })
+        self.ask(|hub, reply| command(hub, prefix, reply))
+            .unwrap_or_else(|| {
+                Err(self.ended(SubscribeError::Terminated, SubscribeError::Disconnected))
+            })
     }
 }
 
@@ -339,6 +367,8 @@ impl<K: Kind> Clone for Socket<K> {
 
 impl<K: Kind> fmt::Debug for Socket<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Socket").field("type", &self.kind).finish_non_exhaustive()
+        f.debug_struct("Socket")
+            .field("type", &self.kind)
+            .finish_non_exhaustive()
     }
 }

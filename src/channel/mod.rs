@@ -32,10 +32,10 @@ pub(crate) use alarm::Alarms;
 pub(crate) use answer::{answer, Answer, Reply};
 pub(crate) use lazy::Lazy;
 pub(crate) use mailbox::Mailbox;
-pub(crate) use ports::{Holder, Ports, PortsSetup};
 pub use pending::{Drain, IntoIter, Iter, RecvFuture, RecvManyFuture, RecvTimeoutFuture};
 pub use pending::{SendFuture, SendTimeoutFuture};
 pub use port::{Receiver, Sender, WeakReceiver, WeakSender};
+pub(crate) use ports::{Holder, Ports, PortsSetup};
 
 /// How a channel calls its pump. Called with no lock held, from any thread; must not block.
 pub(crate) trait Hook: Send + Sync {

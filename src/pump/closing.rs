@@ -24,7 +24,10 @@ impl<W: World> Pump<W> {
             Some(closing) => closing.replies.extend(reply),
             None => {
                 let deadline = hub.linger_deadline(now);
-                hub.closing = Some(Closing { deadline, replies: reply.into_iter().collect() });
+                hub.closing = Some(Closing {
+                    deadline,
+                    replies: reply.into_iter().collect(),
+                });
                 if let Some(inward) = hub.ports.inward() {
                     inward.close();
                 }
@@ -159,7 +162,11 @@ impl<W: World> Pump<W> {
                 reply.send(());
             }
         }
-        if self.release_requested && self.released.is_empty() && self.hubs.is_empty() && self.links.is_empty() {
+        if self.release_requested
+            && self.released.is_empty()
+            && self.hubs.is_empty()
+            && self.links.is_empty()
+        {
             self.finish();
         }
     }
@@ -179,4 +186,3 @@ impl<W: World> Pump<W> {
         }
     }
 }
-

@@ -73,7 +73,9 @@ impl<W: World> Pump<W> {
         let deadline = found.linger_deadline(self.now);
         let (ending, staying): (Vec<usize>, Vec<usize>) =
             found.dialers.iter().copied().partition(|&dialer| {
-                self.dialers.get(dialer).is_some_and(|dialer| dialer.endpoint == *endpoint)
+                self.dialers
+                    .get(dialer)
+                    .is_some_and(|dialer| dialer.endpoint == *endpoint)
             });
         if ending.is_empty() {
             return Err(DetachError::NotFound(endpoint.to_string()));
@@ -89,7 +91,11 @@ impl<W: World> Pump<W> {
 
     /// Ends a dialer; its link flushes what it holds until `deadline`.
     pub(super) fn end_dialer(&mut self, slot: usize, deadline: Option<Instant>) {
-        if let Some(Dialer { state: State::Linked(link), .. }) = self.dialers.try_remove(slot) {
+        if let Some(Dialer {
+            state: State::Linked(link),
+            ..
+        }) = self.dialers.try_remove(slot)
+        {
             self.let_go(link, deadline);
         }
     }
@@ -154,7 +160,10 @@ impl<W: World> Pump<W> {
     /// A name has been looked up.
     pub(super) fn resolved(&mut self, ticket: u64, targets: std::io::Result<Vec<Target>>) {
         self.world.resolved();
-        let found = self.dialers.iter().find(|(_, dialer)| dialer.serial == ticket);
+        let found = self
+            .dialers
+            .iter()
+            .find(|(_, dialer)| dialer.serial == ticket);
         let Some(slot) = found.map(|(slot, _)| slot) else {
             return;
         };
@@ -227,10 +236,15 @@ impl<W: World> Pump<W> {
             let Ok(stream) = self.world.connect(&target, &hub.options) else {
                 continue;
             };
-            let deadline =
-                hub.options.connect_timeout.and_then(|limit| self.now.checked_add(limit));
-            let link =
-                self.add_link(hub_slot, Origin::Dialed(slot), Path::Dialing { stream, deadline });
+            let deadline = hub
+                .options
+                .connect_timeout
+                .and_then(|limit| self.now.checked_add(limit));
+            let link = self.add_link(
+                hub_slot,
+                Origin::Dialed(slot),
+                Path::Dialing { stream, deadline },
+            );
             if let Some(dialer) = self.dialers.get_mut(slot) {
                 dialer.is_linked(link);
             }
@@ -264,7 +278,9 @@ impl<W: World> Pump<W> {
             return;
         };
         let longest = hub.options.reconnect_interval_max.max(interval);
-        let doubled = interval.saturating_mul(1 << dialer.failures.min(16)).min(longest);
+        let doubled = interval
+            .saturating_mul(1 << dialer.failures.min(16))
+            .min(longest);
         let pause = doubled.max(at_least);
         let jitter = pause.mul_f64((luck % 1024) as f64 / 4096.0);
         dialer.failures = dialer.failures.saturating_add(1);

@@ -343,7 +343,10 @@ impl<W: World> Pump<W> {
         if let Some(outward) = hub.ports.outward() {
             outward.push_batch(&mut hub.io.batch);
         }
-        debug_assert!(hub.io.batch.is_empty(), "delivered only into room that is there");
+        debug_assert!(
+            hub.io.batch.is_empty(),
+            "delivered only into room that is there"
+        );
         hub.io.batch.clear();
     }
 
@@ -353,7 +356,10 @@ impl<W: World> Pump<W> {
         let Some(hub) = self.hubs.get(slot) else {
             return;
         };
-        let free = hub.ports.outward().map_or(usize::MAX, |outward| outward.room());
+        let free = hub
+            .ports
+            .outward()
+            .map_or(usize::MAX, |outward| outward.room());
         self.rooms[slot].learn(free);
     }
 

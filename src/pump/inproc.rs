@@ -178,5 +178,8 @@ fn intro(socket_type: SocketType, routing_id: &[u8]) -> PeerIntro {
         true => Frame::from(routing_id),
         false => Frame::empty(),
     };
-    PeerIntro { socket_type: Some(socket_type), routing_id }
+    PeerIntro {
+        socket_type: Some(socket_type),
+        routing_id,
+    }
 }

@@ -54,7 +54,10 @@ pub(super) enum Origin {
 /// How a link reaches its peer.
 pub(super) enum Path<S> {
     /// Waiting for the world to connect.
-    Dialing { stream: S, deadline: Option<Instant> },
+    Dialing {
+        stream: S,
+        deadline: Option<Instant>,
+    },
     /// A stream that speaks ZMTP.
     Wire(Box<Wire<S>>),
     /// The other half is a link of this pump too.
@@ -237,7 +240,9 @@ impl<W: World> Pump<W> {
         self.count_peers(hub, true);
         let peer = PeerId(slot as u32);
         let accepted = self
-            .pattern_call(hub, |pattern, outlet| pattern.attach(peer, intro, outlet).is_ok())
+            .pattern_call(hub, |pattern, outlet| {
+                pattern.attach(peer, intro, outlet).is_ok()
+            })
             .unwrap_or(false);
         if accepted {
             if let Some(link) = self.links.get_mut(slot) {
@@ -442,7 +447,13 @@ impl<W: World> Pump<W> {
             (_, Some(Leaving::Flushing(Some(deadline)) | Leaving::Draining(deadline))) => {
                 deadline <= now
             }
-            (Path::Dialing { deadline: Some(deadline), .. }, _) => *deadline <= now,
+            (
+                Path::Dialing {
+                    deadline: Some(deadline),
+                    ..
+                },
+                _,
+            ) => *deadline <= now,
             _ => false,
         };
         if overdue {

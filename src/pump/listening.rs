@@ -75,7 +75,9 @@ impl<W: World> Pump<W> {
         };
         let deadline = found.linger_deadline(self.now);
         let at = found.listeners.iter().position(|&listener| {
-            self.listeners.get(listener).is_some_and(|bound| bound.endpoint == *endpoint)
+            self.listeners
+                .get(listener)
+                .is_some_and(|bound| bound.endpoint == *endpoint)
         });
         let Some(at) = at else {
             return Err(DetachError::NotFound(endpoint.to_string()));
@@ -88,7 +90,11 @@ impl<W: World> Pump<W> {
         };
         self.end_listener(slot);
         for link in through {
-            if self.links.get(link).is_some_and(|link| link.origin == Origin::Accepted(slot)) {
+            if self
+                .links
+                .get(link)
+                .is_some_and(|link| link.origin == Origin::Accepted(slot))
+            {
                 self.let_go(link, deadline);
             }
         }
@@ -115,13 +121,20 @@ impl<W: World> Pump<W> {
         let Some(listening) = self.listeners.get_mut(slot) else {
             return;
         };
-        if listening.resting_until.is_some_and(|until| until > self.now) {
+        if listening
+            .resting_until
+            .is_some_and(|until| until > self.now)
+        {
             return;
         }
         listening.resting_until = None;
         let hub = listening.hub;
         for _ in 0..ACCEPT_BUDGET {
-            let Some(Listening { listener: Some(listener), .. }) = self.listeners.get(slot) else {
+            let Some(Listening {
+                listener: Some(listener),
+                ..
+            }) = self.listeners.get(slot)
+            else {
                 return;
             };
             match self.world.accept(listener) {
@@ -155,7 +168,14 @@ impl<W: World> Pump<W> {
             return;
         }
         let origin = Origin::Accepted(listener);
-        let link = self.add_link(hub, origin, Path::Dialing { stream, deadline: None });
+        let link = self.add_link(
+            hub,
+            origin,
+            Path::Dialing {
+                stream,
+                deadline: None,
+            },
+        );
         debug_assert_eq!(link, link_slot);
         if let Some(found) = self.links.get(link) {
             self.handshakes.push_back((link, found.serial));

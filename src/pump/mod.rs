@@ -75,19 +75,54 @@ pub(crate) enum Command {
         keepalive: Keepalive,
         reply: Reply<Result<Opened, SocketError>>,
     },
-    Bind { hub: HubId, endpoint: Endpoint, reply: Reply<Result<Endpoint, BindError>> },
-    Connect { hub: HubId, endpoint: Endpoint, reply: Reply<Result<(), ConnectError>> },
-    Unbind { hub: HubId, endpoint: Endpoint, reply: Reply<Result<(), DetachError>> },
-    Disconnect { hub: HubId, endpoint: Endpoint, reply: Reply<Result<(), DetachError>> },
-    Subscribe { hub: HubId, prefix: Frame, reply: Reply<Result<(), SubscribeError>> },
-    Unsubscribe { hub: HubId, prefix: Frame, reply: Reply<Result<(), SubscribeError>> },
-    Close { hub: HubId, reply: Reply<Closed> },
+    Bind {
+        hub: HubId,
+        endpoint: Endpoint,
+        reply: Reply<Result<Endpoint, BindError>>,
+    },
+    Connect {
+        hub: HubId,
+        endpoint: Endpoint,
+        reply: Reply<Result<(), ConnectError>>,
+    },
+    Unbind {
+        hub: HubId,
+        endpoint: Endpoint,
+        reply: Reply<Result<(), DetachError>>,
+    },
+    Disconnect {
+        hub: HubId,
+        endpoint: Endpoint,
+        reply: Reply<Result<(), DetachError>>,
+    },
+    Subscribe {
+        hub: HubId,
+        prefix: Frame,
+        reply: Reply<Result<(), SubscribeError>>,
+    },
+    Unsubscribe {
+        hub: HubId,
+        prefix: Frame,
+        reply: Reply<Result<(), SubscribeError>>,
+    },
+    Close {
+        hub: HubId,
+        reply: Reply<Closed>,
+    },
     /// A name was looked up for the dialer behind `ticket`.
-    Resolved { ticket: u64, targets: io::Result<Vec<Target>> },
+    Resolved {
+        ticket: u64,
+        targets: io::Result<Vec<Target>>,
+    },
     /// The last context handle is gone: answer once no socket is closing, end once none is left.
-    Release { reply: Reply<()> },
+    Release {
+        reply: Reply<()>,
+    },
     /// End now: flush what can be flushed within `grace`, then drop everything.
-    Shutdown { grace: Duration, reply: Reply<()> },
+    Shutdown {
+        grace: Duration,
+        reply: Reply<()>,
+    },
 }
 
 /// One reading slice of a link: enough to batch, small enough that a link with a large
@@ -233,31 +268,55 @@ impl<W: World> Pump<W> {
 
     fn command(&mut self, command: Command) {
         match command {
-            Command::Open { kind, options, keepalive, reply } => {
+            Command::Open {
+                kind,
+                options,
+                keepalive,
+                reply,
+            } => {
                 reply.send(self.open(kind, options, keepalive));
             }
-            Command::Bind { hub, endpoint, reply } => {
+            Command::Bind {
+                hub,
+                endpoint,
+                reply,
+            } => {
                 let answer = match self.find(hub) {
                     Some(slot) => self.bind(slot, &endpoint),
                     None => Err(BindError::Disconnected),
                 };
                 reply.send(answer);
             }
-            Command::Connect { hub, endpoint, reply } => {
+            Command::Connect {
+                hub,
+                endpoint,
+                reply,
+            } => {
                 let answer = match self.find(hub) {
-                    Some(slot) => Ok(self.dial(slot, endpoint)),
+                    Some(slot) => {
+                        self.dial(slot, endpoint);
+                        Ok(())
+                    }
                     None => Err(ConnectError::Disconnected),
                 };
                 reply.send(answer);
             }
-            Command::Unbind { hub, endpoint, reply } => {
+            Command::Unbind {
+                hub,
+                endpoint,
+                reply,
+            } => {
                 let answer = match self.find(hub) {
                     Some(slot) => self.unbind(slot, &endpoint),
                     None => Err(DetachError::Disconnected),
                 };
                 reply.send(answer);
             }
-            Command::Disconnect { hub, endpoint, reply } => {
+            Command::Disconnect {
+                hub,
+                endpoint,
+                reply,
+            } => {
                 let answer = match self.find(hub) {
                     Some(slot) => self.hang_up(slot, &endpoint),
                     None => Err(DetachError::Disconnected),

@@ -60,10 +60,12 @@ pub(crate) fn start(name: &str) -> io::Result<Running> {
     };
     let pump = Pump::new(net, Arc::clone(&mailbox), alarms, Instant::now());
     let closer = CloseOnDrop(Arc::clone(&mailbox));
-    let thread = thread::Builder::new().name(name.to_owned()).spawn(move || {
-        let _closer = closer;
-        run(pump, poll);
-    })?;
+    let thread = thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(move || {
+            let _closer = closer;
+            run(pump, poll);
+        })?;
     Ok(Running { mailbox, thread })
 }
 
@@ -76,7 +78,8 @@ fn run(mut pump: Pump<Net>, mut poll: Poll) {
         let timeout = if pump.is_busy() || !mailbox.prepare_sleep() {
             Some(Duration::ZERO)
         } else {
-            pump.deadline().map(|deadline| deadline.saturating_duration_since(Instant::now()))
+            pump.deadline()
+                .map(|deadline| deadline.saturating_duration_since(Instant::now()))
         };
         // An interrupted wait is a turn without events.
         let polled = poll.poll(&mut events, timeout);
@@ -134,8 +137,15 @@ impl World for Net {
     ) -> Result<(Listener, Endpoint), BindError> {
         let (mut listener, resolved) = transport::bind(endpoint, options)?;
         self.registry
-            .register(&mut listener, token(Source::Listener(slot)), Interest::READABLE)
-            .map_err(|source| BindError::Io { endpoint: endpoint.to_string(), source })?;
+            .register(
+                &mut listener,
+                token(Source::Listener(slot)),
+                Interest::READABLE,
+            )
+            .map_err(|source| BindError::Io {
+                endpoint: endpoint.to_string(),
+                source,
+            })?;
         Ok((listener, resolved))
     }
 
@@ -153,7 +163,8 @@ impl World for Net {
 
     fn watch(&mut self, stream: &mut Stream, slot: usize) -> io::Result<()> {
         let interest = Interest::READABLE | Interest::WRITABLE;
-        self.registry.register(stream, token(Source::Link(slot)), interest)
+        self.registry
+            .register(stream, token(Source::Link(slot)), interest)
     }
 
     fn finish(&mut self, stream: &mut Stream) -> io::Result<()> {
@@ -197,20 +208,25 @@ impl Net {
     /// Asks the system's resolver, which blocks, on a thread that lives as long as the question.
     fn look_up(&mut self, endpoint: Endpoint, ticket: u64) {
         let mailbox = Arc::clone(&self.mailbox);
-        let spawned = thread::Builder::new().name("zmq-resolver".to_owned()).spawn(move || {
-            let targets = match transport::targets(&endpoint) {
-                Ok(Resolution::Ready(target)) => Ok(vec![target]),
-                Ok(Resolution::Lookup { host, port, source }) => {
-                    transport::lookup(&host, port, source.as_ref())
-                }
-                Err(error) => Err(error),
-            };
-            // A pump that has ended needs no answer.
-            let _ = mailbox.post(Command::Resolved { ticket, targets });
-        });
+        let spawned = thread::Builder::new()
+            .name("zmq-resolver".to_owned())
+            .spawn(move || {
+                let targets = match transport::targets(&endpoint) {
+                    Ok(Resolution::Ready(target)) => Ok(vec![target]),
+                    Ok(Resolution::Lookup { host, port, source }) => {
+                        transport::lookup(&host, port, source.as_ref())
+                    }
+                    Err(error) => Err(error),
+                };
+                // A pump that has ended needs no answer.
+                let _ = mailbox.post(Command::Resolved { ticket, targets });
+            });
         self.lookups += 1;
         if let Err(error) = spawned {
-            let _ = self.mailbox.post(Command::Resolved { ticket, targets: Err(error) });
+            let _ = self.mailbox.post(Command::Resolved {
+                ticket,
+                targets: Err(error),
+            });
         }
     }
 }

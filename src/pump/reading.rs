@@ -41,7 +41,12 @@ enum Slice {
 impl<W: World> Pump<W> {
     /// A link's source became ready.
     pub(super) fn note_link(&mut self, slot: usize, event: Readiness) {
-        let Readiness { readable, read_closed, writable, .. } = event;
+        let Readiness {
+            readable,
+            read_closed,
+            writable,
+            ..
+        } = event;
         let Some(link) = self.links.get_mut(slot) else {
             return;
         };
@@ -87,7 +92,10 @@ impl<W: World> Pump<W> {
             };
             link.in_readers = false;
             let hub = link.hub;
-            if matches!(link.leaving, Some(Leaving::Draining(_) | Leaving::Flushing(_))) {
+            if matches!(
+                link.leaving,
+                Some(Leaving::Draining(_) | Leaving::Flushing(_))
+            ) {
                 self.discard(slot);
                 continue;
             }

@@ -101,7 +101,12 @@ pub(super) struct Node {
 impl Node {
     pub(super) fn new(network: &Rc<RefCell<Network>>) -> Self {
         let luck = Luck::new(network.borrow_mut().luck.next());
-        Node { network: Rc::clone(network), watched: Vec::new(), listening: Vec::new(), luck }
+        Node {
+            network: Rc::clone(network),
+            watched: Vec::new(),
+            listening: Vec::new(),
+            luck,
+        }
     }
 
     /// What is ready now, less what is told later.
@@ -116,11 +121,19 @@ impl Node {
             let writable = over || found.pipes[1 - side].len() < PIPE;
             if (readable || writable) && !network.luck.strikes(delayed) {
                 let source = Source::Link(slot);
-                ready.push(Readiness { source, readable, read_closed: over, writable });
+                ready.push(Readiness {
+                    source,
+                    readable,
+                    read_closed: over,
+                    writable,
+                });
             }
         }
         for (address, slot) in &self.listening {
-            let waiting = network.backlogs.get(address).is_some_and(|queue| !queue.is_empty());
+            let waiting = network
+                .backlogs
+                .get(address)
+                .is_some_and(|queue| !queue.is_empty());
             if waiting && !network.luck.strikes(delayed) {
                 let source = Source::Listener(*slot);
                 ready.push(Readiness {
@@ -173,8 +186,9 @@ impl Read for SimStream {
             };
         }
         let count = SimStream::moves(network, self.wire, waiting.min(buffer.len()))?;
-        for (octet, from) in
-            buffer.iter_mut().zip(network.wires[self.wire].pipes[self.side].drain(..count))
+        for (octet, from) in buffer
+            .iter_mut()
+            .zip(network.wires[self.wire].pipes[self.side].drain(..count))
         {
             *octet = from;
         }
@@ -243,9 +257,16 @@ impl World for Node {
 
     fn accept(&mut self, listener: &String) -> io::Result<SimStream> {
         let mut network = self.network.borrow_mut();
-        let wire = network.backlogs.get_mut(listener).and_then(VecDeque::pop_front);
+        let wire = network
+            .backlogs
+            .get_mut(listener)
+            .and_then(VecDeque::pop_front);
         let wire = wire.ok_or(ErrorKind::WouldBlock)?;
-        Ok(SimStream { network: Rc::clone(&self.network), wire, side: 1 })
+        Ok(SimStream {
+            network: Rc::clone(&self.network),
+            wire,
+            side: 1,
+        })
     }
 
     fn connect(&mut self, target: &Target, _options: &Options) -> io::Result<SimStream> {
@@ -258,7 +279,11 @@ impl World for Node {
         let backlog = network.backlogs.get_mut(&address(target));
         backlog.ok_or(ErrorKind::ConnectionRefused)?.push_back(wire);
         network.wires.push(Wire::default());
-        Ok(SimStream { network: Rc::clone(&self.network), wire, side: 0 })
+        Ok(SimStream {
+            network: Rc::clone(&self.network),
+            wire,
+            side: 0,
+        })
     }
 
     fn connected(&mut self, _stream: &SimStream) -> io::Result<bool> {
@@ -276,7 +301,8 @@ impl World for Node {
     }
 
     fn forget(&mut self, stream: &mut SimStream) {
-        self.watched.retain(|&(wire, side, _)| (wire, side) != (stream.wire, stream.side));
+        self.watched
+            .retain(|&(wire, side, _)| (wire, side) != (stream.wire, stream.side));
     }
 
     fn unbind(&mut self, listener: String) {

@@ -52,7 +52,12 @@ impl Sim {
                 Pump::new(Node::new(&network), mailbox, alarms, now)
             })
             .collect();
-        Sim { seed, now, network, pumps }
+        Sim {
+            seed,
+            now,
+            network,
+            pumps,
+        }
     }
 
     /// One turn of every pump; time passes only when nobody has anything to do.
@@ -96,26 +101,46 @@ impl Sim {
 
     fn open(&mut self, pump: usize, kind: SocketType, options: Options) -> Sock {
         let keepalive = Arc::new(());
-        let opened =
-            self.ask(pump, |reply| Command::Open { kind, options, keepalive, reply });
+        let opened = self.ask(pump, |reply| Command::Open {
+            kind,
+            options,
+            keepalive,
+            reply,
+        });
         let (hub, holder) = opened.unwrap();
-        Sock { pump, hub, sender: holder.sender(), receiver: holder.receiver() }
+        Sock {
+            pump,
+            hub,
+            sender: holder.sender(),
+            receiver: holder.receiver(),
+        }
     }
 
     fn bind(&mut self, sock: &Sock, endpoint: &str) -> Endpoint {
         let endpoint = Endpoint::parse_for_bind(endpoint).unwrap();
         let hub = sock.hub;
-        self.ask(sock.pump, |reply| Command::Bind { hub, endpoint, reply }).unwrap()
+        self.ask(sock.pump, |reply| Command::Bind {
+            hub,
+            endpoint,
+            reply,
+        })
+        .unwrap()
     }
 
     fn connect(&mut self, sock: &Sock, endpoint: &Endpoint) {
         let (hub, endpoint) = (sock.hub, endpoint.clone());
-        self.ask(sock.pump, |reply| Command::Connect { hub, endpoint, reply }).unwrap();
+        self.ask(sock.pump, |reply| Command::Connect {
+            hub,
+            endpoint,
+            reply,
+        })
+        .unwrap();
     }
 
     fn subscribe(&mut self, sock: &Sock, prefix: &str) {
         let (hub, prefix) = (sock.hub, Frame::from(prefix));
-        self.ask(sock.pump, |reply| Command::Subscribe { hub, prefix, reply }).unwrap();
+        self.ask(sock.pump, |reply| Command::Subscribe { hub, prefix, reply })
+            .unwrap();
     }
 
     /// A connected pair on two pumps.
@@ -158,16 +183,33 @@ fn numbered(number: u64) -> Message {
 
 fn number(message: &Message) -> u64 {
     let number = u64::from_be_bytes(message[0][..].try_into().unwrap());
-    assert_eq!(*message, numbered(number), "a message is whole or not there");
+    assert_eq!(
+        *message,
+        numbered(number),
+        "a message is whole or not there"
+    );
     number
 }
 
-const ROUGH: Faults = Faults { refused: 0, short: 500, delayed: 300, reset: 0 };
-const BROKEN: Faults = Faults { refused: 300, short: 300, delayed: 200, reset: 3 };
+const ROUGH: Faults = Faults {
+    refused: 0,
+    short: 500,
+    delayed: 300,
+    reset: 0,
+};
+const BROKEN: Faults = Faults {
+    refused: 300,
+    short: 300,
+    delayed: 200,
+    reset: 3,
+};
 
 fn seeds() -> impl Iterator<Item = u64> {
     // One seed can be replayed: SIM_SEED=17 cargo test sim_
-    match std::env::var("SIM_SEED").ok().and_then(|seed| seed.parse().ok()) {
+    match std::env::var("SIM_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok())
+    {
         Some(seed) => seed..seed + 1,
         None => 0..20,
     }
@@ -246,7 +288,10 @@ fn sim_resets_lose_messages_but_neither_repeat_nor_reorder_nor_break_them() {
         });
         resets += sim.network.borrow().resets;
     }
-    assert!(resets > 0, "the faults never struck: this test tested nothing");
+    assert!(
+        resets > 0,
+        "the faults never struck: this test tested nothing"
+    );
 }
 
 #[test]
@@ -263,7 +308,10 @@ fn sim_a_request_is_answered_or_lost_and_the_next_one_goes_out() {
                 sim.network.borrow_mut().faults = Faults::default();
             }
             if let Some(request) = rep.take() {
-                assert!(rep.offer(request), "a request that was taken can be answered");
+                assert!(
+                    rep.offer(request),
+                    "a request that was taken can be answered"
+                );
             }
             req.take().is_some_and(|reply| number(&reply) == 100)
         });
@@ -286,23 +334,26 @@ fn sim_a_publisher_serves_late_and_reconnecting_subscribers() {
         }
         let mut round = 0u64;
         let mut heard = [0u64; 2];
-        sim.until("each subscriber hears the news after the faults end", |sim| {
-            round += 1;
-            if round == 2000 {
-                sim.network.borrow_mut().faults = Faults::default();
-            }
-            publisher.offer(Message::from(["other", "no"]));
-            publisher.offer(Message::from(["news", &round.to_string()]));
-            for (subscriber, heard) in subscribers.iter().zip(&mut heard) {
-                while let Some(message) = subscriber.take() {
-                    assert_eq!(message[0], "news");
-                    let number = std::str::from_utf8(&message[1]).unwrap().parse().unwrap();
-                    assert!(*heard < number, "seed {seed}: {number} after {heard}");
-                    *heard = number;
+        sim.until(
+            "each subscriber hears the news after the faults end",
+            |sim| {
+                round += 1;
+                if round == 2000 {
+                    sim.network.borrow_mut().faults = Faults::default();
                 }
-            }
-            heard.iter().all(|heard| *heard > 2000)
-        });
+                publisher.offer(Message::from(["other", "no"]));
+                publisher.offer(Message::from(["news", &round.to_string()]));
+                for (subscriber, heard) in subscribers.iter().zip(&mut heard) {
+                    while let Some(message) = subscriber.take() {
+                        assert_eq!(message[0], "news");
+                        let number = std::str::from_utf8(&message[1]).unwrap().parse().unwrap();
+                        assert!(*heard < number, "seed {seed}: {number} after {heard}");
+                        *heard = number;
+                    }
+                }
+                heard.iter().all(|heard| *heard > 2000)
+            },
+        );
     }
 }
 
@@ -350,8 +401,12 @@ fn sim_closing_flushes_what_was_accepted() {
             }
             got == 100
         });
-        sim.until("the end of the closed socket", |sim| sim.pumps[1].hubs.is_empty());
-        sim.until("the end of its links", |sim| sim.pumps.iter().all(|p| p.links.is_empty()));
+        sim.until("the end of the closed socket", |sim| {
+            sim.pumps[1].hubs.is_empty()
+        });
+        sim.until("the end of its links", |sim| {
+            sim.pumps.iter().all(|p| p.links.is_empty())
+        });
     }
 }
 
@@ -359,10 +414,18 @@ fn sim_closing_flushes_what_was_accepted() {
 fn sim_inproc_accepts_exactly_the_two_marks() {
     let mut sim = Sim::new(0, Faults::default(), 1);
     for (send, receive, accepted) in [(1, 1, 2), (5, 1, 6), (2, 2, 4), (5, 3, 8)] {
-        let pull = sim.open(0, SocketType::Pull, Options::new().receive_high_water_mark(receive));
+        let pull = sim.open(
+            0,
+            SocketType::Pull,
+            Options::new().receive_high_water_mark(receive),
+        );
         let name = format!("inproc://marks-{send}-{receive}");
         let endpoint = sim.bind(&pull, &name);
-        let push = sim.open(0, SocketType::Push, Options::new().send_high_water_mark(send));
+        let push = sim.open(
+            0,
+            SocketType::Push,
+            Options::new().send_high_water_mark(send),
+        );
         sim.connect(&push, &endpoint);
         let mut sent = 0;
         for _ in 0..100 {
