@@ -320,6 +320,7 @@ fn connecting_to_nowhere_is_no_error_yet() {
 fn malformed_endpoints_are_typed_errors() {
     use EndpointFault::*;
     let too_long = format!("ipc:///{}", "x".repeat(200));
+    let long_name = format!("inproc://{}", "x".repeat(5_000));
     let nowhere = [
         ("", NoScheme),
         ("tcp", NoScheme),
@@ -351,7 +352,8 @@ fn malformed_endpoints_are_typed_errors() {
         ("tcp://[::1]", NoPort),
         ("ipc:///tmp/a\0b", NulOctet),
         ("inproc://a\0b", NulOctet),
-        (&too_long, PathTooLong),
+        (&too_long, NameTooLong),
+        (&long_name, NameTooLong),
     ];
     let only_bind = [("tcp://127.0.0.1:1;127.0.0.1:2", SourceOnBind)];
     let only_connect = [
@@ -387,7 +389,7 @@ fn malformed_endpoints_are_typed_errors() {
 
 fn fault(text: &str, reason: &EndpointFault) -> EndpointError {
     EndpointError {
-        endpoint: text.to_owned(),
+        endpoint: text.chars().take(256).collect(),
         reason: reason.clone(),
     }
 }
@@ -406,7 +408,7 @@ fn the_longest_ipc_path_works() {
         let Err(BindError::Endpoint(error)) = refused else {
             panic!("{refused:?}");
         };
-        assert_eq!(error.reason, EndpointFault::PathTooLong);
+        assert_eq!(error.reason, EndpointFault::NameTooLong);
     });
 }
 

@@ -5,6 +5,8 @@
 
 mod common;
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use common::{next, next_text, put, within, LIMIT};
 use futures::executor::block_on;
@@ -109,16 +111,20 @@ fn a_type_chosen_at_run_time_has_the_ports_of_that_type() {
 fn options_that_cannot_be_are_refused_and_leave_nothing() {
     within(LIMIT, || {
         let context = Context::new();
-        for routing_id in [vec![b'x'; 256], vec![0, 1]] {
-            let options = Options::new().routing_id(routing_id);
-            let refused = context.socket_with::<Req>(options).unwrap_err();
-            assert!(matches!(
-                refused,
-                SocketError::Option {
-                    option: "routing_id",
-                    ..
-                }
-            ));
+        let impossible = [
+            ("routing_id", Options::new().routing_id(vec![b'x'; 256])),
+            ("routing_id", Options::new().routing_id([0, 1])),
+            (
+                "reconnect_interval",
+                Options::new().reconnect_interval(Some(Duration::ZERO)),
+            ),
+            ("backlog", Options::new().backlog(0)),
+        ];
+        for (name, options) in impossible {
+            match context.socket_with::<Req>(options) {
+                Err(SocketError::Option { option, .. }) => assert_eq!(option, name),
+                other => panic!("{name}: {other:?}"),
+            }
         }
         context
             .socket_with::<Req>(Options::new().routing_id(vec![b'x'; 255]))
