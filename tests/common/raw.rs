@@ -152,6 +152,27 @@ impl Raw {
         (flags & !2, self.read(size as usize))
     }
 
+    /// Whether the other side closes within `limit`; what it says until then is skipped.
+    pub(crate) fn is_closed_within(&mut self, limit: Duration) -> bool {
+        let deadline = Instant::now() + limit;
+        let mut some = [0; 4096];
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            self.0.patience(left).unwrap();
+            let read = self.0.read(&mut some);
+            self.0.patience(PATIENCE).unwrap();
+            match read {
+                Ok(0) => return true,
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::ConnectionReset => return true,
+                Err(_) => {} // Its time is over, or a signal came.
+            }
+        }
+    }
+
     /// Everything until the other side closes; panics if it does not.
     pub(crate) fn read_to_end(&mut self) -> Vec<u8> {
         let deadline = Instant::now() + PATIENCE;
