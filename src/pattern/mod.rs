@@ -8,6 +8,7 @@
 //! (who waits for this reply) and `peers`.
 
 mod balance;
+mod dealer;
 mod pair;
 mod peers;
 mod publish;
@@ -16,11 +17,14 @@ mod push;
 mod rep;
 mod req;
 mod requests;
+mod router;
 mod subscribe;
+mod subscriptions;
 #[cfg(test)]
 mod tests;
 mod topics;
 mod tree;
+mod xsub;
 
 use crate::error::Refusal;
 use crate::message::{Frame, Message};

@@ -292,11 +292,11 @@ fn subscriptions_to_those_who_do_not_publish_pass_unnoticed() {
 }
 
 #[test]
-fn only_fan_out_buffers_per_peer_and_only_blocking_types_requeue() {
+fn types_that_drop_buffer_per_peer_and_types_that_block_requeue() {
     for (kind, pattern) in all() {
-        let fans_out = matches!(kind, SocketType::Pub);
+        let drops = matches!(kind, SocketType::Pub | SocketType::Rep);
         let blocks = matches!(kind, SocketType::Push | SocketType::Pair | SocketType::Req);
-        assert_eq!(pattern.buffers_per_peer(), fans_out, "{kind}");
+        assert_eq!(pattern.buffers_per_peer(), drops, "{kind}");
         assert_eq!(pattern.requeues(), blocks, "{kind}");
         assert_eq!(pattern.is_blocked(), blocks, "{kind} without peers");
     }

@@ -226,7 +226,7 @@ mod tests {
         for step in 0..operations {
             let peer = random.below(12) as u32;
             let prefix = octets(&mut random, 7);
-            let context = format!("seed {seed}, step {step}, peer {peer}, prefix {prefix:?}");
+            let context = format!("seed {seed}, step {step}, peer {peer}");
             match random.below(100) {
                 0..=39 => {
                     let first = !model.is_held(&prefix);
@@ -253,8 +253,10 @@ mod tests {
                     assert_eq!(found, model.matches(&topic), "{context}, topic {topic:?}");
                 }
             }
-            let distinct: BTreeSet<_> = model.0.values().flatten().collect();
-            assert!(topics.tree.nodes() <= 2 * distinct.len() + 1, "{context}");
+            if step % 100 == 0 {
+                let distinct: BTreeSet<_> = model.0.values().flatten().collect();
+                assert!(topics.tree.nodes() <= 2 * distinct.len() + 1, "{context}");
+            }
         }
         for peer in 0..12 {
             topics.remove_peer(PeerId(peer), |_| {});
