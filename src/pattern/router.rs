@@ -143,8 +143,10 @@ mod tests {
     #[test]
     fn who_has_no_name_gets_one_that_nobody_has() {
         let mut outlet = Recorder::default();
-        let mut router = Router::default();
-        router.numbered = u32::MAX - 1;
+        let mut router = Router {
+            numbered: u32::MAX - 1,
+            ..Router::default()
+        };
         attach(&mut router, &[1], &mut outlet);
         router.numbered = u32::MAX - 1;
         attach(&mut router, &[2, 3], &mut outlet);

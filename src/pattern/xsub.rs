@@ -94,10 +94,10 @@ mod tests {
         let mut xsub = XSub::default();
         give(&mut xsub, "\x01a", &mut outlet);
         attach(&mut xsub, &[1], &mut outlet);
-        let subscribe = (1, Upstream::Subscribe("a".into()));
-        assert_eq!(outlet.take_commands(), [subscribe.clone()]);
+        let subscribe = [(1, Upstream::Subscribe("a".into()))];
+        assert_eq!(outlet.take_commands(), subscribe);
         give(&mut xsub, "\x01a", &mut outlet);
-        assert_eq!(outlet.take_commands(), [subscribe]);
+        assert_eq!(outlet.take_commands(), subscribe);
         give(&mut xsub, "\0a", &mut outlet);
         give(&mut xsub, "\0never", &mut outlet);
         assert_eq!(outlet.take_commands(), []);
