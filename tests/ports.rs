@@ -14,8 +14,8 @@ use common::{eventually, next, next_text, put, text, within, LIMIT, PATIENCE};
 use futures::executor::block_on;
 use futures::{SinkExt, StreamExt};
 use zmq_channels::{
-    Context, Message, Options, Pair, Pull, Push, Receiver, RecvError, RecvTimeoutError, SendError,
-    SendTimeoutError, Sender, Socket, TryRecvError, TrySendError,
+    Context, Linger, Message, Options, Pair, Pull, Push, Receiver, RecvError, RecvTimeoutError,
+    SendError, SendTimeoutError, Sender, Socket, TryRecvError, TrySendError,
 };
 
 const SOON: Duration = Duration::from_millis(40);
@@ -33,7 +33,9 @@ fn pipeline(mark: usize) -> (Sender, Receiver) {
 
 /// A PUSH without a peer that takes `mark` messages, and has taken them.
 fn full(mark: usize) -> Socket<Push> {
-    let options = Options::new().high_water_marks(mark);
+    let options = Options::new()
+        .high_water_marks(mark)
+        .linger(Linger::For(Duration::ZERO));
     let push = Context::new().socket_with::<Push>(options).unwrap();
     for number in 0..mark {
         push.send_timeout_blocking(number.to_string(), PATIENCE)

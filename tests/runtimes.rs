@@ -15,7 +15,7 @@ use common::{next_text, text, within, Transport, LIMIT, PATIENCE};
 use futures::future::{join, select, Either};
 use futures::StreamExt;
 use zmq_channels::{
-    Context, Message, Options, Pair, Pull, Push, RecvTimeoutError, SendTimeoutError, Socket,
+    Context, Linger, Message, Options, Pair, Pull, Push, RecvTimeoutError, SendTimeoutError, Socket,
 };
 
 /// Two PAIR sockets with sliding buffers of 64, as in the quick start; the client connects first.
@@ -46,7 +46,9 @@ async fn answer(pong: Socket<Pair>) {
 /// Waits with a deadline, in vain, for a message and for room.
 async fn wait_in_vain() {
     let limit = Duration::from_millis(30);
-    let options = Options::new().high_water_marks(1);
+    let options = Options::new()
+        .high_water_marks(1)
+        .linger(Linger::For(Duration::ZERO));
     let lonely = Context::new().socket_with::<Pair>(options).unwrap();
     lonely.send("full now").await.unwrap();
     let start = Instant::now();
