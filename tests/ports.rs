@@ -545,6 +545,22 @@ fn a_socket_lives_as_long_as_a_handle_that_can_send() {
 }
 
 #[test]
+fn weak_handles_hold_nothing_open() {
+    within(LIMIT, || {
+        let (sender, receiver) = pipeline(10);
+        let (weak_sender, weak_receiver) = (sender.downgrade(), receiver.downgrade());
+        put(&weak_sender.upgrade().unwrap(), "through a weak handle");
+        let upgraded = weak_receiver.upgrade().unwrap();
+        assert_eq!(next_text(&upgraded), "through a weak handle");
+        drop((sender, receiver));
+        assert!(weak_sender.upgrade().is_none());
+        assert!(weak_receiver.upgrade().is_some(), "one receiver is left");
+        drop(upgraded);
+        assert!(weak_receiver.upgrade().is_none());
+    });
+}
+
+#[test]
 fn a_thread_that_dies_with_a_port_in_its_hands_harms_nobody() {
     within(LIMIT, || {
         let (sender, receiver) = pipeline(3);

@@ -94,9 +94,7 @@ fn plain_threads() {
 
 #[test]
 fn futures_on_a_plain_thread() {
-    within(LIMIT, || {
-        works_with(|future| futures::executor::block_on(future))
-    });
+    within(LIMIT, || works_with(futures::executor::block_on));
 }
 
 /// One end blocks its thread, the other is a task.
@@ -195,6 +193,33 @@ async fn tokio_tasks_share_the_ends_of_a_pipeline() {
     };
     tokio::time::timeout(PATIENCE, all).await.unwrap();
     assert_eq!(received.load(Ordering::Relaxed), 600);
+}
+
+// ---- many at once
+
+#[test]
+fn one_task_waits_for_many_receivers_and_learns_which_has_it() {
+    within(LIMIT, || {
+        let context = Context::new();
+        let (mut pushes, mut streams) = (Vec::new(), Vec::new());
+        for number in 0..10 {
+            let (push, pull) = (
+                context.socket::<Push>().unwrap(),
+                context.socket::<Pull>().unwrap(),
+            );
+            push.connect(pull.bind(Transport::ALL[number % 3].endpoint()).unwrap())
+                .unwrap();
+            pushes.push(push);
+            streams.push(pull.receiver().map(move |message| (number, message)));
+        }
+        let mut any = futures::stream::select_all(streams);
+        smol::block_on(async {
+            for number in [7, 2, 2, 0, 9, 5] {
+                pushes[number].send(number.to_string()).await.unwrap();
+                assert_eq!(any.next().await, Some((number, number.to_string().into())));
+            }
+        });
+    });
 }
 
 // ---- cancelling
