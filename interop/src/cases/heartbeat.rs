@@ -8,11 +8,12 @@ use std::net::TcpStream;
 use std::thread;
 use std::time::Duration;
 
-use zmq_channels::Options;
+use serde_json::json;
+use zmq_channels::{Options, SocketType};
 
 use crate::bench::{Bench, Outcome, Transport, PATIENCE};
 use crate::cases::{case, Case, NEW, OLD};
-use crate::conversation::{Pairing, PAIRINGS};
+use crate::conversation::{Flow, Pairing, PAIRINGS};
 use crate::side::{Ours, Side, Theirs};
 
 /// A PING each 100 ms; no answer for 500 ms ends the connection, on either side.
@@ -35,6 +36,12 @@ const HASTY: [(&str, u32); 3] = [
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for version in [NEW, OLD] {
+        for transport in Transport::ALL {
+            cases.push(case(
+                format!("heartbeat/{version}/{transport}/PULL-PUSH/our queue is full"),
+                move |bench| full_queue(bench, version, transport),
+            ));
+        }
         for pairing in PAIRINGS {
             for (we_bind, binds) in [(true, "we bind"), (false, "they bind")] {
                 cases.push(case(
@@ -91,6 +98,28 @@ fn busy(bench: &Bench, version: &str, transport: Transport, pairing: Pairing) ->
     let (ours, theirs) = connected(bench, version, transport, pairing, true, &HASTY)?;
     pairing.flow.everything(&ours, &theirs)?;
     never_disconnected(&theirs)
+}
+
+/// We do not read because nobody takes what we have: that is no silence of theirs.
+fn full_queue(bench: &Bench, version: &str, transport: Transport) -> Outcome {
+    let options = Options::new().high_water_marks(10);
+    let pull = Ours::open_with(&bench.context(), SocketType::Pull, options)?;
+    let push = Theirs::open(&bench.peer(version)?, "PUSH")?;
+    // Their own patience is long: our answers are behind what we do not read.
+    push.set("HEARTBEAT_IVL", 100)?;
+    push.set("HEARTBEAT_TIMEOUT", 60_000)?;
+    push.set("HEARTBEAT_TTL", 500)?;
+    push.set("RECONNECT_IVL", -1)?;
+    push.set("SNDHWM", 10)?;
+    push.connect(&pull.bind(&bench.wildcard(transport))?)?;
+    let flood = json!({"first": 0, "count": 30_000, "size": 1000, "timeout": 300});
+    let taken = push.ask("send_many", flood)?;
+    let taken = taken.as_u64().ok_or("no number")? as u32;
+    thread::sleep(IDLE);
+    never_disconnected(&push)?;
+    pull.recv_many(0, taken, 1000, |_| {})?;
+    Flow::TheySend.a_few_words(&pull, &push)?;
+    never_disconnected(&push)
 }
 
 fn never_disconnected(theirs: &Theirs) -> Outcome {

@@ -44,18 +44,20 @@ pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for version in [NEW, OLD] {
         for (ours, theirs) in MISFITS {
-            for (what, body) in [
-                (
-                    "we bind",
-                    wrong_type_comes as fn(&Bench, &str, &Misfit) -> Outcome,
-                ),
-                ("they bind", wrong_type_waits),
-            ] {
-                cases.push(case(
-                    format!("refusal/{version}/tcp/{}-{theirs}/{what}", ours.name()),
-                    move |bench| body(bench, version, &misfit(ours, theirs)?),
-                ));
+            cases.push(case(
+                format!("refusal/{version}/tcp/{}-{theirs}/we bind", ours.name()),
+                move |bench| wrong_type_comes(bench, version, &misfit(ours, theirs)?),
+            ));
+            // Before 4.3.3 (CVE-2020-15166) a bound libzmq gives messages, and the one place of
+            // a PAIR, to connections that have not finished their handshake: there even libzmq's
+            // own sockets of the wrong type disturb others.
+            if version == OLD && matches!(theirs, "PUSH" | "PAIR" | "DEALER" | "REQ") {
+                continue;
             }
+            cases.push(case(
+                format!("refusal/{version}/tcp/{}-{theirs}/they bind", ours.name()),
+                move |bench| wrong_type_waits(bench, version, &misfit(ours, theirs)?),
+            ));
         }
         for transport in Transport::ALL {
             for pairing in PAIRINGS {

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use zmq_channels::{Context, SocketType};
+use zmq_channels::{Context, Options, SocketType};
 
 use crate::bench::{Bench, Outcome, Transport, PATIENCE};
 use crate::cases::{case, Case, NEW, OLD};
@@ -32,6 +32,7 @@ pub fn cases() -> Vec<Case> {
             add("REQ-ROUTER malformed replies", malformed_replies);
             add("PUSH-PULL round robin", round_robin);
             add("PULL-PUSH fair queue", fair_queue);
+            add("PULL-PUSH a newcomer finds our queue full", newcomer);
             add("PUSH-PULL ventilator, workers, sink", ventilator);
             add("PUB-SUB both versions at once", both_versions);
             add("PAIR-PAIR five rounds in time", five_rounds);
@@ -280,6 +281,38 @@ fn fair_queue(bench: &Bench, version: &str, transport: Transport) -> Outcome {
     }
     for peer in &peers {
         peer.answer(PATIENCE)?;
+    }
+    pull.expect_nothing(Duration::from_millis(5))
+}
+
+/// Our queue is full of one peer's messages and nobody reads: the next peer gets in all the
+/// same, and all that both have sent arrives once somebody does.
+fn newcomer(bench: &Bench, version: &str, transport: Transport) -> Outcome {
+    let options = Options::new().high_water_marks(10);
+    let pull = Ours::open_with(&bench.context(), SocketType::Pull, options)?;
+    let endpoint = pull.bind(&bench.wildcard(transport))?;
+    let peer = bench.peer(version)?;
+    let first = Theirs::open_named(&peer, "PUSH", "first")?;
+    first.set("SNDHWM", 10)?;
+    first.connect(&endpoint)?;
+    let flood = json!({"first": 0, "count": 30_000, "size": 1000, "timeout": 300});
+    let taken = first.ask("send_many", flood)?;
+    let taken = taken.as_u64().ok_or("no number")? as u32;
+    let second = Theirs::open_named(&peer, "PUSH", "second")?;
+    second.connect(&endpoint)?;
+    second.wait_connected()?;
+    second.send(&text("from the second"))?;
+    let mut next = 0;
+    let mut greeted = false;
+    while next < taken || !greeted {
+        let seen = pull.recv()?;
+        if seen == text("from the second") && !greeted {
+            greeted = true;
+        } else if seen == vec![pattern(next, 1000)] {
+            next += 1;
+        } else {
+            return Err(format!("after {next} of {taken}, {}", show(&seen)).into());
+        }
     }
     pull.expect_nothing(Duration::from_millis(5))
 }
