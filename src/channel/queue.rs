@@ -262,7 +262,7 @@ impl<T> Channel<T> {
     /// Messages that count against the capacity: those in the channel and those a pump has taken
     /// and not released.
     pub(crate) fn used(&self) -> usize {
-        let (head, mut tail) = self.both();
+        let (_head, tail) = self.both();
         saturated(tail.used())
     }
 
@@ -292,6 +292,11 @@ impl<T> Channel<T> {
     /// How many messages the overflow policy has dropped so far, and how many came too late.
     pub(crate) fn dropped(&self) -> u64 {
         self.tail.lock().dropped
+    }
+
+    /// So many messages that had been taken are lost for reasons of the pump's.
+    pub(crate) fn count_dropped(&self, messages: u64) {
+        self.tail.lock().dropped += messages;
     }
 
     pub(crate) fn state(&self) -> State {

@@ -10,7 +10,7 @@ use crate::channel::{Hook, Mailbox, Ports, Reply};
 use crate::error::SocketError;
 use crate::message::Message;
 use crate::options::{Linger, Options, Overflow};
-use crate::pattern::{self, Drop, Outlet, Pattern, PeerId, Upstream};
+use crate::pattern::{self, Drop, Full, Outlet, Pattern, PeerId, Upstream};
 use crate::socket_type::SocketType;
 use crate::wire;
 
@@ -47,8 +47,8 @@ pub(super) struct HubIo {
     pub(super) batch: VecDeque<Message>,
     /// Messages that left this library since `in` was last told.
     pub(super) released: usize,
-    /// Lost messages by the pattern's account.
-    pub(super) dropped: u64,
+    /// Messages lost on their way out since `in` was last told.
+    pub(super) lost: u64,
     /// The most messages one peer may hold; `usize::MAX` for no limit.
     pub(super) limit: usize,
     /// Whether each peer has a queue of its own (fan-out).
@@ -75,10 +75,10 @@ impl Room {
         };
     }
 
-    /// One message is on its way to `out`.
-    fn take(&mut self) {
+    /// So many messages are on their way to `out`.
+    pub(super) fn take(&mut self, messages: usize) {
         if self.free != usize::MAX {
-            self.free = self.free.saturating_sub(1);
+            self.free = self.free.saturating_sub(messages);
         }
     }
 
@@ -87,7 +87,7 @@ impl Room {
         if self.free == 0 {
             return false;
         }
-        self.take();
+        self.take(1);
         self.reserved += 1;
         true
     }
@@ -103,6 +103,22 @@ impl Room {
         self.reserved = self.reserved.saturating_sub(1);
         if self.free != usize::MAX {
             self.free += 1;
+        }
+    }
+}
+
+impl HubIo {
+    /// A message that was taken goes nowhere.
+    pub(super) fn give_up(&mut self, why: Drop, lossy: bool) {
+        self.count(why, 1);
+        if !lossy {
+            self.released += 1;
+        }
+    }
+
+    pub(super) fn count(&mut self, why: Drop, messages: usize) {
+        if why.is_loss() {
+            self.lost += messages as u64;
         }
     }
 }
@@ -139,7 +155,7 @@ impl Hub {
                 pending: VecDeque::new(),
                 batch: VecDeque::new(),
                 released: 0,
-                dropped: 0,
+                lost: 0,
                 limit,
                 buffers: pattern.buffers_per_peer(),
             },
@@ -191,7 +207,6 @@ impl Hub {
 /// Where a pattern puts things: the links, and the batch for `out`.
 pub(super) struct PumpOutlet<'a, S> {
     pub(super) io: &'a mut HubIo,
-    pub(super) slot: usize,
     pub(super) links: &'a mut Slab<Link<S>>,
     pub(super) rooms: &'a mut [Room],
     pub(super) dry: &'a mut Vec<usize>,
@@ -199,28 +214,20 @@ pub(super) struct PumpOutlet<'a, S> {
     pub(super) transfers: &'a mut VecDeque<usize>,
 }
 
-impl<S> PumpOutlet<'_, S> {
-    /// Whether `out` takes one more, as far as is known.
-    #[inline]
-    pub(super) fn has_room(&self) -> bool {
-        self.rooms[self.slot].free > 0
-    }
-}
-
 impl<S> Outlet for PumpOutlet<'_, S> {
-    fn send(&mut self, peer: PeerId, message: Message) -> Result<(), Message> {
+    fn send(&mut self, peer: PeerId, message: &mut Message) -> Result<(), Full> {
         let slot = peer.0 as usize;
         let Some(link) = self.links.get_mut(slot) else {
             debug_assert!(false, "a pattern knows only attached peers");
-            return Err(message);
+            return Err(Full);
         };
         if link.is_full(self.io.limit, self.io.buffers) {
             link.blocked = true;
-            return Err(message);
+            return Err(Full);
         }
         match &mut link.path {
             Path::Wire(wire) => {
-                wire.connection.send(message);
+                wire.connection.send(&*message);
                 if !link.in_flushers {
                     link.in_flushers = true;
                     self.flushers.push_back(slot);
@@ -234,10 +241,10 @@ impl<S> Outlet for PumpOutlet<'_, S> {
                         link.blocked = true;
                         room.waiting.push(slot);
                         self.dry.push(inproc.twin_hub);
-                        return Err(message);
+                        return Err(Full);
                     }
                 }
-                inproc.queue.push_back(message);
+                inproc.queue.push_back(std::mem::take(message));
                 if !inproc.in_transfers {
                     inproc.in_transfers = true;
                     self.transfers.push_back(slot);
@@ -245,7 +252,7 @@ impl<S> Outlet for PumpOutlet<'_, S> {
             }
             Path::Dialing { .. } | Path::Lent => {
                 debug_assert!(false, "a peer that is not full has a wire or a twin");
-                return Err(message);
+                return Err(Full);
             }
         }
         Ok(())
@@ -278,13 +285,8 @@ impl<S> Outlet for PumpOutlet<'_, S> {
         }
     }
 
-    fn deliver(&mut self, message: Message) {
-        self.rooms[self.slot].take();
-        self.io.batch.push_back(message);
-    }
-
-    fn dropped(&mut self, _why: Drop, messages: usize) {
-        self.io.dropped += messages as u64;
+    fn dropped(&mut self, why: Drop, messages: usize) {
+        self.io.count(why, messages);
     }
 }
 
@@ -298,7 +300,6 @@ impl<W: World> Pump<W> {
         let hub = self.hubs.get_mut(slot)?;
         let mut outlet = PumpOutlet {
             io: &mut hub.io,
-            slot,
             links: &mut self.links,
             rooms: &mut self.rooms,
             dry: &mut self.dry,
@@ -423,12 +424,16 @@ impl<W: World> Pump<W> {
         }
     }
 
-    /// Tells `in` how many messages have left, so that more are accepted.
+    /// Tells `in` how many messages have left, so that more are accepted, and how many are lost.
     pub(super) fn settle_credits(&mut self, slot: usize) {
         if let Some(hub) = self.hubs.get_mut(slot) {
             let released = std::mem::take(&mut hub.io.released);
-            if released > 0 {
-                if let Some(inward) = hub.ports.inward() {
+            let lost = std::mem::take(&mut hub.io.lost);
+            if let Some(inward) = hub.ports.inward() {
+                if lost > 0 {
+                    inward.count_dropped(lost);
+                }
+                if released > 0 {
                     inward.release(released);
                 }
             }
