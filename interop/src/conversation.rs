@@ -166,7 +166,10 @@ pub fn wait_subscribed(publisher: &dyn Side, subscriber: &dyn Side, topic: &[u8]
         if seen.get(1).is_none_or(|frame| frame != b"mark") {
             return Err(format!("waiting for marks, seen {}", crate::frames::show(&seen)).into());
         }
-        seen = subscriber.recv()?;
+        seen = subscriber.recv().map_err(|error| {
+            let topic = crate::frames::show(&vec![topic.to_vec()]);
+            format!("mark {number} on {topic} did not follow the earlier: {error}")
+        })?;
     }
     Ok(())
 }

@@ -122,7 +122,7 @@ fn bound_peer_rebinds(
     pairing: Pairing,
 ) -> Outcome {
     let theirs = Theirs::open(&bench.peer(version)?, pairing.theirs)?;
-    let endpoint = theirs.bind(&bench.wildcard(transport))?;
+    let endpoint = theirs.bind(&bench.endpoint(transport))?;
     let ours = Ours::open(&bench.context(), pairing.ours)?;
     ours.connect(&endpoint)?;
     pairing.flow.prepare(&ours, &theirs)?;
@@ -146,7 +146,7 @@ fn connected_peer_restarts(
     pairing: Pairing,
 ) -> Outcome {
     let ours = Ours::open(&bench.context(), pairing.ours)?;
-    let endpoint = ours.bind(&bench.wildcard(transport))?;
+    let endpoint = ours.bind(&bench.endpoint(transport))?;
     let start = || -> Outcome<(Rc<Peer>, Theirs)> {
         let peer = bench.peer(version)?;
         let theirs = Theirs::open(&peer, pairing.theirs)?;
@@ -176,7 +176,7 @@ fn prepare_theirs_again(pairing: Pairing, theirs: &Theirs) -> Outcome {
 
 fn we_rebind(bench: &Bench, version: &str, transport: Transport, pairing: Pairing) -> Outcome {
     let ours = Ours::open(&bench.context(), pairing.ours)?;
-    let endpoint = ours.bind(&bench.wildcard(transport))?;
+    let endpoint = ours.bind(&bench.endpoint(transport))?;
     let theirs = Theirs::open(&bench.peer(version)?, pairing.theirs)?;
     theirs.connect(&endpoint)?;
     pairing.flow.prepare(&ours, &theirs)?;
@@ -199,7 +199,7 @@ fn we_rebind(bench: &Bench, version: &str, transport: Transport, pairing: Pairin
 fn we_reopen(bench: &Bench, version: &str, transport: Transport, pairing: Pairing) -> Outcome {
     let context = bench.context();
     let mut ours = Ours::open(&context, pairing.ours)?;
-    let endpoint = ours.bind(&bench.wildcard(transport))?;
+    let endpoint = ours.bind(&bench.endpoint(transport))?;
     let theirs = Theirs::open(&bench.peer(version)?, pairing.theirs)?;
     theirs.connect(&endpoint)?;
     pairing.flow.prepare(&ours, &theirs)?;

@@ -299,12 +299,10 @@ fn prefixes(publisher: &dyn Side, subscribers: &[(Box<dyn Side>, &[&str])]) -> O
         }
         // Sent behind the others: when it got through, so have they.
         subscriber.unsubscribe(&mark(number))?;
-        let fence = [mark(number).as_slice(), b"!"].concat();
-        subscriber.subscribe(&fence)?;
+        subscriber.subscribe(&fence(number))?;
     }
     for (number, (subscriber, _)) in subscribers.iter().enumerate() {
-        let fence = [mark(number).as_slice(), b"!"].concat();
-        wait_subscribed(publisher, subscriber.as_ref(), &fence)?;
+        wait_subscribed(publisher, subscriber.as_ref(), &fence(number))?;
     }
     drain(publisher, subscribers[0].0.as_ref())?;
     let published: Vec<Frames> = ["_", "a", "b", "c", "d", "ab", "bc", "abc", "bcd", "x", "ba"]
@@ -332,12 +330,21 @@ fn mark(number: usize) -> Vec<u8> {
     vec![0xff, number as u8]
 }
 
+fn fence(number: usize) -> Vec<u8> {
+    vec![0xfe, number as u8]
+}
+
 /// Takes the marks of the others off a subscriber of everything.
 fn drain(publisher: &dyn Side, subscriber: &dyn Side) -> Outcome {
     let last = message([b"\xff", b"last"]);
     publisher.send(&last)?;
-    while subscriber.recv()? != last {}
-    Ok(())
+    loop {
+        match subscriber.poll(PATIENCE)? {
+            Some(seen) if seen == last => return Ok(()),
+            Some(_) => {}
+            None => return Err("the end of the marks did not come".into()),
+        }
+    }
 }
 
 /// Each topic of theirs, on our publisher. An XSUB does not filter what arrives, so it would
