@@ -61,7 +61,7 @@ const CONTENDERS: &[(&dyn Contender, bool)] = &[
         &rzmq::Rzmq {
             name: "rzmq",
             flavour: Flavour::Multi,
-            tuned: false,
+            manner: rzmq::Manner::Plain,
         },
         true,
     ),
@@ -70,7 +70,7 @@ const CONTENDERS: &[(&dyn Contender, bool)] = &[
         &rzmq::Rzmq {
             name: "rzmq-ct",
             flavour: Flavour::Current,
-            tuned: false,
+            manner: rzmq::Manner::Plain,
         },
         false,
     ),
@@ -79,7 +79,7 @@ const CONTENDERS: &[(&dyn Contender, bool)] = &[
         &rzmq::Rzmq {
             name: "rzmq-tuned",
             flavour: Flavour::Multi,
-            tuned: true,
+            manner: rzmq::Manner::Tuned,
         },
         false,
     ),
@@ -88,9 +88,18 @@ const CONTENDERS: &[(&dyn Contender, bool)] = &[
         &rzmq::Rzmq {
             name: "rzmq-ct-tuned",
             flavour: Flavour::Current,
-            tuned: true,
+            manner: rzmq::Manner::Tuned,
         },
         false,
+    ),
+    #[cfg(feature = "rzmq")]
+    (
+        &rzmq::Rzmq {
+            name: "rzmq-uring",
+            flavour: Flavour::Multi,
+            manner: rzmq::Manner::Uring,
+        },
+        true,
     ),
     #[cfg(feature = "zeromq")]
     (

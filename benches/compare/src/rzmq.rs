@@ -2,7 +2,11 @@
 
 use std::sync::OnceLock;
 
-use rzmq::socket::{RCVHWM, SNDHWM};
+use rzmq::socket::{
+    ADAPTIVE_THROTTLE, IO_URING_SESSION_ENABLED, RCVHWM, SNDBATCH_BYTES, SNDBATCH_COUNT, SNDHWM,
+    TCP_CORK,
+};
+use rzmq::uring::{initialize_uring_backend, UringConfig};
 use rzmq::{Context, Msg, Socket, SocketType};
 
 use super::runtime::Flavour;
@@ -10,11 +14,22 @@ use crate::harness::cell::Terms;
 use crate::harness::meter::{Echo, Gauge, Load, Trips};
 use crate::harness::{Contender, Place, Transport};
 
+/// How it is set up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Manner {
+    /// Everything at its defaults.
+    Plain,
+    /// What its guide suggests for many small messages: cork, larger batches, no throttle.
+    Tuned,
+    /// Its io_uring backend at its defaults; tcp only.
+    Uring,
+}
+
 /// The contender.
 pub(crate) struct Rzmq {
     pub(crate) name: &'static str,
     pub(crate) flavour: Flavour,
-    pub(crate) tuned: bool,
+    pub(crate) manner: Manner,
 }
 
 impl Rzmq {
@@ -37,23 +52,23 @@ impl Contender for Rzmq {
         "0.5.28".to_owned()
     }
 
-    fn can(&self, _: &Terms) -> bool {
-        true
+    fn can(&self, terms: &Terms) -> bool {
+        self.manner != Manner::Uring || terms.transport == Transport::Tcp
     }
 
     fn push(&self, place: &Place, mut load: Load) {
-        let (place, tuned) = (place.clone(), self.tuned);
+        let (place, manner) = (place.clone(), self.manner);
         self.run(&place.clone(), async move {
-            let push = socket(SocketType::Push, &place, tuned).await;
+            let push = socket(SocketType::Push, &place, manner).await;
             push.connect(&place.endpoint).await.expect("connect");
             while push.send(message(load.next())).await.is_ok() {}
         });
     }
 
     fn pull(&self, place: &Place, mut gauge: Gauge) {
-        let (place, tuned) = (place.clone(), self.tuned);
+        let (place, manner) = (place.clone(), self.manner);
         self.run(&place.clone(), async move {
-            let pull = socket(SocketType::Pull, &place, tuned).await;
+            let pull = socket(SocketType::Pull, &place, manner).await;
             pull.bind(&place.endpoint).await.expect("bind");
             place.bound();
             while let Ok(message) = pull.recv().await {
@@ -65,9 +80,9 @@ impl Contender for Rzmq {
     }
 
     fn req(&self, place: &Place, mut trips: Trips) {
-        let (place, tuned) = (place.clone(), self.tuned);
+        let (place, manner) = (place.clone(), self.manner);
         self.run(&place.clone(), async move {
-            let req = socket(SocketType::Req, &place, tuned).await;
+            let req = socket(SocketType::Req, &place, manner).await;
             req.connect(&place.endpoint).await.expect("connect");
             while req.send(message(trips.request())).await.is_ok() {
                 match req.recv().await {
@@ -79,9 +94,9 @@ impl Contender for Rzmq {
     }
 
     fn rep(&self, place: &Place, _: Echo) {
-        let (place, tuned) = (place.clone(), self.tuned);
+        let (place, manner) = (place.clone(), self.manner);
         self.run(&place.clone(), async move {
-            let rep = socket(SocketType::Rep, &place, tuned).await;
+            let rep = socket(SocketType::Rep, &place, manner).await;
             rep.bind(&place.endpoint).await.expect("bind");
             place.bound();
             while let Ok(request) = rep.recv().await {
@@ -97,33 +112,28 @@ fn message(octets: &[u8]) -> Msg {
     Msg::from_vec(octets.to_vec())
 }
 
-async fn socket(kind: SocketType, place: &Place, tuned: bool) -> Socket {
+async fn socket(kind: SocketType, place: &Place, manner: Manner) -> Socket {
     static CONTEXT: OnceLock<Context> = OnceLock::new();
-    let context = CONTEXT.get_or_init(|| Context::new().expect("a context"));
+    let context = CONTEXT.get_or_init(|| {
+        if manner == Manner::Uring {
+            initialize_uring_backend(UringConfig::default()).expect("io_uring");
+        }
+        Context::new().expect("a context")
+    });
     let socket = context.socket(kind).expect("a socket");
     let mark = i32::try_from(place.high_water_mark).expect("a high-water mark");
-    socket.set_option(SNDHWM, mark).await.expect("an option");
-    socket.set_option(RCVHWM, mark).await.expect("an option");
-    if tuned {
-        tune(&socket).await;
+    let options: &[(i32, i32)] = match manner {
+        Manner::Plain => &[],
+        Manner::Tuned => &[
+            (TCP_CORK, 1),
+            (SNDBATCH_COUNT, 512),
+            (SNDBATCH_BYTES, 1 << 20),
+            (ADAPTIVE_THROTTLE, 0),
+        ],
+        Manner::Uring => &[(IO_URING_SESSION_ENABLED, 1)],
+    };
+    for (option, value) in [(SNDHWM, mark), (RCVHWM, mark)].iter().chain(options) {
+        socket.set_option(*option, *value).await.expect("an option");
     }
     socket
-}
-
-/// What its guide recommends for many small messages.
-async fn tune(socket: &Socket) {
-    use rzmq::socket::{ADAPTIVE_THROTTLE, SNDBATCH_BYTES, SNDBATCH_COUNT, TCP_CORK};
-    socket.set_option(TCP_CORK, 1i32).await.expect("an option");
-    socket
-        .set_option(SNDBATCH_COUNT, 512i32)
-        .await
-        .expect("an option");
-    socket
-        .set_option(SNDBATCH_BYTES, 1i32 << 20)
-        .await
-        .expect("an option");
-    socket
-        .set_option(ADAPTIVE_THROTTLE, 0i32)
-        .await
-        .expect("an option");
 }
