@@ -200,9 +200,10 @@ pub enum EndpointFault {
     /// A path or name with a NUL octet.
     #[error("the name contains a NUL octet")]
     NulOctet,
-    /// A path or abstract name of more than 107 octets (libzmq's `ENAMETOOLONG`).
-    #[error("the ipc path is longer than 107 octets")]
-    PathTooLong,
+    /// An ipc path or abstract name of more than 107 octets, or an inproc name of more than 4096
+    /// (libzmq's `ENAMETOOLONG`).
+    #[error("the name is too long: ipc takes 107 octets, inproc 4096")]
+    NameTooLong,
     /// `*` where only an address that exists will do: wildcards are for binding.
     #[error("a wildcard can be bound to, not connected to")]
     WildcardConnect,
@@ -274,6 +275,9 @@ pub enum DetachError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SubscribeError {
+    /// The socket, whose type was chosen at run time, has no subscriptions.
+    #[error("only SUB sockets subscribe")]
+    Unsupported,
     /// The socket is closed.
     #[error("the socket is closed")]
     Disconnected,

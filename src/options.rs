@@ -2,6 +2,11 @@
 
 use std::time::Duration;
 
+use crate::error::SocketError;
+
+/// RFC 37 allows an identity 255 octets.
+const MAX_ROUTING_ID: usize = 255;
+
 /// What a full channel does with one more message.
 ///
 /// Every message a policy drops is counted: see `Sender::dropped` and `Receiver::dropped`.
@@ -130,6 +135,27 @@ impl Options {
         self.send_overflow(policy).receive_overflow(policy)
     }
 
+    /// Whether every option has a value it can have.
+    pub(crate) fn check(&self) -> Result<(), SocketError> {
+        let fault = |option, reason| Err(SocketError::Option { option, reason });
+        if self.routing_id.len() > MAX_ROUTING_ID {
+            return fault("routing_id", "longer than 255 octets");
+        }
+        if self.routing_id.first() == Some(&0) {
+            return fault(
+                "routing_id",
+                "starts with a zero octet, which ROUTER keeps for itself",
+            );
+        }
+        if self.reconnect_interval == Some(Duration::ZERO) {
+            return fault("reconnect_interval", "zero; None means never");
+        }
+        if self.backlog == 0 || self.backlog > i32::MAX as u32 {
+            return fault("backlog", "not within 1 and 2147483647");
+        }
+        Ok(())
+    }
+
     /// Sliding buffers of `messages` in both directions: the newest survive.
     #[must_use]
     pub fn sliding(self, messages: usize) -> Self {
@@ -148,7 +174,9 @@ macro_rules! setters {
     ($($name:ident: $kind:ty),* $(,)?) => {
         impl Options {
             $(
-                #[doc = concat!("Sets [`", stringify!($name), "`](Options#structfield.", stringify!($name), ").")]
+                #[doc = concat!(
+                    "Sets [`", stringify!($name), "`](Options#structfield.", stringify!($name), ").",
+                )]
                 #[must_use]
                 pub fn $name(mut self, $name: $kind) -> Self {
                     self.$name = $name;

@@ -1,1 +1,64 @@
-//! Placeholder.
+//! ZMTP 3.1 (RFC 37) on the wire, without touching the wire: octets in, events out, and back.
+//!
+//! Nothing here reads, writes, sleeps or looks at a clock; see [`Connection`] for the grammar.
+//! Protocol versions end here: whichever form a peer speaks, the same [`Event`] comes out.
+
+use std::time::Duration;
+
+use crate::message::{Frame, Message};
+use crate::socket_type::SocketType;
+
+mod close_reason;
+mod command;
+mod connection;
+mod decoder;
+mod encoder;
+mod frame;
+mod greeting;
+mod mechanism;
+mod metadata;
+
+pub(crate) use close_reason::CloseReason;
+pub(crate) use connection::Connection;
+pub(crate) use encoder::MAX_SLICES;
+
+/// What a socket says and demands on each of its connections.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    /// Announced to the peer, and decides whom to talk to.
+    pub(crate) socket_type: SocketType,
+    /// Announced by the types whose peers may route by it; empty for none.
+    pub(crate) routing_id: Vec<u8>,
+    /// The largest frame the peer may send, in octets; `None` for no limit.
+    pub(crate) max_frame_size: Option<u64>,
+    /// How long the peer may take from the first octet to its READY; `None` for no limit.
+    pub(crate) handshake_timeout: Option<Duration>,
+}
+
+/// What a connection has to tell its application.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Event {
+    /// The handshake is complete: messages may flow. Comes once, before any other but `Closed`.
+    Ready(Box<PeerInfo>),
+    /// A whole message.
+    Message(Message),
+    /// The peer wants messages that start with this (to PUB and XPUB only).
+    Subscribe(Frame),
+    /// The peer no longer wants messages that start with this (to PUB and XPUB only).
+    Cancel(Frame),
+    /// The connection is of no more use. Comes once, and nothing after it.
+    Closed(CloseReason),
+}
+
+/// What the peer said about itself during the handshake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PeerInfo {
+    /// `None` if the peer did not say; such peers are taken as they are.
+    pub(crate) socket_type: Option<SocketType>,
+    /// Empty for an anonymous peer.
+    pub(crate) identity: Frame,
+    /// Major and minor version as the peer announced it.
+    pub(crate) version: (u8, u8),
+    /// All of its metadata, in its order, names as it spelt them.
+    pub(crate) properties: Vec<(String, Vec<u8>)>,
+}

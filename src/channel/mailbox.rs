@@ -1,0 +1,172 @@
+//! Commands from user threads to a pump. Posting never blocks: every command is counted, being
+//! the answer to one user call, so the mailbox needs no limit of its own.
+
+use std::mem;
+
+use super::sync::Mutex;
+
+/// The way into a pump: commands, marks on hubs that want service, and the sleep protocol.
+pub(crate) struct Mailbox<C> {
+    state: Mutex<State<C>>,
+    wake: Box<dyn Fn() + Send + Sync>,
+}
+
+struct State<C> {
+    commands: Vec<C>,
+    marks: Vec<usize>,
+    nudged: bool,
+    asleep: bool,
+    closed: bool,
+}
+
+impl<C> State<C> {
+    fn has_work(&self) -> bool {
+        self.nudged || self.closed || !self.commands.is_empty() || !self.marks.is_empty()
+    }
+}
+
+impl<C> Mailbox<C> {
+    /// `wake` ends the pump's sleep. It is called at most once per sleep, with no lock held.
+    pub(crate) fn new(wake: impl Fn() + Send + Sync + 'static) -> Self {
+        Mailbox {
+            state: Mutex::new(State {
+                commands: Vec::new(),
+                marks: Vec::new(),
+                nudged: false,
+                asleep: false,
+                closed: false,
+            }),
+            wake: Box::new(wake),
+        }
+    }
+
+    /// Posts a command; gives it back if the pump is gone.
+    pub(crate) fn post(&self, command: C) -> Result<(), C> {
+        let mut command = Some(command);
+        self.leave(|state| state.commands.extend(command.take()));
+        command.map_or(Ok(()), Err)
+    }
+
+    /// A hub wants service. Its hook is armed anew only when it has been served, so one hub has
+    /// one mark at a time.
+    pub(crate) fn mark(&self, token: usize) {
+        self.leave(|state| state.marks.push(token));
+    }
+
+    /// Makes the pump look again, for nothing in particular (a new earliest alarm).
+    pub(crate) fn nudge(&self) {
+        self.leave(|state| state.nudged = true);
+    }
+
+    /// Hands everything over, in the order it came.
+    pub(crate) fn collect(&self, commands: &mut Vec<C>, marks: &mut Vec<usize>) {
+        let mut state = self.state.lock();
+        hand_over(&mut state.commands, commands);
+        hand_over(&mut state.marks, marks);
+        state.nudged = false;
+    }
+
+    /// The pump is about to sleep. False if something is waiting: then it must not.
+    pub(crate) fn prepare_sleep(&self) -> bool {
+        let mut state = self.state.lock();
+        state.asleep = !state.has_work();
+        state.asleep
+    }
+
+    /// The pump has woken up, for whatever reason: nobody needs to wake it any more.
+    pub(crate) fn awake(&self) {
+        self.state.lock().asleep = false;
+    }
+
+    /// The pump goes. Returns the commands it has not seen; later ones go back to their posters.
+    pub(crate) fn close(&self) -> Vec<C> {
+        let mut state = self.state.lock();
+        state.closed = true;
+        state.marks.clear();
+        mem::take(&mut state.commands)
+    }
+
+    fn leave(&self, what: impl FnOnce(&mut State<C>)) {
+        let wake = {
+            let mut state = self.state.lock();
+            if state.closed {
+                return;
+            }
+            what(&mut state);
+            mem::take(&mut state.asleep)
+        };
+        if wake {
+            (self.wake)();
+        }
+    }
+}
+
+/// Exchanges buffers where the other side's is empty.
+fn hand_over<T>(from: &mut Vec<T>, to: &mut Vec<T>) {
+    if to.is_empty() {
+        mem::swap(from, to);
+    } else {
+        to.append(from);
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::super::testing::Count;
+    use super::super::Hook;
+    use super::*;
+    use std::sync::Arc;
+
+    fn mailbox() -> (Mailbox<&'static str>, Arc<Count>) {
+        let wakes = Arc::new(Count::default());
+        let counted = wakes.clone();
+        (Mailbox::new(move || counted.notify()), wakes)
+    }
+
+    #[test]
+    fn a_pump_that_is_awake_is_not_woken() {
+        let (mailbox, wakes) = mailbox();
+        mailbox.post("a").unwrap();
+        mailbox.mark(7);
+        mailbox.nudge();
+        assert_eq!(wakes.get(), 0);
+        assert!(!mailbox.prepare_sleep());
+        let (mut commands, mut marks) = (Vec::new(), Vec::new());
+        mailbox.collect(&mut commands, &mut marks);
+        assert_eq!((commands, marks), (vec!["a"], vec![7]));
+    }
+
+    #[test]
+    fn one_sleep_is_ended_by_one_wake() {
+        let (mailbox, wakes) = mailbox();
+        for round in 1..4 {
+            assert!(mailbox.prepare_sleep());
+            mailbox.post("a").unwrap();
+            mailbox.post("b").unwrap();
+            mailbox.mark(1);
+            mailbox.nudge();
+            assert_eq!(wakes.get(), round);
+            let (mut commands, mut marks) = (vec!["before"], vec![0]);
+            mailbox.collect(&mut commands, &mut marks);
+            assert_eq!(commands, ["before", "a", "b"]);
+            assert_eq!(marks, [0, 1]);
+        }
+        assert!(mailbox.prepare_sleep());
+        mailbox.awake();
+        mailbox.nudge();
+        assert_eq!(wakes.get(), 3);
+        assert!(!mailbox.prepare_sleep());
+    }
+
+    #[test]
+    fn a_closed_mailbox_gives_commands_back() {
+        let (mailbox, wakes) = mailbox();
+        mailbox.post("unseen").unwrap();
+        assert_eq!(mailbox.close(), ["unseen"]);
+        assert_eq!(mailbox.post("late"), Err("late"));
+        mailbox.mark(1);
+        mailbox.nudge();
+        assert_eq!(wakes.get(), 0);
+        assert!(!mailbox.prepare_sleep());
+    }
+}

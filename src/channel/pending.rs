@@ -1,0 +1,478 @@
+//! The calls that wait: futures, and iterators over what a receiver gives.
+//!
+//! Every future tries, takes a place in line under the lock that showed it has to wait, and
+//! tries again when it is woken. Dropping it gives the place up, and passes on a call that it
+//! has not used.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+
+use super::alarm::AlarmKey;
+use super::gate::Line;
+use super::park::block_on;
+use super::port::Receiver;
+use super::ports::{NotSent, Ports};
+use super::queue::{Nothing, Waiting};
+use super::waiters::Ticket;
+use crate::error::{
+    RecvError, RecvTimeoutError, Refusal, SendError, SendTimeoutError, TryRecvError, TrySendError,
+};
+use crate::message::Message;
+
+/// The future of [`Sender::send`](super::Sender::send).
+///
+/// Dropping it before it is ready means that the message has not been sent.
+#[derive(Debug)]
+#[must_use = "futures do nothing unless they are awaited"]
+pub struct SendFuture<'a> {
+    ports: &'a Ports,
+    message: Option<Message>,
+    ticket: Ticket,
+}
+
+impl<'a> SendFuture<'a> {
+    pub(super) fn new(ports: &'a Ports, message: Message) -> Self {
+        SendFuture {
+            ports,
+            message: Some(message),
+            ticket: None,
+        }
+    }
+
+    /// A send that was [suspended](Self::suspend).
+    pub(super) fn resume(ports: &'a Ports, message: Message, ticket: Ticket) -> Self {
+        SendFuture {
+            ports,
+            message: Some(message),
+            ticket,
+        }
+    }
+
+    /// The message and the place in line, which is kept.
+    pub(super) fn suspend(mut self) -> (Option<Message>, Ticket) {
+        (self.message.take(), self.ticket.take())
+    }
+
+    pub(super) fn try_send(self) -> Result<(), TrySendError> {
+        let mut this = self;
+        match this.ports.offer(&mut this.message, None) {
+            Ok(()) => Ok(()),
+            Err(why) => Err(this.gives_up(why)),
+        }
+    }
+
+    pub(super) fn block(self) -> Result<(), SendError> {
+        let mut this = self;
+        match this.block_until(None) {
+            Ok(()) => Ok(()),
+            Err(why) => Err(this.fails(why)),
+        }
+    }
+
+    pub(super) fn block_with(self, deadline: Option<Instant>) -> Result<(), SendTimeoutError> {
+        let mut this = self;
+        match this.block_until(deadline) {
+            Ok(()) => Ok(()),
+            Err(why) => Err(this.gives_up(why)),
+        }
+    }
+
+    fn block_until(&mut self, deadline: Option<Instant>) -> Result<(), NotSent> {
+        match self.ports.offer(&mut self.message, None) {
+            Err(NotSent::Full) => {}
+            done => return done,
+        }
+        block_on(deadline, |context| self.poll_offer(context.waker())).unwrap_or(Err(NotSent::Full))
+    }
+
+    fn poll_offer(&mut self, waker: &Waker) -> Poll<Result<(), NotSent>> {
+        let ticket = &mut self.ticket;
+        match self
+            .ports
+            .offer(&mut self.message, Some(Waiting { ticket, waker }))
+        {
+            Err(NotSent::Full) => Poll::Pending,
+            done => Poll::Ready(done),
+        }
+    }
+
+    fn gives_up<E: From<SendError> + NoRoom>(&mut self, why: NotSent) -> E {
+        match why {
+            NotSent::Full => E::no_room(self.take()),
+            why => E::from(self.fails(why)),
+        }
+    }
+
+    fn fails(&mut self, why: NotSent) -> SendError {
+        let message = self.take();
+        match why {
+            NotSent::Closed => SendError::Disconnected(message),
+            NotSent::Terminated => SendError::Terminated(message),
+            NotSent::NoFrames => SendError::Refused(Refusal::NoFrames, message),
+            NotSent::NoRequest => SendError::Refused(Refusal::NoRequest, message),
+            NotSent::Full => unreachable!("a full channel makes a call wait, or is told apart"),
+        }
+    }
+
+    fn take(&mut self) -> Message {
+        // A message that was not sent is still here.
+        self.message.take().unwrap_or_default()
+    }
+}
+
+impl Future for SendFuture<'_> {
+    type Output = Result<(), SendError>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        let sent = match this.poll_offer(context.waker()) {
+            Poll::Ready(sent) => sent,
+            Poll::Pending => return Poll::Pending,
+        };
+        Poll::Ready(sent.map_err(|why| this.fails(why)))
+    }
+}
+
+impl Drop for SendFuture<'_> {
+    fn drop(&mut self) {
+        self.ports.leave_senders(&mut self.ticket);
+    }
+}
+
+/// Errors that say that there was no room.
+trait NoRoom {
+    fn no_room(message: Message) -> Self;
+}
+
+impl NoRoom for TrySendError {
+    fn no_room(message: Message) -> Self {
+        TrySendError::Full(message)
+    }
+}
+
+impl NoRoom for SendTimeoutError {
+    fn no_room(message: Message) -> Self {
+        SendTimeoutError::Timeout(message)
+    }
+}
+
+/// The future of [`Sender::send_timeout`](super::Sender::send_timeout) and
+/// [`Sender::send_deadline`](super::Sender::send_deadline).
+///
+/// Dropping it before it is ready means that the message has not been sent.
+#[derive(Debug)]
+#[must_use = "futures do nothing unless they are awaited"]
+pub struct SendTimeoutFuture<'a> {
+    send: SendFuture<'a>,
+    deadline: Deadline,
+}
+
+impl<'a> SendTimeoutFuture<'a> {
+    pub(super) fn new(ports: &'a Ports, message: Message, deadline: Option<Instant>) -> Self {
+        SendTimeoutFuture {
+            send: SendFuture::new(ports, message),
+            deadline: Deadline::new(deadline),
+        }
+    }
+}
+
+impl Future for SendTimeoutFuture<'_> {
+    type Output = Result<(), SendTimeoutError>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        let waker = context.waker();
+        let sent = match this.send.poll_offer(waker) {
+            Poll::Ready(sent) => sent,
+            Poll::Pending if this.deadline.has_passed(this.send.ports, waker) => Err(NotSent::Full),
+            Poll::Pending => return Poll::Pending,
+        };
+        this.deadline.cancel(this.send.ports);
+        // A place in line is given up now, not when the future happens to be dropped.
+        this.send.ports.leave_senders(&mut this.send.ticket);
+        Poll::Ready(sent.map_err(|why| this.send.gives_up(why)))
+    }
+}
+
+impl Drop for SendTimeoutFuture<'_> {
+    fn drop(&mut self) {
+        self.deadline.cancel(self.send.ports);
+    }
+}
+
+/// The future of [`Receiver::recv`](super::Receiver::recv).
+///
+/// Dropping it before it is ready takes no message.
+#[derive(Debug)]
+#[must_use = "futures do nothing unless they are awaited"]
+pub struct RecvFuture<'a> {
+    ports: &'a Ports,
+    line: Line,
+}
+
+impl<'a> RecvFuture<'a> {
+    pub(super) fn new(ports: &'a Ports) -> Self {
+        RecvFuture {
+            ports,
+            line: Line::default(),
+        }
+    }
+
+    pub(super) fn block(self) -> Result<Message, RecvError> {
+        self.block_until(None).map_err(at_the_end)
+    }
+
+    pub(super) fn block_with(self, deadline: Option<Instant>) -> Result<Message, RecvTimeoutError> {
+        self.block_until(deadline).map_err(too_late)
+    }
+
+    fn block_until(mut self, deadline: Option<Instant>) -> Result<Message, Nothing> {
+        match self.ports.try_pop() {
+            Err(Nothing::Empty) => {}
+            done => return done,
+        }
+        block_on(deadline, |context| self.poll_pop(context.waker())).unwrap_or(Err(Nothing::Empty))
+    }
+
+    fn poll_pop(&mut self, waker: &Waker) -> Poll<Result<Message, Nothing>> {
+        match self.ports.pop_or_wait(&mut self.line, waker) {
+            Err(Nothing::Empty) => Poll::Pending,
+            done => Poll::Ready(done),
+        }
+    }
+}
+
+impl Future for RecvFuture<'_> {
+    type Output = Result<Message, RecvError>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        match this.poll_pop(context.waker()) {
+            Poll::Ready(popped) => Poll::Ready(popped.map_err(at_the_end)),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+impl Drop for RecvFuture<'_> {
+    fn drop(&mut self) {
+        self.ports.leave_receivers(&mut self.line);
+    }
+}
+
+/// The future of [`Receiver::recv_timeout`](super::Receiver::recv_timeout) and
+/// [`Receiver::recv_deadline`](super::Receiver::recv_deadline).
+///
+/// Dropping it before it is ready takes no message.
+#[derive(Debug)]
+#[must_use = "futures do nothing unless they are awaited"]
+pub struct RecvTimeoutFuture<'a> {
+    recv: RecvFuture<'a>,
+    deadline: Deadline,
+}
+
+impl<'a> RecvTimeoutFuture<'a> {
+    pub(super) fn new(ports: &'a Ports, deadline: Option<Instant>) -> Self {
+        RecvTimeoutFuture {
+            recv: RecvFuture::new(ports),
+            deadline: Deadline::new(deadline),
+        }
+    }
+}
+
+impl Future for RecvTimeoutFuture<'_> {
+    type Output = Result<Message, RecvTimeoutError>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        let waker = context.waker();
+        let popped = match this.recv.poll_pop(waker) {
+            Poll::Ready(popped) => popped,
+            Poll::Pending if this.deadline.has_passed(this.recv.ports, waker) => {
+                Err(Nothing::Empty)
+            }
+            Poll::Pending => return Poll::Pending,
+        };
+        this.deadline.cancel(this.recv.ports);
+        this.recv.ports.leave_receivers(&mut this.recv.line);
+        Poll::Ready(popped.map_err(too_late))
+    }
+}
+
+impl Drop for RecvTimeoutFuture<'_> {
+    fn drop(&mut self) {
+        self.deadline.cancel(self.recv.ports);
+    }
+}
+
+/// The future of [`Receiver::recv_many`](super::Receiver::recv_many).
+///
+/// Dropping it before it is ready takes no message.
+#[derive(Debug)]
+#[must_use = "futures do nothing unless they are awaited"]
+pub struct RecvManyFuture<'a> {
+    ports: &'a Ports,
+    into: &'a mut Vec<Message>,
+    max: usize,
+    line: Line,
+}
+
+impl<'a> RecvManyFuture<'a> {
+    pub(super) fn new(ports: &'a Ports, into: &'a mut Vec<Message>, max: usize) -> Self {
+        RecvManyFuture {
+            ports,
+            into,
+            max,
+            line: Line::default(),
+        }
+    }
+
+    pub(super) fn block(mut self) -> Result<usize, RecvError> {
+        if self.max == 0 {
+            return Ok(0);
+        }
+        let taken = match self.ports.pop_many(self.into, self.max, None) {
+            Err(Nothing::Empty) => block_on(None, |context| self.poll_pop(context.waker()))
+                .unwrap_or(Err(Nothing::Empty)),
+            done => done,
+        };
+        taken.map_err(at_the_end)
+    }
+
+    fn poll_pop(&mut self, waker: &Waker) -> Poll<Result<usize, Nothing>> {
+        let waiting = Some((&mut self.line, waker));
+        match self.ports.pop_many(self.into, self.max, waiting) {
+            Err(Nothing::Empty) => Poll::Pending,
+            done => Poll::Ready(done),
+        }
+    }
+}
+
+impl Future for RecvManyFuture<'_> {
+    type Output = Result<usize, RecvError>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        if this.max == 0 {
+            return Poll::Ready(Ok(0));
+        }
+        match this.poll_pop(context.waker()) {
+            Poll::Ready(taken) => Poll::Ready(taken.map_err(at_the_end)),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+impl Drop for RecvManyFuture<'_> {
+    fn drop(&mut self) {
+        self.ports.leave_receivers(&mut self.line);
+    }
+}
+
+/// When a call gives up, and its alarm, set only if it has to wait at all.
+#[derive(Debug)]
+struct Deadline {
+    at: Option<Instant>,
+    alarm: Option<AlarmKey>,
+}
+
+impl Deadline {
+    fn new(at: Option<Instant>) -> Self {
+        Deadline { at, alarm: None }
+    }
+
+    /// Whether it has passed; if not, the waker will be woken when it has.
+    fn has_passed(&mut self, ports: &Ports, waker: &Waker) -> bool {
+        let Some(at) = self.at else { return false };
+        if Instant::now() >= at {
+            return true;
+        }
+        let kept = self
+            .alarm
+            .is_some_and(|alarm| ports.alarms().update(alarm, waker));
+        if !kept {
+            self.alarm = Some(ports.alarms().register(at, waker));
+        }
+        false
+    }
+
+    fn cancel(&mut self, ports: &Ports) {
+        if let Some(alarm) = self.alarm.take() {
+            ports.alarms().cancel(alarm);
+        }
+    }
+}
+
+/// A blocking iterator over the messages of a [`Receiver`]; ends when no more will come.
+#[derive(Debug)]
+pub struct Iter<'a>(pub(super) &'a Receiver);
+
+impl Iterator for Iter<'_> {
+    type Item = Message;
+
+    fn next(&mut self) -> Option<Message> {
+        self.0.recv_blocking().ok()
+    }
+}
+
+/// A blocking iterator that owns its [`Receiver`]; ends when no more messages will come.
+#[derive(Debug)]
+pub struct IntoIter(pub(super) Receiver);
+
+impl Iterator for IntoIter {
+    type Item = Message;
+
+    fn next(&mut self) -> Option<Message> {
+        self.0.recv_blocking().ok()
+    }
+}
+
+/// An iterator over the messages that are there now; never waits.
+///
+/// What it has not given out stays in the channel.
+#[derive(Debug)]
+pub struct Drain<'a> {
+    ports: &'a Ports,
+    left: usize,
+}
+
+impl<'a> Drain<'a> {
+    pub(super) fn new(ports: &'a Ports) -> Self {
+        let left = ports.outward().map_or(0, |outward| outward.len());
+        Drain { ports, left }
+    }
+}
+
+impl Iterator for Drain<'_> {
+    type Item = Message;
+
+    fn next(&mut self) -> Option<Message> {
+        self.left = self.left.checked_sub(1)?;
+        self.ports.try_pop().ok()
+    }
+}
+
+/// Why a call that waits for ever got nothing.
+pub(super) fn at_the_end(why: Nothing) -> RecvError {
+    match why {
+        Nothing::Terminated => RecvError::Terminated,
+        Nothing::Closed => RecvError::Disconnected,
+        Nothing::Empty => unreachable!("an empty channel makes the call wait"),
+    }
+}
+
+pub(super) fn not_now(why: Nothing) -> TryRecvError {
+    match why {
+        Nothing::Empty => TryRecvError::Empty,
+        why => at_the_end(why).into(),
+    }
+}
+
+fn too_late(why: Nothing) -> RecvTimeoutError {
+    match why {
+        Nothing::Empty => RecvTimeoutError::Timeout,
+        why => at_the_end(why).into(),
+    }
+}

@@ -1,0 +1,661 @@
+//! The handles users hold: `Sender` puts messages in, `Receiver` takes messages out.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use futures_core::stream::{FusedStream, Stream};
+use futures_sink::Sink;
+
+use super::gate::Line;
+use super::pending::{
+    not_now, Drain, IntoIter, Iter, RecvFuture, RecvManyFuture, RecvTimeoutFuture, SendFuture,
+    SendTimeoutFuture,
+};
+use super::ports::{is_closed, Kind, Ports};
+use super::queue::{Channel, Nothing};
+use super::waiters::Ticket;
+use crate::error::{
+    RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError,
+};
+use crate::message::Message;
+
+/// The `in` of a socket: whole messages go in, from any thread and any task.
+///
+/// Cheap to clone; every clone feeds the same socket, and calls take `&self`. A message has been
+/// *accepted* when a call returns `Ok`; what was not accepted comes back in the error. Dropping
+/// the last `Sender` of a socket whose own handle is gone closes the socket, after what it
+/// accepted has been flushed.
+///
+/// ```
+/// use zmq_channels::{Context, Pull, Push};
+///
+/// let context = Context::new();
+/// let pull = context.socket::<Pull>()?;
+/// let push = context.socket::<Push>()?;
+/// push.connect(&pull.bind("inproc://tasks")?)?;
+///
+/// let sender = push.sender();
+/// std::thread::spawn(move || sender.send_blocking("from a thread"));
+/// assert_eq!(pull.recv_blocking()?, "from a thread".into());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// As a [`Sink`] a `Sender` waits for room in `poll_ready`. When another clone takes that room
+/// first, the message waits inside this handle until it is flushed. Closing the sink gives this
+/// one handle up; [`close`](Sender::close) closes the socket for all.
+pub struct Sender {
+    ports: Arc<Ports>,
+    sink: SinkState,
+}
+
+#[derive(Default)]
+struct SinkState {
+    /// Room was promised, and somebody else took it.
+    unsent: Option<Box<Message>>,
+    ticket: Ticket,
+    closed: bool,
+}
+
+impl Sender {
+    pub(super) fn enter(ports: &Arc<Ports>) -> Option<Self> {
+        ports.enter(Kind::Sender).then(|| Sender {
+            ports: Arc::clone(ports),
+            sink: SinkState::default(),
+        })
+    }
+
+    /// Sends a message, waiting while the high-water mark is reached.
+    ///
+    /// Dropping the future before it is ready means that the message has not been sent.
+    ///
+    /// # Errors
+    ///
+    /// [`Disconnected`](SendError::Disconnected) if the socket is closed,
+    /// [`Terminated`](SendError::Terminated) if the context has been shut down, and
+    /// [`Refused`](SendError::Refused) if this message may not be sent on this socket now. The
+    /// message comes back in each of them.
+    ///
+    /// ```
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use zmq_channels::{Context, Pair};
+    /// # let context = Context::new();
+    /// # let (left, right) = (context.socket::<Pair>()?, context.socket::<Pair>()?);
+    /// # left.connect(&right.bind("inproc://send")?)?;
+    /// let sender = left.sender();
+    /// sender.send("one frame").await?;
+    /// sender.send(["several", "", "frames"]).await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn send(&self, message: impl Into<Message>) -> SendFuture<'_> {
+        SendFuture::new(&self.ports, untagged(message))
+    }
+
+    /// As [`send`](Sender::send), blocking the thread.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`send`](Sender::send).
+    #[inline]
+    pub fn send_blocking(&self, message: impl Into<Message>) -> Result<(), SendError> {
+        SendFuture::new(&self.ports, untagged(message)).block()
+    }
+
+    /// Sends a message if that can be done now.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`](TrySendError::Full) if the high-water mark is reached, and those of
+    /// [`send`](Sender::send).
+    #[inline]
+    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
+        SendFuture::new(&self.ports, untagged(message)).try_send()
+    }
+
+    /// Sends a message, waiting for at most `timeout` (`ZMQ_SNDTIMEO`).
+    ///
+    /// # Errors
+    ///
+    /// [`Timeout`](SendTimeoutError::Timeout) if the high-water mark was reached all the time,
+    /// and those of [`send`](Sender::send).
+    pub fn send_timeout(
+        &self,
+        message: impl Into<Message>,
+        timeout: Duration,
+    ) -> SendTimeoutFuture<'_> {
+        SendTimeoutFuture::new(&self.ports, untagged(message), after(timeout))
+    }
+
+    /// As [`send_timeout`](Sender::send_timeout), blocking the thread.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`send_timeout`](Sender::send_timeout).
+    pub fn send_timeout_blocking(
+        &self,
+        message: impl Into<Message>,
+        timeout: Duration,
+    ) -> Result<(), SendTimeoutError> {
+        SendFuture::new(&self.ports, untagged(message)).block_with(after(timeout))
+    }
+
+    /// As [`send_timeout`](Sender::send_timeout), waiting until a moment.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`send_timeout`](Sender::send_timeout).
+    pub fn send_deadline(
+        &self,
+        message: impl Into<Message>,
+        deadline: Instant,
+    ) -> SendTimeoutFuture<'_> {
+        SendTimeoutFuture::new(&self.ports, untagged(message), Some(deadline))
+    }
+
+    /// As [`send_deadline`](Sender::send_deadline), blocking the thread.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`send_timeout`](Sender::send_timeout).
+    pub fn send_deadline_blocking(
+        &self,
+        message: impl Into<Message>,
+        deadline: Instant,
+    ) -> Result<(), SendTimeoutError> {
+        SendFuture::new(&self.ports, untagged(message)).block_with(Some(deadline))
+    }
+
+    /// Messages accepted that count against the capacity: those waiting here, and under
+    /// [`Overflow::Block`](crate::Overflow::Block) also those the pump has staged for a peer.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.channel().map_or(0, Channel::used)
+    }
+
+    /// Whether nothing counts against the capacity.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many messages are accepted before the channel is full; `None` for no limit.
+    #[must_use]
+    pub fn capacity(&self) -> Option<usize> {
+        self.channel().and_then(Channel::capacity)
+    }
+
+    /// Closes the socket for everybody: what it accepted is flushed, then `out` ends too.
+    /// Idempotent, returns at once.
+    pub fn close(&self) {
+        self.ports.close_sending();
+    }
+
+    /// Whether nothing can be sent any more.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        is_closed(self.channel())
+    }
+
+    /// How many messages the overflow policy has dropped so far.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.channel().map_or(0, Channel::dropped)
+    }
+
+    /// A handle that does not hold the socket open.
+    #[must_use]
+    pub fn downgrade(&self) -> WeakSender {
+        WeakSender(Arc::downgrade(&self.ports))
+    }
+
+    fn channel(&self) -> Option<&Channel<Message>> {
+        self.ports.inward()
+    }
+
+    /// Sends what was left unsent in this handle.
+    fn poll_unsent(&mut self, context: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        let Some(unsent) = self.sink.unsent.take() else {
+            return Poll::Ready(Ok(()));
+        };
+        let mut send = SendFuture::resume(&self.ports, *unsent, self.sink.ticket.take());
+        let polled = std::future::Future::poll(Pin::new(&mut send), context);
+        if polled.is_pending() {
+            let (unsent, ticket) = send.suspend();
+            self.sink.unsent = unsent.map(Box::new);
+            self.sink.ticket = ticket;
+        }
+        polled
+    }
+}
+
+impl Clone for Sender {
+    fn clone(&self) -> Self {
+        // A handle given up by closing its sink may be the last: then the clone is given up too.
+        let closed = !self.ports.enter(Kind::Sender);
+        Sender {
+            ports: Arc::clone(&self.ports),
+            sink: SinkState {
+                closed,
+                ..SinkState::default()
+            },
+        }
+    }
+}
+
+impl Drop for Sender {
+    fn drop(&mut self) {
+        self.ports.leave_senders(&mut self.sink.ticket);
+        if !self.sink.closed {
+            self.ports.leave(Kind::Sender);
+        }
+    }
+}
+
+impl fmt::Debug for Sender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        describe(f, "Sender", self.len(), self.capacity(), self.is_closed())
+    }
+}
+
+impl Sink<Message> for Sender {
+    type Error = SendError;
+
+    /// Never an error: a closed socket gives the next message back.
+    fn poll_ready(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<(), Self::Error>> {
+        let this = self.get_mut();
+        match this.poll_unsent(context) {
+            Poll::Ready(Ok(())) => {}
+            unfinished => return unfinished,
+        }
+        this.ports
+            .poll_room(&mut this.sink.ticket, context.waker())
+            .map(Ok)
+    }
+
+    fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Self::Error> {
+        let this = self.get_mut();
+        if this.sink.closed {
+            return Err(SendError::Disconnected(message));
+        }
+        match this.try_send(message) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Full(message)) => {
+                this.sink.unsent = Some(Box::new(message));
+                Ok(())
+            }
+            Err(TrySendError::Disconnected(message)) => Err(SendError::Disconnected(message)),
+            Err(TrySendError::Terminated(message)) => Err(SendError::Terminated(message)),
+            Err(TrySendError::Refused(why, message)) => Err(SendError::Refused(why, message)),
+        }
+    }
+
+    /// Ready when everything has been accepted, not when it is on the wire.
+    fn poll_flush(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<(), Self::Error>> {
+        self.get_mut().poll_unsent(context)
+    }
+
+    fn poll_close(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<(), Self::Error>> {
+        let this = self.get_mut();
+        let flushed = this.poll_unsent(context);
+        if matches!(flushed, Poll::Ready(Ok(()))) && !this.sink.closed {
+            this.sink.closed = true;
+            this.ports.leave_senders(&mut this.sink.ticket);
+            this.ports.leave(Kind::Sender);
+        }
+        flushed
+    }
+}
+
+/// The `out` of a socket: whole messages come out, for any thread and any task.
+///
+/// Cheap to clone; each message goes to one of the clones, and calls take `&self`. When the
+/// socket is closed, a receiver gives out what is left and then says `Disconnected`.
+///
+/// It is a blocking iterator (`for message in &receiver`) and a
+/// [`Stream`](futures_core::Stream); both end when no more messages will come.
+///
+/// ```
+/// use zmq_channels::{Context, Pull, Push};
+///
+/// let context = Context::new();
+/// let pull = context.socket::<Pull>()?;
+/// let push = context.socket::<Push>()?;
+/// push.connect(&pull.bind("inproc://results")?)?;
+/// push.send_blocking(["answer", "42"])?;
+///
+/// let receiver = pull.receiver();
+/// let message = receiver.recv_blocking()?;
+/// assert_eq!(message[1], "42");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Receiver {
+    ports: Arc<Ports>,
+    /// The stream's place in line.
+    line: Line,
+}
+
+impl Receiver {
+    pub(super) fn enter(ports: &Arc<Ports>) -> Option<Self> {
+        ports.enter(Kind::Receiver).then(|| Receiver {
+            ports: Arc::clone(ports),
+            line: Line::default(),
+        })
+    }
+
+    /// Receives a message, waiting until there is one.
+    ///
+    /// Dropping the future before it is ready takes no message.
+    ///
+    /// # Errors
+    ///
+    /// When everything has been taken: [`Disconnected`](RecvError::Disconnected) if the socket
+    /// is closed, [`Terminated`](RecvError::Terminated) if the context has been shut down.
+    ///
+    /// ```
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use zmq_channels::{Context, Pair};
+    /// # let context = Context::new();
+    /// # let (left, right) = (context.socket::<Pair>()?, context.socket::<Pair>()?);
+    /// # left.connect(&right.bind("inproc://recv")?)?;
+    /// # left.send("hello").await?;
+    /// let receiver = right.receiver();
+    /// let message = receiver.recv().await?;
+    /// assert_eq!(message.as_str(), Some("hello"));
+    /// # Ok(()) }
+    /// ```
+    pub fn recv(&self) -> RecvFuture<'_> {
+        RecvFuture::new(&self.ports)
+    }
+
+    /// As [`recv`](Receiver::recv), blocking the thread.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`recv`](Receiver::recv).
+    #[inline]
+    pub fn recv_blocking(&self) -> Result<Message, RecvError> {
+        RecvFuture::new(&self.ports).block()
+    }
+
+    /// Receives a message if there is one now.
+    ///
+    /// # Errors
+    ///
+    /// [`Empty`](TryRecvError::Empty) if there is none (on a REP socket: also while a reply is
+    /// owed), and those of [`recv`](Receiver::recv).
+    #[inline]
+    pub fn try_recv(&self) -> Result<Message, TryRecvError> {
+        self.ports.try_pop().map_err(not_now)
+    }
+
+    /// Receives a message, waiting for at most `timeout` (`ZMQ_RCVTIMEO`).
+    ///
+    /// # Errors
+    ///
+    /// [`Timeout`](RecvTimeoutError::Timeout) if none came, and those of
+    /// [`recv`](Receiver::recv).
+    pub fn recv_timeout(&self, timeout: Duration) -> RecvTimeoutFuture<'_> {
+        RecvTimeoutFuture::new(&self.ports, after(timeout))
+    }
+
+    /// As [`recv_timeout`](Receiver::recv_timeout), blocking the thread.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`recv_timeout`](Receiver::recv_timeout).
+    pub fn recv_timeout_blocking(&self, timeout: Duration) -> Result<Message, RecvTimeoutError> {
+        RecvFuture::new(&self.ports).block_with(after(timeout))
+    }
+
+    /// As [`recv_timeout`](Receiver::recv_timeout), waiting until a moment.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`recv_timeout`](Receiver::recv_timeout).
+    pub fn recv_deadline(&self, deadline: Instant) -> RecvTimeoutFuture<'_> {
+        RecvTimeoutFuture::new(&self.ports, Some(deadline))
+    }
+
+    /// As [`recv_deadline`](Receiver::recv_deadline), blocking the thread.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`recv_timeout`](Receiver::recv_timeout).
+    pub fn recv_deadline_blocking(&self, deadline: Instant) -> Result<Message, RecvTimeoutError> {
+        RecvFuture::new(&self.ports).block_with(Some(deadline))
+    }
+
+    /// Receives as many messages as there are, at least one and at most `max`, waiting until
+    /// there is one. They are appended to `into`; the future says how many. On a REP socket it
+    /// is one at a time.
+    ///
+    /// Dropping the future before it is ready takes no message.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`recv`](Receiver::recv).
+    ///
+    /// ```
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use zmq_channels::{Context, Pair};
+    /// # let context = Context::new();
+    /// # let (left, right) = (context.socket::<Pair>()?, context.socket::<Pair>()?);
+    /// # left.connect(&right.bind("inproc://many")?)?;
+    /// # left.send("hello").await?;
+    /// let receiver = right.receiver();
+    /// let mut batch = Vec::new();
+    /// let count = receiver.recv_many(&mut batch, 100).await?;
+    /// assert_eq!(count, batch.len());
+    /// # Ok(()) }
+    /// ```
+    pub fn recv_many<'a>(&'a self, into: &'a mut Vec<Message>, max: usize) -> RecvManyFuture<'a> {
+        RecvManyFuture::new(&self.ports, into, max)
+    }
+
+    /// As [`recv_many`](Receiver::recv_many), blocking the thread.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`recv`](Receiver::recv).
+    pub fn recv_many_blocking(
+        &self,
+        into: &mut Vec<Message>,
+        max: usize,
+    ) -> Result<usize, RecvError> {
+        RecvManyFuture::new(&self.ports, into, max).block()
+    }
+
+    /// The messages that are there now, without waiting for more.
+    pub fn drain(&self) -> Drain<'_> {
+        Drain::new(&self.ports)
+    }
+
+    /// A blocking iterator; ends when no more messages will come.
+    pub fn iter(&self) -> Iter<'_> {
+        Iter(self)
+    }
+
+    /// Messages waiting to be received.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.channel().map_or(0, Channel::len)
+    }
+
+    /// Whether no message is waiting.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many messages wait here before the socket stops reading from its peers; `None` for no
+    /// limit.
+    #[must_use]
+    pub fn capacity(&self) -> Option<usize> {
+        self.channel().and_then(Channel::capacity)
+    }
+
+    /// Closes the socket for everybody: what is waiting can still be received. Idempotent,
+    /// returns at once.
+    pub fn close(&self) {
+        self.ports.close_receiving();
+    }
+
+    /// Whether nothing more will come than what is waiting.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        is_closed(self.channel())
+    }
+
+    /// How many messages the overflow policy has dropped so far.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.channel().map_or(0, Channel::dropped)
+    }
+
+    /// A handle that does not hold the socket open.
+    #[must_use]
+    pub fn downgrade(&self) -> WeakReceiver {
+        WeakReceiver(Arc::downgrade(&self.ports))
+    }
+
+    fn channel(&self) -> Option<&Channel<Message>> {
+        self.ports.outward()
+    }
+}
+
+impl Clone for Receiver {
+    fn clone(&self) -> Self {
+        self.ports.enter(Kind::Receiver);
+        Receiver {
+            ports: Arc::clone(&self.ports),
+            line: Line::default(),
+        }
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        self.ports.leave_receivers(&mut self.line);
+        self.ports.leave(Kind::Receiver);
+    }
+}
+
+impl fmt::Debug for Receiver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        describe(f, "Receiver", self.len(), self.capacity(), self.is_closed())
+    }
+}
+
+impl Stream for Receiver {
+    type Item = Message;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Message>> {
+        let this = self.get_mut();
+        match this.ports.pop_or_wait(&mut this.line, context.waker()) {
+            Ok(message) => Poll::Ready(Some(message)),
+            Err(Nothing::Empty) => Poll::Pending,
+            Err(_) => Poll::Ready(None),
+        }
+    }
+}
+
+impl FusedStream for Receiver {
+    fn is_terminated(&self) -> bool {
+        self.is_closed() && self.is_empty()
+    }
+}
+
+impl IntoIterator for Receiver {
+    type Item = Message;
+    type IntoIter = IntoIter;
+
+    fn into_iter(self) -> IntoIter {
+        IntoIter(self)
+    }
+}
+
+impl<'a> IntoIterator for &'a Receiver {
+    type Item = Message;
+    type IntoIter = Iter<'a>;
+
+    fn into_iter(self) -> Iter<'a> {
+        self.iter()
+    }
+}
+
+/// A [`Sender`] that does not hold its socket open.
+#[derive(Clone)]
+pub struct WeakSender(Weak<Ports>);
+
+impl WeakSender {
+    /// The sender, unless every handle that holds the socket open is gone.
+    #[must_use]
+    pub fn upgrade(&self) -> Option<Sender> {
+        Sender::enter(&self.0.upgrade()?)
+    }
+}
+
+impl fmt::Debug for WeakSender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WeakSender")
+    }
+}
+
+/// A [`Receiver`] that does not hold its socket open.
+#[derive(Clone)]
+pub struct WeakReceiver(Weak<Ports>);
+
+impl WeakReceiver {
+    /// The receiver, unless every handle of the socket is gone.
+    #[must_use]
+    pub fn upgrade(&self) -> Option<Receiver> {
+        Receiver::enter(&self.0.upgrade()?)
+    }
+}
+
+impl fmt::Debug for WeakReceiver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WeakReceiver")
+    }
+}
+
+/// A message a user sends belongs to nobody, even if it was received and is passed on.
+#[inline]
+fn untagged(message: impl Into<Message>) -> Message {
+    let mut message = message.into();
+    message.set_tag(0);
+    message
+}
+
+/// The moment after `timeout`; `None` if that is beyond all clocks.
+fn after(timeout: Duration) -> Option<Instant> {
+    Instant::now().checked_add(timeout)
+}
+
+fn describe(
+    f: &mut fmt::Formatter<'_>,
+    name: &str,
+    len: usize,
+    capacity: Option<usize>,
+    closed: bool,
+) -> fmt::Result {
+    f.debug_struct(name)
+        .field("len", &len)
+        .field("capacity", &capacity)
+        .field("closed", &closed)
+        .finish()
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests;

@@ -1,0 +1,388 @@
+//! What the handles of one socket share with its pump: the channels, who still holds them, and
+//! the rule that the last one to go closes the socket.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::task::{Poll, Waker};
+
+use super::alarm::Alarms;
+use super::gate::{Gate, Line};
+use super::port::{Receiver, Sender};
+use super::queue::{Channel, Nothing, Offer, State, Waiting};
+use super::sync::Mutex;
+use super::waiters::Ticket;
+use super::Hook;
+use crate::message::Message;
+use crate::options::Overflow;
+
+/// What a socket's ports are made from.
+pub(crate) struct PortsSetup {
+    /// Capacity (0 for no limit) and policy of `in`; `None` for a type that only receives.
+    pub(crate) inward: Option<(usize, Overflow)>,
+    /// Capacity (0 for no limit) and policy of `out`; `None` for a type that only sends.
+    pub(crate) outward: Option<(usize, Overflow)>,
+    /// Receive and send take turns, as REP wants it. Needs both channels.
+    pub(crate) alternating: bool,
+    pub(crate) alarms: Arc<Alarms>,
+    /// Kept until the last handle of the socket is gone, then dropped by whoever drops that one.
+    pub(crate) keepalive: Arc<dyn Any + Send + Sync>,
+    /// Called when `in` has a first message, when `out` has room again, and when the socket is
+    /// to be closed.
+    pub(crate) hook: Arc<dyn Hook>,
+}
+
+/// The channels of one socket, shared by its handles and its pump.
+pub(crate) struct Ports {
+    inward: Option<Channel<Message>>,
+    outward: Option<Channel<Message>>,
+    gate: Option<Gate>,
+    handles: Mutex<Handles>,
+    alarms: Arc<Alarms>,
+}
+
+struct Handles {
+    senders: usize,
+    receivers: usize,
+    holders: usize,
+    close_requested: bool,
+    keepalive: Option<Arc<dyn Any + Send + Sync>>,
+}
+
+/// Which of the handles a count is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Sender,
+    Receiver,
+    Holder,
+}
+
+/// Why a message was not sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotSent {
+    Full,
+    Closed,
+    Terminated,
+    NoFrames,
+    NoRequest,
+}
+
+impl Ports {
+    /// The ports of a new socket, and the first handle.
+    pub(crate) fn open(setup: PortsSetup) -> (Arc<Ports>, Holder) {
+        let hook = setup.hook;
+        let channel = |(capacity, policy), consumer, producer| {
+            Channel::new(capacity, policy, consumer, producer)
+        };
+        let ports = Arc::new(Ports {
+            inward: setup
+                .inward
+                .map(|spec| channel(spec, Some(Arc::clone(&hook)), None)),
+            outward: setup
+                .outward
+                .map(|spec| channel(spec, None, Some(Arc::clone(&hook)))),
+            gate: setup.alternating.then(Gate::new),
+            handles: Mutex::new(Handles {
+                senders: 0,
+                receivers: 0,
+                holders: 1,
+                close_requested: false,
+                keepalive: Some(setup.keepalive),
+            }),
+            alarms: setup.alarms,
+        });
+        let holder = Holder(Arc::clone(&ports));
+        (ports, holder)
+    }
+
+    /// The channel from the senders to the pump.
+    pub(crate) fn inward(&self) -> Option<&Channel<Message>> {
+        self.inward.as_ref()
+    }
+
+    /// The channel from the pump to the receivers.
+    pub(crate) fn outward(&self) -> Option<&Channel<Message>> {
+        self.outward.as_ref()
+    }
+
+    pub(crate) fn alarms(&self) -> &Alarms {
+        &self.alarms
+    }
+
+    /// Whether the user wants the socket closed: said so, or dropped the last handle that holds
+    /// it open. The hook has been called since.
+    pub(crate) fn close_requested(&self) -> bool {
+        self.handles.lock().close_requested
+    }
+
+    /// Whether the socket takes no more messages; for a type that only receives, whether it
+    /// gets none.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.first_state() != State::Open
+    }
+
+    /// Whether that is because the context was shut down.
+    pub(crate) fn is_terminated(&self) -> bool {
+        self.first_state() == State::Terminated
+    }
+
+    fn first_state(&self) -> State {
+        let channel = self.inward.as_ref().or(self.outward.as_ref());
+        channel.map_or(State::Closed, Channel::state)
+    }
+
+    /// Closes `in`, and with it the socket, once what it holds is flushed.
+    pub(crate) fn close_sending(&self) {
+        self.handles.lock().close_requested = true;
+        if let Some(inward) = &self.inward {
+            inward.close();
+        }
+        self.call_gate();
+    }
+
+    /// Closes `out`, and with it the socket.
+    pub(crate) fn close_receiving(&self) {
+        self.handles.lock().close_requested = true;
+        self.finish();
+    }
+
+    /// The socket is closed: nobody sends any more, receivers drain what is left.
+    pub(crate) fn finish(&self) {
+        self.both(Channel::close);
+    }
+
+    /// The context has been shut down: everything pending returns.
+    pub(crate) fn terminate(&self) {
+        self.both(Channel::terminate);
+    }
+
+    fn both(&self, what: impl Fn(&Channel<Message>)) {
+        self.inward.iter().chain(&self.outward).for_each(what);
+        self.call_gate();
+    }
+
+    fn call_gate(&self) {
+        if let Some(gate) = &self.gate {
+            gate.call_all();
+        }
+    }
+}
+
+/// Sending and receiving, for every kind of call.
+impl Ports {
+    /// Sends the message in `slot`, or leaves it there and says why.
+    #[inline]
+    pub(crate) fn offer(
+        &self,
+        slot: &mut Option<Message>,
+        waiting: Option<Waiting<'_>>,
+    ) -> Result<(), NotSent> {
+        if slot.as_ref().is_some_and(Message::is_empty) {
+            return Err(NotSent::NoFrames);
+        }
+        let Some(inward) = &self.inward else {
+            return Err(NotSent::Closed);
+        };
+        let offer = match (&self.gate, &self.outward) {
+            (Some(gate), Some(outward)) => match gate.offer(outward, inward, slot, waiting) {
+                Some(offer) => offer,
+                None => return Err(NotSent::NoRequest),
+            },
+            _ => match waiting {
+                None => inward.try_push(slot),
+                Some(waiting) => inward.push_or_wait(slot, waiting),
+            },
+        };
+        match offer {
+            Offer::Taken => Ok(()),
+            Offer::Full => Err(NotSent::Full),
+            Offer::Closed => Err(NotSent::Closed),
+            Offer::Terminated => Err(NotSent::Terminated),
+        }
+    }
+
+    /// Waits for room. A closed channel makes nobody wait: it tells who sends.
+    pub(crate) fn poll_room(&self, ticket: &mut Ticket, waker: &Waker) -> Poll<()> {
+        let waiting = Waiting { ticket, waker };
+        match self
+            .inward
+            .as_ref()
+            .map(|inward| inward.room_or_wait(waiting))
+        {
+            Some(Offer::Full) => Poll::Pending,
+            _ => Poll::Ready(()),
+        }
+    }
+
+    /// A sender stops waiting.
+    #[inline]
+    pub(crate) fn leave_senders(&self, ticket: &mut Ticket) {
+        if let (true, Some(inward)) = (ticket.is_some(), &self.inward) {
+            inward.leave_senders(ticket);
+        }
+    }
+
+    #[inline]
+    pub(crate) fn try_pop(&self) -> Result<Message, Nothing> {
+        let Some(outward) = &self.outward else {
+            return Err(Nothing::Closed);
+        };
+        match (&self.gate, &self.inward) {
+            (Some(gate), Some(inward)) => gate.pop(outward, inward, None),
+            _ => outward.try_pop(),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn pop_or_wait(&self, line: &mut Line, waker: &Waker) -> Result<Message, Nothing> {
+        let Some(outward) = &self.outward else {
+            return Err(Nothing::Closed);
+        };
+        match (&self.gate, &self.inward) {
+            (Some(gate), Some(inward)) => gate.pop(outward, inward, Some((line, waker))),
+            _ => outward.pop_or_wait(Waiting {
+                ticket: &mut line.channel,
+                waker,
+            }),
+        }
+    }
+
+    /// Takes as many as there are, at least one and at most `max`; one where turns are taken.
+    pub(crate) fn pop_many(
+        &self,
+        into: &mut Vec<Message>,
+        max: usize,
+        waiting: Option<(&mut Line, &Waker)>,
+    ) -> Result<usize, Nothing> {
+        if self.gate.is_some() {
+            let message = match waiting {
+                Some((line, waker)) => self.pop_or_wait(line, waker)?,
+                None => self.try_pop()?,
+            };
+            into.push(message);
+            return Ok(1);
+        }
+        match (&self.outward, waiting) {
+            (None, _) => Err(Nothing::Closed),
+            (Some(outward), None) => outward.try_pop_many(into, max),
+            (Some(outward), Some((line, waker))) => {
+                let ticket = &mut line.channel;
+                outward.pop_many_or_wait(into, max, Waiting { ticket, waker })
+            }
+        }
+    }
+
+    /// A receiver stops waiting.
+    #[inline]
+    pub(crate) fn leave_receivers(&self, line: &mut Line) {
+        if line.channel.is_none() && line.turn.is_none() {
+            return;
+        }
+        match (&self.gate, &self.outward) {
+            (Some(gate), Some(outward)) => gate.leave(outward, line),
+            (None, Some(outward)) => outward.leave_receivers(&mut line.channel),
+            (_, None) => {}
+        }
+    }
+}
+
+/// Counting handles.
+impl Ports {
+    /// One more handle of a kind; false if there is nothing left that it could hold on to.
+    pub(crate) fn enter(&self, kind: Kind) -> bool {
+        let mut handles = self.handles.lock();
+        let alive = match kind {
+            Kind::Sender => handles.senders + handles.holders > 0,
+            Kind::Receiver | Kind::Holder => handles.all() > 0,
+        };
+        if alive {
+            *handles.of(kind) += 1;
+        }
+        alive
+    }
+
+    /// One handle less. The last one that holds the socket open closes it; the last one of all
+    /// lets go of what keeps the context alive.
+    pub(crate) fn leave(&self, kind: Kind) {
+        let (closes, keepalive) = {
+            let mut handles = self.handles.lock();
+            *handles.of(kind) -= 1;
+            let holding = handles.holders
+                + match self.inward {
+                    Some(_) => handles.senders,
+                    None => handles.receivers,
+                };
+            let closes = holding == 0 && !handles.close_requested;
+            let keepalive = match handles.all() {
+                0 => handles.keepalive.take(),
+                _ => None,
+            };
+            (closes, keepalive)
+        };
+        if closes {
+            match self.inward {
+                Some(_) => self.close_sending(),
+                None => self.close_receiving(),
+            }
+        }
+        drop(keepalive);
+    }
+}
+
+impl Handles {
+    fn of(&mut self, kind: Kind) -> &mut usize {
+        match kind {
+            Kind::Sender => &mut self.senders,
+            Kind::Receiver => &mut self.receivers,
+            Kind::Holder => &mut self.holders,
+        }
+    }
+
+    fn all(&self) -> usize {
+        self.senders + self.receivers + self.holders
+    }
+}
+
+/// Holds a socket open as its own handle does, whichever way messages go.
+pub(crate) struct Holder(Arc<Ports>);
+
+impl Holder {
+    pub(crate) fn ports(&self) -> &Arc<Ports> {
+        &self.0
+    }
+
+    /// A sender, for the types that send.
+    pub(crate) fn sender(&self) -> Option<Sender> {
+        self.0.inward.as_ref()?;
+        Sender::enter(&self.0)
+    }
+
+    /// A receiver, for the types that receive.
+    pub(crate) fn receiver(&self) -> Option<Receiver> {
+        self.0.outward.as_ref()?;
+        Receiver::enter(&self.0)
+    }
+}
+
+impl Clone for Holder {
+    fn clone(&self) -> Self {
+        self.0.enter(Kind::Holder);
+        Holder(Arc::clone(&self.0))
+    }
+}
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        self.0.leave(Kind::Holder);
+    }
+}
+
+/// How a channel's state reads to a user.
+pub(crate) fn is_closed(channel: Option<&Channel<Message>>) -> bool {
+    channel.is_none_or(|channel| channel.state() != State::Open)
+}
+
+impl std::fmt::Debug for Ports {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Ports")
+    }
+}

@@ -1,0 +1,112 @@
+//! Who waits, in order, and whom to wake when all locks are given back.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::task::Waker;
+
+use super::Hook;
+
+/// A place in a queue of waiters, kept by the one who waits. It stays the same when a woken
+/// waiter finds nothing and waits again, so nobody is overtaken twice.
+pub(crate) type Ticket = Option<u64>;
+
+/// Parked threads and tasks alike, first come first served. Tickets grow, so the queue is sorted.
+#[derive(Debug, Default)]
+pub(crate) struct Waiters {
+    queue: VecDeque<(u64, Waker)>,
+    next: u64,
+}
+
+impl Waiters {
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    /// Waits, or goes on waiting with this waker.
+    pub(crate) fn register(&mut self, ticket: &mut Ticket, waker: &Waker) {
+        let Some(ticket) = *ticket else {
+            *ticket = Some(self.next);
+            self.queue.push_back((self.next, waker.clone()));
+            self.next += 1;
+            return;
+        };
+        match self.find(ticket) {
+            Ok(index) => self.queue[index].1.clone_from(waker),
+            Err(index) => self.queue.insert(index, (ticket, waker.clone())),
+        }
+    }
+
+    /// Stops waiting. False if there is no such waiter: it has been woken.
+    pub(crate) fn remove(&mut self, ticket: u64) -> bool {
+        match self.find(ticket) {
+            Ok(index) => self.queue.remove(index).is_some(),
+            Err(_) => false,
+        }
+    }
+
+    /// Hands the first `count` waiters over to be woken.
+    pub(crate) fn call(&mut self, count: usize, wakes: &mut Wakes) {
+        for _ in 0..count {
+            match self.queue.pop_front() {
+                Some((_, waker)) => wakes.add(waker),
+                None => return,
+            }
+        }
+    }
+
+    pub(crate) fn call_all(&mut self, wakes: &mut Wakes) {
+        self.call(usize::MAX, wakes);
+    }
+
+    fn find(&self, ticket: u64) -> Result<usize, usize> {
+        self.queue.binary_search_by_key(&ticket, |(key, _)| *key)
+    }
+}
+
+/// Collected under the locks, carried out after them.
+#[derive(Default)]
+#[must_use = "somebody sleeps on if these are not carried out"]
+pub(crate) struct Wakes {
+    first: Option<Waker>,
+    others: Vec<Waker>,
+    /// Call the hook of the pump that consumes.
+    pub(crate) consumer: bool,
+    /// Call the hook of the pump that produces.
+    pub(crate) producer: bool,
+}
+
+impl Wakes {
+    fn add(&mut self, waker: Waker) {
+        if self.first.is_none() {
+            self.first = Some(waker);
+        } else {
+            self.others.push(waker);
+        }
+    }
+
+    /// Wakes everybody collected. No lock may be held.
+    #[inline]
+    pub(crate) fn carry_out(
+        self,
+        consumer: Option<&Arc<dyn Hook>>,
+        producer: Option<&Arc<dyn Hook>>,
+    ) {
+        if self.consumer {
+            if let Some(hook) = consumer {
+                hook.notify();
+            }
+        }
+        if self.producer {
+            if let Some(hook) = producer {
+                hook.notify();
+            }
+        }
+        if let Some(waker) = self.first {
+            waker.wake();
+            for waker in self.others {
+                waker.wake();
+            }
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! How a socket ends: flush, close the wire, close `out`, report. And how a pump ends.
+
+use std::time::Duration;
+
+use crate::channel::Reply;
+
+use super::hub::Closing;
+use super::link::{Loss, Path};
+use super::timers::Timer;
+use super::world::World;
+use super::{Closed, Pump};
+
+/// How long a closed socket's links may take to write their last control octets.
+const GOODBYE_TIME: Duration = Duration::from_secs(1);
+
+impl<W: World> Pump<W> {
+    /// Begins to close a socket, or joins a close that has begun.
+    pub(super) fn close(&mut self, slot: usize, reply: Option<Reply<Closed>>) {
+        let now = self.now;
+        let Some(hub) = self.hubs.get_mut(slot) else {
+            return;
+        };
+        match &mut hub.closing {
+            Some(closing) => closing.replies.extend(reply),
+            None => {
+                let deadline = hub.linger_deadline(now);
+                hub.closing = Some(Closing {
+                    deadline,
+                    replies: reply.into_iter().collect(),
+                });
+                if let Some(inward) = hub.ports.inward() {
+                    inward.close();
+                }
+                if let Some(deadline) = deadline {
+                    self.timers.set(deadline, Timer::Hub(slot));
+                }
+                self.schedule_send(slot);
+            }
+        }
+        self.check_closing(slot);
+    }
+
+    /// A hub's linger timer fired.
+    pub(super) fn linger_is_over(&mut self, slot: usize) {
+        let over = self.hubs.get(slot).is_some_and(|hub| {
+            let deadline = hub.closing.as_ref().and_then(|closing| closing.deadline);
+            deadline.is_some_and(|deadline| deadline <= self.now)
+        });
+        if over {
+            self.end_hub(slot);
+        }
+    }
+
+    /// Ends a closing socket once nothing it accepted is left here.
+    pub(super) fn check_closing(&mut self, slot: usize) {
+        let Some(hub) = self.hubs.get(slot) else {
+            return;
+        };
+        if hub.closing.is_none() || !hub.io.pending.is_empty() {
+            return;
+        }
+        if hub.ports.inward().is_some_and(|inward| inward.len() > 0) {
+            return;
+        }
+        let flushed = hub.links.iter().all(|&link| {
+            self.links.get(link).is_none_or(|link| match &link.path {
+                Path::Wire(wire) => {
+                    link.held() == 0 && (!link.attached || !wire.connection.has_transmit())
+                }
+                Path::Inproc(_) | Path::Dialing { .. } | Path::Lent => link.held() == 0,
+            })
+        });
+        if flushed {
+            self.end_hub(slot);
+        }
+    }
+
+    /// Ends a socket now. What it still holds is counted as undelivered.
+    pub(super) fn end_hub(&mut self, slot: usize) {
+        self.push_batch(slot);
+        let Some(hub) = self.hubs.get_mut(slot) else {
+            return;
+        };
+        let mut undelivered = hub.io.pending.len() as u64;
+        hub.io.pending.clear();
+        if let Some(inward) = hub.ports.inward() {
+            inward.close();
+            undelivered += inward.drain_rest() as u64;
+        }
+        let listeners = std::mem::take(&mut hub.listeners);
+        let dialers = std::mem::take(&mut hub.dialers);
+        let links = std::mem::take(&mut hub.links);
+        for listener in listeners {
+            self.end_listener(listener);
+        }
+        for &link in &links {
+            if let Some(link) = self.links.get(link) {
+                undelivered += link.held() as u64;
+            }
+        }
+        for link in links {
+            let held = self.links.get(link).map_or(0, |link| link.held());
+            if held == 0 {
+                self.let_go(link, Some(self.now + GOODBYE_TIME));
+            } else {
+                self.lose(link, Loss::Asked);
+            }
+        }
+        for dialer in dialers {
+            self.dialers.try_remove(dialer);
+        }
+        let Some(mut hub) = self.hubs.try_remove(slot) else {
+            return;
+        };
+        self.rooms[slot].forget();
+        hub.ports.finish();
+        if let Some(closing) = hub.closing.take() {
+            for reply in closing.replies {
+                reply.send(Closed { undelivered });
+            }
+        }
+    }
+
+    /// Everything pending returns `Terminated`; what was accepted gets `grace` to leave.
+    pub(super) fn begin_shutdown(&mut self, grace: Duration, reply: Reply<()>) {
+        let until = self.now + grace;
+        if let Some((_, replies)) = &mut self.shutdown {
+            replies.push(reply);
+            return;
+        }
+        self.shutdown = Some((until, vec![reply]));
+        self.timers.set(until, Timer::Shutdown);
+        let hubs: Vec<usize> = self.hubs.iter().map(|(slot, _)| slot).collect();
+        for slot in hubs {
+            if let Some(hub) = self.hubs.get(slot) {
+                hub.ports.terminate();
+            }
+            self.close(slot, None);
+        }
+    }
+
+    /// At the end of a turn: answers those who wait for sockets to close, and ends the pump
+    /// when its time has come.
+    pub(super) fn settle(&mut self) {
+        let now = self.now;
+        if let Some((until, _)) = &self.shutdown {
+            if *until <= now || self.hubs.is_empty() {
+                let hubs: Vec<usize> = self.hubs.iter().map(|(slot, _)| slot).collect();
+                for slot in hubs {
+                    self.end_hub(slot);
+                }
+                let links: Vec<usize> = self.links.iter().map(|(slot, _)| slot).collect();
+                for slot in links {
+                    self.lose(slot, Loss::Asked);
+                }
+                self.finish();
+                return;
+            }
+        }
+        if !self.released.is_empty() && self.hubs.iter().all(|(_, hub)| hub.closing.is_none()) {
+            for reply in std::mem::take(&mut self.released) {
+                reply.send(());
+            }
+        }
+        if self.release_requested
+            && self.released.is_empty()
+            && self.hubs.is_empty()
+            && self.links.is_empty()
+        {
+            self.finish();
+        }
+    }
+
+    fn finish(&mut self) {
+        self.finished = true;
+        // What was asked too late gets no answer, which says enough.
+        drop(self.mailbox.close());
+        let links: Vec<usize> = self.links.iter().map(|(slot, _)| slot).collect();
+        for slot in links {
+            self.lose(slot, Loss::Asked);
+        }
+        if let Some((_, replies)) = self.shutdown.take() {
+            for reply in replies {
+                reply.send(());
+            }
+        }
+    }
+}

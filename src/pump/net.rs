@@ -1,0 +1,250 @@
+//! The real world: mio, sockets, a thread that sleeps between turns.
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+use std::io;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use mio::{Events, Interest, Poll, Registry, Token, Waker};
+
+use crate::channel::{Alarms, Hook, Mailbox};
+use crate::endpoint::Endpoint;
+use crate::error::BindError;
+use crate::options::Options;
+
+use super::transport::{self, Listener, Resolution, Stream, Target};
+use super::world::{Readiness, Source, World};
+use super::{Command, Pump};
+
+/// Readiness taken from the kernel in one call.
+const EVENTS: usize = 1024;
+
+/// Lookups of host names that run at once: each has a thread while it runs.
+const LOOKUPS: usize = 8;
+
+const WAKER: Token = Token(usize::MAX);
+
+/// A running pump, from outside.
+pub(crate) struct Running {
+    pub(crate) mailbox: Arc<Mailbox<Command>>,
+    thread: JoinHandle<()>,
+}
+
+impl Running {
+    /// Waits until the pump's thread has ended.
+    pub(crate) fn join(self) {
+        // A pump does not panic; if it did, its sockets are closed and there is nothing to say.
+        let _ = self.thread.join();
+    }
+}
+
+/// Starts a pump on a thread of its own.
+pub(crate) fn start(name: &str) -> io::Result<Running> {
+    let poll = Poll::new()?;
+    let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
+    let wake = Arc::clone(&waker);
+    let mailbox = Arc::new(Mailbox::new(move || {
+        // Fails only if the poller is gone, and then nobody needs to be woken.
+        let _ = wake.wake();
+    }));
+    let nudge = Nudge(Arc::clone(&mailbox));
+    let alarms = Arc::new(Alarms::new(Arc::new(nudge)));
+    let net = Net {
+        registry: poll.registry().try_clone()?,
+        mailbox: Arc::clone(&mailbox),
+        luck: RandomState::new().build_hasher().finish() | 1,
+        lookups: 0,
+        waiting: Vec::new(),
+    };
+    let pump = Pump::new(net, Arc::clone(&mailbox), alarms, Instant::now());
+    let closer = CloseOnDrop(Arc::clone(&mailbox));
+    let thread = thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(move || {
+            let _closer = closer;
+            run(pump, poll);
+        })?;
+    Ok(Running { mailbox, thread })
+}
+
+/// Sleeps, turns, and sleeps again, until the pump is finished.
+fn run(mut pump: Pump<Net>, mut poll: Poll) {
+    let mut events = Events::with_capacity(EVENTS);
+    let mut ready = Vec::with_capacity(EVENTS);
+    let mailbox = Arc::clone(&pump.mailbox);
+    while !pump.is_finished() {
+        let timeout = if pump.is_busy() || !mailbox.prepare_sleep() {
+            Some(Duration::ZERO)
+        } else {
+            pump.deadline()
+                .map(|deadline| deadline.saturating_duration_since(Instant::now()))
+        };
+        // An interrupted wait is a turn without events.
+        let polled = poll.poll(&mut events, timeout);
+        mailbox.awake();
+        ready.clear();
+        if polled.is_ok() {
+            ready.extend(events.iter().filter_map(readiness));
+        }
+        pump.turn(Instant::now(), &ready);
+    }
+}
+
+fn readiness(event: &mio::event::Event) -> Option<Readiness> {
+    let source = match event.token() {
+        WAKER => return None,
+        Token(token) if token % 2 == 0 => Source::Link(token / 2),
+        Token(token) => Source::Listener(token / 2),
+    };
+    let broken = event.is_error();
+    Some(Readiness {
+        source,
+        readable: event.is_readable() || event.is_read_closed() || broken,
+        read_closed: event.is_read_closed() || broken,
+        writable: event.is_writable() || event.is_write_closed() || broken,
+    })
+}
+
+fn token(source: Source) -> Token {
+    match source {
+        Source::Link(slot) => Token(slot * 2),
+        Source::Listener(slot) => Token(slot * 2 + 1),
+    }
+}
+
+/// The world through mio.
+pub(crate) struct Net {
+    registry: Registry,
+    mailbox: Arc<Mailbox<Command>>,
+    luck: u64,
+    /// Lookups that are running.
+    lookups: usize,
+    /// Lookups that wait for one of those to end.
+    waiting: Vec<(Endpoint, u64)>,
+}
+
+impl World for Net {
+    type Stream = Stream;
+    type Listener = Listener;
+
+    fn bind(
+        &mut self,
+        endpoint: &Endpoint,
+        options: &Options,
+        slot: usize,
+    ) -> Result<(Listener, Endpoint), BindError> {
+        let (mut listener, resolved) = transport::bind(endpoint, options)?;
+        self.registry
+            .register(
+                &mut listener,
+                token(Source::Listener(slot)),
+                Interest::READABLE,
+            )
+            .map_err(|source| BindError::Io {
+                endpoint: endpoint.to_string(),
+                source,
+            })?;
+        Ok((listener, resolved))
+    }
+
+    fn accept(&mut self, listener: &Listener) -> io::Result<Stream> {
+        listener.accept().map(|(stream, _)| stream)
+    }
+
+    fn connect(&mut self, target: &Target, options: &Options) -> io::Result<Stream> {
+        transport::connect(target, options)
+    }
+
+    fn connected(&mut self, stream: &Stream) -> io::Result<bool> {
+        stream.connected()
+    }
+
+    fn watch(&mut self, stream: &mut Stream, slot: usize) -> io::Result<()> {
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        self.registry
+            .register(stream, token(Source::Link(slot)), interest)
+    }
+
+    fn finish(&mut self, stream: &mut Stream) -> io::Result<()> {
+        stream.shutdown_write()
+    }
+
+    fn forget(&mut self, stream: &mut Stream) {
+        // Dropping the stream takes it out of the kernel's set in any case.
+        let _ = self.registry.deregister(stream);
+    }
+
+    fn unbind(&mut self, mut listener: Listener) {
+        let _ = self.registry.deregister(&mut listener);
+    }
+
+    fn resolve(&mut self, endpoint: &Endpoint, ticket: u64) {
+        if self.lookups < LOOKUPS {
+            self.look_up(endpoint.clone(), ticket);
+        } else {
+            self.waiting.push((endpoint.clone(), ticket));
+        }
+    }
+
+    fn resolved(&mut self) {
+        self.lookups = self.lookups.saturating_sub(1);
+        if let Some((endpoint, ticket)) = self.waiting.pop() {
+            self.look_up(endpoint, ticket);
+        }
+    }
+
+    fn random(&mut self) -> u64 {
+        // xorshift64: enough for jitter.
+        self.luck ^= self.luck << 13;
+        self.luck ^= self.luck >> 7;
+        self.luck ^= self.luck << 17;
+        self.luck
+    }
+}
+
+impl Net {
+    /// Asks the system's resolver, which blocks, on a thread that lives as long as the question.
+    fn look_up(&mut self, endpoint: Endpoint, ticket: u64) {
+        let mailbox = Arc::clone(&self.mailbox);
+        let spawned = thread::Builder::new()
+            .name("zmq-resolver".to_owned())
+            .spawn(move || {
+                let targets = match transport::targets(&endpoint) {
+                    Ok(Resolution::Ready(target)) => Ok(vec![target]),
+                    Ok(Resolution::Lookup { host, port, source }) => {
+                        transport::lookup(&host, port, source.as_ref())
+                    }
+                    Err(error) => Err(error),
+                };
+                // A pump that has ended needs no answer.
+                let _ = mailbox.post(Command::Resolved { ticket, targets });
+            });
+        self.lookups += 1;
+        if let Err(error) = spawned {
+            let _ = self.mailbox.post(Command::Resolved {
+                ticket,
+                targets: Err(error),
+            });
+        }
+    }
+}
+
+/// Wakes the pump because an alarm is due sooner than it meant to sleep.
+struct Nudge(Arc<Mailbox<Command>>);
+
+impl Hook for Nudge {
+    fn notify(&self) {
+        self.0.nudge();
+    }
+}
+
+/// Whatever ends the thread, nobody may wait for its answers any more.
+struct CloseOnDrop(Arc<Mailbox<Command>>);
+
+impl Drop for CloseOnDrop {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}

@@ -1,0 +1,264 @@
+//! From the kernel to `out`: readiness, octets, events, batches.
+
+use std::io::{ErrorKind, Read};
+
+use crate::pattern::{Inbound, PeerId, PeerIntro};
+use crate::wire::Event;
+
+use super::link::{Leaving, Link, Loss, Path, Wire, NO_HUB};
+use super::world::{Readiness, World};
+use super::{Pump, READ_BUDGET};
+
+/// Why passing messages on to the pattern stopped.
+enum Stop {
+    Dry,
+    OutIsFull,
+    Violation,
+    /// Something that is not for the pattern.
+    At(Event),
+}
+
+/// How far decoding got.
+enum Decoded {
+    All,
+    OutIsFull,
+    Ready(PeerIntro),
+    Over(Loss),
+}
+
+/// How a reading slice ended.
+enum Slice {
+    /// Nothing more to read now.
+    Dry,
+    /// The budget is used up, the rest is for the next turn.
+    Budget,
+    /// `out` is full; its next pops feed the link again.
+    Starved,
+    /// The link ends.
+    Over(Loss),
+}
+
+impl<W: World> Pump<W> {
+    /// A link's source became ready.
+    pub(super) fn note_link(&mut self, slot: usize, event: Readiness) {
+        let Readiness {
+            readable,
+            read_closed,
+            writable,
+            ..
+        } = event;
+        let Some(link) = self.links.get_mut(slot) else {
+            return;
+        };
+        match &mut link.path {
+            Path::Dialing { .. } => {
+                if readable || writable {
+                    self.dialed(slot);
+                }
+            }
+            Path::Wire(wire) => {
+                wire.readable |= readable;
+                wire.read_closed |= read_closed;
+                wire.writable |= writable;
+                if readable {
+                    self.feed(slot);
+                }
+                if writable {
+                    self.flush_later(slot);
+                }
+            }
+            Path::Inproc(_) | Path::Lent => {}
+        }
+    }
+
+    /// Gives a link a place among the readers.
+    pub(super) fn feed(&mut self, slot: usize) {
+        if let Some(link) = self.links.get_mut(slot) {
+            if !link.in_readers && matches!(link.path, Path::Wire(_)) {
+                link.in_readers = true;
+                self.readers.push_back(slot);
+            }
+        }
+    }
+
+    /// One slice for each link that has something to read.
+    pub(super) fn read_all(&mut self) {
+        for _ in 0..self.readers.len() {
+            let Some(slot) = self.readers.pop_front() else {
+                break;
+            };
+            let Some(link) = self.links.get_mut(slot) else {
+                continue;
+            };
+            link.in_readers = false;
+            let hub = link.hub;
+            if matches!(
+                link.leaving,
+                Some(Leaving::Draining(_) | Leaving::Flushing(_))
+            ) {
+                self.discard(slot);
+                continue;
+            }
+            if hub == NO_HUB {
+                continue;
+            }
+            let slice = self.read_slice(slot, hub);
+            self.push_batch(hub);
+            match slice {
+                Slice::Dry => {}
+                Slice::Budget => self.feed(slot),
+                Slice::Starved => {
+                    if let Some(hub) = self.hubs.get_mut(hub) {
+                        hub.starved.push_back(slot);
+                    }
+                }
+                Slice::Over(loss) => {
+                    // What the protocol machine wants to say last, such as ERROR.
+                    self.flush(slot);
+                    self.lose(slot, loss);
+                }
+            }
+        }
+    }
+
+    /// Reads and passes on until there is no more, the budget ends, or `out` is full.
+    fn read_slice(&mut self, slot: usize, hub: usize) -> Slice {
+        let Some(mut wire) = self.links.get_mut(slot).and_then(Link::lend_wire) else {
+            return Slice::Dry;
+        };
+        let mut budget = READ_BUDGET;
+        let slice = loop {
+            match self.decode(slot, hub, &mut wire) {
+                Decoded::All => {}
+                Decoded::OutIsFull => break Slice::Starved,
+                Decoded::Over(loss) => break Slice::Over(loss),
+                Decoded::Ready(intro) => {
+                    // The pattern may have something to say to the newcomer.
+                    self.give_back(slot, wire);
+                    let welcome = self.attach(slot, &intro);
+                    match self.links.get_mut(slot).and_then(Link::lend_wire) {
+                        Some(lent) => wire = lent,
+                        None => return Slice::Dry,
+                    }
+                    if !welcome {
+                        break Slice::Over(Loss::Refused);
+                    }
+                    continue;
+                }
+            }
+            if budget == 0 {
+                break Slice::Budget;
+            }
+            if !wire.readable {
+                break Slice::Dry;
+            }
+            match wire.fill(self.now) {
+                Ok(0) => break Slice::Over(Loss::World),
+                Ok(read) => budget = budget.saturating_sub(read),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => wire.readable = false,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => break Slice::Over(Loss::World),
+            }
+        };
+        self.give_back(slot, wire);
+        slice
+    }
+
+    /// Passes on what is buffered: messages to the pattern in one go, the rest one by one.
+    fn decode(&mut self, slot: usize, hub: usize, wire: &mut Wire<W::Stream>) -> Decoded {
+        let peer = PeerId(slot as u32);
+        loop {
+            if !self.has_room(hub) {
+                return Decoded::OutIsFull;
+            }
+            let outcome = self.pattern_call(hub, |pattern, outlet| {
+                let was_blocked = pattern.is_blocked();
+                let stop = loop {
+                    if !outlet.has_room() {
+                        break Stop::OutIsFull;
+                    }
+                    let inbound = match wire.connection.poll_event() {
+                        Some(Event::Message(message)) => Inbound::Message(message),
+                        Some(Event::Subscribe(prefix)) => Inbound::Subscribe(prefix),
+                        Some(Event::Cancel(prefix)) => Inbound::Cancel(prefix),
+                        Some(event) => break Stop::At(event),
+                        None => break Stop::Dry,
+                    };
+                    if pattern.deliver(peer, inbound, outlet).is_err() {
+                        break Stop::Violation;
+                    }
+                };
+                (stop, was_blocked && !pattern.is_blocked())
+            });
+            let Some((stop, unblocked)) = outcome else {
+                return Decoded::Over(Loss::World);
+            };
+            if unblocked {
+                self.schedule_send(hub);
+            }
+            match stop {
+                Stop::OutIsFull => {}
+                Stop::Dry => return Decoded::All,
+                Stop::Violation => return Decoded::Over(Loss::Refused),
+                Stop::At(Event::Closed(reason)) => return Decoded::Over(Loss::Wire(reason)),
+                Stop::At(Event::Ready(info)) => {
+                    return Decoded::Ready(PeerIntro {
+                        socket_type: info.socket_type,
+                        routing_id: info.identity,
+                    });
+                }
+                Stop::At(Event::Message(_) | Event::Subscribe(_) | Event::Cancel(_)) => {
+                    debug_assert!(false, "passed on above");
+                }
+            }
+        }
+    }
+
+    /// Ends a loan; the protocol machine may have an answer to write or a new deadline.
+    fn give_back(&mut self, slot: usize, wire: Box<Wire<W::Stream>>) {
+        if let Some(link) = self.links.get_mut(slot) {
+            link.path = Path::Wire(wire);
+        }
+        self.speak(slot);
+    }
+
+    /// The protocol machine may have an answer to write or a deadline to keep.
+    fn speak(&mut self, slot: usize) {
+        let Some(link) = self.links.get(slot) else {
+            return;
+        };
+        if let Path::Wire(wire) = &link.path {
+            if wire.connection.has_transmit() {
+                self.flush_later(slot);
+            }
+        }
+        self.watch_deadline(slot);
+    }
+
+    /// Reads what a link that was let go still gets, and throws it away, until the peer closes.
+    fn discard(&mut self, slot: usize) {
+        let mut scratch = [0; 16 * 1024];
+        let mut budget = READ_BUDGET;
+        loop {
+            let Some(link) = self.links.get_mut(slot) else {
+                return;
+            };
+            let Path::Wire(wire) = &mut link.path else {
+                return;
+            };
+            match wire.stream.read(&mut scratch) {
+                Ok(0) => return self.lose(slot, Loss::World),
+                Ok(read) => budget = budget.saturating_sub(read),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    wire.readable = false;
+                    return;
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => return self.lose(slot, Loss::World),
+            }
+            if budget == 0 {
+                return self.feed(slot);
+            }
+        }
+    }
+}

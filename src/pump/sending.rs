@@ -1,0 +1,193 @@
+//! From `in` to the kernel: batches, peers, staging, writes.
+
+use std::io::{ErrorKind, IoSlice, Write};
+
+use crate::options::Overflow;
+use crate::pattern::Verdict;
+
+use super::link::{Leaving, Loss, Path};
+use super::world::World;
+use super::{Pump, SEND_BATCH, SEND_SLICES};
+
+/// Slices of one vectored write: Linux takes 1024, and beyond some tens nothing is gained.
+const WRITE_SLICES: usize = 64;
+
+/// Octets one link writes in a turn before others have theirs.
+const WRITE_BUDGET: usize = 1024 * 1024;
+
+impl<W: World> Pump<W> {
+    /// A slice for each hub with something to send.
+    pub(super) fn send_all(&mut self) {
+        for _ in 0..self.senders.len() {
+            let Some(slot) = self.senders.pop_front() else {
+                break;
+            };
+            if let Some(hub) = self.hubs.get_mut(slot) {
+                hub.in_senders = false;
+                self.serve(slot);
+                self.settle_credits(slot);
+            }
+        }
+    }
+
+    /// Moves messages from `in` to peers until there are none, or no peer takes one, or the
+    /// budget ends.
+    fn serve(&mut self, slot: usize) {
+        for _ in 0..SEND_SLICES {
+            let Some(hub) = self.hubs.get_mut(slot) else {
+                return;
+            };
+            if hub.io.pending.is_empty() {
+                if hub.pattern.is_blocked() {
+                    return;
+                }
+                let Some(inward) = hub.ports.inward() else {
+                    return;
+                };
+                // A policy that drops works on what is still in the channel: take one at a
+                // time, so that what waits stays replaceable.
+                let batch = match hub.options.send_overflow {
+                    Overflow::Block => SEND_BATCH,
+                    Overflow::DropNewest | Overflow::DropOldest | Overflow::Latest => 1,
+                };
+                inward.take(batch, &mut hub.io.pending);
+                if hub.io.pending.is_empty() {
+                    self.check_closing(slot);
+                    return;
+                }
+            }
+            if !self.place(slot) {
+                return;
+            }
+        }
+        self.schedule_send(slot);
+    }
+
+    /// Gives what was taken to the pattern; false when no peer takes the next one.
+    fn place(&mut self, slot: usize) -> bool {
+        let Some(hub) = self.hubs.get_mut(slot) else {
+            return false;
+        };
+        let lossy = hub.options.send_overflow != Overflow::Block;
+        let mut pending = std::mem::take(&mut hub.io.pending);
+        let placed = self.pattern_call(slot, |pattern, outlet| {
+            while let Some(message) = pending.pop_front() {
+                match pattern.submit(message, outlet) {
+                    Verdict::Sent => {
+                        // With a queue per peer, the peers' queues count from here on.
+                        if outlet.io.buffers && !lossy {
+                            outlet.io.released += 1;
+                        }
+                    }
+                    Verdict::Dropped(_) | Verdict::Refused(_, _) => {
+                        outlet.io.dropped += 1;
+                        if !lossy {
+                            outlet.io.released += 1;
+                        }
+                    }
+                    Verdict::Blocked(message) => {
+                        pending.push_front(message);
+                        return false;
+                    }
+                }
+            }
+            true
+        });
+        if let Some(hub) = self.hubs.get_mut(slot) {
+            debug_assert!(hub.io.pending.is_empty());
+            hub.io.pending = pending;
+        }
+        placed.unwrap_or(false)
+    }
+
+    /// Gives a link a place among those that write.
+    pub(super) fn flush_later(&mut self, slot: usize) {
+        if let Some(link) = self.links.get_mut(slot) {
+            if !link.in_flushers && matches!(link.path, Path::Wire(_)) {
+                link.in_flushers = true;
+                self.flushers.push_back(slot);
+            }
+        }
+    }
+
+    /// Writes what is staged, link by link.
+    pub(super) fn flush_all(&mut self) {
+        for _ in 0..self.flushers.len() {
+            let Some(slot) = self.flushers.pop_front() else {
+                break;
+            };
+            if let Some(link) = self.links.get_mut(slot) {
+                link.in_flushers = false;
+                self.flush(slot);
+            }
+        }
+    }
+
+    /// Writes what is staged on one link, as far as the kernel takes it.
+    pub(super) fn flush(&mut self, slot: usize) {
+        let Some(link) = self.links.get_mut(slot) else {
+            return;
+        };
+        let hub = link.hub;
+        let Path::Wire(wire) = &mut link.path else {
+            return;
+        };
+        let mut budget = WRITE_BUDGET;
+        let mut sent = 0;
+        while wire.writable && !wire.write_failed && wire.connection.has_transmit() {
+            if budget == 0 {
+                break;
+            }
+            let mut slices = [IoSlice::new(&[]); WRITE_SLICES];
+            let count = wire.connection.poll_transmit(&mut slices);
+            let offered: usize = slices[..count].iter().map(|slice| slice.len()).sum();
+            let written = match &slices[..count] {
+                [one] => wire.stream.write(one),
+                many => wire.stream.write_vectored(many),
+            };
+            match written {
+                Ok(written) => {
+                    sent += wire.connection.transmitted(written);
+                    budget = budget.saturating_sub(written);
+                    // A short write filled the kernel's buffer; room in it is a new edge.
+                    if written < offered {
+                        wire.writable = false;
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => wire.writable = false,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => {
+                    // The read side tells when the peer is gone; until then what it sent counts.
+                    wire.write_failed = true;
+                    wire.readable = true;
+                }
+            }
+        }
+        let (failed, more) = (wire.write_failed, wire.connection.has_transmit());
+        let leaving = link.leaving;
+        if more && !failed && budget == 0 {
+            self.flush_later(slot);
+        }
+        if failed {
+            if leaving.is_some() {
+                return self.lose(slot, Loss::World);
+            }
+            self.feed(slot);
+        }
+        if !more && matches!(leaving, Some(Leaving::Flushing(_))) {
+            return self.say_goodbye(slot);
+        }
+        if sent > 0 {
+            if let Some(hub) = self.hubs.get_mut(hub) {
+                if !hub.io.buffers && hub.options.send_overflow == Overflow::Block {
+                    hub.io.released += sent;
+                }
+            }
+            self.settle_credits(hub);
+        }
+        self.unblock(slot);
+        if !more {
+            self.check_closing(hub);
+        }
+    }
+}

@@ -1,0 +1,325 @@
+//! A world made of queues and a seed: every delay, short read, reset and refusal of a run can be
+//! replayed. Only tests see it.
+
+use std::cell::RefCell;
+use std::collections::{HashMap, VecDeque};
+use std::io::{self, ErrorKind, Read, Write};
+use std::rc::Rc;
+
+use crate::endpoint::Endpoint;
+use crate::error::BindError;
+use crate::options::Options;
+
+use super::transport::{self, Resolution, Target};
+use super::world::{Readiness, Source, World};
+
+/// Octets a simulated kernel buffers per direction.
+const PIPE: usize = 8 * 1024;
+
+/// What can go wrong, each in parts per thousand of the chances it has.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Faults {
+    /// A connect attempt is refused.
+    pub(super) refused: u64,
+    /// A read or write moves fewer octets than it could.
+    pub(super) short: u64,
+    /// Readiness is told later.
+    pub(super) delayed: u64,
+    /// A read or write finds the connection reset, both ways.
+    pub(super) reset: u64,
+}
+
+/// splitmix64.
+pub(super) struct Luck(u64);
+
+impl Luck {
+    pub(super) fn new(seed: u64) -> Self {
+        Luck(seed)
+    }
+
+    pub(super) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A number below `limit`, which is not zero.
+    pub(super) fn below(&mut self, limit: u64) -> u64 {
+        self.next() % limit
+    }
+
+    fn strikes(&mut self, per_thousand: u64) -> bool {
+        per_thousand > 0 && self.below(1000) < per_thousand
+    }
+}
+
+/// The network between the simulated nodes.
+pub(super) struct Network {
+    pub(super) luck: Luck,
+    pub(super) faults: Faults,
+    wires: Vec<Wire>,
+    /// Wires that wait to be accepted, by address.
+    backlogs: HashMap<String, VecDeque<usize>>,
+    next_port: u16,
+    /// Connections that were reset.
+    pub(super) resets: usize,
+}
+
+#[derive(Default)]
+struct Wire {
+    /// To side 0 and to side 1.
+    pipes: [VecDeque<u8>; 2],
+    /// Whether side 0, side 1 has said that it writes no more, or is gone.
+    finished: [bool; 2],
+    gone: [bool; 2],
+    reset: bool,
+}
+
+impl Network {
+    pub(super) fn new(seed: u64, faults: Faults) -> Rc<RefCell<Self>> {
+        Rc::new(RefCell::new(Network {
+            luck: Luck::new(seed),
+            faults,
+            wires: Vec::new(),
+            backlogs: HashMap::new(),
+            next_port: 40_000,
+            resets: 0,
+        }))
+    }
+}
+
+/// One node's view of the network.
+pub(super) struct Node {
+    network: Rc<RefCell<Network>>,
+    watched: Vec<(usize, usize, usize)>,
+    listening: Vec<(String, usize)>,
+    luck: Luck,
+}
+
+impl Node {
+    pub(super) fn new(network: &Rc<RefCell<Network>>) -> Self {
+        let luck = Luck::new(network.borrow_mut().luck.next());
+        Node {
+            network: Rc::clone(network),
+            watched: Vec::new(),
+            listening: Vec::new(),
+            luck,
+        }
+    }
+
+    /// What is ready now, less what is told later.
+    pub(super) fn ready(&mut self) -> Vec<Readiness> {
+        let mut network = self.network.borrow_mut();
+        let delayed = network.faults.delayed;
+        let mut ready = Vec::new();
+        for &(wire, side, slot) in &self.watched {
+            let found = &network.wires[wire];
+            let over = found.reset || found.gone[1 - side] || found.finished[1 - side];
+            let readable = over || !found.pipes[side].is_empty();
+            let writable = over || found.pipes[1 - side].len() < PIPE;
+            if (readable || writable) && !network.luck.strikes(delayed) {
+                let source = Source::Link(slot);
+                ready.push(Readiness {
+                    source,
+                    readable,
+                    read_closed: over,
+                    writable,
+                });
+            }
+        }
+        for (address, slot) in &self.listening {
+            let waiting = network
+                .backlogs
+                .get(address)
+                .is_some_and(|queue| !queue.is_empty());
+            if waiting && !network.luck.strikes(delayed) {
+                let source = Source::Listener(*slot);
+                ready.push(Readiness {
+                    source,
+                    readable: true,
+                    read_closed: false,
+                    writable: false,
+                });
+            }
+        }
+        ready
+    }
+}
+
+/// One end of a simulated connection.
+pub(super) struct SimStream {
+    network: Rc<RefCell<Network>>,
+    wire: usize,
+    side: usize,
+}
+
+impl SimStream {
+    /// How much of `possible` moves, after the faults had their chance.
+    fn moves(network: &mut Network, wire: usize, possible: usize) -> io::Result<usize> {
+        let (reset, short) = (network.faults.reset, network.faults.short);
+        if network.luck.strikes(reset) && !network.wires[wire].reset {
+            network.wires[wire].reset = true;
+            network.resets += 1;
+        }
+        if network.wires[wire].reset {
+            return Err(ErrorKind::ConnectionReset.into());
+        }
+        if possible > 1 && network.luck.strikes(short) {
+            return Ok(1 + network.luck.below(possible as u64 - 1) as usize);
+        }
+        Ok(possible)
+    }
+}
+
+impl Read for SimStream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let network = &mut *self.network.borrow_mut();
+        let waiting = network.wires[self.wire].pipes[self.side].len();
+        if waiting == 0 {
+            let wire = &network.wires[self.wire];
+            return match wire {
+                Wire { reset: true, .. } => Err(ErrorKind::ConnectionReset.into()),
+                _ if wire.finished[1 - self.side] || wire.gone[1 - self.side] => Ok(0),
+                _ => Err(ErrorKind::WouldBlock.into()),
+            };
+        }
+        let count = SimStream::moves(network, self.wire, waiting.min(buffer.len()))?;
+        for (octet, from) in buffer
+            .iter_mut()
+            .zip(network.wires[self.wire].pipes[self.side].drain(..count))
+        {
+            *octet = from;
+        }
+        Ok(count)
+    }
+}
+
+impl Write for SimStream {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        let network = &mut *self.network.borrow_mut();
+        let wire = &network.wires[self.wire];
+        if wire.gone[1 - self.side] || wire.reset {
+            return Err(ErrorKind::BrokenPipe.into());
+        }
+        let room = PIPE - wire.pipes[1 - self.side].len();
+        if room == 0 {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        let count = SimStream::moves(network, self.wire, room.min(octets.len()))?;
+        network.wires[self.wire].pipes[1 - self.side].extend(&octets[..count]);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for SimStream {
+    fn drop(&mut self) {
+        self.network.borrow_mut().wires[self.wire].gone[self.side] = true;
+    }
+}
+
+fn address(target: &Target) -> String {
+    format!("{target:?}")
+}
+
+impl World for Node {
+    type Stream = SimStream;
+    type Listener = String;
+
+    fn bind(
+        &mut self,
+        endpoint: &Endpoint,
+        _options: &Options,
+        slot: usize,
+    ) -> Result<(String, Endpoint), BindError> {
+        let mut network = self.network.borrow_mut();
+        let mut resolved = endpoint.clone();
+        if let Some(host) = endpoint.as_ref().strip_suffix(":0") {
+            network.next_port += 1;
+            resolved = Endpoint::parse_for_bind(&format!("{host}:{}", network.next_port))?;
+        }
+        let Ok(Resolution::Ready(target)) = transport::targets(&resolved) else {
+            panic!("simulated endpoints are numeric");
+        };
+        let address = address(&target);
+        if network.backlogs.contains_key(&address) {
+            return Err(BindError::InUse(resolved.to_string()));
+        }
+        network.backlogs.insert(address.clone(), VecDeque::new());
+        self.listening.push((address.clone(), slot));
+        Ok((address, resolved))
+    }
+
+    fn accept(&mut self, listener: &String) -> io::Result<SimStream> {
+        let mut network = self.network.borrow_mut();
+        let wire = network
+            .backlogs
+            .get_mut(listener)
+            .and_then(VecDeque::pop_front);
+        let wire = wire.ok_or(ErrorKind::WouldBlock)?;
+        Ok(SimStream {
+            network: Rc::clone(&self.network),
+            wire,
+            side: 1,
+        })
+    }
+
+    fn connect(&mut self, target: &Target, _options: &Options) -> io::Result<SimStream> {
+        let network = &mut *self.network.borrow_mut();
+        let refused = network.faults.refused;
+        if network.luck.strikes(refused) {
+            return Err(ErrorKind::ConnectionRefused.into());
+        }
+        let wire = network.wires.len();
+        let backlog = network.backlogs.get_mut(&address(target));
+        backlog.ok_or(ErrorKind::ConnectionRefused)?.push_back(wire);
+        network.wires.push(Wire::default());
+        Ok(SimStream {
+            network: Rc::clone(&self.network),
+            wire,
+            side: 0,
+        })
+    }
+
+    fn connected(&mut self, _stream: &SimStream) -> io::Result<bool> {
+        Ok(true)
+    }
+
+    fn watch(&mut self, stream: &mut SimStream, slot: usize) -> io::Result<()> {
+        self.watched.push((stream.wire, stream.side, slot));
+        Ok(())
+    }
+
+    fn finish(&mut self, stream: &mut SimStream) -> io::Result<()> {
+        self.network.borrow_mut().wires[stream.wire].finished[stream.side] = true;
+        Ok(())
+    }
+
+    fn forget(&mut self, stream: &mut SimStream) {
+        self.watched
+            .retain(|&(wire, side, _)| (wire, side) != (stream.wire, stream.side));
+    }
+
+    fn unbind(&mut self, listener: String) {
+        self.listening.retain(|(address, _)| *address != listener);
+        let mut network = self.network.borrow_mut();
+        for wire in network.backlogs.remove(&listener).unwrap_or_default() {
+            network.wires[wire].gone[1] = true;
+        }
+    }
+
+    fn resolve(&mut self, _endpoint: &Endpoint, _ticket: u64) {
+        panic!("simulated endpoints are numeric");
+    }
+
+    fn resolved(&mut self) {}
+
+    fn random(&mut self) -> u64 {
+        self.luck.next()
+    }
+}

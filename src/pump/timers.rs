@@ -1,0 +1,64 @@
+//! When the pump must look again, although nothing happened.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::time::Instant;
+
+/// What a timer is about. A timer is a hint: whoever it wakes looks at its own deadline, so a
+/// timer that outlived its reason does nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Timer {
+    /// A handshake, a heartbeat, a connect attempt or a drain of the link in this slot.
+    Link(usize),
+    /// The dialer in this slot wants to try again.
+    Dialer(usize),
+    /// The listener in this slot stopped accepting for a moment.
+    Listener(usize),
+    /// The linger of the hub in this slot ends.
+    Hub(usize),
+    /// The grace of a shutdown ends.
+    Shutdown,
+}
+
+/// The timers of one pump, soonest first.
+#[derive(Debug, Default)]
+pub(super) struct Timers(BinaryHeap<Reverse<(Instant, Timer)>>);
+
+impl Timers {
+    pub(super) fn set(&mut self, at: Instant, timer: Timer) {
+        self.0.push(Reverse((at, timer)));
+    }
+
+    /// The soonest deadline.
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.0.peek().map(|Reverse((at, _))| *at)
+    }
+
+    /// One timer that is due.
+    pub(super) fn pop_due(&mut self, now: Instant) -> Option<Timer> {
+        if self.next()? > now {
+            return None;
+        }
+        self.0.pop().map(|Reverse((_, timer))| timer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn timers_fire_in_order_and_not_early() {
+        let start = Instant::now();
+        let mut timers = Timers::default();
+        timers.set(start + Duration::from_millis(20), Timer::Hub(2));
+        timers.set(start + Duration::from_millis(10), Timer::Link(1));
+        assert_eq!(timers.pop_due(start), None);
+        assert_eq!(timers.next(), Some(start + Duration::from_millis(10)));
+        let later = start + Duration::from_millis(20);
+        assert_eq!(timers.pop_due(later), Some(Timer::Link(1)));
+        assert_eq!(timers.pop_due(later), Some(Timer::Hub(2)));
+        assert_eq!(timers.pop_due(later), None);
+    }
+}

@@ -1,0 +1,413 @@
+//! IPC: `ipc://path` over Unix domain sockets, and `ipc://@name` in Linux's abstract namespace.
+//!
+//! A path outlives the process that bound it, so binding must tell a stale file from a listener,
+//! while others may be binding too. Hence a path is *published*: the socket listens under a name
+//! of its own first, and then that file gets the path by a hard link, which fails if the path
+//! exists. What stands at a path is therefore always listening or stale. (Tools that list sockets
+//! show the first name, the path with a suffix.)
+//!
+//! Two limits: where there are no hard links, or no room for the suffix, the path itself is bound,
+//! and two binders who find the same stale file at the same moment may both believe they have it;
+//! with hard links that takes three of them.
+
+use std::collections::hash_map::RandomState;
+use std::fs;
+use std::hash::{BuildHasher, Hasher};
+use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
+use std::net::Shutdown;
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use mio::event::Source;
+use socket2::{Domain, SockAddr, SockRef, Socket, Type};
+
+use super::{backlog, invalid, is_in_progress, KernelBuffers};
+use crate::endpoint::IpcAddress;
+use crate::options::Options;
+
+/// How often a path may change hands between looking at it and taking it.
+const BIND_ATTEMPTS: usize = 16;
+/// How often a random name may be taken already.
+const NAME_ATTEMPTS: usize = 16;
+/// The environment variables that may name a directory for temporary files, as libzmq asks them.
+const TEMPORARY_DIRECTORY_VARIABLES: [&str; 3] = ["TMPDIR", "TEMPDIR", "TMP"];
+
+#[derive(Debug)]
+pub(crate) struct Stream {
+    socket: mio::net::UnixStream,
+    /// The endpoint of the listener.
+    name: Box<str>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Listener {
+    // Dropped before the socket: as long as that is open, nobody takes the file for stale, and
+    // no other file can have its inode.
+    _file: Option<BoundFile>,
+    socket: mio::net::UnixListener,
+    name: Box<str>,
+    buffers: KernelBuffers,
+}
+
+impl Listener {
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn accept(&self) -> io::Result<Stream> {
+        let (socket, _unnamed) = self.socket.accept()?;
+        // Should this fail, then because the peer is gone again, and the first read will say so.
+        let _ = self.buffers.apply(&SockRef::from(&socket));
+        Ok(Stream {
+            socket,
+            name: self.name.clone(),
+        })
+    }
+
+    pub(super) fn as_source(&mut self) -> &mut dyn Source {
+        &mut self.socket
+    }
+}
+
+pub(super) fn bind(address: &IpcAddress, options: &Options) -> io::Result<Listener> {
+    let (socket, file, name) = match address {
+        IpcAddress::Wildcard => {
+            let (socket, file) = bind_wildcard(options)?;
+            let path = file.path.to_str().ok_or_else(directory_is_not_text)?;
+            let name = format!("ipc://{path}");
+            (socket, Some(file), name)
+        }
+        IpcAddress::Path(path) => {
+            let (socket, file) = bind_path(Path::new(path), options)?;
+            (socket, Some(file), format!("ipc://{path}"))
+        }
+        IpcAddress::Abstract(name) => {
+            let socket = listen(&abstract_address(name)?, options)?;
+            (socket, None, format!("ipc://@{name}"))
+        }
+    };
+    Ok(Listener {
+        _file: file,
+        socket: mio::net::UnixListener::from_std(socket.into()),
+        name: name.into(),
+        buffers: KernelBuffers::new(options),
+    })
+}
+
+pub(super) fn connect(address: &IpcAddress, options: &Options) -> io::Result<Stream> {
+    let (address, name) = match address {
+        IpcAddress::Wildcard => return Err(invalid("ipc://* is for binding")),
+        IpcAddress::Path(path) => (SockAddr::unix(path)?, format!("ipc://{path}")),
+        IpcAddress::Abstract(name) => (abstract_address(name)?, format!("ipc://@{name}")),
+    };
+    let socket = non_blocking()?;
+    KernelBuffers::new(options).apply(&socket)?;
+    match socket.connect(&address) {
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Err(io::Error::new(
+            ErrorKind::ResourceBusy,
+            "the backlog of the listener is full",
+        )),
+        Err(error) if !is_in_progress(&error) => Err(error),
+        Ok(()) | Err(_) => Ok(Stream {
+            socket: mio::net::UnixStream::from_std(socket.into()),
+            name: name.into(),
+        }),
+    }
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn abstract_address(name: &str) -> io::Result<SockAddr> {
+    // The address ends with the name: a NUL behind it would be part of it.
+    SockAddr::unix(format!("\0{name}"))
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn abstract_address(_name: &str) -> io::Result<SockAddr> {
+    Err(io::Error::new(
+        ErrorKind::Unsupported,
+        "abstract ipc names exist on Linux only",
+    ))
+}
+
+fn listen(address: &SockAddr, options: &Options) -> io::Result<Socket> {
+    let socket = non_blocking()?;
+    KernelBuffers::new(options).apply(&socket)?;
+    socket.bind(address)?;
+    socket.listen(backlog(options))?;
+    Ok(socket)
+}
+
+fn non_blocking() -> io::Result<Socket> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+fn bind_path(path: &Path, options: &Options) -> io::Result<(Socket, BoundFile)> {
+    for _ in 0..BIND_ATTEMPTS {
+        match publish(path, options) {
+            Err(error) if error.kind() == ErrorKind::AddrInUse => evict_stale(path)?,
+            result => return result,
+        }
+    }
+    Err(ErrorKind::AddrInUse.into())
+}
+
+/// Listens at a path where nothing stands yet; `AddrInUse` if something does.
+fn publish(path: &Path, options: &Options) -> io::Result<(Socket, BoundFile)> {
+    let private = with_suffix(path);
+    let Ok(address) = SockAddr::unix(&private) else {
+        // No room for the suffix.
+        return listen_at(path, options);
+    };
+    let published = std::path::absolute(path)?;
+    let socket = listen(&address, options)?;
+    let private = BoundFile::new(&private)?;
+    match fs::hard_link(&private.path, path) {
+        // Dropping `private` removes its name only: the file lives on under the other.
+        Ok(()) => Ok((socket, private.also_at(published))),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(ErrorKind::AddrInUse.into()),
+        // No hard links here.
+        Err(_) => listen_at(path, options),
+    }
+}
+
+fn listen_at(path: &Path, options: &Options) -> io::Result<(Socket, BoundFile)> {
+    let socket = listen(&SockAddr::unix(path)?, options)?;
+    Ok((socket, BoundFile::new(path)?))
+}
+
+/// Removes the file a listener left behind when it died. An error if somebody listens there, or
+/// if the file is no socket; no error if nothing is there any more.
+fn evict_stale(path: &Path) -> io::Result<()> {
+    if !is_stale(path)? {
+        return Err(ErrorKind::AddrInUse.into());
+    }
+    let aside = with_suffix(path);
+    if SockAddr::unix(&aside).is_err() {
+        return unless_gone(fs::remove_file(path));
+    }
+    // Since the look at it, somebody may have put a listener in its place. Out of everybody's
+    // reach a second look is final.
+    match fs::rename(path, &aside) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        result => result?,
+    }
+    match is_stale(&aside) {
+        Ok(true) => unless_gone(fs::remove_file(&aside)),
+        in_use => {
+            put_back(&aside, path)?;
+            in_use.and(Err(ErrorKind::AddrInUse.into()))
+        }
+    }
+}
+
+fn put_back(aside: &Path, path: &Path) -> io::Result<()> {
+    match fs::hard_link(aside, path) {
+        Ok(()) => fs::remove_file(aside),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => fs::remove_file(aside),
+        Err(_) => fs::rename(aside, path),
+    }
+}
+
+/// Whether nobody listens at this socket, or nothing stands there at all. An error for anything
+/// but a socket: that is not ours to remove.
+fn is_stale(path: &Path) -> io::Result<bool> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(true),
+        Ok(metadata) if !metadata.file_type().is_socket() => {
+            return Err(io::Error::new(
+                ErrorKind::AlreadyExists,
+                "a file that is not a socket is in the way",
+            ));
+        }
+        result => result?,
+    };
+    // A full backlog, a missing right or a socket of another type: all mean that somebody is
+    // there. (Not so on BSD, where a full backlog refuses as well.)
+    let refused = match non_blocking()?.connect(&SockAddr::unix(path)?) {
+        Ok(()) => false,
+        Err(error) => matches!(
+            error.kind(),
+            ErrorKind::ConnectionRefused | ErrorKind::NotFound
+        ),
+    };
+    Ok(refused)
+}
+
+fn unless_gone(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        result => result,
+    }
+}
+
+fn with_suffix(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{}", random_name()));
+    name.into()
+}
+
+/// Six characters nobody foresees: the standard library seeds its hash maps at random.
+fn random_name() -> String {
+    const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+    let mut random = RandomState::new().build_hasher().finish();
+    let mut name = String::with_capacity(6);
+    for _ in 0..6 {
+        name.push(char::from(ALPHABET[(random % 32) as usize]));
+        random /= 32;
+    }
+    name
+}
+
+fn bind_wildcard(options: &Options) -> io::Result<(Socket, BoundFile)> {
+    let parent = temporary_directory(|variable| std::env::var(variable).ok())?;
+    let directory = PrivateDirectory::create_in(&parent)?;
+    // Nobody else can write there: no race, hence no need to publish.
+    let (socket, mut file) = listen_at(&directory.0.join("socket"), options)?;
+    file.directory = Some(directory);
+    Ok((socket, file))
+}
+
+/// The first variable that names a directory, else the system's own. The path must be absolute,
+/// as it becomes an endpoint that others are told, and UTF-8, as endpoints are.
+pub(super) fn temporary_directory(
+    variable: impl Fn(&str) -> Option<String>,
+) -> io::Result<PathBuf> {
+    let named = TEMPORARY_DIRECTORY_VARIABLES
+        .into_iter()
+        .filter_map(variable)
+        .map(PathBuf::from)
+        .find(|path| path.is_absolute() && path.is_dir());
+    let path = named.unwrap_or_else(std::env::temp_dir);
+    if path.to_str().is_none() {
+        return Err(directory_is_not_text());
+    }
+    Ok(path)
+}
+
+fn directory_is_not_text() -> io::Error {
+    invalid("the directory for temporary files has a name that is not UTF-8")
+}
+
+/// A directory only this user may enter, removed on drop if it is empty.
+#[derive(Debug)]
+struct PrivateDirectory(PathBuf);
+
+impl PrivateDirectory {
+    fn create_in(parent: &Path) -> io::Result<PrivateDirectory> {
+        for _ in 0..NAME_ATTEMPTS {
+            let path = parent.join(format!("zmq-channels-{}", random_name()));
+            match fs::DirBuilder::new().mode(0o700).create(&path) {
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                result => return result.map(|()| PrivateDirectory(path)),
+            }
+        }
+        Err(ErrorKind::AlreadyExists.into())
+    }
+}
+
+impl Drop for PrivateDirectory {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir(&self.0);
+    }
+}
+
+/// The file of a bound socket, removed on drop unless another has taken its place.
+#[derive(Debug)]
+struct BoundFile {
+    path: PathBuf,
+    device: u64,
+    inode: u64,
+    /// Dropped after the file is removed, when the directory is empty.
+    directory: Option<PrivateDirectory>,
+}
+
+impl BoundFile {
+    fn new(path: &Path) -> io::Result<BoundFile> {
+        let metadata = fs::symlink_metadata(path)?;
+        Ok(BoundFile {
+            // The process may have changed its directory when the time comes to remove the file.
+            path: std::path::absolute(path)?,
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            directory: None,
+        })
+    }
+
+    /// The same file under another, absolute name.
+    fn also_at(&self, path: PathBuf) -> BoundFile {
+        BoundFile {
+            path,
+            device: self.device,
+            inode: self.inode,
+            directory: None,
+        }
+    }
+}
+
+impl Drop for BoundFile {
+    fn drop(&mut self) {
+        let is_ours =
+            |metadata: fs::Metadata| metadata.dev() == self.device && metadata.ino() == self.inode;
+        if fs::symlink_metadata(&self.path).is_ok_and(is_ours) {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+impl Stream {
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    #[cfg(test)]
+    pub(super) fn as_socket(&self) -> SockRef<'_> {
+        SockRef::from(&self.socket)
+    }
+
+    pub(super) fn connected(&self) -> io::Result<bool> {
+        if let Some(error) = self.socket.take_error()? {
+            return Err(error);
+        }
+        match self.socket.peer_addr() {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::NotConnected || is_in_progress(&error) => {
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(super) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        self.socket.shutdown(how)
+    }
+
+    pub(super) fn as_source(&mut self) -> &mut dyn Source {
+        &mut self.socket
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.socket.read(buffer)
+    }
+
+    fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        self.socket.read_vectored(buffers)
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        self.socket.write(buffer)
+    }
+
+    fn write_vectored(&mut self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.socket.write_vectored(buffers)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,428 @@
+//! Byte streams between peers: what an endpoint becomes when it meets the operating system.
+//!
+//! Everything here is non-blocking, but for [`lookup`], and [`bind`] to a host name: both ask the
+//! system's resolver. inproc endpoints have no bytes and do not come here.
+
+use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, ToSocketAddrs};
+
+use mio::event::Source;
+use mio::{Interest, Registry, Token};
+
+use crate::endpoint::{Address, Endpoint, Host, IpcAddress};
+use crate::error::BindError;
+use crate::options::Options;
+
+#[cfg(unix)]
+mod ipc;
+mod tcp;
+#[cfg(test)]
+mod tests;
+
+/// One connection, established or on its way.
+#[derive(Debug)]
+pub(crate) enum Stream {
+    Tcp(mio::net::TcpStream),
+    #[cfg(unix)]
+    Ipc(ipc::Stream),
+}
+
+/// Where peers connect to. Dropping it stops listening and removes the file of an ipc endpoint.
+#[derive(Debug)]
+pub(crate) enum Listener {
+    Tcp(tcp::Listener),
+    #[cfg(unix)]
+    Ipc(ipc::Listener),
+}
+
+/// One address to connect to, nothing left to look up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    Tcp {
+        addr: SocketAddr,
+        source: Option<SocketAddr>,
+    },
+    Ipc(IpcAddress),
+}
+
+/// Whether an endpoint needs the resolver before it can be connected to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Resolution {
+    Ready(Target),
+    /// Call [`lookup`] with these, on a thread that may block, at each attempt anew.
+    Lookup {
+        host: Host,
+        port: u16,
+        source: Option<(Host, u16)>,
+    },
+}
+
+/// Listens, and says where: the endpoint that comes back has no wildcard left and can be
+/// connected to.
+pub(crate) fn bind(
+    endpoint: &Endpoint,
+    options: &Options,
+) -> Result<(Listener, Endpoint), BindError> {
+    match endpoint.address() {
+        Address::Tcp { host, port, .. } => {
+            let (listener, address) =
+                tcp::bind(host, *port, options).map_err(|source| bind_error(endpoint, source))?;
+            Ok((Listener::Tcp(listener), Endpoint::from_tcp(address)))
+        }
+        #[cfg(unix)]
+        Address::Ipc(address) => {
+            let listener =
+                ipc::bind(address, options).map_err(|source| bind_error(endpoint, source))?;
+            let resolved = Endpoint::parse_for_connect(listener.name())?;
+            Ok((Listener::Ipc(listener), resolved))
+        }
+        #[cfg(not(unix))]
+        Address::Ipc(_) => Err(bind_error(endpoint, no_ipc_here())),
+        Address::Inproc { .. } => Err(bind_error(endpoint, inproc_has_no_bytes())),
+    }
+}
+
+fn bind_error(endpoint: &Endpoint, source: io::Error) -> BindError {
+    let endpoint = endpoint.to_string();
+    if source.kind() == io::ErrorKind::AddrInUse {
+        return BindError::InUse(endpoint);
+    }
+    BindError::Io { endpoint, source }
+}
+
+/// Starts to connect; [`Stream::connected`] tells how it went once the stream is writable.
+///
+/// A refusal may come at once or later. An ipc listener whose backlog is full is
+/// [`ResourceBusy`](io::ErrorKind::ResourceBusy) at once: worth another try.
+pub(crate) fn connect(target: &Target, options: &Options) -> io::Result<Stream> {
+    match target {
+        Target::Tcp { addr, source } => tcp::connect(*addr, *source, options).map(Stream::Tcp),
+        #[cfg(unix)]
+        Target::Ipc(address) => ipc::connect(address, options).map(Stream::Ipc),
+        #[cfg(not(unix))]
+        Target::Ipc(_) => Err(no_ipc_here()),
+    }
+}
+
+/// What connecting to this endpoint takes. Fails for an endpoint nothing can ever connect to:
+/// an inproc name, a wildcard, or a source of another address family than its destination.
+pub(crate) fn targets(endpoint: &Endpoint) -> io::Result<Resolution> {
+    if endpoint.is_wildcard() {
+        return Err(invalid("a wildcard can be bound to, not connected to"));
+    }
+    match endpoint.address() {
+        Address::Tcp { source, host, port } => {
+            let lookup = || Resolution::Lookup {
+                host: host.clone(),
+                port: *port,
+                source: source.clone(),
+            };
+            let Some(addr) = host.socket_addr(*port) else {
+                return Ok(lookup());
+            };
+            let source = match source {
+                None => None,
+                Some((source_host, source_port)) => {
+                    match numeric_source(source_host, *source_port, addr) {
+                        None => return Ok(lookup()),
+                        source => source,
+                    }
+                }
+            };
+            tcp_target(addr, source)
+                .map(Resolution::Ready)
+                .ok_or_else(families_differ)
+        }
+        Address::Ipc(address) => Ok(Resolution::Ready(Target::Ipc(address.clone()))),
+        Address::Inproc { .. } => Err(inproc_has_no_bytes()),
+    }
+}
+
+/// Asks the system's resolver, and may take as long as that does. IPv4 comes first; a source
+/// address leaves only the destinations of its own family.
+pub(crate) fn lookup(
+    host: &Host,
+    port: u16,
+    source: Option<&(Host, u16)>,
+) -> io::Result<Vec<Target>> {
+    let addresses = resolve(host, port)?;
+    let mut targets = Vec::with_capacity(addresses.len());
+    for addr in addresses {
+        let source = match source {
+            None => None,
+            Some((host, port)) => match numeric_source(host, *port, addr) {
+                None => resolve(host, *port)?.first().copied(),
+                source => source,
+            },
+        };
+        targets.extend(tcp_target(addr, source));
+    }
+    if targets.is_empty() {
+        return Err(families_differ());
+    }
+    Ok(targets)
+}
+
+/// The source address for one destination, unless its zone needs the resolver.
+fn numeric_source(host: &Host, port: u16, destination: SocketAddr) -> Option<SocketAddr> {
+    match (host, destination) {
+        (Host::Any, SocketAddr::V4(_)) => Some((Ipv4Addr::UNSPECIFIED, port).into()),
+        (Host::Any, SocketAddr::V6(_)) => Some((Ipv6Addr::UNSPECIFIED, port).into()),
+        (Host::V4(_) | Host::V6(..) | Host::Name(_), _) => host.socket_addr(port),
+    }
+}
+
+fn tcp_target(addr: SocketAddr, source: Option<SocketAddr>) -> Option<Target> {
+    let same_family = source.is_none_or(|source| source.is_ipv4() == addr.is_ipv4());
+    same_family.then_some(Target::Tcp { addr, source })
+}
+
+/// The addresses of a host, IPv4 first, never none. Blocks where there is something to look up:
+/// a name, or the name of a zone.
+fn resolve(host: &Host, port: u16) -> io::Result<Vec<SocketAddr>> {
+    if *host == Host::Any {
+        return Ok(vec![(Ipv4Addr::UNSPECIFIED, port).into()]);
+    }
+    if let Some(address) = host.socket_addr(port) {
+        return Ok(vec![address]);
+    }
+    let host = host.to_string();
+    let mut addresses: Vec<SocketAddr> = (host.as_str(), port)
+        .to_socket_addrs()
+        .map_err(|error| io::Error::new(error.kind(), format!("cannot resolve {host}: {error}")))?
+        .collect();
+    // A stable sort: within a family the resolver's preference stands.
+    addresses.sort_by_key(SocketAddr::is_ipv6);
+    addresses.dedup();
+    if addresses.is_empty() {
+        let nothing = format!("{host} has no address");
+        return Err(io::Error::new(io::ErrorKind::NotFound, nothing));
+    }
+    Ok(addresses)
+}
+
+fn invalid(what: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, what)
+}
+
+fn families_differ() -> io::Error {
+    invalid("source and destination are of different address families")
+}
+
+fn inproc_has_no_bytes() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::Unsupported,
+        "inproc endpoints have no byte stream",
+    )
+}
+
+#[cfg(not(unix))]
+fn no_ipc_here() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::Unsupported,
+        "ipc endpoints need Unix domain sockets",
+    )
+}
+
+impl Stream {
+    /// Whether the connection is made. `false` while it is still on its way: ask again when the
+    /// stream is writable. An error says why there will be none.
+    pub(crate) fn connected(&self) -> io::Result<bool> {
+        match self {
+            Stream::Tcp(stream) => tcp::connected(stream),
+            #[cfg(unix)]
+            Stream::Ipc(stream) => stream.connected(),
+        }
+    }
+
+    /// The other end, such as `tcp://127.0.0.1:5555`. Both ends of an ipc stream go by the name
+    /// of the listener.
+    pub(crate) fn peer_name(&self) -> io::Result<String> {
+        match self {
+            Stream::Tcp(stream) => stream.peer_addr().map(tcp::name),
+            #[cfg(unix)]
+            Stream::Ipc(stream) => Ok(stream.name().to_owned()),
+        }
+    }
+
+    /// This end, in the same form.
+    pub(crate) fn local_name(&self) -> io::Result<String> {
+        match self {
+            Stream::Tcp(stream) => stream.local_addr().map(tcp::name),
+            #[cfg(unix)]
+            Stream::Ipc(stream) => Ok(stream.name().to_owned()),
+        }
+    }
+
+    /// Tells the peer that nothing more will come; reading goes on.
+    pub(crate) fn shutdown_write(&self) -> io::Result<()> {
+        match self {
+            Stream::Tcp(stream) => stream.shutdown(Shutdown::Write),
+            #[cfg(unix)]
+            Stream::Ipc(stream) => stream.shutdown(Shutdown::Write),
+        }
+    }
+
+    fn as_source(&mut self) -> &mut dyn Source {
+        match self {
+            Stream::Tcp(stream) => stream,
+            #[cfg(unix)]
+            Stream::Ipc(stream) => stream.as_source(),
+        }
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Stream::Tcp(stream) => stream.read(buffer),
+            #[cfg(unix)]
+            Stream::Ipc(stream) => stream.read(buffer),
+        }
+    }
+
+    fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        match self {
+            Stream::Tcp(stream) => stream.read_vectored(buffers),
+            #[cfg(unix)]
+            Stream::Ipc(stream) => stream.read_vectored(buffers),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        match self {
+            Stream::Tcp(stream) => stream.write(buffer),
+            #[cfg(unix)]
+            Stream::Ipc(stream) => stream.write(buffer),
+        }
+    }
+
+    fn write_vectored(&mut self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+        match self {
+            Stream::Tcp(stream) => stream.write_vectored(buffers),
+            #[cfg(unix)]
+            Stream::Ipc(stream) => stream.write_vectored(buffers),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Listener {
+    /// The next connection and its name, such as `tcp://127.0.0.1:40404`; an ipc peer has no
+    /// name but its listener's. Accept until `WouldBlock`: readiness is reported once.
+    ///
+    /// An error is about that one connection (`ConnectionAborted`) or about this process (no
+    /// more descriptors), never about the listener: it goes on listening. No new readiness comes
+    /// for connections left waiting, so try again after a while.
+    pub(crate) fn accept(&self) -> io::Result<(Stream, String)> {
+        match self {
+            Listener::Tcp(listener) => {
+                let (stream, peer) = listener.accept()?;
+                Ok((Stream::Tcp(stream), tcp::name(peer)))
+            }
+            #[cfg(unix)]
+            Listener::Ipc(listener) => {
+                let stream = listener.accept()?;
+                let name = stream.name().to_owned();
+                Ok((Stream::Ipc(stream), name))
+            }
+        }
+    }
+
+    fn as_source(&mut self) -> &mut dyn Source {
+        match self {
+            Listener::Tcp(listener) => listener.as_source(),
+            #[cfg(unix)]
+            Listener::Ipc(listener) => listener.as_source(),
+        }
+    }
+}
+
+macro_rules! delegate_source {
+    ($($kind:ty),*) => {
+        $(impl Source for $kind {
+            fn register(&mut self, to: &Registry, token: Token, what: Interest) -> io::Result<()> {
+                self.as_source().register(to, token, what)
+            }
+
+            fn reregister(&mut self, to: &Registry, token: Token, what: Interest) -> io::Result<()> {
+                self.as_source().reregister(to, token, what)
+            }
+
+            fn deregister(&mut self, from: &Registry) -> io::Result<()> {
+                self.as_source().deregister(from)
+            }
+        })*
+    };
+}
+
+delegate_source!(Stream, Listener);
+
+/// The kernel buffers asked for in the options. Set before connecting or listening: only then do
+/// they shape the TCP window.
+#[derive(Clone, Copy, Debug)]
+struct KernelBuffers {
+    send: Option<usize>,
+    receive: Option<usize>,
+}
+
+impl KernelBuffers {
+    fn new(options: &Options) -> KernelBuffers {
+        KernelBuffers {
+            send: options.kernel_send_buffer,
+            receive: options.kernel_receive_buffer,
+        }
+    }
+
+    fn apply(self, socket: &socket2::Socket) -> io::Result<()> {
+        if let Some(octets) = self.send {
+            socket.set_send_buffer_size(octets)?;
+        }
+        if let Some(octets) = self.receive {
+            socket.set_recv_buffer_size(octets)?;
+        }
+        Ok(())
+    }
+}
+
+/// The backlog as the system wants it.
+fn backlog(options: &Options) -> i32 {
+    options.backlog.try_into().unwrap_or(i32::MAX)
+}
+
+/// Whether a non-blocking `connect` has only started (`EINPROGRESS`, on Windows
+/// `WSAEWOULDBLOCK`). The standard library's `ErrorKind` for it is not stable, hence the numbers.
+fn is_in_progress(error: &io::Error) -> bool {
+    const EINPROGRESS: i32 = if cfg!(any(
+        target_os = "solaris",
+        target_os = "illumos",
+        all(
+            target_os = "linux",
+            any(
+                target_arch = "mips",
+                target_arch = "mips64",
+                target_arch = "mips32r6",
+                target_arch = "mips64r6"
+            )
+        )
+    )) {
+        150
+    } else if cfg!(all(
+        any(target_os = "linux", target_os = "android"),
+        not(any(target_arch = "sparc", target_arch = "sparc64"))
+    )) {
+        115
+    } else {
+        // The BSDs, Apple's systems, and Linux on SPARC.
+        36
+    };
+    if cfg!(windows) {
+        return error.kind() == io::ErrorKind::WouldBlock;
+    }
+    error.raw_os_error() == Some(EINPROGRESS)
+}

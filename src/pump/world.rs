@@ -1,0 +1,73 @@
+//! What a pump needs of the world outside: streams, listeners, names, luck. The real one is
+//! [`net`](super::net), the seeded one of the tests `transport::sim`.
+
+use std::io::{self, Read, Write};
+
+use crate::endpoint::Endpoint;
+use crate::error::BindError;
+use crate::options::Options;
+
+use super::transport::Target;
+
+/// A source of readiness, by its slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    Link(usize),
+    Listener(usize),
+}
+
+/// What became possible on a source. Edge-triggered: said once, true until an operation
+/// answers `WouldBlock`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Readiness {
+    pub(crate) source: Source,
+    pub(crate) readable: bool,
+    /// The peer will write no more, or the stream is broken.
+    pub(crate) read_closed: bool,
+    pub(crate) writable: bool,
+}
+
+/// The world as a pump sees it. Nothing here blocks.
+pub(crate) trait World {
+    type Stream: Read + Write;
+    type Listener;
+
+    /// Starts listening; answers the resolved endpoint.
+    fn bind(
+        &mut self,
+        endpoint: &Endpoint,
+        options: &Options,
+        slot: usize,
+    ) -> Result<(Self::Listener, Endpoint), BindError>;
+
+    /// Takes one connection that is waiting. The stream is not watched yet.
+    fn accept(&mut self, listener: &Self::Listener) -> io::Result<Self::Stream>;
+
+    /// Starts connecting. The stream is not watched yet.
+    fn connect(&mut self, target: &Target, options: &Options) -> io::Result<Self::Stream>;
+
+    /// Whether a stream that was connecting is connected by now.
+    fn connected(&mut self, stream: &Self::Stream) -> io::Result<bool>;
+
+    /// Watches a stream for readiness under the slot of its link.
+    fn watch(&mut self, stream: &mut Self::Stream, slot: usize) -> io::Result<()>;
+
+    /// Says that nothing more will be written.
+    fn finish(&mut self, stream: &mut Self::Stream) -> io::Result<()>;
+
+    /// Stops watching a stream, which the caller then drops.
+    fn forget(&mut self, stream: &mut Self::Stream);
+
+    /// Stops listening.
+    fn unbind(&mut self, listener: Self::Listener);
+
+    /// Looks the host name of an endpoint up elsewhere; the answer comes as
+    /// `Command::Resolved` with `ticket`.
+    fn resolve(&mut self, endpoint: &Endpoint, ticket: u64);
+
+    /// A lookup has been answered.
+    fn resolved(&mut self);
+
+    /// A random number, for jitter.
+    fn random(&mut self) -> u64;
+}

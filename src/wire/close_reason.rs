@@ -1,0 +1,96 @@
+//! Why a connection ends, sorted by who is to blame.
+
+use crate::socket_type::SocketType;
+
+/// Why a connection came to its end.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum CloseReason {
+    // The peer misbehaved.
+    /// The first octets are no ZMTP greeting: some other protocol, or junk.
+    #[error("the peer does not speak ZMTP: octet {octet:#04x} at offset {offset} of its greeting")]
+    NotZmtp { octet: u8, offset: usize },
+    /// A frame header that RFC 37 forbids.
+    #[error("malformed frame: {0}")]
+    MalformedFrame(&'static str),
+    /// A frame larger than the socket takes.
+    #[error("a frame of {announced} octets was announced, the limit is {limit}")]
+    FrameTooLarge { announced: u64, limit: u64 },
+    /// A message of more frames than anybody means to send.
+    #[error("a message of more than {limit} frames")]
+    TooManyFrames { limit: usize },
+    /// A command whose body does not follow its grammar.
+    #[error("malformed command: {0}")]
+    MalformedCommand(&'static str),
+    /// A command, or a message, at a moment it may not come.
+    #[error("unexpected {0}")]
+    UnexpectedCommand(String),
+    /// An identity has at most 255 octets.
+    #[error("an identity of {octets} octets, the limit is 255")]
+    IdentityTooLong { octets: usize },
+    /// The peer goes on asking for answers that it does not read.
+    #[error("{unread} answers to PING are waiting unread")]
+    RepliesUnread { unread: usize },
+
+    // Nobody misbehaved, but these two cannot talk to each other.
+    /// ZMTP 1.0 and 2.0 are not spoken here.
+    #[error("the peer speaks ZMTP {major}.{minor}, which is too old")]
+    UnsupportedVersion { major: u8, minor: u8 },
+    /// Both ends must be configured for the same security mechanism.
+    #[error("the peer uses the security mechanism {theirs:?}")]
+    MechanismMismatch { theirs: String },
+    /// RFC 28 to 31 and 41 to 52 say which socket types may talk to each other.
+    #[error("a peer of type {theirs:?} cannot talk to a socket of type {ours}")]
+    IncompatibleSocketType { ours: SocketType, theirs: String },
+    /// The peer refused us with an ERROR command, and said this.
+    #[error("refused by the peer: {0:?}")]
+    PeerError(String),
+
+    // Time passed.
+    /// Greeting and handshake took longer than the socket allows.
+    #[error("the handshake was not completed in time")]
+    HandshakeTimeout,
+    /// The peer fell silent for longer than the time-to-live of its own PING.
+    #[error("the peer was silent for longer than it said it would be")]
+    HeartbeatTimeout,
+}
+
+impl CloseReason {
+    /// Whether the same two ends will fail again unless one of them is configured anew:
+    /// a dialer should slow down.
+    pub(crate) fn is_incompatible(&self) -> bool {
+        match self {
+            CloseReason::UnsupportedVersion { .. }
+            | CloseReason::MechanismMismatch { .. }
+            | CloseReason::IncompatibleSocketType { .. }
+            | CloseReason::PeerError(_) => true,
+            CloseReason::NotZmtp { .. }
+            | CloseReason::MalformedFrame(_)
+            | CloseReason::FrameTooLarge { .. }
+            | CloseReason::TooManyFrames { .. }
+            | CloseReason::MalformedCommand(_)
+            | CloseReason::UnexpectedCommand(_)
+            | CloseReason::IdentityTooLong { .. }
+            | CloseReason::RepliesUnread { .. }
+            | CloseReason::HandshakeTimeout
+            | CloseReason::HeartbeatTimeout => false,
+        }
+    }
+
+    /// Whether it is only time that passed: nothing wrong was ever received.
+    pub(crate) fn is_timeout(&self) -> bool {
+        matches!(
+            self,
+            CloseReason::HandshakeTimeout | CloseReason::HeartbeatTimeout
+        )
+    }
+}
+
+/// Text of the peer's for people to read: printable, and no longer than they would read.
+pub(super) fn readable(octets: &[u8]) -> String {
+    /// The longest reason an ERROR command can carry is 255 octets.
+    const SHOWN: usize = 255;
+    String::from_utf8_lossy(&octets[..octets.len().min(SHOWN)])
+        .chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
+}

@@ -1,0 +1,128 @@
+//! Commands: what peers say to each other besides messages (RFC 37, Commands).
+
+use super::close_reason::readable;
+use super::CloseReason;
+
+/// A PING or PONG carries at most so many octets of context (RFC 37, Connection Heartbeating).
+pub(super) const MAX_CONTEXT: usize = 16;
+
+/// A command as read; borrows the body of its frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Command<'a> {
+    /// Metadata, as [`Metadata`](super::metadata::Metadata) reads it.
+    Ready(&'a [u8]),
+    /// The reason, for people to read.
+    Error(&'a [u8]),
+    /// A prefix.
+    Subscribe(&'a [u8]),
+    /// A prefix.
+    Cancel(&'a [u8]),
+    /// The time-to-live in tenths of a second, 0 for none, and what to echo.
+    Ping { ttl: u16, context: &'a [u8] },
+    /// What our PING carried.
+    Pong(&'a [u8]),
+    /// The name of any other.
+    Other(&'a [u8]),
+}
+
+impl<'a> Command<'a> {
+    /// Reads the body of a command frame.
+    pub(super) fn parse(body: &'a [u8]) -> Result<Self, CloseReason> {
+        let (name, data) =
+            split_short(body).ok_or(CloseReason::MalformedCommand("the name exceeds the body"))?;
+        match name {
+            [] => Err(CloseReason::MalformedCommand("the name is empty")),
+            b"READY" => Ok(Command::Ready(data)),
+            b"ERROR" => match split_short(data) {
+                Some((reason, _)) => Ok(Command::Error(reason)),
+                None => Err(CloseReason::MalformedCommand("ERROR with a cut reason")),
+            },
+            b"SUBSCRIBE" => Ok(Command::Subscribe(data)),
+            b"CANCEL" => Ok(Command::Cancel(data)),
+            b"PING" => match data.split_first_chunk() {
+                Some((ttl, context)) => Ok(Command::Ping {
+                    ttl: u16::from_be_bytes(*ttl),
+                    context: &context[..context.len().min(MAX_CONTEXT)],
+                }),
+                None => Err(CloseReason::MalformedCommand("PING without time-to-live")),
+            },
+            b"PONG" => Ok(Command::Pong(data)),
+            other => Ok(Command::Other(other)),
+        }
+    }
+
+    /// The error of having received this at a moment it may not come.
+    pub(super) fn unexpected(self) -> CloseReason {
+        let name: &[u8] = match self {
+            Command::Ready(_) => b"READY",
+            Command::Error(_) => b"ERROR",
+            Command::Subscribe(_) => b"SUBSCRIBE",
+            Command::Cancel(_) => b"CANCEL",
+            Command::Ping { .. } => b"PING",
+            Command::Pong(_) => b"PONG",
+            Command::Other(name) => name,
+        };
+        CloseReason::UnexpectedCommand(format!("{} command", readable(name)))
+    }
+}
+
+/// Splits off a field of up to 255 octets with its length in front.
+fn split_short(octets: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (&length, rest) = octets.split_first()?;
+    rest.split_at_checked(usize::from(length))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_are_read() {
+        let parse = Command::parse;
+        assert_eq!(parse(b"\x05READYabc"), Ok(Command::Ready(b"abc")));
+        assert_eq!(parse(b"\x05ERROR\x03400"), Ok(Command::Error(b"400")));
+        assert_eq!(parse(b"\x09SUBSCRIBE"), Ok(Command::Subscribe(b"")));
+        assert_eq!(parse(b"\x06CANCELA"), Ok(Command::Cancel(b"A")));
+        assert_eq!(
+            parse(b"\x04PING\x01\x02ctx"),
+            Ok(Command::Ping {
+                ttl: 258,
+                context: b"ctx"
+            })
+        );
+        assert_eq!(parse(b"\x04PONGctx"), Ok(Command::Pong(b"ctx")));
+        assert_eq!(parse(b"\x04JOINgroup"), Ok(Command::Other(b"JOIN")));
+    }
+
+    #[test]
+    fn an_overlong_context_is_cut() {
+        let mut body = b"\x04PING\0\0".to_vec();
+        body.extend([7; 65]);
+        assert_eq!(
+            Command::parse(&body),
+            Ok(Command::Ping {
+                ttl: 0,
+                context: &[7; 16]
+            })
+        );
+    }
+
+    #[test]
+    fn malformed_commands_are_refused() {
+        for body in [
+            &b""[..],
+            b"\0",
+            b"\x05READ",
+            b"\x05ERROR",
+            b"\x05ERROR\x04abc",
+            b"\x04PING",
+            b"\x04PING\0",
+        ] {
+            let read = Command::parse(body);
+            assert!(
+                matches!(read, Err(CloseReason::MalformedCommand(_))),
+                "{body:?} read as {read:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,390 @@
+//! Messages in, octets out (RFC 37, Framing).
+//!
+//! Small frames are copied, header and all, into chunks; large ones that are shared anyway
+//! stay where they are, and only their header is copied. So one vectored write takes many.
+
+use std::collections::VecDeque;
+use std::io::IoSlice;
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use super::frame::{put_header, Header, COMMAND, LONGEST_HEADER, MORE};
+use crate::message::{Frame, Message};
+
+/// More slices do not make a write any faster, and few systems take many more at once.
+pub(crate) const MAX_SLICES: usize = 64;
+
+/// Frames from this size on are kept by reference: copying this much costs more than one more
+/// slice in a write and one more reference to count.
+const BY_REFERENCE: usize = 4 << 10;
+
+/// A chunk that holds so much is closed: a write of this size costs many times its system
+/// call, and what has been copied is still in the nearer caches then.
+const CHUNK: usize = 64 << 10;
+
+/// Chunks kept for use again: one is being written while the next is being filled.
+const SPARE_CHUNKS: usize = 2;
+
+#[derive(Debug, Default)]
+pub(super) struct Encoder {
+    /// Goes out before `tail`.
+    sealed: VecDeque<Segment>,
+    /// Is being appended to.
+    tail: Chunk,
+    spare: Vec<Vec<u8>>,
+    /// Octets ever appended, and ever written.
+    appended: u64,
+    written: u64,
+    /// Messages appended and not reported as written.
+    messages: usize,
+    /// Where, among the octets ever appended, each answer ends that is not yet written.
+    replies: VecDeque<u64>,
+}
+
+#[derive(Debug)]
+enum Segment {
+    Staged(Chunk),
+    Shared {
+        octets: Bytes,
+        written: usize,
+        ends_message: bool,
+    },
+}
+
+/// Frames copied one behind the other.
+#[derive(Debug, Default)]
+struct Chunk {
+    octets: Vec<u8>,
+    written: usize,
+    /// Messages that end here.
+    messages: usize,
+    /// The first frame continues a message that began in an earlier segment.
+    begins_inside: bool,
+    /// What is no part of a message: greeting, commands, subscriptions. In order, not touching.
+    control: Vec<Range<usize>>,
+}
+
+impl Encoder {
+    /// Appends a whole message.
+    #[inline]
+    pub(super) fn message(&mut self, message: &Message) {
+        let Some((last, first)) = message.frames().split_last() else {
+            debug_assert!(false, "a message needs at least one frame");
+            return;
+        };
+        for (index, frame) in first.iter().enumerate() {
+            self.frame(frame, MORE, index > 0);
+        }
+        self.frame(last, 0, !first.is_empty());
+        self.messages += 1;
+    }
+
+    /// Appends octets that are no part of a message.
+    pub(super) fn control(&mut self, octets: &[u8]) {
+        self.open_tail(octets.len(), false);
+        let start = self.tail.octets.len();
+        self.tail.octets.extend_from_slice(octets);
+        self.mark_control(start);
+    }
+
+    /// Appends a command: its name and its data, piece by piece.
+    pub(super) fn command(&mut self, name: &str, data: &[&[u8]]) {
+        // Names are our own words: the length is not cut.
+        let head = [&[name.len() as u8], name.as_bytes()];
+        self.control_frame(COMMAND, head.iter().chain(data));
+    }
+
+    /// Appends a message that is not the application's, such as a subscription of ZMTP 3.0.
+    pub(super) fn control_message(&mut self, body: &[&[u8]]) {
+        self.control_frame(0, body.iter());
+    }
+
+    /// Appends a command that answers one of the peer's; returns how many wait to be written.
+    pub(super) fn reply(&mut self, name: &str, data: &[&[u8]]) -> usize {
+        self.command(name, data);
+        self.replies.push_back(self.appended);
+        self.replies.len()
+    }
+
+    /// Fills `slices` with what is to be written next; returns how many it filled.
+    pub(super) fn poll_transmit<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        let sealed = self.sealed.iter().map(Segment::unwritten);
+        let all = sealed.chain([self.tail.unwritten()]);
+        let mut filled = 0;
+        for (slice, octets) in slices
+            .iter_mut()
+            .zip(all.filter(|octets| !octets.is_empty()))
+        {
+            *slice = IoSlice::new(octets);
+            filled += 1;
+        }
+        filled
+    }
+
+    /// The first `n` octets offered have been written; returns how many messages that completes,
+    /// counting those in a chunk when all of it is written.
+    pub(super) fn transmitted(&mut self, mut n: usize) -> usize {
+        debug_assert!(n <= self.octets(), "more than there was");
+        self.written = self.appended.min(self.written + n as u64);
+        while self.replies.front().is_some_and(|end| *end <= self.written) {
+            self.replies.pop_front();
+        }
+        let mut messages = 0;
+        while let Some(segment) = self.sealed.front_mut() {
+            let left = segment.unwritten().len();
+            if n < left {
+                segment.advance(n);
+                n = 0;
+                break;
+            }
+            n -= left;
+            match self.sealed.pop_front() {
+                Some(Segment::Staged(chunk)) => {
+                    messages += chunk.messages;
+                    self.recycle(chunk.octets);
+                }
+                Some(Segment::Shared { ends_message, .. }) => messages += usize::from(ends_message),
+                None => {}
+            }
+        }
+        if n > 0 {
+            self.tail.written = self.tail.octets.len().min(self.tail.written + n);
+            if self.tail.written == self.tail.octets.len() {
+                messages += self.tail.messages;
+                self.tail.clear();
+            }
+        }
+        self.messages -= messages;
+        messages
+    }
+
+    /// Octets still to be written.
+    pub(super) fn octets(&self) -> usize {
+        (self.appended - self.written) as usize
+    }
+
+    /// Messages not reported as written.
+    pub(super) fn messages(&self) -> usize {
+        self.messages
+    }
+
+    /// Takes everything out; returns the messages of which not one octet was written, in order.
+    pub(super) fn take_unsent(&mut self) -> Vec<Message> {
+        let mut reader = UnsentReader::default();
+        for segment in self.sealed.drain(..) {
+            match segment {
+                Segment::Staged(chunk) => reader.chunk(&chunk),
+                Segment::Shared {
+                    octets,
+                    ends_message,
+                    ..
+                } => reader.shared(octets, ends_message),
+            }
+        }
+        reader.chunk(&self.tail);
+        self.tail.clear();
+        self.replies.clear();
+        self.written = self.appended;
+        self.messages = 0;
+        reader.messages
+    }
+
+    /// Gives back the room that nothing waits in.
+    pub(super) fn rest(&mut self) {
+        self.spare = Vec::new();
+        if self.tail.octets.is_empty() {
+            self.tail = Chunk::default();
+        }
+    }
+
+    /// Octets held, used or not, but for those kept by reference.
+    pub(super) fn capacity(&self) -> usize {
+        let sealed = self.sealed.iter().map(|segment| match segment {
+            Segment::Staged(chunk) => chunk.octets.capacity(),
+            Segment::Shared { .. } => 0,
+        });
+        let spare = self.spare.iter().map(Vec::capacity);
+        self.tail.octets.capacity() + sealed.chain(spare).sum::<usize>()
+    }
+
+    #[inline]
+    fn frame(&mut self, frame: &Frame, flags: u8, inside: bool) {
+        match frame.shared() {
+            Some(octets) if octets.len() >= BY_REFERENCE => {
+                self.by_reference(octets.clone(), flags, inside);
+            }
+            Some(_) | None => {
+                self.open_tail(frame.len(), inside);
+                let before = self.tail.octets.len();
+                put_header(&mut self.tail.octets, flags, frame.len());
+                self.tail.octets.extend_from_slice(frame);
+                self.appended += (self.tail.octets.len() - before) as u64;
+                self.tail.messages += usize::from(flags & MORE == 0);
+            }
+        }
+    }
+
+    fn by_reference(&mut self, octets: Bytes, flags: u8, inside: bool) {
+        self.open_tail(0, inside);
+        let before = self.tail.octets.len();
+        put_header(&mut self.tail.octets, flags, octets.len());
+        self.appended += (self.tail.octets.len() - before + octets.len()) as u64;
+        self.seal_tail();
+        self.sealed.push_back(Segment::Shared {
+            octets,
+            written: 0,
+            ends_message: flags & MORE == 0,
+        });
+    }
+
+    fn control_frame<'a>(&mut self, flags: u8, body: impl Iterator<Item = &'a &'a [u8]> + Clone) {
+        let size = body.clone().map(|piece| piece.len()).sum();
+        self.open_tail(size, false);
+        let start = self.tail.octets.len();
+        put_header(&mut self.tail.octets, flags, size);
+        for piece in body {
+            self.tail.octets.extend_from_slice(piece);
+        }
+        self.mark_control(start);
+    }
+
+    fn mark_control(&mut self, start: usize) {
+        let end = self.tail.octets.len();
+        self.appended += (end - start) as u64;
+        match self.tail.control.last_mut() {
+            Some(last) if last.end == start => last.end = end,
+            Some(_) | None => self.tail.control.push(start..end),
+        }
+    }
+
+    /// Makes sure that the tail takes a header and `size` more octets, or is empty.
+    #[inline]
+    fn open_tail(&mut self, size: usize, inside: bool) {
+        if self.tail.octets.len() + LONGEST_HEADER + size > CHUNK {
+            self.seal_tail();
+        }
+        if self.tail.octets.is_empty() {
+            self.tail.begins_inside = inside;
+        }
+    }
+
+    #[cold]
+    fn seal_tail(&mut self) {
+        if !self.tail.octets.is_empty() {
+            let octets = self.spare.pop().unwrap_or_default();
+            let tail = Chunk {
+                octets,
+                ..Chunk::default()
+            };
+            let sealed = std::mem::replace(&mut self.tail, tail);
+            self.sealed.push_back(Segment::Staged(sealed));
+        }
+    }
+
+    fn recycle(&mut self, mut octets: Vec<u8>) {
+        if self.spare.len() < SPARE_CHUNKS && octets.capacity() <= 2 * CHUNK {
+            octets.clear();
+            self.spare.push(octets);
+        }
+    }
+}
+
+impl Segment {
+    fn unwritten(&self) -> &[u8] {
+        match self {
+            Segment::Staged(chunk) => chunk.unwritten(),
+            Segment::Shared {
+                octets, written, ..
+            } => &octets[*written..],
+        }
+    }
+
+    fn advance(&mut self, n: usize) {
+        match self {
+            Segment::Staged(chunk) => chunk.written += n,
+            Segment::Shared { written, .. } => *written += n,
+        }
+    }
+}
+
+impl Chunk {
+    fn unwritten(&self) -> &[u8] {
+        &self.octets[self.written..]
+    }
+
+    fn clear(&mut self) {
+        self.octets.clear();
+        self.written = 0;
+        self.messages = 0;
+        self.begins_inside = false;
+        self.control.clear();
+    }
+}
+
+/// Reads our own segments back, as a decoder would, but knows what has been written.
+#[derive(Default)]
+struct UnsentReader {
+    messages: Vec<Message>,
+    /// The message being read; `None` between messages.
+    underway: Option<Underway>,
+}
+
+struct Underway {
+    frames: Vec<Frame>,
+    /// An octet of it has been written: it may not be sent again.
+    begun: bool,
+}
+
+impl Underway {
+    fn new(begun: bool) -> Self {
+        Underway {
+            frames: Vec::new(),
+            begun,
+        }
+    }
+}
+
+impl UnsentReader {
+    fn chunk(&mut self, chunk: &Chunk) {
+        if chunk.begins_inside {
+            // If what it continues has not been read, that is gone to the peer.
+            self.underway.get_or_insert_with(|| Underway::new(true));
+        }
+        let mut control = chunk.control.iter().peekable();
+        let mut at = 0;
+        while at < chunk.octets.len() {
+            if let Some(skipped) = control.next_if(|range| range.start == at) {
+                at = skipped.end;
+                continue;
+            }
+            let Ok(Some(header)) = Header::parse(&chunk.octets[at..]) else {
+                debug_assert!(false, "our own headers are whole and well-formed");
+                return;
+            };
+            let begun = at < chunk.written;
+            self.underway.get_or_insert_with(|| Underway::new(begun));
+            let body = at + header.length;
+            at = body + header.size as usize;
+            // A body that is not here is the next segment.
+            if let Some(octets) = chunk.octets.get(body..at) {
+                self.frame(Frame::copy_from_slice(octets), !header.more);
+            }
+        }
+    }
+
+    fn shared(&mut self, octets: Bytes, ends_message: bool) {
+        self.frame(Frame::from(octets), ends_message);
+    }
+
+    fn frame(&mut self, frame: Frame, ends_message: bool) {
+        // Without a header before it, this is a shared frame whose header is gone to the peer.
+        let mut underway = self.underway.take().unwrap_or(Underway::new(true));
+        underway.frames.push(frame);
+        if !ends_message {
+            self.underway = Some(underway);
+        } else if !underway.begun {
+            self.messages.push(Message::from_frames(underway.frames));
+        }
+    }
+}

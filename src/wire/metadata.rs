@@ -1,0 +1,125 @@
+//! Metadata: named properties that peers exchange in READY (RFC 37, Metadata).
+
+use super::CloseReason;
+use crate::socket_type::SocketType;
+
+/// Peers announce two or three properties and a handful of their users' own. 128 leaves room,
+/// and a handshake cannot be made to sort through thousands.
+pub(super) const MAX_PROPERTIES: usize = 128;
+
+/// The properties of one peer, in its order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Metadata(Vec<(String, Vec<u8>)>);
+
+impl Metadata {
+    pub(super) fn parse(mut octets: &[u8]) -> Result<Self, CloseReason> {
+        const CUT: CloseReason = CloseReason::MalformedCommand("a property is cut short");
+        let mut properties = Vec::new();
+        while let Some((&length, rest)) = octets.split_first() {
+            if properties.len() == MAX_PROPERTIES {
+                return Err(CloseReason::MalformedCommand("too many properties"));
+            }
+            let (name, rest) = rest.split_at_checked(usize::from(length)).ok_or(CUT)?;
+            let (length, rest) = rest.split_first_chunk().ok_or(CUT)?;
+            let length = usize::try_from(u32::from_be_bytes(*length)).map_err(|_| CUT)?;
+            let (value, rest) = rest.split_at_checked(length).ok_or(CUT)?;
+            properties.push((property_name(name)?, value.to_vec()));
+            octets = rest;
+        }
+        Ok(Metadata(properties))
+    }
+
+    /// The value of the first property of this name, in whatever case (RFC 37, Metadata).
+    pub(super) fn value(&self, name: &str) -> Option<&[u8]> {
+        self.0
+            .iter()
+            .find(|(theirs, _)| theirs.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_slice())
+    }
+
+    pub(super) fn into_properties(self) -> Vec<(String, Vec<u8>)> {
+        self.0
+    }
+}
+
+/// What a socket announces: its type first, then, if its peers may route by it, its identity,
+/// even an empty one. libzmq looks for exactly these spellings.
+pub(super) fn announcement(socket_type: SocketType, routing_id: &[u8]) -> Vec<u8> {
+    let mut octets = Vec::new();
+    put_property(&mut octets, "Socket-Type", socket_type.name().as_bytes());
+    if socket_type.announces_identity() {
+        put_property(&mut octets, "Identity", routing_id);
+    }
+    octets
+}
+
+fn put_property(octets: &mut Vec<u8>, name: &str, value: &[u8]) {
+    // Names are our own words, values at most 255 octets: neither length is cut.
+    octets.push(name.len() as u8);
+    octets.extend_from_slice(name.as_bytes());
+    octets.extend_from_slice(&(value.len() as u32).to_be_bytes());
+    octets.extend_from_slice(value);
+}
+
+/// RFC 37, Metadata: `name-char = ALPHA | DIGIT | "-" | "_" | "." | "+"`, 1 to 255 of them.
+fn property_name(name: &[u8]) -> Result<String, CloseReason> {
+    let allowed = |octet: &u8| octet.is_ascii_alphanumeric() || b"-_.+".contains(octet);
+    if name.is_empty() || !name.iter().all(allowed) {
+        return Err(CloseReason::MalformedCommand("the name of a property"));
+    }
+    Ok(name.iter().copied().map(char::from).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn announcements_are_the_octets_libzmq_sends() {
+        assert_eq!(
+            announcement(SocketType::Sub, b"ignored"),
+            b"\x0bSocket-Type\0\0\0\x03SUB"
+        );
+        assert_eq!(
+            announcement(SocketType::Dealer, b""),
+            b"\x0bSocket-Type\0\0\0\x06DEALER\x08Identity\0\0\0\0"
+        );
+        assert_eq!(
+            announcement(SocketType::Req, b"me"),
+            b"\x0bSocket-Type\0\0\0\x03REQ\x08Identity\0\0\0\x02me"
+        );
+    }
+
+    #[test]
+    fn names_match_in_any_case_and_the_first_wins() {
+        let metadata = Metadata::parse(b"\x01a\0\0\0\x011\x01A\0\0\0\x012\x01b\0\0\0\0").unwrap();
+        assert_eq!(metadata.value("A"), Some(&b"1"[..]));
+        assert_eq!(metadata.value("B"), Some(&b""[..]));
+        assert_eq!(metadata.value("c"), None);
+        assert_eq!(metadata.into_properties()[1], ("A".into(), b"2".to_vec()));
+    }
+
+    #[test]
+    fn every_cut_but_between_properties_is_refused() {
+        let whole = announcement(SocketType::Dealer, b"me");
+        let first = announcement(SocketType::Sub, b"").len() + "DEALER".len() - "SUB".len();
+        for cut in 0..=whole.len() {
+            let parsed = Metadata::parse(&whole[..cut]);
+            assert_eq!(
+                parsed.is_ok(),
+                [0, first, whole.len()].contains(&cut),
+                "{cut}"
+            );
+        }
+    }
+
+    #[test]
+    fn bad_names_sizes_and_numbers_are_refused() {
+        assert!(Metadata::parse(b"\0\0\0\0\0").is_err());
+        assert!(Metadata::parse(b"\x01 \0\0\0\0").is_err());
+        assert!(Metadata::parse(b"\x01\xff\0\0\0\0").is_err());
+        assert!(Metadata::parse(b"\x01a\xff\xff\xff\xff").is_err());
+        assert!(Metadata::parse(&b"\x01a\0\0\0\0".repeat(MAX_PROPERTIES)).is_ok());
+        assert!(Metadata::parse(&b"\x01a\0\0\0\0".repeat(MAX_PROPERTIES + 1)).is_err());
+    }
+}

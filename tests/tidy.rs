@@ -1,0 +1,421 @@
+//! The rules of the house, held against the source text itself.
+//!
+//! Each rule is a function from text to complaints, `file:line: what is wrong`. It is run twice:
+//! over the tree, where it must be silent, and over a small broken example, where it must not.
+
+use std::fs;
+use std::path::Path;
+
+use code::{paths, tokens};
+
+#[path = "tidy/broken.rs"]
+mod broken;
+#[path = "tidy/code.rs"]
+mod code;
+
+// ---- the rules over the tree
+
+/// Which floor a top-level module stands on. An import may only point down.
+const FLOORS: &[(&str, u8)] = &[
+    ("message", 0),
+    ("endpoint", 0),
+    ("options", 0),
+    ("socket_type", 0),
+    ("error", 0),
+    ("wire", 1),
+    ("channel", 1),
+    ("pattern", 2),
+    ("pump", 3),
+    ("lib", 4),
+    ("context", 4),
+    ("socket", 4),
+    ("kind", 4),
+    ("register", 4),
+    ("monitor", 4),
+    ("proxy", 4),
+];
+
+/// What only some top-level modules may name: the path's segments (the last one may be the start
+/// of a name, marked `*`), and who may.
+const RESERVED: &[(&[&str], &[&str])] = &[
+    (&["Instant", "now"], &["pump", "channel"]),
+    (&["SystemTime"], &["pump", "channel"]),
+    (&["std", "thread"], &["pump", "channel"]),
+    (&["TcpStream"], &["pump"]),
+    (&["TcpListener"], &["pump"]),
+    (&["UnixStream"], &["pump"]),
+    (&["UnixListener"], &["pump"]),
+    (&["std", "fs"], &["pump"]),
+    (&["mio"], &["pump"]),
+    (&["socket2"], &["pump"]),
+    (&["Mutex"], &["channel"]),
+    (&["RwLock"], &["channel"]),
+    (&["Condvar"], &["channel"]),
+    (&["Atomic*"], &["channel"]),
+    (&["UnsafeCell"], &["channel"]),
+];
+
+const MAX_COLUMNS: usize = 110;
+const MAX_LINES: usize = 900;
+const SOURCE_FOLDERS: &[&str] = &["src", "tests", "examples", "benches", "interop"];
+
+#[test]
+fn imports_point_down() {
+    let sources = sources(&["src"]);
+    let root_names = root_names(&sources);
+    silent(
+        sources
+            .iter()
+            .flat_map(|source| pointing_up(source, &root_names)),
+    );
+}
+
+#[test]
+fn only_the_pump_touches_the_world_and_only_the_channel_locks() {
+    let sources = sources(&["src"]);
+    let test_modules = test_modules(&sources);
+    silent(
+        sources
+            .iter()
+            .flat_map(|source| reaching_out(source, &test_modules)),
+    );
+}
+
+#[test]
+fn nothing_is_left_unfinished() {
+    silent(sources(SOURCE_FOLDERS).iter().flat_map(unfinished));
+}
+
+#[test]
+fn no_test_sleeps() {
+    silent(sources(&["src", "tests"]).iter().flat_map(sleeping));
+}
+
+#[test]
+fn every_unsafe_says_why_it_is_sound() {
+    silent(sources(SOURCE_FOLDERS).iter().flat_map(unproven_unsafe));
+}
+
+#[test]
+fn lines_and_files_fit() {
+    silent(sources(SOURCE_FOLDERS).iter().flat_map(oversize));
+}
+
+#[test]
+fn every_module_says_what_it_is() {
+    silent(sources(&["src"]).iter().flat_map(unintroduced));
+}
+
+#[test]
+fn every_dependency_is_justified() {
+    let manifest = Source {
+        path: "Cargo.toml".into(),
+        text: read(&root().join("Cargo.toml")),
+    };
+    silent(unjustified(&manifest).into_iter());
+}
+
+// ---- the rules
+
+struct Source {
+    /// From the package's root, with `/`.
+    path: String,
+    text: String,
+}
+
+/// Imports of `crate::…` and `super::…` that name a module of the same or a higher floor.
+/// `root_names` tells where the names live that `lib.rs` re-exports.
+fn pointing_up(source: &Source, root_names: &[(String, String)]) -> Vec<String> {
+    let from = source.top_module();
+    let Some(from_floor) = floor(from) else {
+        return vec![source.place(from)];
+    };
+    let module = source.module();
+    let mut complaints = Vec::new();
+    for path in paths(&source.text) {
+        let Some(name) = path.root_name(&module) else {
+            continue;
+        };
+        let re_exported = root_names.iter().find(|(export, _)| export == name);
+        let to = re_exported.map_or(name, |(_, module)| module.as_str());
+        let Some(to_floor) = floor(to) else {
+            complaints.push(source.at(path.line, &format!("{}; place it", unknown(to))));
+            continue;
+        };
+        let seen = match from_floor {
+            0 => to_floor == 0,
+            1 | 2 => to_floor == 0,
+            3 => to_floor < 3,
+            _ => true,
+        };
+        if from != to && !seen {
+            let why =
+                format!("{from} (floor {from_floor}) must not import {to} (floor {to_floor})");
+            complaints.push(source.at(path.line, &why));
+        }
+    }
+    complaints
+}
+
+/// Clocks, threads, files, streams and locks outside the modules they belong to. Tests are free.
+fn reaching_out(source: &Source, test_modules: &[Vec<String>]) -> Vec<String> {
+    let module = source.module();
+    if test_modules.iter().any(|test| module.starts_with(test)) {
+        return Vec::new();
+    }
+    let mut complaints = Vec::new();
+    for path in paths(&source.text).iter().filter(|path| !path.in_test) {
+        for (reserved, owners) in RESERVED {
+            if path.names(reserved) && !owners.contains(&source.top_module()) {
+                let name = reserved.join("::");
+                let why = format!("{name} belongs to {} only", owners.join(" and "));
+                complaints.push(source.at(path.line, &why));
+            }
+        }
+    }
+    complaints
+}
+
+fn unfinished(source: &Source) -> Vec<String> {
+    // In pieces, so that this file does not find itself.
+    let marks = [
+        concat!("to", "do!"),
+        concat!("unimple", "mented!"),
+        concat!("FIX", "ME"),
+        concat!("XX", "X"),
+    ];
+    let mut complaints = Vec::new();
+    for (line, text) in numbered(&source.text) {
+        for mark in marks.iter().filter(|mark| contains_word(text, mark)) {
+            complaints.push(source.at(line, &format!("{mark} is left over")));
+        }
+    }
+    complaints
+}
+
+fn sleeping(source: &Source) -> Vec<String> {
+    let found = paths(&source.text)
+        .into_iter()
+        .filter(|path| path.names(&["thread", "sleep"]));
+    found
+        .map(|path| source.at(path.line, "wait for an event instead of sleeping"))
+        .collect()
+}
+
+fn unproven_unsafe(source: &Source) -> Vec<String> {
+    let lines: Vec<&str> = source.text.lines().collect();
+    let mut complaints = Vec::new();
+    for path in paths(&source.text)
+        .iter()
+        .filter(|path| path.names(&["unsafe"]))
+    {
+        let above = lines[..path.line - 1].iter().rev();
+        // Over the comment's other lines, and over the attribute that lifts the lint.
+        let mut comment = above.take_while(|line| line.trim_start().starts_with(['/', '#']));
+        if !comment.any(|line| line.trim_start().starts_with("// SAFETY:")) {
+            complaints.push(source.at(path.line, "unsafe without `// SAFETY:` above it"));
+        }
+    }
+    complaints
+}
+
+fn oversize(source: &Source) -> Vec<String> {
+    let mut complaints = Vec::new();
+    for (line, text) in numbered(&source.text) {
+        let columns = text.chars().count();
+        // A SHA-256 has 64 digits and cannot be broken.
+        let is_hex = |c: char| c.is_ascii_hexdigit();
+        let has_checksum = text.split(|c| !is_hex(c)).any(|run| run.len() == 64);
+        if columns > MAX_COLUMNS && !has_checksum {
+            complaints.push(source.at(line, &format!("{columns} columns, at most {MAX_COLUMNS}")));
+        }
+    }
+    let lines = source.text.lines().count();
+    if lines > MAX_LINES {
+        complaints.push(source.at(
+            lines,
+            &format!("{lines} lines, at most {MAX_LINES}: split it"),
+        ));
+    }
+    complaints
+}
+
+fn unintroduced(source: &Source) -> Vec<String> {
+    let introduced = source.text.starts_with("//!")
+        // The crate's own doc is its README.
+        || source.path == "src/lib.rs" && source.text.starts_with("#![doc");
+    if introduced {
+        return Vec::new();
+    }
+    vec![source.at(
+        1,
+        "starts without a `//!` line that says what this module is",
+    )]
+}
+
+fn unjustified(manifest: &Source) -> Vec<String> {
+    let mut complaints = Vec::new();
+    let (mut in_dependencies, mut above) = (false, "");
+    for (line, text) in numbered(&manifest.text) {
+        let mut dependency = in_dependencies && text.starts_with(|c: char| c.is_alphanumeric());
+        if let Some(table) = text
+            .strip_prefix('[')
+            .and_then(|rest| rest.split(']').next())
+        {
+            in_dependencies = table.ends_with("dependencies");
+            // `[dependencies.name]` is a dependency by itself.
+            dependency = table.contains("dependencies.");
+        }
+        if dependency && !above.starts_with('#') {
+            complaints.push(manifest.at(
+                line,
+                "a dependency without a comment above it: why this one?",
+            ));
+        }
+        above = text;
+    }
+    complaints
+}
+
+fn floor(module: &str) -> Option<u8> {
+    FLOORS
+        .iter()
+        .find(|(name, _)| *name == module)
+        .map(|(_, floor)| *floor)
+}
+
+fn unknown(module: &str) -> String {
+    format!("module {module} stands on no floor in tests/tidy.rs")
+}
+
+/// Every name `lib.rs` re-exports, with the top-level module it comes from.
+fn root_names(sources: &[Source]) -> Vec<(String, String)> {
+    let Some(lib) = sources.iter().find(|source| source.path == "src/lib.rs") else {
+        panic!("src/lib.rs is missing");
+    };
+    let mut names = Vec::new();
+    for path in paths(&lib.text) {
+        let segments = path
+            .segments
+            .strip_prefix(&["crate".to_string()])
+            .unwrap_or(&path.segments);
+        if let [module, .., name] = segments {
+            if floor(module).is_some() {
+                names.push((name.clone(), module.clone()));
+            }
+        }
+    }
+    names
+}
+
+/// The modules that are only there in tests: `tests.rs` files, and `#[cfg(test)] mod name;`.
+fn test_modules(sources: &[Source]) -> Vec<Vec<String>> {
+    let mut modules = Vec::new();
+    for source in sources {
+        let module = source.module();
+        if module.last().is_some_and(|name| name == "tests") {
+            modules.push(module.clone());
+        }
+        for pair in tokens(&source.text).windows(3) {
+            if let [keyword, name, end] = pair {
+                if keyword.in_test && keyword.text == "mod" && end.text == ";" {
+                    modules.push([module.clone(), vec![name.text.clone()]].concat());
+                }
+            }
+        }
+    }
+    modules
+}
+
+impl Source {
+    fn at(&self, line: usize, complaint: &str) -> String {
+        format!("{}:{line}: {complaint}", self.path)
+    }
+
+    fn place(&self, module: &str) -> String {
+        self.at(1, &format!("{}; place it", unknown(module)))
+    }
+
+    /// `src/wire/decoder.rs` is `[wire, decoder]`; `src/wire/mod.rs` is `[wire]`; `lib.rs` is `[]`.
+    fn module(&self) -> Vec<String> {
+        let inner = self.path.trim_start_matches("src/").trim_end_matches(".rs");
+        let mut module: Vec<String> = inner.split('/').map(str::to_string).collect();
+        if module.last().is_some_and(|name| name == "mod") || module == ["lib"] {
+            module.pop();
+        }
+        module
+    }
+
+    fn top_module(&self) -> &str {
+        let inner = self.path.trim_start_matches("src/").trim_end_matches(".rs");
+        inner.split('/').next().unwrap_or(inner)
+    }
+}
+
+fn contains_word(text: &str, word: &str) -> bool {
+    let in_word = |c: char| c.is_alphanumeric() || c == '_';
+    text.match_indices(word).any(|(start, _)| {
+        !text[..start].ends_with(in_word)
+            && (word.ends_with('!') || !text[start + word.len()..].starts_with(in_word))
+    })
+}
+
+fn numbered(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    text.lines()
+        .enumerate()
+        .map(|(index, line)| (index + 1, line))
+}
+
+// ---- reading the tree
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// All hand-written source files below `folders`: Rust, Python, and scripts that name their shell.
+/// A folder that is not there holds none, except `src`.
+fn sources(folders: &[&str]) -> Vec<Source> {
+    let mut sources = Vec::new();
+    for folder in folders {
+        collect(&root().join(folder), folder, &mut sources);
+    }
+    assert!(
+        sources.iter().any(|source| source.path.starts_with("src/")),
+        "no sources found"
+    );
+    sources
+}
+
+fn collect(folder: &Path, name: &str, sources: &mut Vec<Source>) {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let file_name = entry.file_name().to_string_lossy().into_owned();
+        let (path, full) = (format!("{name}/{file_name}"), entry.path());
+        if file_name.starts_with('.') || matches!(file_name.as_str(), "target" | "results") {
+            continue; // Built or fetched, not written.
+        }
+        if full.is_dir() {
+            collect(&full, &path, sources);
+            continue;
+        }
+        let is_script = || !file_name.contains('.') && read(&full).starts_with("#!");
+        if file_name.ends_with(".rs") || file_name.ends_with(".py") || is_script() {
+            sources.push(Source {
+                path,
+                text: read(&full),
+            });
+        }
+    }
+}
+
+fn read(path: &Path) -> String {
+    let bytes = fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn silent(complaints: impl Iterator<Item = String>) {
+    let complaints: Vec<String> = complaints.collect();
+    assert!(complaints.is_empty(), "\n{}\n", complaints.join("\n"));
+}

@@ -1,0 +1,329 @@
+//! Each rule against small broken examples, where it must not be silent.
+
+use crate::code::code_only;
+use crate::{
+    oversize, pointing_up, reaching_out, root_names, sleeping, test_modules, unfinished,
+    unintroduced, unjustified, unproven_unsafe, Source, MAX_COLUMNS, MAX_LINES,
+};
+
+fn source(path: &str, text: &str) -> Source {
+    Source {
+        path: path.into(),
+        text: text.into(),
+    }
+}
+
+/// Expects one complaint per line of `lines`, in order.
+fn caught(complaints: &[String], path: &str, lines: &[usize]) {
+    let starts: Vec<String> = lines
+        .iter()
+        .map(|line| format!("{path}:{line}: "))
+        .collect();
+    let as_expected = complaints.len() == starts.len()
+        && complaints
+            .iter()
+            .zip(&starts)
+            .all(|(complaint, start)| complaint.starts_with(start));
+    assert!(
+        as_expected,
+        "expected complaints at {starts:?}, got {complaints:#?}"
+    );
+}
+
+#[test]
+fn an_import_that_points_up_is_caught() {
+    let lib = source(
+        "src/lib.rs",
+        "mod message;\npub use message::{Frame, Message as M};\npub use socket::Socket;",
+    );
+    let names = root_names(&[lib]);
+    let check = |path: &str, text: &str, lines: &[usize]| {
+        caught(&pointing_up(&source(path, text), &names), path, lines);
+    };
+    check(
+        "src/wire/decoder.rs",
+        "use crate::message::Frame;\nuse super::frame::Flags;",
+        &[],
+    );
+    check("src/wire/decoder.rs", "use crate::channel::Port;", &[1]);
+    check(
+        "src/wire/decoder.rs",
+        "use crate::{\n    error::Refusal,\n    channel::{self, Port},\n};",
+        &[3, 3],
+    );
+    check(
+        "src/wire/decoder.rs",
+        "fn f() {\n    crate::pump::run();\n}",
+        &[2],
+    );
+    check(
+        "src/wire/mod.rs",
+        "mod tests { use super::super::channel::Port; }",
+        &[1],
+    );
+    check(
+        "src/wire/mod.rs",
+        "mod tests { use super::channel::Port; }",
+        &[],
+    );
+    check("src/channel/mod.rs", "use super::wire::Decoder;", &[1]);
+    check("src/channel/port.rs", "use super::wire::Decoder;", &[]);
+    check("src/pattern/push.rs", "use crate::wire::Event;", &[1]);
+    check("src/pattern/push.rs", "use crate::{Frame, Socket};", &[1]);
+    check("src/message.rs", "use crate::wire::Event;", &[1]);
+    check(
+        "src/pump/link.rs",
+        "use crate::{channel::Port, wire::Event, pattern::Push};",
+        &[],
+    );
+    check("src/pump/link.rs", "use crate::context::Context;", &[1]);
+    check(
+        "src/socket.rs",
+        "use crate::{context::Context, pump::Pump};",
+        &[],
+    );
+    check(
+        "src/message.rs",
+        "// use crate::pump;\n/* crate::pump */ const S: &str = \"crate::pump\";",
+        &[],
+    );
+}
+
+#[test]
+fn a_module_without_a_floor_is_caught() {
+    let newcomer = pointing_up(&source("src/cellar.rs", ""), &[]);
+    caught(&newcomer, "src/cellar.rs", &[1]);
+    assert!(newcomer[0].ends_with("place it"), "{newcomer:?}");
+    caught(
+        &pointing_up(&source("src/error.rs", "use crate::cellar::Wine;"), &[]),
+        "src/error.rs",
+        &[1],
+    );
+}
+
+#[test]
+fn reaching_out_is_caught() {
+    let check = |path: &str, text: &str, lines: &[usize]| {
+        caught(&reaching_out(&source(path, text), &[]), path, lines);
+    };
+    let clock = "use std::time::Instant;\nfn f(t: Instant) {\n    Instant::now();\n}";
+    check("src/wire/heartbeat.rs", clock, &[3]);
+    check("src/channel/port.rs", clock, &[]);
+    check("src/pump/timers.rs", clock, &[]);
+    check("src/socket.rs", "use std::{fs, thread};", &[1, 1]);
+    check("src/socket.rs", "use std::time::SystemTime;", &[1]);
+    check(
+        "src/channel/port.rs",
+        "use std::net::{TcpListener, TcpStream};",
+        &[1, 1],
+    );
+    check(
+        "src/wire/mod.rs",
+        "fn f() { mio::Poll::new(); }\nfn g() { socket2::Socket::new(); }",
+        &[1, 2],
+    );
+    check("src/context.rs", "use std::sync::{Arc, Mutex};", &[1]);
+    check(
+        "src/pump/hub.rs",
+        "use std::sync::atomic::{AtomicBool, Ordering};",
+        &[1],
+    );
+    check(
+        "src/pump/hub.rs",
+        "use std::sync::{Condvar, RwLock};\nuse std::cell::UnsafeCell;",
+        &[1, 1, 2],
+    );
+    check(
+        "src/channel/queue.rs",
+        "use std::sync::{atomic::AtomicUsize, Mutex};",
+        &[],
+    );
+    check(
+        "src/socket.rs",
+        "//! std::thread, Mutex\n/// `Mutex`\nfn f() {}",
+        &[],
+    );
+}
+
+#[test]
+fn tests_may_reach_out_and_only_they() {
+    let text = "fn f() {}\n#[cfg(test)]\nmod tests {\n    use std::thread;\n}\nuse std::thread;";
+    caught(
+        &reaching_out(&source("src/socket.rs", text), &[]),
+        "src/socket.rs",
+        &[6],
+    );
+    let text = "#[cfg(test)]\nuse std::thread;\nuse std::fs;";
+    caught(
+        &reaching_out(&source("src/socket.rs", text), &[]),
+        "src/socket.rs",
+        &[3],
+    );
+    let text =
+        "#[cfg(test)]\nfn f(a: [u8; 2], b: u8) { thread::spawn(); std::fs::read(); }\nuse std::fs;";
+    caught(
+        &reaching_out(&source("src/socket.rs", text), &[]),
+        "src/socket.rs",
+        &[3],
+    );
+    caught(
+        &reaching_out(
+            &source("src/socket.rs", "#[cfg(not(test))]\nuse std::fs;"),
+            &[],
+        ),
+        "src/socket.rs",
+        &[2],
+    );
+
+    let declaring = source("src/pattern/mod.rs", "mod push;\n#[cfg(test)]\nmod kit;");
+    let (beside, kit) = (
+        source("src/wire/tests.rs", ""),
+        source("src/pattern/kit.rs", "use std::thread;"),
+    );
+    let push = source("src/pattern/push.rs", "use std::thread;");
+    let test_modules = test_modules(&[declaring, beside]);
+    caught(&reaching_out(&kit, &test_modules), "", &[]);
+    caught(
+        &reaching_out(&push, &test_modules),
+        "src/pattern/push.rs",
+        &[1],
+    );
+    caught(
+        &reaching_out(&source("src/wire/tests.rs", "use std::fs;"), &test_modules),
+        "",
+        &[],
+    );
+}
+
+#[test]
+fn unfinished_work_is_caught() {
+    let text = [
+        "fn f() { to",
+        "do!() }\n// FIX",
+        "ME: later\n/// XX",
+        "X\nconst ZMQ_XX",
+        "X: u8 = 0;",
+    ]
+    .concat();
+    caught(
+        &unfinished(&source("tests/a.rs", &text)),
+        "tests/a.rs",
+        &[1, 2, 3],
+    );
+}
+
+#[test]
+fn a_sleep_is_caught() {
+    let check = |text: &str, lines: &[usize]| {
+        caught(&sleeping(&source("tests/a.rs", text)), "tests/a.rs", lines);
+    };
+    check(
+        "fn f() {\n    std::thread::sleep(d);\n    thread::sleep(d);\n}",
+        &[2, 3],
+    );
+    check("use std::thread::{self, sleep};", &[1]);
+    check("tokio::time::sleep(d); // never thread::sleep", &[]);
+}
+
+#[test]
+fn an_unproven_unsafe_is_caught() {
+    let check = |text: &str, lines: &[usize]| {
+        caught(
+            &unproven_unsafe(&source("src/a.rs", text)),
+            "src/a.rs",
+            lines,
+        );
+    };
+    check("fn f() {\n    unsafe { g() }\n}", &[2]);
+    check("// SAFETY: not directly above.\n\nunsafe fn f() {}", &[3]);
+    check(
+        "// SAFETY: one line\n// and another.\n#[allow(unsafe_code)]\nunsafe fn f() {}",
+        &[],
+    );
+    check(
+        "#![deny(unsafe_code)]\n// unsafe\nconst WORD: &str = \"unsafe\";",
+        &[],
+    );
+}
+
+#[test]
+fn oversize_is_caught() {
+    let wide = format!(
+        "//!\n{}\n{}",
+        "ü".repeat(MAX_COLUMNS),
+        "ü".repeat(MAX_COLUMNS + 1)
+    );
+    caught(&oversize(&source("src/a.rs", &wide)), "src/a.rs", &[3]);
+    let checksum = format!("{} {}", " ".repeat(MAX_COLUMNS), "0a".repeat(32));
+    caught(&oversize(&source("interop/run", &checksum)), "", &[]);
+    caught(
+        &oversize(&source("src/a.rs", &"\n".repeat(MAX_LINES))),
+        "src/a.rs",
+        &[],
+    );
+    caught(
+        &oversize(&source("src/a.rs", &"\n".repeat(MAX_LINES + 1))),
+        "src/a.rs",
+        &[MAX_LINES + 1],
+    );
+}
+
+#[test]
+fn a_module_without_a_word_is_caught() {
+    caught(
+        &unintroduced(&source("src/a.rs", "use std::fmt;\n//! Late.")),
+        "src/a.rs",
+        &[1],
+    );
+    caught(
+        &unintroduced(&source("src/a.rs", "#![doc = \"\"]")),
+        "src/a.rs",
+        &[1],
+    );
+    caught(
+        &unintroduced(&source(
+            "src/lib.rs",
+            "#![doc = include_str!(\"../README.md\")]",
+        )),
+        "",
+        &[],
+    );
+    caught(&unintroduced(&source("src/a.rs", "//! Words.")), "", &[]);
+}
+
+#[test]
+fn an_unjustified_dependency_is_caught() {
+    let check = |text: &str, lines: &[usize]| {
+        caught(
+            &unjustified(&source("Cargo.toml", text)),
+            "Cargo.toml",
+            lines,
+        );
+    };
+    check(
+        "[package]\nname = \"a\"\n[dependencies]\n# Why.\na = \"1\"\nb = \"1\"",
+        &[6],
+    );
+    check(
+        "[target.'cfg(unix)'.dev-dependencies]\na = { version = \"1\" }",
+        &[2],
+    );
+    check(
+        "[dependencies]\n# Why.\na = { features = [\n    \"b\",\n] }\n[lints.rust]\nb = \"deny\"",
+        &[],
+    );
+    check(
+        "# Why.\n[dependencies.a]\nversion = \"1\"\n[build-dependencies.b]",
+        &[4],
+    );
+}
+
+#[test]
+fn literals_and_comments_are_not_code() {
+    let hidden = r###"let b = '"'; let c = '\''; let d = b"x \" hid"; let e = r#"hid " hid"#;
+        /* hid /* hid */ hid */ f::<'a>(g); // hid"###;
+    let code = code_only(hidden);
+    assert!(!code.contains("hid"), "{code}");
+    assert!(code.contains("f::<'a>(g);"), "{code}");
+    assert_eq!(code.len(), hidden.len());
+}
