@@ -1,64 +1,211 @@
-//! stub
+//! Who gets this message? Routing only: no octets of the wire, no queues beyond what a pattern
+//! must remember, no file descriptors, no clock, no locks.
+//!
+//! A [`Pattern`] is told what happens (`attach`, `detach`, `deliver`, `writable`) and what the
+//! user wants (`submit`, `subscribe`, `unsubscribe`); whatever follows from that it puts into
+//! the [`Outlet`] it is lent for the call. One file per socket type; what several of them share
+//! stands in `balance` (whose turn is it), `topics` and `tree` (who asked for this), `requests`
+//! (who waits for this reply) and `peers`.
+
+mod balance;
+mod pair;
+mod peers;
+mod publish;
+mod pull;
+mod push;
+mod rep;
+mod req;
+//mod requests;
+mod subscribe;
+
+//mod topics;
+//mod tree;
+
 use crate::error::Refusal;
 use crate::message::{Frame, Message};
 use crate::socket_type::SocketType;
+
+/// A peer, by the pump's slot of its link. The slot may be used again after `detach`.
 #[derive(Copy, Clone, Eq, PartialEq, Hash, Ord, PartialOrd, Debug)]
 pub(crate) struct PeerId(pub(crate) u32);
+
+/// What the handshake told about a peer.
+#[derive(Clone, Debug)]
 pub(crate) struct PeerIntro {
+    /// The type it announced; ZMTP 1.0 peers announce none.
     pub(crate) socket_type: Option<SocketType>,
+    /// The name it wants to be routed by; empty for none.
     pub(crate) routing_id: Frame,
 }
+
+/// What a peer sends, whatever form it had on the wire.
+#[derive(Clone, Debug)]
 pub(crate) enum Inbound {
     Message(Message),
     Subscribe(Frame),
     Cancel(Frame),
 }
+
+/// A command to a peer: never dropped, never counted against the high-water mark.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Upstream {
     Subscribe(Frame),
     Cancel(Frame),
 }
+
+/// What became of a submitted message.
+#[derive(Debug)]
 pub(crate) enum Verdict {
+    /// It is where it belongs. Where copies of it are lost on the way to single peers, the
+    /// outlet is told.
     Sent,
+    /// Nobody got it. The outlet is not told as well.
     Dropped(Drop),
+    /// Nobody can take it now; here it is back.
     Blocked(Message),
+    /// It may not be sent on this socket now; here it is back.
     Refused(Message, Refusal),
 }
+
+/// Why a message was lost.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Drop {
-    A,
+    /// No peer is attached.
+    NoPeer,
+    /// The peer it was for is at its high-water mark.
+    PeerFull,
+    /// The peer it was for is not there any more.
+    PeerGone,
+    /// A peer sent what nobody had asked it for.
+    Unasked,
+    /// A peer sent a message without the envelope or the body it needs.
+    Malformed,
+    /// Nobody subscribed to it.
+    Unmatched,
+    /// The peer left without replying to the request.
+    RequestLost,
+    /// This type of socket only receives.
+    ReceiveOnly,
 }
+
+/// The pattern does not take this peer: it has all the peers it can have.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Rejected;
-pub(crate) struct Violation;
+
+/// What a peer did that ends its connection.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Violation {
+    /// A reply is an empty delimiter frame and at least one more (RFC 28, "The REQ Socket Type").
+    MalformedReply,
+    /// More subscriptions than a publisher keeps for one peer.
+    TooManySubscriptions,
+}
+
+/// Where a pattern puts things: the links and `out` of a socket.
 pub(crate) trait Outlet {
+    /// Passes a message to a peer, or gives it back if that peer is at its high-water mark now.
     fn send(&mut self, peer: PeerId, message: Message) -> Result<(), Message>;
+    /// Passes a command to a peer.
     fn command(&mut self, peer: PeerId, command: Upstream);
+    /// Passes a message to the user. There is room for one at each [`Pattern::deliver`].
     fn deliver(&mut self, message: Message);
+    /// Counts losses.
     fn dropped(&mut self, why: Drop, messages: usize);
 }
+
+/// The routing of one socket.
 pub(crate) trait Pattern: Send {
+    /// The handshake with a peer is done.
     fn attach(
         &mut self,
         peer: PeerId,
         intro: &PeerIntro,
         outlet: &mut dyn Outlet,
     ) -> Result<(), Rejected>;
+
+    /// An attached peer is gone; its slot may come back as somebody else.
     fn detach(&mut self, peer: PeerId, outlet: &mut dyn Outlet);
+
+    /// An attached peer sent something. An error ends the peer's connection: `detach` follows.
     fn deliver(
         &mut self,
         peer: PeerId,
         inbound: Inbound,
         outlet: &mut dyn Outlet,
     ) -> Result<(), Violation>;
+
+    /// The user sends a message.
     fn submit(&mut self, message: Message, outlet: &mut dyn Outlet) -> Verdict;
-    fn writable(&mut self, peer: PeerId);
-    fn is_blocked(&self) -> bool;
-    fn requeues(&self) -> bool;
+
+    /// A peer that was at its high-water mark has room again.
+    fn writable(&mut self, _peer: PeerId) {}
+
+    /// Whether `submit` would give back whatever message it gets.
+    fn is_blocked(&self) -> bool {
+        false
+    }
+
+    /// Whether unsent messages of a lost peer are to be submitted again, before all others.
+    fn requeues(&self) -> bool {
+        false
+    }
+
+    /// A message that was sent, but not yet out of the house when its peer was lost, as the user
+    /// gave it. Called before `detach` of that peer.
     fn unsend(&mut self, message: Message) -> Message {
         message
     }
-    fn buffers_per_peer(&self) -> bool;
+
+    /// Whether each peer has a queue of its own up to the high-water mark: fan-out, where one
+    /// slow peer must not hold up the others.
+    fn buffers_per_peer(&self) -> bool {
+        false
+    }
+
+    /// The user wants messages that start with `prefix`.
     fn subscribe(&mut self, _prefix: Frame, _outlet: &mut dyn Outlet) {}
+
+    /// The user takes one `subscribe` back.
     fn unsubscribe(&mut self, _prefix: Frame, _outlet: &mut dyn Outlet) {}
 }
-pub(crate) fn pattern(_socket_type: SocketType) -> Option<Box<dyn Pattern>> {
-    None
+
+/// The pattern of a socket type, if there is one yet.
+pub(crate) fn pattern(socket_type: SocketType) -> Option<Box<dyn Pattern>> {
+    Some(match socket_type {
+        SocketType::Pair => Box::new(pair::Pair::default()),
+        SocketType::Pub => Box::new(publish::Publish::default()),
+        SocketType::Sub => Box::new(subscribe::Subscribe::default()),
+        SocketType::Req => Box::new(req::Req::default()),
+        SocketType::Rep => Box::new(rep::Rep::default()),
+        SocketType::Pull => Box::new(pull::Pull),
+        SocketType::Push => Box::new(push::Push::default()),
+        SocketType::Dealer
+        | SocketType::Router
+        | SocketType::XPub
+        | SocketType::XSub
+        | SocketType::Server
+        | SocketType::Client
+        | SocketType::Radio
+        | SocketType::Dish
+        | SocketType::Gather
+        | SocketType::Scatter
+        | SocketType::Peer
+        | SocketType::Channel => return None,
+    })
+}
+
+/// Gives a message to the user. A tag names something inside one socket; it must not come along
+/// when an inproc peer hands its message over as it is.
+fn deliver_untagged(mut message: Message, outlet: &mut dyn Outlet) {
+    message.set_tag(0);
+    outlet.deliver(message);
+}
+
+/// Counts what a peer had no business to send. Subscriptions to a socket that does not publish
+/// are no messages, and pass unnoticed.
+fn discard(inbound: Inbound, outlet: &mut dyn Outlet) {
+    match inbound {
+        Inbound::Message(_) => outlet.dropped(Drop::Unasked, 1),
+        Inbound::Subscribe(_) | Inbound::Cancel(_) => {}
+    }
 }

@@ -500,7 +500,3 @@ fn judge_identity(theirs: &[u8]) -> Result<Frame, CloseReason> {
         identity => Ok(Frame::copy_from_slice(identity)),
     }
 }
-
-#[cfg(test)]
-#[path = "tests.rs"]
-mod tests;

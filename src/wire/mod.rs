@@ -17,6 +17,8 @@ mod frame;
 mod greeting;
 mod mechanism;
 mod metadata;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use close_reason::CloseReason;
 pub(crate) use connection::Connection;
@@ -36,7 +38,7 @@ pub(crate) struct Config {
 }
 
 /// What a connection has to tell its application.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Event {
     /// The handshake is complete: messages may flow. Comes once, before any other but `Closed`.
     Ready(Box<PeerInfo>),

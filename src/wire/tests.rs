@@ -1,7 +1,10 @@
 //! Connections against scripts of octets and against each other, on a clock that only we move.
 
+use std::io::IoSlice;
+use std::sync::Arc;
+use std::time::Instant;
+
 use super::*;
-use crate::wire::MAX_SLICES;
 
 // The kit.
 
@@ -145,4 +148,1024 @@ fn ready(config: Config, minor: u8, their_ready: &[u8], now: Instant) -> Connect
     assert!(matches!(events[..], [Event::Ready(_)]), "{events:?}");
     drain(&mut connection, usize::MAX);
     connection
+}
+
+// Greeting.
+
+#[test]
+fn the_greeting_goes_out_in_three_parts_and_ready_behind_it() {
+    let now = Instant::now();
+    let mut config = config(SocketType::Dealer);
+    config.routing_id = b"abc".to_vec();
+    let mut ours = Connection::new(Arc::new(config), now);
+    assert_eq!(drain(&mut ours, 99).0, b"\xff\0\0\0\0\0\0\0\x04\x7f");
+    let theirs = greeting(1);
+    feed(&mut ours, &theirs[..9], now);
+    assert!(!ours.has_transmit());
+    feed(&mut ours, &theirs[9..10], now);
+    assert_eq!(drain(&mut ours, 99).0, b"\x03");
+    feed(&mut ours, &theirs[10..11], now);
+    let rest = drain(&mut ours, 99).0;
+    assert_eq!(rest[..5], *b"\x01NULL");
+    assert_eq!(rest[5..], [0; 64 - 11 - 5]);
+    feed(&mut ours, &theirs[11..63], now);
+    assert!(!ours.has_transmit());
+    feed(&mut ours, &theirs[63..], now);
+    let ready = b"\x04\x2c\x05READY\x0bSocket-Type\0\0\0\x06DEALER\x08Identity\0\0\0\x03abc";
+    assert_eq!(drain(&mut ours, 99).0, ready);
+}
+
+#[test]
+fn ready_is_octet_for_octet_what_libzmq_sends() {
+    for (socket_type, ready) in [
+        (SocketType::Dealer, DEALER_READY),
+        (SocketType::Sub, SUB_READY),
+        (SocketType::Pull, PULL_READY),
+        (SocketType::Push, PUSH_READY),
+        (SocketType::Pub, PUB_READY),
+    ] {
+        let now = Instant::now();
+        let mut connection = Connection::new(Arc::new(config(socket_type)), now);
+        feed(&mut connection, &greeting(1), now);
+        let said = drain(&mut connection, 99).0;
+        assert_eq!(said[..64], greeting(1));
+        assert_eq!(said[64..], *ready);
+        assert!(!connection.is_ready());
+    }
+}
+
+#[test]
+fn other_protocols_are_recognised_at_their_first_wrong_octet() {
+    let now = Instant::now();
+    for (octets, wrong_at) in [
+        (&b"GET / HTTP/1.1\r\n"[..], 0),
+        (b"\x16\x03\x01\x02\0", 0),
+        (b"\xff12345678\x02", 9),
+    ] {
+        let mut connection = Connection::new(Arc::new(config(SocketType::Pull)), now);
+        assert_eq!(feed(&mut connection, &octets[..wrong_at], now), []);
+        let events = feed(&mut connection, &octets[wrong_at..=wrong_at], now);
+        let octet = octets[wrong_at];
+        let offset = wrong_at;
+        assert_eq!(
+            events,
+            [Event::Closed(CloseReason::NotZmtp { octet, offset })]
+        );
+        events_of(config(SocketType::Pull), octets);
+    }
+}
+
+#[test]
+fn older_versions_are_recognised() {
+    for (octets, major) in [
+        (&b"\x01\0"[..], 1),
+        (b"\xff\0\0\0\0\0\0\0\x01\0", 1),
+        (b"\xff\0\0\0\0\0\0\0\x01\x7f\0\x05", 1),
+        (b"\xff\0\0\0\0\0\0\0\x01\x7f\x01\x05", 2),
+    ] {
+        let events = events_of(config(SocketType::Pull), octets);
+        let reason = CloseReason::UnsupportedVersion { major, minor: 0 };
+        assert!(reason.is_incompatible());
+        assert_eq!(events, [Event::Closed(reason)]);
+    }
+}
+
+#[test]
+fn padding_and_as_server_and_filler_are_not_judged_and_newer_versions_step_down() {
+    let mut octets = script(1, &[PUSH_READY]);
+    octets[1..9].fill(0xab);
+    octets[9] = 1;
+    octets[10] = 4;
+    octets[11] = 0;
+    octets[32..64].fill(1);
+    let events = events_of(config(SocketType::Pull), &octets);
+    match &events[..] {
+        [Event::Ready(peer)] => assert_eq!(peer.version, (4, 0)),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn another_mechanism_gets_our_whole_greeting_before_the_end() {
+    let mut octets = greeting(1);
+    octets[12..17].copy_from_slice(b"CURVE");
+    let now = Instant::now();
+    let mut connection = Connection::new(Arc::new(config(SocketType::Pull)), now);
+    let events = feed(&mut connection, &octets, now);
+    let reason = CloseReason::MechanismMismatch {
+        theirs: "CURVE".into(),
+    };
+    assert!(reason.is_incompatible());
+    assert_eq!(events, [Event::Closed(reason)]);
+    assert_eq!(drain(&mut connection, 99).0, greeting(1));
+    events_of(config(SocketType::Pull), &octets);
+    // All 20 octets count.
+    octets[12..17].copy_from_slice(b"NULL\0");
+    octets[31] = b'x';
+    let events = events_of(config(SocketType::Pull), &octets);
+    assert!(matches!(
+        closed_by(&events),
+        CloseReason::MechanismMismatch { .. }
+    ));
+}
+
+// Handshake.
+
+#[test]
+fn the_peer_is_told_as_it_announced_itself() {
+    let ready = frame(
+        4,
+        b"\x05READY\x0bsocket-TYPE\0\0\0\x03REQ\x08Identity\0\0\0\x02me\x03X-a\0\0\0\x01\xff",
+    );
+    let events = events_of(config(SocketType::Router), &script(0, &[&ready]));
+    let peer = PeerInfo {
+        socket_type: Some(SocketType::Req),
+        identity: Frame::from("me"),
+        version: (3, 0),
+        properties: vec![
+            ("socket-TYPE".into(), b"REQ".to_vec()),
+            ("Identity".into(), b"me".to_vec()),
+            ("X-a".into(), vec![0xff]),
+        ],
+    };
+    assert_eq!(events, [Event::Ready(Box::new(peer))]);
+}
+
+#[test]
+fn a_peer_may_keep_its_type_to_itself() {
+    let events = events_of(
+        config(SocketType::Pull),
+        &script(1, &[b"\x04\x06\x05READY"]),
+    );
+    match &events[..] {
+        [Event::Ready(peer)] => assert_eq!((peer.socket_type, peer.identity.len()), (None, 0)),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn wrong_and_unknown_socket_types_are_told_why() {
+    let unknown = frame(4, b"\x05READY\x0bSocket-Type\0\0\0\x05WHAT?");
+    for (their_ready, name) in [(PUB_READY, "PUB"), (&unknown[..], "WHAT?")] {
+        let octets = script(1, &[their_ready, b"\0\x01x"]);
+        let events = events_of(config(SocketType::Pull), &octets);
+        let reason = CloseReason::IncompatibleSocketType {
+            ours: SocketType::Pull,
+            theirs: name.into(),
+        };
+        assert!(reason.is_incompatible());
+        assert_eq!(events, [Event::Closed(reason)]);
+
+        let now = Instant::now();
+        let mut connection = Connection::new(Arc::new(config(SocketType::Pull)), now);
+        feed(&mut connection, &octets, now);
+        let said = drain(&mut connection, 9999).0;
+        let error = b"\x04\x2d\x05ERROR\x26PULL does not talk to this socket type";
+        assert_eq!(said, script(1, &[PULL_READY, error]));
+    }
+}
+
+#[test]
+fn errors_of_the_peer_are_fatal_before_and_after_ready() {
+    let error = b"\x04\x0a\x05ERROR\x03400";
+    let refused = CloseReason::PeerError("400".into());
+    assert!(refused.is_incompatible());
+    let before = events_of(config(SocketType::Pull), &script(1, &[error]));
+    assert_eq!(before, [Event::Closed(refused.clone())]);
+    let after = traffic_of(
+        config(SocketType::Pull),
+        &script(1, &[PUSH_READY, b"\0\x01x", error, b"\0\x01y"]),
+    );
+    assert_eq!(after, [message(&[b"x"]), Event::Closed(refused)]);
+}
+
+#[test]
+fn nothing_but_ready_or_error_may_come_before_ready() {
+    for wrong in [
+        &b"\0\x01x"[..],
+        b"\x01\x01x",
+        b"\x04\x07\x04PING\0\0",
+        b"\x04\x06\x05HELLO",
+        b"\x04\x0a\x09SUBSCRIBE",
+        // READY, but without the COMMAND flag.
+        b"\0\x06\x05READY",
+    ] {
+        let events = events_of(config(SocketType::Pull), &script(1, &[wrong]));
+        let reason = closed_by(&events);
+        assert!(
+            matches!(reason, CloseReason::UnexpectedCommand(_)),
+            "{reason}"
+        );
+        assert_eq!(events.len(), 1);
+    }
+    let twice = script(1, &[PUSH_READY, PUSH_READY]);
+    let events = traffic_of(config(SocketType::Pull), &twice);
+    assert!(matches!(
+        events[..],
+        [Event::Closed(CloseReason::UnexpectedCommand(_))]
+    ));
+}
+
+#[test]
+fn malformed_metadata_is_refused() {
+    for wrong in [
+        &b"\x05READY\x0bSocket-Type\0\0\0\x04PUS"[..],
+        b"\x05READY\x0bSocket-Type\0\0\0\x04PUSHx",
+        b"\x05READY\0\0\0\0\0",
+        b"\x05READ",
+    ] {
+        let events = events_of(config(SocketType::Pull), &script(1, &[&frame(4, wrong)]));
+        let reason = closed_by(&events);
+        assert!(
+            matches!(reason, CloseReason::MalformedCommand(_)),
+            "{reason}"
+        );
+    }
+}
+
+#[test]
+fn identities_are_judged() {
+    let ready = |identity: &[u8]| {
+        let mut body = b"\x05READY\x0bSocket-Type\0\0\0\x03REQ\x08Identity".to_vec();
+        body.extend_from_slice(&(identity.len() as u32).to_be_bytes());
+        body.extend_from_slice(identity);
+        events_of(config(SocketType::Router), &script(1, &[&frame(4, &body)]))
+    };
+    for (theirs, taken) in [
+        (vec![b'i'; 255], vec![b'i'; 255]),
+        (vec![0, 1, 2, 3, 4], vec![]),
+        (vec![], vec![]),
+    ] {
+        match &ready(&theirs)[..] {
+            [Event::Ready(peer)] => assert_eq!(peer.identity, taken),
+            other => panic!("{other:?}"),
+        }
+    }
+    let reason = CloseReason::IdentityTooLong { octets: 256 };
+    assert_eq!(ready(&[b'i'; 256]), [Event::Closed(reason.clone())]);
+    assert_eq!(ready(&[0; 256]), [Event::Closed(reason)]);
+}
+
+#[test]
+fn handshake_commands_have_their_own_limit() {
+    let over = b"\x06\0\0\0\0\0\x01\0\x01";
+    let events = events_of(config(SocketType::Pull), &script(1, &[over]));
+    let reason = CloseReason::FrameTooLarge {
+        announced: 65_537,
+        limit: 65_536,
+    };
+    assert_eq!(events, [Event::Closed(reason)]);
+    // The socket's own limit holds too, if it is lower.
+    let mut small = config(SocketType::Pull);
+    small.max_frame_size = Some(25);
+    let events = events_of(small, &script(1, &[PUSH_READY]));
+    let reason = CloseReason::FrameTooLarge {
+        announced: 26,
+        limit: 25,
+    };
+    assert_eq!(events, [Event::Closed(reason)]);
+}
+
+#[test]
+fn half_a_greeting_runs_into_the_deadline() {
+    let start = Instant::now();
+    for cut in [0, 1, 11, 63, 64, 70] {
+        let octets = script(1, &[PUSH_READY]);
+        let mut connection = Connection::new(Arc::new(config(SocketType::Pull)), start);
+        let deadline = start + Duration::from_secs(30);
+        assert_eq!(connection.poll_timeout(), Some(deadline));
+        assert_eq!(feed(&mut connection, &octets[..cut], start), []);
+        connection.handle_timeout(deadline - Duration::from_nanos(1));
+        assert_eq!(connection.poll_event(), None);
+        connection.handle_timeout(deadline);
+        assert!(connection.is_closed());
+        assert!(!connection.has_transmit());
+        assert_eq!(connection.poll_timeout(), None);
+        let reason = CloseReason::HandshakeTimeout;
+        assert!(reason.is_timeout());
+        assert_eq!(connection.poll_event(), Some(Event::Closed(reason)));
+        assert_eq!(feed(&mut connection, &octets[cut..], start), []);
+        assert_eq!(connection.poll_event(), None);
+        connection.handle_timeout(deadline);
+        assert_eq!(connection.poll_event(), None);
+    }
+    let connection = ready(config(SocketType::Pull), 1, PUSH_READY, start);
+    assert_eq!(connection.poll_timeout(), None);
+}
+
+// Traffic.
+
+#[test]
+fn messages_come_out_as_they_went_in() {
+    let long = vec![7; 300];
+    let octets = script(
+        1,
+        &[
+            PUSH_READY,
+            &frame(0, b"hello"),
+            &frame(0, b""),
+            &frame(1, b"a"),
+            &frame(1, b""),
+            &frame(0, b"c"),
+            &frame(0, &[1; 255]),
+            &frame(1, &long),
+            &frame(0, &long),
+            // A short body under a long header.
+            b"\x02\0\0\0\0\0\0\0\x03abc",
+        ],
+    );
+    let events = traffic_of(config(SocketType::Pull), &octets);
+    let expected = [
+        message(&[b"hello"]),
+        message(&[b""]),
+        message(&[b"a", b"", b"c"]),
+        message(&[&[1; 255]]),
+        message(&[&long, &long]),
+        message(&[b"abc"]),
+    ];
+    assert_eq!(events, expected);
+}
+
+#[test]
+fn frames_of_every_size_around_the_borders_arrive_whole() {
+    let mut octets = script(1, &[PUSH_READY]);
+    let mut expected = Vec::new();
+    for size in [
+        69, 70, 71, 254, 255, 256, 4095, 4096, 8192, 32_767, 32_768, 32_769, 65_536, 131_072,
+        131_073, 700_001,
+    ] {
+        let body: Vec<u8> = (0..size).map(|i| (i % 251) as u8).collect();
+        octets.extend_from_slice(&frame(0, &body));
+        expected.push(message(&[&body]));
+        octets.extend_from_slice(&frame(0, b"between"));
+        expected.push(message(&[b"between"]));
+    }
+    assert_eq!(traffic_of(config(SocketType::Pull), &octets), expected);
+}
+
+#[test]
+fn commands_may_stand_between_the_frames_of_a_message() {
+    let octets = script(
+        1,
+        &[
+            PUSH_READY,
+            &frame(1, b"a"),
+            b"\x04\x0a\x04PING\0\0ctx",
+            &frame(1, b"b"),
+            b"\x04\x08\x04PONGabc",
+            b"\x04\x06\x04JOINg",
+            b"\x04\x08\x07UNKNOWN",
+            &frame(0, b"c"),
+        ],
+    );
+    let events = traffic_of(config(SocketType::Pull), &octets);
+    assert_eq!(events, [message(&[b"a", b"b", b"c"])]);
+    let now = Instant::now();
+    let mut connection = Connection::new(Arc::new(config(SocketType::Pull)), now);
+    feed(&mut connection, &octets, now);
+    let said = drain(&mut connection, 9999).0;
+    assert!(said.ends_with(b"\x04\x08\x04PONGctx"), "{said:?}");
+}
+
+#[test]
+fn an_overlong_context_is_echoed_cut() {
+    let now = Instant::now();
+    let mut connection = ready(config(SocketType::Pull), 1, PUSH_READY, now);
+    let mut ping = b"\x04PING\0\0".to_vec();
+    ping.extend(0..58);
+    feed(&mut connection, &frame(4, &ping), now);
+    let pong = drain(&mut connection, 9999).0;
+    assert_eq!(pong.len(), 23);
+    assert_eq!(pong[..7], *b"\x04\x15\x04PONG");
+    assert!(pong[7..].iter().copied().eq(0..16));
+}
+
+#[test]
+fn malformed_traffic_ends_the_connection() {
+    for wrong in [
+        &b"\x08"[..],
+        b"\x05",
+        b"\x80\x01x",
+        b"\x02\xff\xff\xff\xff\xff\xff\xff\xff",
+        b"\x04\0",
+        b"\x04\x01\0",
+        b"\x04\x02\x05A",
+        b"\x04\x06\x04PING\0",
+        b"\x04\x08\x05ERROR\x02x",
+    ] {
+        let octets = script(1, &[PUSH_READY, b"\0\x01x", wrong, b"\0\x01y"]);
+        let events = traffic_of(config(SocketType::Pull), &octets);
+        assert_eq!(events.len(), 2, "{events:?}");
+        assert_eq!(events[0], message(&[b"x"]));
+        let reason = closed_by(&events);
+        let malformed = matches!(
+            reason,
+            CloseReason::MalformedFrame(_) | CloseReason::MalformedCommand(_)
+        );
+        assert!(malformed && !reason.is_incompatible(), "{reason}");
+    }
+}
+
+#[test]
+fn an_oversize_frame_is_refused_by_its_header() {
+    let mut small = config(SocketType::Pull);
+    small.max_frame_size = Some(100);
+    for (header, announced) in [
+        (&b"\0\x65"[..], 101),
+        (b"\x01\x65", 101),
+        (b"\x04\x65", 101),
+        (b"\x02\0\0\x40\0\0\0\0\0", 1 << 46),
+    ] {
+        let octets = script(1, &[PUSH_READY, &frame(0, &[1; 100]), header]);
+        let events = traffic_of(small.clone(), &octets);
+        let reason = CloseReason::FrameTooLarge {
+            announced,
+            limit: 100,
+        };
+        assert_eq!(events, [message(&[&[1; 100]]), Event::Closed(reason)]);
+    }
+}
+
+#[test]
+fn memory_grows_with_what_arrives_not_with_what_is_announced() {
+    let now = Instant::now();
+    let mut connection = ready(config(SocketType::Pull), 1, PUSH_READY, now);
+    feed(&mut connection, b"\x02\0\0\x40\0\0\0\0\0", now);
+    let mut arrived = 9;
+    while arrived < 3_000_000 {
+        connection.recv_slice()[0] = 1;
+        assert!(
+            connection.capacity() <= 72 * 1024 + 3 * arrived,
+            "{arrived}"
+        );
+        let n = connection.recv_slice().len().min(10_000);
+        connection.recv_advance(n, now);
+        arrived += n;
+        assert_eq!(connection.poll_event(), None);
+        assert!(connection.wants_read());
+    }
+}
+
+#[test]
+fn an_idle_connection_keeps_little_and_may_keep_nothing() {
+    let now = Instant::now();
+    let mut connection = ready(config(SocketType::Pull), 1, PUSH_READY, now);
+    assert!(
+        connection.capacity() <= 6 * 1024,
+        "{}",
+        connection.capacity()
+    );
+    let flood = frame(0, &[1; 100]).repeat(10_000);
+    feed(&mut connection, &flood, now);
+    assert!(
+        connection.capacity() <= 140 * 1024,
+        "{}",
+        connection.capacity()
+    );
+    assert!(
+        connection.capacity() >= 128 * 1024,
+        "{}",
+        connection.capacity()
+    );
+    feed(&mut connection, &flood[..50], now);
+    connection.rest();
+    let events = feed(&mut connection, &flood[50..102], now);
+    assert_eq!(events, [message(&[&[1; 100]])]);
+    connection.rest();
+    assert_eq!(connection.capacity(), 0);
+    assert_eq!(feed(&mut connection, &flood[..102], now).len(), 1);
+    assert!(connection.capacity() <= 6 * 1024);
+}
+
+#[test]
+fn undecoded_octets_wait_and_bound_themselves() {
+    let now = Instant::now();
+    let mut connection = ready(config(SocketType::Pull), 1, PUSH_READY, now);
+    let one = frame(0, b"0123456789");
+    let mut sent = 0;
+    let mut octets = one.iter().copied().cycle();
+    while connection.wants_read() {
+        let room = connection.recv_slice();
+        for octet in room.iter_mut() {
+            *octet = octets.next().unwrap();
+        }
+        let n = room.len();
+        connection.recv_advance(n, now);
+        sent += n;
+        assert!(sent < 1 << 20);
+    }
+    assert!(connection.capacity() <= 140 * 1024);
+    // A reader who reads on all the same loses nothing.
+    for _ in 0..20 {
+        let room = connection.recv_slice();
+        assert!(!room.is_empty());
+        let n = room.len();
+        for octet in room.iter_mut() {
+            *octet = octets.next().unwrap();
+        }
+        connection.recv_advance(n, now);
+        sent += n;
+    }
+    for _ in 0..sent / one.len() {
+        assert_eq!(connection.poll_event(), Some(message(&[b"0123456789"])));
+    }
+    assert_eq!(connection.poll_event(), None);
+    assert!(connection.wants_read());
+}
+
+#[test]
+fn messages_without_end_are_ended() {
+    let now = Instant::now();
+    let mut connection = ready(config(SocketType::Pull), 1, PUSH_READY, now);
+    let many = b"\x01\0".repeat(1 << 20);
+    assert_eq!(feed(&mut connection, &many, now), []);
+    let events = feed(&mut connection, b"\0\0", now);
+    let reason = CloseReason::TooManyFrames { limit: 1 << 20 };
+    assert_eq!(events, [Event::Closed(reason)]);
+}
+
+#[test]
+fn answers_nobody_reads_are_bounded() {
+    let now = Instant::now();
+    let mut connection = ready(config(SocketType::Pull), 1, PUSH_READY, now);
+    let ping = b"\x04\x07\x04PING\0\0";
+    for _ in 0..5000 {
+        assert_eq!(feed(&mut connection, ping, now), []);
+        drain(&mut connection, 5);
+    }
+    let events = feed(&mut connection, &ping.repeat(1024), now);
+    assert_eq!(events, []);
+    let events = feed(&mut connection, ping, now);
+    let reason = CloseReason::RepliesUnread { unread: 1025 };
+    assert_eq!(events, [Event::Closed(reason)]);
+    assert!(!connection.has_transmit());
+}
+
+#[test]
+fn a_time_to_live_ends_with_the_next_frame_or_with_the_connection() {
+    let start = Instant::now();
+    let at = |millis| start + Duration::from_millis(millis);
+    let ping = b"\x04\x07\x04PING\0\x0a";
+    let new = || {
+        let mut connection = ready(config(SocketType::Pull), 1, PUSH_READY, start);
+        feed(&mut connection, ping, at(100));
+        assert_eq!(connection.poll_timeout(), Some(at(1100)));
+        connection
+    };
+
+    let mut silent = new();
+    silent.handle_timeout(at(1099));
+    assert_eq!(silent.poll_event(), None);
+    silent.handle_timeout(at(1100));
+    let reason = CloseReason::HeartbeatTimeout;
+    assert_eq!(silent.poll_event(), Some(Event::Closed(reason)));
+    assert!(!silent.has_transmit());
+
+    let mut talking = new();
+    feed(&mut talking, b"\0\x01x", at(500));
+    assert_eq!(talking.poll_timeout(), None);
+
+    let mut same_read = ready(config(SocketType::Pull), 1, PUSH_READY, start);
+    feed(&mut same_read, b"\x04\x07\x04PING\0\x0a\0\x01x", at(100));
+    assert_eq!(same_read.poll_timeout(), None);
+
+    let mut pinging = new();
+    feed(&mut pinging, ping, at(800));
+    assert_eq!(pinging.poll_timeout(), Some(at(1800)));
+    feed(&mut pinging, b"\x04\x07\x04PING\0\0", at(900));
+    assert_eq!(pinging.poll_timeout(), None);
+
+    let mut slow = new();
+    feed(&mut slow, b"\0\x02x", at(1000));
+    assert_eq!(slow.poll_timeout(), Some(at(2000)));
+    slow.handle_timeout(at(1100));
+    assert!(!slow.is_closed());
+    slow.handle_timeout(at(2000));
+    assert!(slow.is_closed());
+
+    let mut waiting_for_us = new();
+    let room = waiting_for_us.recv_slice();
+    room[..3].copy_from_slice(b"\0\x01x");
+    waiting_for_us.recv_advance(3, at(1000));
+    waiting_for_us.handle_timeout(at(2000));
+    assert_eq!(waiting_for_us.poll_event(), Some(message(&[b"x"])));
+
+    // The longest there is: 6553.5 seconds.
+    let mut patient = ready(config(SocketType::Pull), 1, PUSH_READY, start);
+    feed(&mut patient, b"\x04\x07\x04PING\xff\xff", start);
+    assert_eq!(patient.poll_timeout(), Some(at(6_553_500)));
+}
+
+// Subscriptions.
+
+#[test]
+fn both_forms_of_subscription_reach_a_publisher() {
+    let long = [b't'; 255];
+    for minor in [0, 1] {
+        for socket_type in [SocketType::Pub, SocketType::XPub] {
+            let octets = script(
+                minor,
+                &[
+                    SUB_READY,
+                    b"\x04\x0b\x09SUBSCRIBEA",
+                    b"\x04\x08\x06CANCELA",
+                    b"\0\x02\x01B",
+                    b"\0\x02\0B",
+                    b"\0\x01\x01",
+                    b"\x04\x0a\x09SUBSCRIBE",
+                    // No subscriptions: another first octet, an empty one, two frames.
+                    b"\0\x02\x02C",
+                    b"\0\0",
+                    b"\x01\x02\x01D\0\x02\x01E",
+                    &frame(0, &[b"\x01", &long[..]].concat()),
+                    &frame(4, &[b"\x09SUBSCRIBE", &long[..]].concat()),
+                ],
+            );
+            let events = traffic_of(config(socket_type), &octets);
+            let expected = [
+                Event::Subscribe(Frame::from("A")),
+                Event::Cancel(Frame::from("A")),
+                Event::Subscribe(Frame::from("B")),
+                Event::Cancel(Frame::from("B")),
+                Event::Subscribe(Frame::empty()),
+                Event::Subscribe(Frame::empty()),
+                message(&[b"\x02C"]),
+                message(&[b""]),
+                message(&[b"\x01D", b"\x01E"]),
+                Event::Subscribe(Frame::from(long)),
+                Event::Subscribe(Frame::from(long)),
+            ];
+            assert_eq!(events, expected);
+        }
+    }
+}
+
+#[test]
+fn to_other_types_subscriptions_are_nothing_or_messages() {
+    let octets = script(
+        1,
+        &[
+            PUSH_READY,
+            b"\x04\x0b\x09SUBSCRIBEA",
+            b"\x04\x08\x06CANCELA",
+            b"\0\x02\x01B",
+            b"\0\x02\0B",
+            b"\x04\x06\x05LEAVE",
+        ],
+    );
+    let events = traffic_of(config(SocketType::Pull), &octets);
+    assert_eq!(events, [message(&[b"\x01B"]), message(&[b"\0B"])]);
+}
+
+#[test]
+fn subscriptions_are_written_in_the_form_of_the_peer() {
+    let now = Instant::now();
+    for length in [0, 1, 244, 245, 246, 253, 254, 255, 256, 70_000] {
+        let topic = vec![b't'; length];
+        let mut new = ready(config(SocketType::Sub), 1, PUB_READY, now);
+        new.subscribe(&topic);
+        new.cancel(&topic);
+        let mut expected = frame(4, &[b"\x09SUBSCRIBE", &topic[..]].concat());
+        expected.extend(frame(4, &[b"\x06CANCEL", &topic[..]].concat()));
+        assert_eq!(drain(&mut new, usize::MAX), (expected, 0));
+
+        let mut old = ready(config(SocketType::Sub), 0, PUB_READY, now);
+        old.subscribe(&topic);
+        old.cancel(&topic);
+        let mut expected = frame(0, &[b"\x01", &topic[..]].concat());
+        expected.extend(frame(0, &[b"\0", &topic[..]].concat()));
+        assert_eq!(drain(&mut old, usize::MAX), (expected, 0));
+    }
+    // Golden octets: the short one, and the first that needs a long header.
+    let mut sub = ready(config(SocketType::Sub), 1, PUB_READY, now);
+    sub.subscribe(b"A");
+    assert_eq!(drain(&mut sub, 99).0, b"\x04\x0b\x09SUBSCRIBEA");
+    sub.subscribe(&[b't'; 245]);
+    assert_eq!(drain(&mut sub, 9999).0[..2], [4, 255]);
+    sub.subscribe(&[b't'; 246]);
+    assert_eq!(drain(&mut sub, 9999).0[..9], [6, 0, 0, 0, 0, 0, 0, 1, 0]);
+}
+
+// Sending.
+
+fn big(octet: u8) -> Vec<u8> {
+    vec![octet; 5000]
+}
+
+#[test]
+fn messages_are_written_as_frames_whatever_the_pace() {
+    for at_most in [1, 2, 7, 1000, 70_000, usize::MAX] {
+        let now = Instant::now();
+        let mut push = ready(config(SocketType::Push), 1, PULL_READY, now);
+        let mut expected = Vec::new();
+        for size in [0, 1, 70, 71, 255, 256, 4095, 4096, 100_000] {
+            let body = vec![size as u8; size];
+            push.send(Message::from(body.clone()));
+            expected.extend(frame(0, &body));
+        }
+        push.send(Message::from([big(1), vec![], big(2), vec![3]]));
+        for (flags, body) in [(1, big(1)), (1, vec![]), (1, big(2)), (0, vec![3])] {
+            expected.extend(frame(flags, &body));
+        }
+        assert_eq!(push.staged_octets(), expected.len());
+        assert_eq!(push.staged_messages(), 10);
+        let (octets, messages) = drain(&mut push, at_most);
+        assert!(octets == expected, "at most {at_most}");
+        assert_eq!(messages, 10);
+        assert_eq!(push.staged_octets(), 0);
+        assert_eq!(push.staged_messages(), 0);
+    }
+}
+
+#[test]
+fn large_payloads_are_not_copied() {
+    let now = Instant::now();
+    let mut push = ready(config(SocketType::Push), 1, PULL_READY, now);
+    let message = Message::from(big(1));
+    let storage = message[0].as_ptr();
+    push.send(message);
+    let mut slices = [IoSlice::new(&[]); MAX_SLICES];
+    assert_eq!(push.poll_transmit(&mut slices), 2);
+    assert_eq!(slices[1].as_ptr(), storage);
+    assert!(push.capacity() < 5000);
+    let mut one = [IoSlice::new(&[])];
+    assert_eq!(push.poll_transmit(&mut one), 1);
+    assert_eq!(one[0].len(), 9);
+}
+
+#[test]
+fn chunks_are_bounded_and_used_again() {
+    let now = Instant::now();
+    let mut push = ready(config(SocketType::Push), 1, PULL_READY, now);
+    for _ in 0..20 {
+        for _ in 0..2000 {
+            push.send(Message::from([1u8; 64]));
+        }
+        let mut slices = [IoSlice::new(&[]); MAX_SLICES];
+        let filled = push.poll_transmit(&mut slices);
+        assert!(slices[..filled].iter().all(|slice| slice.len() <= 64 << 10));
+        assert_eq!(drain(&mut push, 50_000).1, 2000);
+        assert!(push.capacity() <= 5 * (64 << 10), "{}", push.capacity());
+    }
+    push.rest();
+    assert_eq!(push.staged_octets(), 0);
+}
+
+#[test]
+fn control_octets_are_no_messages() {
+    let now = Instant::now();
+    let mut push = ready(config(SocketType::Push), 1, PULL_READY, now);
+    feed(&mut push, b"\x04\x07\x04PING\0\0", now);
+    push.send(Message::from("x"));
+    feed(&mut push, b"\x04\x07\x04PING\0\0", now);
+    assert_eq!(push.staged_messages(), 1);
+    let pong = b"\x04\x05\x04PONG";
+    let expected = [&pong[..], b"\0\x01x", pong].concat();
+    assert_eq!(drain(&mut push, usize::MAX), (expected, 1));
+}
+
+#[test]
+fn what_was_not_begun_can_be_taken_back() {
+    let now = Instant::now();
+    let messages = [
+        Message::from("first"),
+        Message::from(["a", "b", "c"]),
+        Message::from(big(1)),
+        Message::from([vec![1], big(2), vec![], big(3), vec![2]]),
+        Message::from(vec![9; 300]),
+        Message::from([big(4), big(5)]),
+        Message::from("last"),
+    ];
+    let script = |push: &mut Connection| {
+        let mut ends = Vec::new();
+        for message in &messages {
+            feed(push, b"\x04\x07\x04PING\0\0", now);
+            push.send(message.clone());
+            ends.push(push.staged_octets());
+        }
+        feed(push, b"\x04\x07\x04PING\0\0", now);
+        ends
+    };
+    let mut push = ready(config(SocketType::Push), 1, PULL_READY, now);
+    let ends = script(&mut push);
+    let total = push.staged_octets();
+    const PONG: usize = 7;
+    for written in 0..=total {
+        let mut push = ready(config(SocketType::Push), 1, PULL_READY, now);
+        script(&mut push);
+        // In two steps, so that segments are gone before the last one is counted.
+        let counted = push.transmitted(written / 2) + push.transmitted(written - written / 2);
+        let begun = ends
+            .iter()
+            .scan(0, |start, end| Some(std::mem::replace(start, *end) + PONG))
+            .filter(|start| *start < written)
+            .count();
+        assert!(counted <= begun);
+        assert_eq!(push.staged_messages(), messages.len() - counted);
+        assert_eq!(push.take_unsent(), messages[begun..], "{written} written");
+        assert_eq!(push.staged_octets(), 0);
+        assert_eq!(push.staged_messages(), 0);
+        assert!(!push.has_transmit());
+        assert_eq!(push.take_unsent(), []);
+    }
+}
+
+#[test]
+fn what_was_sent_after_the_end_can_be_taken_back() {
+    let now = Instant::now();
+    let mut push = ready(config(SocketType::Push), 1, PULL_READY, now);
+    push.send(Message::from("before"));
+    let events = feed(&mut push, b"\x08", now);
+    assert!(matches!(events[..], [Event::Closed(_)]));
+    push.send(Message::from("after"));
+    assert!(!push.has_transmit());
+    assert_eq!(push.poll_transmit(&mut [IoSlice::new(&[])]), 0);
+    let unsent = push.take_unsent();
+    assert_eq!(unsent, [Message::from("before"), Message::from("after")]);
+}
+
+#[test]
+fn subscriptions_of_version_3_0_are_not_taken_for_unsent_messages() {
+    let now = Instant::now();
+    let mut xsub = ready(config(SocketType::XSub), 0, PUB_READY, now);
+    xsub.subscribe(b"A");
+    xsub.send(Message::from("own"));
+    xsub.cancel(b"A");
+    xsub.cancel(b"B");
+    assert_eq!(xsub.take_unsent(), [Message::from("own")]);
+}
+
+// Two ends against each other.
+
+/// Two connections and the pipes between them, on a virtual clock.
+struct Pair {
+    ends: [Connection; 2],
+    events: [Vec<Event>; 2],
+    now: Instant,
+}
+
+impl Pair {
+    fn new(types: [SocketType; 2]) -> Self {
+        let now = Instant::now();
+        Pair {
+            ends: types.map(|kind| Connection::new(Arc::new(config(kind)), now)),
+            events: [Vec::new(), Vec::new()],
+            now,
+        }
+    }
+
+    /// Carries octets, `at_most` at a time, until nothing moves any more.
+    fn settle(&mut self, at_most: usize) {
+        let mut moved = true;
+        while std::mem::take(&mut moved) {
+            for from in [0, 1] {
+                let mut slices = [IoSlice::new(&[]); 1];
+                if self.ends[from].poll_transmit(&mut slices) == 0 {
+                    continue;
+                }
+                let octets = slices[0][..slices[0].len().min(at_most)].to_vec();
+                self.ends[from].transmitted(octets.len());
+                let events = feed(&mut self.ends[1 - from], &octets, self.now);
+                self.events[1 - from].extend(events);
+                self.now += Duration::from_millis(1);
+                moved = true;
+            }
+        }
+    }
+}
+
+#[test]
+fn two_ends_shake_hands_and_talk() {
+    for at_most in [1, 3, 10, 64, usize::MAX] {
+        let mut pair = Pair::new([SocketType::Dealer, SocketType::Router]);
+        pair.settle(at_most);
+        for (mine, theirs) in [(0, SocketType::Router), (1, SocketType::Dealer)] {
+            assert!(pair.ends[mine].is_ready());
+            match &std::mem::take(&mut pair.events[mine])[..] {
+                [Event::Ready(peer)] => {
+                    assert_eq!(peer.socket_type, Some(theirs));
+                    assert_eq!(peer.version, (3, 1));
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        let messages = [
+            Message::from("small"),
+            Message::from(["", "request"]),
+            Message::from(vec![1; 70_000]),
+            Message::from([big(1), vec![], vec![2; 300]]),
+        ];
+        for message in &messages {
+            pair.ends[0].send(message.clone());
+            pair.ends[1].send(message.clone());
+        }
+        pair.settle(at_most);
+        let expected = messages.map(Event::Message);
+        assert_eq!(pair.events, [expected.to_vec(), expected.to_vec()]);
+    }
+}
+
+#[test]
+fn two_ends_that_cannot_talk_both_end() {
+    let mut pair = Pair::new([SocketType::Pub, SocketType::Pull]);
+    pair.settle(5);
+    for (events, theirs) in pair.events.iter().zip(["PULL", "PUB"]) {
+        match &events[..] {
+            [Event::Closed(CloseReason::IncompatibleSocketType { theirs: told, .. })] => {
+                assert_eq!(told, theirs);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_subscriber_reaches_its_publisher() {
+    let mut pair = Pair::new([SocketType::Sub, SocketType::Pub]);
+    pair.settle(usize::MAX);
+    pair.events = Default::default();
+    pair.ends[0].subscribe(b"news.");
+    pair.ends[0].cancel(b"news.");
+    pair.settle(4);
+    let topic = || Frame::from("news.");
+    let expected = [Event::Subscribe(topic()), Event::Cancel(topic())];
+    assert_eq!(pair.events[1], expected);
+}
+
+// Anything at all.
+
+/// xorshift64*: the same octets for the same seed, everywhere.
+struct Luck(u64);
+
+impl Luck {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    fn below(&mut self, n: usize) -> usize {
+        (self.next() >> 33) as usize % n
+    }
+}
+
+#[test]
+fn no_octets_cause_panic_or_excess() {
+    let pieces: [&[u8]; 14] = [
+        PUSH_READY,
+        SUB_READY,
+        b"\0\x01x",
+        b"\x01\0",
+        b"\x01\x01\x01",
+        b"\x04\x07\x04PING\0\x01",
+        b"\x04\x0b\x09SUBSCRIBEA",
+        b"\x02\0\0\0\0\0\x01\0\0",
+        b"\x02\0\0\0\x10\0\0\0\0",
+        b"\x06\0\0\0\0\0\0\xff\xff",
+        b"\x04\x0a\x05ERROR\x03400",
+        b"\x7f\xff\xff\xff\xff",
+        b"\x04\x06CANC",
+        b"",
+    ];
+    let now = Instant::now();
+    for seed in 1..=3000 {
+        let mut luck = Luck(u64::wrapping_mul(seed, 0x9e37_79b9_7f4a_7c15));
+        let mut octets = greeting((seed % 2) as u8);
+        let socket_type = [SocketType::Pull, SocketType::Pub][luck.below(2)];
+        octets.extend_from_slice([PUSH_READY, SUB_READY][luck.below(2)]);
+        for _ in 0..luck.below(30) {
+            octets.extend_from_slice(pieces[luck.below(pieces.len())]);
+            let fill = luck.below(20);
+            octets.extend((0..fill).map(|_| luck.next() as u8 & 7));
+        }
+        for _ in 0..luck.below(4) {
+            let at = luck.below(octets.len());
+            octets[at] = luck.next() as u8;
+        }
+        let mut config = config(socket_type);
+        config.max_frame_size = [None, Some(1000)][luck.below(2)];
+        let config = Arc::new(config);
+        let mut expected = None;
+        for _ in 0..3 {
+            let mut connection = Connection::new(Arc::clone(&config), now);
+            let mut events = Vec::new();
+            let mut rest = &octets[..];
+            while !rest.is_empty() {
+                let (piece, later) = rest.split_at(1 + luck.below(rest.len()));
+                events.extend(feed(&mut connection, piece, now));
+                rest = later;
+            }
+            connection.handle_timeout(now + Duration::from_secs(3600));
+            events.extend(feed(&mut connection, &[], now));
+            assert!(connection.capacity() < 100_000, "seed {seed}");
+            let ends = events.iter().filter(|e| matches!(e, Event::Closed(_)));
+            assert!(ends.count() <= 1, "seed {seed}: {events:?}");
+            assert_eq!(
+                *expected.get_or_insert(events.clone()),
+                events,
+                "seed {seed}"
+            );
+        }
+    }
 }

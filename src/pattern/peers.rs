@@ -1,0 +1,32 @@
+//! Maps from peers to what a pattern knows about them.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+use super::PeerId;
+
+/// A map by peer. Slots are counted over all links of a pump: a vector indexed by them would
+/// grow with the links of other sockets.
+pub(super) type PeerMap<T> = HashMap<PeerId, T, BuildHasherDefault<SlotHasher>>;
+
+/// Spreads slot numbers over the table. They are small, dense and of our own making, so nobody
+/// outside can make them collide, and a keyed hash would only cost time.
+#[derive(Default)]
+pub(super) struct SlotHasher(u64);
+
+impl Hasher for SlotHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write_u32(&mut self, slot: u32) {
+        // 2⁶⁴ divided by the golden ratio: neighbours land far apart, in the high bits too.
+        self.0 = (self.0 ^ u64::from(slot)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
+
+    fn write(&mut self, octets: &[u8]) {
+        for &octet in octets {
+            self.write_u32(u32::from(octet));
+        }
+    }
+}
