@@ -65,3 +65,92 @@ impl Balance {
         Err(message)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::Recorder;
+    use super::*;
+
+    fn balance(peers: u32) -> Balance {
+        let mut balance = Balance::default();
+        (0..peers).for_each(|peer| balance.join(PeerId(peer)));
+        balance
+    }
+
+    /// Who gets the next `count` messages.
+    fn next(balance: &mut Balance, outlet: &mut Recorder, count: usize) -> Vec<u32> {
+        let turn = |_| balance.send(Message::from("x"), outlet).unwrap().0;
+        (0..count).map(turn).collect()
+    }
+
+    #[test]
+    fn everybody_gets_the_same_number_of_messages() {
+        let mut outlet = Recorder::default();
+        let mut balance = balance(1000);
+        let turns = next(&mut balance, &mut outlet, 5000);
+        for (turn, peer) in turns.into_iter().enumerate() {
+            assert_eq!(peer as usize, turn % 1000);
+        }
+    }
+
+    #[test]
+    fn newcomers_join_at_the_end_of_the_rotation() {
+        let mut outlet = Recorder::default();
+        let mut balance = balance(3);
+        assert_eq!(next(&mut balance, &mut outlet, 2), [0, 1]);
+        balance.join(PeerId(7));
+        assert_eq!(next(&mut balance, &mut outlet, 6), [2, 0, 1, 7, 2, 0]);
+    }
+
+    #[test]
+    fn full_peers_are_skipped_until_they_have_room() {
+        let mut outlet = Recorder::default();
+        let mut balance = balance(3);
+        outlet.full.insert(PeerId(1));
+        assert_eq!(next(&mut balance, &mut outlet, 4), [0, 2, 0, 2]);
+        outlet.full.remove(&PeerId(1));
+        assert_eq!(
+            next(&mut balance, &mut outlet, 2),
+            [0, 2],
+            "nobody said it has room"
+        );
+        balance.writable(PeerId(1));
+        assert_eq!(next(&mut balance, &mut outlet, 4), [0, 2, 1, 0]);
+    }
+
+    #[test]
+    fn word_of_room_from_a_peer_that_was_not_full_changes_nothing() {
+        let mut outlet = Recorder::default();
+        let mut balance = balance(2);
+        balance.writable(PeerId(0));
+        balance.writable(PeerId(9));
+        assert_eq!(next(&mut balance, &mut outlet, 4), [0, 1, 0, 1]);
+    }
+
+    #[test]
+    fn peers_that_leave_keep_no_turn() {
+        let mut outlet = Recorder::default();
+        let mut balance = balance(4);
+        outlet.full.insert(PeerId(0));
+        assert_eq!(next(&mut balance, &mut outlet, 1), [1]);
+        balance.leave(PeerId(0));
+        balance.leave(PeerId(2));
+        balance.writable(PeerId(0));
+        assert_eq!(next(&mut balance, &mut outlet, 3), [3, 1, 3]);
+    }
+
+    #[test]
+    fn gives_the_message_back_when_all_are_full() {
+        let mut outlet = Recorder::default();
+        let mut balance = balance(2);
+        outlet.full.extend([PeerId(0), PeerId(1)]);
+        assert!(!balance.is_blocked());
+        let unsent = balance.send(Message::from("x"), &mut outlet);
+        assert_eq!(unsent, Err(Message::from("x")));
+        assert!(balance.is_blocked());
+        outlet.full.clear();
+        balance.writable(PeerId(1));
+        assert!(!balance.is_blocked());
+        assert_eq!(next(&mut balance, &mut outlet, 2), [1, 1]);
+    }
+}

@@ -15,11 +15,12 @@ mod pull;
 mod push;
 mod rep;
 mod req;
-//mod requests;
+mod requests;
 mod subscribe;
-
-//mod topics;
-//mod tree;
+#[cfg(test)]
+mod tests;
+mod topics;
+mod tree;
 
 use crate::error::Refusal;
 use crate::message::{Frame, Message};

@@ -79,3 +79,89 @@ impl Pattern for Pair {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{attach, intro, Recorder};
+    use super::super::Drop;
+    use super::*;
+
+    #[test]
+    fn messages_go_both_ways() {
+        let mut outlet = Recorder::default();
+        let mut pair = Pair::default();
+        attach(&mut pair, &[4], &mut outlet);
+        assert!(matches!(
+            pair.submit(["a", "b"].into(), &mut outlet),
+            Verdict::Sent
+        ));
+        pair.deliver(PeerId(4), Inbound::Message("c".into()), &mut outlet)
+            .unwrap();
+        assert_eq!(outlet.take_sent(), [(4, ["a", "b"].into())]);
+        assert_eq!(outlet.delivered, [Message::from("c")]);
+    }
+
+    #[test]
+    fn a_second_peer_is_rejected_while_the_first_is_there() {
+        let mut outlet = Recorder::default();
+        let mut pair = Pair::default();
+        attach(&mut pair, &[4], &mut outlet);
+        assert_eq!(pair.attach(PeerId(5), &intro(), &mut outlet), Err(Rejected));
+        // The rejected one has no say in anything.
+        pair.detach(PeerId(5), &mut outlet);
+        pair.deliver(PeerId(5), Inbound::Message("?".into()), &mut outlet)
+            .unwrap();
+        assert_eq!(outlet.drops, [(Drop::Unasked, 1)]);
+        assert!(matches!(
+            pair.submit("a".into(), &mut outlet),
+            Verdict::Sent
+        ));
+        assert_eq!(outlet.take_sent(), [(4, "a".into())]);
+
+        pair.detach(PeerId(4), &mut outlet);
+        assert!(pair.is_blocked());
+        attach(&mut pair, &[5], &mut outlet);
+        assert!(matches!(
+            pair.submit("b".into(), &mut outlet),
+            Verdict::Sent
+        ));
+        assert_eq!(outlet.take_sent(), [(5, "b".into())]);
+    }
+
+    #[test]
+    fn blocks_while_the_peer_is_full() {
+        let mut outlet = Recorder::default();
+        let mut pair = Pair::default();
+        attach(&mut pair, &[4], &mut outlet);
+        outlet.full.insert(PeerId(4));
+        assert!(matches!(
+            pair.submit("a".into(), &mut outlet),
+            Verdict::Blocked(_)
+        ));
+        assert!(pair.is_blocked());
+        outlet.full.clear();
+        pair.writable(PeerId(9));
+        assert!(pair.is_blocked(), "somebody else has room");
+        pair.writable(PeerId(4));
+        assert!(!pair.is_blocked());
+        assert!(matches!(
+            pair.submit("a".into(), &mut outlet),
+            Verdict::Sent
+        ));
+    }
+
+    #[test]
+    fn the_next_peer_does_not_inherit_a_full_queue() {
+        let mut outlet = Recorder::default();
+        let mut pair = Pair::default();
+        attach(&mut pair, &[4], &mut outlet);
+        outlet.full.insert(PeerId(4));
+        assert!(matches!(
+            pair.submit("a".into(), &mut outlet),
+            Verdict::Blocked(_)
+        ));
+        pair.detach(PeerId(4), &mut outlet);
+        attach(&mut pair, &[4], &mut outlet);
+        assert!(!pair.is_blocked());
+    }
+}

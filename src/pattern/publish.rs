@@ -1,49 +1,237 @@
-//! PUB, for the time being.
-use super::*;
-use std::collections::{BTreeMap, BTreeSet};
+//! PUB: a copy to each peer that subscribed to it (RFC 29).
+
+use crate::error::Refusal;
+use crate::message::Message;
+
+use super::topics::Topics;
+use super::{
+    discard, Drop, Inbound, Outlet, Pattern, PeerId, PeerIntro, Rejected, Verdict, Violation,
+};
+
 #[derive(Default)]
 pub(super) struct Publish {
-    peers: BTreeMap<PeerId, BTreeSet<Vec<u8>>>,
+    topics: Topics,
+    /// Attached peers, with subscriptions or without.
+    peers: usize,
+    /// Who gets the message at hand; kept for its memory.
+    matched: Vec<PeerId>,
 }
+
 impl Pattern for Publish {
-    fn attach(&mut self, peer: PeerId, _: &PeerIntro, _: &mut dyn Outlet) -> Result<(), Rejected> {
-        self.peers.insert(peer, BTreeSet::new());
+    fn attach(
+        &mut self,
+        _peer: PeerId,
+        _intro: &PeerIntro,
+        _outlet: &mut dyn Outlet,
+    ) -> Result<(), Rejected> {
+        self.peers += 1;
         Ok(())
     }
-    fn detach(&mut self, peer: PeerId, _: &mut dyn Outlet) {
-        self.peers.remove(&peer);
+
+    fn detach(&mut self, peer: PeerId, _outlet: &mut dyn Outlet) {
+        self.peers = self.peers.saturating_sub(1);
+        self.topics.remove_peer(peer, |_| {});
     }
+
     fn deliver(
         &mut self,
         peer: PeerId,
         inbound: Inbound,
         outlet: &mut dyn Outlet,
     ) -> Result<(), Violation> {
-        let Some(set) = self.peers.get_mut(&peer) else {
-            return Ok(());
-        };
         match inbound {
-            Inbound::Subscribe(p) => {
-                set.insert(p.to_vec());
+            Inbound::Subscribe(prefix) => {
+                self.topics.insert(&prefix, peer)?;
             }
-            Inbound::Cancel(p) => {
-                set.remove(&p[..]);
+            Inbound::Cancel(prefix) => {
+                self.topics.remove(&prefix, peer);
             }
-            other => discard(other, outlet),
+            Inbound::Message(_) => discard(inbound, outlet),
         }
         Ok(())
     }
+
+    /// Never blocks: a subscriber at its high-water mark misses the message, and the outlet
+    /// counts that. What nobody subscribed to is dropped as a whole.
     fn submit(&mut self, message: Message, outlet: &mut dyn Outlet) -> Verdict {
-        for (&peer, set) in &self.peers {
-            if set.iter().any(|p| message[0].starts_with(p))
-                && outlet.send(peer, message.clone()).is_err()
-            {
-                outlet.dropped(Drop::PeerFull, 1);
-            }
+        let Some(topic) = message.first() else {
+            return Verdict::Refused(message, Refusal::NoFrames);
+        };
+        self.matched.clear();
+        self.topics
+            .for_each_match(topic, |peer| self.matched.push(peer));
+        let Some((&last, others)) = self.matched.split_last() else {
+            return Verdict::Dropped(if self.peers == 0 {
+                Drop::NoPeer
+            } else {
+                Drop::Unmatched
+            });
+        };
+        let mut missed = 0;
+        for &peer in others {
+            missed += usize::from(outlet.send(peer, message.clone()).is_err());
+        }
+        missed += usize::from(outlet.send(last, message).is_err());
+        if missed > 0 {
+            outlet.dropped(Drop::PeerFull, missed);
         }
         Verdict::Sent
     }
+
     fn buffers_per_peer(&self) -> bool {
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{attach, Recorder};
+    use super::super::topics::{PREFIXES_PER_PEER, PREFIX_OCTETS_PER_PEER};
+    use super::*;
+    use crate::message::Frame;
+
+    fn subscribe(publish: &mut Publish, peer: u32, prefix: impl Into<Frame>) {
+        let inbound = Inbound::Subscribe(prefix.into());
+        publish
+            .deliver(PeerId(peer), inbound, &mut Recorder::default())
+            .unwrap();
+    }
+
+    fn cancel(publish: &mut Publish, peer: u32, prefix: impl Into<Frame>) {
+        let inbound = Inbound::Cancel(prefix.into());
+        publish
+            .deliver(PeerId(peer), inbound, &mut Recorder::default())
+            .unwrap();
+    }
+
+    /// Who gets a message, in order of peers.
+    fn receivers(publish: &mut Publish, message: impl Into<Message>) -> Vec<u32> {
+        let message = message.into();
+        let mut outlet = Recorder::default();
+        let verdict = publish.submit(message.clone(), &mut outlet);
+        assert_eq!(matches!(verdict, Verdict::Sent), !outlet.sent.is_empty());
+        assert!(outlet.drops.is_empty());
+        let mut peers = Vec::new();
+        for (peer, sent) in outlet.take_sent() {
+            assert_eq!(sent, message, "whole");
+            peers.push(peer);
+        }
+        peers.sort_unstable();
+        peers
+    }
+
+    #[test]
+    fn each_subscriber_gets_what_it_asked_for_once() {
+        let mut publish = Publish::default();
+        attach(&mut publish, &[1, 2, 3, 4], &mut Recorder::default());
+        subscribe(&mut publish, 1, "");
+        subscribe(&mut publish, 1, "a");
+        subscribe(&mut publish, 2, "a");
+        subscribe(&mut publish, 2, "ab");
+        subscribe(&mut publish, 3, [0, 255]);
+        assert_eq!(receivers(&mut publish, ["abc", "", "body"]), [1, 2]);
+        assert_eq!(receivers(&mut publish, ["", "abc"]), [1]);
+        assert_eq!(receivers(&mut publish, [0, 255, 0]), [1, 3]);
+        assert_eq!(receivers(&mut publish, [0]), [1]);
+    }
+
+    #[test]
+    fn subscriptions_are_a_set() {
+        let mut publish = Publish::default();
+        attach(&mut publish, &[1], &mut Recorder::default());
+        subscribe(&mut publish, 1, "a");
+        subscribe(&mut publish, 1, "a");
+        cancel(&mut publish, 1, "a");
+        assert_eq!(receivers(&mut publish, "a"), []);
+        cancel(&mut publish, 1, "a");
+        cancel(&mut publish, 1, "never");
+        subscribe(&mut publish, 1, "a");
+        assert_eq!(receivers(&mut publish, "a"), [1]);
+    }
+
+    #[test]
+    fn a_full_subscriber_misses_the_message_and_nobody_else() {
+        let mut outlet = Recorder::default();
+        let mut publish = Publish::default();
+        attach(&mut publish, &[1, 2, 3], &mut outlet);
+        (1..=3).for_each(|peer| subscribe(&mut publish, peer, "a"));
+        for full in 1..=3 {
+            outlet.full.insert(PeerId(full));
+            assert!(matches!(
+                publish.submit("a".into(), &mut outlet),
+                Verdict::Sent
+            ));
+            assert_eq!(outlet.take_sent().len(), 3 - full as usize);
+            assert_eq!(outlet.drops.pop(), Some((Drop::PeerFull, full as usize)));
+            assert!(!publish.is_blocked());
+        }
+        outlet.full.clear();
+        assert_eq!(receivers(&mut publish, "a"), [1, 2, 3]);
+    }
+
+    #[test]
+    fn what_nobody_asked_for_is_dropped() {
+        let mut outlet = Recorder::default();
+        let mut publish = Publish::default();
+        let verdict = publish.submit("a".into(), &mut outlet);
+        assert!(matches!(verdict, Verdict::Dropped(Drop::NoPeer)));
+        attach(&mut publish, &[1], &mut outlet);
+        let verdict = publish.submit("a".into(), &mut outlet);
+        assert!(matches!(verdict, Verdict::Dropped(Drop::Unmatched)));
+        let verdict = publish.submit(Message::new(), &mut outlet);
+        assert!(matches!(verdict, Verdict::Refused(_, Refusal::NoFrames)));
+        assert!(outlet.drops.is_empty());
+    }
+
+    #[test]
+    fn what_subscribers_say_is_dropped() {
+        let mut outlet = Recorder::default();
+        let mut publish = Publish::default();
+        attach(&mut publish, &[1], &mut outlet);
+        publish
+            .deliver(PeerId(1), Inbound::Message("a".into()), &mut outlet)
+            .unwrap();
+        assert_eq!(outlet.drops, [(Drop::Unasked, 1)]);
+        assert!(outlet.delivered.is_empty());
+    }
+
+    #[test]
+    fn a_slot_used_again_has_no_subscriptions() {
+        let mut outlet = Recorder::default();
+        let mut publish = Publish::default();
+        attach(&mut publish, &[1, 2], &mut outlet);
+        subscribe(&mut publish, 1, "");
+        subscribe(&mut publish, 2, "");
+        publish.detach(PeerId(1), &mut outlet);
+        assert_eq!(receivers(&mut publish, "a"), [2]);
+        attach(&mut publish, &[1], &mut outlet);
+        assert_eq!(receivers(&mut publish, "a"), [2]);
+        subscribe(&mut publish, 1, "b");
+        assert_eq!(receivers(&mut publish, "a"), [2]);
+        assert_eq!(receivers(&mut publish, "b"), [1, 2]);
+    }
+
+    #[test]
+    fn a_peer_holds_only_so_much() {
+        let mut outlet = Recorder::default();
+        let mut publish = Publish::default();
+        attach(&mut publish, &[1, 2], &mut outlet);
+        for prefix in 0..PREFIXES_PER_PEER {
+            subscribe(&mut publish, 1, (prefix as u32).to_be_bytes());
+        }
+        let one_more = Inbound::Subscribe("one more".into());
+        let verdict = publish.deliver(PeerId(1), one_more.clone(), &mut outlet);
+        assert_eq!(verdict, Err(Violation::TooManySubscriptions));
+        // Again what it holds is nothing new, and others have their own limits.
+        subscribe(&mut publish, 1, 0u32.to_be_bytes());
+        subscribe(&mut publish, 2, "one more");
+        publish.detach(PeerId(1), &mut outlet);
+        assert_eq!(receivers(&mut publish, "one more"), [2]);
+        assert_eq!(receivers(&mut publish, 0u32.to_be_bytes()), []);
+
+        attach(&mut publish, &[1], &mut outlet);
+        subscribe(&mut publish, 1, vec![1; PREFIX_OCTETS_PER_PEER - 7]);
+        let verdict = publish.deliver(PeerId(1), one_more, &mut outlet);
+        assert_eq!(verdict, Err(Violation::TooManySubscriptions));
     }
 }

@@ -39,3 +39,38 @@ impl Pattern for Pull {
         Verdict::Dropped(Drop::ReceiveOnly)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{attach, Recorder};
+    use super::*;
+
+    #[test]
+    fn everything_is_delivered_in_order_and_whole() {
+        let mut outlet = Recorder::default();
+        let mut pull = Pull;
+        attach(&mut pull, &[1, 2], &mut outlet);
+        let mut tagged = Message::from(["a", "", "b"]);
+        tagged.set_tag(9);
+        for (peer, message) in [(1, tagged), (2, "c".into()), (1, "d".into())] {
+            pull.deliver(PeerId(peer), Inbound::Message(message), &mut outlet)
+                .unwrap();
+        }
+        pull.deliver(PeerId(1), Inbound::Subscribe("e".into()), &mut outlet)
+            .unwrap();
+        assert_eq!(
+            outlet.delivered,
+            [["a", "", "b"].into(), "c".into(), Message::from("d")]
+        );
+        assert!(outlet.delivered.iter().all(|message| message.tag() == 0));
+    }
+
+    #[test]
+    fn nothing_can_be_sent() {
+        let mut outlet = Recorder::default();
+        attach(&mut Pull, &[1], &mut outlet);
+        let verdict = Pull.submit("a".into(), &mut outlet);
+        assert!(matches!(verdict, Verdict::Dropped(Drop::ReceiveOnly)));
+        assert!(outlet.sent.is_empty());
+    }
+}

@@ -54,3 +54,79 @@ impl Pattern for Push {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{attach, intro, Recorder};
+    use super::super::Drop;
+    use super::*;
+
+    #[test]
+    fn messages_go_round() {
+        let mut outlet = Recorder::default();
+        let mut push = Push::default();
+        attach(&mut push, &[3, 5], &mut outlet);
+        for text in ["a", "b", "c"] {
+            assert!(matches!(
+                push.submit(Message::from(text), &mut outlet),
+                Verdict::Sent
+            ));
+        }
+        assert_eq!(
+            outlet.take_sent(),
+            [(3, "a".into()), (5, "b".into()), (3, "c".into())]
+        );
+    }
+
+    #[test]
+    fn blocks_without_peers_and_while_all_are_full() {
+        let mut outlet = Recorder::default();
+        let mut push = Push::default();
+        assert!(push.is_blocked());
+        attach(&mut push, &[3], &mut outlet);
+        assert!(!push.is_blocked());
+        outlet.full.insert(PeerId(3));
+        match push.submit(Message::from(["a", "b"]), &mut outlet) {
+            Verdict::Blocked(message) => assert_eq!(message, Message::from(["a", "b"])),
+            other => panic!("{other:?}"),
+        }
+        assert!(push.is_blocked());
+        outlet.full.clear();
+        push.writable(PeerId(3));
+        assert!(!push.is_blocked());
+        push.detach(PeerId(3), &mut outlet);
+        assert!(push.is_blocked());
+    }
+
+    #[test]
+    fn a_slot_used_again_is_a_newcomer() {
+        let mut outlet = Recorder::default();
+        let mut push = Push::default();
+        attach(&mut push, &[1], &mut outlet);
+        outlet.full.insert(PeerId(1));
+        assert!(matches!(
+            push.submit("a".into(), &mut outlet),
+            Verdict::Blocked(_)
+        ));
+        push.detach(PeerId(1), &mut outlet);
+        outlet.full.clear();
+        push.attach(PeerId(1), &intro(), &mut outlet).unwrap();
+        assert!(matches!(
+            push.submit("a".into(), &mut outlet),
+            Verdict::Sent
+        ));
+    }
+
+    #[test]
+    fn what_a_peer_sends_is_counted_and_dropped() {
+        let mut outlet = Recorder::default();
+        let mut push = Push::default();
+        attach(&mut push, &[1], &mut outlet);
+        push.deliver(PeerId(1), Inbound::Message("?".into()), &mut outlet)
+            .unwrap();
+        push.deliver(PeerId(1), Inbound::Subscribe("?".into()), &mut outlet)
+            .unwrap();
+        assert_eq!(outlet.drops, [(Drop::Unasked, 1)]);
+        assert!(outlet.delivered.is_empty());
+    }
+}

@@ -1,18 +1,35 @@
-//! REP, for the time being.
-use super::*;
-use std::collections::HashMap;
+//! REP: requests from all peers in turn, each reply to the peer that asked (RFC 28).
+
+use crate::error::Refusal;
+use crate::message::{Frame, Message};
+
+use super::requests::Requests;
+use super::{
+    discard, Drop, Inbound, Outlet, Pattern, PeerId, PeerIntro, Rejected, Verdict, Violation,
+};
+
+/// A request goes to the user with its number as its tag, and the message with that tag is its
+/// reply: any number of requests may be answered in any order.
 #[derive(Default)]
 pub(super) struct Rep {
-    next: u64,
-    open: HashMap<u64, (PeerId, Vec<Frame>)>,
+    requests: Requests,
 }
+
 impl Pattern for Rep {
-    fn attach(&mut self, _: PeerId, _: &PeerIntro, _: &mut dyn Outlet) -> Result<(), Rejected> {
+    fn attach(
+        &mut self,
+        peer: PeerId,
+        _intro: &PeerIntro,
+        _outlet: &mut dyn Outlet,
+    ) -> Result<(), Rejected> {
+        self.requests.join(peer);
         Ok(())
     }
-    fn detach(&mut self, peer: PeerId, _: &mut dyn Outlet) {
-        self.open.retain(|_, open| open.0 != peer);
+
+    fn detach(&mut self, peer: PeerId, _outlet: &mut dyn Outlet) {
+        self.requests.leave(peer);
     }
+
     fn deliver(
         &mut self,
         peer: PeerId,
@@ -20,35 +37,213 @@ impl Pattern for Rep {
         outlet: &mut dyn Outlet,
     ) -> Result<(), Violation> {
         let Inbound::Message(message) = inbound else {
+            discard(inbound, outlet);
             return Ok(());
         };
-        let mut envelope = message.into_frames();
-        match envelope.iter().position(|frame| frame.is_empty()) {
-            Some(at) if at + 1 < envelope.len() => {
-                let body = envelope.split_off(at + 1);
-                self.next += 1;
-                self.open.insert(self.next, (peer, envelope));
-                let mut message = Message::from(body);
-                message.set_tag(self.next);
-                outlet.deliver(message);
+        let Some((envelope, mut body)) = split(message) else {
+            outlet.dropped(Drop::Malformed, 1);
+            return Ok(());
+        };
+        match self.requests.open(peer, envelope) {
+            Some(number) => {
+                body.set_tag(number);
+                outlet.deliver(body);
             }
-            _ => outlet.dropped(Drop::Malformed, 1),
+            None => outlet.dropped(Drop::PeerGone, 1),
         }
         Ok(())
     }
+
     fn submit(&mut self, message: Message, outlet: &mut dyn Outlet) -> Verdict {
         if message.tag() == 0 {
             return Verdict::Refused(message, Refusal::NoRequest);
         }
-        match self.open.remove(&message.tag()) {
-            Some((peer, mut envelope)) => {
-                envelope.extend(message);
-                match outlet.send(peer, Message::from(envelope)) {
-                    Ok(()) => Verdict::Sent,
-                    Err(_) => Verdict::Dropped(Drop::PeerFull),
+        let Some((peer, envelope)) = self.requests.close(message.tag()) else {
+            return Verdict::Dropped(Drop::PeerGone);
+        };
+        match outlet.send(peer, join(envelope, message)) {
+            Ok(()) => Verdict::Sent,
+            Err(_) => Verdict::Dropped(Drop::PeerFull),
+        }
+    }
+}
+
+/// Parts a request into the frames in front of its delimiter and the body behind it; `None` if
+/// it lacks the delimiter or the body (RFC 28, "The REP Socket Type").
+fn split(message: Message) -> Option<(Vec<Frame>, Message)> {
+    let delimiter = message.iter().position(|frame| frame.is_empty())?;
+    match message.frames() {
+        // What a REQ peer sends: nothing to allocate.
+        [_, body] => (delimiter == 0).then(|| (Vec::new(), Message::single(body.clone()))),
+        frames if delimiter + 1 == frames.len() => None,
+        _ => {
+            let mut frames = message.into_frames();
+            let envelope = frames.drain(..delimiter).collect();
+            frames.remove(0);
+            Some((envelope, Message::from_frames(frames)))
+        }
+    }
+}
+
+/// The envelope, the delimiter, the body.
+fn join(mut envelope: Vec<Frame>, body: Message) -> Message {
+    envelope.reserve_exact(1 + body.len());
+    envelope.push(Frame::empty());
+    envelope.extend_from_slice(body.frames());
+    Message::from_frames(envelope)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{attach, Recorder};
+    use super::*;
+
+    fn ask(rep: &mut Rep, peer: u32, message: impl Into<Message>, outlet: &mut Recorder) {
+        rep.deliver(PeerId(peer), Inbound::Message(message.into()), outlet)
+            .unwrap();
+    }
+
+    /// The user's answer to `request`.
+    fn answer(request: &Message, message: impl Into<Message>) -> Message {
+        let mut message = message.into();
+        message.set_tag(request.tag());
+        message
+    }
+
+    fn is_sent(verdict: Verdict) -> bool {
+        matches!(verdict, Verdict::Sent)
+    }
+
+    #[test]
+    fn replies_go_to_who_asked_in_any_order() {
+        let mut outlet = Recorder::default();
+        let mut rep = Rep::default();
+        attach(&mut rep, &[1, 2], &mut outlet);
+        ask(&mut rep, 1, ["", "a"], &mut outlet);
+        ask(&mut rep, 2, ["", "b", "c"], &mut outlet);
+        let requests = std::mem::take(&mut outlet.delivered);
+        assert_eq!(requests, ["a".into(), Message::from(["b", "c"])]);
+        assert!(is_sent(rep.submit(answer(&requests[1], "B"), &mut outlet)));
+        assert!(is_sent(
+            rep.submit(answer(&requests[0], ["A", ""]), &mut outlet)
+        ));
+        assert_eq!(
+            outlet.take_sent(),
+            [(2, ["", "B"].into()), (1, ["", "A", ""].into())]
+        );
+        assert!(outlet.drops.is_empty());
+    }
+
+    #[test]
+    fn big_envelopes_come_back_whole() {
+        let hops: Vec<Frame> = (1..=200).map(|hop| Frame::from(vec![7; hop])).collect();
+        for envelope in [vec!["X".into(), "Y".into()], hops, Vec::new()] {
+            for body in [&["body"][..], &["two", "parts"], &[""], &["", "after", ""]] {
+                let mut outlet = Recorder::default();
+                let mut rep = Rep::default();
+                attach(&mut rep, &[1], &mut outlet);
+                let whole = |body: &[&str]| {
+                    let body = body.iter().map(Frame::from_text);
+                    let frames = envelope.iter().cloned().chain([Frame::empty()]).chain(body);
+                    frames.collect::<Message>()
+                };
+                ask(&mut rep, 1, whole(body), &mut outlet);
+                let request = outlet.delivered.remove(0);
+                assert_eq!(request, Message::from(body));
+                for reply in [&["R"][..], &["", "R", ""]] {
+                    let verdict = rep.submit(answer(&request, reply), &mut outlet);
+                    if reply.len() == 1 {
+                        assert!(is_sent(verdict));
+                        assert_eq!(outlet.take_sent(), [(1, whole(reply))]);
+                    } else {
+                        // Answered already.
+                        assert!(matches!(verdict, Verdict::Dropped(Drop::PeerGone)));
+                    }
                 }
             }
-            None => Verdict::Dropped(Drop::PeerGone),
         }
+    }
+
+    trait FromText {
+        fn from_text(text: &&str) -> Frame;
+    }
+
+    impl FromText for Frame {
+        fn from_text(text: &&str) -> Frame {
+            Frame::from(*text)
+        }
+    }
+
+    #[test]
+    fn requests_without_envelope_or_body_are_discarded() {
+        let mut outlet = Recorder::default();
+        let mut rep = Rep::default();
+        attach(&mut rep, &[1], &mut outlet);
+        for frames in [
+            &["a"][..],
+            &["a", "b"],
+            &[""],
+            &["X", ""],
+            &["X", "Y", "Z", ""],
+        ] {
+            ask(&mut rep, 1, frames, &mut outlet);
+        }
+        assert!(outlet.delivered.is_empty());
+        assert_eq!(outlet.drops, [(Drop::Malformed, 1); 5]);
+        assert_eq!(rep.requests.len(), 0);
+    }
+
+    #[test]
+    fn a_reply_to_nothing_is_refused() {
+        let mut outlet = Recorder::default();
+        let mut rep = Rep::default();
+        attach(&mut rep, &[1], &mut outlet);
+        match rep.submit("a".into(), &mut outlet) {
+            Verdict::Refused(message, Refusal::NoRequest) => assert_eq!(message, "a".into()),
+            other => panic!("{other:?}"),
+        }
+        assert!(!rep.is_blocked() && !rep.requeues());
+    }
+
+    #[test]
+    fn replies_to_peers_that_left_reach_no_newcomer() {
+        let mut outlet = Recorder::default();
+        let mut rep = Rep::default();
+        attach(&mut rep, &[1], &mut outlet);
+        ask(&mut rep, 1, ["", "a"], &mut outlet);
+        rep.detach(PeerId(1), &mut outlet);
+        attach(&mut rep, &[1], &mut outlet);
+        ask(&mut rep, 1, ["", "b"], &mut outlet);
+        let requests = std::mem::take(&mut outlet.delivered);
+        let late = rep.submit(answer(&requests[0], "A"), &mut outlet);
+        assert!(matches!(late, Verdict::Dropped(Drop::PeerGone)));
+        assert!(is_sent(rep.submit(answer(&requests[1], "B"), &mut outlet)));
+        assert_eq!(outlet.take_sent(), [(1, ["", "B"].into())]);
+    }
+
+    #[test]
+    fn a_reply_to_a_full_peer_is_dropped() {
+        let mut outlet = Recorder::default();
+        let mut rep = Rep::default();
+        attach(&mut rep, &[1], &mut outlet);
+        ask(&mut rep, 1, ["", "a"], &mut outlet);
+        outlet.full.insert(PeerId(1));
+        let request = outlet.delivered.remove(0);
+        let verdict = rep.submit(answer(&request, "A"), &mut outlet);
+        assert!(matches!(verdict, Verdict::Dropped(Drop::PeerFull)));
+        assert_eq!(rep.requests.len(), 0);
+    }
+
+    #[test]
+    fn tags_stay_inside() {
+        let mut outlet = Recorder::default();
+        let mut rep = Rep::default();
+        attach(&mut rep, &[1], &mut outlet);
+        let foreign = answer(&Message::new(), ["", "a"]);
+        ask(&mut rep, 1, foreign, &mut outlet);
+        let request = outlet.delivered.remove(0);
+        assert_ne!(request.tag(), 0);
+        assert!(is_sent(rep.submit(answer(&request, "A"), &mut outlet)));
+        assert_eq!(outlet.sent[0].1.tag(), 0);
     }
 }

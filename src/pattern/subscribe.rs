@@ -1,60 +1,197 @@
-//! SUB, for the time being.
-use super::*;
-use std::collections::{BTreeMap, BTreeSet};
+//! SUB: what publishers send and the user subscribed to (RFC 29).
+
+use crate::message::{Frame, Message};
+
+use super::tree::{Tree, Value};
+use super::{
+    deliver_untagged, discard, Drop, Inbound, Outlet, Pattern, PeerId, PeerIntro, Rejected,
+    Upstream, Verdict, Violation,
+};
+
 #[derive(Default)]
 pub(super) struct Subscribe {
-    peers: BTreeSet<PeerId>,
-    topics: BTreeMap<Vec<u8>, usize>,
+    subscriptions: Tree<Count>,
+    peers: Vec<PeerId>,
 }
+
+/// How often the user subscribed to a prefix.
+#[derive(Default)]
+struct Count(u64);
+
+impl Value for Count {
+    fn is_vacant(&self) -> bool {
+        self.0 == 0
+    }
+}
+
 impl Pattern for Subscribe {
+    /// A new publisher, or an old one after a reconnect, learns what the user wants.
     fn attach(
         &mut self,
         peer: PeerId,
-        _: &PeerIntro,
+        _intro: &PeerIntro,
         outlet: &mut dyn Outlet,
     ) -> Result<(), Rejected> {
-        self.peers.insert(peer);
-        for topic in self.topics.keys() {
-            outlet.command(peer, Upstream::Subscribe(Frame::from(topic)));
-        }
+        self.peers.push(peer);
+        self.subscriptions.for_each(|prefix, _| {
+            outlet.command(peer, Upstream::Subscribe(Frame::from(prefix)));
+        });
         Ok(())
     }
-    fn detach(&mut self, peer: PeerId, _: &mut dyn Outlet) {
-        self.peers.remove(&peer);
+
+    fn detach(&mut self, peer: PeerId, _outlet: &mut dyn Outlet) {
+        self.peers.retain(|&other| other != peer);
     }
+
+    /// Filters once more: a publisher may send what it was asked for before a CANCEL reached it,
+    /// or everything.
     fn deliver(
         &mut self,
-        _: PeerId,
+        _peer: PeerId,
         inbound: Inbound,
         outlet: &mut dyn Outlet,
     ) -> Result<(), Violation> {
         match inbound {
-            Inbound::Message(m) if self.topics.keys().any(|t| m[0].starts_with(t)) => {
-                deliver_untagged(m, outlet)
-            }
+            Inbound::Message(message) if self.wants(&message) => deliver_untagged(message, outlet),
             Inbound::Message(_) => outlet.dropped(Drop::Unmatched, 1),
-            _ => {}
+            other => discard(other, outlet),
         }
         Ok(())
     }
-    fn submit(&mut self, _: Message, _: &mut dyn Outlet) -> Verdict {
+
+    fn submit(&mut self, _message: Message, _outlet: &mut dyn Outlet) -> Verdict {
         Verdict::Dropped(Drop::ReceiveOnly)
     }
+
+    /// Each call goes upstream, as libzmq's do.
     fn subscribe(&mut self, prefix: Frame, outlet: &mut dyn Outlet) {
-        *self.topics.entry(prefix.to_vec()).or_insert(0) += 1;
+        let node = self.subscriptions.entry(&prefix);
+        self.subscriptions.value(node).0 += 1;
         for &peer in &self.peers {
             outlet.command(peer, Upstream::Subscribe(prefix.clone()));
         }
     }
+
+    /// Publishers keep a set, so they hear of the last call only.
     fn unsubscribe(&mut self, prefix: Frame, outlet: &mut dyn Outlet) {
-        if let Some(count) = self.topics.get_mut(&prefix[..]) {
-            *count -= 1;
-            if *count == 0 {
-                self.topics.remove(&prefix[..]);
-                for &peer in &self.peers {
-                    outlet.command(peer, Upstream::Cancel(prefix.clone()));
-                }
+        let Some(node) = self.subscriptions.find(&prefix) else {
+            return;
+        };
+        let count = self.subscriptions.value(node);
+        if count.0 == 0 {
+            return;
+        }
+        count.0 -= 1;
+        if count.0 == 0 {
+            self.subscriptions.prune(node);
+            for &peer in &self.peers {
+                outlet.command(peer, Upstream::Cancel(prefix.clone()));
             }
         }
+    }
+}
+
+impl Subscribe {
+    fn wants(&self, message: &Message) -> bool {
+        let mut wanted = false;
+        if let Some(topic) = message.first() {
+            self.subscriptions.walk(topic, |count| {
+                wanted = !count.is_vacant();
+                !wanted
+            });
+        }
+        wanted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{attach, Recorder};
+    use super::*;
+
+    fn hear(sub: &mut Subscribe, message: impl Into<Message>, outlet: &mut Recorder) {
+        sub.deliver(PeerId(1), Inbound::Message(message.into()), outlet)
+            .unwrap();
+    }
+
+    #[test]
+    fn subscriptions_are_counted_and_told_to_all() {
+        let mut outlet = Recorder::default();
+        let mut sub = Subscribe::default();
+        attach(&mut sub, &[1, 2], &mut outlet);
+        sub.subscribe("a".into(), &mut outlet);
+        sub.subscribe("a".into(), &mut outlet);
+        let told = |command: fn(Frame) -> Upstream| [1, 2].map(|to| (to, command("a".into())));
+        let twice = [told(Upstream::Subscribe), told(Upstream::Subscribe)].concat();
+        assert_eq!(outlet.take_commands(), twice);
+        sub.unsubscribe("a".into(), &mut outlet);
+        sub.unsubscribe("b".into(), &mut outlet);
+        assert_eq!(outlet.take_commands(), []);
+        sub.unsubscribe("a".into(), &mut outlet);
+        assert_eq!(outlet.take_commands(), told(Upstream::Cancel));
+        sub.unsubscribe("a".into(), &mut outlet);
+        assert_eq!(outlet.take_commands(), []);
+    }
+
+    #[test]
+    fn prefixes_on_the_way_to_others_are_no_subscriptions() {
+        let mut outlet = Recorder::default();
+        let mut sub = Subscribe::default();
+        attach(&mut sub, &[1], &mut outlet);
+        // The branch at "a" is in the tree, but nobody subscribed to it.
+        sub.subscribe("ab".into(), &mut outlet);
+        sub.subscribe("ac".into(), &mut outlet);
+        outlet.take_commands();
+        sub.unsubscribe("a".into(), &mut outlet);
+        sub.unsubscribe("".into(), &mut outlet);
+        assert_eq!(outlet.take_commands(), []);
+        hear(&mut sub, "ad", &mut outlet);
+        assert_eq!(outlet.drops, [(Drop::Unmatched, 1)]);
+    }
+
+    #[test]
+    fn newcomers_learn_each_prefix_once() {
+        let mut outlet = Recorder::default();
+        let mut sub = Subscribe::default();
+        for prefix in ["", "a", "ab", "ab", "b", "c"] {
+            sub.subscribe(prefix.into(), &mut outlet);
+        }
+        sub.unsubscribe("b".into(), &mut outlet);
+        assert_eq!(outlet.take_commands(), []);
+        for _ in 0..2 {
+            attach(&mut sub, &[3], &mut outlet);
+            let mut commands = outlet.take_commands();
+            commands.sort_by_key(|(_, command)| format!("{command:?}"));
+            let expected = ["", "a", "ab", "c"].map(|text| (3, Upstream::Subscribe(text.into())));
+            assert_eq!(commands, expected);
+            sub.detach(PeerId(3), &mut outlet);
+        }
+        sub.subscribe("d".into(), &mut outlet);
+        assert_eq!(outlet.take_commands(), [], "nobody is there");
+    }
+
+    #[test]
+    fn only_what_matches_is_delivered() {
+        let mut outlet = Recorder::default();
+        let mut sub = Subscribe::default();
+        attach(&mut sub, &[1], &mut outlet);
+        hear(&mut sub, "a", &mut outlet);
+        sub.subscribe("ab".into(), &mut outlet);
+        hear(&mut sub, ["a", "ab"], &mut outlet);
+        hear(&mut sub, ["abc", "x", ""], &mut outlet);
+        hear(&mut sub, "ab", &mut outlet);
+        hear(&mut sub, "", &mut outlet);
+        assert_eq!(
+            outlet.delivered,
+            [["abc", "x", ""].into(), Message::from("ab")]
+        );
+        assert_eq!(outlet.drops, [(Drop::Unmatched, 1); 3]);
+        sub.subscribe("".into(), &mut outlet);
+        hear(&mut sub, "", &mut outlet);
+        assert_eq!(outlet.delivered.len(), 3);
+        sub.unsubscribe("".into(), &mut outlet);
+        sub.unsubscribe("ab".into(), &mut outlet);
+        hear(&mut sub, "ab", &mut outlet);
+        assert_eq!(outlet.delivered.len(), 3);
     }
 }

@@ -1,0 +1,248 @@
+//! What every pattern's tests need, and the conformance kit every pattern passes.
+
+use std::collections::HashSet;
+
+use super::*;
+
+/// An outlet that writes down what it gets.
+#[derive(Default)]
+pub(super) struct Recorder {
+    pub(super) sent: Vec<(PeerId, Message)>,
+    pub(super) commands: Vec<(PeerId, Upstream)>,
+    pub(super) delivered: Vec<Message>,
+    pub(super) drops: Vec<(Drop, usize)>,
+    /// Peers at their high-water mark.
+    pub(super) full: HashSet<PeerId>,
+}
+
+impl Outlet for Recorder {
+    fn send(&mut self, peer: PeerId, message: Message) -> Result<(), Message> {
+        if self.full.contains(&peer) {
+            return Err(message);
+        }
+        self.sent.push((peer, message));
+        Ok(())
+    }
+
+    fn command(&mut self, peer: PeerId, command: Upstream) {
+        self.commands.push((peer, command));
+    }
+
+    fn deliver(&mut self, message: Message) {
+        self.delivered.push(message);
+    }
+
+    fn dropped(&mut self, why: Drop, messages: usize) {
+        self.drops.push((why, messages));
+    }
+}
+
+impl Recorder {
+    pub(super) fn take_sent(&mut self) -> Vec<(u32, Message)> {
+        self.sent
+            .drain(..)
+            .map(|(peer, message)| (peer.0, message))
+            .collect()
+    }
+
+    pub(super) fn take_commands(&mut self) -> Vec<(u32, Upstream)> {
+        self.commands
+            .drain(..)
+            .map(|(peer, command)| (peer.0, command))
+            .collect()
+    }
+}
+
+pub(super) fn intro() -> PeerIntro {
+    PeerIntro {
+        socket_type: None,
+        routing_id: Frame::empty(),
+    }
+}
+
+pub(super) fn attach(pattern: &mut dyn Pattern, peers: &[u32], outlet: &mut Recorder) {
+    for &peer in peers {
+        pattern.attach(PeerId(peer), &intro(), outlet).unwrap();
+    }
+}
+
+/// Every pattern, with what a peer of it sends to make it deliver, and what that looks like.
+fn all() -> Vec<(SocketType, Box<dyn Pattern>)> {
+    SocketType::ALL
+        .into_iter()
+        .filter_map(|kind| pattern(kind).map(|pattern| (kind, pattern)))
+        .collect()
+}
+
+/// Makes `peer` want everything this pattern can send to it.
+fn invite(kind: SocketType, pattern: &mut dyn Pattern, peer: u32, outlet: &mut Recorder) {
+    if matches!(kind, SocketType::Pub) {
+        pattern
+            .deliver(PeerId(peer), Inbound::Subscribe("".into()), outlet)
+            .unwrap();
+    }
+    if matches!(kind, SocketType::Rep) {
+        let request = Inbound::Message(["", "request"].into());
+        pattern.deliver(PeerId(peer), request, outlet).unwrap();
+    }
+}
+
+/// A message the user may send now.
+fn sendable(outlet: &mut Recorder) -> Message {
+    let mut message = Message::from(["a", "", "b"]);
+    message.set_tag(outlet.delivered.pop().map_or(0, |request| request.tag()));
+    message
+}
+
+#[test]
+fn the_supported_types_have_a_pattern() {
+    for kind in SocketType::ALL {
+        assert_eq!(pattern(kind).is_some(), kind.is_supported(), "{kind}");
+    }
+}
+
+#[test]
+fn without_peers_nothing_is_sent_and_nothing_vanishes_unseen() {
+    for (kind, mut pattern) in all() {
+        let mut outlet = Recorder::default();
+        let blocked = pattern.is_blocked();
+        match pattern.submit(Message::from(["a", "b"]), &mut outlet) {
+            Verdict::Blocked(message) => {
+                assert!(blocked, "{kind}");
+                assert_eq!(message, Message::from(["a", "b"]), "{kind}");
+            }
+            Verdict::Refused(message, _) => assert_eq!(message, ["a", "b"].into(), "{kind}"),
+            Verdict::Dropped(_) => assert!(!blocked, "{kind}"),
+            Verdict::Sent => panic!("{kind} sent to nobody"),
+        }
+        assert!(outlet.sent.is_empty() && outlet.drops.is_empty(), "{kind}");
+    }
+}
+
+#[test]
+fn messages_leave_whole_or_not_at_all() {
+    for (kind, mut pattern) in all().into_iter().filter(|(kind, _)| kind.sends()) {
+        let mut outlet = Recorder::default();
+        attach(&mut *pattern, &[6], &mut outlet);
+        invite(kind, &mut *pattern, 6, &mut outlet);
+        let message = sendable(&mut outlet);
+        outlet.full.insert(PeerId(6));
+        match pattern.submit(message.clone(), &mut outlet) {
+            Verdict::Blocked(unsent) => {
+                assert_eq!(unsent, message, "{kind}");
+                assert!(pattern.is_blocked(), "{kind}");
+                assert!(matches!(
+                    pattern.submit(message.clone(), &mut outlet),
+                    Verdict::Blocked(_)
+                ));
+            }
+            Verdict::Dropped(why) => assert_eq!(why, Drop::PeerFull, "{kind}"),
+            Verdict::Sent => assert_eq!(outlet.drops, [(Drop::PeerFull, 1)], "{kind}"),
+            Verdict::Refused(..) => panic!("{kind}"),
+        }
+        assert!(outlet.sent.is_empty(), "{kind}");
+
+        outlet.full.clear();
+        pattern.writable(PeerId(6));
+        assert!(!pattern.is_blocked(), "{kind}");
+        invite(kind, &mut *pattern, 6, &mut outlet);
+        let message = sendable(&mut outlet);
+        assert!(
+            matches!(pattern.submit(message.clone(), &mut outlet), Verdict::Sent),
+            "{kind}"
+        );
+        let sent = outlet.take_sent();
+        assert_eq!(sent.len(), 1, "{kind}");
+        let expected = match kind {
+            SocketType::Req | SocketType::Rep => Message::from(["", "a", "", "b"]),
+            _ => message.clone(),
+        };
+        assert_eq!(sent, [(6, expected)], "{kind}");
+        if pattern.requeues() {
+            assert_eq!(pattern.unsend(sent[0].1.clone()), message, "{kind}");
+        }
+    }
+}
+
+#[test]
+fn attach_detach_attach_leaves_no_residue() {
+    for (kind, mut pattern) in all() {
+        let mut outlet = Recorder::default();
+        for round in 0..3 {
+            let blocked = pattern.is_blocked();
+            attach(&mut *pattern, &[6], &mut outlet);
+            invite(kind, &mut *pattern, 6, &mut outlet);
+            let message = sendable(&mut outlet);
+            let verdict = pattern.submit(message.clone(), &mut outlet);
+            assert_eq!(
+                matches!(verdict, Verdict::Sent),
+                kind.sends(),
+                "{kind}, round {round}"
+            );
+            outlet.full.insert(PeerId(6));
+            let _ = pattern.submit(message.clone(), &mut outlet);
+            outlet.full.clear();
+            pattern.detach(PeerId(6), &mut outlet);
+            // Word from the pump that crossed the detach.
+            pattern.writable(PeerId(6));
+            assert_eq!(pattern.is_blocked(), blocked, "{kind}, round {round}");
+            outlet.sent.clear();
+            let _ = pattern.submit(message, &mut outlet);
+            assert!(outlet.sent.is_empty(), "{kind} sent to a peer that left");
+            outlet = Recorder::default();
+        }
+    }
+}
+
+#[test]
+fn what_comes_in_is_delivered_whole() {
+    for (kind, mut pattern) in all().into_iter().filter(|(kind, _)| kind.receives()) {
+        let mut outlet = Recorder::default();
+        attach(&mut *pattern, &[6], &mut outlet);
+        pattern.subscribe("".into(), &mut outlet);
+        if kind == SocketType::Req {
+            let _ = pattern.submit("request".into(), &mut outlet);
+        }
+        let mut message = match kind {
+            SocketType::Req | SocketType::Rep => Message::from(["", "a", "", "b"]),
+            _ => Message::from(["a", "", "b"]),
+        };
+        // As it would come over inproc from a socket that uses tags.
+        message.set_tag(77);
+        pattern
+            .deliver(PeerId(6), Inbound::Message(message), &mut outlet)
+            .unwrap();
+        assert_eq!(outlet.delivered, [Message::from(["a", "", "b"])], "{kind}");
+        assert_ne!(outlet.delivered[0].tag(), 77, "{kind}");
+    }
+}
+
+#[test]
+fn subscriptions_to_those_who_do_not_publish_pass_unnoticed() {
+    for (kind, mut pattern) in all() {
+        let mut outlet = Recorder::default();
+        attach(&mut *pattern, &[6], &mut outlet);
+        for inbound in [Inbound::Subscribe("a".into()), Inbound::Cancel("a".into())] {
+            assert_eq!(
+                pattern.deliver(PeerId(6), inbound, &mut outlet),
+                Ok(()),
+                "{kind}"
+            );
+        }
+        assert!(
+            outlet.delivered.is_empty() && outlet.drops.is_empty(),
+            "{kind}"
+        );
+    }
+}
+
+#[test]
+fn only_fan_out_buffers_per_peer_and_only_blocking_types_requeue() {
+    for (kind, pattern) in all() {
+        let fans_out = matches!(kind, SocketType::Pub);
+        let blocks = matches!(kind, SocketType::Push | SocketType::Pair | SocketType::Req);
+        assert_eq!(pattern.buffers_per_peer(), fans_out, "{kind}");
+        assert_eq!(pattern.requeues(), blocks, "{kind}");
+        assert_eq!(pattern.is_blocked(), blocks, "{kind} without peers");
+    }
+}

@@ -1,0 +1,177 @@
+//! Who asked for this? The prefixes peers have subscribed to.
+
+use slab::Slab;
+
+use super::peers::PeerMap;
+use super::tree::{NodeId, Tree, Value};
+use super::{PeerId, Violation};
+
+/// Prefixes one peer may hold. The largest known users follow some ten thousand instruments or
+/// sensors each; a hostile one gets about 64 MiB out of this and no more.
+pub(super) const PREFIXES_PER_PEER: usize = 1 << 18;
+
+/// Octets all prefixes of one peer may have together: 64 for each, or few very long ones.
+pub(super) const PREFIX_OCTETS_PER_PEER: usize = 64 * PREFIXES_PER_PEER;
+
+/// A set of prefixes per peer: one CANCEL takes back any number of SUBSCRIBEs, because that is
+/// how subscribers count (they cancel when nobody on their side is left).
+#[derive(Default)]
+pub(super) struct Topics {
+    tree: Tree<Holders>,
+    /// Where in `members` a peer is that holds anything.
+    peers: PeerMap<u32>,
+    members: Slab<Member>,
+    /// Counts publications, so that a mark left by an earlier one means nothing.
+    epoch: u64,
+}
+
+/// Who holds a prefix, by member.
+#[derive(Default)]
+struct Holders(Vec<Holder>);
+
+struct Holder {
+    member: u32,
+    /// Where in the member's list this prefix is.
+    at: u32,
+}
+
+/// A peer that holds prefixes.
+struct Member {
+    peer: PeerId,
+    /// The last publication this peer was found for.
+    mark: u64,
+    prefixes: Vec<NodeId>,
+    octets: usize,
+}
+
+impl Value for Holders {
+    fn is_vacant(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Holders {
+    fn place(&self, member: u32) -> Result<usize, usize> {
+        self.0.binary_search_by_key(&member, |holder| holder.member)
+    }
+}
+
+impl Topics {
+    /// Adds a prefix to a peer's set. Says whether the peer is the first to hold it.
+    pub(super) fn insert(&mut self, prefix: &[u8], peer: PeerId) -> Result<bool, Violation> {
+        let Some(member) = self.member(prefix, peer)? else {
+            return Ok(false);
+        };
+        let node = self.tree.entry(prefix);
+        let holders = self.tree.value(node);
+        let first = holders.0.is_empty();
+        if let Err(place) = holders.place(member) {
+            let entry = &mut self.members[member as usize];
+            let at = entry.prefixes.len() as u32;
+            holders.0.insert(place, Holder { member, at });
+            entry.prefixes.push(node);
+            entry.octets += prefix.len();
+        }
+        Ok(first)
+    }
+
+    /// Takes a prefix out of a peer's set. Says whether it was the last to hold it.
+    pub(super) fn remove(&mut self, prefix: &[u8], peer: PeerId) -> bool {
+        let (Some(&member), Some(node)) = (self.peers.get(&peer), self.tree.find(prefix)) else {
+            return false;
+        };
+        let Some(at) = self.release(node, member) else {
+            return false;
+        };
+        // The last prefix of the list moves into the gap, and its holder must know.
+        let entry = &mut self.members[member as usize];
+        entry.octets -= prefix.len();
+        entry.prefixes.swap_remove(at as usize);
+        if let Some(&moved) = entry.prefixes.get(at as usize) {
+            let holders = self.tree.value(moved);
+            if let Ok(place) = holders.place(member) {
+                holders.0[place].at = at;
+            }
+        } else if entry.prefixes.is_empty() {
+            self.members.remove(member as usize);
+            self.peers.remove(&peer);
+        }
+        let last = self.tree.value(node).is_vacant();
+        self.tree.prune(node);
+        last
+    }
+
+    /// Forgets a peer; calls back with each prefix that it was the last to hold.
+    pub(super) fn remove_peer(&mut self, peer: PeerId, mut orphaned: impl FnMut(&[u8])) {
+        let Some(member) = self.peers.remove(&peer) else {
+            return;
+        };
+        let mut prefix = Vec::new();
+        for node in self.members.remove(member as usize).prefixes {
+            self.release(node, member);
+            if self.tree.value(node).is_vacant() {
+                self.tree.prefix(node, &mut prefix);
+                orphaned(&prefix);
+                self.tree.prune(node);
+            }
+        }
+    }
+
+    /// Calls back once with each peer that holds a prefix of `topic`.
+    #[inline]
+    pub(super) fn for_each_match(&mut self, topic: &[u8], mut matched: impl FnMut(PeerId)) {
+        self.epoch += 1;
+        let (epoch, members) = (self.epoch, &mut self.members);
+        let mut missing = members.len();
+        self.tree.walk(topic, |holders| {
+            for holder in &holders.0 {
+                let member = &mut members[holder.member as usize];
+                if member.mark != epoch {
+                    member.mark = epoch;
+                    missing -= 1;
+                    matched(member.peer);
+                }
+            }
+            // Often all there are subscribe to everything: then the root is all to look at.
+            missing > 0
+        });
+    }
+
+    /// The member for a peer that asks for `prefix`; `None` if it holds that already.
+    fn member(&mut self, prefix: &[u8], peer: PeerId) -> Result<Option<u32>, Violation> {
+        if let Some(&member) = self.peers.get(&peer) {
+            if let Some(node) = self.tree.find(prefix) {
+                if self.tree.value(node).place(member).is_ok() {
+                    return Ok(None);
+                }
+            }
+            let entry = &self.members[member as usize];
+            if entry.prefixes.len() >= PREFIXES_PER_PEER
+                || prefix.len() > PREFIX_OCTETS_PER_PEER - entry.octets
+            {
+                return Err(Violation::TooManySubscriptions);
+            }
+            return Ok(Some(member));
+        }
+        if prefix.len() > PREFIX_OCTETS_PER_PEER {
+            return Err(Violation::TooManySubscriptions);
+        }
+        let entry = Member {
+            peer,
+            mark: 0,
+            prefixes: Vec::new(),
+            octets: 0,
+        };
+        // Slots of peers are 32 bits wide, so their number is.
+        let member = self.members.insert(entry) as u32;
+        self.peers.insert(peer, member);
+        Ok(Some(member))
+    }
+
+    /// Takes a member out of the holders of a node; says where in its list the node was.
+    fn release(&mut self, node: NodeId, member: u32) -> Option<u32> {
+        let holders = self.tree.value(node);
+        let place = holders.place(member).ok()?;
+        Some(holders.0.remove(place).at)
+    }
+}
