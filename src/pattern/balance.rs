@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use crate::message::Message;
 
-use super::{Outlet, PeerId};
+use super::{Full, Outlet, PeerId};
 
 /// The rotation of PUSH, REQ and DEALER. It advances after each message; newcomers and peers
 /// that have room again join at its end; a peer that is full or gone is not in it.
@@ -42,27 +42,26 @@ impl Balance {
         self.rotation.is_empty()
     }
 
-    /// Sends to the next peer that takes the message and says which one that was, or gives the
-    /// message back if all are full or none is there.
+    /// Sends to the next peer that takes the message and says which one that was; `None` if all
+    /// are full or none is there.
     #[inline]
     pub(super) fn send(
         &mut self,
-        mut message: Message,
+        message: &mut Message,
         outlet: &mut dyn Outlet,
-    ) -> Result<PeerId, Message> {
+    ) -> Option<PeerId> {
         while let Some(peer) = self.rotation.pop_front() {
             match outlet.send(peer, message) {
                 Ok(()) => {
                     self.rotation.push_back(peer);
-                    return Ok(peer);
+                    return Some(peer);
                 }
-                Err(unsent) => {
+                Err(Full) => {
                     self.full.insert(peer);
-                    message = unsent;
                 }
             }
         }
-        Err(message)
+        None
     }
 }
 
@@ -79,7 +78,7 @@ mod tests {
 
     /// Who gets the next `count` messages.
     fn next(balance: &mut Balance, outlet: &mut Recorder, count: usize) -> Vec<u32> {
-        let turn = |_| balance.send(Message::from("x"), outlet).unwrap().0;
+        let turn = |_| balance.send(&mut "x".into(), outlet).unwrap().0;
         (0..count).map(turn).collect()
     }
 
@@ -145,8 +144,8 @@ mod tests {
         let mut balance = balance(2);
         outlet.full.extend([PeerId(0), PeerId(1)]);
         assert!(!balance.is_blocked());
-        let unsent = balance.send(Message::from("x"), &mut outlet);
-        assert_eq!(unsent, Err(Message::from("x")));
+        let unsent = balance.send(&mut "x".into(), &mut outlet);
+        assert_eq!(unsent, None);
         assert!(balance.is_blocked());
         outlet.full.clear();
         balance.writable(PeerId(1));

@@ -39,34 +39,40 @@ pub(crate) struct PeerIntro {
     pub(crate) routing_id: Frame,
 }
 
-/// What a peer sends, whatever form it had on the wire.
-#[derive(Clone, Debug)]
-pub(crate) enum Inbound {
-    Message(Message),
-    Subscribe(Frame),
-    Cancel(Frame),
-}
-
-/// A command to a peer: never dropped, never counted against the high-water mark.
+/// A command between peers: never dropped, never counted against the high-water mark.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Upstream {
     Subscribe(Frame),
     Cancel(Frame),
 }
 
-/// What became of a submitted message.
-#[derive(Debug)]
+/// What became of a submitted message. Whoever submits passes it by reference: it is moved only
+/// where somebody keeps it.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// It is where it belongs. Where copies of it are lost on the way to single peers, the
-    /// outlet is told.
+    /// It is where it belongs, and what is left of it is of no use. Where copies of it are lost
+    /// on the way to single peers, the outlet is told.
     Sent,
     /// Nobody got it. The outlet is not told as well.
     Dropped(Drop),
-    /// Nobody can take it now; here it is back.
-    Blocked(Message),
-    /// It may not be sent on this socket now; here it is back.
-    Refused(Message, Refusal),
+    /// Nobody can take it now; it is as it was.
+    Blocked,
+    /// It may not be sent on this socket now; it is as it was.
+    Refused(Refusal),
 }
+
+/// What becomes of a message that came from a peer.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Admission {
+    /// It goes to the user, as the pattern left it.
+    Deliver,
+    /// It goes nowhere.
+    Drop(Drop),
+}
+
+/// That peer is at its high-water mark now.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Full;
 
 /// Why a message was lost.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
@@ -104,12 +110,11 @@ pub(crate) enum Violation {
 
 /// Where a pattern puts things: the links and `out` of a socket.
 pub(crate) trait Outlet {
-    /// Passes a message to a peer, or gives it back if that peer is at its high-water mark now.
-    fn send(&mut self, peer: PeerId, message: Message) -> Result<(), Message>;
+    /// Passes a message to a peer: what is left of it afterwards is of no use. If the peer is
+    /// full, it is left as it was.
+    fn send(&mut self, peer: PeerId, message: &mut Message) -> Result<(), Full>;
     /// Passes a command to a peer.
     fn command(&mut self, peer: PeerId, command: Upstream);
-    /// Passes a message to the user. There is room for one at each [`Pattern::deliver`].
-    fn deliver(&mut self, message: Message);
     /// Counts losses.
     fn dropped(&mut self, why: Drop, messages: usize);
 }
@@ -127,16 +132,18 @@ pub(crate) trait Pattern: Send {
     /// An attached peer is gone; its slot may come back as somebody else.
     fn detach(&mut self, peer: PeerId, outlet: &mut dyn Outlet);
 
-    /// An attached peer sent something. An error ends the peer's connection: `detach` follows.
-    fn deliver(
-        &mut self,
-        peer: PeerId,
-        inbound: Inbound,
-        outlet: &mut dyn Outlet,
-    ) -> Result<(), Violation>;
+    /// An attached peer sent a message; it is made what the user gets, in its place. There is
+    /// room for it in `out`. An error ends the peer's connection: `detach` follows.
+    fn admit(&mut self, peer: PeerId, message: &mut Message) -> Result<Admission, Violation>;
+
+    /// An attached peer sent a command. An error ends its connection: `detach` follows. Those
+    /// who do not publish take no notice.
+    fn heed(&mut self, _peer: PeerId, _command: Upstream) -> Result<(), Violation> {
+        Ok(())
+    }
 
     /// The user sends a message.
-    fn submit(&mut self, message: Message, outlet: &mut dyn Outlet) -> Verdict;
+    fn submit(&mut self, message: &mut Message, outlet: &mut dyn Outlet) -> Verdict;
 
     /// A peer that was at its high-water mark has room again.
     fn writable(&mut self, _peer: PeerId) {}
@@ -195,18 +202,9 @@ pub(crate) fn pattern(socket_type: SocketType) -> Option<Box<dyn Pattern>> {
     })
 }
 
-/// Gives a message to the user. A tag names something inside one socket; it must not come along
-/// when an inproc peer hands its message over as it is.
-fn deliver_untagged(mut message: Message, outlet: &mut dyn Outlet) {
+/// Lets a message pass as it is. A tag names something inside one socket; it must not come along
+/// when an inproc peer hands its message over.
+fn pass(message: &mut Message) -> Result<Admission, Violation> {
     message.set_tag(0);
-    outlet.deliver(message);
-}
-
-/// Counts what a peer had no business to send. Subscriptions to a socket that does not publish
-/// are no messages, and pass unnoticed.
-fn discard(inbound: Inbound, outlet: &mut dyn Outlet) {
-    match inbound {
-        Inbound::Message(_) => outlet.dropped(Drop::Unasked, 1),
-        Inbound::Subscribe(_) | Inbound::Cancel(_) => {}
-    }
+    Ok(Admission::Deliver)
 }

@@ -3,8 +3,7 @@
 use crate::message::Message;
 
 use super::{
-    deliver_untagged, discard, Inbound, Outlet, Pattern, PeerId, PeerIntro, Rejected, Verdict,
-    Violation,
+    pass, Admission, Drop, Full, Outlet, Pattern, PeerId, PeerIntro, Rejected, Verdict, Violation,
 };
 
 #[derive(Default)]
@@ -37,30 +36,23 @@ impl Pattern for Pair {
         }
     }
 
-    fn deliver(
-        &mut self,
-        peer: PeerId,
-        inbound: Inbound,
-        outlet: &mut dyn Outlet,
-    ) -> Result<(), Violation> {
-        match inbound {
-            Inbound::Message(message) if self.peer == Some(peer) => {
-                deliver_untagged(message, outlet);
-            }
-            other => discard(other, outlet),
+    fn admit(&mut self, peer: PeerId, message: &mut Message) -> Result<Admission, Violation> {
+        if self.peer == Some(peer) {
+            pass(message)
+        } else {
+            Ok(Admission::Drop(Drop::Unasked))
         }
-        Ok(())
     }
 
-    fn submit(&mut self, message: Message, outlet: &mut dyn Outlet) -> Verdict {
+    fn submit(&mut self, message: &mut Message, outlet: &mut dyn Outlet) -> Verdict {
         let Some(peer) = self.peer.filter(|_| !self.full) else {
-            return Verdict::Blocked(message);
+            return Verdict::Blocked;
         };
         match outlet.send(peer, message) {
             Ok(()) => Verdict::Sent,
-            Err(message) => {
+            Err(Full) => {
                 self.full = true;
-                Verdict::Blocked(message)
+                Verdict::Blocked
             }
         }
     }
@@ -83,6 +75,7 @@ impl Pattern for Pair {
 #[cfg(test)]
 mod tests {
     use super::super::tests::{attach, intro, Recorder};
+    use super::super::tests::{Calls, Given, Heard};
     use super::super::Drop;
     use super::*;
 
@@ -92,10 +85,10 @@ mod tests {
         let mut pair = Pair::default();
         attach(&mut pair, &[4], &mut outlet);
         assert!(matches!(
-            pair.submit(["a", "b"].into(), &mut outlet),
-            Verdict::Sent
+            pair.give(["a", "b"].into(), &mut outlet),
+            Given::Sent
         ));
-        pair.deliver(PeerId(4), Inbound::Message("c".into()), &mut outlet)
+        pair.hear(PeerId(4), Heard::Message("c".into()), &mut outlet)
             .unwrap();
         assert_eq!(outlet.take_sent(), [(4, ["a", "b"].into())]);
         assert_eq!(outlet.delivered, [Message::from("c")]);
@@ -109,22 +102,16 @@ mod tests {
         assert_eq!(pair.attach(PeerId(5), &intro(), &mut outlet), Err(Rejected));
         // The rejected one has no say in anything.
         pair.detach(PeerId(5), &mut outlet);
-        pair.deliver(PeerId(5), Inbound::Message("?".into()), &mut outlet)
+        pair.hear(PeerId(5), Heard::Message("?".into()), &mut outlet)
             .unwrap();
         assert_eq!(outlet.drops, [(Drop::Unasked, 1)]);
-        assert!(matches!(
-            pair.submit("a".into(), &mut outlet),
-            Verdict::Sent
-        ));
+        assert!(matches!(pair.give("a".into(), &mut outlet), Given::Sent));
         assert_eq!(outlet.take_sent(), [(4, "a".into())]);
 
         pair.detach(PeerId(4), &mut outlet);
         assert!(pair.is_blocked());
         attach(&mut pair, &[5], &mut outlet);
-        assert!(matches!(
-            pair.submit("b".into(), &mut outlet),
-            Verdict::Sent
-        ));
+        assert!(matches!(pair.give("b".into(), &mut outlet), Given::Sent));
         assert_eq!(outlet.take_sent(), [(5, "b".into())]);
     }
 
@@ -135,8 +122,8 @@ mod tests {
         attach(&mut pair, &[4], &mut outlet);
         outlet.full.insert(PeerId(4));
         assert!(matches!(
-            pair.submit("a".into(), &mut outlet),
-            Verdict::Blocked(_)
+            pair.give("a".into(), &mut outlet),
+            Given::Blocked(_)
         ));
         assert!(pair.is_blocked());
         outlet.full.clear();
@@ -144,10 +131,7 @@ mod tests {
         assert!(pair.is_blocked(), "somebody else has room");
         pair.writable(PeerId(4));
         assert!(!pair.is_blocked());
-        assert!(matches!(
-            pair.submit("a".into(), &mut outlet),
-            Verdict::Sent
-        ));
+        assert!(matches!(pair.give("a".into(), &mut outlet), Given::Sent));
     }
 
     #[test]
@@ -157,8 +141,8 @@ mod tests {
         attach(&mut pair, &[4], &mut outlet);
         outlet.full.insert(PeerId(4));
         assert!(matches!(
-            pair.submit("a".into(), &mut outlet),
-            Verdict::Blocked(_)
+            pair.give("a".into(), &mut outlet),
+            Given::Blocked(_)
         ));
         pair.detach(PeerId(4), &mut outlet);
         attach(&mut pair, &[4], &mut outlet);

@@ -5,7 +5,7 @@ use crate::message::Message;
 
 use super::topics::Topics;
 use super::{
-    discard, Drop, Inbound, Outlet, Pattern, PeerId, PeerIntro, Rejected, Verdict, Violation,
+    Admission, Drop, Outlet, Pattern, PeerId, PeerIntro, Rejected, Upstream, Verdict, Violation,
 };
 
 #[derive(Default)]
@@ -33,29 +33,27 @@ impl Pattern for Publish {
         self.topics.remove_peer(peer, |_| {});
     }
 
-    fn deliver(
-        &mut self,
-        peer: PeerId,
-        inbound: Inbound,
-        outlet: &mut dyn Outlet,
-    ) -> Result<(), Violation> {
-        match inbound {
-            Inbound::Subscribe(prefix) => {
+    fn admit(&mut self, _peer: PeerId, _message: &mut Message) -> Result<Admission, Violation> {
+        Ok(Admission::Drop(Drop::Unasked))
+    }
+
+    fn heed(&mut self, peer: PeerId, command: Upstream) -> Result<(), Violation> {
+        match command {
+            Upstream::Subscribe(prefix) => {
                 self.topics.insert(&prefix, peer)?;
             }
-            Inbound::Cancel(prefix) => {
+            Upstream::Cancel(prefix) => {
                 self.topics.remove(&prefix, peer);
             }
-            Inbound::Message(_) => discard(inbound, outlet),
         }
         Ok(())
     }
 
     /// Never blocks: a subscriber at its high-water mark misses the message, and the outlet
     /// counts that. What nobody subscribed to is dropped as a whole.
-    fn submit(&mut self, message: Message, outlet: &mut dyn Outlet) -> Verdict {
+    fn submit(&mut self, message: &mut Message, outlet: &mut dyn Outlet) -> Verdict {
         let Some(topic) = message.first() else {
-            return Verdict::Refused(message, Refusal::NoFrames);
+            return Verdict::Refused(Refusal::NoFrames);
         };
         self.matched.clear();
         self.topics
@@ -69,7 +67,7 @@ impl Pattern for Publish {
         };
         let mut missed = 0;
         for &peer in others {
-            missed += usize::from(outlet.send(peer, message.clone()).is_err());
+            missed += usize::from(outlet.send(peer, &mut message.clone()).is_err());
         }
         missed += usize::from(outlet.send(last, message).is_err());
         if missed > 0 {
@@ -86,21 +84,22 @@ impl Pattern for Publish {
 #[cfg(test)]
 mod tests {
     use super::super::tests::{attach, Recorder};
+    use super::super::tests::{Calls, Given, Heard};
     use super::super::topics::{PREFIXES_PER_PEER, PREFIX_OCTETS_PER_PEER};
     use super::*;
     use crate::message::Frame;
 
     fn subscribe(publish: &mut Publish, peer: u32, prefix: impl Into<Frame>) {
-        let inbound = Inbound::Subscribe(prefix.into());
+        let inbound = Heard::Subscribe(prefix.into());
         publish
-            .deliver(PeerId(peer), inbound, &mut Recorder::default())
+            .hear(PeerId(peer), inbound, &mut Recorder::default())
             .unwrap();
     }
 
     fn cancel(publish: &mut Publish, peer: u32, prefix: impl Into<Frame>) {
-        let inbound = Inbound::Cancel(prefix.into());
+        let inbound = Heard::Cancel(prefix.into());
         publish
-            .deliver(PeerId(peer), inbound, &mut Recorder::default())
+            .hear(PeerId(peer), inbound, &mut Recorder::default())
             .unwrap();
     }
 
@@ -108,8 +107,8 @@ mod tests {
     fn receivers(publish: &mut Publish, message: impl Into<Message>) -> Vec<u32> {
         let message = message.into();
         let mut outlet = Recorder::default();
-        let verdict = publish.submit(message.clone(), &mut outlet);
-        assert_eq!(matches!(verdict, Verdict::Sent), !outlet.sent.is_empty());
+        let verdict = publish.give(message.clone(), &mut outlet);
+        assert_eq!(matches!(verdict, Given::Sent), !outlet.sent.is_empty());
         assert!(outlet.drops.is_empty());
         let mut peers = Vec::new();
         for (peer, sent) in outlet.take_sent() {
@@ -157,10 +156,7 @@ mod tests {
         (1..=3).for_each(|peer| subscribe(&mut publish, peer, "a"));
         for full in 1..=3 {
             outlet.full.insert(PeerId(full));
-            assert!(matches!(
-                publish.submit("a".into(), &mut outlet),
-                Verdict::Sent
-            ));
+            assert!(matches!(publish.give("a".into(), &mut outlet), Given::Sent));
             assert_eq!(outlet.take_sent().len(), 3 - full as usize);
             assert_eq!(outlet.drops.pop(), Some((Drop::PeerFull, full as usize)));
             assert!(!publish.is_blocked());
@@ -173,13 +169,13 @@ mod tests {
     fn what_nobody_asked_for_is_dropped() {
         let mut outlet = Recorder::default();
         let mut publish = Publish::default();
-        let verdict = publish.submit("a".into(), &mut outlet);
-        assert!(matches!(verdict, Verdict::Dropped(Drop::NoPeer)));
+        let verdict = publish.give("a".into(), &mut outlet);
+        assert!(matches!(verdict, Given::Dropped(Drop::NoPeer)));
         attach(&mut publish, &[1], &mut outlet);
-        let verdict = publish.submit("a".into(), &mut outlet);
-        assert!(matches!(verdict, Verdict::Dropped(Drop::Unmatched)));
-        let verdict = publish.submit(Message::new(), &mut outlet);
-        assert!(matches!(verdict, Verdict::Refused(_, Refusal::NoFrames)));
+        let verdict = publish.give("a".into(), &mut outlet);
+        assert!(matches!(verdict, Given::Dropped(Drop::Unmatched)));
+        let verdict = publish.give(Message::new(), &mut outlet);
+        assert!(matches!(verdict, Given::Refused(_, Refusal::NoFrames)));
         assert!(outlet.drops.is_empty());
     }
 
@@ -189,7 +185,7 @@ mod tests {
         let mut publish = Publish::default();
         attach(&mut publish, &[1], &mut outlet);
         publish
-            .deliver(PeerId(1), Inbound::Message("a".into()), &mut outlet)
+            .hear(PeerId(1), Heard::Message("a".into()), &mut outlet)
             .unwrap();
         assert_eq!(outlet.drops, [(Drop::Unasked, 1)]);
         assert!(outlet.delivered.is_empty());
@@ -219,8 +215,8 @@ mod tests {
         for prefix in 0..PREFIXES_PER_PEER {
             subscribe(&mut publish, 1, (prefix as u32).to_be_bytes());
         }
-        let one_more = Inbound::Subscribe("one more".into());
-        let verdict = publish.deliver(PeerId(1), one_more.clone(), &mut outlet);
+        let one_more = Heard::Subscribe("one more".into());
+        let verdict = publish.hear(PeerId(1), one_more.clone(), &mut outlet);
         assert_eq!(verdict, Err(Violation::TooManySubscriptions));
         // Again what it holds is nothing new, and others have their own limits.
         subscribe(&mut publish, 1, 0u32.to_be_bytes());
@@ -231,7 +227,7 @@ mod tests {
 
         attach(&mut publish, &[1], &mut outlet);
         subscribe(&mut publish, 1, vec![1; PREFIX_OCTETS_PER_PEER - 7]);
-        let verdict = publish.deliver(PeerId(1), one_more, &mut outlet);
+        let verdict = publish.hear(PeerId(1), one_more, &mut outlet);
         assert_eq!(verdict, Err(Violation::TooManySubscriptions));
     }
 }

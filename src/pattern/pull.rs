@@ -3,8 +3,7 @@
 use crate::message::Message;
 
 use super::{
-    deliver_untagged, discard, Drop, Inbound, Outlet, Pattern, PeerId, PeerIntro, Rejected,
-    Verdict, Violation,
+    pass, Admission, Drop, Outlet, Pattern, PeerId, PeerIntro, Rejected, Verdict, Violation,
 };
 
 /// Has nothing to remember: which peer is read next is the pump's rotation.
@@ -22,20 +21,11 @@ impl Pattern for Pull {
 
     fn detach(&mut self, _peer: PeerId, _outlet: &mut dyn Outlet) {}
 
-    fn deliver(
-        &mut self,
-        _peer: PeerId,
-        inbound: Inbound,
-        outlet: &mut dyn Outlet,
-    ) -> Result<(), Violation> {
-        match inbound {
-            Inbound::Message(message) => deliver_untagged(message, outlet),
-            other => discard(other, outlet),
-        }
-        Ok(())
+    fn admit(&mut self, _peer: PeerId, message: &mut Message) -> Result<Admission, Violation> {
+        pass(message)
     }
 
-    fn submit(&mut self, _message: Message, _outlet: &mut dyn Outlet) -> Verdict {
+    fn submit(&mut self, _message: &mut Message, _outlet: &mut dyn Outlet) -> Verdict {
         Verdict::Dropped(Drop::ReceiveOnly)
     }
 }
@@ -43,6 +33,7 @@ impl Pattern for Pull {
 #[cfg(test)]
 mod tests {
     use super::super::tests::{attach, Recorder};
+    use super::super::tests::{Calls, Given, Heard};
     use super::*;
 
     #[test]
@@ -53,10 +44,10 @@ mod tests {
         let mut tagged = Message::from(["a", "", "b"]);
         tagged.set_tag(9);
         for (peer, message) in [(1, tagged), (2, "c".into()), (1, "d".into())] {
-            pull.deliver(PeerId(peer), Inbound::Message(message), &mut outlet)
+            pull.hear(PeerId(peer), Heard::Message(message), &mut outlet)
                 .unwrap();
         }
-        pull.deliver(PeerId(1), Inbound::Subscribe("e".into()), &mut outlet)
+        pull.hear(PeerId(1), Heard::Subscribe("e".into()), &mut outlet)
             .unwrap();
         assert_eq!(
             outlet.delivered,
@@ -69,8 +60,8 @@ mod tests {
     fn nothing_can_be_sent() {
         let mut outlet = Recorder::default();
         attach(&mut Pull, &[1], &mut outlet);
-        let verdict = Pull.submit("a".into(), &mut outlet);
-        assert!(matches!(verdict, Verdict::Dropped(Drop::ReceiveOnly)));
+        let verdict = Pull.give("a".into(), &mut outlet);
+        assert!(matches!(verdict, Given::Dropped(Drop::ReceiveOnly)));
         assert!(outlet.sent.is_empty());
     }
 }

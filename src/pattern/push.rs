@@ -3,7 +3,7 @@
 use crate::message::Message;
 
 use super::balance::Balance;
-use super::{discard, Inbound, Outlet, Pattern, PeerId, PeerIntro, Rejected, Verdict, Violation};
+use super::{Admission, Drop, Outlet, Pattern, PeerId, PeerIntro, Rejected, Verdict, Violation};
 
 #[derive(Default)]
 pub(super) struct Push {
@@ -25,20 +25,14 @@ impl Pattern for Push {
         self.balance.leave(peer);
     }
 
-    fn deliver(
-        &mut self,
-        _peer: PeerId,
-        inbound: Inbound,
-        outlet: &mut dyn Outlet,
-    ) -> Result<(), Violation> {
-        discard(inbound, outlet);
-        Ok(())
+    fn admit(&mut self, _peer: PeerId, _message: &mut Message) -> Result<Admission, Violation> {
+        Ok(Admission::Drop(Drop::Unasked))
     }
 
-    fn submit(&mut self, message: Message, outlet: &mut dyn Outlet) -> Verdict {
+    fn submit(&mut self, message: &mut Message, outlet: &mut dyn Outlet) -> Verdict {
         match self.balance.send(message, outlet) {
-            Ok(_) => Verdict::Sent,
-            Err(message) => Verdict::Blocked(message),
+            Some(_) => Verdict::Sent,
+            None => Verdict::Blocked,
         }
     }
 
@@ -58,6 +52,7 @@ impl Pattern for Push {
 #[cfg(test)]
 mod tests {
     use super::super::tests::{attach, intro, Recorder};
+    use super::super::tests::{Calls, Given, Heard};
     use super::super::Drop;
     use super::*;
 
@@ -68,8 +63,8 @@ mod tests {
         attach(&mut push, &[3, 5], &mut outlet);
         for text in ["a", "b", "c"] {
             assert!(matches!(
-                push.submit(Message::from(text), &mut outlet),
-                Verdict::Sent
+                push.give(Message::from(text), &mut outlet),
+                Given::Sent
             ));
         }
         assert_eq!(
@@ -86,8 +81,8 @@ mod tests {
         attach(&mut push, &[3], &mut outlet);
         assert!(!push.is_blocked());
         outlet.full.insert(PeerId(3));
-        match push.submit(Message::from(["a", "b"]), &mut outlet) {
-            Verdict::Blocked(message) => assert_eq!(message, Message::from(["a", "b"])),
+        match push.give(Message::from(["a", "b"]), &mut outlet) {
+            Given::Blocked(message) => assert_eq!(message, Message::from(["a", "b"])),
             other => panic!("{other:?}"),
         }
         assert!(push.is_blocked());
@@ -105,16 +100,13 @@ mod tests {
         attach(&mut push, &[1], &mut outlet);
         outlet.full.insert(PeerId(1));
         assert!(matches!(
-            push.submit("a".into(), &mut outlet),
-            Verdict::Blocked(_)
+            push.give("a".into(), &mut outlet),
+            Given::Blocked(_)
         ));
         push.detach(PeerId(1), &mut outlet);
         outlet.full.clear();
         push.attach(PeerId(1), &intro(), &mut outlet).unwrap();
-        assert!(matches!(
-            push.submit("a".into(), &mut outlet),
-            Verdict::Sent
-        ));
+        assert!(matches!(push.give("a".into(), &mut outlet), Given::Sent));
     }
 
     #[test]
@@ -122,9 +114,9 @@ mod tests {
         let mut outlet = Recorder::default();
         let mut push = Push::default();
         attach(&mut push, &[1], &mut outlet);
-        push.deliver(PeerId(1), Inbound::Message("?".into()), &mut outlet)
+        push.hear(PeerId(1), Heard::Message("?".into()), &mut outlet)
             .unwrap();
-        push.deliver(PeerId(1), Inbound::Subscribe("?".into()), &mut outlet)
+        push.hear(PeerId(1), Heard::Subscribe("?".into()), &mut outlet)
             .unwrap();
         assert_eq!(outlet.drops, [(Drop::Unasked, 1)]);
         assert!(outlet.delivered.is_empty());

@@ -5,7 +5,7 @@ use crate::message::{Frame, Message};
 
 use super::requests::Requests;
 use super::{
-    discard, Drop, Inbound, Outlet, Pattern, PeerId, PeerIntro, Rejected, Verdict, Violation,
+    Admission, Drop, Full, Outlet, Pattern, PeerId, PeerIntro, Rejected, Verdict, Violation,
 };
 
 /// A request goes to the user with its number as its tag, and the message with that tag is its
@@ -30,76 +30,59 @@ impl Pattern for Rep {
         self.requests.leave(peer);
     }
 
-    fn deliver(
-        &mut self,
-        peer: PeerId,
-        inbound: Inbound,
-        outlet: &mut dyn Outlet,
-    ) -> Result<(), Violation> {
-        let Inbound::Message(message) = inbound else {
-            discard(inbound, outlet);
-            return Ok(());
-        };
-        let Some((envelope, mut body)) = split(message) else {
-            outlet.dropped(Drop::Malformed, 1);
-            return Ok(());
+    fn admit(&mut self, peer: PeerId, message: &mut Message) -> Result<Admission, Violation> {
+        let Some(envelope) = take_envelope(message) else {
+            return Ok(Admission::Drop(Drop::Malformed));
         };
         match self.requests.open(peer, envelope) {
             Some(number) => {
-                body.set_tag(number);
-                outlet.deliver(body);
+                message.set_tag(number);
+                Ok(Admission::Deliver)
             }
-            None => outlet.dropped(Drop::PeerGone, 1),
+            None => Ok(Admission::Drop(Drop::PeerGone)),
         }
-        Ok(())
     }
 
-    fn submit(&mut self, message: Message, outlet: &mut dyn Outlet) -> Verdict {
+    fn submit(&mut self, message: &mut Message, outlet: &mut dyn Outlet) -> Verdict {
         if message.tag() == 0 {
-            return Verdict::Refused(message, Refusal::NoRequest);
+            return Verdict::Refused(Refusal::NoRequest);
         }
         let Some((peer, envelope)) = self.requests.close(message.tag()) else {
             return Verdict::Dropped(Drop::PeerGone);
         };
-        match outlet.send(peer, join(envelope, message)) {
+        message.set_tag(0);
+        message.push_front(Frame::empty());
+        for frame in envelope.into_iter().rev() {
+            message.push_front(frame);
+        }
+        match outlet.send(peer, message) {
             Ok(()) => Verdict::Sent,
-            Err(_) => Verdict::Dropped(Drop::PeerFull),
+            Err(Full) => Verdict::Dropped(Drop::PeerFull),
         }
     }
 }
 
-/// Parts a request into the frames in front of its delimiter and the body behind it; `None` if
-/// it lacks the delimiter or the body (RFC 28, "The REP Socket Type").
-fn split(message: Message) -> Option<(Vec<Frame>, Message)> {
+/// Takes the frames in front of a request's delimiter off, and the delimiter; `None` if it lacks
+/// the delimiter or a body behind it (RFC 28, "The REP Socket Type").
+fn take_envelope(message: &mut Message) -> Option<Vec<Frame>> {
     let delimiter = message.iter().position(|frame| frame.is_empty())?;
-    match message.frames() {
-        // What a REQ peer sends: nothing to allocate.
-        [_, body] => (delimiter == 0).then(|| (Vec::new(), Message::single(body.clone()))),
-        frames if delimiter + 1 == frames.len() => None,
-        _ => {
-            let mut frames = message.into_frames();
-            let envelope = frames.drain(..delimiter).collect();
-            frames.remove(0);
-            Some((envelope, Message::from_frames(frames)))
-        }
+    if delimiter + 1 == message.len() {
+        return None;
     }
-}
-
-/// The envelope, the delimiter, the body.
-fn join(mut envelope: Vec<Frame>, body: Message) -> Message {
-    envelope.reserve_exact(1 + body.len());
-    envelope.push(Frame::empty());
-    envelope.extend_from_slice(body.frames());
-    Message::from_frames(envelope)
+    // A plain REQ peer puts nothing in front: nothing to allocate.
+    let envelope = (0..delimiter).filter_map(|_| message.pop_front()).collect();
+    message.pop_front();
+    Some(envelope)
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::tests::{attach, Recorder};
+    use super::super::tests::{Calls, Given, Heard};
     use super::*;
 
     fn ask(rep: &mut Rep, peer: u32, message: impl Into<Message>, outlet: &mut Recorder) {
-        rep.deliver(PeerId(peer), Inbound::Message(message.into()), outlet)
+        rep.hear(PeerId(peer), Heard::Message(message.into()), outlet)
             .unwrap();
     }
 
@@ -110,8 +93,8 @@ mod tests {
         message
     }
 
-    fn is_sent(verdict: Verdict) -> bool {
-        matches!(verdict, Verdict::Sent)
+    fn is_sent(verdict: Given) -> bool {
+        matches!(verdict, Given::Sent)
     }
 
     #[test]
@@ -123,9 +106,9 @@ mod tests {
         ask(&mut rep, 2, ["", "b", "c"], &mut outlet);
         let requests = std::mem::take(&mut outlet.delivered);
         assert_eq!(requests, ["a".into(), Message::from(["b", "c"])]);
-        assert!(is_sent(rep.submit(answer(&requests[1], "B"), &mut outlet)));
+        assert!(is_sent(rep.give(answer(&requests[1], "B"), &mut outlet)));
         assert!(is_sent(
-            rep.submit(answer(&requests[0], ["A", ""]), &mut outlet)
+            rep.give(answer(&requests[0], ["A", ""]), &mut outlet)
         ));
         assert_eq!(
             outlet.take_sent(),
@@ -151,13 +134,13 @@ mod tests {
                 let request = outlet.delivered.remove(0);
                 assert_eq!(request, Message::from(body));
                 for reply in [&["R"][..], &["", "R", ""]] {
-                    let verdict = rep.submit(answer(&request, reply), &mut outlet);
+                    let verdict = rep.give(answer(&request, reply), &mut outlet);
                     if reply.len() == 1 {
                         assert!(is_sent(verdict));
                         assert_eq!(outlet.take_sent(), [(1, whole(reply))]);
                     } else {
                         // Answered already.
-                        assert!(matches!(verdict, Verdict::Dropped(Drop::PeerGone)));
+                        assert!(matches!(verdict, Given::Dropped(Drop::PeerGone)));
                     }
                 }
             }
@@ -198,8 +181,8 @@ mod tests {
         let mut outlet = Recorder::default();
         let mut rep = Rep::default();
         attach(&mut rep, &[1], &mut outlet);
-        match rep.submit("a".into(), &mut outlet) {
-            Verdict::Refused(message, Refusal::NoRequest) => assert_eq!(message, "a".into()),
+        match rep.give("a".into(), &mut outlet) {
+            Given::Refused(message, Refusal::NoRequest) => assert_eq!(message, "a".into()),
             other => panic!("{other:?}"),
         }
         assert!(!rep.is_blocked() && !rep.requeues());
@@ -215,9 +198,9 @@ mod tests {
         attach(&mut rep, &[1], &mut outlet);
         ask(&mut rep, 1, ["", "b"], &mut outlet);
         let requests = std::mem::take(&mut outlet.delivered);
-        let late = rep.submit(answer(&requests[0], "A"), &mut outlet);
-        assert!(matches!(late, Verdict::Dropped(Drop::PeerGone)));
-        assert!(is_sent(rep.submit(answer(&requests[1], "B"), &mut outlet)));
+        let late = rep.give(answer(&requests[0], "A"), &mut outlet);
+        assert!(matches!(late, Given::Dropped(Drop::PeerGone)));
+        assert!(is_sent(rep.give(answer(&requests[1], "B"), &mut outlet)));
         assert_eq!(outlet.take_sent(), [(1, ["", "B"].into())]);
     }
 
@@ -229,8 +212,8 @@ mod tests {
         ask(&mut rep, 1, ["", "a"], &mut outlet);
         outlet.full.insert(PeerId(1));
         let request = outlet.delivered.remove(0);
-        let verdict = rep.submit(answer(&request, "A"), &mut outlet);
-        assert!(matches!(verdict, Verdict::Dropped(Drop::PeerFull)));
+        let verdict = rep.give(answer(&request, "A"), &mut outlet);
+        assert!(matches!(verdict, Given::Dropped(Drop::PeerFull)));
         assert_eq!(rep.requests.len(), 0);
     }
 
@@ -243,7 +226,7 @@ mod tests {
         ask(&mut rep, 1, foreign, &mut outlet);
         let request = outlet.delivered.remove(0);
         assert_ne!(request.tag(), 0);
-        assert!(is_sent(rep.submit(answer(&request, "A"), &mut outlet)));
+        assert!(is_sent(rep.give(answer(&request, "A"), &mut outlet)));
         assert_eq!(outlet.sent[0].1.tag(), 0);
     }
 }

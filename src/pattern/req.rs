@@ -4,8 +4,7 @@ use crate::message::{Frame, Message};
 
 use super::balance::Balance;
 use super::{
-    deliver_untagged, discard, Drop, Inbound, Outlet, Pattern, PeerId, PeerIntro, Rejected,
-    Verdict, Violation,
+    pass, Admission, Drop, Outlet, Pattern, PeerId, PeerIntro, Rejected, Verdict, Violation,
 };
 
 #[derive(Default)]
@@ -36,39 +35,34 @@ impl Pattern for Req {
         }
     }
 
-    fn deliver(
-        &mut self,
-        peer: PeerId,
-        inbound: Inbound,
-        outlet: &mut dyn Outlet,
-    ) -> Result<(), Violation> {
-        let Inbound::Message(message) = inbound else {
-            discard(inbound, outlet);
-            return Ok(());
-        };
-        let reply = match message.frames() {
-            [delimiter, _, ..] if delimiter.is_empty() => unwrap(message),
+    fn admit(&mut self, peer: PeerId, message: &mut Message) -> Result<Admission, Violation> {
+        match message.frames() {
+            [delimiter, _, ..] if delimiter.is_empty() => {}
             _ => return Err(Violation::MalformedReply),
-        };
-        if self.waiting == Some(peer) {
-            self.waiting = None;
-            deliver_untagged(reply, outlet);
-        } else {
-            outlet.dropped(Drop::Unasked, 1);
         }
-        Ok(())
+        if self.waiting != Some(peer) {
+            return Ok(Admission::Drop(Drop::Unasked));
+        }
+        self.waiting = None;
+        message.pop_front();
+        pass(message)
     }
 
-    fn submit(&mut self, message: Message, outlet: &mut dyn Outlet) -> Verdict {
+    /// Puts the delimiter in front of what the user sends (RFC 28, "The REQ Socket Type").
+    fn submit(&mut self, message: &mut Message, outlet: &mut dyn Outlet) -> Verdict {
         if self.is_blocked() {
-            return Verdict::Blocked(message);
+            return Verdict::Blocked;
         }
-        match self.balance.send(wrap(message), outlet) {
-            Ok(peer) => {
+        message.push_front(Frame::empty());
+        match self.balance.send(message, outlet) {
+            Some(peer) => {
                 self.waiting = Some(peer);
                 Verdict::Sent
             }
-            Err(message) => Verdict::Blocked(unwrap(message)),
+            None => {
+                message.pop_front();
+                Verdict::Blocked
+            }
         }
     }
 
@@ -84,46 +78,17 @@ impl Pattern for Req {
         true
     }
 
-    fn unsend(&mut self, message: Message) -> Message {
+    fn unsend(&mut self, mut message: Message) -> Message {
         self.waiting = None;
-        unwrap(message)
-    }
-}
-
-/// A request: the delimiter in front of what the user sends (RFC 28, "The REQ Socket Type").
-fn wrap(mut message: Message) -> Message {
-    match message.frames() {
-        // One allocation of the right size; pushing to the front would need two.
-        [frame] => {
-            let mut wrapped = Message::from_frames(vec![Frame::empty(), frame.clone()]);
-            wrapped.set_tag(message.tag());
-            wrapped
-        }
-        _ => {
-            message.push_front(Frame::empty());
-            message
-        }
-    }
-}
-
-/// What stands behind the delimiter.
-fn unwrap(mut message: Message) -> Message {
-    match message.frames() {
-        [_, frame] => {
-            let mut body = Message::single(frame.clone());
-            body.set_tag(message.tag());
-            body
-        }
-        _ => {
-            message.pop_front();
-            message
-        }
+        message.pop_front();
+        message
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::tests::{attach, Recorder};
+    use super::super::tests::{Calls, Given, Heard};
     use super::*;
 
     fn reply(
@@ -132,11 +97,11 @@ mod tests {
         frames: &[&str],
         outlet: &mut Recorder,
     ) -> Result<(), Violation> {
-        req.deliver(PeerId(peer), Inbound::Message(frames.into()), outlet)
+        req.hear(PeerId(peer), Heard::Message(frames.into()), outlet)
     }
 
-    fn is_sent(verdict: Verdict) -> bool {
-        matches!(verdict, Verdict::Sent)
+    fn is_sent(verdict: Given) -> bool {
+        matches!(verdict, Given::Sent)
     }
 
     #[test]
@@ -145,16 +110,16 @@ mod tests {
         let mut req = Req::default();
         assert!(req.is_blocked());
         attach(&mut req, &[1, 2], &mut outlet);
-        assert!(is_sent(req.submit("a".into(), &mut outlet)));
+        assert!(is_sent(req.give("a".into(), &mut outlet)));
         assert!(req.is_blocked());
-        match req.submit("b".into(), &mut outlet) {
-            Verdict::Blocked(message) => assert_eq!(message, Message::from("b")),
+        match req.give("b".into(), &mut outlet) {
+            Given::Blocked(message) => assert_eq!(message, Message::from("b")),
             other => panic!("{other:?}"),
         }
         reply(&mut req, 1, &["", "A", "B"], &mut outlet).unwrap();
         assert_eq!(outlet.delivered, [Message::from(["A", "B"])]);
         assert!(!req.is_blocked());
-        assert!(is_sent(req.submit(["b", "c"].into(), &mut outlet)));
+        assert!(is_sent(req.give(["b", "c"].into(), &mut outlet)));
         assert_eq!(
             outlet.take_sent(),
             [(1, ["", "a"].into()), (2, ["", "b", "c"].into())]
@@ -168,7 +133,7 @@ mod tests {
         let mut req = Req::default();
         attach(&mut req, &[1, 2], &mut outlet);
         reply(&mut req, 1, &["", "early"], &mut outlet).unwrap();
-        assert!(is_sent(req.submit("a".into(), &mut outlet)));
+        assert!(is_sent(req.give("a".into(), &mut outlet)));
         reply(&mut req, 2, &["", "other"], &mut outlet).unwrap();
         reply(&mut req, 1, &["", "right"], &mut outlet).unwrap();
         reply(&mut req, 1, &["", "again"], &mut outlet).unwrap();
@@ -182,7 +147,7 @@ mod tests {
             let mut outlet = Recorder::default();
             let mut req = Req::default();
             attach(&mut req, &[1], &mut outlet);
-            assert!(is_sent(req.submit("a".into(), &mut outlet)));
+            assert!(is_sent(req.give("a".into(), &mut outlet)));
             let verdict = reply(&mut req, 1, frames, &mut outlet);
             assert_eq!(verdict, Err(Violation::MalformedReply), "{frames:?}");
             assert!(outlet.delivered.is_empty());
@@ -198,7 +163,7 @@ mod tests {
         let mut outlet = Recorder::default();
         let mut req = Req::default();
         attach(&mut req, &[1, 2], &mut outlet);
-        assert!(is_sent(req.submit("a".into(), &mut outlet)));
+        assert!(is_sent(req.give("a".into(), &mut outlet)));
         req.detach(PeerId(2), &mut outlet);
         assert!(req.is_blocked() && outlet.drops.is_empty());
         attach(&mut req, &[3], &mut outlet);
@@ -209,7 +174,7 @@ mod tests {
         assert!(!req.is_blocked());
         reply(&mut req, 1, &["", "A"], &mut outlet).unwrap();
         assert!(outlet.delivered.is_empty());
-        assert!(is_sent(req.submit("b".into(), &mut outlet)));
+        assert!(is_sent(req.give("b".into(), &mut outlet)));
         assert_eq!(outlet.take_sent()[1], (3, ["", "b"].into()));
     }
 
@@ -224,14 +189,14 @@ mod tests {
             let mut outlet = Recorder::default();
             let mut req = Req::default();
             attach(&mut req, &[1, 2], &mut outlet);
-            assert!(is_sent(req.submit(message.clone(), &mut outlet)));
+            assert!(is_sent(req.give(message.clone(), &mut outlet)));
             let (_, sent) = outlet.take_sent().remove(0);
             let unsent = req.unsend(sent);
             assert_eq!(unsent, message);
             req.detach(PeerId(1), &mut outlet);
             assert!(outlet.drops.is_empty(), "it is not lost");
             assert!(!req.is_blocked());
-            assert!(is_sent(req.submit(unsent, &mut outlet)));
+            assert!(is_sent(req.give(unsent, &mut outlet)));
             assert_eq!(outlet.take_sent()[0].0, 2);
         }
     }
@@ -242,13 +207,13 @@ mod tests {
         let mut req = Req::default();
         attach(&mut req, &[1, 2], &mut outlet);
         outlet.full.insert(PeerId(1));
-        assert!(is_sent(req.submit("a".into(), &mut outlet)));
+        assert!(is_sent(req.give("a".into(), &mut outlet)));
         assert_eq!(outlet.take_sent()[0].0, 2);
         reply(&mut req, 2, &["", "A"], &mut outlet).unwrap();
         outlet.full.insert(PeerId(2));
         for message in [Message::from("b"), ["b", "c"].into()] {
-            match req.submit(message.clone(), &mut outlet) {
-                Verdict::Blocked(unsent) => assert_eq!(unsent, message),
+            match req.give(message.clone(), &mut outlet) {
+                Given::Blocked(unsent) => assert_eq!(unsent, message),
                 other => panic!("{other:?}"),
             }
         }

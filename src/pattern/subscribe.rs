@@ -4,8 +4,8 @@ use crate::message::{Frame, Message};
 
 use super::tree::{Tree, Value};
 use super::{
-    deliver_untagged, discard, Drop, Inbound, Outlet, Pattern, PeerId, PeerIntro, Rejected,
-    Upstream, Verdict, Violation,
+    pass, Admission, Drop, Outlet, Pattern, PeerId, PeerIntro, Rejected, Upstream, Verdict,
+    Violation,
 };
 
 #[derive(Default)]
@@ -45,21 +45,15 @@ impl Pattern for Subscribe {
 
     /// Filters once more: a publisher may send what it was asked for before a CANCEL reached it,
     /// or everything.
-    fn deliver(
-        &mut self,
-        _peer: PeerId,
-        inbound: Inbound,
-        outlet: &mut dyn Outlet,
-    ) -> Result<(), Violation> {
-        match inbound {
-            Inbound::Message(message) if self.wants(&message) => deliver_untagged(message, outlet),
-            Inbound::Message(_) => outlet.dropped(Drop::Unmatched, 1),
-            other => discard(other, outlet),
+    fn admit(&mut self, _peer: PeerId, message: &mut Message) -> Result<Admission, Violation> {
+        if self.wants(message) {
+            pass(message)
+        } else {
+            Ok(Admission::Drop(Drop::Unmatched))
         }
-        Ok(())
     }
 
-    fn submit(&mut self, _message: Message, _outlet: &mut dyn Outlet) -> Verdict {
+    fn submit(&mut self, _message: &mut Message, _outlet: &mut dyn Outlet) -> Verdict {
         Verdict::Dropped(Drop::ReceiveOnly)
     }
 
@@ -107,10 +101,11 @@ impl Subscribe {
 #[cfg(test)]
 mod tests {
     use super::super::tests::{attach, Recorder};
+    use super::super::tests::{Calls, Heard};
     use super::*;
 
     fn hear(sub: &mut Subscribe, message: impl Into<Message>, outlet: &mut Recorder) {
-        sub.deliver(PeerId(1), Inbound::Message(message.into()), outlet)
+        sub.hear(PeerId(1), Heard::Message(message.into()), outlet)
             .unwrap();
     }
 

@@ -16,11 +16,11 @@ pub(super) struct Recorder {
 }
 
 impl Outlet for Recorder {
-    fn send(&mut self, peer: PeerId, message: Message) -> Result<(), Message> {
+    fn send(&mut self, peer: PeerId, message: &mut Message) -> Result<(), Full> {
         if self.full.contains(&peer) {
-            return Err(message);
+            return Err(Full);
         }
-        self.sent.push((peer, message));
+        self.sent.push((peer, std::mem::take(message)));
         Ok(())
     }
 
@@ -28,12 +28,54 @@ impl Outlet for Recorder {
         self.commands.push((peer, command));
     }
 
-    fn deliver(&mut self, message: Message) {
-        self.delivered.push(message);
-    }
-
     fn dropped(&mut self, why: Drop, messages: usize) {
         self.drops.push((why, messages));
+    }
+}
+
+/// What a peer sends, whatever form it had on the wire.
+#[derive(Clone, Debug)]
+pub(super) enum Heard {
+    Message(Message),
+    Subscribe(Frame),
+    Cancel(Frame),
+}
+
+/// A [`Verdict`] with the message that came back.
+#[derive(Debug)]
+pub(super) enum Given {
+    Sent,
+    Dropped(Drop),
+    Blocked(Message),
+    Refused(Message, Refusal),
+}
+
+/// A pattern's calls with messages as values, and with what came of them written down.
+pub(super) trait Calls {
+    fn give(&mut self, message: Message, outlet: &mut Recorder) -> Given;
+    fn hear(&mut self, peer: PeerId, heard: Heard, outlet: &mut Recorder) -> Result<(), Violation>;
+}
+
+impl<P: Pattern + ?Sized> Calls for P {
+    fn give(&mut self, mut message: Message, outlet: &mut Recorder) -> Given {
+        match self.submit(&mut message, outlet) {
+            Verdict::Sent => Given::Sent,
+            Verdict::Dropped(why) => Given::Dropped(why),
+            Verdict::Blocked => Given::Blocked(message),
+            Verdict::Refused(why) => Given::Refused(message, why),
+        }
+    }
+
+    fn hear(&mut self, peer: PeerId, heard: Heard, outlet: &mut Recorder) -> Result<(), Violation> {
+        match heard {
+            Heard::Message(mut message) => match self.admit(peer, &mut message)? {
+                Admission::Deliver => outlet.delivered.push(message),
+                Admission::Drop(why) => outlet.dropped(why, 1),
+            },
+            Heard::Subscribe(prefix) => self.heed(peer, Upstream::Subscribe(prefix))?,
+            Heard::Cancel(prefix) => self.heed(peer, Upstream::Cancel(prefix))?,
+        }
+        Ok(())
     }
 }
 
@@ -78,12 +120,12 @@ fn all() -> Vec<(SocketType, Box<dyn Pattern>)> {
 fn invite(kind: SocketType, pattern: &mut dyn Pattern, peer: u32, outlet: &mut Recorder) {
     if matches!(kind, SocketType::Pub) {
         pattern
-            .deliver(PeerId(peer), Inbound::Subscribe("".into()), outlet)
+            .hear(PeerId(peer), Heard::Subscribe("".into()), outlet)
             .unwrap();
     }
     if matches!(kind, SocketType::Rep) {
-        let request = Inbound::Message(["", "request"].into());
-        pattern.deliver(PeerId(peer), request, outlet).unwrap();
+        let request = Heard::Message(["", "request"].into());
+        pattern.hear(PeerId(peer), request, outlet).unwrap();
     }
 }
 
@@ -106,14 +148,14 @@ fn without_peers_nothing_is_sent_and_nothing_vanishes_unseen() {
     for (kind, mut pattern) in all() {
         let mut outlet = Recorder::default();
         let blocked = pattern.is_blocked();
-        match pattern.submit(Message::from(["a", "b"]), &mut outlet) {
-            Verdict::Blocked(message) => {
+        match pattern.give(Message::from(["a", "b"]), &mut outlet) {
+            Given::Blocked(message) => {
                 assert!(blocked, "{kind}");
                 assert_eq!(message, Message::from(["a", "b"]), "{kind}");
             }
-            Verdict::Refused(message, _) => assert_eq!(message, ["a", "b"].into(), "{kind}"),
-            Verdict::Dropped(_) => assert!(!blocked, "{kind}"),
-            Verdict::Sent => panic!("{kind} sent to nobody"),
+            Given::Refused(message, _) => assert_eq!(message, ["a", "b"].into(), "{kind}"),
+            Given::Dropped(_) => assert!(!blocked, "{kind}"),
+            Given::Sent => panic!("{kind} sent to nobody"),
         }
         assert!(outlet.sent.is_empty() && outlet.drops.is_empty(), "{kind}");
     }
@@ -127,18 +169,18 @@ fn messages_leave_whole_or_not_at_all() {
         invite(kind, &mut *pattern, 6, &mut outlet);
         let message = sendable(&mut outlet);
         outlet.full.insert(PeerId(6));
-        match pattern.submit(message.clone(), &mut outlet) {
-            Verdict::Blocked(unsent) => {
+        match pattern.give(message.clone(), &mut outlet) {
+            Given::Blocked(unsent) => {
                 assert_eq!(unsent, message, "{kind}");
                 assert!(pattern.is_blocked(), "{kind}");
                 assert!(matches!(
-                    pattern.submit(message.clone(), &mut outlet),
-                    Verdict::Blocked(_)
+                    pattern.give(message.clone(), &mut outlet),
+                    Given::Blocked(_)
                 ));
             }
-            Verdict::Dropped(why) => assert_eq!(why, Drop::PeerFull, "{kind}"),
-            Verdict::Sent => assert_eq!(outlet.drops, [(Drop::PeerFull, 1)], "{kind}"),
-            Verdict::Refused(..) => panic!("{kind}"),
+            Given::Dropped(why) => assert_eq!(why, Drop::PeerFull, "{kind}"),
+            Given::Sent => assert_eq!(outlet.drops, [(Drop::PeerFull, 1)], "{kind}"),
+            Given::Refused(..) => panic!("{kind}"),
         }
         assert!(outlet.sent.is_empty(), "{kind}");
 
@@ -148,7 +190,7 @@ fn messages_leave_whole_or_not_at_all() {
         invite(kind, &mut *pattern, 6, &mut outlet);
         let message = sendable(&mut outlet);
         assert!(
-            matches!(pattern.submit(message.clone(), &mut outlet), Verdict::Sent),
+            matches!(pattern.give(message.clone(), &mut outlet), Given::Sent),
             "{kind}"
         );
         let sent = outlet.take_sent();
@@ -173,21 +215,21 @@ fn attach_detach_attach_leaves_no_residue() {
             attach(&mut *pattern, &[6], &mut outlet);
             invite(kind, &mut *pattern, 6, &mut outlet);
             let message = sendable(&mut outlet);
-            let verdict = pattern.submit(message.clone(), &mut outlet);
+            let verdict = pattern.give(message.clone(), &mut outlet);
             assert_eq!(
-                matches!(verdict, Verdict::Sent),
+                matches!(verdict, Given::Sent),
                 kind.sends(),
                 "{kind}, round {round}"
             );
             outlet.full.insert(PeerId(6));
-            let _ = pattern.submit(message.clone(), &mut outlet);
+            let _ = pattern.give(message.clone(), &mut outlet);
             outlet.full.clear();
             pattern.detach(PeerId(6), &mut outlet);
             // Word from the pump that crossed the detach.
             pattern.writable(PeerId(6));
             assert_eq!(pattern.is_blocked(), blocked, "{kind}, round {round}");
             outlet.sent.clear();
-            let _ = pattern.submit(message, &mut outlet);
+            let _ = pattern.give(message, &mut outlet);
             assert!(outlet.sent.is_empty(), "{kind} sent to a peer that left");
             outlet = Recorder::default();
         }
@@ -201,7 +243,7 @@ fn what_comes_in_is_delivered_whole() {
         attach(&mut *pattern, &[6], &mut outlet);
         pattern.subscribe("".into(), &mut outlet);
         if kind == SocketType::Req {
-            let _ = pattern.submit("request".into(), &mut outlet);
+            let _ = pattern.give("request".into(), &mut outlet);
         }
         let mut message = match kind {
             SocketType::Req | SocketType::Rep => Message::from(["", "a", "", "b"]),
@@ -210,7 +252,7 @@ fn what_comes_in_is_delivered_whole() {
         // As it would come over inproc from a socket that uses tags.
         message.set_tag(77);
         pattern
-            .deliver(PeerId(6), Inbound::Message(message), &mut outlet)
+            .hear(PeerId(6), Heard::Message(message), &mut outlet)
             .unwrap();
         assert_eq!(outlet.delivered, [Message::from(["a", "", "b"])], "{kind}");
         assert_ne!(outlet.delivered[0].tag(), 77, "{kind}");
@@ -222,9 +264,9 @@ fn subscriptions_to_those_who_do_not_publish_pass_unnoticed() {
     for (kind, mut pattern) in all() {
         let mut outlet = Recorder::default();
         attach(&mut *pattern, &[6], &mut outlet);
-        for inbound in [Inbound::Subscribe("a".into()), Inbound::Cancel("a".into())] {
+        for inbound in [Heard::Subscribe("a".into()), Heard::Cancel("a".into())] {
             assert_eq!(
-                pattern.deliver(PeerId(6), inbound, &mut outlet),
+                pattern.hear(PeerId(6), inbound, &mut outlet),
                 Ok(()),
                 "{kind}"
             );

@@ -10,7 +10,7 @@ use crate::channel::{Hook, Mailbox, Ports, Reply};
 use crate::error::SocketError;
 use crate::message::Message;
 use crate::options::{Linger, Options, Overflow};
-use crate::pattern::{self, Drop, Outlet, Pattern, PeerId, Upstream};
+use crate::pattern::{self, Drop, Full, Outlet, Pattern, PeerId, Upstream};
 use crate::socket_type::SocketType;
 use crate::wire;
 
@@ -75,10 +75,10 @@ impl Room {
         };
     }
 
-    /// One message is on its way to `out`.
-    fn take(&mut self) {
+    /// So many messages are on their way to `out`.
+    pub(super) fn take(&mut self, messages: usize) {
         if self.free != usize::MAX {
-            self.free = self.free.saturating_sub(1);
+            self.free = self.free.saturating_sub(messages);
         }
     }
 
@@ -87,7 +87,7 @@ impl Room {
         if self.free == 0 {
             return false;
         }
-        self.take();
+        self.take(1);
         self.reserved += 1;
         true
     }
@@ -191,7 +191,6 @@ impl Hub {
 /// Where a pattern puts things: the links, and the batch for `out`.
 pub(super) struct PumpOutlet<'a, S> {
     pub(super) io: &'a mut HubIo,
-    pub(super) slot: usize,
     pub(super) links: &'a mut Slab<Link<S>>,
     pub(super) rooms: &'a mut [Room],
     pub(super) dry: &'a mut Vec<usize>,
@@ -199,28 +198,20 @@ pub(super) struct PumpOutlet<'a, S> {
     pub(super) transfers: &'a mut VecDeque<usize>,
 }
 
-impl<S> PumpOutlet<'_, S> {
-    /// Whether `out` takes one more, as far as is known.
-    #[inline]
-    pub(super) fn has_room(&self) -> bool {
-        self.rooms[self.slot].free > 0
-    }
-}
-
 impl<S> Outlet for PumpOutlet<'_, S> {
-    fn send(&mut self, peer: PeerId, message: Message) -> Result<(), Message> {
+    fn send(&mut self, peer: PeerId, message: &mut Message) -> Result<(), Full> {
         let slot = peer.0 as usize;
         let Some(link) = self.links.get_mut(slot) else {
             debug_assert!(false, "a pattern knows only attached peers");
-            return Err(message);
+            return Err(Full);
         };
         if link.is_full(self.io.limit, self.io.buffers) {
             link.blocked = true;
-            return Err(message);
+            return Err(Full);
         }
         match &mut link.path {
             Path::Wire(wire) => {
-                wire.connection.send(message);
+                wire.connection.send(&*message);
                 if !link.in_flushers {
                     link.in_flushers = true;
                     self.flushers.push_back(slot);
@@ -234,10 +225,10 @@ impl<S> Outlet for PumpOutlet<'_, S> {
                         link.blocked = true;
                         room.waiting.push(slot);
                         self.dry.push(inproc.twin_hub);
-                        return Err(message);
+                        return Err(Full);
                     }
                 }
-                inproc.queue.push_back(message);
+                inproc.queue.push_back(std::mem::take(message));
                 if !inproc.in_transfers {
                     inproc.in_transfers = true;
                     self.transfers.push_back(slot);
@@ -245,7 +236,7 @@ impl<S> Outlet for PumpOutlet<'_, S> {
             }
             Path::Dialing { .. } | Path::Lent => {
                 debug_assert!(false, "a peer that is not full has a wire or a twin");
-                return Err(message);
+                return Err(Full);
             }
         }
         Ok(())
@@ -278,11 +269,6 @@ impl<S> Outlet for PumpOutlet<'_, S> {
         }
     }
 
-    fn deliver(&mut self, message: Message) {
-        self.rooms[self.slot].take();
-        self.io.batch.push_back(message);
-    }
-
     fn dropped(&mut self, _why: Drop, messages: usize) {
         self.io.dropped += messages as u64;
     }
@@ -298,7 +284,6 @@ impl<W: World> Pump<W> {
         let hub = self.hubs.get_mut(slot)?;
         let mut outlet = PumpOutlet {
             io: &mut hub.io,
-            slot,
             links: &mut self.links,
             rooms: &mut self.rooms,
             dry: &mut self.dry,

@@ -1,11 +1,12 @@
 //! Links between two sockets of one context: no octets, messages move.
 
-use crate::message::Frame;
+use crate::message::{Frame, Message};
 use crate::options::Overflow;
-use crate::pattern::{Inbound, PeerId, PeerIntro, Upstream};
+use crate::pattern::{PeerId, PeerIntro};
 use crate::socket_type::SocketType;
 
 use super::link::{Inproc, Loss, Origin, Path, NO_LINK};
+use super::reading::admit_all;
 use super::world::World;
 use super::Pump;
 
@@ -86,11 +87,12 @@ impl<W: World> Pump<W> {
         let controls = std::mem::take(&mut inproc.controls);
         let buffers = self.hubs.get(hub).is_some_and(|hub| hub.io.buffers);
         for control in controls {
-            let inbound = match control {
-                Upstream::Subscribe(prefix) => Inbound::Subscribe(prefix),
-                Upstream::Cancel(prefix) => Inbound::Cancel(prefix),
-            };
-            if !self.receive(far, twin, inbound) {
+            let peer = PeerId(twin as u32);
+            let heeded = self
+                .hubs
+                .get_mut(far)
+                .map(|far| far.pattern.heed(peer, control));
+            if !matches!(heeded, Some(Ok(()))) {
                 return self.lose(twin, Loss::Refused);
             }
         }
@@ -112,7 +114,7 @@ impl<W: World> Pump<W> {
                 self.rooms[far].redeem();
             }
             moved += 1;
-            if !self.receive(far, twin, Inbound::Message(message)) {
+            if !self.receive(far, twin, message) {
                 refused = true;
                 break;
             }
@@ -134,19 +136,27 @@ impl<W: World> Pump<W> {
         self.check_closing(hub);
     }
 
-    /// Gives one thing from an inproc peer to the pattern; false if the peer must go.
-    fn receive(&mut self, hub: usize, from: usize, inbound: Inbound) -> bool {
-        let peer = PeerId(from as u32);
-        let outcome = self.pattern_call(hub, |pattern, outlet| {
-            let was_blocked = pattern.is_blocked();
-            let result = pattern.deliver(peer, inbound, outlet);
-            (result.is_ok(), was_blocked && !pattern.is_blocked())
-        });
-        let (taken, unblocked) = outcome.unwrap_or((false, false));
+    /// Gives one message from an inproc peer to the pattern; false if the peer must go.
+    fn receive(&mut self, hub: usize, from: usize, message: Message) -> bool {
+        let Some(found) = self.hubs.get_mut(hub) else {
+            return false;
+        };
+        let before = found.io.batch.len();
+        found.io.batch.push_back(message);
+        let was_blocked = found.pattern.is_blocked();
+        let admitted = admit_all(
+            &mut *found.pattern,
+            PeerId(from as u32),
+            &mut found.io,
+            before,
+        )
+        .is_ok();
+        let unblocked = was_blocked && !found.pattern.is_blocked();
+        self.rooms[hub].take(found.io.batch.len() - before);
         if unblocked {
             self.schedule_send(hub);
         }
-        taken
+        admitted
     }
 
     /// One half of an inproc pair ends: so does the other, after what it was sent is delivered.

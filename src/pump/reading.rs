@@ -2,20 +2,43 @@
 
 use std::io::{ErrorKind, Read};
 
-use crate::pattern::{Inbound, PeerId, PeerIntro};
+use crate::pattern::{Admission, Pattern, PeerId, PeerIntro, Upstream, Violation};
 use crate::wire::Event;
 
+use super::hub::HubIo;
 use super::link::{Leaving, Link, Loss, Path, Wire, NO_HUB};
 use super::world::{Readiness, World};
 use super::{Pump, READ_BUDGET};
 
-/// Why passing messages on to the pattern stopped.
-enum Stop {
-    Dry,
-    OutIsFull,
-    Violation,
-    /// Something that is not for the pattern.
-    At(Event),
+/// Messages decoded before the pattern sees them: few enough to be still in the nearest cache.
+const DECODE_BURST: usize = 128;
+
+/// Shows the pattern the messages of a batch that are new, and takes out what it does not want.
+pub(super) fn admit_all(
+    pattern: &mut dyn Pattern,
+    peer: PeerId,
+    io: &mut HubIo,
+    from: usize,
+) -> Result<(), Violation> {
+    let mut kept = from;
+    let mut outcome = Ok(());
+    for index in from..io.batch.len() {
+        match pattern.admit(peer, &mut io.batch[index]) {
+            Ok(Admission::Deliver) => {
+                if kept != index {
+                    io.batch.swap(kept, index);
+                }
+                kept += 1;
+            }
+            Ok(Admission::Drop(_)) => io.dropped += 1,
+            Err(violation) => {
+                outcome = Err(violation);
+                break;
+            }
+        }
+    }
+    io.batch.truncate(kept);
+    outcome
 }
 
 /// How far decoding got.
@@ -164,52 +187,57 @@ impl<W: World> Pump<W> {
         slice
     }
 
-    /// Passes on what is buffered: messages to the pattern in one go, the rest one by one.
+    /// Passes on what is buffered: messages to the pattern and into the batch for `out`, commands
+    /// to the pattern.
     fn decode(&mut self, slot: usize, hub: usize, wire: &mut Wire<W::Stream>) -> Decoded {
         let peer = PeerId(slot as u32);
         loop {
             if !self.has_room(hub) {
                 return Decoded::OutIsFull;
             }
-            let outcome = self.pattern_call(hub, |pattern, outlet| {
-                let was_blocked = pattern.is_blocked();
-                let stop = loop {
-                    if !outlet.has_room() {
-                        break Stop::OutIsFull;
-                    }
-                    let inbound = match wire.connection.poll_event() {
-                        Some(Event::Message(message)) => Inbound::Message(message),
-                        Some(Event::Subscribe(prefix)) => Inbound::Subscribe(prefix),
-                        Some(Event::Cancel(prefix)) => Inbound::Cancel(prefix),
-                        Some(event) => break Stop::At(event),
-                        None => break Stop::Dry,
-                    };
-                    if pattern.deliver(peer, inbound, outlet).is_err() {
-                        break Stop::Violation;
-                    }
-                };
-                (stop, was_blocked && !pattern.is_blocked())
-            });
-            let Some((stop, unblocked)) = outcome else {
+            let Some(found) = self.hubs.get_mut(hub) else {
                 return Decoded::Over(Loss::World);
             };
-            if unblocked {
-                self.schedule_send(hub);
+            let limit = self.rooms[hub].free.min(DECODE_BURST);
+            let batch = &mut found.io.batch;
+            let from = batch.len();
+            let event = wire.connection.poll_messages(batch, limit);
+            let full = batch.len() - from == limit;
+            if batch.len() > from {
+                let was_blocked = found.pattern.is_blocked();
+                let admitted = admit_all(&mut *found.pattern, peer, &mut found.io, from);
+                let unblocked = was_blocked && !found.pattern.is_blocked();
+                self.rooms[hub].take(found.io.batch.len() - from);
+                if unblocked {
+                    self.schedule_send(hub);
+                }
+                if admitted.is_err() {
+                    return Decoded::Over(Loss::Refused);
+                }
             }
-            match stop {
-                Stop::OutIsFull => {}
-                Stop::Dry => return Decoded::All,
-                Stop::Violation => return Decoded::Over(Loss::Refused),
-                Stop::At(Event::Closed(reason)) => return Decoded::Over(Loss::Wire(reason)),
-                Stop::At(Event::Ready(info)) => {
+            let command = match event {
+                None if full => continue,
+                None => return Decoded::All,
+                Some(Event::Subscribe(prefix)) => Upstream::Subscribe(prefix),
+                Some(Event::Cancel(prefix)) => Upstream::Cancel(prefix),
+                Some(Event::Closed(reason)) => return Decoded::Over(Loss::Wire(reason)),
+                Some(Event::Ready(info)) => {
                     return Decoded::Ready(PeerIntro {
                         socket_type: info.socket_type,
                         routing_id: info.identity,
                     });
                 }
-                Stop::At(Event::Message(_) | Event::Subscribe(_) | Event::Cancel(_)) => {
-                    debug_assert!(false, "passed on above");
+                Some(Event::Message(_)) => {
+                    debug_assert!(false, "messages went into the batch");
+                    continue;
                 }
+            };
+            let heeded = self
+                .hubs
+                .get_mut(hub)
+                .map(|hub| hub.pattern.heed(peer, command));
+            if !matches!(heeded, Some(Ok(()))) {
+                return Decoded::Over(Loss::Refused);
             }
         }
     }

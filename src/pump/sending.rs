@@ -4,13 +4,11 @@ use std::io::{ErrorKind, IoSlice, Write};
 
 use crate::options::Overflow;
 use crate::pattern::Verdict;
+use crate::wire::MAX_SLICES;
 
 use super::link::{Leaving, Loss, Path};
 use super::world::World;
 use super::{Pump, SEND_BATCH, SEND_SLICES};
-
-/// Slices of one vectored write: Linux takes 1024, and beyond some tens nothing is gained.
-const WRITE_SLICES: usize = 64;
 
 /// Octets one link writes in a turn before others have theirs.
 const WRITE_BUDGET: usize = 1024 * 1024;
@@ -71,7 +69,7 @@ impl<W: World> Pump<W> {
         let lossy = hub.options.send_overflow != Overflow::Block;
         let mut pending = std::mem::take(&mut hub.io.pending);
         let placed = self.pattern_call(slot, |pattern, outlet| {
-            while let Some(message) = pending.pop_front() {
+            while let Some(message) = pending.front_mut() {
                 match pattern.submit(message, outlet) {
                     Verdict::Sent => {
                         // With a queue per peer, the peers' queues count from here on.
@@ -79,17 +77,15 @@ impl<W: World> Pump<W> {
                             outlet.io.released += 1;
                         }
                     }
-                    Verdict::Dropped(_) | Verdict::Refused(_, _) => {
+                    Verdict::Dropped(_) | Verdict::Refused(_) => {
                         outlet.io.dropped += 1;
                         if !lossy {
                             outlet.io.released += 1;
                         }
                     }
-                    Verdict::Blocked(message) => {
-                        pending.push_front(message);
-                        return false;
-                    }
+                    Verdict::Blocked => return false,
                 }
+                pending.pop_front();
             }
             true
         });
@@ -138,7 +134,7 @@ impl<W: World> Pump<W> {
             if budget == 0 {
                 break;
             }
-            let mut slices = [IoSlice::new(&[]); WRITE_SLICES];
+            let mut slices = [IoSlice::new(&[]); MAX_SLICES];
             let count = wire.connection.poll_transmit(&mut slices);
             let offered: usize = slices[..count].iter().map(|slice| slice.len()).sum();
             let written = match &slices[..count] {

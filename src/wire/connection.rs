@@ -1,5 +1,7 @@
 //! One connection: greeting, handshake, traffic, end.
 
+use std::borrow::Borrow;
+use std::collections::VecDeque;
 use std::io::IoSlice;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -178,6 +180,39 @@ impl Connection {
         }
     }
 
+    /// Moves messages, at most `limit`, into `messages` until something else turns up, which is
+    /// returned, or nothing is left: as [`poll_event`](Self::poll_event) does, but without a
+    /// detour for each message.
+    #[inline]
+    pub(crate) fn poll_messages(
+        &mut self,
+        messages: &mut VecDeque<Message>,
+        limit: usize,
+    ) -> Option<Event> {
+        let mut left = limit;
+        while left > 0 {
+            let simple = matches!(self.phase, Phase::Traffic)
+                && self.parts.is_empty()
+                && !self.hears_subscriptions;
+            if simple {
+                while let Some(body) = self.decoder.next_short_message() {
+                    messages.push_back(Message::single(Frame::copy_from_slice(body)));
+                    self.time_to_live = None;
+                    left -= 1;
+                    if left == 0 {
+                        return None;
+                    }
+                }
+            }
+            match self.poll_event() {
+                Some(Event::Message(message)) => messages.push_back(message),
+                other => return other,
+            }
+            left -= 1;
+        }
+        None
+    }
+
     /// False while enough octets wait undecoded: poll events before reading on.
     pub(crate) fn wants_read(&self) -> bool {
         !self.is_closed() && self.decoder.wants_more()
@@ -188,12 +223,12 @@ impl Connection {
     /// Queues a whole message. Only when ready, or closed (nothing will be sent then, but
     /// [`take_unsent`](Self::take_unsent) gives it back).
     #[inline]
-    pub(crate) fn send(&mut self, message: Message) {
+    pub(crate) fn send(&mut self, message: impl Borrow<Message>) {
         debug_assert!(
             self.is_ready() || self.is_closed(),
             "no traffic before READY"
         );
-        self.encoder.message(&message);
+        self.encoder.message(message.borrow());
     }
 
     /// Asks the peer for messages that start with `prefix`.

@@ -116,6 +116,22 @@ impl Decoder {
         self.start = self.end.min(self.start + n);
     }
 
+    /// Takes the next frame off if it is a whole message, a short one, and here: the body.
+    #[inline]
+    pub(super) fn next_short_message(&mut self) -> Option<&[u8]> {
+        let (0, None) = (self.waiting().first()?, &self.body) else {
+            return None;
+        };
+        let size = usize::from(*self.waiting().get(1)?);
+        let start = self.start + 2;
+        let body = start..start + size;
+        if body.end > self.end || size as u64 > self.limit {
+            return None;
+        }
+        self.start = body.end;
+        self.buffer.get(body)
+    }
+
     /// Takes the next frame off, if it is here whole.
     #[inline]
     pub(super) fn next_frame(&mut self) -> Result<Option<Decoded>, CloseReason> {
