@@ -53,6 +53,7 @@ impl<T> Answer<T> {
     }
 
     /// The answer if there is one yet.
+    #[cfg(test)]
     pub(crate) fn try_take(&self) -> Poll<Option<T>> {
         let mut slot = self.0.lock();
         if slot.replied {

@@ -55,36 +55,43 @@ impl<'a> SendFuture<'a> {
         (self.message.take(), self.ticket.take())
     }
 
-    pub(super) fn try_send(self) -> Result<(), TrySendError> {
-        let mut this = self;
-        match this.ports.offer(&mut this.message, None) {
-            Ok(()) => Ok(()),
-            Err(why) => Err(this.gives_up(why)),
+    /// A send that has been tried in vain.
+    #[cold]
+    pub(super) fn refused(ports: &'a Ports, message: Option<Message>) -> Self {
+        SendFuture {
+            ports,
+            message,
+            ticket: None,
         }
     }
 
-    pub(super) fn block(self) -> Result<(), SendError> {
-        let mut this = self;
-        match this.block_until(None) {
+    /// Waits if that is of use.
+    #[cold]
+    pub(super) fn block(mut self, why: NotSent) -> Result<(), SendError> {
+        match self.block_unless(why, None) {
             Ok(()) => Ok(()),
-            Err(why) => Err(this.fails(why)),
+            Err(why) => Err(self.fails(why)),
         }
     }
 
-    pub(super) fn block_with(self, deadline: Option<Instant>) -> Result<(), SendTimeoutError> {
-        let mut this = self;
-        match this.block_until(deadline) {
+    /// Waits if that is of use, not longer than until the deadline.
+    #[cold]
+    pub(super) fn block_until(
+        mut self,
+        why: NotSent,
+        deadline: Option<Instant>,
+    ) -> Result<(), SendTimeoutError> {
+        match self.block_unless(why, deadline) {
             Ok(()) => Ok(()),
-            Err(why) => Err(this.gives_up(why)),
+            Err(why) => Err(self.gives_up(why)),
         }
     }
 
-    fn block_until(&mut self, deadline: Option<Instant>) -> Result<(), NotSent> {
-        match self.ports.offer(&mut self.message, None) {
-            Err(NotSent::Full) => {}
-            done => return done,
+    fn block_unless(&mut self, why: NotSent, deadline: Option<Instant>) -> Result<(), NotSent> {
+        if why != NotSent::Full {
+            return Err(why);
         }
-        block_on(deadline, |context| self.poll_offer(context.waker())).unwrap_or(Err(NotSent::Full))
+        block_on(deadline, |context| self.poll_offer(context.waker())).unwrap_or(Err(why))
     }
 
     fn poll_offer(&mut self, waker: &Waker) -> Poll<Result<(), NotSent>> {
@@ -98,7 +105,7 @@ impl<'a> SendFuture<'a> {
         }
     }
 
-    fn gives_up<E: From<SendError> + NoRoom>(&mut self, why: NotSent) -> E {
+    pub(super) fn gives_up<E: From<SendError> + NoRoom>(&mut self, why: NotSent) -> E {
         match why {
             NotSent::Full => E::no_room(self.take()),
             why => E::from(self.fails(why)),
@@ -142,7 +149,7 @@ impl Drop for SendFuture<'_> {
 }
 
 /// Errors that say that there was no room.
-trait NoRoom {
+pub(super) trait NoRoom {
     fn no_room(message: Message) -> Self;
 }
 
@@ -220,20 +227,27 @@ impl<'a> RecvFuture<'a> {
         }
     }
 
-    pub(super) fn block(self) -> Result<Message, RecvError> {
-        self.block_until(None).map_err(at_the_end)
+    /// Waits if that is of use.
+    #[cold]
+    pub(super) fn block(self, why: Nothing) -> Result<Message, RecvError> {
+        self.block_unless(why, None).map_err(at_the_end)
     }
 
-    pub(super) fn block_with(self, deadline: Option<Instant>) -> Result<Message, RecvTimeoutError> {
-        self.block_until(deadline).map_err(too_late)
+    /// Waits if that is of use, not longer than until the deadline.
+    #[cold]
+    pub(super) fn block_until(
+        self,
+        why: Nothing,
+        deadline: Option<Instant>,
+    ) -> Result<Message, RecvTimeoutError> {
+        self.block_unless(why, deadline).map_err(too_late)
     }
 
-    fn block_until(mut self, deadline: Option<Instant>) -> Result<Message, Nothing> {
-        match self.ports.try_pop() {
-            Err(Nothing::Empty) => {}
-            done => return done,
+    fn block_unless(mut self, why: Nothing, deadline: Option<Instant>) -> Result<Message, Nothing> {
+        if why != Nothing::Empty {
+            return Err(why);
         }
-        block_on(deadline, |context| self.poll_pop(context.waker())).unwrap_or(Err(Nothing::Empty))
+        block_on(deadline, |context| self.poll_pop(context.waker())).unwrap_or(Err(why))
     }
 
     fn poll_pop(&mut self, waker: &Waker) -> Poll<Result<Message, Nothing>> {

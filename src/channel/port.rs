@@ -100,7 +100,11 @@ impl Sender {
     /// Those of [`send`](Sender::send).
     #[inline]
     pub fn send_blocking(&self, message: impl Into<Message>) -> Result<(), SendError> {
-        SendFuture::new(&self.ports, untagged(message)).block()
+        let mut slot = Some(untagged(message));
+        match self.ports.offer(&mut slot, None) {
+            Ok(()) => Ok(()),
+            Err(why) => SendFuture::refused(&self.ports, slot).block(why),
+        }
     }
 
     /// Sends a message if that can be done now.
@@ -111,7 +115,11 @@ impl Sender {
     /// [`send`](Sender::send).
     #[inline]
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
-        SendFuture::new(&self.ports, untagged(message)).try_send()
+        let mut slot = Some(untagged(message));
+        match self.ports.offer(&mut slot, None) {
+            Ok(()) => Ok(()),
+            Err(why) => Err(SendFuture::refused(&self.ports, slot).gives_up(why)),
+        }
     }
 
     /// Sends a message, waiting for at most `timeout` (`ZMQ_SNDTIMEO`).
@@ -138,7 +146,7 @@ impl Sender {
         message: impl Into<Message>,
         timeout: Duration,
     ) -> Result<(), SendTimeoutError> {
-        SendFuture::new(&self.ports, untagged(message)).block_with(after(timeout))
+        self.send_blocking_until(untagged(message), after(timeout))
     }
 
     /// As [`send_timeout`](Sender::send_timeout), waiting until a moment.
@@ -164,7 +172,7 @@ impl Sender {
         message: impl Into<Message>,
         deadline: Instant,
     ) -> Result<(), SendTimeoutError> {
-        SendFuture::new(&self.ports, untagged(message)).block_with(Some(deadline))
+        self.send_blocking_until(untagged(message), Some(deadline))
     }
 
     /// Messages accepted that count against the capacity: those waiting here, and under
@@ -212,6 +220,18 @@ impl Sender {
 
     fn channel(&self) -> Option<&Channel<Message>> {
         self.ports.inward()
+    }
+
+    fn send_blocking_until(
+        &self,
+        message: Message,
+        deadline: Option<Instant>,
+    ) -> Result<(), SendTimeoutError> {
+        let mut slot = Some(message);
+        match self.ports.offer(&mut slot, None) {
+            Ok(()) => Ok(()),
+            Err(why) => SendFuture::refused(&self.ports, slot).block_until(why, deadline),
+        }
     }
 
     /// Sends what was left unsent in this handle.
@@ -385,7 +405,10 @@ impl Receiver {
     /// Those of [`recv`](Receiver::recv).
     #[inline]
     pub fn recv_blocking(&self) -> Result<Message, RecvError> {
-        RecvFuture::new(&self.ports).block()
+        match self.ports.try_pop() {
+            Ok(message) => Ok(message),
+            Err(why) => RecvFuture::new(&self.ports).block(why),
+        }
     }
 
     /// Receives a message if there is one now.
@@ -415,7 +438,7 @@ impl Receiver {
     ///
     /// Those of [`recv_timeout`](Receiver::recv_timeout).
     pub fn recv_timeout_blocking(&self, timeout: Duration) -> Result<Message, RecvTimeoutError> {
-        RecvFuture::new(&self.ports).block_with(after(timeout))
+        self.recv_blocking_until(after(timeout))
     }
 
     /// As [`recv_timeout`](Receiver::recv_timeout), waiting until a moment.
@@ -433,7 +456,7 @@ impl Receiver {
     ///
     /// Those of [`recv_timeout`](Receiver::recv_timeout).
     pub fn recv_deadline_blocking(&self, deadline: Instant) -> Result<Message, RecvTimeoutError> {
-        RecvFuture::new(&self.ports).block_with(Some(deadline))
+        self.recv_blocking_until(Some(deadline))
     }
 
     /// Receives as many messages as there are, at least one and at most `max`, waiting until
@@ -531,6 +554,13 @@ impl Receiver {
 
     fn channel(&self) -> Option<&Channel<Message>> {
         self.ports.outward()
+    }
+
+    fn recv_blocking_until(&self, deadline: Option<Instant>) -> Result<Message, RecvTimeoutError> {
+        match self.ports.try_pop() {
+            Ok(message) => Ok(message),
+            Err(why) => RecvFuture::new(&self.ports).block_until(why, deadline),
+        }
     }
 }
 

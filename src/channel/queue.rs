@@ -294,6 +294,11 @@ impl<T> Channel<T> {
         self.tail.lock().dropped
     }
 
+    /// So many messages that had been taken are lost for reasons of the pump's.
+    pub(crate) fn count_dropped(&self, messages: u64) {
+        self.tail.lock().dropped += messages;
+    }
+
     pub(crate) fn state(&self) -> State {
         self.tail.lock().state
     }

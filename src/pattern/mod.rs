@@ -95,6 +95,21 @@ pub(crate) enum Drop {
     ReceiveOnly,
 }
 
+impl Drop {
+    /// Whether the user accepted to send something that somebody wanted, and that is lost. What
+    /// nobody subscribed to is no loss, and neither is what a peer had no business to send.
+    pub(crate) fn is_loss(self) -> bool {
+        match self {
+            Drop::PeerFull | Drop::PeerGone | Drop::RequestLost => true,
+            Drop::NoPeer
+            | Drop::Unasked
+            | Drop::Malformed
+            | Drop::Unmatched
+            | Drop::ReceiveOnly => false,
+        }
+    }
+}
+
 /// The pattern does not take this peer: it has all the peers it can have.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Rejected;

@@ -47,8 +47,8 @@ pub(super) struct HubIo {
     pub(super) batch: VecDeque<Message>,
     /// Messages that left this library since `in` was last told.
     pub(super) released: usize,
-    /// Lost messages by the pattern's account.
-    pub(super) dropped: u64,
+    /// Messages lost on their way out since `in` was last told.
+    pub(super) lost: u64,
     /// The most messages one peer may hold; `usize::MAX` for no limit.
     pub(super) limit: usize,
     /// Whether each peer has a queue of its own (fan-out).
@@ -107,6 +107,22 @@ impl Room {
     }
 }
 
+impl HubIo {
+    /// A message that was taken goes nowhere.
+    pub(super) fn give_up(&mut self, why: Drop, lossy: bool) {
+        self.count(why, 1);
+        if !lossy {
+            self.released += 1;
+        }
+    }
+
+    pub(super) fn count(&mut self, why: Drop, messages: usize) {
+        if why.is_loss() {
+            self.lost += messages as u64;
+        }
+    }
+}
+
 /// A socket on its way out.
 pub(super) struct Closing {
     /// When to stop flushing; `None` for never.
@@ -139,7 +155,7 @@ impl Hub {
                 pending: VecDeque::new(),
                 batch: VecDeque::new(),
                 released: 0,
-                dropped: 0,
+                lost: 0,
                 limit,
                 buffers: pattern.buffers_per_peer(),
             },
@@ -269,8 +285,8 @@ impl<S> Outlet for PumpOutlet<'_, S> {
         }
     }
 
-    fn dropped(&mut self, _why: Drop, messages: usize) {
-        self.io.dropped += messages as u64;
+    fn dropped(&mut self, why: Drop, messages: usize) {
+        self.io.count(why, messages);
     }
 }
 
@@ -408,12 +424,16 @@ impl<W: World> Pump<W> {
         }
     }
 
-    /// Tells `in` how many messages have left, so that more are accepted.
+    /// Tells `in` how many messages have left, so that more are accepted, and how many are lost.
     pub(super) fn settle_credits(&mut self, slot: usize) {
         if let Some(hub) = self.hubs.get_mut(slot) {
             let released = std::mem::take(&mut hub.io.released);
-            if released > 0 {
-                if let Some(inward) = hub.ports.inward() {
+            let lost = std::mem::take(&mut hub.io.lost);
+            if let Some(inward) = hub.ports.inward() {
+                if lost > 0 {
+                    inward.count_dropped(lost);
+                }
+                if released > 0 {
                     inward.release(released);
                 }
             }

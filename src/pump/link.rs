@@ -16,6 +16,10 @@ use super::Pump;
 /// busy, and little is at stake when the connection is lost.
 const STAGING_LIMIT: usize = 256 * 1024;
 
+/// Links that were idle for so long give the memory of their buffers back. Nobody is woken for
+/// links that have been idle since.
+const REST_AFTER: Duration = Duration::from_secs(5);
+
 /// How long a link that said goodbye waits for the peer to do so too, so that the kernel does
 /// not throw away what is still in flight.
 const DRAIN_TIME: Duration = Duration::from_secs(1);
@@ -75,6 +79,8 @@ pub(super) struct Wire<S> {
     pub(super) writable: bool,
     /// Writing failed. Reading goes on until it fails too: what arrived is not lost.
     pub(super) write_failed: bool,
+    /// Whether anything was read since the pump last looked for idle links.
+    pub(super) active: bool,
 }
 
 impl<S: Read> Wire<S> {
@@ -84,6 +90,7 @@ impl<S: Read> Wire<S> {
         let asked = room.len();
         let read = self.stream.read(room)?;
         self.connection.recv_advance(read, now);
+        self.active = true;
         // A short read emptied the kernel's buffer; what comes later is a new edge. But the end
         // of the stream may have been announced already, so it is read up to.
         self.readable = read == asked || self.read_closed;
@@ -222,6 +229,7 @@ impl<W: World> Pump<W> {
             read_closed: false,
             writable: true,
             write_failed: false,
+            active: false,
         }));
         self.watch_deadline(slot);
         self.feed(slot);
@@ -304,7 +312,7 @@ impl<W: World> Pump<W> {
         } else {
             held
         };
-        hub.io.dropped += lost as u64;
+        hub.io.lost += lost as u64;
         if !hub.io.buffers {
             hub.io.released += lost;
         }
@@ -431,6 +439,32 @@ impl<W: World> Pump<W> {
         if link.timer.is_none_or(|set| deadline < set) {
             link.timer = Some(deadline);
             self.timers.set(deadline, Timer::Link(slot));
+        }
+    }
+
+    /// Sees to it that this link's buffers are given back when it falls idle.
+    pub(super) fn rest_later(&mut self) {
+        if !self.rest_is_due {
+            self.rest_is_due = true;
+            self.timers.set(self.now + REST_AFTER, Timer::Rest);
+        }
+    }
+
+    /// Links that were idle since the last look give their buffers back.
+    pub(super) fn rest_idle(&mut self) {
+        self.rest_is_due = false;
+        let mut busy = false;
+        for (_, link) in &mut self.links {
+            if let Path::Wire(wire) = &mut link.path {
+                if !std::mem::replace(&mut wire.active, false) {
+                    wire.connection.rest();
+                } else {
+                    busy = true;
+                }
+            }
+        }
+        if busy {
+            self.rest_later();
         }
     }
 

@@ -166,6 +166,8 @@ pub(crate) struct Pump<W: World> {
     /// Accepted links that have not finished their handshake, oldest first: (slot, serial).
     handshakes: VecDeque<(usize, u64)>,
 
+    /// Whether a timer is set to give the buffers of idle links back.
+    rest_is_due: bool,
     next_serial: u64,
     released: Vec<Reply<()>>,
     release_requested: bool,
@@ -201,6 +203,7 @@ impl<W: World> Pump<W> {
             flushers: VecDeque::new(),
             transfers: VecDeque::new(),
             handshakes: VecDeque::new(),
+            rest_is_due: false,
             next_serial: 1,
             released: Vec::new(),
             release_requested: false,
@@ -248,6 +251,7 @@ impl<W: World> Pump<W> {
         self.finished
     }
 
+    #[cfg(test)]
     pub(crate) fn world(&mut self) -> &mut W {
         &mut self.world
     }
@@ -376,6 +380,7 @@ impl<W: World> Pump<W> {
                 Timer::Dialer(slot) => self.dialer_is_due(slot),
                 Timer::Listener(slot) => self.accept_from(slot),
                 Timer::Hub(slot) => self.linger_is_over(slot),
+                Timer::Rest => self.rest_idle(),
                 Timer::Shutdown => {}
             }
         }

@@ -30,7 +30,7 @@ pub(super) fn admit_all(
                 }
                 kept += 1;
             }
-            Ok(Admission::Drop(_)) => io.dropped += 1,
+            Ok(Admission::Drop(why)) => io.count(why, 1),
             Err(violation) => {
                 outcome = Err(violation);
                 break;
@@ -244,6 +244,9 @@ impl<W: World> Pump<W> {
 
     /// Ends a loan; the protocol machine may have an answer to write or a new deadline.
     fn give_back(&mut self, slot: usize, wire: Box<Wire<W::Stream>>) {
+        if wire.active {
+            self.rest_later();
+        }
         if let Some(link) = self.links.get_mut(slot) {
             link.path = Path::Wire(wire);
         }

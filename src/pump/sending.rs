@@ -3,7 +3,7 @@
 use std::io::{ErrorKind, IoSlice, Write};
 
 use crate::options::Overflow;
-use crate::pattern::Verdict;
+use crate::pattern::{Drop, Verdict};
 use crate::wire::MAX_SLICES;
 
 use super::link::{Leaving, Loss, Path};
@@ -77,12 +77,9 @@ impl<W: World> Pump<W> {
                             outlet.io.released += 1;
                         }
                     }
-                    Verdict::Dropped(_) | Verdict::Refused(_) => {
-                        outlet.io.dropped += 1;
-                        if !lossy {
-                            outlet.io.released += 1;
-                        }
-                    }
+                    Verdict::Dropped(why) => outlet.io.give_up(why, lossy),
+                    // The ports refuse what could be refused here, before they accept it.
+                    Verdict::Refused(_) => outlet.io.give_up(Drop::PeerGone, lossy),
                     Verdict::Blocked => return false,
                 }
                 pending.pop_front();

@@ -16,6 +16,8 @@ pub(super) enum Timer {
     Listener(usize),
     /// The linger of the hub in this slot ends.
     Hub(usize),
+    /// Links that have fallen idle give their buffers back.
+    Rest,
     /// The grace of a shutdown ends.
     Shutdown,
 }
