@@ -62,6 +62,17 @@ impl Frame {
         }
     }
 
+    /// The first `len` octets of `window`. What stands behind them is kept, but never seen: so
+    /// the copy has a fixed size, and is a few wide moves instead of a call.
+    #[inline]
+    pub(crate) fn from_window(window: &[u8; INLINE_CAPACITY], len: u8) -> Self {
+        debug_assert!(usize::from(len) <= INLINE_CAPACITY);
+        Frame(Repr::Inline {
+            len: usize::from(len),
+            octets: *window,
+        })
+    }
+
     /// The octets as a shared [`Bytes`]; copies only what is stored inline.
     #[must_use]
     pub fn to_bytes(&self) -> Bytes {

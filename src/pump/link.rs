@@ -457,7 +457,7 @@ impl<W: World> Pump<W> {
         for (_, link) in &mut self.links {
             if let Path::Wire(wire) = &mut link.path {
                 if !std::mem::replace(&mut wire.active, false) {
-                    wire.connection.rest();
+                    wire.connection.shrink_to_fit();
                 } else {
                     busy = true;
                 }

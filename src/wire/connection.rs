@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::close_reason::readable;
 use super::command::Command;
-use super::decoder::{Decoded, Decoder};
+use super::decoder::{Body, Decoder};
 use super::encoder::Encoder;
 use super::greeting::{self, Greeting};
 use super::mechanism::{self, Handshake, Step};
@@ -89,6 +89,8 @@ enum Phase {
 struct TimeToLive {
     length: Duration,
     deadline: Instant,
+    /// It has been given a second time already.
+    prolonged: bool,
 }
 
 impl Connection {
@@ -142,14 +144,9 @@ impl Connection {
         if self.handshake_deadline.is_some_and(|end| end <= now) {
             self.mute = true;
             self.close(CloseReason::HandshakeTimeout);
-        } else if self.time_to_live.is_some_and(|ttl| ttl.deadline <= now) {
-            // What waits undecoded, waits for us: the peer has kept its word.
-            if self.decoder.has_undecoded() {
-                self.restart_time_to_live(now);
-            } else {
-                self.mute = true;
-                self.close(CloseReason::HeartbeatTimeout);
-            }
+        } else if self.is_silent(now) {
+            self.mute = true;
+            self.close(CloseReason::HeartbeatTimeout);
         }
     }
 
@@ -158,26 +155,15 @@ impl Connection {
     /// The next event, if what has arrived holds one.
     #[inline]
     pub(crate) fn poll_event(&mut self) -> Option<Event> {
-        match self.phase {
-            Phase::Traffic => match self.poll_traffic() {
-                Ok(event) => event,
-                // It may be in the middle of a message of ours: there is no last word.
-                Err(reason) => {
-                    self.mute = true;
-                    self.close(reason);
-                    self.poll_closed()
-                }
-            },
-            Phase::Greeting(_) | Phase::Handshake { .. } => match self.poll_opening() {
-                Ok(event) => event,
-                // RFC 37, Greeting: a peer that sent its greeting gets ours, then comes the end.
-                Err(reason) => {
-                    self.close(reason);
-                    self.poll_closed()
-                }
-            },
-            Phase::Closing(_) | Phase::Closed => self.poll_closed(),
+        // The common case first, and in one piece: what is returned is built in its place.
+        if self.is_ready() && self.parts.is_empty() && !self.hears_subscriptions {
+            if let Some((window, length)) = self.decoder.next_inline_message() {
+                self.time_to_live = None;
+                let frame = Frame::from_window(window, length);
+                return Some(Event::Message(Message::single(frame)));
+            }
         }
+        self.poll_any_event()
     }
 
     /// Moves messages, at most `limit`, into `messages` until something else turns up, which is
@@ -191,12 +177,9 @@ impl Connection {
     ) -> Option<Event> {
         let mut left = limit;
         while left > 0 {
-            let simple = matches!(self.phase, Phase::Traffic)
-                && self.parts.is_empty()
-                && !self.hears_subscriptions;
-            if simple {
-                while let Some(body) = self.decoder.next_short_message() {
-                    messages.push_back(Message::single(Frame::copy_from_slice(body)));
+            if self.is_ready() && self.parts.is_empty() && !self.hears_subscriptions {
+                while let Some((window, length)) = self.decoder.next_inline_message() {
+                    messages.push_back(Message::single(Frame::from_window(window, length)));
                     self.time_to_live = None;
                     left -= 1;
                     if left == 0 {
@@ -204,7 +187,7 @@ impl Connection {
                     }
                 }
             }
-            match self.poll_event() {
+            match self.poll_any_event() {
                 Some(Event::Message(message)) => messages.push_back(message),
                 other => return other,
             }
@@ -220,8 +203,9 @@ impl Connection {
 
     // App → machine.
 
-    /// Queues a whole message. Only when ready, or closed (nothing will be sent then, but
-    /// [`take_unsent`](Self::take_unsent) gives it back).
+    /// Queues a whole message, given or lent: several connections may be sent the same one.
+    /// Only after [`Event::Ready`]; what comes after [`Event::Closed`] is not written, but
+    /// [`take_unsent`](Self::take_unsent) gives it back.
     #[inline]
     pub(crate) fn send(&mut self, message: impl Borrow<Message>) {
         debug_assert!(
@@ -317,9 +301,9 @@ impl Connection {
 
     /// Gives back the memory that nothing waits in: for connections that have fallen idle, as
     /// the next octet costs a new allocation.
-    pub(crate) fn rest(&mut self) {
-        self.decoder.rest();
-        self.encoder.rest();
+    pub(crate) fn shrink_to_fit(&mut self) {
+        self.decoder.shrink_to_fit();
+        self.encoder.shrink_to_fit();
         if self.parts.is_empty() {
             self.parts = Vec::new();
         }
@@ -334,18 +318,43 @@ impl Connection {
 
     // Below: how octets become events.
 
-    #[inline]
+    #[inline(never)]
+    fn poll_any_event(&mut self) -> Option<Event> {
+        match self.phase {
+            Phase::Traffic => match self.poll_traffic() {
+                Ok(event) => event,
+                // It may be in the middle of a message of ours: there is no last word.
+                Err(reason) => {
+                    self.mute = true;
+                    self.close(reason);
+                    self.poll_closed()
+                }
+            },
+            Phase::Greeting(_) | Phase::Handshake { .. } => match self.poll_opening() {
+                Ok(event) => event,
+                // RFC 37, Greeting: a peer that sent its greeting gets ours, then comes the end.
+                Err(reason) => {
+                    self.close(reason);
+                    self.poll_closed()
+                }
+            },
+            Phase::Closing(_) | Phase::Closed => self.poll_closed(),
+        }
+    }
+
     fn poll_traffic(&mut self) -> Result<Option<Event>, CloseReason> {
         while let Some(frame) = self.decoder.next_frame()? {
             self.time_to_live = None;
             let event = if frame.command {
-                self.receive_command(&frame.body)?
+                let body = frame.body.into_frame();
+                self.receive_command(&body)?
             } else if frame.more || !self.parts.is_empty() {
-                self.receive_part(frame)?
+                let (more, body) = (frame.more, frame.body.into_frame());
+                self.receive_part(more, body)?
             } else if self.hears_subscriptions {
                 Some(subscription_or_message(frame.body))
             } else {
-                Some(Event::Message(Message::single(frame.body)))
+                Some(Event::Message(Message::single(frame.body.into_frame())))
             };
             if event.is_some() {
                 return Ok(event);
@@ -355,12 +364,12 @@ impl Connection {
     }
 
     /// A frame of a message of several.
-    fn receive_part(&mut self, frame: Decoded) -> Result<Option<Event>, CloseReason> {
+    fn receive_part(&mut self, more: bool, body: Frame) -> Result<Option<Event>, CloseReason> {
         if self.parts.len() == MAX_FRAMES {
             return Err(CloseReason::TooManyFrames { limit: MAX_FRAMES });
         }
-        self.parts.push(frame.body);
-        if frame.more {
+        self.parts.push(body);
+        if more {
             return Ok(None);
         }
         let frames = std::mem::take(&mut self.parts);
@@ -401,9 +410,29 @@ impl Connection {
     fn arm_time_to_live(&mut self, tenths: u16) {
         let length = TENTH_OF_A_SECOND * u32::from(tenths);
         self.time_to_live = match self.heard.checked_add(length) {
-            Some(deadline) if tenths > 0 => Some(TimeToLive { length, deadline }),
+            Some(deadline) if tenths > 0 => Some(TimeToLive {
+                length,
+                deadline,
+                prolonged: false,
+            }),
             Some(_) | None => None,
         };
+    }
+
+    /// Whether the peer has been silent for longer than the time-to-live of its PING, as far as
+    /// can be known: what waits undecoded has been said in time, and to learn late that a
+    /// deadline has passed is a sign that nobody was listening, so that it is given once more.
+    fn is_silent(&mut self, now: Instant) -> bool {
+        let Some(ttl) = self.time_to_live.as_mut().filter(|ttl| ttl.deadline <= now) else {
+            return false;
+        };
+        let late = now.duration_since(ttl.deadline) >= TENTH_OF_A_SECOND;
+        let excused = late && !std::mem::replace(&mut ttl.prolonged, true);
+        if excused || self.decoder.has_undecoded() {
+            self.restart_time_to_live(now);
+            return false;
+        }
+        true
     }
 
     fn restart_time_to_live(&mut self, now: Instant) {
@@ -431,7 +460,8 @@ impl Connection {
                 let what = String::from("message during the handshake");
                 return Err(CloseReason::UnexpectedCommand(what));
             }
-            let command = Command::parse(&frame.body)?;
+            let body = frame.body.into_frame();
+            let command = Command::parse(&body)?;
             // The state is consumed; until there is a next one, the connection counts as over.
             let Phase::Handshake { version, state } =
                 std::mem::replace(&mut self.phase, Phase::Closed)
@@ -516,11 +546,11 @@ impl Connection {
 
 /// ZMTP 3.0 subscribes by a message of one frame: 1 or 0, and the prefix (RFC 23). Even a
 /// peer of 3.1 may: the application of an XSUB socket writes such messages itself.
-fn subscription_or_message(body: Frame) -> Event {
-    match body.split_first() {
+fn subscription_or_message(body: Body<'_>) -> Event {
+    match body.octets().split_first() {
         Some((1, prefix)) => Event::Subscribe(Frame::copy_from_slice(prefix)),
         Some((0, prefix)) => Event::Cancel(Frame::copy_from_slice(prefix)),
-        Some(_) | None => Event::Message(Message::single(body)),
+        Some(_) | None => Event::Message(Message::single(body.into_frame())),
     }
 }
 

@@ -4,9 +4,9 @@
 //! it, the vector that becomes the frame, so that its octets are moved once, by the kernel.
 //! Both grow with the octets that arrive, never with a size that is merely announced.
 
-use super::frame::{Header, MORE};
+use super::frame::Header;
 use super::CloseReason;
-use crate::message::Frame;
+use crate::message::{Frame, INLINE_CAPACITY};
 
 /// Where the buffer starts: enough for a handshake and for slow traffic, little enough for ten
 /// thousand idle connections.
@@ -35,12 +35,37 @@ const INITIAL_BODY: usize = 64 << 10;
 /// the cache then.
 const BODY_STEP: usize = 256 << 10;
 
-/// A frame of a message, or a command.
+/// A frame of a message, or a command, where it arrived.
 #[derive(Debug)]
-pub(super) struct Decoded {
+pub(super) struct Decoded<'a> {
     pub(super) more: bool,
     pub(super) command: bool,
-    pub(super) body: Frame,
+    pub(super) body: Body<'a>,
+}
+
+/// The octets of a frame.
+#[derive(Debug)]
+pub(super) enum Body<'a> {
+    /// Still in the buffer.
+    Buffered(&'a [u8]),
+    /// In a vector of their own.
+    Own(Vec<u8>),
+}
+
+impl Body<'_> {
+    pub(super) fn octets(&self) -> &[u8] {
+        match self {
+            Body::Buffered(octets) => octets,
+            Body::Own(octets) => octets,
+        }
+    }
+
+    pub(super) fn into_frame(self) -> Frame {
+        match self {
+            Body::Buffered(octets) => Frame::copy_from_slice(octets),
+            Body::Own(octets) => Frame::from(octets),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -52,7 +77,7 @@ pub(super) struct Decoder {
     /// A read has filled the buffer: a larger one would have brought more.
     filled: bool,
     /// A large frame, in front of what waits in the buffer.
-    body: Option<Body>,
+    large: Option<LargeFrame>,
     /// The largest body to take.
     limit: u64,
 }
@@ -64,7 +89,7 @@ impl Decoder {
             start: 0,
             end: 0,
             filled: false,
-            body: None,
+            large: None,
             limit: 0,
         }
     }
@@ -76,20 +101,20 @@ impl Decoder {
 
     /// Room for octets to arrive in; never empty.
     pub(super) fn room(&mut self) -> &mut [u8] {
-        let buffered = self.body.as_ref().is_none_or(Body::is_whole);
+        let buffered = self.large.as_ref().is_none_or(LargeFrame::is_whole);
         if buffered {
             self.make_room();
         }
-        match &mut self.body {
-            Some(body) if !buffered => body.room(),
+        match &mut self.large {
+            Some(large) if !buffered => large.room(),
             Some(_) | None => &mut self.buffer[self.end..],
         }
     }
 
     /// `n` octets have arrived in the room last asked for.
     pub(super) fn arrived(&mut self, n: usize) {
-        match &mut self.body {
-            Some(body) if !body.is_whole() => body.arrived(n),
+        match &mut self.large {
+            Some(large) if !large.is_whole() => large.arrived(n),
             Some(_) | None => {
                 debug_assert!(
                     n <= self.buffer.len() - self.end,
@@ -116,49 +141,33 @@ impl Decoder {
         self.start = self.end.min(self.start + n);
     }
 
-    /// Takes the next frame off if it is a whole message, a short one, and here: the body.
+    /// Takes the next frame off, if it is a message of its own, short enough to be kept inline,
+    /// here whole, and not at the very end of the buffer. Returns it with what follows it, and
+    /// its length. For anything else ask [`next_frame`](Self::next_frame).
     #[inline]
-    pub(super) fn next_short_message(&mut self) -> Option<&[u8]> {
-        let (0, None) = (self.waiting().first()?, &self.body) else {
+    pub(super) fn next_inline_message(&mut self) -> Option<(&[u8; INLINE_CAPACITY], u8)> {
+        let ([0, size, rest @ ..], None) = (self.buffer.get(self.start..)?, &self.large) else {
             return None;
         };
-        let size = usize::from(*self.waiting().get(1)?);
-        let start = self.start + 2;
-        let body = start..start + size;
-        if body.end > self.end || size as u64 > self.limit {
+        let window = rest.first_chunk::<INLINE_CAPACITY>()?;
+        let end = self.start + 2 + usize::from(*size);
+        if usize::from(*size) > INLINE_CAPACITY || u64::from(*size) > self.limit || end > self.end {
             return None;
         }
-        self.start = body.end;
-        self.buffer.get(body)
+        self.start = end;
+        Some((window, *size))
     }
 
     /// Takes the next frame off, if it is here whole.
-    #[inline]
-    pub(super) fn next_frame(&mut self) -> Result<Option<Decoded>, CloseReason> {
-        // The common case first: a short frame of a message, no large one in front of it.
-        if let ([flags @ 0..=MORE, size, rest @ ..], None) = (self.waiting(), &self.body) {
-            let (more, size) = (*flags == MORE, usize::from(*size));
-            if let (Some(body), true) = (rest.get(..size), size as u64 <= self.limit) {
-                let body = Frame::copy_from_slice(body);
-                self.start += 2 + size;
-                return Ok(Some(Decoded {
-                    more,
-                    command: false,
-                    body,
-                }));
-            }
+    pub(super) fn next_frame(&mut self) -> Result<Option<Decoded<'_>>, CloseReason> {
+        if let Some(large) = self.large.take_if(|large| large.is_whole()) {
+            return Ok(Some(large.into_decoded()));
         }
-        self.next_frame_of_any_kind()
-    }
-
-    fn next_frame_of_any_kind(&mut self) -> Result<Option<Decoded>, CloseReason> {
-        if let Some(body) = self.body.take_if(|body| body.is_whole()) {
-            return Ok(Some(body.into_decoded()));
-        }
-        if self.body.is_some() {
+        if self.large.is_some() {
             return Ok(None);
         }
-        let Some(header) = Header::parse(self.waiting())? else {
+        let waiting = &self.buffer[self.start..self.end];
+        let Some(header) = Header::parse(waiting)? else {
             return Ok(None);
         };
         // Judged by what is announced, before a single octet of it is kept.
@@ -170,18 +179,17 @@ impl Decoder {
         }
         // The limit is at most isize::MAX: nothing is cut off.
         let size = header.size as usize;
-        let waiting = &self.waiting()[header.length..];
-        if let Some(body) = waiting.get(..size) {
-            let body = Frame::copy_from_slice(body);
+        let arrived = &waiting[header.length..];
+        if let Some(body) = arrived.get(..size) {
             self.start += header.length + size;
             return Ok(Some(Decoded {
                 more: header.more,
                 command: header.command,
-                body,
+                body: Body::Buffered(body),
             }));
         }
         if size > LARGEST_BUFFERED_FRAME {
-            self.body = Some(Body::new(header, size, waiting));
+            self.large = Some(LargeFrame::new(header, size, arrived));
             self.start = self.end;
         }
         Ok(None)
@@ -189,8 +197,8 @@ impl Decoder {
 
     /// Whether a whole frame may be waiting to be taken off, or a fault to be found.
     pub(super) fn has_undecoded(&self) -> bool {
-        match &self.body {
-            Some(body) => body.is_whole(),
+        match &self.large {
+            Some(large) => large.is_whole(),
             None => match Header::parse(self.waiting()) {
                 Ok(Some(header)) => self.waiting().len() - header.length >= header.size as usize,
                 Ok(None) => false,
@@ -200,7 +208,7 @@ impl Decoder {
     }
 
     /// Gives the buffer back if nothing waits in it.
-    pub(super) fn rest(&mut self) {
+    pub(super) fn shrink_to_fit(&mut self) {
         if self.start == self.end {
             self.buffer = Vec::new();
             self.start = 0;
@@ -210,8 +218,8 @@ impl Decoder {
 
     /// Octets held, used or not.
     pub(super) fn capacity(&self) -> usize {
-        let body = self.body.as_ref().map_or(0, |body| body.octets.capacity());
-        self.buffer.capacity() + body
+        let large = self.large.as_ref();
+        self.buffer.capacity() + large.map_or(0, |large| large.octets.capacity())
     }
 
     /// Afterwards there are octets behind `end`, if possible many.
@@ -241,7 +249,7 @@ impl Decoder {
 
 /// A large frame on its way in.
 #[derive(Debug)]
-struct Body {
+struct LargeFrame {
     header: Header,
     size: usize,
     /// Initialised to its end, which lies behind what has arrived by one step at most.
@@ -249,12 +257,12 @@ struct Body {
     arrived: usize,
 }
 
-impl Body {
+impl LargeFrame {
     fn new(header: Header, size: usize, arrived: &[u8]) -> Self {
         let capacity = size.min(INITIAL_BODY.max(2 * arrived.len()));
         let mut octets = Vec::with_capacity(capacity);
         octets.extend_from_slice(arrived);
-        Body {
+        LargeFrame {
             header,
             size,
             octets,
@@ -286,12 +294,12 @@ impl Body {
         self.arrived = self.octets.len().min(self.arrived + n);
     }
 
-    fn into_decoded(self) -> Decoded {
+    fn into_decoded(self) -> Decoded<'static> {
         debug_assert_eq!(self.octets.len(), self.size);
         Decoded {
             more: self.header.more,
             command: self.header.command,
-            body: Frame::from(self.octets),
+            body: Body::Own(self.octets),
         }
     }
 }

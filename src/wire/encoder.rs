@@ -191,7 +191,7 @@ impl Encoder {
     }
 
     /// Gives back the room that nothing waits in.
-    pub(super) fn rest(&mut self) {
+    pub(super) fn shrink_to_fit(&mut self) {
         self.spare = Vec::new();
         if self.tail.octets.is_empty() {
             self.tail = Chunk::default();
@@ -210,19 +210,18 @@ impl Encoder {
 
     #[inline]
     fn frame(&mut self, frame: &Frame, flags: u8, inside: bool) {
-        match frame.shared() {
-            Some(octets) if octets.len() >= BY_REFERENCE => {
-                self.by_reference(octets.clone(), flags, inside);
-            }
-            Some(_) | None => {
-                self.open_tail(frame.len(), inside);
-                let before = self.tail.octets.len();
-                put_header(&mut self.tail.octets, flags, frame.len());
-                self.tail.octets.extend_from_slice(frame);
-                self.appended += (self.tail.octets.len() - before) as u64;
-                self.tail.messages += usize::from(flags & MORE == 0);
+        let body = &frame[..];
+        if body.len() >= BY_REFERENCE {
+            if let Some(octets) = frame.shared() {
+                return self.by_reference(octets.clone(), flags, inside);
             }
         }
+        self.open_tail(body.len(), inside);
+        let before = self.tail.octets.len();
+        put_header(&mut self.tail.octets, flags, body.len());
+        self.tail.octets.extend_from_slice(body);
+        self.appended += (self.tail.octets.len() - before) as u64;
+        self.tail.messages += usize::from(flags & MORE == 0);
     }
 
     fn by_reference(&mut self, octets: Bytes, flags: u8, inside: bool) {

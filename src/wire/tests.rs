@@ -628,10 +628,10 @@ fn an_idle_connection_keeps_little_and_may_keep_nothing() {
         connection.capacity()
     );
     feed(&mut connection, &flood[..50], now);
-    connection.rest();
+    connection.shrink_to_fit();
     let events = feed(&mut connection, &flood[50..102], now);
     assert_eq!(events, [message(&[&[1; 100]])]);
-    connection.rest();
+    connection.shrink_to_fit();
     assert_eq!(connection.capacity(), 0);
     assert_eq!(feed(&mut connection, &flood[..102], now).len(), 1);
     assert!(connection.capacity() <= 6 * 1024);
@@ -749,6 +749,14 @@ fn a_time_to_live_ends_with_the_next_frame_or_with_the_connection() {
     waiting_for_us.recv_advance(3, at(1000));
     waiting_for_us.handle_timeout(at(2000));
     assert_eq!(waiting_for_us.poll_event(), Some(message(&[b"x"])));
+
+    // Nobody looked for long: the peer's next words may be in the kernel still.
+    let mut unheard = new();
+    unheard.handle_timeout(at(5000));
+    assert!(!unheard.is_closed());
+    assert_eq!(unheard.poll_timeout(), Some(at(6000)));
+    unheard.handle_timeout(at(9000));
+    assert!(unheard.is_closed());
 
     // The longest there is: 6553.5 seconds.
     let mut patient = ready(config(SocketType::Pull), 1, PUSH_READY, start);
@@ -907,8 +915,8 @@ fn chunks_are_bounded_and_used_again() {
         assert_eq!(drain(&mut push, 50_000).1, 2000);
         assert!(push.capacity() <= 5 * (64 << 10), "{}", push.capacity());
     }
-    push.rest();
-    assert_eq!(push.staged_octets(), 0);
+    push.shrink_to_fit();
+    assert_eq!(push.capacity(), 0);
 }
 
 #[test]
