@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use super::alarm::AlarmKey;
 use super::gate::Line;
-use super::park::block_on;
+use super::park::{block_on, pause};
 use super::port::Receiver;
 use super::ports::{NotSent, Ports};
 use super::queue::{Nothing, Waiting};
@@ -247,6 +247,7 @@ impl<'a> RecvFuture<'a> {
         if why != Nothing::Empty {
             return Err(why);
         }
+        pause();
         block_on(deadline, |context| self.poll_pop(context.waker())).unwrap_or(Err(why))
     }
 
@@ -348,8 +349,11 @@ impl<'a> RecvManyFuture<'a> {
             return Ok(0);
         }
         let taken = match self.ports.pop_many(self.into, self.max, None) {
-            Err(Nothing::Empty) => block_on(None, |context| self.poll_pop(context.waker()))
-                .unwrap_or(Err(Nothing::Empty)),
+            Err(Nothing::Empty) => {
+                pause();
+                block_on(None, |context| self.poll_pop(context.waker()))
+                    .unwrap_or(Err(Nothing::Empty))
+            }
             done => done,
         };
         taken.map_err(at_the_end)

@@ -262,7 +262,7 @@ impl<T> Channel<T> {
     /// Messages that count against the capacity: those in the channel and those a pump has taken
     /// and not released.
     pub(crate) fn used(&self) -> usize {
-        let (head, mut tail) = self.both();
+        let (_head, tail) = self.both();
         saturated(tail.used())
     }
 

@@ -179,8 +179,8 @@ pub(crate) trait Pattern: Send {
         message
     }
 
-    /// Whether each peer has a queue of its own up to the high-water mark: fan-out, where one
-    /// slow peer must not hold up the others.
+    /// Whether each peer has a queue of its own up to the high-water mark: where `submit` never
+    /// blocks, and one slow peer must not hold up the others.
     fn buffers_per_peer(&self) -> bool {
         false
     }

@@ -60,6 +60,11 @@ impl Pattern for Rep {
             Err(Full) => Verdict::Dropped(Drop::PeerFull),
         }
     }
+
+    /// A reply never waits for its peer, so each peer has a queue.
+    fn buffers_per_peer(&self) -> bool {
+        true
+    }
 }
 
 /// Takes the frames in front of a request's delimiter off, and the delimiter; `None` if it lacks

@@ -28,9 +28,7 @@ impl<W: World> Pump<W> {
                     deadline,
                     replies: reply.into_iter().collect(),
                 });
-                if let Some(inward) = hub.ports.inward() {
-                    inward.close();
-                }
+                hub.ports.close_sending();
                 if let Some(deadline) = deadline {
                     self.timers.set(deadline, Timer::Hub(slot));
                 }
@@ -83,8 +81,8 @@ impl<W: World> Pump<W> {
         };
         let mut undelivered = hub.io.pending.len() as u64;
         hub.io.pending.clear();
+        hub.ports.close_sending();
         if let Some(inward) = hub.ports.inward() {
-            inward.close();
             undelivered += inward.drain_rest() as u64;
         }
         let listeners = std::mem::take(&mut hub.listeners);
