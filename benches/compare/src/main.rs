@@ -42,25 +42,33 @@ const CONTENDERS: &[(&dyn Contender, bool)] = &[
     (
         &omq::OmqAsync {
             name: "omq-tokio",
-            flavour: Flavour::Current,
+            flavour: Flavour::Fitting,
         },
         true,
     ),
     #[cfg(feature = "omq")]
+    (&omq::OmqBlocking, true),
+    #[cfg(feature = "omq")]
     (
         &omq::OmqAsync {
-            name: "omq-tokio-mt",
-            flavour: Flavour::Multi,
+            name: "omq-main",
+            flavour: Flavour::Main,
         },
         false,
     ),
     #[cfg(feature = "omq")]
-    (&omq::OmqBlocking, true),
+    (
+        &omq::OmqAsync {
+            name: "omq-task",
+            flavour: Flavour::Task,
+        },
+        false,
+    ),
     #[cfg(feature = "rzmq")]
     (
         &rzmq::Rzmq {
             name: "rzmq",
-            flavour: Flavour::Multi,
+            flavour: Flavour::Fitting,
             manner: rzmq::Manner::Plain,
         },
         true,
@@ -68,8 +76,26 @@ const CONTENDERS: &[(&dyn Contender, bool)] = &[
     #[cfg(feature = "rzmq")]
     (
         &rzmq::Rzmq {
-            name: "rzmq-ct",
-            flavour: Flavour::Current,
+            name: "rzmq-uring",
+            flavour: Flavour::Task,
+            manner: rzmq::Manner::Uring,
+        },
+        true,
+    ),
+    #[cfg(feature = "rzmq")]
+    (
+        &rzmq::Rzmq {
+            name: "rzmq-main",
+            flavour: Flavour::Main,
+            manner: rzmq::Manner::Plain,
+        },
+        false,
+    ),
+    #[cfg(feature = "rzmq")]
+    (
+        &rzmq::Rzmq {
+            name: "rzmq-task",
+            flavour: Flavour::Task,
             manner: rzmq::Manner::Plain,
         },
         false,
@@ -78,42 +104,32 @@ const CONTENDERS: &[(&dyn Contender, bool)] = &[
     (
         &rzmq::Rzmq {
             name: "rzmq-tuned",
-            flavour: Flavour::Multi,
+            flavour: Flavour::Fitting,
             manner: rzmq::Manner::Tuned,
         },
         false,
-    ),
-    #[cfg(feature = "rzmq")]
-    (
-        &rzmq::Rzmq {
-            name: "rzmq-ct-tuned",
-            flavour: Flavour::Current,
-            manner: rzmq::Manner::Tuned,
-        },
-        false,
-    ),
-    #[cfg(feature = "rzmq")]
-    (
-        &rzmq::Rzmq {
-            name: "rzmq-uring",
-            flavour: Flavour::Multi,
-            manner: rzmq::Manner::Uring,
-        },
-        true,
     ),
     #[cfg(feature = "zeromq")]
     (
         &zeromq::Zeromq {
             name: "zeromq",
-            flavour: Flavour::Multi,
+            flavour: Flavour::Fitting,
         },
         true,
     ),
     #[cfg(feature = "zeromq")]
     (
         &zeromq::Zeromq {
-            name: "zeromq-ct",
-            flavour: Flavour::Current,
+            name: "zeromq-main",
+            flavour: Flavour::Main,
+        },
+        false,
+    ),
+    #[cfg(feature = "zeromq")]
+    (
+        &zeromq::Zeromq {
+            name: "zeromq-task",
+            flavour: Flavour::Task,
         },
         false,
     ),

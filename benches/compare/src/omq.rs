@@ -8,7 +8,7 @@ use omq_tokio::{blocking, Context, Message, Options, Socket, SocketType};
 use super::runtime::Flavour;
 use crate::harness::cell::Terms;
 use crate::harness::meter::{Echo, Gauge, Load, Trips};
-use crate::harness::{Contender, Place, Transport};
+use crate::harness::{Contender, Place};
 
 const VERSION: &str = "0.33";
 
@@ -33,17 +33,6 @@ pub(crate) struct OmqAsync {
     pub(crate) flavour: Flavour,
 }
 
-impl OmqAsync {
-    fn run(&self, place: &Place, life: impl std::future::Future<Output = ()> + Send + 'static) {
-        let flavour = match place.transport {
-            Transport::Tcp | Transport::Ipc => self.flavour,
-            // Two threads, one runtime.
-            Transport::Inproc => Flavour::Multi,
-        };
-        flavour.run(life);
-    }
-}
-
 impl Contender for OmqAsync {
     fn name(&self) -> &'static str {
         self.name
@@ -59,7 +48,7 @@ impl Contender for OmqAsync {
 
     fn push(&self, place: &Place, mut load: Load) {
         let place = place.clone();
-        self.run(&place.clone(), async move {
+        self.flavour.run(&place.clone(), async move {
             let push = Socket::new(SocketType::Push, options(&place));
             push.connect(place.endpoint.as_str())
                 .await
@@ -70,7 +59,7 @@ impl Contender for OmqAsync {
 
     fn pull(&self, place: &Place, mut gauge: Gauge) {
         let place = place.clone();
-        self.run(&place.clone(), async move {
+        self.flavour.run(&place.clone(), async move {
             let pull = Socket::new(SocketType::Pull, options(&place));
             pull.bind(place.endpoint.as_str()).await.expect("bind");
             place.bound();
@@ -84,7 +73,7 @@ impl Contender for OmqAsync {
 
     fn req(&self, place: &Place, mut trips: Trips) {
         let place = place.clone();
-        self.run(&place.clone(), async move {
+        self.flavour.run(&place.clone(), async move {
             let req = Socket::new(SocketType::Req, options(&place));
             req.connect(place.endpoint.as_str()).await.expect("connect");
             while req.send(message(trips.request())).await.is_ok() {
@@ -98,7 +87,7 @@ impl Contender for OmqAsync {
 
     fn rep(&self, place: &Place, _: Echo) {
         let place = place.clone();
-        self.run(&place.clone(), async move {
+        self.flavour.run(&place.clone(), async move {
             let rep = Socket::new(SocketType::Rep, options(&place));
             rep.bind(place.endpoint.as_str()).await.expect("bind");
             place.bound();

@@ -32,17 +32,6 @@ pub(crate) struct Rzmq {
     pub(crate) manner: Manner,
 }
 
-impl Rzmq {
-    fn run(&self, place: &Place, life: impl std::future::Future<Output = ()> + Send + 'static) {
-        let flavour = match place.transport {
-            Transport::Tcp | Transport::Ipc => self.flavour,
-            // Two threads, one runtime.
-            Transport::Inproc => Flavour::Multi,
-        };
-        flavour.run(life);
-    }
-}
-
 impl Contender for Rzmq {
     fn name(&self) -> &'static str {
         self.name
@@ -58,7 +47,7 @@ impl Contender for Rzmq {
 
     fn push(&self, place: &Place, mut load: Load) {
         let (place, manner) = (place.clone(), self.manner);
-        self.run(&place.clone(), async move {
+        self.flavour.run(&place.clone(), async move {
             let push = socket(SocketType::Push, &place, manner).await;
             push.connect(&place.endpoint).await.expect("connect");
             while push.send(message(load.next())).await.is_ok() {}
@@ -67,7 +56,7 @@ impl Contender for Rzmq {
 
     fn pull(&self, place: &Place, mut gauge: Gauge) {
         let (place, manner) = (place.clone(), self.manner);
-        self.run(&place.clone(), async move {
+        self.flavour.run(&place.clone(), async move {
             let pull = socket(SocketType::Pull, &place, manner).await;
             pull.bind(&place.endpoint).await.expect("bind");
             place.bound();
@@ -81,7 +70,7 @@ impl Contender for Rzmq {
 
     fn req(&self, place: &Place, mut trips: Trips) {
         let (place, manner) = (place.clone(), self.manner);
-        self.run(&place.clone(), async move {
+        self.flavour.run(&place.clone(), async move {
             let req = socket(SocketType::Req, &place, manner).await;
             req.connect(&place.endpoint).await.expect("connect");
             while req.send(message(trips.request())).await.is_ok() {
@@ -95,7 +84,7 @@ impl Contender for Rzmq {
 
     fn rep(&self, place: &Place, _: Echo) {
         let (place, manner) = (place.clone(), self.manner);
-        self.run(&place.clone(), async move {
+        self.flavour.run(&place.clone(), async move {
             let rep = socket(SocketType::Rep, &place, manner).await;
             rep.bind(&place.endpoint).await.expect("bind");
             place.bound();

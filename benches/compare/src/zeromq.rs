@@ -34,7 +34,7 @@ impl Contender for Zeromq {
 
     fn push(&self, place: &Place, mut load: Load) {
         let place = place.clone();
-        self.flavour.run(async move {
+        self.flavour.run(&place.clone(), async move {
             let mut push = PushSocket::new();
             push.connect(&place.endpoint).await.expect("connect");
             while push.send(message(load.next())).await.is_ok() {}
@@ -43,7 +43,7 @@ impl Contender for Zeromq {
 
     fn pull(&self, place: &Place, mut gauge: Gauge) {
         let place = place.clone();
-        self.flavour.run(async move {
+        self.flavour.run(&place.clone(), async move {
             let mut pull = PullSocket::new();
             pull.bind(&place.endpoint).await.expect("bind");
             place.bound();
@@ -57,7 +57,7 @@ impl Contender for Zeromq {
 
     fn req(&self, place: &Place, mut trips: Trips) {
         let place = place.clone();
-        self.flavour.run(async move {
+        self.flavour.run(&place.clone(), async move {
             let mut req = ReqSocket::new();
             req.connect(&place.endpoint).await.expect("connect");
             while req.send(message(trips.request())).await.is_ok() {
@@ -71,7 +71,7 @@ impl Contender for Zeromq {
 
     fn rep(&self, place: &Place, _: Echo) {
         let place = place.clone();
-        self.flavour.run(async move {
+        self.flavour.run(&place.clone(), async move {
             let mut rep = RepSocket::new();
             rep.bind(&place.endpoint).await.expect("bind");
             place.bound();
