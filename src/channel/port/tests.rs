@@ -1,3 +1,5 @@
+//! The ports, as users call them.
+
 use std::collections::{BTreeSet, VecDeque};
 use std::future::Future;
 use std::pin::{pin, Pin};

@@ -1,3 +1,5 @@
+//! The queue, call by call and under storms.
+
 use std::collections::VecDeque;
 use std::pin::pin;
 use std::sync::Arc;
