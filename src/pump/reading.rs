@@ -175,6 +175,7 @@ impl<W: World> Pump<W> {
             if !wire.readable {
                 break Slice::Dry;
             }
+            debug_assert!(wire.connection.wants_read(), "everything here is decoded");
             match wire.fill(self.now) {
                 Ok(0) => break Slice::Over(Loss::World),
                 Ok(read) => budget = budget.saturating_sub(read),
