@@ -2,51 +2,36 @@
 
 use crate::message::{Frame, Message};
 
-use super::tree::{Tree, Value};
+use super::subscriptions::Subscriptions;
 use super::{
-    pass, Admission, Drop, Outlet, Pattern, PeerId, PeerIntro, Rejected, Upstream, Verdict,
-    Violation,
+    pass, Admission, Drop, Outlet, Pattern, PeerId, PeerIntro, Rejected, Verdict, Violation,
 };
 
 #[derive(Default)]
 pub(super) struct Subscribe {
-    subscriptions: Tree<Count>,
-    peers: Vec<PeerId>,
-}
-
-/// How often the user subscribed to a prefix.
-#[derive(Default)]
-struct Count(u64);
-
-impl Value for Count {
-    fn is_vacant(&self) -> bool {
-        self.0 == 0
-    }
+    subscriptions: Subscriptions,
 }
 
 impl Pattern for Subscribe {
-    /// A new publisher, or an old one after a reconnect, learns what the user wants.
     fn attach(
         &mut self,
         peer: PeerId,
         _intro: &PeerIntro,
         outlet: &mut dyn Outlet,
     ) -> Result<(), Rejected> {
-        self.peers.push(peer);
-        self.subscriptions.for_each(|prefix, _| {
-            outlet.command(peer, Upstream::Subscribe(Frame::from(prefix)));
-        });
+        self.subscriptions.join(peer, outlet);
         Ok(())
     }
 
     fn detach(&mut self, peer: PeerId, _outlet: &mut dyn Outlet) {
-        self.peers.retain(|&other| other != peer);
+        self.subscriptions.leave(peer);
     }
 
     /// Filters once more: a publisher may send what it was asked for before a CANCEL reached it,
     /// or everything.
     fn admit(&mut self, _peer: PeerId, message: &mut Message) -> Result<Admission, Violation> {
-        if self.wants(message) {
+        let topic = message.first();
+        if topic.is_some_and(|topic| self.subscriptions.matches_any(topic)) {
             pass(message)
         } else {
             Ok(Admission::Drop(Drop::Unmatched))
@@ -57,44 +42,12 @@ impl Pattern for Subscribe {
         Verdict::Dropped(Drop::ReceiveOnly)
     }
 
-    /// Each call goes upstream, as libzmq's do.
     fn subscribe(&mut self, prefix: Frame, outlet: &mut dyn Outlet) {
-        let node = self.subscriptions.entry(&prefix);
-        self.subscriptions.value(node).0 += 1;
-        for &peer in &self.peers {
-            outlet.command(peer, Upstream::Subscribe(prefix.clone()));
-        }
+        self.subscriptions.subscribe(&prefix, outlet);
     }
 
-    /// Publishers keep a set, so they hear of the last call only.
     fn unsubscribe(&mut self, prefix: Frame, outlet: &mut dyn Outlet) {
-        let Some(node) = self.subscriptions.find(&prefix) else {
-            return;
-        };
-        let count = self.subscriptions.value(node);
-        if count.0 == 0 {
-            return;
-        }
-        count.0 -= 1;
-        if count.0 == 0 {
-            self.subscriptions.prune(node);
-            for &peer in &self.peers {
-                outlet.command(peer, Upstream::Cancel(prefix.clone()));
-            }
-        }
-    }
-}
-
-impl Subscribe {
-    fn wants(&self, message: &Message) -> bool {
-        let mut wanted = false;
-        if let Some(topic) = message.first() {
-            self.subscriptions.walk(topic, |count| {
-                wanted = !count.is_vacant();
-                !wanted
-            });
-        }
-        wanted
+        self.subscriptions.unsubscribe(&prefix, outlet);
     }
 }
 
@@ -102,6 +55,7 @@ impl Subscribe {
 mod tests {
     use super::super::tests::{attach, Recorder};
     use super::super::tests::{Calls, Heard};
+    use super::super::Upstream;
     use super::*;
 
     fn hear(sub: &mut Subscribe, message: impl Into<Message>, outlet: &mut Recorder) {

@@ -95,6 +95,19 @@ impl Recorder {
     }
 }
 
+/// A small generator of numbers that look random and come again with their seed.
+pub(super) struct Random(pub(super) u64);
+
+impl Random {
+    pub(super) fn below(&mut self, limit: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ mixed >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
+        ((mixed ^ mixed >> 31) % limit as u64) as usize
+    }
+}
+
 pub(super) fn intro() -> PeerIntro {
     PeerIntro {
         socket_type: None,
@@ -279,11 +292,11 @@ fn subscriptions_to_those_who_do_not_publish_pass_unnoticed() {
 }
 
 #[test]
-fn only_fan_out_buffers_per_peer_and_only_blocking_types_requeue() {
+fn types_that_drop_buffer_per_peer_and_types_that_block_requeue() {
     for (kind, pattern) in all() {
-        let fans_out = matches!(kind, SocketType::Pub);
+        let drops = matches!(kind, SocketType::Pub | SocketType::Rep);
         let blocks = matches!(kind, SocketType::Push | SocketType::Pair | SocketType::Req);
-        assert_eq!(pattern.buffers_per_peer(), fans_out, "{kind}");
+        assert_eq!(pattern.buffers_per_peer(), drops, "{kind}");
         assert_eq!(pattern.requeues(), blocks, "{kind}");
         assert_eq!(pattern.is_blocked(), blocks, "{kind} without peers");
     }

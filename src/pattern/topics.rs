@@ -3,7 +3,7 @@
 use slab::Slab;
 
 use super::peers::PeerMap;
-use super::tree::{NodeId, Tree, Value};
+use super::tree::{shrink, NodeId, Tree, Value};
 use super::{PeerId, Violation};
 
 /// Prefixes one peer may hold. The largest known users follow some ten thousand instruments or
@@ -87,6 +87,7 @@ impl Topics {
         let entry = &mut self.members[member as usize];
         entry.octets -= prefix.len();
         entry.prefixes.swap_remove(at as usize);
+        shrink(&mut entry.prefixes);
         if let Some(&moved) = entry.prefixes.get(at as usize) {
             let holders = self.tree.value(moved);
             if let Ok(place) = holders.place(member) {
@@ -172,6 +173,124 @@ impl Topics {
     fn release(&mut self, node: NodeId, member: u32) -> Option<u32> {
         let holders = self.tree.value(node);
         let place = holders.place(member).ok()?;
-        Some(holders.0.remove(place).at)
+        let holder = holders.0.remove(place);
+        shrink(&mut holders.0);
+        Some(holder.at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use super::super::tests::Random;
+    use super::*;
+
+    /// The same as [`Topics`], as plain as can be.
+    #[derive(Default)]
+    struct Model(BTreeMap<u32, BTreeSet<Vec<u8>>>);
+
+    impl Model {
+        fn is_held(&self, prefix: &[u8]) -> bool {
+            self.0.values().any(|prefixes| prefixes.contains(prefix))
+        }
+
+        fn matches(&self, topic: &[u8]) -> Vec<u32> {
+            let wants = |prefixes: &BTreeSet<Vec<u8>>| {
+                prefixes.iter().any(|prefix| topic.starts_with(prefix))
+            };
+            let peers = self.0.iter().filter(|(_, prefixes)| wants(prefixes));
+            peers.map(|(&peer, _)| peer).collect()
+        }
+    }
+
+    fn matches(topics: &mut Topics, topic: &[u8]) -> Vec<u32> {
+        let mut peers = Vec::new();
+        topics.for_each_match(topic, |peer| peers.push(peer.0));
+        let found = peers.len();
+        peers.sort_unstable();
+        peers.dedup();
+        assert_eq!(peers.len(), found, "each peer once");
+        peers
+    }
+
+    /// Few octets, so that prefixes share, split and repeat.
+    fn octets(random: &mut Random, longest: usize) -> Vec<u8> {
+        let len = random.below(longest + 1);
+        (0..len).map(|_| [0, b'a', 255][random.below(3)]).collect()
+    }
+
+    fn check_against_model(seed: u64, operations: usize) {
+        let mut random = Random(seed);
+        let (mut topics, mut model) = (Topics::default(), Model::default());
+        for step in 0..operations {
+            let peer = random.below(12) as u32;
+            let prefix = octets(&mut random, 7);
+            let context = format!("seed {seed}, step {step}, peer {peer}");
+            match random.below(100) {
+                0..=39 => {
+                    let first = !model.is_held(&prefix);
+                    assert_eq!(topics.insert(&prefix, PeerId(peer)), Ok(first), "{context}");
+                    model.0.entry(peer).or_default().insert(prefix);
+                }
+                40..=68 => {
+                    let held = model.0.entry(peer).or_default().remove(&prefix);
+                    let last = held && !model.is_held(&prefix);
+                    assert_eq!(topics.remove(&prefix, PeerId(peer)), last, "{context}");
+                }
+                69 => {
+                    let held = model.0.remove(&peer).unwrap_or_default();
+                    let mut orphans = BTreeSet::new();
+                    topics.remove_peer(PeerId(peer), |prefix| {
+                        assert!(orphans.insert(prefix.to_vec()), "{context}");
+                    });
+                    let expected = held.into_iter().filter(|prefix| !model.is_held(prefix));
+                    assert_eq!(orphans, expected.collect(), "{context}");
+                }
+                _ => {
+                    let topic = octets(&mut random, 9);
+                    let found = matches(&mut topics, &topic);
+                    assert_eq!(found, model.matches(&topic), "{context}, topic {topic:?}");
+                }
+            }
+            if step % 100 == 0 {
+                let distinct: BTreeSet<_> = model.0.values().flatten().collect();
+                assert!(topics.tree.nodes() <= 2 * distinct.len() + 1, "{context}");
+            }
+        }
+        for peer in 0..12 {
+            topics.remove_peer(PeerId(peer), |_| {});
+        }
+        assert_eq!(topics.tree.nodes(), 1);
+        assert!(topics.members.is_empty() && topics.peers.is_empty());
+    }
+
+    #[test]
+    fn behaves_like_the_model() {
+        for seed in 1..=5 {
+            check_against_model(seed, 10_000);
+        }
+    }
+
+    #[test]
+    fn holders_keep_their_places_whatever_order_prefixes_go_in() {
+        let prefixes: Vec<[u8; 2]> = (0..300u16).map(u16::to_be_bytes).collect();
+        let mut random = Random(9);
+        let mut topics = Topics::default();
+        for peer in 0..3 {
+            for prefix in &prefixes {
+                topics.insert(prefix, PeerId(peer)).unwrap();
+            }
+        }
+        for peer in 0..3 {
+            let mut left = prefixes.clone();
+            while !left.is_empty() {
+                let prefix = left.swap_remove(random.below(left.len()));
+                assert_eq!(topics.remove(&prefix, PeerId(peer)), peer == 2);
+                assert!(!matches(&mut topics, &prefix).contains(&peer));
+            }
+        }
+        assert_eq!(topics.tree.nodes(), 1);
+        assert!(topics.members.is_empty() && topics.peers.is_empty());
     }
 }

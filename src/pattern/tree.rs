@@ -16,14 +16,18 @@ pub(super) type NodeId = u32;
 pub(super) struct Tree<V> {
     nodes: Slab<Node<V>>,
     root: NodeId,
+    /// The most nodes there were since memory was last given back.
+    peak: usize,
 }
 
 struct Node<V> {
-    /// The octets between the parent and this node; empty for the root only.
-    fragment: Box<[u8]>,
+    /// The octets between the parent and this node: the first, which only the root has not, and
+    /// the others. In a dense tree there are none, so that nothing is allocated or looked at.
+    first: u8,
+    others: Box<[u8]>,
     /// The root is its own parent.
     parent: NodeId,
-    /// By first octet of their fragments, in order.
+    /// By their first octets, in order.
     children: Vec<(u8, NodeId)>,
     value: V,
 }
@@ -33,8 +37,9 @@ impl<V: Value> Default for Tree<V> {
         let mut tree = Tree {
             nodes: Slab::new(),
             root: 0,
+            peak: 0,
         };
-        tree.root = tree.add(&[], 0);
+        tree.root = tree.add(0, &[], 0);
         tree
     }
 }
@@ -46,7 +51,7 @@ impl<V: Value> Tree<V> {
         let mut rest = prefix;
         while let Some(&first) = rest.first() {
             at = self.node(at).child(first)?;
-            rest = rest.strip_prefix(&*self.node(at).fragment)?;
+            rest = rest[1..].strip_prefix(&*self.node(at).others)?;
         }
         Some(at)
     }
@@ -56,22 +61,22 @@ impl<V: Value> Tree<V> {
     pub(super) fn entry(&mut self, prefix: &[u8]) -> NodeId {
         let mut at = self.root;
         let mut rest = prefix;
-        while let Some(&first) = rest.first() {
+        while let Some((&first, behind)) = rest.split_first() {
             let Some(child) = self.node(at).child(first) else {
-                return self.add_child(at, rest);
+                return self.add_child(at, first, behind);
             };
-            let fragment = &self.node(child).fragment;
-            let common = fragment
+            let others = &self.node(child).others;
+            let common = others
                 .iter()
-                .zip(rest)
+                .zip(behind)
                 .take_while(|(a, b)| a == b)
                 .count();
-            at = if common == fragment.len() {
+            at = if common == others.len() {
                 child
             } else {
                 self.split(child, common)
             };
-            rest = &rest[common..];
+            rest = &behind[common..];
         }
         at
     }
@@ -102,10 +107,7 @@ impl<V: Value> Tree<V> {
             [(_, only)] => self.merge(id, only),
             _ => {}
         }
-        // Gives memory back once most of it is empty; the doubling keeps that rare.
-        if self.nodes.len() * 4 < self.nodes.capacity() && self.nodes.capacity() > AT_REST {
-            self.nodes.shrink_to_fit();
-        }
+        self.give_back();
     }
 
     /// Visits the values of all prefixes of `topic`, shortest first, until told to stop with
@@ -115,11 +117,14 @@ impl<V: Value> Tree<V> {
         let mut node = self.node(self.root);
         let mut rest = topic;
         while visit(&node.value) {
-            let Some(child) = rest.first().and_then(|&first| node.child(first)) else {
+            let Some((&first, behind)) = rest.split_first() else {
+                return;
+            };
+            let Some(child) = node.child(first) else {
                 return;
             };
             node = self.node(child);
-            let Some(behind) = rest.strip_prefix(&*node.fragment) else {
+            let Some(behind) = behind.strip_prefix(&*node.others) else {
                 return;
             };
             rest = behind;
@@ -143,7 +148,8 @@ impl<V: Value> Tree<V> {
         let mut at = id;
         while at != self.root {
             let node = self.node(at);
-            prefix.extend(node.fragment.iter().rev());
+            prefix.extend(node.others.iter().rev());
+            prefix.push(node.first);
             at = node.parent;
         }
         prefix.reverse();
@@ -163,59 +169,71 @@ impl<V: Value> Tree<V> {
         &mut self.nodes[id as usize]
     }
 
-    fn add(&mut self, fragment: &[u8], parent: NodeId) -> NodeId {
+    fn add(&mut self, first: u8, others: &[u8], parent: NodeId) -> NodeId {
         let node = Node {
-            fragment: fragment.into(),
+            first,
+            others: others.into(),
             parent,
             children: Vec::new(),
             value: V::default(),
         };
-        // Each node has heap of its own: 2³² of them do not fit into any memory.
-        self.nodes.insert(node) as NodeId
+        // The limits on what a peer may hold keep this far below 2³².
+        let id = self.nodes.insert(node) as NodeId;
+        self.peak = self.peak.max(self.nodes.len());
+        id
     }
 
-    fn add_child(&mut self, parent: NodeId, fragment: &[u8]) -> NodeId {
-        let child = self.add(fragment, parent);
+    fn add_child(&mut self, parent: NodeId, first: u8, others: &[u8]) -> NodeId {
+        let child = self.add(first, others, parent);
         let children = &mut self.node_mut(parent).children;
-        let place = children.partition_point(|&(octet, _)| octet < fragment[0]);
-        children.insert(place, (fragment[0], child));
+        let place = children.partition_point(|&(octet, _)| octet < first);
+        children.insert(place, (first, child));
         child
     }
 
-    /// Puts a new node above `lower`, which keeps its number, after `at` octets of its fragment.
+    /// Puts a new node above `lower`, which keeps its number. The new one gets the first octet
+    /// and `at` of the others.
     fn split(&mut self, lower: NodeId, at: usize) -> NodeId {
         let node = self.node_mut(lower);
-        let parent = node.parent;
-        let fragment = std::mem::take(&mut node.fragment);
-        let (above, below) = fragment.split_at(at);
-        node.fragment = below.into();
-        let upper = self.add(above, parent);
+        let (parent, above) = (node.parent, node.first);
+        let others = std::mem::take(&mut node.others);
+        let below = others[at];
+        node.first = below;
+        node.others = others[at + 1..].into();
+        let upper = self.add(above, &others[..at], parent);
         self.node_mut(lower).parent = upper;
-        self.node_mut(upper).children.push((below[0], lower));
-        self.replace_child(parent, above[0], upper);
+        self.node_mut(upper).children.push((below, lower));
+        self.replace_child(parent, above, upper);
         upper
     }
 
-    /// Takes the node above `lower`, its only child, out: the fragments become one.
+    /// Takes the node above `lower`, its only child, out: their octets become one run.
     fn merge(&mut self, upper: NodeId, lower: NodeId) {
-        let Node {
-            fragment, parent, ..
-        } = self.nodes.remove(upper as usize);
+        let above = self.nodes.remove(upper as usize);
         let node = self.node_mut(lower);
-        node.fragment = [&fragment[..], &node.fragment[..]].concat().into();
-        node.parent = parent;
-        self.replace_child(parent, fragment[0], lower);
+        node.others = [&above.others[..], &[node.first], &node.others[..]]
+            .concat()
+            .into();
+        node.first = above.first;
+        node.parent = above.parent;
+        self.replace_child(above.parent, above.first, lower);
+    }
+
+    /// Gives memory back when three quarters of the nodes are gone, or all. What that costs is
+    /// paid by the removals since the last time, in whatever order they come.
+    fn give_back(&mut self) {
+        let few = self.nodes.len() == 1 || self.nodes.len() < self.peak / 4;
+        if few && self.peak.max(self.nodes.capacity()) > AT_REST {
+            self.nodes.shrink_to_fit();
+            self.peak = self.nodes.len();
+        }
     }
 
     fn remove_leaf(&mut self, id: NodeId) {
-        let Node {
-            fragment, parent, ..
-        } = self.nodes.remove(id as usize);
+        let Node { first, parent, .. } = self.nodes.remove(id as usize);
         let children = &mut self.node_mut(parent).children;
-        children.retain(|&(octet, _)| octet != fragment[0]);
-        if children.len() * 4 < children.capacity() {
-            children.shrink_to(children.len() * 2);
-        }
+        children.retain(|&(octet, _)| octet != first);
+        shrink(children);
     }
 
     fn replace_child(&mut self, parent: NodeId, first: u8, child: NodeId) {
@@ -230,6 +248,13 @@ impl<V: Value> Tree<V> {
 /// Nodes whose memory is kept: not worth giving back.
 const AT_REST: usize = 64;
 
+/// Gives memory of a list back when three quarters of it are unused.
+pub(super) fn shrink<T>(list: &mut Vec<T>) {
+    if list.len() < list.capacity() / 4 {
+        list.shrink_to(list.len() * 2);
+    }
+}
+
 impl<V> Node<V> {
     #[inline]
     fn child(&self, first: u8) -> Option<NodeId> {
@@ -237,6 +262,128 @@ impl<V> Node<V> {
         match self.children.get(place) {
             Some(&(octet, child)) if octet == first => Some(child),
             _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Default)]
+    struct Flag(bool);
+
+    impl Value for Flag {
+        fn is_vacant(&self) -> bool {
+            !self.0
+        }
+    }
+
+    fn set(tree: &mut Tree<Flag>, prefix: &[u8]) {
+        let node = tree.entry(prefix);
+        tree.value(node).0 = true;
+    }
+
+    fn clear(tree: &mut Tree<Flag>, prefix: &[u8]) {
+        let node = tree.find(prefix).unwrap();
+        tree.value(node).0 = false;
+        tree.prune(node);
+    }
+
+    fn prefixes(tree: &Tree<Flag>) -> Vec<Vec<u8>> {
+        let mut prefixes = Vec::new();
+        tree.for_each(|prefix, _| prefixes.push(prefix.to_vec()));
+        prefixes.sort();
+        prefixes
+    }
+
+    fn matches(tree: &Tree<Flag>, topic: &[u8]) -> usize {
+        let mut matches = 0;
+        tree.walk(topic, |flag| {
+            matches += usize::from(flag.0);
+            true
+        });
+        matches
+    }
+
+    #[test]
+    fn branches_come_and_go_with_what_needs_them() {
+        let mut tree = Tree::default();
+        assert_eq!(tree.nodes(), 1);
+        for (prefix, nodes) in [
+            ("stock.a", 2),
+            ("stock.b", 4),
+            ("stock", 5),
+            ("stock.bc", 6),
+        ] {
+            set(&mut tree, prefix.as_bytes());
+            assert_eq!(tree.nodes(), nodes, "{prefix}");
+        }
+        let stable = tree.find(b"stock.bc").unwrap();
+        for (prefix, nodes) in [("stock", 5), ("stock.b", 4), ("stock.a", 2)] {
+            clear(&mut tree, prefix.as_bytes());
+            assert_eq!(tree.nodes(), nodes, "{prefix}");
+        }
+        assert_eq!(tree.find(b"stock.bc"), Some(stable));
+        assert_eq!(prefixes(&tree), [b"stock.bc"]);
+        clear(&mut tree, b"stock.bc");
+        assert_eq!(tree.nodes(), 1);
+    }
+
+    #[test]
+    fn finds_exactly_what_was_set() {
+        let mut tree = Tree::default();
+        set(&mut tree, b"abcd");
+        set(&mut tree, b"");
+        for absent in ["a", "abc", "abcde", "b", "abdd"] {
+            assert_eq!(tree.find(absent.as_bytes()), None, "{absent}");
+        }
+        assert_eq!(matches(&tree, b"abcde"), 2);
+        assert_eq!(matches(&tree, b"abc"), 1);
+        assert_eq!(matches(&tree, b""), 1);
+        clear(&mut tree, b"");
+        assert_eq!(matches(&tree, b""), 0);
+        assert_eq!(tree.nodes(), 2, "the root stays");
+    }
+
+    #[test]
+    fn very_long_and_deeply_nested_prefixes_are_nothing_special() {
+        let long = vec![b'x'; 4 << 20];
+        let mut tree = Tree::default();
+        for len in 0..2000 {
+            set(&mut tree, &long[..len]);
+        }
+        set(&mut tree, &long);
+        assert_eq!(matches(&tree, &long), 2001);
+        assert_eq!(prefixes(&tree).len(), 2001);
+        for len in (0..2000).rev() {
+            clear(&mut tree, &long[..len]);
+        }
+        assert_eq!(tree.nodes(), 2);
+        assert_eq!(matches(&tree, &long[1..]), 0);
+        assert_eq!(matches(&tree, &long), 1);
+    }
+
+    #[test]
+    fn memory_is_given_back() {
+        let mut tree = Tree::default();
+        for backwards in [false, true] {
+            for number in 0..20_000u32 {
+                set(&mut tree, &number.to_be_bytes());
+            }
+            assert!(tree.nodes.capacity() >= 20_000);
+            for number in 0..20_000u32 {
+                let number = if backwards { 19_999 - number } else { number };
+                clear(&mut tree, &number.to_be_bytes());
+            }
+            assert_eq!(tree.nodes(), 1);
+            assert!(
+                tree.nodes.capacity() <= 20_000 / 4,
+                "{}",
+                tree.nodes.capacity()
+            );
+            let root = &tree.nodes[tree.root as usize];
+            assert_eq!(root.children.capacity(), 0);
         }
     }
 }

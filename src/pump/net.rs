@@ -44,10 +44,13 @@ impl Running {
 pub(crate) fn start(name: &str) -> io::Result<Running> {
     let poll = Poll::new()?;
     let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
-    let wake = Arc::clone(&waker);
+    // The pump's thread has the waker: handles that outlive it keep no file descriptor open.
+    let wake = Arc::downgrade(&waker);
     let mailbox = Arc::new(Mailbox::new(move || {
-        // Fails only if the poller is gone, and then nobody needs to be woken.
-        let _ = wake.wake();
+        if let Some(waker) = wake.upgrade() {
+            // Fails only if the poller is gone, and then nobody needs to be woken.
+            let _ = waker.wake();
+        }
     }));
     let nudge = Nudge(Arc::clone(&mailbox));
     let alarms = Arc::new(Alarms::new(Arc::new(nudge)));
@@ -63,7 +66,7 @@ pub(crate) fn start(name: &str) -> io::Result<Running> {
     let thread = thread::Builder::new()
         .name(name.to_owned())
         .spawn(move || {
-            let _closer = closer;
+            let _until_the_end = (closer, waker);
             run(pump, poll);
         })?;
     Ok(Running { mailbox, thread })

@@ -1,0 +1,82 @@
+//! From readings to words: medians, spreads, numbers people can read.
+
+use super::cell::Reading;
+
+/// All readings of one contender in one cell.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Series {
+    pub(crate) readings: Vec<Reading>,
+    pub(crate) failures: Vec<String>,
+}
+
+impl Series {
+    pub(crate) fn add(&mut self, outcome: Result<Reading, String>) {
+        match outcome {
+            Ok(reading) => self.readings.push(reading),
+            Err(why) => self.failures.push(why),
+        }
+    }
+
+    /// The median over the rounds, `None` without a single reading.
+    pub(crate) fn median(&self, of: impl Fn(&Reading) -> f64) -> Option<f64> {
+        median(self.readings.iter().map(of).collect())
+    }
+
+    /// The least and the greatest value over the rounds.
+    pub(crate) fn spread(&self, of: impl Fn(&Reading) -> f64) -> Option<(f64, f64)> {
+        let values = || self.readings.iter().map(&of);
+        Some((values().reduce(f64::min)?, values().reduce(f64::max)?))
+    }
+}
+
+fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_unstable_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    match values.len() {
+        0 => None,
+        odd if odd % 2 == 1 => Some(values[middle]),
+        _ => Some((values[middle - 1] + values[middle]) / 2.0),
+    }
+}
+
+/// `64 B`, `8 KiB`, `1 MiB`.
+pub(crate) fn size_name(octets: usize) -> String {
+    match octets {
+        mebi if mebi >= 1 << 20 && mebi % (1 << 20) == 0 => format!("{}MiB", mebi >> 20),
+        kibi if kibi >= 1 << 10 && kibi % (1 << 10) == 0 => format!("{}KiB", kibi >> 10),
+        few => format!("{few}B"),
+    }
+}
+
+/// `5.31M`, `812k`, `431`: three figures and a unit.
+pub(crate) fn rate_name(per_second: f64) -> String {
+    let (value, unit) = match per_second {
+        big if big >= 999_500.0 => (big / 1e6, "M"),
+        middling if middling >= 9_995.0 => (middling / 1e3, "k"),
+        small => return format!("{small:.0}"),
+    };
+    match value {
+        hundreds if hundreds >= 100.0 => format!("{hundreds:.0}{unit}"),
+        tens if tens >= 10.0 => format!("{tens:.1}{unit}"),
+        ones => format!("{ones:.2}{unit}"),
+    }
+}
+
+/// The machine, in one line.
+pub(crate) fn machine() -> String {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    let info = read("/proc/cpuinfo");
+    let model = info
+        .lines()
+        .find(|line| line.starts_with("model name"))
+        .and_then(|line| line.split(':').nth(1))
+        .map_or("unknown processor", str::trim);
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let load = read("/proc/loadavg");
+    format!(
+        "{model}, {cores} cores, Linux {}, tcp {}, load {}",
+        read("/proc/sys/kernel/osrelease").trim(),
+        read("/proc/sys/net/ipv4/tcp_congestion_control").trim(),
+        load.split(' ').next().unwrap_or("?")
+    )
+}

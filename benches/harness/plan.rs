@@ -1,0 +1,90 @@
+//! A run: which cells, how often, how long, in which order.
+
+use std::time::Duration;
+
+use super::cell::{self, Reading, Terms};
+use super::figures::Series;
+use super::{Contender, Row, Transport};
+
+/// The sizes of the standard rows.
+pub(crate) const SIZES: [usize; 7] = [16, 64, 256, 1 << 10, 8 << 10, 64 << 10, 1 << 20];
+
+/// libzmq's default, and everybody's here.
+pub(crate) const HIGH_WATER_MARK: usize = 1000;
+
+/// What all cells of a run have in common.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    pub(crate) high_water_mark: usize,
+    pub(crate) warm_up: Duration,
+    pub(crate) window: Duration,
+    pub(crate) rounds: usize,
+}
+
+impl Pace {
+    pub(crate) fn terms(&self, row: Row, transport: Transport, size: usize) -> Terms {
+        Terms {
+            row,
+            transport,
+            size,
+            high_water_mark: self.high_water_mark,
+            warm_up: self.warm_up,
+            window: self.window,
+        }
+    }
+}
+
+/// One line of a table: the same terms for every contender.
+pub(crate) struct Line {
+    pub(crate) terms: Terms,
+    /// One for each contender, in their order; `None` where it cannot take part.
+    pub(crate) series: Vec<Option<Series>>,
+}
+
+/// Measures every line with every contender, round by round: A B C, A B C, the first one moving
+/// on by one each round, so that nobody always follows the same neighbour. `told` hears each
+/// outcome.
+pub(crate) fn run(
+    contenders: &[&dyn Contender],
+    all_terms: &[Terms],
+    rounds: usize,
+    mut told: impl FnMut(&dyn Contender, &Terms, usize, &Result<Reading, String>),
+) -> Vec<Line> {
+    let mut lines: Vec<Line> = all_terms
+        .iter()
+        .map(|terms| Line {
+            terms: *terms,
+            series: contenders
+                .iter()
+                .map(|who| who.can(terms).then(Series::default))
+                .collect(),
+        })
+        .collect();
+    for round in 0..rounds {
+        for line in &mut lines {
+            for turn in 0..contenders.len() {
+                let at = (turn + round) % contenders.len();
+                let Some(series) = &mut line.series[at] else {
+                    continue;
+                };
+                let outcome = cell::measure(contenders[at], &line.terms);
+                told(contenders[at], &line.terms, round, &outcome);
+                series.add(outcome);
+            }
+        }
+    }
+    lines
+}
+
+/// `64`, `8K`, `8KiB`, `1M`.
+pub(crate) fn parse_size(text: &str) -> Option<usize> {
+    let text = text.trim_end_matches("iB").trim_end_matches('B');
+    let (digits, unit) = match text.strip_suffix(['k', 'K']) {
+        Some(digits) => (digits, 1 << 10),
+        None => match text.strip_suffix(['m', 'M']) {
+            Some(digits) => (digits, 1 << 20),
+            None => (text, 1),
+        },
+    };
+    Some(digits.parse::<usize>().ok()? * unit)
+}

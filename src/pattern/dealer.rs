@@ -1,0 +1,80 @@
+//! DEALER: each message to one of the peers in turn, and everything they send, as it is (RFC 28).
+#![allow(dead_code)] // Not among the types that can be opened yet.
+
+use crate::message::Message;
+
+use super::balance::Balance;
+use super::{pass, Admission, Outlet, Pattern, PeerId, PeerIntro, Rejected, Verdict, Violation};
+
+/// Knows no envelopes: to talk to REP, the user adds the empty delimiter.
+#[derive(Default)]
+pub(super) struct Dealer {
+    balance: Balance,
+}
+
+impl Pattern for Dealer {
+    fn attach(
+        &mut self,
+        peer: PeerId,
+        _intro: &PeerIntro,
+        _outlet: &mut dyn Outlet,
+    ) -> Result<(), Rejected> {
+        self.balance.join(peer);
+        Ok(())
+    }
+
+    fn detach(&mut self, peer: PeerId, _outlet: &mut dyn Outlet) {
+        self.balance.leave(peer);
+    }
+
+    fn admit(&mut self, _peer: PeerId, message: &mut Message) -> Result<Admission, Violation> {
+        pass(message)
+    }
+
+    fn submit(&mut self, message: &mut Message, outlet: &mut dyn Outlet) -> Verdict {
+        match self.balance.send(message, outlet) {
+            Some(_) => Verdict::Sent,
+            None => Verdict::Blocked,
+        }
+    }
+
+    fn writable(&mut self, peer: PeerId) {
+        self.balance.writable(peer);
+    }
+
+    fn is_blocked(&self) -> bool {
+        self.balance.is_blocked()
+    }
+
+    fn requeues(&self) -> bool {
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{attach, Calls, Given, Heard, Recorder};
+    use super::*;
+
+    #[test]
+    fn messages_go_round_and_come_in_untouched() {
+        let mut outlet = Recorder::default();
+        let mut dealer = Dealer::default();
+        attach(&mut dealer, &[1, 2], &mut outlet);
+        for text in ["a", "b", "c"] {
+            let given = dealer.give(["", text].into(), &mut outlet);
+            assert!(matches!(given, Given::Sent));
+        }
+        let expected = [(1, "a"), (2, "b"), (1, "c")];
+        assert_eq!(
+            outlet.take_sent(),
+            expected.map(|(peer, text)| (peer, ["", text].into()))
+        );
+        for message in [Message::from(["", "A"]), "B".into(), "".into()] {
+            let heard = Heard::Message(message.clone());
+            dealer.hear(PeerId(2), heard, &mut outlet).unwrap();
+            assert_eq!(outlet.delivered.pop(), Some(message));
+        }
+        assert!(outlet.drops.is_empty());
+    }
+}
