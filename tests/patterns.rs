@@ -58,12 +58,13 @@ fn linked<A: Typed, B: Typed>(test: impl Fn(&str, &Socket<A>, &Socket<B>)) {
 #[test]
 fn pair_carries_every_shape_both_ways() {
     within(LIMIT, || {
+        let shapes = shapes();
         linked::<Pair, Pair>(|what, left, right| {
-            for shape in shapes() {
+            for shape in &shapes {
                 put(&left.sender(), shape.clone());
-                assert!(next(&right.receiver()) == shape, "{what}: {shape:?}");
+                assert!(next(&right.receiver()) == *shape, "{what}: {shape:?}");
                 put(&right.sender(), shape.clone());
-                assert!(next(&left.receiver()) == shape, "{what}: {shape:?}");
+                assert!(next(&left.receiver()) == *shape, "{what}: {shape:?}");
             }
         });
     });
@@ -72,12 +73,13 @@ fn pair_carries_every_shape_both_ways() {
 #[test]
 fn push_and_pull_carry_every_shape() {
     within(LIMIT, || {
+        let shapes = shapes();
         linked::<Push, Pull>(|what, push, pull| {
-            for shape in shapes() {
+            for shape in &shapes {
                 put(&push.sender(), shape.clone());
             }
-            for shape in shapes() {
-                assert!(next(&pull.receiver()) == shape, "{what}: {shape:?}");
+            for shape in &shapes {
+                assert!(next(&pull.receiver()) == *shape, "{what}: {shape:?}");
             }
         });
     });
@@ -86,12 +88,13 @@ fn push_and_pull_carry_every_shape() {
 #[test]
 fn req_and_rep_carry_every_shape_both_ways() {
     within(LIMIT, || {
+        let shapes = shapes();
         linked::<Req, Rep>(|what, req, rep| {
-            for shape in shapes() {
+            for shape in &shapes {
                 put(&req.sender(), shape.clone());
-                assert!(next(&rep.receiver()) == shape, "{what}: {shape:?}");
+                assert!(next(&rep.receiver()) == *shape, "{what}: {shape:?}");
                 put(&rep.sender(), shape.clone());
-                assert!(next(&req.receiver()) == shape, "{what}: {shape:?}");
+                assert!(next(&req.receiver()) == *shape, "{what}: {shape:?}");
             }
         });
     });

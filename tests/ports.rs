@@ -14,8 +14,8 @@ use common::{eventually, next, next_text, put, text, within, LIMIT, PATIENCE};
 use futures::executor::block_on;
 use futures::{SinkExt, StreamExt};
 use zmq_channels::{
-    Context, Message, Options, Pair, Pull, Push, Receiver, RecvError, RecvTimeoutError, SendError,
-    SendTimeoutError, Sender, Socket, TryRecvError, TrySendError,
+    Context, Linger, Message, Options, Pair, Pull, Push, Receiver, RecvError, RecvTimeoutError,
+    SendError, SendTimeoutError, Sender, Socket, TryRecvError, TrySendError,
 };
 
 const SOON: Duration = Duration::from_millis(40);
@@ -33,7 +33,9 @@ fn pipeline(mark: usize) -> (Sender, Receiver) {
 
 /// A PUSH without a peer that takes `mark` messages, and has taken them.
 fn full(mark: usize) -> Socket<Push> {
-    let options = Options::new().high_water_marks(mark);
+    let options = Options::new()
+        .high_water_marks(mark)
+        .linger(Linger::For(Duration::ZERO));
     let push = Context::new().socket_with::<Push>(options).unwrap();
     for number in 0..mark {
         push.send_timeout_blocking(number.to_string(), PATIENCE)
@@ -539,6 +541,22 @@ fn a_socket_lives_as_long_as_a_handle_that_can_send() {
         let other = receiver.clone();
         drop(receiver);
         assert!(!other.is_closed());
+    });
+}
+
+#[test]
+fn weak_handles_hold_nothing_open() {
+    within(LIMIT, || {
+        let (sender, receiver) = pipeline(10);
+        let (weak_sender, weak_receiver) = (sender.downgrade(), receiver.downgrade());
+        put(&weak_sender.upgrade().unwrap(), "through a weak handle");
+        let upgraded = weak_receiver.upgrade().unwrap();
+        assert_eq!(next_text(&upgraded), "through a weak handle");
+        drop((sender, receiver));
+        assert!(weak_sender.upgrade().is_none());
+        assert!(weak_receiver.upgrade().is_some(), "one receiver is left");
+        drop(upgraded);
+        assert!(weak_receiver.upgrade().is_none());
     });
 }
 

@@ -143,8 +143,9 @@ fn everything_that_reads_as_octets_is_a_message() {
         let (sender, receiver) = pipeline();
         let one = Message::from("abc");
         sender.send_blocking("abc").unwrap();
-        sender.send_blocking(String::from("abc")).unwrap();
-        sender.send_blocking(&String::from("abc")).unwrap();
+        let string = String::from("abc");
+        sender.send_blocking(&string).unwrap();
+        sender.send_blocking(string).unwrap();
         sender.send_blocking(&b"abc"[..]).unwrap();
         sender.send_blocking(b"abc").unwrap();
         sender.send_blocking(*b"abc").unwrap();

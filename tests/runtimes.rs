@@ -15,7 +15,7 @@ use common::{next_text, text, within, Transport, LIMIT, PATIENCE};
 use futures::future::{join, select, Either};
 use futures::StreamExt;
 use zmq_channels::{
-    Context, Message, Options, Pair, Pull, Push, RecvTimeoutError, SendTimeoutError, Socket,
+    Context, Linger, Message, Options, Pair, Pull, Push, RecvTimeoutError, SendTimeoutError, Socket,
 };
 
 /// Two PAIR sockets with sliding buffers of 64, as in the quick start; the client connects first.
@@ -46,7 +46,9 @@ async fn answer(pong: Socket<Pair>) {
 /// Waits with a deadline, in vain, for a message and for room.
 async fn wait_in_vain() {
     let limit = Duration::from_millis(30);
-    let options = Options::new().high_water_marks(1);
+    let options = Options::new()
+        .high_water_marks(1)
+        .linger(Linger::For(Duration::ZERO));
     let lonely = Context::new().socket_with::<Pair>(options).unwrap();
     lonely.send("full now").await.unwrap();
     let start = Instant::now();
@@ -92,9 +94,7 @@ fn plain_threads() {
 
 #[test]
 fn futures_on_a_plain_thread() {
-    within(LIMIT, || {
-        works_with(|future| futures::executor::block_on(future))
-    });
+    within(LIMIT, || works_with(futures::executor::block_on));
 }
 
 /// One end blocks its thread, the other is a task.
@@ -193,6 +193,33 @@ async fn tokio_tasks_share_the_ends_of_a_pipeline() {
     };
     tokio::time::timeout(PATIENCE, all).await.unwrap();
     assert_eq!(received.load(Ordering::Relaxed), 600);
+}
+
+// ---- many at once
+
+#[test]
+fn one_task_waits_for_many_receivers_and_learns_which_has_it() {
+    within(LIMIT, || {
+        let context = Context::new();
+        let (mut pushes, mut streams) = (Vec::new(), Vec::new());
+        for number in 0..10 {
+            let (push, pull) = (
+                context.socket::<Push>().unwrap(),
+                context.socket::<Pull>().unwrap(),
+            );
+            push.connect(pull.bind(Transport::ALL[number % 3].endpoint()).unwrap())
+                .unwrap();
+            pushes.push(push);
+            streams.push(pull.receiver().map(move |message| (number, message)));
+        }
+        let mut any = futures::stream::select_all(streams);
+        smol::block_on(async {
+            for number in [7, 2, 2, 0, 9, 5] {
+                pushes[number].send(number.to_string()).await.unwrap();
+                assert_eq!(any.next().await, Some((number, number.to_string().into())));
+            }
+        });
+    });
 }
 
 // ---- cancelling

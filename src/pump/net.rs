@@ -66,7 +66,7 @@ pub(crate) fn start(name: &str) -> io::Result<Running> {
     let thread = thread::Builder::new()
         .name(name.to_owned())
         .spawn(move || {
-            let _closer = closer;
+            let _until_the_end = (closer, waker);
             run(pump, poll);
         })?;
     Ok(Running { mailbox, thread })

@@ -1,0 +1,110 @@
+//! Every pairing of types, over every transport, whoever binds, whoever comes first.
+
+use zmq_channels::Context;
+
+use crate::bench::{Bench, Outcome, Transport};
+use crate::cases::{case, Case, NEW, OLD, OLDEST};
+use crate::conversation::{Pairing, PAIRINGS};
+use crate::side::{Ours, Side, Theirs};
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Who {
+    We,
+    They,
+}
+
+pub fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for version in [NEW, OLD, OLDEST] {
+        for transport in Transport::ALL {
+            for pairing in PAIRINGS {
+                for (binder, binds) in [(Who::We, "we bind"), (Who::They, "they bind")] {
+                    for (first, starts) in [(Who::We, "we first"), (Who::They, "they first")] {
+                        cases.push(case(
+                            format!("exchange/{version}/{transport}/{pairing}/{binds}, {starts}"),
+                            move |bench| {
+                                exchange(bench, version, transport, pairing, binder, first)
+                            },
+                        ));
+                    }
+                }
+            }
+        }
+    }
+    cases
+}
+
+fn exchange(
+    bench: &Bench,
+    version: &str,
+    transport: Transport,
+    pairing: Pairing,
+    binder: Who,
+    first: Who,
+) -> Outcome {
+    let context = bench.context();
+    let (ours, theirs) = if binder == first {
+        bound_first(bench, &context, version, transport, pairing, binder)?
+    } else {
+        connected_first(bench, &context, version, transport, pairing, binder)?
+    };
+    pairing.flow.prepare(&ours, &theirs)?;
+    pairing.flow.everything(&ours, &theirs)
+}
+
+/// One side binds before the other exists.
+fn bound_first(
+    bench: &Bench,
+    context: &Context,
+    version: &str,
+    transport: Transport,
+    pairing: Pairing,
+    binder: Who,
+) -> Outcome<(Ours, Theirs)> {
+    let wildcard = bench.wildcard(transport);
+    match binder {
+        Who::We => {
+            let ours = Ours::open(context, pairing.ours)?;
+            let endpoint = ours.bind(&wildcard)?;
+            let theirs = Theirs::open(&bench.peer(version)?, pairing.theirs)?;
+            theirs.connect(&endpoint)?;
+            Ok((ours, theirs))
+        }
+        Who::They => {
+            let theirs = Theirs::open(&bench.peer(version)?, pairing.theirs)?;
+            let endpoint = theirs.bind(&wildcard)?;
+            let ours = Ours::open(context, pairing.ours)?;
+            ours.connect(&endpoint)?;
+            Ok((ours, theirs))
+        }
+    }
+}
+
+/// One side connects to where nobody listens yet, and tries again until the other has come.
+fn connected_first(
+    bench: &Bench,
+    context: &Context,
+    version: &str,
+    transport: Transport,
+    pairing: Pairing,
+    binder: Who,
+) -> Outcome<(Ours, Theirs)> {
+    let endpoint = bench.endpoint(transport);
+    match binder {
+        Who::They => {
+            let ours = Ours::open(context, pairing.ours)?;
+            ours.connect(&endpoint)?;
+            let theirs = Theirs::open(&bench.peer(version)?, pairing.theirs)?;
+            theirs.bind(&endpoint)?;
+            Ok((ours, theirs))
+        }
+        Who::We => {
+            let theirs = Theirs::open(&bench.peer(version)?, pairing.theirs)?;
+            theirs.connect(&endpoint)?;
+            theirs.wait_event(&["connect_retried"])?;
+            let ours = Ours::open(context, pairing.ours)?;
+            ours.bind(&endpoint)?;
+            Ok((ours, theirs))
+        }
+    }
+}

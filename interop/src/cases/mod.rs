@@ -1,0 +1,59 @@
+//! The cases, by subject.
+
+mod control;
+mod exchange;
+mod heartbeat;
+mod reconnect;
+mod refusal;
+mod several;
+mod subscriptions;
+mod volume;
+
+use std::time::Duration;
+
+use crate::bench::{Bench, Outcome};
+
+/// The libzmq that speaks ZMTP 3.1.
+pub const NEW: &str = "4.3.5";
+
+/// The last libzmq that speaks ZMTP 3.0: it sends subscriptions as messages.
+pub const OLD: &str = "4.3.2";
+
+/// A libzmq that knows neither heartbeats nor monitor events for a finished handshake.
+pub const OLDEST: &str = "4.1.6";
+
+/// Most cases take a fraction of a second.
+const LIMIT: Duration = Duration::from_secs(30);
+
+pub struct Case {
+    pub name: String,
+    /// A case that takes longer has failed.
+    pub limit: Duration,
+    pub body: Body,
+}
+
+pub type Body = Box<dyn FnOnce(&Bench) -> Outcome + Send>;
+
+pub fn all() -> Vec<Case> {
+    [
+        control::cases(),
+        exchange::cases(),
+        subscriptions::cases(),
+        reconnect::cases(),
+        heartbeat::cases(),
+        volume::cases(),
+        refusal::cases(),
+        several::cases(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn case(name: impl Into<String>, body: impl FnOnce(&Bench) -> Outcome + Send + 'static) -> Case {
+    Case {
+        name: name.into(),
+        limit: LIMIT,
+        body: Box::new(body),
+    }
+}
