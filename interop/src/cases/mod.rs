@@ -16,10 +16,12 @@ use crate::bench::{Bench, Outcome};
 /// The libzmq that speaks ZMTP 3.1.
 pub const NEW: &str = "4.3.5";
 
-/// The last libzmq that speaks ZMTP 3.0: it sends subscriptions as messages.
+/// The last libzmq that speaks ZMTP 3.0: it sends subscriptions as messages. (It understands
+/// commands as well.)
 pub const OLD: &str = "4.3.2";
 
-/// A libzmq that knows neither heartbeats nor monitor events for a finished handshake.
+/// A libzmq that knows ZMTP 3.0 only, and neither heartbeats nor the monitor's event for a
+/// finished handshake.
 pub const OLDEST: &str = "4.1.6";
 
 /// Most cases take a fraction of a second.

@@ -5,14 +5,14 @@ use std::time::{Duration, Instant};
 use zmq_channels::SocketType;
 
 use crate::bench::{Bench, Outcome, Transport, PATIENCE};
-use crate::cases::{case, Case, NEW, OLD};
+use crate::cases::{case, Case, NEW, OLD, OLDEST};
 use crate::conversation::wait_subscribed;
 use crate::frames::{message, pattern, show, Frames};
 use crate::side::{Ours, Side, Theirs};
 
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
-    for version in [NEW, OLD] {
+    for version in [NEW, OLD, OLDEST] {
         for transport in Transport::ALL {
             let mut add = |what: &str, body: fn(&Bench, &str, Transport) -> Outcome| {
                 cases.push(case(
@@ -197,7 +197,8 @@ fn our_replay(bench: &Bench, version: &str, transport: Transport) -> Outcome {
     // Reports each subscription that arrives, also those it has already.
     xpub.set("XPUB_VERBOSE", 1)?;
     xpub.bind(&endpoint)?;
-    xpub.wait_connected()?;
+    // Once this gets through, what comes next is behind all that was replayed.
+    wait_subscribed(&xpub, &sub, b"kept")?;
     sub.subscribe(b"fence")?;
     expect_in_force(&xpub, &[b"kept", b"\x00", &long, b"new", b"fence"])?;
     xpub.send(&message([b"kept", b"after"]))?;
