@@ -30,6 +30,10 @@ const CONTENDERS: &[&dyn Contender] = &[&Ours, &Raw];
 /// machine. An order of magnitude, not a bar.
 const COLLAPSE: f64 = 1.0 / 20.0;
 
+/// A quick run must end soon even where everything stalls.
+const SMOKE_PATIENCE: Duration = Duration::from_secs(4);
+const SMOKE_FAILURES: usize = 3;
+
 const USAGE: &str = "\
 usage: cargo bench --bench delivered -- [OPTION]... [WORD]...
   WORD           only rows whose name (like 'push-pull tcp 64B') holds every WORD
@@ -59,10 +63,7 @@ fn main() -> ExitCode {
         request.pace.rounds,
         request.pace.window.as_millis()
     );
-    let mut sound = print_table(&request);
-    if request.smoke {
-        sound &= guard(&request.pace);
-    }
+    let sound = print_table(&request) && (!request.smoke || guard(&request.pace));
     ExitCode::from(u8::from(!sound))
 }
 
@@ -103,6 +104,11 @@ impl Request {
                 warm_up: window / 4,
                 window,
                 rounds: rounds.unwrap_or(some_rounds),
+                patience: if smoke {
+                    SMOKE_PATIENCE
+                } else {
+                    plan::PATIENCE
+                },
             },
             words,
         })
@@ -133,7 +139,7 @@ fn print_table(request: &Request) -> bool {
         return false;
     }
     let cells = terms.len() * request.pace.rounds;
-    let mut at = 0;
+    let (mut at, mut failures) = (0, 0);
     let lines = plan::run(
         &[&Ours],
         &terms,
@@ -148,7 +154,9 @@ fn print_table(request: &Request) -> bool {
                     terms.transport,
                     size_name(terms.size)
                 );
+                failures += 1;
             }
+            !request.smoke || failures < SMOKE_FAILURES
         },
     );
     eprint!("\r\x1b[K");
@@ -237,6 +245,7 @@ fn guard(pace: &Pace) -> bool {
         if let Err(why) = outcome {
             eprintln!("{}: {why}", who.name());
         }
+        outcome.is_ok()
     });
     let rate = |at: usize| -> Option<f64> {
         let series = lines[0].series[at].as_ref()?;

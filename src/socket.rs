@@ -162,6 +162,8 @@ impl<K: Kind> Socket<K> {
             hub: self.hub,
             reply,
         });
+        // The pump reports to the first it hears of; from now on, this handle says closed.
+        self.holder.ports().close();
         posted.is_ok().then_some(answer)
     }
 

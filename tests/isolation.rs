@@ -116,7 +116,8 @@ fn a_large_message_does_not_hold_up_small_ones() {
             assert_eq!(next_text(&req.receiver()), "small");
             start.elapsed()
         };
-        round();
+        // What this machine needs when it is busy with other things only.
+        let usual = (0..50).map(|_| round()).max().unwrap_or_default();
         let large = vec![7_u8; 64 << 20];
         for _ in 0..3 {
             put(&push.sender(), large.clone());
@@ -135,6 +136,9 @@ fn a_large_message_does_not_hold_up_small_ones() {
             rounds > 10,
             "{rounds} small rounds beside three large messages"
         );
-        assert!(longest < Duration::from_millis(400), "{longest:?}");
+        assert!(
+            longest < Duration::from_millis(400) + 10 * usual,
+            "{longest:?}, {usual:?} without large messages"
+        );
     });
 }

@@ -20,6 +20,7 @@ pub(crate) struct Terms {
     pub(crate) high_water_mark: usize,
     pub(crate) warm_up: Duration,
     pub(crate) window: Duration,
+    pub(crate) patience: Duration,
 }
 
 /// What one window showed.
@@ -50,8 +51,7 @@ impl Reading {
 /// Measures one cell once.
 pub(crate) fn measure(contender: &dyn Contender, terms: &Terms) -> Result<Reading, String> {
     let (endpoint, _folder) = endpoint(terms.transport)?;
-    let patience = terms.warm_up + terms.window + Duration::from_secs(8);
-    let deadline = Instant::now() + patience;
+    let deadline = Instant::now() + terms.warm_up + terms.window + terms.patience;
     if terms.transport == Transport::Inproc {
         let both = Peer::start(contender, terms, &endpoint, None)?;
         return watch(&both, None, &both, deadline);

@@ -19,7 +19,12 @@ pub(crate) struct Pace {
     pub(crate) warm_up: Duration,
     pub(crate) window: Duration,
     pub(crate) rounds: usize,
+    /// How much longer than the window a measurement may take before it counts as stalled.
+    pub(crate) patience: Duration,
 }
+
+/// Enough for a loaded machine, and for a gibibyte of queues.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(8);
 
 impl Pace {
     pub(crate) fn terms(&self, row: Row, transport: Transport, size: usize) -> Terms {
@@ -30,6 +35,7 @@ impl Pace {
             high_water_mark: self.high_water_mark,
             warm_up: self.warm_up,
             window: self.window,
+            patience: self.patience,
         }
     }
 }
@@ -43,12 +49,12 @@ pub(crate) struct Line {
 
 /// Measures every line with every contender, round by round: A B C, A B C, the first one moving
 /// on by one each round, so that nobody always follows the same neighbour. `told` hears each
-/// outcome.
+/// outcome and says whether to go on.
 pub(crate) fn run(
     contenders: &[&dyn Contender],
     all_terms: &[Terms],
     rounds: usize,
-    mut told: impl FnMut(&dyn Contender, &Terms, usize, &Result<Reading, String>),
+    mut told: impl FnMut(&dyn Contender, &Terms, usize, &Result<Reading, String>) -> bool,
 ) -> Vec<Line> {
     let mut lines: Vec<Line> = all_terms
         .iter()
@@ -68,8 +74,11 @@ pub(crate) fn run(
                     continue;
                 };
                 let outcome = cell::measure(contenders[at], &line.terms);
-                told(contenders[at], &line.terms, round, &outcome);
+                let go_on = told(contenders[at], &line.terms, round, &outcome);
                 series.add(outcome);
+                if !go_on {
+                    return lines;
+                }
             }
         }
     }

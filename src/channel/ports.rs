@@ -130,6 +130,15 @@ impl Ports {
         channel.map_or(State::Closed, Channel::state)
     }
 
+    /// The user closes the socket: takes no more messages, from the user or for a type that only
+    /// receives from the network.
+    pub(crate) fn close(&self) {
+        match self.inward {
+            Some(_) => self.close_sending(),
+            None => self.close_receiving(),
+        }
+    }
+
     /// Closes `in`, and with it the socket, once what it holds is flushed.
     pub(crate) fn close_sending(&self) {
         self.handles.lock().close_requested = true;
@@ -319,10 +328,7 @@ impl Ports {
             (closes, keepalive)
         };
         if closes {
-            match self.inward {
-                Some(_) => self.close_sending(),
-                None => self.close_receiving(),
-            }
+            self.close();
         }
         drop(keepalive);
     }

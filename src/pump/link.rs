@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::message::Message;
 use crate::pattern::{PeerId, PeerIntro, Upstream};
+use crate::socket_type::SocketType;
 use crate::wire::{CloseReason, Connection};
 
 use super::timers::Timer;
@@ -312,7 +313,10 @@ impl<W: World> Pump<W> {
         } else {
             held
         };
-        hub.io.lost += lost as u64;
+        // A lost request is told of by its pattern, which waits for the reply.
+        if hub.kind != SocketType::Req {
+            hub.io.lost += lost as u64;
+        }
         if !hub.io.buffers {
             hub.io.released += lost;
         }

@@ -311,7 +311,10 @@ impl<W: World> Pump<W> {
                 reply,
             } => {
                 let answer = match self.find(hub) {
-                    Some(slot) => self.unbind(slot, &endpoint),
+                    Some(slot) => {
+                        self.send_first(slot);
+                        self.unbind(slot, &endpoint)
+                    }
                     None => Err(DetachError::Disconnected),
                 };
                 reply.send(answer);
@@ -322,7 +325,10 @@ impl<W: World> Pump<W> {
                 reply,
             } => {
                 let answer = match self.find(hub) {
-                    Some(slot) => self.hang_up(slot, &endpoint),
+                    Some(slot) => {
+                        self.send_first(slot);
+                        self.hang_up(slot, &endpoint)
+                    }
                     None => Err(DetachError::Disconnected),
                 };
                 reply.send(answer);

@@ -175,6 +175,7 @@ impl<W: World> Pump<W> {
             if !wire.readable {
                 break Slice::Dry;
             }
+            debug_assert!(wire.connection.wants_read(), "everything here is decoded");
             match wire.fill(self.now) {
                 Ok(0) => break Slice::Over(Loss::World),
                 Ok(read) => budget = budget.saturating_sub(read),
@@ -192,6 +193,16 @@ impl<W: World> Pump<W> {
     fn decode(&mut self, slot: usize, hub: usize, wire: &mut Wire<W::Stream>) -> Decoded {
         let peer = PeerId(slot as u32);
         loop {
+            // A handshake has nothing for `out`, and must not wait for room there.
+            if !wire.connection.is_ready() {
+                match wire.connection.poll_event() {
+                    None => return Decoded::All,
+                    Some(event) => match self.control(hub, peer, event) {
+                        Some(stop) => return stop,
+                        None => continue,
+                    },
+                }
+            }
             if !self.has_room(hub) {
                 return Decoded::OutIsFull;
             }
@@ -215,31 +226,40 @@ impl<W: World> Pump<W> {
                     return Decoded::Over(Loss::Refused);
                 }
             }
-            let command = match event {
-                None if full => continue,
+            match event {
+                None if full => {}
                 None => return Decoded::All,
-                Some(Event::Subscribe(prefix)) => Upstream::Subscribe(prefix),
-                Some(Event::Cancel(prefix)) => Upstream::Cancel(prefix),
-                Some(Event::Closed(reason)) => return Decoded::Over(Loss::Wire(reason)),
-                Some(Event::Ready(info)) => {
-                    return Decoded::Ready(PeerIntro {
-                        socket_type: info.socket_type,
-                        routing_id: info.identity,
-                    });
+                Some(event) => {
+                    if let Some(stop) = self.control(hub, peer, event) {
+                        return stop;
+                    }
                 }
-                Some(Event::Message(_)) => {
-                    debug_assert!(false, "messages went into the batch");
-                    continue;
-                }
-            };
-            let heeded = self
-                .hubs
-                .get_mut(hub)
-                .map(|hub| hub.pattern.heed(peer, command));
-            if !matches!(heeded, Some(Ok(()))) {
-                return Decoded::Over(Loss::Refused);
             }
         }
+    }
+
+    /// Heeds what is no message; answers how that ends the decoding, if it does.
+    fn control(&mut self, hub: usize, peer: PeerId, event: Event) -> Option<Decoded> {
+        let command = match event {
+            Event::Subscribe(prefix) => Upstream::Subscribe(prefix),
+            Event::Cancel(prefix) => Upstream::Cancel(prefix),
+            Event::Closed(reason) => return Some(Decoded::Over(Loss::Wire(reason))),
+            Event::Ready(info) => {
+                return Some(Decoded::Ready(PeerIntro {
+                    socket_type: info.socket_type,
+                    routing_id: info.identity,
+                }));
+            }
+            Event::Message(_) => {
+                debug_assert!(false, "messages went into the batch");
+                return None;
+            }
+        };
+        let heeded = self
+            .hubs
+            .get_mut(hub)
+            .map(|hub| hub.pattern.heed(peer, command));
+        (!matches!(heeded, Some(Ok(())))).then_some(Decoded::Over(Loss::Refused))
     }
 
     /// Ends a loan; the protocol machine may have an answer to write or a new deadline.

@@ -28,6 +28,12 @@ impl<W: World> Pump<W> {
         }
     }
 
+    /// What was accepted before a command that takes peers away still goes to them.
+    pub(super) fn send_first(&mut self, slot: usize) {
+        self.serve(slot);
+        self.settle_credits(slot);
+    }
+
     /// Moves messages from `in` to peers until there are none, or no peer takes one, or the
     /// budget ends.
     fn serve(&mut self, slot: usize) {

@@ -75,14 +75,6 @@ impl CloseReason {
             | CloseReason::HeartbeatTimeout => false,
         }
     }
-
-    /// Whether it is only time that passed: nothing wrong was ever received.
-    pub(crate) fn is_timeout(&self) -> bool {
-        matches!(
-            self,
-            CloseReason::HandshakeTimeout | CloseReason::HeartbeatTimeout
-        )
-    }
 }
 
 /// Text of the peer's for people to read: printable, and no longer than they would read.

@@ -295,6 +295,7 @@ impl Connection {
     }
 
     /// Octets of memory held in buffers, used or not, but for payloads kept by reference.
+    #[cfg(test)]
     pub(crate) fn capacity(&self) -> usize {
         self.decoder.capacity() + self.encoder.capacity()
     }

@@ -217,6 +217,7 @@ impl Decoder {
     }
 
     /// Octets held, used or not.
+    #[cfg(test)]
     pub(super) fn capacity(&self) -> usize {
         let large = self.large.as_ref();
         self.buffer.capacity() + large.map_or(0, |large| large.octets.capacity())

@@ -199,6 +199,7 @@ impl Encoder {
     }
 
     /// Octets held, used or not, but for those kept by reference.
+    #[cfg(test)]
     pub(super) fn capacity(&self) -> usize {
         let sealed = self.sealed.iter().map(|segment| match segment {
             Segment::Staged(chunk) => chunk.octets.capacity(),

@@ -214,6 +214,7 @@ impl Request {
                 warm_up: Duration::from_millis(200),
                 window: Duration::from_secs(1),
                 rounds: 5,
+                patience: plan::PATIENCE,
             },
             results: None,
             list: false,
@@ -305,6 +306,7 @@ fn measure(request: &Request) -> Result<(), String> {
                 Err(why) => eprintln!(": {why}"),
             }
             record.add(who, terms, round, outcome);
+            true
         },
     );
     eprint!("\r\x1b[K");

@@ -1,3 +1,7 @@
+//! The ports, as users call them.
+
+#![allow(clippy::unwrap_used)] // These are tests, helpers included.
+
 use std::collections::{BTreeSet, VecDeque};
 use std::future::Future;
 use std::pin::{pin, Pin};

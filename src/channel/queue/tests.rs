@@ -1,3 +1,7 @@
+//! The queue, call by call and under storms.
+
+#![allow(clippy::unwrap_used)] // These are tests, helpers included.
+
 use std::collections::VecDeque;
 use std::pin::pin;
 use std::sync::Arc;

@@ -237,6 +237,7 @@ impl Stream {
 
     /// The other end, such as `tcp://127.0.0.1:5555`. Both ends of an ipc stream go by the name
     /// of the listener.
+    #[cfg(test)]
     pub(crate) fn peer_name(&self) -> io::Result<String> {
         match self {
             Stream::Tcp(stream) => stream.peer_addr().map(tcp::name),
@@ -246,6 +247,7 @@ impl Stream {
     }
 
     /// This end, in the same form.
+    #[cfg(test)]
     pub(crate) fn local_name(&self) -> io::Result<String> {
         match self {
             Stream::Tcp(stream) => stream.local_addr().map(tcp::name),

@@ -1,3 +1,5 @@
+//! Transports against the real system, on loopback and in private folders.
+
 use std::io::{ErrorKind, IoSlice};
 use std::time::{Duration, Instant};
 

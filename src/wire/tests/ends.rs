@@ -1,0 +1,177 @@
+//! Two ends against each other, and one against anything at all.
+
+use super::sending::big;
+use super::*;
+
+/// Two connections and the pipes between them, on a virtual clock.
+struct Pair {
+    ends: [Connection; 2],
+    events: [Vec<Event>; 2],
+    now: Instant,
+}
+
+impl Pair {
+    fn new(types: [SocketType; 2]) -> Self {
+        let now = Instant::now();
+        Pair {
+            ends: types.map(|kind| Connection::new(Arc::new(config(kind)), now)),
+            events: [Vec::new(), Vec::new()],
+            now,
+        }
+    }
+
+    /// Carries octets, `at_most` at a time, until nothing moves any more.
+    fn settle(&mut self, at_most: usize) {
+        let mut moved = true;
+        while std::mem::take(&mut moved) {
+            for from in [0, 1] {
+                let mut slices = [IoSlice::new(&[]); 1];
+                if self.ends[from].poll_transmit(&mut slices) == 0 {
+                    continue;
+                }
+                let octets = slices[0][..slices[0].len().min(at_most)].to_vec();
+                self.ends[from].transmitted(octets.len());
+                let events = feed(&mut self.ends[1 - from], &octets, self.now);
+                self.events[1 - from].extend(events);
+                self.now += Duration::from_millis(1);
+                moved = true;
+            }
+        }
+    }
+}
+
+#[test]
+fn two_ends_shake_hands_and_talk() {
+    for at_most in [1, 3, 10, 64, usize::MAX] {
+        let mut pair = Pair::new([SocketType::Dealer, SocketType::Router]);
+        pair.settle(at_most);
+        for (mine, theirs) in [(0, SocketType::Router), (1, SocketType::Dealer)] {
+            assert!(pair.ends[mine].is_ready());
+            match &std::mem::take(&mut pair.events[mine])[..] {
+                [Event::Ready(peer)] => {
+                    assert_eq!(peer.socket_type, Some(theirs));
+                    assert_eq!(peer.version, (3, 1));
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        let messages = [
+            Message::from("small"),
+            Message::from(["", "request"]),
+            Message::from(vec![1; 70_000]),
+            Message::from([big(1), vec![], vec![2; 300]]),
+        ];
+        for message in &messages {
+            pair.ends[0].send(message.clone());
+            pair.ends[1].send(message.clone());
+        }
+        pair.settle(at_most);
+        let expected = messages.map(Event::Message);
+        assert_eq!(pair.events, [expected.to_vec(), expected.to_vec()]);
+    }
+}
+
+#[test]
+fn two_ends_that_cannot_talk_both_end() {
+    let mut pair = Pair::new([SocketType::Pub, SocketType::Pull]);
+    pair.settle(5);
+    for (events, theirs) in pair.events.iter().zip(["PULL", "PUB"]) {
+        match &events[..] {
+            [Event::Closed(CloseReason::IncompatibleSocketType { theirs: told, .. })] => {
+                assert_eq!(told, theirs);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_subscriber_reaches_its_publisher() {
+    let mut pair = Pair::new([SocketType::Sub, SocketType::Pub]);
+    pair.settle(usize::MAX);
+    pair.events = Default::default();
+    pair.ends[0].subscribe(b"news.");
+    pair.ends[0].cancel(b"news.");
+    pair.settle(4);
+    let topic = || Frame::from("news.");
+    let expected = [Event::Subscribe(topic()), Event::Cancel(topic())];
+    assert_eq!(pair.events[1], expected);
+}
+
+// Anything at all.
+
+/// xorshift64*: the same octets for the same seed, everywhere.
+struct Luck(u64);
+
+impl Luck {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    fn below(&mut self, n: usize) -> usize {
+        (self.next() >> 33) as usize % n
+    }
+}
+
+#[test]
+fn no_octets_cause_panic_or_excess() {
+    let pieces: [&[u8]; 14] = [
+        PUSH_READY,
+        SUB_READY,
+        b"\0\x01x",
+        b"\x01\0",
+        b"\x01\x01\x01",
+        b"\x04\x07\x04PING\0\x01",
+        b"\x04\x0b\x09SUBSCRIBEA",
+        b"\x02\0\0\0\0\0\x01\0\0",
+        b"\x02\0\0\0\x10\0\0\0\0",
+        b"\x06\0\0\0\0\0\0\xff\xff",
+        b"\x04\x0a\x05ERROR\x03400",
+        b"\x7f\xff\xff\xff\xff",
+        b"\x04\x06CANC",
+        b"",
+    ];
+    let now = Instant::now();
+    for seed in 1..=3000 {
+        let mut luck = Luck(u64::wrapping_mul(seed, 0x9e37_79b9_7f4a_7c15));
+        let mut octets = greeting((seed % 2) as u8);
+        let socket_type = [SocketType::Pull, SocketType::Pub][luck.below(2)];
+        octets.extend_from_slice([PUSH_READY, SUB_READY][luck.below(2)]);
+        for _ in 0..luck.below(30) {
+            octets.extend_from_slice(pieces[luck.below(pieces.len())]);
+            let fill = luck.below(20);
+            octets.extend((0..fill).map(|_| luck.next() as u8 & 7));
+        }
+        for _ in 0..luck.below(4) {
+            let at = luck.below(octets.len());
+            octets[at] = luck.next() as u8;
+        }
+        let mut config = config(socket_type);
+        config.max_frame_size = [None, Some(1000)][luck.below(2)];
+        let config = Arc::new(config);
+        let mut expected = None;
+        for _ in 0..3 {
+            let mut connection = Connection::new(Arc::clone(&config), now);
+            let mut events = Vec::new();
+            let mut rest = &octets[..];
+            while !rest.is_empty() {
+                let (piece, later) = rest.split_at(1 + luck.below(rest.len()));
+                events.extend(feed(&mut connection, piece, now));
+                rest = later;
+            }
+            connection.handle_timeout(now + Duration::from_secs(3600));
+            events.extend(feed(&mut connection, &[], now));
+            assert!(connection.capacity() < 100_000, "seed {seed}");
+            let ends = events.iter().filter(|e| matches!(e, Event::Closed(_)));
+            assert!(ends.count() <= 1, "seed {seed}: {events:?}");
+            assert_eq!(
+                *expected.get_or_insert(events.clone()),
+                events,
+                "seed {seed}"
+            );
+        }
+    }
+}
