@@ -4,7 +4,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{next, within, Transport, LIMIT};
+use common::{next, put, within, Transport, LIMIT};
 use zmq_channels::{
     Dealer, Message, Options, Pub, RecvTimeoutError, Rep, Req, Router, Socket, XSub,
 };
@@ -15,7 +15,7 @@ fn named(name: &str) -> Options {
 
 /// Asks the ROUTER's peer for a word until its name is known: a handshake takes its time.
 fn greet(dealer: &Socket<Dealer>, router: &Socket<Router>, word: &str) -> Message {
-    dealer.send_blocking(word).unwrap();
+    put(&dealer.sender(), word);
     next(&router.receiver())
 }
 

@@ -129,6 +129,15 @@ fn all() -> Vec<(SocketType, Box<dyn Pattern>)> {
         .collect()
 }
 
+/// Attaches a peer that a ROUTER knows by the first frame of what the kit sends.
+fn welcome(pattern: &mut dyn Pattern, peer: u32, outlet: &mut Recorder) {
+    let intro = PeerIntro {
+        routing_id: "a".into(),
+        ..intro()
+    };
+    pattern.attach(PeerId(peer), &intro, outlet).unwrap();
+}
+
 /// Makes `peer` want everything this pattern can send to it.
 fn invite(kind: SocketType, pattern: &mut dyn Pattern, peer: u32, outlet: &mut Recorder) {
     if matches!(kind, SocketType::Pub) {
@@ -178,7 +187,7 @@ fn without_peers_nothing_is_sent_and_nothing_vanishes_unseen() {
 fn messages_leave_whole_or_not_at_all() {
     for (kind, mut pattern) in all().into_iter().filter(|(kind, _)| kind.sends()) {
         let mut outlet = Recorder::default();
-        attach(&mut *pattern, &[6], &mut outlet);
+        welcome(&mut *pattern, 6, &mut outlet);
         invite(kind, &mut *pattern, 6, &mut outlet);
         let message = sendable(&mut outlet);
         outlet.full.insert(PeerId(6));
@@ -210,6 +219,7 @@ fn messages_leave_whole_or_not_at_all() {
         assert_eq!(sent.len(), 1, "{kind}");
         let expected = match kind {
             SocketType::Req | SocketType::Rep => Message::from(["", "a", "", "b"]),
+            SocketType::Router => Message::from(["", "b"]),
             _ => message.clone(),
         };
         assert_eq!(sent, [(6, expected)], "{kind}");
@@ -225,7 +235,7 @@ fn attach_detach_attach_leaves_no_residue() {
         let mut outlet = Recorder::default();
         for round in 0..3 {
             let blocked = pattern.is_blocked();
-            attach(&mut *pattern, &[6], &mut outlet);
+            welcome(&mut *pattern, 6, &mut outlet);
             invite(kind, &mut *pattern, 6, &mut outlet);
             let message = sendable(&mut outlet);
             let verdict = pattern.give(message.clone(), &mut outlet);
@@ -253,7 +263,7 @@ fn attach_detach_attach_leaves_no_residue() {
 fn what_comes_in_is_delivered_whole() {
     for (kind, mut pattern) in all().into_iter().filter(|(kind, _)| kind.receives()) {
         let mut outlet = Recorder::default();
-        attach(&mut *pattern, &[6], &mut outlet);
+        welcome(&mut *pattern, 6, &mut outlet);
         pattern.subscribe("".into(), &mut outlet);
         if kind == SocketType::Req {
             let _ = pattern.give("request".into(), &mut outlet);
@@ -267,7 +277,11 @@ fn what_comes_in_is_delivered_whole() {
         pattern
             .hear(PeerId(6), Heard::Message(message), &mut outlet)
             .unwrap();
-        assert_eq!(outlet.delivered, [Message::from(["a", "", "b"])], "{kind}");
+        let expected = match kind {
+            SocketType::Router => Message::from(["a", "a", "", "b"]),
+            _ => Message::from(["a", "", "b"]),
+        };
+        assert_eq!(outlet.delivered, [expected], "{kind}");
         assert_ne!(outlet.delivered[0].tag(), 77, "{kind}");
     }
 }
@@ -276,7 +290,7 @@ fn what_comes_in_is_delivered_whole() {
 fn subscriptions_to_those_who_do_not_publish_pass_unnoticed() {
     for (kind, mut pattern) in all() {
         let mut outlet = Recorder::default();
-        attach(&mut *pattern, &[6], &mut outlet);
+        welcome(&mut *pattern, 6, &mut outlet);
         for inbound in [Heard::Subscribe("a".into()), Heard::Cancel("a".into())] {
             assert_eq!(
                 pattern.hear(PeerId(6), inbound, &mut outlet),
@@ -294,8 +308,9 @@ fn subscriptions_to_those_who_do_not_publish_pass_unnoticed() {
 #[test]
 fn types_that_drop_buffer_per_peer_and_types_that_block_requeue() {
     for (kind, pattern) in all() {
-        let drops = matches!(kind, SocketType::Pub | SocketType::Rep);
-        let blocks = matches!(kind, SocketType::Push | SocketType::Pair | SocketType::Req);
+        use SocketType::{Dealer, Pair, Pub, Push, Rep, Req, Router, XSub};
+        let drops = matches!(kind, Pub | Rep | Router | XSub);
+        let blocks = matches!(kind, Push | Pair | Req | Dealer);
         assert_eq!(pattern.buffers_per_peer(), drops, "{kind}");
         assert_eq!(pattern.requeues(), blocks, "{kind}");
         assert_eq!(pattern.is_blocked(), blocks, "{kind} without peers");
