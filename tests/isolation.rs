@@ -122,23 +122,22 @@ fn a_large_message_does_not_hold_up_small_ones() {
         for _ in 0..3 {
             put(&push.sender(), large.clone());
         }
-        let mut rounds = 0;
-        let (mut longest, mut arrived) = (Duration::ZERO, 0);
+        let mut rounds = Vec::new();
+        let mut arrived = 0;
         while arrived < 3 {
-            longest = longest.max(round());
-            rounds += 1;
+            rounds.push(round());
             if let Ok(message) = pull.try_recv() {
                 assert!(message[0] == large);
                 arrived += 1;
             }
         }
+        rounds.sort();
+        // The median: on a busy machine a single round may wait for anything.
+        let (count, median) = (rounds.len(), rounds[rounds.len() / 2]);
+        assert!(count > 10, "{count} small rounds beside three large ones");
         assert!(
-            rounds > 10,
-            "{rounds} small rounds beside three large messages"
-        );
-        assert!(
-            longest < Duration::from_millis(400) + 10 * usual,
-            "{longest:?}, {usual:?} without large messages"
+            median < Duration::from_millis(100) + 10 * usual,
+            "{median:?}, {usual:?} without large messages"
         );
     });
 }
