@@ -276,7 +276,7 @@ pub enum DetachError {
 #[non_exhaustive]
 pub enum SubscribeError {
     /// The socket, whose type was chosen at run time, has no subscriptions.
-    #[error("only SUB sockets subscribe")]
+    #[error("only SUB and XSUB sockets subscribe")]
     Unsupported,
     /// The socket is closed.
     #[error("the socket is closed")]

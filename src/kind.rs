@@ -53,6 +53,16 @@ kinds! {
     Req: Req, Sends Receives;
     /// REP: receives a request, sends the reply to it, and so on in turn (RFC 28).
     Rep: Rep, Sends Receives;
+    /// DEALER: deals messages out to its peers in turn and receives from all of them, without
+    /// envelopes of its own (RFC 28). `in` waits when no peer has room.
+    Dealer: Dealer, Sends Receives;
+    /// ROUTER: receives each message behind a frame that names its sender, and sends each
+    /// message to the peer its first frame names (RFC 28). What nobody of that name can take is
+    /// dropped and counted.
+    Router: Router, Sends Receives;
+    /// XSUB: SUB without a filter of its own, for proxies: a message of one frame that starts with
+    /// the octet 1 or 0 subscribes or unsubscribes, any other goes to all publishers (RFC 29).
+    XSub: XSub, Sends Receives Subscribes;
     /// PULL: receives from many PUSH peers, fairly (RFC 30).
     Pull: Pull, Receives;
     /// PUSH: deals messages out to PULL peers that have room, in turn (RFC 30). `in` waits when

@@ -25,7 +25,8 @@ pub use error::{
     TryRecvError, TrySendError,
 };
 pub use kind::{
-    Any, Kind, Pair, Pub, Pull, Push, Receives, Rep, Req, Sends, Sub, Subscribes, Typed,
+    Any, Dealer, Kind, Pair, Pub, Pull, Push, Receives, Rep, Req, Router, Sends, Sub, Subscribes,
+    Typed, XSub,
 };
 pub use message::{Frame, Message, INLINE_CAPACITY};
 pub use options::{Linger, Options, Overflow};

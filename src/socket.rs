@@ -216,7 +216,7 @@ impl<K: Subscribes> Socket<K> {
         prefix: &[u8],
         command: impl FnOnce(HubId, Frame, Reply<Result<(), SubscribeError>>) -> Command,
     ) -> Result<(), SubscribeError> {
-        if self.kind != SocketType::Sub {
+        if !matches!(self.kind, SocketType::Sub | SocketType::XSub) {
             return Err(SubscribeError::Unsupported);
         }
         let prefix = Frame::from(prefix);

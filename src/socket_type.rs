@@ -117,7 +117,10 @@ impl SocketType {
     #[must_use]
     pub const fn is_supported(self) -> bool {
         use SocketType::*;
-        matches!(self, Pair | Pub | Sub | Req | Rep | Pull | Push)
+        matches!(
+            self,
+            Pair | Pub | Sub | Req | Rep | Dealer | Router | Pull | Push | XSub
+        )
     }
 
     /// Whether a socket of this type takes messages from its user.

@@ -9,8 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::{
-    eventually, holds_within, next_text, put, text, wait_subscribed, within, Transport, LIMIT,
-    PATIENCE,
+    eventually, holds_within, next_text, put, wait_subscribed, within, Transport, LIMIT, PATIENCE,
 };
 use zmq_channels::{
     Context, Linger, Options, Overflow, Pair, Pub, Pull, Push, Receiver, Rep, Req,
@@ -30,19 +29,14 @@ fn receiving(mark: usize) -> Options {
     Options::new().receive_high_water_mark(mark)
 }
 
-/// Sends numbers until no more are accepted, and says how many were; at most `limit`.
-fn accepted(sender: &Sender, limit: usize) -> usize {
-    for number in 0..limit {
-        match sender.send_timeout_blocking(number.to_string(), WHILE) {
-            Ok(()) => {}
-            Err(SendTimeoutError::Timeout(message)) => {
-                assert_eq!(text(&message), number.to_string());
-                return number;
-            }
-            Err(other) => panic!("{other:?}"),
-        }
+/// Sends numbers: exactly `count` are accepted, and then there is no room for a while.
+fn takes_exactly(sender: &Sender, count: usize) {
+    for number in 0..count {
+        put(sender, number.to_string());
     }
-    limit
+    let full = sender.send_timeout_blocking("too many", WHILE);
+    let timeout = SendTimeoutError::Timeout("too many".into());
+    assert_eq!(full, Err(timeout), "more than {count}");
 }
 
 /// Exactly the numbers of `expected`, in order, and then nothing.
@@ -70,7 +64,7 @@ fn inproc<A: Typed, B: Typed>(sends: Options, receives: Options) -> (Socket<A>, 
 fn without_a_peer_the_send_mark_is_what_is_accepted() {
     fn check<K: Typed + zmq_channels::Sends>(mark: usize) {
         let socket = Context::new().socket_with::<K>(sending(mark)).unwrap();
-        assert_eq!(accepted(&socket.sender(), 100), mark);
+        takes_exactly(&socket.sender(), mark);
         assert_eq!(socket.try_send("x"), Err(TrySendError::Full("x".into())));
         assert_eq!(socket.sender().len(), mark);
     }
@@ -89,7 +83,7 @@ fn a_connection_underway_makes_no_difference() {
         for transport in Transport::ALL {
             let push = Context::new().socket_with::<Push>(sending(5)).unwrap();
             push.connect(transport.endpoint()).unwrap();
-            assert_eq!(accepted(&push.sender(), 100), 5, "{transport:?}");
+            takes_exactly(&push.sender(), 5);
         }
     });
 }
@@ -100,18 +94,10 @@ fn over_inproc_both_marks_together_are_accepted() {
         for (send, receive) in [(5, 3), (1, 1), (2, 2), (5, 1), (1, 5)] {
             let (push, pull) = inproc::<Push, Pull>(sending(send), receiving(receive));
             let sum = send + receive;
-            assert_eq!(
-                accepted(&push.sender(), 100),
-                sum,
-                "PUSH {send}, PULL {receive}"
-            );
+            takes_exactly(&push.sender(), sum);
             comes(&pull.receiver(), 0..sum);
             // And the same again, for nothing is used up.
-            assert_eq!(
-                accepted(&push.sender(), 100),
-                sum,
-                "PUSH {send}, PULL {receive}"
-            );
+            takes_exactly(&push.sender(), sum);
         }
     });
 }
@@ -121,8 +107,8 @@ fn over_inproc_pairs_accept_both_marks_each_way() {
     within(LIMIT, || {
         let options = || sending(5).receive_high_water_mark(3);
         let (left, right) = inproc::<Pair, Pair>(options(), options());
-        assert_eq!(accepted(&left.sender(), 100), 8);
-        assert_eq!(accepted(&right.sender(), 100), 8);
+        takes_exactly(&left.sender(), 8);
+        takes_exactly(&right.sender(), 8);
         comes(&left.receiver(), 0..8);
         comes(&right.receiver(), 0..8);
     });
@@ -133,7 +119,7 @@ fn over_inproc_pairs_accept_both_marks_each_way() {
 fn room_is_made_as_the_reader_drains() {
     within(LIMIT, || {
         let (push, pull) = inproc::<Push, Pull>(sending(4), receiving(4));
-        assert_eq!(accepted(&push.sender(), 100), 8);
+        takes_exactly(&push.sender(), 8);
         for _ in 0..20 {
             for _ in 0..4 {
                 pull.recv_blocking().unwrap();
@@ -143,7 +129,7 @@ fn room_is_made_as_the_reader_drains() {
             }
             assert_eq!(pull.receiver().len() + push.sender().len(), 8);
         }
-        assert_eq!(accepted(&push.sender(), 100), 0);
+        takes_exactly(&push.sender(), 0);
     });
 }
 
@@ -242,7 +228,7 @@ fn requests_beyond_the_mark_wait_with_their_clients() {
 fn a_push_waits_until_somebody_reads() {
     within(LIMIT, || {
         let (push, pull) = inproc::<Push, Pull>(sending(1), receiving(1));
-        assert_eq!(accepted(&push.sender(), 100), 2);
+        takes_exactly(&push.sender(), 2);
         let waiting = thread::spawn(move || {
             push.send_blocking("2").unwrap();
             push

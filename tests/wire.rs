@@ -71,7 +71,8 @@ fn ready_is_exact_for_every_type() {
                 let mut body = b"\x05READY\x0bSocket-Type\0\0\0".to_vec();
                 body.push(name.len() as u8);
                 body.extend(name);
-                if kind == SocketType::Req {
+                let named = [SocketType::Req, SocketType::Dealer, SocketType::Router];
+                if named.contains(&kind) {
                     body.extend(b"\x08Identity\0\0\0");
                     body.push(routing_id.len() as u8);
                     body.extend(routing_id.as_bytes());

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{json, Value};
 use zmq_channels::{
-    Any, Context, Message, Options, Receiver, RecvTimeoutError, SendTimeoutError, Sender, Socket,
-    SocketType,
+    Any, BindError, Context, Message, Options, Receiver, RecvTimeoutError, SendTimeoutError,
+    Sender, Socket, SocketType,
 };
 
 use crate::bench::{Outcome, PATIENCE};
@@ -133,7 +133,17 @@ impl Ours {
 
 impl Side for Ours {
     fn bind(&self, endpoint: &str) -> Outcome<String> {
-        Ok(self.socket.bind(endpoint)?.to_string())
+        // A peer process that is just being started holds our descriptors, listeners included,
+        // until it has become another program: an address may be free a moment later.
+        let start = Instant::now();
+        loop {
+            match self.socket.bind(endpoint) {
+                Err(BindError::InUse(_)) if start.elapsed() < Duration::from_secs(1) => {
+                    std::thread::yield_now();
+                }
+                bound => return Ok(bound?.to_string()),
+            }
+        }
     }
 
     fn connect(&self, endpoint: &str) -> Outcome {

@@ -1,5 +1,4 @@
 //! DEALER: each message to one of the peers in turn, and everything they send, as it is (RFC 28).
-#![allow(dead_code)] // Not among the types that can be opened yet.
 
 use crate::message::Message;
 

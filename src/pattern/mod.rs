@@ -207,10 +207,10 @@ pub(crate) fn pattern(socket_type: SocketType) -> Option<Box<dyn Pattern>> {
         SocketType::Rep => Box::new(rep::Rep::default()),
         SocketType::Pull => Box::new(pull::Pull),
         SocketType::Push => Box::new(push::Push::default()),
-        SocketType::Dealer
-        | SocketType::Router
-        | SocketType::XPub
-        | SocketType::XSub
+        SocketType::Dealer => Box::new(dealer::Dealer::default()),
+        SocketType::Router => Box::new(router::Router::default()),
+        SocketType::XSub => Box::new(xsub::XSub::default()),
+        SocketType::XPub
         | SocketType::Server
         | SocketType::Client
         | SocketType::Radio

@@ -1,5 +1,4 @@
 //! ROUTER: each message to the peer it names, and each peer's messages under its name (RFC 28).
-#![allow(dead_code)] // Not among the types that can be opened yet.
 
 use std::collections::HashMap;
 

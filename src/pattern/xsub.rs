@@ -1,5 +1,4 @@
 //! XSUB: SUB with subscriptions as messages, without a filter, and with a voice (RFC 29).
-#![allow(dead_code)] // Not among the types that can be opened yet.
 
 use crate::error::Refusal;
 use crate::message::{Frame, Message};

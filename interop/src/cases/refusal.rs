@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use zmq_channels::SocketType;
+use zmq_channels::{Options, SocketType};
 
 use crate::bench::{Bench, Outcome, Transport};
 use crate::cases::heartbeat::SilentPeer;
@@ -183,7 +183,13 @@ fn wrong_type_waits(bench: &Bench, version: &str, misfit: &Misfit) -> Outcome {
         flow.prepare(&companion, &theirs)?;
         flow.a_few_words(&companion, &theirs)?;
     }
-    let wrong = Ours::open(&context, misfit.ours)?;
+    // Before 4.3.3, libzmq deals messages out to peers whose handshake is still to fail, and they
+    // are lost there: with those, one attempt it is, and nothing is sent during it.
+    let options = match version {
+        "4.3.5" => Options::new(),
+        _ => Options::new().reconnect_interval(None),
+    };
+    let wrong = Ours::open_with(&context, misfit.ours, options)?;
     wrong.connect(&endpoint)?;
     theirs.wait_refused()?;
     say_something(misfit.ours.name(), &wrong)?;
