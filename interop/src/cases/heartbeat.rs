@@ -166,7 +166,7 @@ impl SilentPeer {
     }
 
     /// Whether the other side keeps the connection for this long.
-    pub fn is_kept(mut self, during: Duration) -> Outcome<bool> {
+    pub fn stays_open(mut self, during: Duration) -> Outcome<bool> {
         self.stream.set_read_timeout(Some(during))?;
         let mut octets = [0; 256];
         loop {

@@ -106,7 +106,7 @@ fn every_type(bench: &Bench, kind: SocketType) -> Outcome {
     for theirs in SocketType::ALL {
         let by_hand = SilentPeer::connect(&endpoint, theirs.name())?;
         if kind.accepts(theirs) {
-            if !by_hand.is_kept(MOMENT / 4)? {
+            if !by_hand.stays_open(MOMENT / 4)? {
                 return Err(format!("a {} was refused", theirs.name()).into());
             }
             continue;
