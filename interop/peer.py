@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """A real libzmq peer, driven line by line.
 
-    peer.py PATH/TO/libzmq.so
+    peer.py PATH/TO/libzmq.so             one peer, on standard input and output
+    peer.py --nursery PATH/TO/libzmq.so   starts and kills peers as it is told, see `Nursery`
 
-Each line on standard input is one command, a JSON object; each gets one line on standard
-output, in order: {"ok": answer} or {"error": "why"}. The end of the input ends the peer.
+Each line of input is one command, a JSON object; each gets one line of output, in order:
+{"ok": answer} or {"error": "why"}. The end of the input ends the peer.
 
 libzmq is called through ctypes, so any Python 3.8+ drives any libzmq 4.x.
 
@@ -40,6 +41,8 @@ import ctypes
 import glob
 import json
 import os
+import signal
+import socket
 import struct
 import sys
 import time
@@ -362,16 +365,66 @@ class Peer:
         self.library.check(self.library.zmq.zmq_ctx_term(self.context), "term")
 
 
-def main():
-    peer = Peer(Library(os.path.abspath(sys.argv[1])))
-    for line in sys.stdin:
+class Nursery:
+    """Starts peers by forking: at once, and from a process that has nothing open which they
+    could hold on to. Ends them all when its own input ends.
+
+    Commands:
+      start  path     a peer that takes its commands from whoever connects to this path
+                      -> its process id
+      kill   pid      SIGKILL; -> when the process is gone
+    """
+
+    def __init__(self, library):
+        self.library = library
+        self.pids = set()
+
+    def start(self, path):
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(path)
+            listener.listen(1)
+            pid = os.fork()
+            if pid == 0:
+                sys.stdin.close()
+                stream = listener.accept()[0].makefile("rw")
+                listener.close()
+                os.unlink(path)
+                obey(Peer(self.library), stream, stream)
+                # Nobody is interested any more: leave without waiting for unsent messages.
+                os._exit(0)
+        self.pids.add(pid)
+        return pid
+
+    def kill(self, pid):
+        if pid in self.pids:
+            self.pids.remove(pid)
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+
+    def kill_all(self):
+        for pid in list(self.pids):
+            self.kill(pid)
+
+
+def obey(master, commands, answers):
+    for line in commands:
         try:
             command = json.loads(line)
-            answer = {"ok": getattr(peer, command.pop("do"))(**command)}
+            answer = {"ok": getattr(master, command.pop("do"))(**command)}
         except Exception as failure:  # whatever it is belongs to the one who drives us
             answer = {"error": f"{type(failure).__name__}: {failure}"}
-        print(json.dumps(answer), flush=True)
-    # Nobody is interested any more: leave without waiting for unsent messages.
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
+
+
+def main():
+    library = Library(os.path.abspath(sys.argv[-1]))
+    if "--nursery" in sys.argv:
+        nursery = Nursery(library)
+        obey(nursery, sys.stdin, sys.stdout)
+        nursery.kill_all()
+    else:
+        obey(Peer(library), sys.stdin, sys.stdout)
     os._exit(0)
 
 

@@ -6,7 +6,6 @@ use std::error::Error;
 use std::fmt;
 use std::net::TcpListener;
 use std::path::PathBuf;
-use std::process::Child;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use zmq_channels::Context;
 
-use crate::peer::Peer;
+use crate::peer::{Nursery, Peer, Process};
 
 /// How every step of a case ends.
 pub type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
@@ -25,29 +24,20 @@ pub const PATIENCE: Duration = Duration::from_secs(10);
 /// The library promises 100 ms; the rest is for a machine with other work to do.
 const SHUTDOWN_LIMIT: Duration = Duration::from_millis(500);
 
-/// Where a libzmq is.
-#[derive(Clone, Debug)]
-pub struct Libzmq {
-    pub version: String,
-    pub library: PathBuf,
-}
-
 /// What all cases share.
-#[derive(Debug)]
 pub struct Setting {
-    pub python: PathBuf,
-    pub libzmqs: Vec<Libzmq>,
+    /// One for each libzmq.
+    pub nurseries: Vec<Arc<Nursery>>,
     /// A directory of this run alone, for ipc.
     pub directory: PathBuf,
     next: AtomicU32,
 }
 
 impl Setting {
-    pub fn new(python: PathBuf, libzmqs: Vec<Libzmq>, directory: PathBuf) -> Self {
+    pub fn new(nurseries: Vec<Arc<Nursery>>, directory: PathBuf) -> Self {
         let next = AtomicU32::new(std::process::id().wrapping_mul(97));
         Setting {
-            python,
-            libzmqs,
+            nurseries,
             directory,
             next,
         }
@@ -81,7 +71,7 @@ pub struct Bench {
 }
 
 /// The processes a case has started, so that its time limit can end them.
-pub type Children = Arc<Mutex<Vec<Arc<Mutex<Child>>>>>;
+pub type Children = Arc<Mutex<Vec<Process>>>;
 
 impl Bench {
     pub fn new(setting: Arc<Setting>, children: Children) -> Self {
@@ -94,17 +84,17 @@ impl Bench {
 
     /// A new process with that libzmq.
     pub fn peer(&self, version: &str) -> Outcome<Rc<Peer>> {
-        let libzmq = self
+        let nursery = self
             .setting
-            .libzmqs
+            .nurseries
             .iter()
-            .find(|libzmq| libzmq.version == version)
+            .find(|nursery| nursery.version() == version)
             .ok_or_else(|| format!("no libzmq {version} was given"))?;
-        let peer = Peer::start(&self.setting.python, libzmq)?;
+        let peer = Peer::start(nursery, &self.setting.directory)?;
         self.children
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .push(peer.child());
+            .push(peer.process());
         Ok(Rc::new(peer))
     }
 

@@ -17,8 +17,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use bench::{Bench, Children, Libzmq, Outcome, Setting};
+use bench::{Bench, Children, Outcome, Setting};
 use cases::Case;
+use peer::{Nursery, Process};
 
 /// Most cases wait more than they work: this many at a time keep two cores busy.
 const JOBS: usize = 4;
@@ -28,7 +29,8 @@ const LAST_WORDS: Duration = Duration::from_secs(3);
 
 struct Arguments {
     python: PathBuf,
-    libzmqs: Vec<Libzmq>,
+    /// Versions, and where they are.
+    libzmqs: Vec<(String, PathBuf)>,
     filter: String,
     list: bool,
     jobs: usize,
@@ -59,7 +61,15 @@ fn run() -> Result<bool, Box<dyn Error + Send + Sync>> {
     }
     let directory = env::temp_dir().join(format!("zmq-channels-interop-{}", std::process::id()));
     fs::create_dir(&directory)?;
-    let setting = Setting::new(arguments.python, arguments.libzmqs, directory.clone());
+    let nurseries = arguments
+        .libzmqs
+        .iter()
+        .map(|(version, library)| {
+            let nursery = Nursery::start(&arguments.python, version, library)?;
+            Ok(Arc::new(nursery))
+        })
+        .collect::<Outcome<Vec<_>>>()?;
+    let setting = Setting::new(nurseries, directory.clone());
     let (passed, failed) = run_all(cases, arguments.jobs, &Arc::new(setting));
     let _ = fs::remove_dir_all(directory);
     println!("{passed} passed, {} failed", failed.len());
@@ -82,10 +92,9 @@ fn read_arguments() -> Result<Arguments, Box<dyn Error + Send + Sync>> {
             "--libzmq" => {
                 let value = value()?;
                 let (version, library) = value.split_once('=').ok_or("--libzmq VERSION=PATH")?;
-                arguments.libzmqs.push(Libzmq {
-                    version: version.to_string(),
-                    library: library.into(),
-                });
+                arguments
+                    .libzmqs
+                    .push((version.to_string(), library.into()));
             }
             "--jobs" => arguments.jobs = value()?.parse::<usize>()?.max(1),
             "--list" => arguments.list = true,
@@ -159,10 +168,5 @@ fn run_one(case: Case, setting: &Arc<Setting>) -> Outcome {
 
 fn kill_all(children: &Children) {
     let children = children.lock().unwrap_or_else(PoisonError::into_inner);
-    for child in children.iter() {
-        let mut child = child.lock().unwrap_or_else(PoisonError::into_inner);
-        // Already gone is fine.
-        let _ = child.kill();
-        let _ = child.wait();
-    }
+    children.iter().for_each(Process::kill);
 }

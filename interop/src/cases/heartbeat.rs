@@ -3,7 +3,7 @@
 //! Neither side connects again in these cases, so a conversation that goes on proves that it is
 //! still the same connection.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::thread;
 use std::time::Duration;
@@ -132,7 +132,7 @@ fn never_disconnected(theirs: &Theirs) -> Outcome {
 
 /// A connection that says what a handshake needs, by hand, and then nothing more.
 pub struct SilentPeer {
-    _stream: TcpStream,
+    stream: TcpStream,
 }
 
 impl SilentPeer {
@@ -153,6 +153,29 @@ impl SilentPeer {
         body.extend(kind.as_bytes());
         stream.write_all(&[0x04, body.len() as u8])?;
         stream.write_all(&body)?;
-        Ok(SilentPeer { _stream: stream })
+        Ok(SilentPeer { stream })
+    }
+
+    /// What the other side says until it closes the connection, which it must.
+    pub fn last_words(mut self) -> Outcome<Vec<u8>> {
+        let mut octets = Vec::new();
+        self.stream
+            .read_to_end(&mut octets)
+            .map_err(|error| format!("the connection was not closed: {error}"))?;
+        Ok(octets)
+    }
+
+    /// Whether the other side keeps the connection for this long.
+    pub fn stays_open(mut self, during: Duration) -> Outcome<bool> {
+        self.stream.set_read_timeout(Some(during))?;
+        let mut octets = [0; 256];
+        loop {
+            match self.stream.read(&mut octets) {
+                Ok(0) => return Ok(false),
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(true),
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use zmq_channels::{Options, SocketType};
 
 use crate::bench::{Bench, Outcome, Transport};
+use crate::cases::heartbeat::SilentPeer;
 use crate::cases::{case, Case, NEW, OLD};
 use crate::conversation::{Flow, Pairing, PAIRINGS};
 use crate::frames::text;
@@ -78,7 +79,54 @@ pub fn cases() -> Vec<Case> {
             ));
         }
     }
+    for ours in OUR_TYPES {
+        cases.push(case(
+            format!("refusal/by hand/tcp/{}/every type", ours.name()),
+            move |bench| every_type(bench, ours),
+        ));
+    }
     cases
+}
+
+const OUR_TYPES: [SocketType; 7] = [
+    SocketType::Pair,
+    SocketType::Req,
+    SocketType::Rep,
+    SocketType::Push,
+    SocketType::Pull,
+    SocketType::Pub,
+    SocketType::Sub,
+];
+
+/// libzmq looks at our type too, and may be the first to leave. A peer made by hand does not
+/// care: here it must be us who refuses, with an ERROR, each type that does not fit.
+fn every_type(bench: &Bench, kind: SocketType) -> Outcome {
+    let ours = Ours::open(&bench.context(), kind)?;
+    let endpoint = ours.bind("tcp://127.0.0.1:*")?;
+    for theirs in SocketType::ALL {
+        let by_hand = SilentPeer::connect(&endpoint, theirs.name())?;
+        if kind.accepts(theirs) {
+            if !by_hand.stays_open(MOMENT / 4)? {
+                return Err(format!("a {} was refused", theirs.name()).into());
+            }
+            continue;
+        }
+        refused_with_error(by_hand).map_err(|error| format!("{}: {error}", theirs.name()))?;
+    }
+    for unknown in ["STREAM", "BOGUS", "", "push", "PUSH "] {
+        let by_hand = SilentPeer::connect(&endpoint, unknown)?;
+        refused_with_error(by_hand).map_err(|error| format!("{unknown:?}: {error}"))?;
+    }
+    Ok(())
+}
+
+fn refused_with_error(by_hand: SilentPeer) -> Outcome {
+    let said = by_hand.last_words()?;
+    // RFC 37, "The ERROR Command".
+    match said.windows(6).any(|octets| octets == b"\x05ERROR") {
+        true => Ok(()),
+        false => Err(format!("no ERROR in the last words {said:02x?}").into()),
+    }
 }
 
 fn misfit(ours: SocketType, theirs: &'static str) -> Outcome<Misfit> {
