@@ -21,8 +21,9 @@ pub type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
 /// How long a step that ought to succeed may take before it counts as failed.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The library promises 100 ms; the rest is for a machine with other work to do.
-const SHUTDOWN_LIMIT: Duration = Duration::from_millis(500);
+/// How long a context may take to shut down. The library promises 100 ms, and its own tests hold
+/// it to that; here several cases with messages of 10 MiB share two processors.
+const SHUTDOWN_LIMIT: Duration = Duration::from_secs(3);
 
 /// What all cases share.
 pub struct Setting {
