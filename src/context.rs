@@ -13,8 +13,9 @@ use crate::pump::Command;
 use crate::socket::Socket;
 use crate::socket_type::SocketType;
 
-/// How long [`Context::shutdown`] lets accepted messages leave before it drops them.
-const SHUTDOWN_GRACE: Duration = Duration::from_millis(50);
+/// How long [`Context::shutdown`] lets accepted messages leave before it drops them: a quarter of
+/// the time it promises to take, the rest being for a machine with other work to do.
+const SHUTDOWN_GRACE: Duration = Duration::from_millis(25);
 
 /// How long dropping the last handle of everything waits for sockets that are closing.
 const DROP_WAIT: Duration = Duration::from_secs(2);
