@@ -1,15 +1,16 @@
-//! A context: the pump its sockets share, and the scope of inproc names.
+//! A context: the pumps its sockets share, and the scope of inproc names.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::channel::{answer, Lazy};
-use crate::error::SocketError;
+use crate::channel::{answer, wait_all, Lazy, Names, Once, Seats};
+use crate::error::{ContextError, SocketError};
 use crate::kind::{Any, Kind, Typed};
 use crate::options::Options;
-use crate::pump::net::{self, Running};
-use crate::pump::Command;
+use crate::pump::net::{self, Running, ThreadNames};
+use crate::pump::{Command, Company};
+use crate::register::Registrar;
 use crate::socket::Socket;
 use crate::socket_type::SocketType;
 
@@ -20,14 +21,172 @@ const SHUTDOWN_GRACE: Duration = Duration::from_millis(25);
 /// How long dropping the last handle of everything waits for sockets that are closing.
 const DROP_WAIT: Duration = Duration::from_secs(2);
 
-/// The home of sockets: they share its pump thread and its inproc names.
+/// The most pumps a context may have: more than any machine has processors for, and few enough to
+/// be looked through for each socket.
+const MAX_PUMPS: usize = 1024;
+
+/// What Linux keeps of a thread's name, in octets.
+const MAX_THREAD_NAME: usize = 15;
+
+/// The settings of a context. Plain values, as [`Options`] are those of a socket.
 ///
-/// Making one costs nothing; the pump's thread (`zmq-pump`) starts with the first socket.
+/// ```
+/// use zmq_channels::{Context, ContextOptions, Options, Pull};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let context = Context::with_options(
+///     ContextOptions::new()
+///         .pumps(2)
+///         .name("feed")
+///         .max_sockets(Some(100))
+///         .socket_options(Options::new().high_water_marks(10)),
+/// )?;
+/// let pull = context.socket::<Pull>()?;
+/// assert_eq!(pull.receiver().capacity(), Some(10));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ContextOptions {
+    /// Pump threads, 1 to 1024 (`ZMQ_IO_THREADS`, default 1). Each starts with the first socket
+    /// that is opened on it. One is enough for most: it serves hundreds of sockets. libzmq's 0,
+    /// no thread and inproc only, does not exist: inproc needs a pump, too.
+    pub pumps: usize,
+    /// What the names of the context's threads begin with (`ZMQ_THREAD_NAME_PREFIX`): with `feed`
+    /// the pumps are called `feed-pump-0`, `feed-pump-1` and so on. It is shortened to what the
+    /// system keeps of such names. Without a zero octet; empty, the default, for `zmq`.
+    pub name: String,
+    /// Sockets the context has at most, those included that are still closing
+    /// (`ZMQ_MAX_SOCKETS`); `None`, the default, for no limit, where libzmq has 1023.
+    pub max_sockets: Option<usize>,
+    /// Connections that all listeners of all sockets together have accepted at most, over tcp
+    /// and ipc, from the accept to the end of the connection. Who comes later is disconnected at
+    /// once, or takes the place of the one that has been silent longest, if one has not finished
+    /// its handshake. Connections that sockets make themselves do not count. `None`, the default,
+    /// for no limit. (libzmq has no such option; see also
+    /// [`Options::max_peers`](Options#structfield.max_peers).)
+    pub max_connections: Option<usize>,
+    /// The options of sockets that are opened without options of their own, in the place of
+    /// `ZMQ_IPV6` and `ZMQ_BLOCKY` for a context; default [`Options::new`].
+    pub socket_options: Options,
+}
+
+impl ContextOptions {
+    /// The defaults, as documented on each field.
+    #[must_use]
+    pub fn new() -> Self {
+        ContextOptions {
+            pumps: 1,
+            name: String::new(),
+            max_sockets: None,
+            max_connections: None,
+            socket_options: Options::new(),
+        }
+    }
+
+    /// Sets [`pumps`](ContextOptions#structfield.pumps).
+    #[must_use]
+    pub fn pumps(mut self, pumps: usize) -> Self {
+        self.pumps = pumps;
+        self
+    }
+
+    /// Sets [`name`](ContextOptions#structfield.name).
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// Sets [`max_sockets`](ContextOptions#structfield.max_sockets).
+    #[must_use]
+    pub fn max_sockets(mut self, max_sockets: Option<usize>) -> Self {
+        self.max_sockets = max_sockets;
+        self
+    }
+
+    /// Sets [`max_connections`](ContextOptions#structfield.max_connections).
+    #[must_use]
+    pub fn max_connections(mut self, max_connections: Option<usize>) -> Self {
+        self.max_connections = max_connections;
+        self
+    }
+
+    /// Sets [`socket_options`](ContextOptions#structfield.socket_options).
+    #[must_use]
+    pub fn socket_options(mut self, socket_options: Options) -> Self {
+        self.socket_options = socket_options;
+        self
+    }
+
+    fn check(&self) -> Result<(), ContextError> {
+        let fault = |option, reason| Err(ContextError::Option { option, reason });
+        if !(1..=MAX_PUMPS).contains(&self.pumps) {
+            return fault("pumps", "not within 1 and 1024");
+        }
+        if self.name.contains('\0') {
+            return fault("name", "contains a zero octet");
+        }
+        if self.max_sockets == Some(0) {
+            return fault("max_sockets", "zero; None means no limit");
+        }
+        if self.max_connections == Some(0) {
+            return fault("max_connections", "zero; None means no limit");
+        }
+        if self
+            .socket_options
+            .pump
+            .is_some_and(|pump| pump >= self.pumps)
+        {
+            return fault("pump", NO_SUCH_PUMP);
+        }
+        Ok(self.socket_options.check()?)
+    }
+
+    fn thread_names(&self, pump: usize) -> ThreadNames {
+        ThreadNames {
+            pump: match (self.name.is_empty(), self.pumps) {
+                (true, 1) => "zmq-pump".to_owned(),
+                _ => self.thread_name(&format!("-pump-{pump}")),
+            },
+            resolver: self.thread_name("-resolver"),
+        }
+    }
+
+    /// The prefix, shortened to leave room for what tells the threads apart.
+    fn thread_name(&self, suffix: &str) -> String {
+        let mut prefix = match self.name.as_str() {
+            "" => "zmq",
+            name => name,
+        };
+        while prefix.len() + suffix.len() > MAX_THREAD_NAME {
+            let Some((last, _)) = prefix.char_indices().next_back() else {
+                break;
+            };
+            prefix = &prefix[..last];
+        }
+        format!("{prefix}{suffix}")
+    }
+}
+
+impl Default for ContextOptions {
+    fn default() -> Self {
+        ContextOptions::new()
+    }
+}
+
+const NO_SUCH_PUMP: &str = "the context has no such pump";
+
+/// The home of sockets: they share its pump threads and its inproc names.
+///
+/// Making one costs nothing; a pump's thread (`zmq-pump`) starts with the first socket on it, and
+/// the thread for [registrations](crate::Registration) (`zmq-register`) with the first of those.
 /// Handles are cheap to clone and all mean the same context.
 ///
 /// Sockets and ports keep their context alive. Dropping the last handle of all waits, for at most
 /// two seconds ([`Context::DROP_WAIT`]), until sockets that are being closed have sent what they
-/// accepted; then the pump ends. A process that exits does not wait for pumps.
+/// accepted; then the pumps end. A process that exits does not wait for pumps.
 ///
 /// ```
 /// use zmq_channels::{Context, Pull, Push};
@@ -43,13 +202,24 @@ const DROP_WAIT: Duration = Duration::from_secs(2);
 /// # Ok(())
 /// # }
 /// ```
+///
+/// With several pumps ([`ContextOptions::pumps`](ContextOptions#structfield.pumps)) each socket
+/// lives on one of them. Between sockets of one pump inproc is fastest, and what `connect`,
+/// `subscribe` and their likes change there is true for both sides when they return; between
+/// pumps it takes a moment to reach the other one.
 #[derive(Clone)]
 pub struct Context {
     inner: Arc<Inner>,
 }
 
 struct Inner {
-    pump: Lazy<Running>,
+    options: ContextOptions,
+    pumps: Vec<Lazy<Running>>,
+    /// What sockets sit on: a row for each pump.
+    sockets: Arc<Seats>,
+    /// As the first pump gets it.
+    company: Company,
+    registrar: Arc<Registrar>,
 }
 
 impl Context {
@@ -60,18 +230,74 @@ impl Context {
     /// A context of its own: no thread yet, no names.
     #[must_use]
     pub fn new() -> Self {
+        Context::made(ContextOptions::new())
+    }
+
+    /// A context of its own, as wanted.
+    ///
+    /// # Errors
+    /// [`ContextError::Option`] if an option has a value it cannot have.
+    pub fn with_options(options: ContextOptions) -> Result<Self, ContextError> {
+        options.check()?;
+        Ok(Context::made(options))
+    }
+
+    /// The default context: one for the whole process, made when it is first asked for.
+    ///
+    /// It lasts as long as the process, whose end does not wait for it: sockets that must have
+    /// sent everything are [closed](Socket::close) before. Once it was
+    /// [shut down](Context::shutdown) it stays so.
+    ///
+    /// ```
+    /// use zmq_channels::{Context, Pair};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let here = Context::global().socket::<Pair>()?;
+    /// let there = Context::global().socket::<Pair>()?;
+    /// here.bind("inproc://everywhere")?;
+    /// there.connect("inproc://everywhere")?;
+    /// here.send_blocking("hello")?;
+    /// assert_eq!(there.recv_blocking()?[0], "hello");
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn global() -> Self {
+        static GLOBAL: Once<Context> = Once::new();
+        GLOBAL.get_or_init(Context::new).clone()
+    }
+
+    fn made(options: ContextOptions) -> Self {
+        let inner = Inner {
+            pumps: (0..options.pumps).map(|_| Lazy::new()).collect(),
+            sockets: Seats::new(options.pumps, options.max_sockets),
+            company: Company {
+                pump: 0,
+                names: Arc::new(Names::new()),
+                connections: Seats::new(1, options.max_connections),
+            },
+            options,
+            registrar: Arc::default(),
+        };
         Context {
-            inner: Arc::new(Inner { pump: Lazy::new() }),
+            inner: Arc::new(inner),
         }
     }
 
-    /// Opens a socket with the default [`Options`].
+    /// The options it was made with.
+    #[must_use]
+    pub fn options(&self) -> &ContextOptions {
+        &self.inner.options
+    }
+
+    /// Opens a socket with the [`Options`] that are the context's default.
     ///
     /// # Errors
-    /// [`SocketError::Terminated`] after [`shutdown`](Context::shutdown), [`SocketError::Io`] if
+    /// [`SocketError::Terminated`] after [`shutdown`](Context::shutdown),
+    /// [`SocketError::TooManySockets`] if the context has all it may have, [`SocketError::Io`] if
     /// the pump's thread cannot be started.
     pub fn socket<K: Typed>(&self) -> Result<Socket<K>, SocketError> {
-        self.socket_with(Options::new())
+        self.socket_with(self.inner.options.socket_options.clone())
     }
 
     /// Opens a socket with `options`.
@@ -120,26 +346,25 @@ impl Context {
     }
 
     /// Ends the context: every pending call on its sockets returns `Terminated`, messages that
-    /// can leave at once still do, then connections, files and the thread are gone. Takes at
+    /// can leave at once still do, then connections, files and threads are gone. Takes at
     /// most about 100 ms. Close sockets first to be sure that everything was sent.
     ///
     /// Calling it again does nothing.
     pub fn shutdown(&self) {
-        let Some(running) = self.inner.pump.close() else {
-            return;
-        };
-        let (done, reply) = answer();
-        if running
-            .mailbox
-            .post(Command::Shutdown {
-                grace: SHUTDOWN_GRACE,
-                reply,
-            })
-            .is_ok()
-        {
+        let running = self.inner.stop();
+        let asked = running.iter().map(|running| {
+            let (done, reply) = answer();
+            let grace = SHUTDOWN_GRACE;
+            let posted = running.mailbox.post(Command::Shutdown { grace, reply });
+            posted.is_ok().then_some(done)
+        });
+        // All are asked before one is waited for.
+        let asked: Vec<_> = asked.collect();
+        for done in asked.into_iter().flatten() {
             done.wait();
         }
-        running.join();
+        running.into_iter().for_each(Running::join);
+        self.inner.registrar.end();
     }
 
     fn open<K: Kind>(&self, kind: SocketType, options: Options) -> Result<Socket<K>, SocketError> {
@@ -147,11 +372,21 @@ impl Context {
             return Err(SocketError::Unsupported(kind));
         }
         options.check()?;
-        let mailbox = self
-            .inner
-            .pump
+        let seat = match options.pump {
+            Some(pump) if pump >= self.inner.options.pumps => {
+                return Err(SocketError::Option {
+                    option: "pump",
+                    reason: NO_SUCH_PUMP,
+                })
+            }
+            Some(pump) => self.inner.sockets.take_in(pump),
+            None => self.inner.sockets.take(),
+        };
+        let seat = seat.ok_or(SocketError::TooManySockets)?;
+        let pump = seat.row();
+        let mailbox = self.inner.pumps[pump]
             .open(
-                || net::start("zmq-pump"),
+                || self.inner.start(pump),
                 |running| Arc::clone(&running.mailbox),
             )
             .ok_or(SocketError::Terminated)??;
@@ -159,13 +394,30 @@ impl Context {
         mailbox
             .post(Command::Open {
                 kind,
-                options,
+                options: Arc::new(options),
                 keepalive: Arc::clone(&self.inner) as _,
+                seat,
                 reply,
             })
             .map_err(|_| SocketError::Terminated)?;
         let (hub, holder) = opened.wait().unwrap_or(Err(SocketError::Terminated))?;
-        Ok(Socket::new(kind, hub, mailbox, holder))
+        let registrar = Arc::clone(&self.inner.registrar);
+        Ok(Socket::new(kind, hub, mailbox, holder, registrar))
+    }
+}
+
+impl Inner {
+    fn start(&self, pump: usize) -> std::io::Result<Running> {
+        let company = Company {
+            pump,
+            ..self.company.clone()
+        };
+        net::start(self.options.thread_names(pump), company)
+    }
+
+    /// Lets no more pumps start, and gives up those that run.
+    fn stop(&self) -> Vec<Running> {
+        self.pumps.iter().filter_map(Lazy::close).collect()
     }
 }
 
@@ -177,14 +429,21 @@ impl Default for Context {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        let Some(running) = self.pump.close() else {
+        let running = self.stop();
+        let asked = running.iter().filter_map(|running| {
+            let (done, reply) = answer();
+            let posted = running.mailbox.post(Command::Release { reply });
+            posted.is_ok().then_some(done)
+        });
+        // All are asked before one is waited for.
+        let asked: Vec<_> = asked.collect();
+        // A pump that drops a task may drop the last handle; it cannot wait for itself, and
+        // keeps none of the others waiting.
+        if running.iter().any(Running::is_current) {
             return;
-        };
-        let (done, reply) = answer();
-        if running.mailbox.post(Command::Release { reply }).is_ok() {
-            // Not done by then is given up: a peer may never come.
-            let _ = done.wait_timeout(DROP_WAIT);
         }
+        // What is not done by then is given up: a peer may never come.
+        wait_all(asked, DROP_WAIT);
     }
 }
 

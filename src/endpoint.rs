@@ -17,7 +17,8 @@ use crate::error::{EndpointError, EndpointFault};
 /// |---|---|
 /// | `tcp://127.0.0.1:5555`, `tcp://[::1]:5555`, `tcp://[fe80::1%eth0]:5555` | an address |
 /// | `tcp://example.org:5555` | a name, resolved when binding and at each attempt to connect |
-/// | `tcp://*:5555` | bind only: every IPv4 interface |
+/// | `tcp://eth0:5555` | bind only, on Linux: the first address of an interface |
+/// | `tcp://*:5555` | bind only: every IPv4 interface, with the option `ipv6` every interface |
 /// | `tcp://127.0.0.1:*` or `:0` | bind only: a port the system picks |
 /// | `tcp://10.0.0.1:0;example.org:5555` | connect only: leave from this source address |
 /// | `ipc:///run/app.sock` | a Unix domain socket, at most 107 octets of path |
@@ -65,7 +66,7 @@ pub(crate) enum Address {
 /// The host part of a TCP endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Host {
-    /// `*`: every IPv4 interface.
+    /// `*`: every IPv4 interface, or every interface.
     Any,
     V4(Ipv4Addr),
     /// With the zone as written behind `%`: a number or the name of an interface.
@@ -129,6 +130,25 @@ impl Endpoint {
         Ok(endpoint)
     }
 
+    /// Checks the `host:port` of a proxy.
+    pub(crate) fn parse_proxy(address: &str) -> Result<Endpoint, EndpointError> {
+        let proxy = Endpoint::parse_for_connect(&format!("tcp://{address}"))?;
+        match proxy.address {
+            Address::Tcp { source: None, .. } => Ok(proxy),
+            _ => Err(error(address, EndpointFault::BadHost)),
+        }
+    }
+
+    /// The same destination, left for from where `other` is left for.
+    pub(crate) fn leaving_as(mut self, other: &Endpoint) -> Endpoint {
+        if let (Address::Tcp { source, .. }, Address::Tcp { source: theirs, .. }) =
+            (&mut self.address, &other.address)
+        {
+            source.clone_from(theirs);
+        }
+        self
+    }
+
     /// The text, as given.
     pub fn as_str(&self) -> &str {
         &self.text
@@ -139,7 +159,11 @@ impl Endpoint {
         &self.address
     }
 
-    /// Whether binding has something left to choose: interface, port or path.
+    /// Whether this is an endpoint of TCP.
+    pub(crate) fn is_tcp(&self) -> bool {
+        matches!(self.address, Address::Tcp { .. })
+    }
+
     /// The name of an inproc endpoint.
     pub(crate) fn inproc_name(&self) -> Option<&str> {
         match &self.address {
@@ -148,6 +172,7 @@ impl Endpoint {
         }
     }
 
+    /// Whether binding has something left to choose: interface, port or path.
     pub(crate) fn is_wildcard(&self) -> bool {
         match &self.address {
             Address::Tcp { host, port, .. } => *host == Host::Any || *port == 0,

@@ -2,7 +2,9 @@
 
 use std::io;
 
+use crate::endpoint::Endpoint;
 use crate::message::Message;
+use crate::routing_id::RoutingId;
 use crate::socket_type::SocketType;
 
 /// Why a socket refuses a message before accepting it: the caller's mistake.
@@ -15,6 +17,19 @@ pub enum Refusal {
     /// A REP socket has no request to answer: receive one first (libzmq's `EFSM`).
     #[error("no request has been received that this could answer")]
     NoRequest,
+    /// This type of socket sends messages of so many frames only: CLIENT, SCATTER and CHANNEL of
+    /// one; SERVER and PEER of two, the routing id and the payload (libzmq's `EINVAL`).
+    #[error("messages of this type of socket have {expected} frames, no more and no less")]
+    FrameCount {
+        /// The number of frames.
+        expected: usize,
+    },
+    /// No peer has the routing id that is the message's first frame (libzmq's `EHOSTUNREACH`).
+    #[error("no peer has this routing id")]
+    Unroutable,
+    /// The name of a group has more than 255 octets (RFC 48).
+    #[error("the name of a group has more than 255 octets")]
+    GroupTooLong,
 }
 
 /// `send` or `send_blocking` did not take the message.
@@ -73,6 +88,14 @@ macro_rules! gives_message_back {
                 match self {
                     $($error::$variant(message))|* => message,
                     $error::Refused(_, message) => message,
+                }
+            }
+
+            /// The same error about something else: what the message was made from, say.
+            pub fn map<U>(self, change: impl FnOnce(T) -> U) -> $error<U> {
+                match self {
+                    $($error::$variant(message) => $error::$variant(change(message)),)*
+                    $error::Refused(why, message) => $error::Refused(why, change(message)),
                 }
             }
         })*
@@ -162,6 +185,87 @@ impl From<RecvError> for RecvTimeoutError {
     }
 }
 
+/// `request` or `request_blocking` got no reply.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RequestError {
+    /// The connection to the peer that had the request ended. Nobody can tell whether the request
+    /// was worked on, so it is not sent to another peer: that is for the caller to decide.
+    #[error("the peer that had the request is gone")]
+    PeerLost,
+    /// The socket is closed. The message is given back if no peer had it.
+    #[error("the socket is closed")]
+    Disconnected(Option<Message>),
+    /// The context has been shut down (libzmq's `ETERM`). The message is given back if no peer
+    /// had it.
+    #[error("the context has been shut down")]
+    Terminated(Option<Message>),
+    /// The message may not be sent.
+    #[error("message refused: {0}")]
+    Refused(Refusal, Message),
+}
+
+/// A request with a deadline got no reply.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RequestTimeoutError {
+    /// No reply came before the deadline. The message is given back if no peer had it: then it
+    /// was not sent, and will not be. If one had it, its reply will be dropped.
+    #[error("no reply before the deadline")]
+    Timeout(Option<Message>),
+    /// The connection to the peer that had the request ended. Nobody can tell whether the request
+    /// was worked on, so it is not sent to another peer: that is for the caller to decide.
+    #[error("the peer that had the request is gone")]
+    PeerLost,
+    /// The socket is closed. The message is given back if no peer had it.
+    #[error("the socket is closed")]
+    Disconnected(Option<Message>),
+    /// The context has been shut down (libzmq's `ETERM`). The message is given back if no peer
+    /// had it.
+    #[error("the context has been shut down")]
+    Terminated(Option<Message>),
+    /// The message may not be sent.
+    #[error("message refused: {0}")]
+    Refused(Refusal, Message),
+}
+
+impl RequestError {
+    /// The message, if it certainly was not sent.
+    #[must_use]
+    pub fn into_unsent(self) -> Option<Message> {
+        match self {
+            RequestError::PeerLost => None,
+            RequestError::Disconnected(unsent) | RequestError::Terminated(unsent) => unsent,
+            RequestError::Refused(_, message) => Some(message),
+        }
+    }
+}
+
+impl RequestTimeoutError {
+    /// The message, if it certainly was not sent.
+    #[must_use]
+    pub fn into_unsent(self) -> Option<Message> {
+        match self {
+            RequestTimeoutError::PeerLost => None,
+            RequestTimeoutError::Timeout(unsent)
+            | RequestTimeoutError::Disconnected(unsent)
+            | RequestTimeoutError::Terminated(unsent) => unsent,
+            RequestTimeoutError::Refused(_, message) => Some(message),
+        }
+    }
+}
+
+impl From<RequestError> for RequestTimeoutError {
+    fn from(error: RequestError) -> Self {
+        match error {
+            RequestError::PeerLost => RequestTimeoutError::PeerLost,
+            RequestError::Disconnected(unsent) => RequestTimeoutError::Disconnected(unsent),
+            RequestError::Terminated(unsent) => RequestTimeoutError::Terminated(unsent),
+            RequestError::Refused(why, message) => RequestTimeoutError::Refused(why, message),
+        }
+    }
+}
+
 /// The text is no endpoint.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{endpoint:?} is not an endpoint: {reason}")]
@@ -219,6 +323,15 @@ pub enum BindError {
     /// The text is no endpoint.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
+    /// Sockets of this type have nothing to do there, such as a STREAM, which is for octets, with
+    /// inproc, which has none (libzmq's `ENOCOMPATPROTO`).
+    #[error("{socket_type} sockets cannot be bound to {endpoint}")]
+    Unsupported {
+        /// The type of the socket.
+        socket_type: SocketType,
+        /// The endpoint as given.
+        endpoint: String,
+    },
     /// Another socket is bound there (libzmq's `EADDRINUSE`).
     #[error("{0} is in use")]
     InUse(String),
@@ -238,6 +351,24 @@ pub enum BindError {
     Terminated,
 }
 
+impl BindError {
+    /// The same, told of the endpoint the user gave.
+    pub(crate) fn about(self, given: &Endpoint) -> Self {
+        match self {
+            BindError::InUse(_) => BindError::InUse(given.to_string()),
+            BindError::Io { source, .. } => BindError::Io {
+                endpoint: given.to_string(),
+                source,
+            },
+            BindError::Unsupported { socket_type, .. } => BindError::Unsupported {
+                socket_type,
+                endpoint: given.to_string(),
+            },
+            BindError::Endpoint(_) | BindError::Disconnected | BindError::Terminated => self,
+        }
+    }
+}
+
 /// `connect` failed at once. What fails later is tried again.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -245,6 +376,21 @@ pub enum ConnectError {
     /// The text is no endpoint.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
+    /// Another peer of the socket has this routing id.
+    #[error("routing id {0} is in use")]
+    RoutingIdInUse(RoutingId),
+    /// The socket, whose type was chosen at run time, does not address its peers.
+    #[error("only ROUTER, SERVER, PEER and STREAM sockets address peers")]
+    NoRoutingIds,
+    /// Sockets of this type have nothing to do there, such as a STREAM, which is for octets, with
+    /// inproc, which has none (libzmq's `ENOCOMPATPROTO`).
+    #[error("{socket_type} sockets cannot be connected to {endpoint}")]
+    Unsupported {
+        /// The type of the socket.
+        socket_type: SocketType,
+        /// The endpoint as given.
+        endpoint: String,
+    },
     /// The socket is closed.
     #[error("the socket is closed")]
     Disconnected,
@@ -253,7 +399,7 @@ pub enum ConnectError {
     Terminated,
 }
 
-/// `unbind` or `disconnect` failed.
+/// `unbind`, `disconnect` or `disconnect_peer` failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DetachError {
@@ -263,6 +409,33 @@ pub enum DetachError {
     /// The socket is not bound or connected there (libzmq's `ENOENT`).
     #[error("{0} is not an endpoint of this socket")]
     NotFound(String),
+    /// No peer of the socket has this routing id (libzmq's `EHOSTUNREACH`).
+    #[error("no peer has routing id {0}")]
+    NoPeer(RoutingId),
+    /// The socket is closed.
+    #[error("the socket is closed")]
+    Disconnected,
+    /// The context has been shut down.
+    #[error("the context has been shut down")]
+    Terminated,
+}
+
+/// `join` or `leave` failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum GroupError {
+    /// The name has more than 255 octets (RFC 48).
+    #[error("the name of a group has more than 255 octets")]
+    TooLong,
+    /// The socket has joined this group before.
+    #[error("the group has been joined before")]
+    AlreadyJoined,
+    /// The socket is not in this group.
+    #[error("the group has not been joined")]
+    NotJoined,
+    /// The socket, whose type was chosen at run time, has no groups.
+    #[error("only DISH sockets join groups")]
+    Unsupported,
     /// The socket is closed.
     #[error("the socket is closed")]
     Disconnected,
@@ -276,14 +449,128 @@ pub enum DetachError {
 #[non_exhaustive]
 pub enum SubscribeError {
     /// The socket, whose type was chosen at run time, has no subscriptions.
-    #[error("only SUB and XSUB sockets subscribe")]
+    #[error("this type of socket has no subscriptions")]
     Unsupported,
+    /// An XPUB decides on its peers' subscriptions only where
+    /// [`xpub_manual`](crate::Options#structfield.xpub_manual) says so.
+    #[error("option xpub_manual is off")]
+    NotManual,
+    /// No message of a peer has been received that this could be about.
+    #[error("no peer has been heard of")]
+    NoPeer,
+    /// More subscriptions than an XPUB keeps for one peer: 2¹⁸, of 2²⁴ octets together.
+    #[error("the peer has as many subscriptions as it can have")]
+    TooMany,
     /// The socket is closed.
     #[error("the socket is closed")]
     Disconnected,
     /// The context has been shut down.
     #[error("the context has been shut down")]
     Terminated,
+}
+
+/// A socket's options could not be changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigureError {
+    /// An option has a value it cannot have.
+    #[error("option {option}: {reason}")]
+    Option {
+        /// The field of `Options`.
+        option: &'static str,
+        /// What is wrong with its value.
+        reason: &'static str,
+    },
+    /// This option is settled when the socket is opened.
+    #[error("option {0} cannot be changed on an open socket")]
+    Fixed(&'static str),
+    /// The socket is closed.
+    #[error("the socket is closed")]
+    Disconnected,
+    /// The context has been shut down.
+    #[error("the context has been shut down")]
+    Terminated,
+}
+
+/// A monitor could not be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MonitorError {
+    /// The socket is closed.
+    #[error("the socket is closed")]
+    Disconnected,
+    /// The context has been shut down.
+    #[error("the context has been shut down")]
+    Terminated,
+}
+
+/// A socket has no statistics any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StatisticsError {
+    /// The socket is closed.
+    #[error("the socket is closed")]
+    Disconnected,
+    /// The context has been shut down.
+    #[error("the context has been shut down")]
+    Terminated,
+}
+
+/// Waiting for peers was in vain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WaitError {
+    /// The socket, whose type was chosen at run time, has no subscribers.
+    #[error("only PUB, XPUB and RADIO sockets have subscribers")]
+    Unsupported,
+    /// The socket is closed, or is closing.
+    #[error("the socket is closed")]
+    Disconnected,
+    /// The context has been shut down.
+    #[error("the context has been shut down")]
+    Terminated,
+}
+
+/// Waiting for peers with a deadline was in vain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WaitTimeoutError {
+    /// There were not so many before the deadline.
+    #[error("too few peers before the deadline")]
+    Timeout,
+    /// The socket, whose type was chosen at run time, has no subscribers.
+    #[error("only PUB, XPUB and RADIO sockets have subscribers")]
+    Unsupported,
+    /// The socket is closed, or is closing.
+    #[error("the socket is closed")]
+    Disconnected,
+    /// The context has been shut down.
+    #[error("the context has been shut down")]
+    Terminated,
+}
+
+impl From<WaitError> for WaitTimeoutError {
+    fn from(error: WaitError) -> Self {
+        match error {
+            WaitError::Unsupported => WaitTimeoutError::Unsupported,
+            WaitError::Disconnected => WaitTimeoutError::Disconnected,
+            WaitError::Terminated => WaitTimeoutError::Terminated,
+        }
+    }
+}
+
+/// A context cannot be as it is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ContextError {
+    /// An option has a value it cannot have.
+    #[error("option {option}: {reason}")]
+    Option {
+        /// The field of `ContextOptions`, or of the `Options` in there.
+        option: &'static str,
+        /// What is wrong with its value.
+        reason: &'static str,
+    },
 }
 
 /// A socket could not be opened.
@@ -301,10 +588,64 @@ pub enum SocketError {
         /// What is wrong with its value.
         reason: &'static str,
     },
+    /// The context has all the sockets it may have: `ContextOptions::max_sockets` (libzmq's
+    /// `EMFILE`).
+    #[error("the context has all the sockets it may have")]
+    TooManySockets,
     /// The pump thread could not be started.
     #[error("cannot start a pump: {0}")]
     Io(#[from] io::Error),
     /// The context has been shut down.
     #[error("the context has been shut down")]
     Terminated,
+}
+
+/// A channel could not be registered with a socket.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RegisterError {
+    /// The socket, whose type was chosen at run time, does not have that port.
+    #[error("{0} sockets have no such port")]
+    Unsupported(SocketType),
+    /// The thread for registrations could not be started.
+    #[error("cannot start the thread for registrations: {0}")]
+    Io(#[from] io::Error),
+    /// The context has been shut down.
+    #[error("the context has been shut down")]
+    Terminated,
+}
+
+/// A [`Select`](crate::Select) answers nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum SelectError {
+    /// No source had anything in time.
+    #[error("nothing came before the deadline")]
+    Timeout,
+    /// There is no source to wait for.
+    #[error("there is nothing to wait for")]
+    NoSource,
+}
+
+/// A value was not sent: it cannot be encoded, or the port did not take it. `S` is the error of
+/// the port's own call.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TypedSendError<T, E, S = SendError<T>> {
+    /// The codec failed, for this value.
+    #[error("cannot encode: {0}")]
+    Encode(E, T),
+    /// The port did not take it; the value is in there.
+    #[error(transparent)]
+    Send(S),
+}
+
+/// No value was received: a message is none, or the port has no message. `R` is the error of the
+/// port's own call.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TypedRecvError<E, R = RecvError> {
+    /// The codec failed, for this message. The next one may be better.
+    #[error("cannot decode: {0}")]
+    Decode(E, Message),
+    /// The port gave no message.
+    #[error(transparent)]
+    Recv(R),
 }

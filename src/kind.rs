@@ -20,6 +20,17 @@ pub trait Receives: Typed {}
 /// A kind with subscriptions.
 pub trait Subscribes: Kind {}
 
+/// A kind whose messages begin with the routing id of a peer.
+pub trait Addresses: Kind {}
+/// A kind whose peers subscribe, or join groups.
+pub trait Publishes: Kind {}
+
+/// A kind with groups to join.
+pub trait Joins: Kind {}
+
+/// A kind with topics, or groups: it publishes or subscribes.
+pub trait Topical: Kind {}
+
 mod sealed {
     pub trait Sealed {}
 }
@@ -46,23 +57,80 @@ kinds! {
     Pair: Pair, Sends Receives;
     /// PUB: every message to every subscriber of its topic (RFC 29). A slow subscriber loses
     /// messages, the others do not notice.
-    Pub: Pub, Sends;
+    Pub: Pub, Sends Publishes Topical;
     /// SUB: messages of the topics it has subscribed to (RFC 29).
-    Sub: Sub, Receives Subscribes;
-    /// REQ: sends requests one at a time, receives the reply to each (RFC 28).
+    Sub: Sub, Receives Subscribes Topical;
+    /// REQ: sends requests one at a time, receives the reply to each (RFC 28); or pairs any number
+    /// of requests with their replies: [`request`](crate::Socket::request).
     Req: Req, Sends Receives;
-    /// REP: receives a request, sends the reply to it, and so on in turn (RFC 28).
+    /// REP: receives a request, sends the reply to it, and so on in turn (RFC 28); or hands
+    /// requests out to be answered in any order: [`requests`](crate::Socket::requests).
     Rep: Rep, Sends Receives;
     /// DEALER: deals messages out to its peers in turn and receives from all of them, without
     /// envelopes of its own (RFC 28). `in` waits when no peer has room.
     Dealer: Dealer, Sends Receives;
     /// ROUTER: receives each message behind a frame that names its sender, and sends each
     /// message to the peer its first frame names (RFC 28). What nobody of that name can take is
-    /// dropped and counted.
-    Router: Router, Sends Receives;
+    /// dropped and counted, or with `router_mandatory` refused or waited for.
+    Router: Router, Sends Receives Addresses;
     /// XSUB: SUB without a filter of its own, for proxies: a message of one frame that starts with
     /// the octet 1 or 0 subscribes or unsubscribes, any other goes to all publishers (RFC 29).
-    XSub: XSub, Sends Receives Subscribes;
+    XSub: XSub, Sends Receives Subscribes Topical;
+    /// XPUB: PUB that also receives: the subscriptions of its peers, as messages of one frame that
+    /// starts with the octet 1 or 0, and whatever else they send (RFC 29).
+    XPub: XPub, Sends Receives Publishes Topical;
+    /// STREAM: peers that speak plain TCP, or any protocol over tcp or ipc. Each message is the id
+    /// of a connection, five octets, and a chunk of at most 8 KiB, which begins and ends anywhere;
+    /// an empty chunk tells that the connection began or ended. Of what is sent, the first frame is
+    /// an id and the others are octets; with none at all the connection ends, once everything
+    /// before is written. A message for a connection that is not there is refused. One
+    /// that does not take what it is sent, up to the high-water mark, holds up what is sent after.
+    /// A connection that we make keeps its id when it is made again.
+    ///
+    /// ```
+    /// use std::io::{Read, Write};
+    /// use std::net::TcpStream;
+    /// use zmq_channels::{Context, Stream};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Context::new().socket::<Stream>()?;
+    /// let endpoint = server.bind("tcp://127.0.0.1:*")?;
+    /// let mut client = TcpStream::connect(endpoint.as_str().trim_start_matches("tcp://"))?;
+    /// let begun = server.recv_blocking()?;
+    /// assert!(begun[1].is_empty());
+    ///
+    /// client.write_all(b"ping")?;
+    /// let message = server.recv_blocking()?;
+    /// assert_eq!((&message[0], &message[1]), (&begun[0], &"ping".into()));
+    /// server.send_blocking([message[0].clone(), "pong".into()])?;
+    /// server.send_blocking(begun)?; // an empty chunk: that is all
+    ///
+    /// let mut said = String::new();
+    /// client.read_to_string(&mut said)?;
+    /// assert_eq!(said, "pong");
+    /// # Ok(())
+    /// # }
+    /// ```
+    Stream: Stream, Sends Receives Addresses;
+    /// SERVER: each message comes with, and goes to, the routing id of a CLIENT (RFC 41). One frame
+    /// of payload.
+    Server: Server, Sends Receives Addresses;
+    /// CLIENT: sends to its SERVERs in turn, receives from all of them (RFC 41). One frame.
+    Client: Client, Sends Receives;
+    /// RADIO: every message to every DISH that joined its group (RFC 48). Two frames: group and
+    /// payload.
+    Radio: Radio, Sends Publishes Topical;
+    /// DISH: messages of the groups it has joined (RFC 48). Two frames: group and payload.
+    Dish: Dish, Receives Joins Topical;
+    /// GATHER: receives from many SCATTER peers, fairly (RFC 49). One frame.
+    Gather: Gather, Receives;
+    /// SCATTER: deals messages out to GATHER peers that have room, in turn (RFC 49). One frame.
+    Scatter: Scatter, Sends;
+    /// PEER: each message comes with, and goes to, the routing id of another PEER (RFC 51). One
+    /// frame of payload.
+    Peer: Peer, Sends Receives Addresses;
+    /// CHANNEL: one peer, both ways (RFC 52). One frame.
+    Channel: Channel, Sends Receives;
     /// PULL: receives from many PUSH peers, fairly (RFC 30).
     Pull: Pull, Receives;
     /// PUSH: deals messages out to PULL peers that have room, in turn (RFC 30). `in` waits when
@@ -77,3 +145,7 @@ pub enum Any {}
 impl sealed::Sealed for Any {}
 impl Kind for Any {}
 impl Subscribes for Any {}
+impl Addresses for Any {}
+impl Publishes for Any {}
+impl Joins for Any {}
+impl Topical for Any {}

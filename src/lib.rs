@@ -1,35 +1,61 @@
 #![doc = include_str!("../README.md")]
 
 mod channel;
+mod codec;
 mod context;
 mod endpoint;
 mod error;
+mod event;
 mod kind;
 mod message;
+mod monitor;
 mod options;
 mod pattern;
+mod proxy;
 mod pump;
+mod register;
+mod request;
+mod routing_id;
+mod select;
 mod socket;
 mod socket_type;
+mod statistics;
+mod waiting;
 mod wire;
 
 pub use channel::{
-    Drain, IntoIter, Iter, Receiver, RecvFuture, RecvManyFuture, RecvTimeoutFuture, SendFuture,
-    SendTimeoutFuture, Sender, WeakReceiver, WeakSender,
+    Drain, IntoIter, Iter, Receiver, RecvFuture, RecvManyFuture, RecvRequestFuture,
+    RecvRequestTimeoutFuture, RecvTimeoutFuture, Request, RequestFuture, RequestTimeoutFuture,
+    Requests, RequestsIntoIter, RequestsIter, SendFuture, SendTimeoutFuture, Sender, Unanswered,
+    WeakReceiver, WeakSender,
 };
-pub use context::Context;
+pub use codec::{Codec, MapReceiver, MapSender, TypedReceiver, TypedSender};
+pub use context::{Context, ContextOptions};
 pub use endpoint::Endpoint;
 pub use error::{
-    BindError, ConnectError, DetachError, EndpointError, EndpointFault, RecvError,
-    RecvTimeoutError, Refusal, SendError, SendTimeoutError, SocketError, SubscribeError,
-    TryRecvError, TrySendError,
+    BindError, ConfigureError, ConnectError, ContextError, DetachError, EndpointError,
+    EndpointFault, GroupError, MonitorError, RecvError, RecvTimeoutError, Refusal, RegisterError,
+    RequestError, RequestTimeoutError, SelectError, SendError, SendTimeoutError, SocketError,
+    StatisticsError, SubscribeError, TryRecvError, TrySendError, TypedRecvError, TypedSendError,
+    WaitError, WaitTimeoutError,
 };
+pub use event::{DisconnectReason, Event, EventKind, EventSet, PeerIdentity};
 pub use kind::{
-    Any, Dealer, Kind, Pair, Pub, Pull, Push, Receives, Rep, Req, Router, Sends, Sub, Subscribes,
-    Typed, XSub,
+    Addresses, Any, Channel, Client, Dealer, Dish, Gather, Joins, Kind, Pair, Peer, Pub, Publishes,
+    Pull, Push, Radio, Receives, Rep, Req, Router, Scatter, Sends, Server, Stream, Sub, Subscribes,
+    Topical, Typed, XPub, XSub,
 };
-pub use message::{Frame, Message, INLINE_CAPACITY};
-pub use options::{Linger, Options, Overflow};
-pub use pump::Closed;
+pub use message::{Frame, Message, XPubEvent, INLINE_CAPACITY};
+pub use monitor::{Events, Monitor, MonitorOptions};
+pub use options::{
+    AcceptFilter, Linger, ManualSubscriptions, Notify, Options, Overflow, PeerAddress,
+    ReconnectStop, SocksProxy, TcpKeepalive, Verbosity,
+};
+pub use proxy::{Proxy, ProxyError, ProxyStatistics, ProxyTraffic};
+pub use pump::{BoundListener, Closed};
+pub use register::{Ended, Registration};
+pub use routing_id::{RoutingId, RoutingIdError};
+pub use select::{Select, Selected, Token};
 pub use socket::Socket;
 pub use socket_type::{SocketType, UnknownSocketType};
+pub use statistics::{DropReason, Dropped, PeerStatistics, Statistics};

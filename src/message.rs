@@ -9,6 +9,9 @@ use bytes::Bytes;
 /// messages of 64 octets are common in this field, and larger ones cost more to move.
 pub const INLINE_CAPACITY: usize = 64;
 
+/// RFC 48 gives the name of a group one octet for its length.
+pub(crate) const MAX_GROUP: usize = 255;
+
 /// One frame of a [`Message`]: an immutable run of octets.
 ///
 /// Small frames (up to [`INLINE_CAPACITY`] octets) are stored inline. Larger ones share
@@ -320,6 +323,30 @@ impl Message {
         }
     }
 
+    /// What an XSUB sends to subscribe to all that starts with `prefix`: one frame, the octet 1
+    /// and the prefix. An XPUB gives it to its user in the same form.
+    #[must_use]
+    pub fn subscribe(prefix: impl AsRef<[u8]>) -> Self {
+        Message::word(1, prefix.as_ref())
+    }
+
+    /// What an XSUB sends to cancel a subscription: one frame, the octet 0 and the prefix.
+    #[must_use]
+    pub fn cancel(prefix: impl AsRef<[u8]>) -> Self {
+        Message::word(0, prefix.as_ref())
+    }
+
+    fn word(first: u8, prefix: &[u8]) -> Self {
+        Message::single(Frame::from([&[first], prefix].concat()))
+    }
+
+    /// What a RADIO sends to a group: two frames, the name of the group and the body. A name of
+    /// more than 255 octets is refused when it is sent.
+    #[must_use]
+    pub fn to_group(group: impl Into<Frame>, body: impl Into<Frame>) -> Self {
+        Message::from_frames(vec![group.into(), body.into()])
+    }
+
     /// The number of frames.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -450,6 +477,58 @@ impl Message {
         match &mut self.body {
             Body::Many(frames) => frames,
             Body::One(_) => unreachable!("made a vector just above"),
+        }
+    }
+}
+
+/// What an XPUB tells its user, read from a message.
+///
+/// A message of one frame that starts with the octet 1 or 0 is a subscription or a cancellation.
+/// Peers cannot say anything else that looks like that: whatever begins so *is* a subscription.
+///
+/// ```
+/// use zmq_channels::{Message, XPubEvent};
+///
+/// let message = Message::subscribe("weather");
+/// assert_eq!(message, b"\x01weather".into());
+/// assert_eq!(XPubEvent::from(&message), XPubEvent::Subscribe("weather".into()));
+/// assert_eq!(Message::from(XPubEvent::Cancel("weather".into())), b"\0weather".into());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum XPubEvent {
+    /// A peer wants messages that start with this.
+    Subscribe(Frame),
+    /// A peer wants no more messages that start with this, or is gone.
+    Cancel(Frame),
+    /// A peer says something else.
+    User(Message),
+}
+
+impl From<Message> for XPubEvent {
+    fn from(message: Message) -> Self {
+        match message.frames() {
+            [frame] => match frame.split_first() {
+                Some((1, prefix)) => XPubEvent::Subscribe(prefix.into()),
+                Some((0, prefix)) => XPubEvent::Cancel(prefix.into()),
+                _ => XPubEvent::User(message),
+            },
+            _ => XPubEvent::User(message),
+        }
+    }
+}
+
+impl From<&Message> for XPubEvent {
+    fn from(message: &Message) -> Self {
+        XPubEvent::from(message.clone())
+    }
+}
+
+impl From<XPubEvent> for Message {
+    fn from(event: XPubEvent) -> Self {
+        match event {
+            XPubEvent::Subscribe(prefix) => Message::subscribe(prefix),
+            XPubEvent::Cancel(prefix) => Message::cancel(prefix),
+            XPubEvent::User(message) => message,
         }
     }
 }

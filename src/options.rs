@@ -1,11 +1,57 @@
 //! What can be set on a socket, with its defaults and their reasons.
 
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::error::SocketError;
+use crate::endpoint::Endpoint;
+use crate::error::{ConfigureError, ContextError, SocketError};
+use crate::message::Message;
 
 /// RFC 37 allows an identity 255 octets.
 const MAX_ROUTING_ID: usize = 255;
+
+/// A PING has 16 bits for tenths of a second (RFC 37, Connection Heartbeating).
+const MAX_HEARTBEAT_TTL: Duration = Duration::from_millis(6_553_500);
+
+/// Peers need not listen to a handshake of any length. Those of this library take 64 KiB and 128
+/// properties.
+const MAX_METADATA: usize = 32 * 1024;
+const MAX_PROPERTIES: usize = 100;
+
+/// What Linux takes as the pauses of keepalive, in seconds.
+const KEEPALIVE_SECONDS: std::ops::RangeInclusive<u64> = 1..=32_767;
+
+/// What Linux takes as the number of keepalive probes.
+const KEEPALIVE_PROBES: std::ops::RangeInclusive<u32> = 1..=127;
+
+/// Where keepalive probes have an interval and a count, as far as is known here.
+const HAS_KEEPALIVE_PROBES: bool = cfg!(any(
+    target_os = "android",
+    target_os = "freebsd",
+    target_os = "linux",
+    target_os = "macos",
+    target_os = "netbsd",
+    target_os = "windows",
+));
+
+/// Where the type of service is set for both families, as far as is known here.
+const HAS_TYPE_OF_SERVICE: bool = cfg!(any(
+    target_os = "android",
+    target_os = "dragonfly",
+    target_os = "freebsd",
+    target_os = "linux",
+    target_os = "macos",
+    target_os = "netbsd",
+    target_os = "openbsd",
+));
+
+/// Linux's `IFNAMSIZ` without the closing NUL.
+const MAX_DEVICE: usize = 15;
+
+/// RFC 1929 counts user name and password with an octet each.
+const MAX_CREDENTIAL: usize = 255;
 
 /// What a full channel does with one more message.
 ///
@@ -33,6 +79,182 @@ pub enum Linger {
     /// For at most this long; zero drops at once what is not on the wire yet.
     For(Duration),
 }
+
+/// Whether idle TCP connections are probed by the kernel (`ZMQ_TCP_KEEPALIVE` and its likes).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum TcpKeepalive {
+    /// As the operating system has it (libzmq's −1). The default.
+    #[default]
+    System,
+    /// Never (libzmq's 0).
+    Off,
+    /// Yes (libzmq's 1), with what is `None` as the operating system has it.
+    On {
+        /// Silence before the first probe (`ZMQ_TCP_KEEPALIVE_IDLE`), in whole seconds.
+        idle: Option<Duration>,
+        /// Pause between probes (`ZMQ_TCP_KEEPALIVE_INTVL`), in whole seconds.
+        interval: Option<Duration>,
+        /// Probes without answer that end the connection (`ZMQ_TCP_KEEPALIVE_CNT`).
+        count: Option<u32>,
+    },
+}
+
+/// A SOCKS5 proxy that TCP connections are made through (`ZMQ_SOCKS_PROXY`; RFC 1928). Host names
+/// are passed to it unresolved. An attempt that fails, whoever is to blame, is followed by another
+/// as any failed attempt; the proxy has
+/// [`connect_timeout`](Options#structfield.connect_timeout) for it, or where that is `None`
+/// [`handshake_timeout`](Options#structfield.handshake_timeout) from when it is reached.
+///
+/// ```
+/// use zmq_channels::{Options, SocksProxy};
+///
+/// let proxy = SocksProxy::new("proxy.example.org:1080").credentials("user", "secret");
+/// let options = Options::new().socks_proxy(proxy);
+/// assert!(options.socks_proxy.is_some());
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct SocksProxy {
+    /// The proxy's `host:port`.
+    pub address: String,
+    /// User name and password, 1 to 255 octets each (`ZMQ_SOCKS_USERNAME`,
+    /// `ZMQ_SOCKS_PASSWORD`, RFC 1929); `None` asks for a proxy that wants none.
+    pub credentials: Option<(String, String)>,
+}
+
+/// Without the password.
+impl fmt::Debug for SocksProxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let user = self.credentials.as_ref().map(|(user, _)| user);
+        f.debug_struct("SocksProxy")
+            .field("address", &self.address)
+            .field("user", &user)
+            .finish_non_exhaustive()
+    }
+}
+
+impl SocksProxy {
+    /// The proxy at `host:port`, without credentials.
+    #[must_use]
+    pub fn new(address: impl Into<String>) -> Self {
+        SocksProxy {
+            address: address.into(),
+            credentials: None,
+        }
+    }
+
+    /// The same with a user name and a password.
+    #[must_use]
+    pub fn credentials(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
+        self.credentials = Some((user.into(), password.into()));
+        self
+    }
+}
+
+/// Which changes of its peers a ROUTER tells its user (`ZMQ_ROUTER_NOTIFY`), as a message of the
+/// peer's routing id and an empty frame.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Notify {
+    /// None. The default.
+    #[default]
+    Never,
+    /// That a peer has connected.
+    Connects,
+    /// That a peer is gone.
+    Disconnects,
+    /// Both.
+    Both,
+}
+
+/// Which subscriptions an XPUB passes on to its user.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Verbosity {
+    /// The first subscription to a topic and the last cancellation. The default.
+    #[default]
+    Changes,
+    /// Every subscription, and the last cancellation (`ZMQ_XPUB_VERBOSE`).
+    Subscriptions,
+    /// Every subscription and every cancellation (`ZMQ_XPUB_VERBOSER`).
+    Everything,
+}
+
+/// Whether the user of an XPUB decides what its peers are subscribed to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ManualSubscriptions {
+    /// Peers get what they subscribe to. The default.
+    #[default]
+    Off,
+    /// The user is told of every subscription and cancellation, and none takes effect but
+    /// through the socket's own `subscribe` and `unsubscribe`, which are about the peer whose
+    /// message was received last (`ZMQ_XPUB_MANUAL`).
+    On,
+    /// As [`On`](ManualSubscriptions::On), and the first message sent after a subscription was
+    /// received goes to that peer only (`ZMQ_XPUB_MANUAL_LAST_VALUE`).
+    LastValue,
+}
+
+/// After what a socket does not connect to an endpoint again (`ZMQ_RECONNECT_STOP`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct ReconnectStop {
+    /// Nobody listens there (`ZMQ_RECONNECT_STOP_CONN_REFUSED`): every address the endpoint's name
+    /// resolves to refuses, or there is no such ipc path. Not for what a proxy refuses.
+    pub refused: bool,
+    /// There was a connection, but it ended before the handshake was done, or whoever is there
+    /// speaks no ZMTP, or nothing (`ZMQ_RECONNECT_STOP_HANDSHAKE_FAILED`).
+    pub handshake_failed: bool,
+}
+
+/// Decides which connections a listener takes: called with the peer's address right after the
+/// accept, before a single octet is exchanged (in the place of `ZMQ_TCP_ACCEPT_FILTER` and
+/// `ZMQ_IPC_FILTER_PID`, `_UID`, `_GID`). It runs on the pump's thread and must not wait: every
+/// socket of that thread waits for it. A connection at which it panics is not taken.
+#[derive(Clone)]
+pub struct AcceptFilter(Arc<dyn Fn(&PeerAddress) -> bool + Send + Sync>);
+
+/// Who is at the other end of a connection, as the operating system says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PeerAddress {
+    /// A TCP peer.
+    Tcp(SocketAddr),
+    /// A process of this machine, as it was when it connected; what the system does not tell is
+    /// `None`, which on systems other than Linux is everything.
+    Ipc {
+        /// Its process id.
+        pid: Option<i32>,
+        /// Its user id.
+        uid: Option<u32>,
+        /// Its group id.
+        gid: Option<u32>,
+    },
+}
+
+impl AcceptFilter {
+    /// A filter that takes the connections for which `accepts` answers true.
+    pub fn new(accepts: impl Fn(&PeerAddress) -> bool + Send + Sync + 'static) -> Self {
+        AcceptFilter(Arc::new(accepts))
+    }
+
+    /// Whether a connection from `peer` is taken.
+    #[must_use]
+    pub fn accepts(&self, peer: &PeerAddress) -> bool {
+        (self.0)(peer)
+    }
+}
+
+impl fmt::Debug for AcceptFilter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AcceptFilter")
+    }
+}
+
+/// Two filters are equal if one is a clone of the other.
+impl PartialEq for AcceptFilter {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for AcceptFilter {}
 
 /// The settings of one socket. Plain values: build one, pass it to
 /// [`Context::socket_with`](crate::Context::socket_with), keep or change a copy.
@@ -87,6 +309,128 @@ pub struct Options {
     /// The kernel's receive buffer in octets (`ZMQ_RCVBUF`); `None` keeps the system's.
     /// Default `None`.
     pub kernel_receive_buffer: Option<usize>,
+    /// The pump the socket lives on, counted from 0 (in the place of `ZMQ_AFFINITY`, which names
+    /// a set of I/O threads for each connection); `None`, the default, for the pump with the
+    /// fewest sockets. Settled when the socket is opened.
+    pub pump: Option<usize>,
+    /// Messages are accepted only while a peer is connected (`ZMQ_IMMEDIATE`, default false:
+    /// up to the high-water mark is accepted before): until then `in` is full, and a policy that
+    /// drops does so. Either way a message is bound to a peer only when that peer is connected.
+    /// Types with a queue for each peer (PUB, ROUTER and their likes) take no notice.
+    pub immediate: bool,
+    /// How often each peer is asked for a sign of life, from the handshake on
+    /// (`ZMQ_HEARTBEAT_IVL`); `None`, the default, never asks. libzmq answers since 4.2.
+    pub heartbeat_interval: Option<Duration>,
+    /// How long a peer that was asked may stay silent before its connection ends, to be made anew
+    /// by whoever made it (`ZMQ_HEARTBEAT_TIMEOUT`); `None`, the default, means as long as
+    /// [`heartbeat_interval`](Options#structfield.heartbeat_interval). Anything that comes from
+    /// the peer counts. A peer whose user does not keep up stops reading, and then cannot answer:
+    /// it is heard of if it asks for signs of life as well, at intervals shorter than this.
+    pub heartbeat_timeout: Option<Duration>,
+    /// How long the peer should wait for our next sign of life before it ends the connection
+    /// (`ZMQ_HEARTBEAT_TTL`), at most 6553.5 s, in steps of 100 ms; `None`, the default, does not
+    /// tell it.
+    pub heartbeat_ttl: Option<Duration>,
+    /// Properties of our own that each peer is told during the handshake (`ZMQ_METADATA`): names
+    /// that begin with `X-`, and values; at most 100 of them, with 32 KiB together. Default none.
+    pub metadata: Vec<(String, Vec<u8>)>,
+    /// Octets read from a peer at once, from 1 KiB to 16 MiB (`ZMQ_IN_BATCH_SIZE`; default
+    /// 128 KiB, where libzmq has 8 KiB). A buffer grows so far only if that much comes. A frame of
+    /// more than a quarter of it is read straight into its place, as much as there is.
+    pub in_batch_size: usize,
+    /// Octets of small messages gathered in one piece, from 1 KiB to 16 MiB
+    /// (`ZMQ_OUT_BATCH_SIZE`; default 64 KiB, where libzmq has 8 KiB). One write takes many pieces
+    /// if they are there.
+    pub out_batch_size: usize,
+    /// Peers the socket has at most, counted from the end of their handshake; who comes later is
+    /// disconnected, and counted in [`Statistics::refused`](crate::Statistics#structfield.refused).
+    /// `None`, the default, for no limit. (libzmq has no such option.)
+    pub max_peers: Option<usize>,
+    /// After what an endpoint is given up (`ZMQ_RECONNECT_STOP`); by default after nothing.
+    pub reconnect_stop: ReconnectStop,
+    /// Which connections a listener takes; `None`, the default, takes all.
+    pub accept_filter: Option<AcceptFilter>,
+    /// Whether names resolve to IPv6 addresses too and `tcp://*` listens on both families
+    /// (`ZMQ_IPV6`, default false), or on IPv4 alone where the system has no IPv6. IPv4 addresses
+    /// are tried first. An endpoint that names an IPv6 address needs no option.
+    pub ipv6: bool,
+    /// Whether the kernel probes idle TCP connections (`ZMQ_TCP_KEEPALIVE`, `_IDLE`, `_INTVL`,
+    /// `_CNT`); default [`TcpKeepalive::System`].
+    pub tcp_keepalive: TcpKeepalive,
+    /// How long sent octets may stay unacknowledged before TCP ends the connection
+    /// (`ZMQ_TCP_MAXRT`), in whole milliseconds; Linux only. `None`, the default, leaves it to the
+    /// system.
+    pub tcp_max_retransmit: Option<Duration>,
+    /// The type-of-service octet of our IP packets: DSCP and ECN (`ZMQ_TOS`, default 0).
+    pub type_of_service: u8,
+    /// The only network device TCP sockets use, as `eth0` (`ZMQ_BINDTODEVICE`); Linux only, and
+    /// before 5.7 a privilege. Without the device or the right to it `bind` is an error, and
+    /// attempts to connect fail until there is. Default `None`.
+    pub bind_to_device: Option<String>,
+    /// The proxy TCP connections are made through (`ZMQ_SOCKS_PROXY`); `None`, the default, for
+    /// none.
+    pub socks_proxy: Option<SocksProxy>,
+    /// ROUTER: refuses a message to a peer that is not there, giving it back, and waits for room
+    /// where the peer is there but full, with everything sent after it
+    /// (`ZMQ_ROUTER_MANDATORY`, default false: either message is dropped and counted). SERVER and
+    /// PEER always do.
+    pub router_mandatory: bool,
+    /// ROUTER: a peer that announces a routing id that is in use takes it over, and the
+    /// connection that had it ends (`ZMQ_ROUTER_HANDOVER`, default false: the newcomer is
+    /// refused). An id that was given to an endpoint when connecting stays there.
+    pub router_handover: bool,
+    /// ROUTER: which peers' coming and going the user is told of (`ZMQ_ROUTER_NOTIFY`; here over
+    /// inproc as well).
+    pub router_notify: Notify,
+    /// REQ, DEALER, ROUTER: sends each new peer an empty message, so that a ROUTER there learns
+    /// of us (`ZMQ_PROBE_ROUTER`, default false).
+    pub probe_router: bool,
+    /// REQ: puts a number in front of each request and takes only the reply with that number
+    /// (`ZMQ_REQ_CORRELATE`, default false). [`Socket::request`](crate::Socket::request) does so in
+    /// any case.
+    pub req_correlate: bool,
+    /// REQ: a new request may be sent before the reply to the last one has come, and gives that
+    /// one up (`ZMQ_REQ_RELAXED`, default false). Go with
+    /// [`req_correlate`](Options#structfield.req_correlate), or late replies are taken for others.
+    pub req_relaxed: bool,
+    /// STREAM: tells the user of each peer's coming and going with an empty message
+    /// (`ZMQ_STREAM_NOTIFY`, default true).
+    pub stream_notify: bool,
+    /// XPUB: which subscriptions the user is told of (`ZMQ_XPUB_VERBOSE`, `ZMQ_XPUB_VERBOSER`).
+    /// While `out` is full of them no peer is heard: who does not read it sets
+    /// [`receive_overflow`](Options#structfield.receive_overflow).
+    pub xpub_verbosity: Verbosity,
+    /// XPUB: whether the user decides on subscriptions (`ZMQ_XPUB_MANUAL`,
+    /// `ZMQ_XPUB_MANUAL_LAST_VALUE`).
+    pub xpub_manual: ManualSubscriptions,
+    /// PUB, XPUB, RADIO: waits while any peer that wants the message is full, instead of dropping
+    /// it for that peer (`ZMQ_XPUB_NODROP`, default false). Nobody gets the message meanwhile. The
+    /// send mark is then shared: half of it `in` holds (its capacity), half the queue of each peer.
+    pub xpub_no_drop: bool,
+    /// PUB, XPUB: what each new peer is sent first (`ZMQ_XPUB_WELCOME_MSG`). Default `None`. A SUB
+    /// lets it in only if it has subscribed to what it begins with before it connects.
+    pub xpub_welcome: Option<Message>,
+    /// PUB, XPUB, SUB: messages go to those who did *not* subscribe to them
+    /// (`ZMQ_INVERT_MATCHING`, default false). Both ends must be set.
+    pub invert_matching: bool,
+    /// XPUB, XSUB: only the first frame of a message of several may be a subscription
+    /// (`ZMQ_ONLY_FIRST_SUBSCRIBE`, default false). For an XPUB, on connections made from then on;
+    /// set it at both ends.
+    pub only_first_subscribe: bool,
+    /// XSUB: passes on every cancellation, not only the last one of a topic
+    /// (`ZMQ_XSUB_VERBOSE_UNSUBSCRIBE`, default false).
+    pub xsub_verbose_unsubscribe: bool,
+    /// What each new peer is sent first (`ZMQ_HELLO_MSG`), also after a reconnect; DEALER, ROUTER,
+    /// PAIR, PUSH, SERVER, CLIENT, PEER, CHANNEL, SCATTER. It does not count against the high-water
+    /// mark. Default `None`.
+    pub hello: Option<Message>,
+    /// What the user receives when a peer that had connected to us is gone
+    /// (`ZMQ_DISCONNECT_MSG`); ROUTER, DEALER, PAIR, PULL, SERVER, CLIENT, PEER, CHANNEL, GATHER.
+    /// Default `None`.
+    pub disconnect_notice: Option<Message>,
+    /// What the user receives when a peer that we connected to is gone (`ZMQ_HICCUP_MSG`); the
+    /// same types. Default `None`.
+    pub hiccup_notice: Option<Message>,
 }
 
 impl Options {
@@ -100,6 +444,12 @@ impl Options {
     pub const DEFAULT_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
     /// libzmq's default backlog.
     pub const DEFAULT_BACKLOG: u32 = 100;
+    /// What both batch sizes may be, in octets.
+    const BATCH_SIZES: std::ops::RangeInclusive<usize> = 1024..=16 * 1024 * 1024;
+    /// One system call for a thousand small messages; still in the nearest caches.
+    pub const DEFAULT_BATCH_SIZE: usize = 64 * 1024;
+    /// Twice as much as peers gather: what came meanwhile is read along.
+    pub const DEFAULT_IN_BATCH_SIZE: usize = 2 * Self::DEFAULT_BATCH_SIZE;
 
     /// The defaults, as documented on each field.
     #[must_use]
@@ -119,6 +469,40 @@ impl Options {
             backlog: Self::DEFAULT_BACKLOG,
             kernel_send_buffer: None,
             kernel_receive_buffer: None,
+            pump: None,
+            immediate: false,
+            heartbeat_interval: None,
+            heartbeat_timeout: None,
+            heartbeat_ttl: None,
+            metadata: Vec::new(),
+            in_batch_size: Self::DEFAULT_IN_BATCH_SIZE,
+            out_batch_size: Self::DEFAULT_BATCH_SIZE,
+            max_peers: None,
+            reconnect_stop: ReconnectStop::default(),
+            accept_filter: None,
+            ipv6: false,
+            tcp_keepalive: TcpKeepalive::System,
+            tcp_max_retransmit: None,
+            type_of_service: 0,
+            bind_to_device: None,
+            socks_proxy: None,
+            router_mandatory: false,
+            router_handover: false,
+            router_notify: Notify::Never,
+            probe_router: false,
+            req_correlate: false,
+            req_relaxed: false,
+            stream_notify: true,
+            xpub_verbosity: Verbosity::Changes,
+            xpub_manual: ManualSubscriptions::Off,
+            xpub_no_drop: false,
+            xpub_welcome: None,
+            invert_matching: false,
+            only_first_subscribe: false,
+            xsub_verbose_unsubscribe: false,
+            hello: None,
+            disconnect_notice: None,
+            hiccup_notice: None,
         }
     }
 
@@ -136,8 +520,8 @@ impl Options {
     }
 
     /// Whether every option has a value it can have.
-    pub(crate) fn check(&self) -> Result<(), SocketError> {
-        let fault = |option, reason| Err(SocketError::Option { option, reason });
+    pub(crate) fn check(&self) -> Result<(), OptionFault> {
+        let fault = |option, reason| Err(OptionFault { option, reason });
         if self.routing_id.len() > MAX_ROUTING_ID {
             return fault("routing_id", "longer than 255 octets");
         }
@@ -150,8 +534,123 @@ impl Options {
         if self.reconnect_interval == Some(Duration::ZERO) {
             return fault("reconnect_interval", "zero; None means never");
         }
+        self.check_wire()?;
+        self.check_network()?;
         if self.backlog == 0 || self.backlog > i32::MAX as u32 {
             return fault("backlog", "not within 1 and 2147483647");
+        }
+        Ok(())
+    }
+
+    /// The options that are about what is said to peers.
+    fn check_wire(&self) -> Result<(), OptionFault> {
+        let fault = |option, reason| Err(OptionFault { option, reason });
+        if self.heartbeat_interval == Some(Duration::ZERO) {
+            return fault("heartbeat_interval", "zero; None means never");
+        }
+        if self.heartbeat_timeout == Some(Duration::ZERO) {
+            return fault("heartbeat_timeout", "zero; None means as the interval");
+        }
+        if self
+            .heartbeat_ttl
+            .is_some_and(|ttl| ttl > MAX_HEARTBEAT_TTL)
+        {
+            return fault("heartbeat_ttl", "longer than 6553.5 s");
+        }
+        if self.xpub_welcome.as_ref().is_some_and(Message::is_empty) {
+            return fault("xpub_welcome", "a message without frames; None means none");
+        }
+        for (name, _) in &self.metadata {
+            // RFC 37, Metadata: names of the application begin with "X-".
+            let begins = name
+                .get(..2)
+                .is_some_and(|start| start.eq_ignore_ascii_case("X-"));
+            let is_name = |octet: u8| octet.is_ascii_alphanumeric() || b"-_.+".contains(&octet);
+            if !begins || name.len() < 3 || name.len() > 255 || !name.bytes().all(is_name) {
+                return fault(
+                    "metadata",
+                    "a name is not X- and 1 to 253 letters, digits, or any of - _ . +",
+                );
+            }
+        }
+        let octets = |(name, value): &(String, Vec<u8>)| name.len() + value.len();
+        if self.metadata.len() > MAX_PROPERTIES
+            || self.metadata.iter().map(octets).sum::<usize>() > MAX_METADATA
+        {
+            return fault("metadata", "more than 100 properties, or more than 32 KiB");
+        }
+        for size in [self.in_batch_size, self.out_batch_size] {
+            if !(Self::BATCH_SIZES).contains(&size) {
+                return fault(
+                    "in_batch_size, out_batch_size",
+                    "not within 1 KiB and 16 MiB",
+                );
+            }
+        }
+        if self.max_peers == Some(0) {
+            return fault("max_peers", "zero; None means no limit");
+        }
+        Ok(())
+    }
+
+    /// The options that are about sockets of the operating system: where it does not have them,
+    /// better an error now than a setting that does nothing.
+    fn check_network(&self) -> Result<(), OptionFault> {
+        let fault = |option, reason| Err(OptionFault { option, reason });
+        if let TcpKeepalive::On {
+            idle,
+            interval,
+            count,
+        } = self.tcp_keepalive
+        {
+            let fits = |pause: Option<Duration>| {
+                pause.is_none_or(|pause| KEEPALIVE_SECONDS.contains(&pause.as_secs()))
+            };
+            if !fits(idle) || !fits(interval) {
+                return fault("tcp_keepalive", "a pause not within 1 and 32767 s");
+            }
+            if count.is_some_and(|count| !KEEPALIVE_PROBES.contains(&count)) {
+                return fault("tcp_keepalive", "a count not within 1 and 127");
+            }
+            if !HAS_KEEPALIVE_PROBES && (interval.is_some() || count.is_some()) {
+                return fault("tcp_keepalive", "this system has no interval and count");
+            }
+        }
+        if !HAS_TYPE_OF_SERVICE && self.type_of_service != 0 {
+            return fault("type_of_service", "this system does not have it");
+        }
+        let is_linux = cfg!(any(target_os = "android", target_os = "linux"));
+        if let Some(limit) = self.tcp_max_retransmit {
+            if !is_linux {
+                return fault("tcp_max_retransmit", "this system does not have it");
+            }
+            if !(1..=i32::MAX as u128).contains(&limit.as_millis()) {
+                return fault("tcp_max_retransmit", "not within 1 and 2147483647 ms");
+            }
+        }
+        if let Some(device) = &self.bind_to_device {
+            if !is_linux {
+                return fault("bind_to_device", "this system does not have it");
+            }
+            if !(1..=MAX_DEVICE).contains(&device.len()) || device.contains('\0') {
+                return fault("bind_to_device", "not a name of 1 to 15 octets");
+            }
+        }
+        if let Some(proxy) = &self.socks_proxy {
+            if Endpoint::parse_proxy(&proxy.address).is_err() {
+                return fault("socks_proxy", "the address is not host:port");
+            }
+            let fits = |text: &String| (1..=MAX_CREDENTIAL).contains(&text.len());
+            if proxy
+                .credentials
+                .as_ref()
+                .is_some_and(|(user, password)| !fits(user) || !fits(password))
+            {
+                return fault(
+                    "socks_proxy",
+                    "user name or password not of 1 to 255 octets",
+                );
+            }
         }
         Ok(())
     }
@@ -161,6 +660,31 @@ impl Options {
     pub fn sliding(self, messages: usize) -> Self {
         self.high_water_marks(messages)
             .overflow(Overflow::DropOldest)
+    }
+}
+
+/// An option with a value it cannot have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct OptionFault {
+    option: &'static str,
+    reason: &'static str,
+}
+
+impl From<OptionFault> for SocketError {
+    fn from(OptionFault { option, reason }: OptionFault) -> Self {
+        SocketError::Option { option, reason }
+    }
+}
+
+impl From<OptionFault> for ContextError {
+    fn from(OptionFault { option, reason }: OptionFault) -> Self {
+        ContextError::Option { option, reason }
+    }
+}
+
+impl From<OptionFault> for ConfigureError {
+    fn from(OptionFault { option, reason }: OptionFault) -> Self {
+        ConfigureError::Option { option, reason }
     }
 }
 
@@ -201,6 +725,32 @@ setters! {
     backlog: u32,
     kernel_send_buffer: Option<usize>,
     kernel_receive_buffer: Option<usize>,
+    pump: Option<usize>,
+    immediate: bool,
+    heartbeat_interval: Option<Duration>,
+    heartbeat_timeout: Option<Duration>,
+    heartbeat_ttl: Option<Duration>,
+    in_batch_size: usize,
+    out_batch_size: usize,
+    max_peers: Option<usize>,
+    reconnect_stop: ReconnectStop,
+    ipv6: bool,
+    tcp_keepalive: TcpKeepalive,
+    tcp_max_retransmit: Option<Duration>,
+    type_of_service: u8,
+    router_mandatory: bool,
+    router_handover: bool,
+    router_notify: Notify,
+    probe_router: bool,
+    req_correlate: bool,
+    req_relaxed: bool,
+    stream_notify: bool,
+    xpub_verbosity: Verbosity,
+    xpub_manual: ManualSubscriptions,
+    xpub_no_drop: bool,
+    invert_matching: bool,
+    only_first_subscribe: bool,
+    xsub_verbose_unsubscribe: bool,
 }
 
 impl Options {
@@ -208,6 +758,66 @@ impl Options {
     #[must_use]
     pub fn routing_id(mut self, routing_id: impl Into<Vec<u8>>) -> Self {
         self.routing_id = routing_id.into();
+        self
+    }
+
+    /// Adds a property to [`metadata`](Options#structfield.metadata).
+    #[must_use]
+    pub fn property(mut self, name: impl Into<String>, value: impl Into<Vec<u8>>) -> Self {
+        self.metadata.push((name.into(), value.into()));
+        self
+    }
+
+    /// Sets [`bind_to_device`](Options#structfield.bind_to_device).
+    #[must_use]
+    pub fn bind_to_device(mut self, device: impl Into<String>) -> Self {
+        self.bind_to_device = Some(device.into());
+        self
+    }
+
+    /// Sets [`socks_proxy`](Options#structfield.socks_proxy).
+    #[must_use]
+    pub fn socks_proxy(mut self, proxy: SocksProxy) -> Self {
+        self.socks_proxy = Some(proxy);
+        self
+    }
+
+    /// Sets [`accept_filter`](Options#structfield.accept_filter) to take the connections for which
+    /// `accepts` answers true.
+    #[must_use]
+    pub fn accept_filter(
+        mut self,
+        accepts: impl Fn(&PeerAddress) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.accept_filter = Some(AcceptFilter::new(accepts));
+        self
+    }
+
+    /// Sets [`xpub_welcome`](Options#structfield.xpub_welcome).
+    #[must_use]
+    pub fn xpub_welcome(mut self, message: impl Into<Message>) -> Self {
+        self.xpub_welcome = Some(message.into());
+        self
+    }
+
+    /// Sets [`hello`](Options#structfield.hello).
+    #[must_use]
+    pub fn hello(mut self, message: impl Into<Message>) -> Self {
+        self.hello = Some(message.into());
+        self
+    }
+
+    /// Sets [`disconnect_notice`](Options#structfield.disconnect_notice).
+    #[must_use]
+    pub fn disconnect_notice(mut self, message: impl Into<Message>) -> Self {
+        self.disconnect_notice = Some(message.into());
+        self
+    }
+
+    /// Sets [`hiccup_notice`](Options#structfield.hiccup_notice).
+    #[must_use]
+    pub fn hiccup_notice(mut self, message: impl Into<Message>) -> Self {
+        self.hiccup_notice = Some(message.into());
         self
     }
 }

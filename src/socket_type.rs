@@ -21,6 +21,7 @@ pub enum SocketType {
     Push,
     XPub,
     XSub,
+    Stream,
     Server,
     Client,
     Radio,
@@ -33,7 +34,7 @@ pub enum SocketType {
 
 impl SocketType {
     /// Every socket type, in the order of libzmq's numbers.
-    pub const ALL: [SocketType; 19] = [
+    pub const ALL: [SocketType; 20] = [
         SocketType::Pair,
         SocketType::Pub,
         SocketType::Sub,
@@ -45,6 +46,7 @@ impl SocketType {
         SocketType::Push,
         SocketType::XPub,
         SocketType::XSub,
+        SocketType::Stream,
         SocketType::Server,
         SocketType::Client,
         SocketType::Radio,
@@ -70,6 +72,7 @@ impl SocketType {
             SocketType::Push => "PUSH",
             SocketType::XPub => "XPUB",
             SocketType::XSub => "XSUB",
+            SocketType::Stream => "STREAM",
             SocketType::Server => "SERVER",
             SocketType::Client => "CLIENT",
             SocketType::Radio => "RADIO",
@@ -102,6 +105,8 @@ impl SocketType {
             Router => matches!(peer, Req | Dealer | Router),
             Pull => matches!(peer, Push),
             Push => matches!(peer, Pull),
+            // Its peers speak no ZMTP.
+            Stream => false,
             Server => matches!(peer, Client),
             Client => matches!(peer, Server),
             Radio => matches!(peer, Dish),
@@ -119,7 +124,25 @@ impl SocketType {
         use SocketType::*;
         matches!(
             self,
-            Pair | Pub | Sub | Req | Rep | Dealer | Router | Pull | Push | XSub
+            Pair | Pub
+                | Sub
+                | Req
+                | Rep
+                | Dealer
+                | Router
+                | Pull
+                | Push
+                | XSub
+                | Stream
+                | Server
+                | Client
+                | Gather
+                | Scatter
+                | Peer
+                | Channel
+                | XPub
+                | Radio
+                | Dish
         )
     }
 
@@ -135,6 +158,18 @@ impl SocketType {
     pub const fn receives(self) -> bool {
         use SocketType::*;
         !matches!(self, Pub | Push | Scatter | Radio)
+    }
+
+    /// Whether a socket of this type has one peer, and turns others away.
+    pub(crate) const fn has_one_peer(self) -> bool {
+        use SocketType::*;
+        matches!(self, Pair | Channel)
+    }
+
+    /// Whether the first frame of each message is the routing id of a peer.
+    pub(crate) const fn addresses_peers(self) -> bool {
+        use SocketType::*;
+        matches!(self, Router | Server | Peer | Stream)
     }
 
     /// Whether READY carries an `Identity` property: only the types whose peers may route by it.
@@ -177,7 +212,7 @@ mod tests {
             assert_eq!(kind.name().parse(), Ok(kind));
         }
         assert!("req".parse::<SocketType>().is_err());
-        assert!("STREAM".parse::<SocketType>().is_err());
+        assert!("DGRAM".parse::<SocketType>().is_err());
     }
 
     #[test]
@@ -190,7 +225,8 @@ mod tests {
                     "{ours} and {theirs}"
                 );
             }
-            assert!(SocketType::ALL.into_iter().any(|peer| ours.accepts(peer)));
+            let has_peers = SocketType::ALL.into_iter().any(|peer| ours.accepts(peer));
+            assert_eq!(has_peers, ours != SocketType::Stream, "{ours}");
         }
     }
 

@@ -204,7 +204,8 @@ fn every_type_meets_every_type() {
         let context = Context::new();
         let supported = SocketType::ALL
             .into_iter()
-            .filter(|kind| kind.is_supported());
+            // STREAM takes whatever comes.
+            .filter(|kind| kind.is_supported() && *kind != SocketType::Stream);
         for ours in supported {
             let socket = context.socket_of(ours, Options::new()).unwrap();
             let endpoint = socket.bind("tcp://127.0.0.1:*").unwrap();

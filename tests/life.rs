@@ -326,6 +326,8 @@ fn connecting_twice_makes_two_connections_and_disconnect_ends_both() {
             let mut round = 0;
             let both = holds_within(PATIENCE, || {
                 round += 1;
+                // What came too late for its round.
+                sub.receiver().drain().for_each(drop);
                 put(&publisher.sender(), round.to_string());
                 let expected = Ok(Message::from(round.to_string()));
                 let next = || sub.recv_timeout_blocking(STEP);

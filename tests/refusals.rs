@@ -91,6 +91,8 @@ fn a_type_chosen_at_run_time_has_the_ports_of_that_type() {
             let subscribed = socket.subscribe("topic");
             if matches!(kind, SocketType::Sub | SocketType::XSub) {
                 assert_eq!(subscribed, Ok(()));
+            } else if kind == SocketType::XPub {
+                assert_eq!(subscribed, Err(SubscribeError::NotManual));
             } else {
                 assert_eq!(subscribed, Err(SubscribeError::Unsupported), "{kind}");
             }

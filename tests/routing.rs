@@ -1,5 +1,8 @@
 //! DEALER, ROUTER and XSUB over every transport, among themselves and with the types they serve.
 
+// In a test, a broken promise is a panic.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 mod common;
 
 use std::time::Duration;

@@ -22,6 +22,9 @@ const FLOORS: &[(&str, u8)] = &[
     ("options", 0),
     ("socket_type", 0),
     ("error", 0),
+    ("routing_id", 0),
+    ("event", 0),
+    ("statistics", 0),
     ("wire", 1),
     ("channel", 1),
     ("pattern", 2),
@@ -30,8 +33,12 @@ const FLOORS: &[(&str, u8)] = &[
     ("context", 4),
     ("socket", 4),
     ("kind", 4),
+    ("request", 4),
     ("register", 4),
+    ("select", 4),
+    ("codec", 4),
     ("monitor", 4),
+    ("waiting", 4),
     ("proxy", 4),
 ];
 

@@ -6,6 +6,7 @@ use std::task::Waker;
 use std::time::Instant;
 
 use super::sync::Mutex;
+use super::waiters::rouse;
 use super::Hook;
 
 /// Everything asynchronous in a context that waits for a moment to come.
@@ -80,8 +81,60 @@ impl Alarms {
             std::mem::replace(&mut pending.wakers, later)
         };
         for waker in due.into_values() {
-            waker.wake();
+            rouse(waker);
         }
+    }
+}
+
+/// When a call gives up, and its alarm, set only if it has to wait at all.
+pub(crate) struct Deadline<'a> {
+    at: Option<Instant>,
+    alarms: &'a Alarms,
+    alarm: Option<AlarmKey>,
+}
+
+impl<'a> Deadline<'a> {
+    /// `None` is a moment beyond all clocks.
+    pub(crate) fn new(at: Option<Instant>, alarms: &'a Alarms) -> Self {
+        Deadline {
+            at,
+            alarms,
+            alarm: None,
+        }
+    }
+
+    /// Whether it has passed; if not, the waker will be woken when it has.
+    pub(crate) fn has_passed(&mut self, waker: &Waker) -> bool {
+        let Some(at) = self.at else { return false };
+        if Instant::now() >= at {
+            return true;
+        }
+        let kept = self
+            .alarm
+            .is_some_and(|alarm| self.alarms.update(alarm, waker));
+        if !kept {
+            self.alarm = Some(self.alarms.register(at, waker));
+        }
+        false
+    }
+
+    /// Needs no waking any more.
+    pub(crate) fn cancel(&mut self) {
+        if let Some(alarm) = self.alarm.take() {
+            self.alarms.cancel(alarm);
+        }
+    }
+}
+
+impl Drop for Deadline<'_> {
+    fn drop(&mut self) {
+        self.cancel();
+    }
+}
+
+impl std::fmt::Debug for Deadline<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Deadline").field(&self.at).finish()
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::park::block_on;
 use super::sync::Mutex;
+use super::waiters::rouse;
 
 /// A slot for one answer, and the right to fill it.
 pub(crate) fn answer<T>() -> (Answer<T>, Reply<T>) {
@@ -49,7 +50,11 @@ impl<T> Answer<T> {
 
     /// [`wait_until`](Self::wait_until), so long from now.
     pub(crate) fn wait_timeout(&self, timeout: Duration) -> Poll<Option<T>> {
-        self.wait_until(Instant::now() + timeout)
+        match Instant::now().checked_add(timeout) {
+            Some(deadline) => self.wait_until(deadline),
+            // Longer than anybody can wait.
+            None => Poll::Ready(block_on(None, |context| self.poll_answer(context)).flatten()),
+        }
     }
 
     /// The answer if there is one yet.
@@ -63,7 +68,7 @@ impl<T> Answer<T> {
         }
     }
 
-    fn poll_answer(&self, context: &mut Context<'_>) -> Poll<Option<T>> {
+    pub(super) fn poll_answer(&self, context: &mut Context<'_>) -> Poll<Option<T>> {
         let mut slot = self.0.lock();
         if slot.replied {
             return Poll::Ready(slot.value.take());
@@ -84,7 +89,21 @@ impl<T> Future for Answer<T> {
     }
 }
 
+/// Waits until each is answered or given up, for at most so long; what is not answered by then
+/// is given up.
+pub(crate) fn wait_all<T>(answers: impl IntoIterator<Item = Answer<T>>, timeout: Duration) {
+    let deadline = Instant::now() + timeout;
+    for answer in answers {
+        let _ = answer.wait_until(deadline);
+    }
+}
+
 impl<T> Reply<T> {
+    /// Whether nobody waits for the answer any more.
+    pub(crate) fn is_unheard(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
+    }
+
     pub(crate) fn send(self, value: T) {
         self.0.lock().value = Some(value);
         // Dropping `self` publishes it.
@@ -99,7 +118,7 @@ impl<T> Drop for Reply<T> {
             slot.waker.take()
         };
         if let Some(waker) = waker {
-            waker.wake();
+            rouse(waker);
         }
     }
 }

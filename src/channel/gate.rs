@@ -1,5 +1,5 @@
 //! Strict alternation: a request may be taken only when no reply is owed, and a reply may be
-//! sent only when one is.
+//! sent only when one is. Those who answer by the number of a request pass by.
 
 use super::queue::{Channel, Nothing, Offer, State, Waiting};
 use super::sync::Mutex;
@@ -16,6 +16,8 @@ pub(crate) struct Gate(Mutex<Turn>);
 struct Turn {
     /// The tag of the request that has been taken and not answered.
     owed: Option<u64>,
+    /// Requests that were to be answered by number and never were.
+    unanswered: u64,
     /// Receivers that found a reply owed.
     receivers: Waiters,
 }
@@ -25,12 +27,24 @@ struct Turn {
 pub(crate) struct Line {
     pub(crate) channel: Ticket,
     pub(crate) turn: Ticket,
+    /// It takes no turns: it answers by the number of the request, whenever that is.
+    pub(crate) by_number: bool,
+}
+
+impl Line {
+    pub(crate) fn by_number() -> Self {
+        Line {
+            by_number: true,
+            ..Line::default()
+        }
+    }
 }
 
 impl Gate {
     pub(crate) fn new() -> Self {
         Gate(Mutex::new(Turn {
             owed: None,
+            unanswered: 0,
             receivers: Waiters::default(),
         }))
     }
@@ -48,8 +62,10 @@ impl Gate {
         {
             if let Some((line, waker)) = waiting {
                 turn.receivers.register(&mut line.turn, waker);
-                // Called or not: whoever pays the debt calls the next receiver.
-                requests.abandon_receivers(&mut line.channel);
+                drop(turn);
+                // If it had been called there is a request, which others may take who wait for
+                // no turn.
+                requests.leave_receivers(&mut line.channel);
             }
             return Err(Nothing::Empty);
         }
@@ -59,6 +75,7 @@ impl Gate {
                 let Line {
                     channel,
                     turn: place,
+                    ..
                 } = line;
                 let waiting = Waiting {
                     ticket: channel,
@@ -128,6 +145,15 @@ impl Gate {
         requests.leave_receivers(&mut line.channel);
     }
 
+    /// Somebody who was to answer a request by its number did not.
+    pub(crate) fn count_unanswered(&self) {
+        self.0.lock().unanswered += 1;
+    }
+
+    pub(crate) fn unanswered(&self) -> u64 {
+        self.0.lock().unanswered
+    }
+
     /// Has everybody look again: a channel has been closed.
     pub(crate) fn call_all(&self) {
         let mut wakes = Wakes::default();
@@ -137,7 +163,7 @@ impl Gate {
 
     /// If it is the receivers' turn, calls one that waits for it, else one that waits for a
     /// request.
-    fn call_next(&self, requests: &Channel<Message>) {
+    pub(crate) fn call_next(&self, requests: &Channel<Message>) {
         let mut wakes = Wakes::default();
         let nobody_here = {
             let mut turn = self.0.lock();

@@ -7,8 +7,11 @@ use std::task::{Poll, Waker};
 
 use loom::thread;
 
+use super::bridge::{bridge, BridgeEnd};
+use super::calls::{GivenUp, Outcome};
 use super::park::block_on;
 use super::queue::{Channel, Nothing, Offer, Waiting};
+use super::roster::Roster;
 use super::sync::{AtomicU8, Ordering};
 use super::Hook;
 use crate::options::Overflow;
@@ -312,5 +315,188 @@ fn loom_a_sleeping_pump_is_woken() {
         let (mut commands, mut marks) = (Vec::new(), Vec::new());
         mailbox.collect(&mut commands, &mut marks);
         assert_eq!(commands, [1]);
+    });
+}
+
+#[test]
+fn loom_a_request_is_taken_and_its_reply_arrives() {
+    model(4, || {
+        let hook = Calls::new();
+        let requests = Arc::new(super::calls::Calls::new(hook.clone()));
+        let client = {
+            let requests = requests.clone();
+            thread::spawn(move || {
+                let (_, answer) = requests.ask("question".into()).unwrap();
+                matches!(answer.wait(), Some(Outcome::Replied(_)))
+            })
+        };
+        // A pump that looks once at the start, and then only when it is called.
+        let (mut seen, mut due) = (0, true);
+        loop {
+            if due {
+                requests.look(&mut Vec::new());
+                if let Some(request) = requests.take() {
+                    let outcome = Outcome::Replied("answer".into());
+                    assert_eq!(requests.settle(&mut vec![(request.tag(), outcome)]), 0);
+                    break;
+                }
+            }
+            thread::yield_now();
+            let calls = hook.get();
+            due = calls > seen;
+            seen = calls;
+        }
+        assert!(client.join().unwrap());
+    });
+}
+
+#[test]
+fn loom_a_request_given_up_is_answered_in_time_or_forgotten() {
+    model(8, || {
+        let hook = Calls::new();
+        let requests = Arc::new(super::calls::Calls::new(hook.clone()));
+        let (tag, answer) = requests.ask("question".into()).unwrap();
+        requests.look(&mut Vec::new());
+        requests.take().unwrap();
+        let armed = hook.get();
+        let pump = {
+            let requests = requests.clone();
+            thread::spawn(move || requests.settle(&mut vec![(tag, Outcome::Replied("a".into()))]))
+        };
+        match requests.give_up(tag) {
+            GivenUp::Settled => {
+                assert!(matches!(answer.wait(), Some(Outcome::Replied(_))));
+                assert_eq!(pump.join().unwrap(), 0);
+            }
+            GivenUp::Sent => {
+                assert_eq!(hook.get(), armed + 1);
+                assert_eq!(pump.join().unwrap(), 1, "late");
+                let mut given_up = Vec::new();
+                requests.look(&mut given_up);
+                assert_eq!(given_up, [tag]);
+            }
+            GivenUp::Queued(_) => panic!("the pump has it"),
+        }
+    });
+}
+
+/// Stands for a pump that sleeps.
+struct Asleep(Waker);
+
+impl Hook for Asleep {
+    fn notify(&self) {
+        self.0.wake_by_ref();
+    }
+}
+
+/// Looks at an end of a bridge until `done`, and sleeps in between.
+fn look_until(end: &BridgeEnd<u64, ()>, mut done: impl FnMut(usize, bool) -> bool) {
+    let mut watched = false;
+    block_on(None, |context| {
+        if !std::mem::replace(&mut watched, true) {
+            end.watch(Arc::new(Asleep(context.waker().clone())));
+        }
+        let look = end.look(&mut VecDeque::new());
+        match done(look.taken, look.closed) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        }
+    });
+}
+
+#[test]
+fn loom_what_crosses_a_bridge_is_seen_and_so_is_its_arrival() {
+    model(4, || {
+        let (left, right) = bridge();
+        let receiver = thread::spawn(move || {
+            let mut got = VecDeque::new();
+            look_until(&right, |_, closed| {
+                // Whoever leaves something comes back for it.
+                while right.take(1, &mut got) > 0 {}
+                closed
+            });
+            got
+        });
+        for message in [1, 2] {
+            left.send(&mut VecDeque::from([message]), &mut VecDeque::new());
+        }
+        let mut crossed = 0;
+        look_until(&left, |taken, _| {
+            crossed += taken;
+            crossed == 2
+        });
+        drop(left);
+        assert_eq!(receiver.join().unwrap(), [1, 2]);
+    });
+}
+
+#[test]
+fn loom_a_message_is_taken_or_taken_back() {
+    model(4, || {
+        let (left, right) = bridge::<u64, ()>();
+        left.send(&mut VecDeque::from([1, 2]), &mut VecDeque::new());
+        let receiver = thread::spawn(move || {
+            let mut got = VecDeque::new();
+            right.take(1, &mut got);
+            right.take(1, &mut got);
+            got
+        });
+        let mut unsent = VecDeque::new();
+        let taken = left.close(&mut unsent);
+        let mut all = receiver.join().unwrap();
+        assert_eq!(all.len(), taken, "each is with one side");
+        all.append(&mut unsent);
+        assert_eq!(all, [1, 2]);
+    });
+}
+
+#[test]
+fn loom_a_call_is_always_heard() {
+    model(4, || {
+        let roster = Roster::new();
+        let callers = [1, 2].map(|token| {
+            let waker = roster.waker(token, None);
+            thread::spawn(move || waker.wake())
+        });
+        let mut called = VecDeque::new();
+        let mut sum = 0;
+        while sum < 3 {
+            block_on(None, |context| {
+                roster.collect(&mut called, Some(context.waker()));
+                match called.is_empty() {
+                    true => Poll::Pending,
+                    false => Poll::Ready(()),
+                }
+            });
+            sum += called.drain(..).sum::<u64>();
+        }
+        for caller in callers {
+            caller.join().unwrap();
+        }
+    });
+}
+
+/// A call that is not heard is passed on: one who stands in line without listening takes the
+/// message from nobody.
+#[test]
+fn loom_an_unheard_call_is_passed_on() {
+    model(4, || {
+        let channel = channel(0);
+        let roster = Roster::new();
+        let passing = channel.clone();
+        let pass_on: Arc<dyn Hook> = Arc::new(move || passing.call_a_receiver());
+        let idle = roster.waker(1, Some(pass_on));
+        let mut ticket = None;
+        let waiting = Waiting {
+            ticket: &mut ticket,
+            waker: &idle,
+        };
+        assert_eq!(channel.pop_or_wait(waiting), Err(Nothing::Empty));
+        let receiver = {
+            let channel = channel.clone();
+            thread::spawn(move || pop(&channel).unwrap())
+        };
+        push(&channel, 1);
+        assert_eq!(receiver.join().unwrap(), 1);
     });
 }

@@ -5,9 +5,17 @@
 //!   user threads and tasks                       pump thread
 //!   Sender   ──►  Ports.inward: Channel   ──►  take, release
 //!   Receiver ◄──  Ports.outward: Channel  ◄──  room, push_batch, arm_producer
+//!   requests ◄─►  Ports.calls: Calls     ◄─►  look, take, settle
 //!   commands ──►  Mailbox                 ──►  collect, prepare_sleep
 //!   Answer   ◄──────────────────────────────── Reply
+//!   Feed     ◄──────────────────────────────── Feeder
 //!   futures with a deadline ──► Alarms    ──►  earliest, fire
+//!
+//!   pump thread                                another pump thread
+//!   send, look, take ◄──── BridgeEnd  ────►  send, look, take
+//!   bind, find_or_wait ──► Names
+//!   one thread                                   many wakers
+//!   Tasks (registrations), Select       ◄──  Roster
 //! ```
 //!
 //! Three rules hold everywhere: whoever must wait tries first, registers under the lock that
@@ -17,25 +25,55 @@
 
 mod alarm;
 mod answer;
+mod answering;
+mod asking;
+mod bridge;
+mod calls;
+mod feed;
 mod gate;
 mod lazy;
 mod mailbox;
+mod names;
 mod park;
 mod pending;
 mod port;
 mod ports;
 mod queue;
+mod relay;
+mod roster;
+mod routes;
+mod seats;
 mod sync;
+mod tasks;
 mod waiters;
 
-pub(crate) use alarm::Alarms;
-pub(crate) use answer::{answer, Answer, Reply};
+pub(crate) use alarm::{Alarms, Deadline};
+pub(crate) use answer::{answer, wait_all, Answer, Reply};
+pub use answering::{
+    RecvRequestFuture, RecvRequestTimeoutFuture, Request, Requests, RequestsIntoIter, RequestsIter,
+    Unanswered,
+};
+pub use asking::{RequestFuture, RequestTimeoutFuture};
+pub(crate) use bridge::{bridge, BridgeEnd};
+pub(crate) use calls::Outcome;
+pub(crate) use feed::{feed, Feed, Feeder};
 pub(crate) use lazy::Lazy;
 pub(crate) use mailbox::Mailbox;
+pub(crate) use names::Names;
+pub(crate) use park::block_on;
 pub use pending::{Drain, IntoIter, Iter, RecvFuture, RecvManyFuture, RecvTimeoutFuture};
 pub use pending::{SendFuture, SendTimeoutFuture};
+pub(crate) use port::after as deadline_after;
 pub use port::{Receiver, Sender, WeakReceiver, WeakSender};
-pub(crate) use ports::{Holder, Ports, PortsSetup};
+pub(crate) use ports::{FrameRule, Holder, Ports, PortsSetup};
+pub(crate) use queue::{Channel, Nothing, Waiting};
+pub(crate) use relay::{Carried, Relay};
+pub(crate) use roster::Roster;
+pub(crate) use routes::Routes;
+pub(crate) use seats::{Seat, Seats};
+pub(crate) use sync::Once;
+pub(crate) use tasks::{quietly, Tasks};
+pub(crate) use waiters::Ticket;
 
 /// How a channel calls its pump. Called with no lock held, from any thread; must not block.
 pub(crate) trait Hook: Send + Sync {

@@ -17,7 +17,7 @@ use super::ports::{NotSent, Ports};
 use super::queue::{Nothing, Waiting};
 use super::waiters::Ticket;
 use crate::error::{
-    RecvError, RecvTimeoutError, Refusal, SendError, SendTimeoutError, TryRecvError, TrySendError,
+    RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError,
 };
 use crate::message::Message;
 
@@ -117,8 +117,7 @@ impl<'a> SendFuture<'a> {
         match why {
             NotSent::Closed => SendError::Disconnected(message),
             NotSent::Terminated => SendError::Terminated(message),
-            NotSent::NoFrames => SendError::Refused(Refusal::NoFrames, message),
-            NotSent::NoRequest => SendError::Refused(Refusal::NoRequest, message),
+            NotSent::Refused(why) => SendError::Refused(why, message),
             NotSent::Full => unreachable!("a full channel makes a call wait, or is told apart"),
         }
     }
@@ -227,6 +226,14 @@ impl<'a> RecvFuture<'a> {
         }
     }
 
+    /// For those who answer by the number of a request.
+    pub(super) fn by_number(ports: &'a Ports) -> Self {
+        RecvFuture {
+            ports,
+            line: Line::by_number(),
+        }
+    }
+
     /// Waits if that is of use.
     #[cold]
     pub(super) fn block(self, why: Nothing) -> Result<Message, RecvError> {
@@ -289,9 +296,9 @@ pub struct RecvTimeoutFuture<'a> {
 }
 
 impl<'a> RecvTimeoutFuture<'a> {
-    pub(super) fn new(ports: &'a Ports, deadline: Option<Instant>) -> Self {
+    pub(super) fn new(recv: RecvFuture<'a>, deadline: Option<Instant>) -> Self {
         RecvTimeoutFuture {
-            recv: RecvFuture::new(ports),
+            recv,
             deadline: Deadline::new(deadline),
         }
     }
@@ -391,18 +398,18 @@ impl Drop for RecvManyFuture<'_> {
 
 /// When a call gives up, and its alarm, set only if it has to wait at all.
 #[derive(Debug)]
-struct Deadline {
+pub(super) struct Deadline {
     at: Option<Instant>,
     alarm: Option<AlarmKey>,
 }
 
 impl Deadline {
-    fn new(at: Option<Instant>) -> Self {
+    pub(super) fn new(at: Option<Instant>) -> Self {
         Deadline { at, alarm: None }
     }
 
     /// Whether it has passed; if not, the waker will be woken when it has.
-    fn has_passed(&mut self, ports: &Ports, waker: &Waker) -> bool {
+    pub(super) fn has_passed(&mut self, ports: &Ports, waker: &Waker) -> bool {
         let Some(at) = self.at else { return false };
         if Instant::now() >= at {
             return true;
@@ -416,7 +423,7 @@ impl Deadline {
         false
     }
 
-    fn cancel(&mut self, ports: &Ports) {
+    pub(super) fn cancel(&mut self, ports: &Ports) {
         if let Some(alarm) = self.alarm.take() {
             ports.alarms().cancel(alarm);
         }
@@ -488,7 +495,7 @@ pub(super) fn not_now(why: Nothing) -> TryRecvError {
     }
 }
 
-fn too_late(why: Nothing) -> RecvTimeoutError {
+pub(super) fn too_late(why: Nothing) -> RecvTimeoutError {
     match why {
         Nothing::Empty => RecvTimeoutError::Timeout,
         why => at_the_end(why).into(),

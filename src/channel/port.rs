@@ -17,6 +17,7 @@ use super::pending::{
 use super::ports::{is_closed, Kind, Ports};
 use super::queue::{Channel, Nothing};
 use super::waiters::Ticket;
+use super::Hook;
 use crate::error::{
     RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError,
 };
@@ -56,10 +57,16 @@ struct SinkState {
     /// Room was promised, and somebody else took it.
     unsent: Option<Box<Message>>,
     ticket: Ticket,
+    /// A place among those who want to know when the socket closes.
+    watch: Ticket,
     closed: bool,
 }
 
 impl Sender {
+    pub(crate) fn ports(&self) -> &Ports {
+        &self.ports
+    }
+
     pub(super) fn enter(ports: &Arc<Ports>) -> Option<Self> {
         ports.enter(Kind::Sender).then(|| Sender {
             ports: Arc::clone(ports),
@@ -212,10 +219,37 @@ impl Sender {
         self.channel().map_or(0, Channel::dropped)
     }
 
+    /// Waits until nothing can be sent any more.
+    pub(crate) fn poll_closed(&mut self, context: &mut Context<'_>) -> Poll<RecvError> {
+        let closed = &mut self.sink.watch;
+        match self.ports.poll_closed(closed, context.waker()) {
+            Poll::Ready(()) if self.ports.is_terminated() => Poll::Ready(RecvError::Terminated),
+            Poll::Ready(()) => Poll::Ready(RecvError::Disconnected),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    /// A message could not be sent, and nobody is there to take it back.
+    pub(crate) fn count_dropped(&self) {
+        if let Some(channel) = self.channel() {
+            channel.count_dropped(1);
+        }
+    }
+
     /// A handle that does not hold the socket open.
     #[must_use]
     pub fn downgrade(&self) -> WeakSender {
         WeakSender(Arc::downgrade(&self.ports))
+    }
+
+    /// Passes a call for a sender on that reached one who does not listen.
+    pub(crate) fn pass_on(&self) -> Arc<dyn Hook> {
+        let ports = Arc::downgrade(&self.ports);
+        Arc::new(move || {
+            if let Some(ports) = ports.upgrade() {
+                ports.call_a_sender();
+            }
+        })
     }
 
     fn channel(&self) -> Option<&Channel<Message>> {
@@ -267,6 +301,7 @@ impl Clone for Sender {
 impl Drop for Sender {
     fn drop(&mut self) {
         self.ports.leave_senders(&mut self.sink.ticket);
+        self.ports.leave_watchers(&mut self.sink.watch);
         if !self.sink.closed {
             self.ports.leave(Kind::Sender);
         }
@@ -366,6 +401,10 @@ pub struct Receiver {
 }
 
 impl Receiver {
+    pub(crate) fn ports(&self) -> &Ports {
+        &self.ports
+    }
+
     pub(super) fn enter(ports: &Arc<Ports>) -> Option<Self> {
         ports.enter(Kind::Receiver).then(|| Receiver {
             ports: Arc::clone(ports),
@@ -429,7 +468,7 @@ impl Receiver {
     /// [`Timeout`](RecvTimeoutError::Timeout) if none came, and those of
     /// [`recv`](Receiver::recv).
     pub fn recv_timeout(&self, timeout: Duration) -> RecvTimeoutFuture<'_> {
-        RecvTimeoutFuture::new(&self.ports, after(timeout))
+        RecvTimeoutFuture::new(RecvFuture::new(&self.ports), after(timeout))
     }
 
     /// As [`recv_timeout`](Receiver::recv_timeout), blocking the thread.
@@ -447,7 +486,7 @@ impl Receiver {
     ///
     /// Those of [`recv_timeout`](Receiver::recv_timeout).
     pub fn recv_deadline(&self, deadline: Instant) -> RecvTimeoutFuture<'_> {
-        RecvTimeoutFuture::new(&self.ports, Some(deadline))
+        RecvTimeoutFuture::new(RecvFuture::new(&self.ports), Some(deadline))
     }
 
     /// As [`recv_deadline`](Receiver::recv_deadline), blocking the thread.
@@ -540,7 +579,8 @@ impl Receiver {
         is_closed(self.channel())
     }
 
-    /// How many messages the overflow policy has dropped so far.
+    /// How many messages the overflow policy has dropped so far; on a REQ socket also how many
+    /// replies came after their request was given up.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.channel().map_or(0, Channel::dropped)
@@ -550,6 +590,24 @@ impl Receiver {
     #[must_use]
     pub fn downgrade(&self) -> WeakReceiver {
         WeakReceiver(Arc::downgrade(&self.ports))
+    }
+
+    /// Passes a call for a receiver on that reached one who does not listen.
+    pub(crate) fn pass_on(&self) -> Arc<dyn Hook> {
+        let ports = Arc::downgrade(&self.ports);
+        Arc::new(move || {
+            if let Some(ports) = ports.upgrade() {
+                ports.call_a_receiver();
+            }
+        })
+    }
+
+    /// Why nothing more comes.
+    pub(crate) fn end(&self) -> RecvError {
+        match self.ports.is_terminated() {
+            true => RecvError::Terminated,
+            false => RecvError::Disconnected,
+        }
     }
 
     fn channel(&self) -> Option<&Channel<Message>> {
@@ -669,7 +727,7 @@ fn untagged(message: impl Into<Message>) -> Message {
 }
 
 /// The moment after `timeout`; `None` if that is beyond all clocks.
-fn after(timeout: Duration) -> Option<Instant> {
+pub(crate) fn after(timeout: Duration) -> Option<Instant> {
     Instant::now().checked_add(timeout)
 }
 

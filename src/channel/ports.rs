@@ -6,13 +6,16 @@ use std::sync::Arc;
 use std::task::{Poll, Waker};
 
 use super::alarm::Alarms;
+use super::calls::Calls;
 use super::gate::{Gate, Line};
 use super::port::{Receiver, Sender};
 use super::queue::{Channel, Nothing, Offer, State, Waiting};
+use super::routes::Routes;
 use super::sync::Mutex;
-use super::waiters::Ticket;
+use super::waiters::{Ticket, Waiters, Wakes};
 use super::Hook;
-use crate::message::Message;
+use crate::error::Refusal;
+use crate::message::{Message, MAX_GROUP};
 use crate::options::Overflow;
 
 /// What a socket's ports are made from.
@@ -23,6 +26,12 @@ pub(crate) struct PortsSetup {
     pub(crate) outward: Option<(usize, Overflow)>,
     /// Receive and send take turns, as REP wants it. Needs both channels.
     pub(crate) alternating: bool,
+    /// Which messages `in` takes.
+    pub(crate) frames: FrameRule,
+    /// The names of the peers, for a type that addresses them.
+    pub(crate) routes: Option<Routes>,
+    /// What the user does next may be about the message received last, as XPUB wants it.
+    pub(crate) recalling: bool,
     pub(crate) alarms: Arc<Alarms>,
     /// Kept until the last handle of the socket is gone, then dropped by whoever drops that one.
     pub(crate) keepalive: Arc<dyn Any + Send + Sync>,
@@ -31,13 +40,57 @@ pub(crate) struct PortsSetup {
     pub(crate) hook: Arc<dyn Hook>,
 }
 
+/// What a message must look like to be sent, besides having any frames at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FrameRule {
+    Any,
+    /// So many frames, as the types that send payload of one frame want it.
+    Exactly(usize),
+    /// A group and a body (RFC 48): two frames, the first of at most 255 octets.
+    Grouped,
+}
+
+impl FrameRule {
+    #[inline]
+    fn check(self, message: &Message) -> Result<(), Refusal> {
+        let expected = match self {
+            _ if message.is_empty() => return Err(Refusal::NoFrames),
+            FrameRule::Any => return Ok(()),
+            FrameRule::Exactly(frames) => frames,
+            FrameRule::Grouped => 2,
+        };
+        if message.len() != expected {
+            return Err(Refusal::FrameCount { expected });
+        }
+        match message.first() {
+            Some(group) if self == FrameRule::Grouped && group.len() > MAX_GROUP => {
+                Err(Refusal::GroupTooLong)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 /// The channels of one socket, shared by its handles and its pump.
 pub(crate) struct Ports {
     inward: Option<Channel<Message>>,
     outward: Option<Channel<Message>>,
     gate: Option<Gate>,
+    calls: Calls,
+    frames: FrameRule,
+    routes: Option<Routes>,
+    recall: Option<Mutex<Recall>>,
     handles: Mutex<Handles>,
     alarms: Arc<Alarms>,
+}
+
+/// Tags of messages that were received; 0 for none.
+#[derive(Default)]
+struct Recall {
+    /// The last one's.
+    received: u64,
+    /// The same, until a message is sent.
+    unanswered: u64,
 }
 
 struct Handles {
@@ -45,6 +98,8 @@ struct Handles {
     receivers: usize,
     holders: usize,
     close_requested: bool,
+    /// Those who want to know when the socket closes.
+    watchers: Waiters,
     keepalive: Option<Arc<dyn Any + Send + Sync>>,
 }
 
@@ -62,8 +117,7 @@ pub(crate) enum NotSent {
     Full,
     Closed,
     Terminated,
-    NoFrames,
-    NoRequest,
+    Refused(Refusal),
 }
 
 impl Ports {
@@ -81,11 +135,16 @@ impl Ports {
                 .outward
                 .map(|spec| channel(spec, None, Some(Arc::clone(&hook)))),
             gate: setup.alternating.then(Gate::new),
+            calls: Calls::new(hook),
+            frames: setup.frames,
+            routes: setup.routes,
+            recall: setup.recalling.then(Mutex::default),
             handles: Mutex::new(Handles {
                 senders: 0,
                 receivers: 0,
                 holders: 1,
                 close_requested: false,
+                watchers: Waiters::default(),
                 keepalive: Some(setup.keepalive),
             }),
             alarms: setup.alarms,
@@ -102,6 +161,23 @@ impl Ports {
     /// The channel from the pump to the receivers.
     pub(crate) fn outward(&self) -> Option<&Channel<Message>> {
         self.outward.as_ref()
+    }
+
+    /// Requests that wait for their replies one by one.
+    pub(crate) fn calls(&self) -> &Calls {
+        &self.calls
+    }
+
+    /// The names of the peers, if the socket addresses them.
+    pub(crate) fn routes(&self) -> Option<&Routes> {
+        self.routes.as_ref()
+    }
+
+    /// The tag of the message that was received last; 0 for none.
+    pub(crate) fn last_received(&self) -> u64 {
+        self.recall
+            .as_ref()
+            .map_or(0, |recall| recall.lock().received)
     }
 
     pub(crate) fn alarms(&self) -> &Alarms {
@@ -145,7 +221,9 @@ impl Ports {
         if let Some(inward) = &self.inward {
             inward.close();
         }
+        self.calls.close();
         self.call_gate();
+        self.call_watchers();
     }
 
     /// Closes `out`, and with it the socket.
@@ -156,17 +234,45 @@ impl Ports {
 
     /// The socket is closed: nobody sends any more, receivers drain what is left.
     pub(crate) fn finish(&self) {
+        self.calls.close();
         self.both(Channel::close);
+        self.call_watchers();
     }
 
     /// The context has been shut down: everything pending returns.
     pub(crate) fn terminate(&self) {
+        self.calls.terminate();
         self.both(Channel::terminate);
+        self.call_watchers();
     }
 
     fn both(&self, what: impl Fn(&Channel<Message>)) {
         self.inward.iter().chain(&self.outward).for_each(what);
         self.call_gate();
+    }
+
+    /// Waits until the socket [is closed](Self::is_closed).
+    pub(crate) fn poll_closed(&self, ticket: &mut Ticket, waker: &Waker) -> Poll<()> {
+        self.handles.lock().watchers.register(ticket, waker);
+        // Whoever closes it changes the state first and calls then.
+        if !self.is_closed() {
+            return Poll::Pending;
+        }
+        self.leave_watchers(ticket);
+        Poll::Ready(())
+    }
+
+    /// Somebody does not want to know any more.
+    pub(crate) fn leave_watchers(&self, ticket: &mut Ticket) {
+        if let Some(ticket) = ticket.take() {
+            self.handles.lock().watchers.remove(ticket);
+        }
+    }
+
+    fn call_watchers(&self) {
+        let mut wakes = Wakes::default();
+        self.handles.lock().watchers.call_all(&mut wakes);
+        wakes.carry_out(None, None);
     }
 
     fn call_gate(&self) {
@@ -185,16 +291,54 @@ impl Ports {
         slot: &mut Option<Message>,
         waiting: Option<Waiting<'_>>,
     ) -> Result<(), NotSent> {
-        if slot.as_ref().is_some_and(Message::is_empty) {
-            return Err(NotSent::NoFrames);
+        if let Some(Err(why)) = slot.as_ref().map(|message| self.frames.check(message)) {
+            return Err(NotSent::Refused(why));
         }
+        if let Some(recall) = &self.recall {
+            return self.offer_recalling(recall, slot, waiting);
+        }
+        self.offer_any(slot, waiting)
+    }
+
+    /// The first message that is sent after one was received carries the tag of that.
+    fn offer_recalling(
+        &self,
+        recall: &Mutex<Recall>,
+        slot: &mut Option<Message>,
+        waiting: Option<Waiting<'_>>,
+    ) -> Result<(), NotSent> {
+        let answered = std::mem::take(&mut recall.lock().unanswered);
+        if let Some(message) = slot {
+            message.set_tag(answered);
+        }
+        let offered = self.offer_any(slot, waiting);
+        if offered.is_err() && answered != 0 {
+            let mut recall = recall.lock();
+            if recall.received == answered {
+                recall.unanswered = answered;
+            }
+        }
+        offered
+    }
+
+    #[inline]
+    fn offer_any(
+        &self,
+        slot: &mut Option<Message>,
+        waiting: Option<Waiting<'_>>,
+    ) -> Result<(), NotSent> {
         let Some(inward) = &self.inward else {
             return Err(NotSent::Closed);
         };
+        if let (Some(routes), Some(message)) = (&self.routes, &*slot) {
+            if !routes.admit(message) {
+                return Err(self.unroutable(waiting));
+            }
+        }
         let offer = match (&self.gate, &self.outward) {
             (Some(gate), Some(outward)) => match gate.offer(outward, inward, slot, waiting) {
                 Some(offer) => offer,
-                None => return Err(NotSent::NoRequest),
+                None => return Err(NotSent::Refused(Refusal::NoRequest)),
             },
             _ => match waiting {
                 None => inward.try_push(slot),
@@ -206,6 +350,20 @@ impl Ports {
             Offer::Full => Err(NotSent::Full),
             Offer::Closed => Err(NotSent::Closed),
             Offer::Terminated => Err(NotSent::Terminated),
+        }
+    }
+
+    /// A message to nobody: on a socket that is closed that does not matter any more. Whoever has
+    /// waited with it waits no longer.
+    #[cold]
+    fn unroutable(&self, waiting: Option<Waiting<'_>>) -> NotSent {
+        if let Some(waiting) = waiting {
+            self.leave_senders(waiting.ticket);
+        }
+        match self.first_state() {
+            State::Open => NotSent::Refused(Refusal::Unroutable),
+            State::Closed => NotSent::Closed,
+            State::Terminated => NotSent::Terminated,
         }
     }
 
@@ -230,15 +388,24 @@ impl Ports {
         }
     }
 
+    /// A call for a sender may have reached one who does not listen: there may be another.
+    pub(crate) fn call_a_sender(&self) {
+        if let Some(inward) = &self.inward {
+            inward.call_a_sender();
+        }
+    }
+
     #[inline]
     pub(crate) fn try_pop(&self) -> Result<Message, Nothing> {
         let Some(outward) = &self.outward else {
             return Err(Nothing::Closed);
         };
-        match (&self.gate, &self.inward) {
+        let popped = match (&self.gate, &self.inward) {
             (Some(gate), Some(inward)) => gate.pop(outward, inward, None),
             _ => outward.try_pop(),
-        }
+        };
+        self.note(popped.as_ref().ok());
+        popped
     }
 
     #[inline]
@@ -246,13 +413,37 @@ impl Ports {
         let Some(outward) = &self.outward else {
             return Err(Nothing::Closed);
         };
-        match (&self.gate, &self.inward) {
-            (Some(gate), Some(inward)) => gate.pop(outward, inward, Some((line, waker))),
+        let popped = match (&self.gate, &self.inward) {
+            (Some(gate), Some(inward)) if !line.by_number => {
+                gate.pop(outward, inward, Some((line, waker)))
+            }
             _ => outward.pop_or_wait(Waiting {
                 ticket: &mut line.channel,
                 waker,
             }),
+        };
+        self.note(popped.as_ref().ok());
+        popped
+    }
+
+    /// As [`try_pop`](Self::try_pop), past the turns others take.
+    pub(crate) fn try_pop_by_number(&self) -> Result<Message, Nothing> {
+        match &self.outward {
+            Some(outward) => outward.try_pop(),
+            None => Err(Nothing::Closed),
         }
+    }
+
+    /// Answers the request of this tag, at any time; without frames, has it forgotten.
+    pub(crate) fn answer_by_number(&self, slot: &mut Option<Message>) -> Offer {
+        match &self.inward {
+            Some(inward) => inward.push_anyway(slot),
+            None => Offer::Closed,
+        }
+    }
+
+    pub(crate) fn gate(&self) -> Option<&Gate> {
+        self.gate.as_ref()
     }
 
     /// Takes as many as there are, at least one and at most `max`; one where turns are taken.
@@ -270,13 +461,29 @@ impl Ports {
             into.push(message);
             return Ok(1);
         }
-        match (&self.outward, waiting) {
+        let popped = match (&self.outward, waiting) {
             (None, _) => Err(Nothing::Closed),
             (Some(outward), None) => outward.try_pop_many(into, max),
             (Some(outward), Some((line, waker))) => {
                 let ticket = &mut line.channel;
                 outward.pop_many_or_wait(into, max, Waiting { ticket, waker })
             }
+        };
+        if popped.is_ok() {
+            self.note(into.last());
+        }
+        popped
+    }
+
+    /// Remembers what was received last, where that matters.
+    #[inline]
+    fn note(&self, received: Option<&Message>) {
+        if let (Some(recall), Some(message)) = (&self.recall, received) {
+            let tag = message.tag();
+            *recall.lock() = Recall {
+                received: tag,
+                unanswered: tag,
+            };
         }
     }
 
@@ -289,6 +496,15 @@ impl Ports {
         match (&self.gate, &self.outward) {
             (Some(gate), Some(outward)) => gate.leave(outward, line),
             (None, Some(outward)) => outward.leave_receivers(&mut line.channel),
+            (_, None) => {}
+        }
+    }
+
+    /// A call for a receiver may have reached one who does not listen: there may be another.
+    pub(crate) fn call_a_receiver(&self) {
+        match (&self.gate, &self.outward) {
+            (Some(gate), Some(outward)) => gate.call_next(outward),
+            (None, Some(outward)) => outward.call_a_receiver(),
             (_, None) => {}
         }
     }
@@ -392,3 +608,6 @@ impl std::fmt::Debug for Ports {
         f.write_str("Ports")
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;

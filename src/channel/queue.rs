@@ -132,6 +132,24 @@ impl<T> Channel<T> {
         offer
     }
 
+    /// Puts the message in whatever the capacity, if the channel is open.
+    pub(crate) fn push_anyway(&self, slot: &mut Option<T>) -> Offer {
+        let mut wakes = Wakes::default();
+        let offer = {
+            let mut tail = self.tail.lock();
+            match tail.state {
+                State::Open => {
+                    tail.push(slot, &mut wakes);
+                    Offer::Taken
+                }
+                State::Closed => Offer::Closed,
+                State::Terminated => Offer::Terminated,
+            }
+        };
+        self.carry_out(wakes);
+        offer
+    }
+
     /// As [`try_push`](Self::try_push), but waits in line if the channel is full.
     #[inline]
     pub(crate) fn push_or_wait(&self, slot: &mut Option<T>, waiting: Waiting<'_>) -> Offer {
@@ -212,14 +230,17 @@ impl<T> Channel<T> {
         let mut wakes = Wakes::default();
         {
             let mut head = self.head.lock();
-            if !head.senders.remove(ticket) && !head.senders.is_empty() {
-                let mut tail = self.tail.lock();
-                tail.released_seen = head.released;
-                if tail.room() > 0 {
-                    head.senders.call(1, &mut wakes);
-                }
+            if !head.senders.remove(ticket) {
+                self.call_if_room(&mut head, &mut wakes);
             }
         }
+        self.carry_out(wakes);
+    }
+
+    /// Calls a waiting sender if there is room.
+    pub(crate) fn call_a_sender(&self) {
+        let mut wakes = Wakes::default();
+        self.call_if_room(&mut self.head.lock(), &mut wakes);
         self.carry_out(wakes);
     }
 
@@ -229,13 +250,6 @@ impl<T> Channel<T> {
         let removed = self.tail.lock().receivers.remove(ticket);
         if !removed {
             self.call_a_receiver();
-        }
-    }
-
-    /// A receiver stops waiting without passing a call on: the caller sees to that.
-    pub(crate) fn abandon_receivers(&self, ticket: &mut Ticket) {
-        if let Some(ticket) = ticket.take() {
-            self.tail.lock().receivers.remove(ticket);
         }
     }
 
@@ -289,6 +303,11 @@ impl<T> Channel<T> {
         self.carry_out(wakes);
     }
 
+    /// Lets nothing in until the next [`set_capacity`](Self::set_capacity).
+    pub(crate) fn shut(&self) {
+        self.tail.lock().limit = 0;
+    }
+
     /// How many messages the overflow policy has dropped so far, and how many came too late.
     pub(crate) fn dropped(&self) -> u64 {
         self.tail.lock().dropped
@@ -328,6 +347,17 @@ impl<T> Channel<T> {
         };
         self.carry_out(wakes);
         rest.len()
+    }
+
+    fn call_if_room(&self, head: &mut Head<T>, wakes: &mut Wakes) {
+        if head.senders.is_empty() {
+            return;
+        }
+        let mut tail = self.tail.lock();
+        tail.released_seen = head.released;
+        if tail.room() > 0 {
+            head.senders.call(1, wakes);
+        }
     }
 
     fn advance(&self, state: State) {
@@ -398,6 +428,12 @@ impl<T> Channel<T> {
                         head.senders.register(waiting.ticket, waiting.waker);
                     }
                     return Offer::Full;
+                }
+                // Where nothing is let in, what is already in stays.
+                _ if tail.limit == 0 => {
+                    evicted.extend(slot.take());
+                    tail.dropped += 1;
+                    Offer::Taken
                 }
                 Overflow::DropNewest => {
                     evicted.extend(slot.take());
@@ -539,6 +575,14 @@ impl<T> Channel<T> {
         };
         self.carry_out(wakes);
         more
+    }
+
+    /// The pump holds `count` messages that did not come through here: they count until they are
+    /// [released](Self::release) like others.
+    pub(crate) fn charge(&self, count: usize) {
+        if count > 0 && self.policy == Overflow::Block {
+            self.tail.lock().accepted += count as u64;
+        }
     }
 
     /// The pump lets go of `count` messages it took: they no longer count.

@@ -18,6 +18,9 @@ pub(crate) use std::{
     thread::{current, Thread},
 };
 
+/// For what the whole process has one of; that is never part of a model.
+pub(crate) use std::sync::OnceLock as Once;
+
 #[cfg(loom)]
 use loom::sync as primitives;
 #[cfg(not(loom))]
@@ -38,6 +41,12 @@ impl<T> Mutex<T> {
             Ok(guard) => guard,
             Err(poisoned) => poisoned.into_inner(),
         }
+    }
+}
+
+impl<T: Default> Default for Mutex<T> {
+    fn default() -> Self {
+        Mutex::new(T::default())
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::Waker;
 
+use super::tasks::quietly;
 use super::Hook;
 
 /// A place in a queue of waiters, kept by the one who waits. It stays the same when a woken
@@ -64,6 +65,13 @@ impl Waiters {
     }
 }
 
+/// Wakes somebody. A waker is code of the user's: should it panic, then whoever waits for it waits
+/// in vain, but neither the thread that woke it nor anybody else who waits comes to harm.
+#[inline]
+pub(super) fn rouse(waker: Waker) {
+    let _ = quietly(|| waker.wake());
+}
+
 /// Collected under the locks, carried out after them.
 #[derive(Default)]
 #[must_use = "somebody sleeps on if these are not carried out"]
@@ -103,9 +111,9 @@ impl Wakes {
             }
         }
         if let Some(waker) = self.first {
-            waker.wake();
+            rouse(waker);
             for waker in self.others {
-                waker.wake();
+                rouse(waker);
             }
         }
     }

@@ -1,14 +1,24 @@
 //! DEALER: each message to one of the peers in turn, and everything they send, as it is (RFC 28).
+//! And CLIENT, which does so with messages of one frame (RFC 41).
 
 use crate::message::Message;
 
 use super::balance::Balance;
-use super::{pass, Admission, Outlet, Pattern, PeerId, PeerIntro, Rejected, Verdict, Violation};
+use super::{Admission, Outlet, Parts, Pattern, PeerId, PeerIntro, Rejected, Verdict, Violation};
 
 /// Knows no envelopes: to talk to REP, the user adds the empty delimiter.
-#[derive(Default)]
 pub(super) struct Dealer {
     balance: Balance,
+    parts: Parts,
+}
+
+impl Dealer {
+    pub(super) fn new(parts: Parts) -> Self {
+        Dealer {
+            balance: Balance::default(),
+            parts,
+        }
+    }
 }
 
 impl Pattern for Dealer {
@@ -27,7 +37,7 @@ impl Pattern for Dealer {
     }
 
     fn admit(&mut self, _peer: PeerId, message: &mut Message) -> Result<Admission, Violation> {
-        pass(message)
+        self.parts.pass(message)
     }
 
     fn submit(&mut self, message: &mut Message, outlet: &mut dyn Outlet) -> Verdict {
@@ -58,7 +68,7 @@ mod tests {
     #[test]
     fn messages_go_round_and_come_in_untouched() {
         let mut outlet = Recorder::default();
-        let mut dealer = Dealer::default();
+        let mut dealer = Dealer::new(Parts::Any);
         attach(&mut dealer, &[1, 2], &mut outlet);
         for text in ["a", "b", "c"] {
             let given = dealer.give(["", text].into(), &mut outlet);

@@ -4,30 +4,40 @@
 //! A [`Pattern`] is told what happens (`attach`, `detach`, `deliver`, `writable`) and what the
 //! user wants (`submit`, `subscribe`, `unsubscribe`); whatever follows from that it puts into
 //! the [`Outlet`] it is lent for the call. One file per socket type; what several of them share
-//! stands in `balance` (whose turn is it), `topics` and `tree` (who asked for this), `requests`
-//! (who waits for this reply) and `peers`.
+//! stands in `balance` (whose turn is it), `fan_out` (a copy for each), `topics` and `tree` (who
+//! asked for this), `requests` (who waits for this reply), `routing_table` (who has this name)
+//! and `peers`.
 
 mod balance;
 mod dealer;
+mod dish;
+mod fan_out;
 mod pair;
 mod peers;
 mod publish;
 mod pull;
 mod push;
+mod radio;
 mod rep;
 mod req;
 mod requests;
 mod router;
+mod routing_table;
+mod server;
+mod stream;
 mod subscribe;
 mod subscriptions;
 #[cfg(test)]
 mod tests;
 mod topics;
 mod tree;
+mod xpub;
 mod xsub;
 
-use crate::error::Refusal;
+use crate::error::{GroupError, Refusal, SubscribeError};
 use crate::message::{Frame, Message};
+use crate::options::Options;
+use crate::routing_id::RoutingId;
 use crate::socket_type::SocketType;
 
 /// A peer, by the pump's slot of its link. The slot may be used again after `detach`.
@@ -42,6 +52,11 @@ pub(crate) struct PeerIntro {
     pub(crate) socket_type: Option<SocketType>,
     /// The name it wants to be routed by; empty for none.
     pub(crate) routing_id: Frame,
+    /// The name that was reserved for it when our user connected, which counts more than its own.
+    pub(crate) alias: Option<Frame>,
+    /// The number of the `connect` that made the connection, the same each time it is made again;
+    /// `None` if the peer came to us.
+    pub(crate) dialer: Option<u64>,
 }
 
 /// A command between peers: never dropped, never counted against the high-water mark.
@@ -49,6 +64,8 @@ pub(crate) struct PeerIntro {
 pub(crate) enum Upstream {
     Subscribe(Frame),
     Cancel(Frame),
+    Join(Frame),
+    Leave(Frame),
 }
 
 /// What became of a submitted message. Whoever submits passes it by reference: it is moved only
@@ -71,6 +88,8 @@ pub(crate) enum Verdict {
 pub(crate) enum Admission {
     /// It goes to the user, as the pattern left it.
     Deliver,
+    /// It is the reply to the request its tag names, and goes to whoever waits for that.
+    Answer,
     /// It goes nowhere.
     Drop(Drop),
 }
@@ -90,12 +109,18 @@ pub(crate) enum Drop {
     PeerGone,
     /// A peer sent what nobody had asked it for.
     Unasked,
+    /// A peer replied to a request that has been given up.
+    Late,
     /// A peer sent a message without the envelope or the body it needs.
     Malformed,
     /// Nobody subscribed to it.
     Unmatched,
     /// The peer left without replying to the request.
     RequestLost,
+    /// The user does not reply to a request.
+    Unanswered,
+    /// A peer sent several frames where one is a message.
+    Multipart,
     /// This type of socket only receives.
     ReceiveOnly,
 }
@@ -108,8 +133,11 @@ impl Drop {
             Drop::PeerFull | Drop::PeerGone | Drop::RequestLost => true,
             Drop::NoPeer
             | Drop::Unasked
+            | Drop::Late
             | Drop::Malformed
             | Drop::Unmatched
+            | Drop::Unanswered
+            | Drop::Multipart
             | Drop::ReceiveOnly => false,
         }
     }
@@ -126,6 +154,9 @@ pub(crate) enum Violation {
     MalformedReply,
     /// More subscriptions than a publisher keeps for one peer.
     TooManySubscriptions,
+    /// A message to a DISH is a group and a body, and the name of a group has at most 255 octets
+    /// (RFC 48).
+    MalformedGroup,
 }
 
 /// Where a pattern puts things: the links and `out` of a socket.
@@ -133,10 +164,25 @@ pub(crate) trait Outlet {
     /// Passes a message to a peer: what is left of it afterwards is of no use. If the peer is
     /// full, it is left as it was.
     fn send(&mut self, peer: PeerId, message: &mut Message) -> Result<(), Full>;
+    /// Whether [`send`](Outlet::send) would pass a message to that peer now. If not, `writable`
+    /// tells when that has changed.
+    fn takes(&mut self, peer: PeerId) -> bool;
     /// Passes a command to a peer.
     fn command(&mut self, peer: PeerId, command: Upstream);
     /// Counts losses.
     fn dropped(&mut self, why: Drop, messages: usize);
+    /// Gives the user a message of the pattern's own making. It waits for room in `out` if there
+    /// is none: as long as any waits, no peer of this socket is heard.
+    fn deliver(&mut self, message: Message);
+    /// Ends a peer's connection, once what was sent to it has left. The pattern need not wait:
+    /// `detach` follows, and until then the peer may still be heard.
+    fn disconnect(&mut self, peer: PeerId);
+    /// There will be no reply to the request with this tag: the peer that had it is gone.
+    fn unanswered(&mut self, request: u64);
+    /// From now on there is somebody of that name to send to.
+    fn route_added(&mut self, name: &Frame);
+    /// From now on there is nobody of that name.
+    fn route_removed(&mut self, name: &Frame);
 }
 
 /// The routing of one socket.
@@ -158,7 +204,12 @@ pub(crate) trait Pattern: Send {
 
     /// An attached peer sent a command. An error ends its connection: `detach` follows. Those
     /// who do not publish take no notice.
-    fn heed(&mut self, _peer: PeerId, _command: Upstream) -> Result<(), Violation> {
+    fn heed(
+        &mut self,
+        _peer: PeerId,
+        _command: Upstream,
+        _outlet: &mut dyn Outlet,
+    ) -> Result<(), Violation> {
         Ok(())
     }
 
@@ -179,10 +230,14 @@ pub(crate) trait Pattern: Send {
     }
 
     /// A message that was sent, but not yet out of the house when its peer was lost, as the user
-    /// gave it. Called before `detach` of that peer.
-    fn unsend(&mut self, message: Message) -> Message {
-        message
+    /// gave it; `None` if it need not be sent any more. Called before `detach` of that peer, for
+    /// its last message first.
+    fn unsend(&mut self, _peer: PeerId, message: Message) -> Option<Message> {
+        Some(message)
     }
+
+    /// Nobody waits any more for the reply to the request with this tag.
+    fn forget(&mut self, _request: u64) {}
 
     /// Whether each peer has a queue of its own up to the high-water mark: where `submit` never
     /// blocks, and one slow peer must not hold up the others.
@@ -190,36 +245,116 @@ pub(crate) trait Pattern: Send {
         false
     }
 
+    /// A peer is being lost, and `detach` follows: takes, for its return, those of the messages it
+    /// had not sent that are not to go elsewhere.
+    fn keep(&mut self, _peer: PeerId, _unsent: &mut Vec<Message>) {}
+
+    /// Messages kept for peers that are not there.
+    fn kept(&self) -> usize {
+        0
+    }
+
+    /// Reserves a name, or one that is made up, for the peer of an endpoint of ours; `None` if it
+    /// is in use, or if this pattern does not address peers. It comes back as
+    /// [`PeerIntro::alias`].
+    fn reserve(
+        &mut self,
+        _name: Option<&RoutingId>,
+        _outlet: &mut dyn Outlet,
+    ) -> Option<RoutingId> {
+        None
+    }
+
+    /// That endpoint is no longer connected to.
+    fn release(&mut self, _name: &RoutingId, _outlet: &mut dyn Outlet) {}
+
+    /// The attached peer of that name.
+    fn find(&self, _name: &RoutingId) -> Option<PeerId> {
+        None
+    }
+
     /// The user wants messages that start with `prefix`.
     fn subscribe(&mut self, _prefix: Frame, _outlet: &mut dyn Outlet) {}
 
     /// The user takes one `subscribe` back.
     fn unsubscribe(&mut self, _prefix: Frame, _outlet: &mut dyn Outlet) {}
+
+    /// The user decides what the peer gets that a message he received came from; `tag` is that
+    /// message's, 0 for none.
+    fn decide(&mut self, _tag: u64, _decision: Upstream) -> Result<(), SubscribeError> {
+        Err(SubscribeError::Unsupported)
+    }
+
+    /// The user wants messages of this group.
+    fn join(&mut self, _group: Frame, _outlet: &mut dyn Outlet) -> Result<(), GroupError> {
+        Err(GroupError::Unsupported)
+    }
+
+    /// The user wants no more messages of this group.
+    fn leave(&mut self, _group: Frame, _outlet: &mut dyn Outlet) -> Result<(), GroupError> {
+        Err(GroupError::Unsupported)
+    }
+
+    /// The user changed the socket's options.
+    fn configure(&mut self, _options: &Options, _outlet: &mut dyn Outlet) {}
+
+    /// Peers that have subscribed to anything, or joined any group.
+    fn subscribers(&self) -> usize {
+        0
+    }
+
+    /// Distinct prefixes: for those who publish, that any peer has subscribed to; for those who
+    /// subscribe, that the user has (`ZMQ_TOPICS_COUNT`).
+    fn topics(&self) -> usize {
+        0
+    }
 }
 
-/// The pattern of a socket type, if there is one yet.
-pub(crate) fn pattern(socket_type: SocketType) -> Option<Box<dyn Pattern>> {
+/// The pattern of a socket type, if there is one yet. Names and numbers that it makes up count on
+/// from `luck`.
+pub(crate) fn pattern(
+    socket_type: SocketType,
+    options: &Options,
+    luck: u32,
+) -> Option<Box<dyn Pattern>> {
     Some(match socket_type {
-        SocketType::Pair => Box::new(pair::Pair::default()),
-        SocketType::Pub => Box::new(publish::Publish::default()),
-        SocketType::Sub => Box::new(subscribe::Subscribe::default()),
-        SocketType::Req => Box::new(req::Req::default()),
+        SocketType::Pair => Box::new(pair::Pair::new(Parts::Any)),
+        SocketType::Pub => Box::new(publish::Publish::new(options)),
+        SocketType::Sub => Box::new(subscribe::Subscribe::new(options)),
+        SocketType::Req => Box::new(req::Req::new(options, luck)),
         SocketType::Rep => Box::new(rep::Rep::default()),
-        SocketType::Pull => Box::new(pull::Pull),
+        SocketType::Pull => Box::new(pull::Pull::new(Parts::Any)),
         SocketType::Push => Box::new(push::Push::default()),
-        SocketType::Dealer => Box::new(dealer::Dealer::default()),
-        SocketType::Router => Box::new(router::Router::default()),
-        SocketType::XSub => Box::new(xsub::XSub::default()),
-        SocketType::XPub
-        | SocketType::Server
-        | SocketType::Client
-        | SocketType::Radio
-        | SocketType::Dish
-        | SocketType::Gather
-        | SocketType::Scatter
-        | SocketType::Peer
-        | SocketType::Channel => return None,
+        SocketType::Dealer => Box::new(dealer::Dealer::new(Parts::Any)),
+        SocketType::Router => Box::new(router::Router::new(options, luck)),
+        SocketType::XSub => Box::new(xsub::XSub::new(options)),
+        SocketType::Server | SocketType::Peer => Box::new(server::Server::new(options, luck)),
+        SocketType::Client => Box::new(dealer::Dealer::new(Parts::One)),
+        SocketType::Scatter => Box::new(push::Push::default()),
+        SocketType::Gather => Box::new(pull::Pull::new(Parts::One)),
+        SocketType::Channel => Box::new(pair::Pair::new(Parts::One)),
+        SocketType::Stream => Box::new(stream::Stream::new(options, luck)),
+        SocketType::XPub => Box::new(xpub::XPub::new(options)),
+        SocketType::Radio => Box::new(radio::Radio::new(options)),
+        SocketType::Dish => Box::new(dish::Dish::default()),
     })
+}
+
+/// How many frames the messages of a socket have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Parts {
+    Any,
+    /// One, as the thread-safe types have it (RFC 41, 49, 51, 52): others are skipped whole.
+    One,
+}
+
+impl Parts {
+    fn pass(self, message: &mut Message) -> Result<Admission, Violation> {
+        match self {
+            Parts::One if message.len() != 1 => Ok(Admission::Drop(Drop::Multipart)),
+            Parts::One | Parts::Any => pass(message),
+        }
+    }
 }
 
 /// Lets a message pass as it is. A tag names something inside one socket; it must not come along

@@ -1,16 +1,26 @@
-//! PAIR: exactly one peer, both ways (RFC 31).
+//! PAIR, and CHANNEL with messages of one frame: exactly one peer, both ways (RFC 31, RFC 52).
 
 use crate::message::Message;
 
 use super::{
-    pass, Admission, Drop, Full, Outlet, Pattern, PeerId, PeerIntro, Rejected, Verdict, Violation,
+    Admission, Drop, Full, Outlet, Parts, Pattern, PeerId, PeerIntro, Rejected, Verdict, Violation,
 };
 
-#[derive(Default)]
 pub(super) struct Pair {
     peer: Option<PeerId>,
     /// Whether the peer is at its high-water mark.
     full: bool,
+    parts: Parts,
+}
+
+impl Pair {
+    pub(super) fn new(parts: Parts) -> Self {
+        Pair {
+            peer: None,
+            full: false,
+            parts,
+        }
+    }
 }
 
 impl Pattern for Pair {
@@ -23,22 +33,21 @@ impl Pattern for Pair {
         if self.peer.is_some() {
             return Err(Rejected);
         }
-        *self = Pair {
-            peer: Some(peer),
-            full: false,
-        };
+        self.peer = Some(peer);
+        self.full = false;
         Ok(())
     }
 
     fn detach(&mut self, peer: PeerId, _outlet: &mut dyn Outlet) {
         if self.peer == Some(peer) {
-            *self = Pair::default();
+            self.peer = None;
+            self.full = false;
         }
     }
 
     fn admit(&mut self, peer: PeerId, message: &mut Message) -> Result<Admission, Violation> {
         if self.peer == Some(peer) {
-            pass(message)
+            self.parts.pass(message)
         } else {
             Ok(Admission::Drop(Drop::Unasked))
         }
@@ -82,7 +91,7 @@ mod tests {
     #[test]
     fn messages_go_both_ways() {
         let mut outlet = Recorder::default();
-        let mut pair = Pair::default();
+        let mut pair = Pair::new(Parts::Any);
         attach(&mut pair, &[4], &mut outlet);
         assert!(matches!(
             pair.give(["a", "b"].into(), &mut outlet),
@@ -97,7 +106,7 @@ mod tests {
     #[test]
     fn a_second_peer_is_rejected_while_the_first_is_there() {
         let mut outlet = Recorder::default();
-        let mut pair = Pair::default();
+        let mut pair = Pair::new(Parts::Any);
         attach(&mut pair, &[4], &mut outlet);
         assert_eq!(pair.attach(PeerId(5), &intro(), &mut outlet), Err(Rejected));
         // The rejected one has no say in anything.
@@ -118,7 +127,7 @@ mod tests {
     #[test]
     fn blocks_while_the_peer_is_full() {
         let mut outlet = Recorder::default();
-        let mut pair = Pair::default();
+        let mut pair = Pair::new(Parts::Any);
         attach(&mut pair, &[4], &mut outlet);
         outlet.full.insert(PeerId(4));
         assert!(matches!(
@@ -137,7 +146,7 @@ mod tests {
     #[test]
     fn the_next_peer_does_not_inherit_a_full_queue() {
         let mut outlet = Recorder::default();
-        let mut pair = Pair::default();
+        let mut pair = Pair::new(Parts::Any);
         attach(&mut pair, &[4], &mut outlet);
         outlet.full.insert(PeerId(4));
         assert!(matches!(

@@ -2,8 +2,10 @@
 
 use crate::error::Refusal;
 use crate::message::Message;
+use crate::options::Options;
 
-use super::topics::Topics;
+use super::fan_out::FanOut;
+use super::topics::{Removal, Topics};
 use super::{
     Admission, Drop, Outlet, Pattern, PeerId, PeerIntro, Rejected, Upstream, Verdict, Violation,
 };
@@ -12,72 +14,148 @@ use super::{
 pub(super) struct Publish {
     topics: Topics,
     /// Attached peers, with subscriptions or without.
-    peers: usize,
+    peers: Vec<PeerId>,
     /// Who gets the message at hand; kept for its memory.
     matched: Vec<PeerId>,
+    fan_out: FanOut,
+    /// Messages go to those who did not ask for them.
+    inverted: bool,
+    /// What each new peer is sent first.
+    welcome: Option<Message>,
 }
 
-impl Pattern for Publish {
-    fn attach(
-        &mut self,
-        _peer: PeerId,
-        _intro: &PeerIntro,
-        _outlet: &mut dyn Outlet,
-    ) -> Result<(), Rejected> {
-        self.peers += 1;
-        Ok(())
-    }
-
-    fn detach(&mut self, peer: PeerId, _outlet: &mut dyn Outlet) {
-        self.peers = self.peers.saturating_sub(1);
-        self.topics.remove_peer(peer, |_| {});
-    }
-
-    fn admit(&mut self, _peer: PeerId, _message: &mut Message) -> Result<Admission, Violation> {
-        Ok(Admission::Drop(Drop::Unasked))
-    }
-
-    fn heed(&mut self, peer: PeerId, command: Upstream) -> Result<(), Violation> {
-        match command {
-            Upstream::Subscribe(prefix) => {
-                self.topics.insert(&prefix, peer)?;
-            }
-            Upstream::Cancel(prefix) => {
-                self.topics.remove(&prefix, peer);
-            }
+impl Publish {
+    pub(super) fn new(options: &Options) -> Self {
+        Publish {
+            fan_out: FanOut::new(options.xpub_no_drop),
+            inverted: options.invert_matching,
+            welcome: options.xpub_welcome.clone(),
+            ..Publish::default()
         }
-        Ok(())
     }
 
-    /// Never blocks: a subscriber at its high-water mark misses the message, and the outlet
-    /// counts that. What nobody subscribed to is dropped as a whole.
-    fn submit(&mut self, message: &mut Message, outlet: &mut dyn Outlet) -> Verdict {
+    /// Says whether the peer is the first who wants this.
+    pub(super) fn insert(&mut self, prefix: &[u8], peer: PeerId) -> Result<bool, Violation> {
+        // Where matching is inverted, who asks for more gets less.
+        self.fan_out.look_again(peer);
+        self.topics.insert(prefix, peer)
+    }
+
+    pub(super) fn remove(&mut self, prefix: &[u8], peer: PeerId) -> Removal {
+        self.fan_out.look_again(peer);
+        self.topics.remove(prefix, peer)
+    }
+
+    /// Forgets a peer; calls back with each prefix it held, and whether it was the last to.
+    pub(super) fn forget(&mut self, peer: PeerId, lost: impl FnMut(&[u8], bool)) {
+        if let Some(place) = self.peers.iter().position(|&other| other == peer) {
+            self.peers.swap_remove(place);
+        }
+        self.fan_out.look_again(peer);
+        self.topics.remove_peer(peer, lost);
+    }
+
+    /// Sends a message to all who want it, or if `only` is somebody, to nobody else.
+    pub(super) fn publish(
+        &mut self,
+        message: &mut Message,
+        only: Option<PeerId>,
+        outlet: &mut dyn Outlet,
+    ) -> Verdict {
         let Some(topic) = message.first() else {
             return Verdict::Refused(Refusal::NoFrames);
         };
         self.matched.clear();
         self.topics
             .for_each_match(topic, |peer| self.matched.push(peer));
-        let Some((&last, others)) = self.matched.split_last() else {
-            return Verdict::Dropped(if self.peers == 0 {
-                Drop::NoPeer
-            } else {
-                Drop::Unmatched
-            });
-        };
-        let mut missed = 0;
-        for &peer in others {
-            missed += usize::from(outlet.send(peer, &mut message.clone()).is_err());
+        if self.inverted {
+            self.matched.sort_unstable();
+            let others = self.peers.iter().copied();
+            self.matched = others
+                .filter(|peer| self.matched.binary_search(peer).is_err())
+                .collect();
         }
-        missed += usize::from(outlet.send(last, message).is_err());
-        if missed > 0 {
-            outlet.dropped(Drop::PeerFull, missed);
+        if let Some(only) = only {
+            self.matched.retain(|&peer| peer == only);
         }
-        Verdict::Sent
+        if self.peers.is_empty() {
+            return Verdict::Dropped(Drop::NoPeer);
+        }
+        self.fan_out.send(&self.matched, message, outlet)
+    }
+}
+
+impl Pattern for Publish {
+    fn attach(
+        &mut self,
+        peer: PeerId,
+        _intro: &PeerIntro,
+        outlet: &mut dyn Outlet,
+    ) -> Result<(), Rejected> {
+        self.peers.push(peer);
+        if let Some(welcome) = &self.welcome {
+            // A new peer has room.
+            let _ = outlet.send(peer, &mut welcome.clone());
+        }
+        Ok(())
+    }
+
+    fn detach(&mut self, peer: PeerId, _outlet: &mut dyn Outlet) {
+        self.forget(peer, |_, _| {});
+    }
+
+    fn admit(&mut self, _peer: PeerId, _message: &mut Message) -> Result<Admission, Violation> {
+        Ok(Admission::Drop(Drop::Unasked))
+    }
+
+    fn heed(
+        &mut self,
+        peer: PeerId,
+        command: Upstream,
+        _outlet: &mut dyn Outlet,
+    ) -> Result<(), Violation> {
+        match command {
+            Upstream::Subscribe(prefix) => {
+                self.insert(&prefix, peer)?;
+            }
+            Upstream::Cancel(prefix) => {
+                self.remove(&prefix, peer);
+            }
+            Upstream::Join(_) | Upstream::Leave(_) => {}
+        }
+        Ok(())
+    }
+
+    /// A subscriber at its high-water mark misses the message, and the outlet counts that, unless
+    /// nothing may be dropped. What nobody subscribed to is dropped as a whole.
+    fn submit(&mut self, message: &mut Message, outlet: &mut dyn Outlet) -> Verdict {
+        self.publish(message, None, outlet)
+    }
+
+    fn writable(&mut self, peer: PeerId) {
+        self.fan_out.look_again(peer);
+    }
+
+    fn is_blocked(&self) -> bool {
+        self.fan_out.is_blocked()
     }
 
     fn buffers_per_peer(&self) -> bool {
         true
+    }
+
+    fn configure(&mut self, options: &Options, _outlet: &mut dyn Outlet) {
+        self.fan_out.set_no_drop(options.xpub_no_drop);
+        self.inverted = options.invert_matching;
+        self.welcome.clone_from(&options.xpub_welcome);
+    }
+
+    fn subscribers(&self) -> usize {
+        self.topics.holders()
+    }
+
+    fn topics(&self) -> usize {
+        self.topics.len()
     }
 }
 

@@ -1,13 +1,22 @@
-//! PULL: everything that comes goes to the user (RFC 30).
+//! PULL: everything that comes goes to the user (RFC 30). And GATHER, where that is messages of one
+//! frame (RFC 49).
 
 use crate::message::Message;
 
 use super::{
-    pass, Admission, Drop, Outlet, Pattern, PeerId, PeerIntro, Rejected, Verdict, Violation,
+    Admission, Drop, Outlet, Parts, Pattern, PeerId, PeerIntro, Rejected, Verdict, Violation,
 };
 
 /// Has nothing to remember: which peer is read next is the pump's rotation.
-pub(super) struct Pull;
+pub(super) struct Pull {
+    parts: Parts,
+}
+
+impl Pull {
+    pub(super) fn new(parts: Parts) -> Self {
+        Pull { parts }
+    }
+}
 
 impl Pattern for Pull {
     fn attach(
@@ -22,7 +31,7 @@ impl Pattern for Pull {
     fn detach(&mut self, _peer: PeerId, _outlet: &mut dyn Outlet) {}
 
     fn admit(&mut self, _peer: PeerId, message: &mut Message) -> Result<Admission, Violation> {
-        pass(message)
+        self.parts.pass(message)
     }
 
     fn submit(&mut self, _message: &mut Message, _outlet: &mut dyn Outlet) -> Verdict {
@@ -39,7 +48,7 @@ mod tests {
     #[test]
     fn everything_is_delivered_in_order_and_whole() {
         let mut outlet = Recorder::default();
-        let mut pull = Pull;
+        let mut pull = Pull::new(Parts::Any);
         attach(&mut pull, &[1, 2], &mut outlet);
         let mut tagged = Message::from(["a", "", "b"]);
         tagged.set_tag(9);
@@ -59,8 +68,9 @@ mod tests {
     #[test]
     fn nothing_can_be_sent() {
         let mut outlet = Recorder::default();
-        attach(&mut Pull, &[1], &mut outlet);
-        let verdict = Pull.give("a".into(), &mut outlet);
+        let mut pull = Pull::new(Parts::Any);
+        attach(&mut pull, &[1], &mut outlet);
+        let verdict = pull.give("a".into(), &mut outlet);
         assert!(matches!(verdict, Given::Dropped(Drop::ReceiveOnly)));
         assert!(outlet.sent.is_empty());
     }

@@ -1,4 +1,5 @@
-//! PUSH: each message to one of the peers in turn (RFC 30).
+//! PUSH, and SCATTER with messages of one frame: each message to one of the peers in turn (RFC 30,
+//! RFC 49).
 
 use crate::message::Message;
 

@@ -9,7 +9,8 @@ use super::{
 };
 
 /// A request goes to the user with its number as its tag, and the message with that tag is its
-/// reply: any number of requests may be answered in any order.
+/// reply: any number of requests may be answered in any order. A reply without frames means that
+/// there will be none.
 #[derive(Default)]
 pub(super) struct Rep {
     requests: Requests,
@@ -50,6 +51,9 @@ impl Pattern for Rep {
         let Some((peer, envelope)) = self.requests.close(message.tag()) else {
             return Verdict::Dropped(Drop::PeerGone);
         };
+        if message.is_empty() {
+            return Verdict::Dropped(Drop::Unanswered);
+        }
         message.set_tag(0);
         put_envelope(envelope, message);
         match outlet.send(peer, message) {
@@ -220,6 +224,19 @@ mod tests {
             other => panic!("{other:?}"),
         }
         assert!(!rep.is_blocked() && !rep.requeues());
+    }
+
+    #[test]
+    fn a_request_that_will_not_be_answered_is_forgotten() {
+        let mut outlet = Recorder::default();
+        let mut rep = Rep::default();
+        attach(&mut rep, &[1], &mut outlet);
+        ask(&mut rep, 1, ["X", "", "a"], &mut outlet);
+        let request = outlet.delivered.remove(0);
+        let verdict = rep.give(answer(&request, Message::new()), &mut outlet);
+        assert!(matches!(verdict, Given::Dropped(Drop::Unanswered)));
+        assert!(outlet.sent.is_empty());
+        assert_eq!(rep.requests.len(), 0);
     }
 
     #[test]

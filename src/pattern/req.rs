@@ -1,17 +1,83 @@
-//! REQ: one request to one of the peers in turn, then its reply, then the next (RFC 28).
+//! REQ: one request to one of the peers in turn, then its reply, then the next (RFC 28). Beside
+//! that, any number of requests that somebody waits for one by one, told apart by their numbers.
+
+use std::collections::BTreeMap;
 
 use crate::message::{Frame, Message};
+use crate::options::Options;
 
 use super::balance::Balance;
 use super::{
     pass, Admission, Drop, Outlet, Pattern, PeerId, PeerIntro, Rejected, Verdict, Violation,
 };
 
+/// Octets of the number in front of a request: libzmq's, in the order of this machine's octets.
+/// To a peer it is one more frame of the envelope, to be given back as it was.
+const NUMBER_OCTETS: usize = 4;
+
+/// A message without a tag is a request of the strict kind: its reply goes to `out`, and until
+/// that has come there is no other. A message with a tag is a request whose reply goes to whoever
+/// waits for that tag; it carries a number on the wire and waits for no other request.
 #[derive(Default)]
 pub(super) struct Req {
     balance: Balance,
-    /// Who has the request that is not answered yet.
-    waiting: Option<PeerId>,
+    /// The strict request that is not answered yet.
+    waiting: Option<Waiting>,
+    /// The requests with a tag that are not answered yet, by their numbers on the wire.
+    asked: BTreeMap<u32, Asked>,
+    /// Their numbers, by tag.
+    numbers: BTreeMap<u64, u32>,
+    /// The number of the next request, unless it is still in use.
+    next_number: u32,
+    /// Strict requests are numbered too.
+    correlate: bool,
+    /// A strict request does not wait for the reply to the last one, but gives it up.
+    relaxed: bool,
+}
+
+#[derive(Copy, Clone, PartialEq, Eq)]
+struct Waiting {
+    peer: PeerId,
+    number: Option<u32>,
+}
+
+struct Asked {
+    peer: PeerId,
+    tag: u64,
+}
+
+impl Req {
+    /// Numbers start anywhere (as libzmq's do), so that a reply to a request from before this
+    /// process was started is hardly taken for one of its own.
+    pub(super) fn new(options: &Options, luck: u32) -> Self {
+        Req {
+            next_number: luck,
+            correlate: options.req_correlate,
+            relaxed: options.req_relaxed,
+            ..Req::default()
+        }
+    }
+
+    /// Whether a strict request has to wait for the reply to the last one.
+    fn must_wait(&self) -> bool {
+        self.waiting.is_some() && !self.relaxed
+    }
+
+    /// A number no request has now.
+    fn free_number(&self) -> u32 {
+        let mut number = self.next_number;
+        while self.asked.contains_key(&number) {
+            number = number.wrapping_add(1);
+        }
+        number
+    }
+
+    /// Takes a request with a tag off the list; gives its tag back.
+    fn close(&mut self, number: u32) -> Option<u64> {
+        let tag = self.asked.remove(&number)?.tag;
+        self.numbers.remove(&tag);
+        Some(tag)
+    }
 }
 
 impl Pattern for Req {
@@ -26,44 +92,75 @@ impl Pattern for Req {
     }
 
     /// A request that left for this peer is lost: whether it was worked on, nobody can tell, so
-    /// it is not sent again. But the socket does not wait for a reply that cannot come.
+    /// it is not sent again. But nobody waits for a reply that cannot come.
     fn detach(&mut self, peer: PeerId, outlet: &mut dyn Outlet) {
         self.balance.leave(peer);
-        if self.waiting == Some(peer) {
+        if self.waiting.is_some_and(|waiting| waiting.peer == peer) {
             self.waiting = None;
             outlet.dropped(Drop::RequestLost, 1);
         }
+        let (asked, numbers) = (&mut self.asked, &mut self.numbers);
+        asked.retain(|_, asked| {
+            let is_lost = asked.peer == peer;
+            if is_lost {
+                numbers.remove(&asked.tag);
+                outlet.unanswered(asked.tag);
+            }
+            !is_lost
+        });
     }
 
+    /// A numbered reply is skipped unless somebody waits for that number from this very peer
+    /// (`ZMQ_REQ_CORRELATE`).
     fn admit(&mut self, peer: PeerId, message: &mut Message) -> Result<Admission, Violation> {
-        match message.frames() {
-            [delimiter, _, ..] if delimiter.is_empty() => {}
-            _ => return Err(Violation::MalformedReply),
+        let number = parse(message).ok_or(Violation::MalformedReply)?;
+        if self.waiting == Some(Waiting { peer, number }) {
+            self.waiting = None;
+            open_envelope(message);
+            return pass(message);
         }
-        if self.waiting != Some(peer) {
+        let Some(number) = number else {
             return Ok(Admission::Drop(Drop::Unasked));
+        };
+        match self.asked.get(&number) {
+            None => Ok(Admission::Drop(Drop::Late)),
+            Some(asked) if asked.peer != peer => Ok(Admission::Drop(Drop::Unasked)),
+            Some(_) => {
+                let tag = self.close(number).unwrap_or_default();
+                open_envelope(message);
+                message.set_tag(tag);
+                Ok(Admission::Answer)
+            }
         }
-        self.waiting = None;
-        message.pop_front();
-        pass(message)
     }
 
-    /// Puts the delimiter in front of what the user sends (RFC 28, "The REQ Socket Type").
+    /// Puts the delimiter in front of what the user sends (RFC 28, "The REQ Socket Type"), and
+    /// the number in front of that.
     fn submit(&mut self, message: &mut Message, outlet: &mut dyn Outlet) -> Verdict {
-        if self.is_blocked() {
+        let tag = message.tag();
+        if self.balance.is_blocked() || (tag == 0 && self.must_wait()) {
             return Verdict::Blocked;
         }
-        message.push_front(Frame::empty());
-        match self.balance.send(message, outlet) {
-            Some(peer) => {
-                self.waiting = Some(peer);
-                Verdict::Sent
-            }
-            None => {
-                message.pop_front();
-                Verdict::Blocked
-            }
+        let number = (tag != 0 || self.correlate).then(|| self.free_number());
+        put_envelope(number, message);
+        message.set_tag(0);
+        let Some(peer) = self.balance.send(message, outlet) else {
+            open_envelope(message);
+            message.set_tag(tag);
+            return Verdict::Blocked;
+        };
+        if let Some(number) = number {
+            self.next_number = number.wrapping_add(1);
         }
+        match (tag, number) {
+            (0, number) => self.waiting = Some(Waiting { peer, number }),
+            (tag, Some(number)) => {
+                self.asked.insert(number, Asked { peer, tag });
+                self.numbers.insert(tag, number);
+            }
+            (_, None) => debug_assert!(false, "a request with a tag has a number"),
+        }
+        Verdict::Sent
     }
 
     fn writable(&mut self, peer: PeerId) {
@@ -71,18 +168,73 @@ impl Pattern for Req {
     }
 
     fn is_blocked(&self) -> bool {
-        self.waiting.is_some() || self.balance.is_blocked()
+        self.must_wait() || self.balance.is_blocked()
     }
 
     fn requeues(&self) -> bool {
         true
     }
 
-    fn unsend(&mut self, mut message: Message) -> Message {
-        self.waiting = None;
-        message.pop_front();
-        message
+    /// Only the last strict request sent to this peer can be the one that is waited for. Others
+    /// were given up, or answered before they left the house: no honest peer does that.
+    fn unsend(&mut self, peer: PeerId, mut message: Message) -> Option<Message> {
+        let number = parse(&message)?;
+        if self.waiting == Some(Waiting { peer, number }) {
+            self.waiting = None;
+            open_envelope(&mut message);
+            return Some(message);
+        }
+        let tag = self.close(number?)?;
+        open_envelope(&mut message);
+        message.set_tag(tag);
+        Some(message)
     }
+
+    fn forget(&mut self, request: u64) {
+        if let Some(number) = self.numbers.get(&request) {
+            self.close(*number);
+        }
+    }
+
+    fn configure(&mut self, options: &Options, _outlet: &mut dyn Outlet) {
+        self.correlate = options.req_correlate;
+        self.relaxed = options.req_relaxed;
+    }
+}
+
+/// The number in front of a request or reply, if it has one; nothing if it has no proper envelope
+/// and body. As libzmq does it, any first frame of four octets counts as a number.
+fn parse(message: &Message) -> Option<Option<u32>> {
+    match message.frames() {
+        [delimiter, _, ..] if delimiter.is_empty() => Some(None),
+        [number, delimiter, _, ..] if delimiter.is_empty() => {
+            let octets: [u8; NUMBER_OCTETS] = number[..].try_into().ok()?;
+            Some(Some(u32::from_ne_bytes(octets)))
+        }
+        _ => None,
+    }
+}
+
+fn put_envelope(number: Option<u32>, message: &mut Message) {
+    let Some(number) = number else {
+        return message.push_front(Frame::empty());
+    };
+    // In one go: each frame put in front moves all the others.
+    let mut frames = Vec::with_capacity(2 + message.len());
+    frames.extend([Frame::from(number.to_ne_bytes()), Frame::empty()]);
+    frames.extend(std::mem::take(message));
+    *message = Message::from_frames(frames);
+}
+
+/// Takes number and delimiter off what [`parse`] found in order.
+fn open_envelope(message: &mut Message) {
+    if message.first().is_some_and(|frame| frame.is_empty()) {
+        message.pop_front();
+        return;
+    }
+    let mut frames = std::mem::take(message).into_frames();
+    frames.drain(..2);
+    *message = Message::from_frames(frames);
 }
 
 #[cfg(test)]
@@ -191,7 +343,7 @@ mod tests {
             attach(&mut req, &[1, 2], &mut outlet);
             assert!(is_sent(req.give(message.clone(), &mut outlet)));
             let (_, sent) = outlet.take_sent().remove(0);
-            let unsent = req.unsend(sent);
+            let unsent = req.unsend(PeerId(1), sent).unwrap();
             assert_eq!(unsent, message);
             req.detach(PeerId(1), &mut outlet);
             assert!(outlet.drops.is_empty(), "it is not lost");
@@ -220,5 +372,192 @@ mod tests {
         assert!(req.is_blocked());
         req.writable(PeerId(1));
         assert!(!req.is_blocked());
+    }
+
+    fn with(options: Options) -> (Req, Recorder) {
+        let (mut req, mut outlet) = (Req::new(&options, u32::MAX - 1), Recorder::default());
+        attach(&mut req, &[1, 2], &mut outlet);
+        (req, outlet)
+    }
+
+    fn numbered(number: u32, body: &str) -> Message {
+        let number = Frame::from(number.to_ne_bytes());
+        Message::from_frames(vec![number, Frame::empty(), body.into()])
+    }
+
+    fn hear(req: &mut Req, peer: u32, message: Message, outlet: &mut Recorder) {
+        req.hear(PeerId(peer), Heard::Message(message), outlet)
+            .unwrap();
+    }
+
+    fn tagged(tag: u64, body: &str) -> Message {
+        let mut message = Message::from(body);
+        message.set_tag(tag);
+        message
+    }
+
+    #[test]
+    fn correlated_requests_are_numbered_and_only_their_number_answers_them() {
+        let (mut req, mut outlet) = with(Options::new().req_correlate(true));
+        for (number, peer) in [(u32::MAX - 1, 1), (u32::MAX, 2), (0, 1)] {
+            assert!(is_sent(req.give("a".into(), &mut outlet)));
+            assert!(req.is_blocked());
+            assert_eq!(outlet.take_sent(), [(peer, numbered(number, "a"))]);
+            hear(
+                &mut req,
+                peer,
+                numbered(number.wrapping_sub(1), "wrong"),
+                &mut outlet,
+            );
+            hear(&mut req, peer, ["", "no number"].into(), &mut outlet);
+            hear(&mut req, 3 - peer, numbered(number, "other"), &mut outlet);
+            assert!(outlet.delivered.is_empty() && req.is_blocked());
+            hear(&mut req, peer, numbered(number, "A"), &mut outlet);
+            assert_eq!(outlet.delivered.pop(), Some("A".into()));
+            assert!(!req.is_blocked());
+        }
+    }
+
+    #[test]
+    fn a_relaxed_request_gives_the_last_one_up_and_goes_to_the_next_peer() {
+        let options = Options::new().req_correlate(true).req_relaxed(true);
+        let (mut req, mut outlet) = with(options);
+        let first = u32::MAX - 1;
+        assert!(is_sent(req.give("a".into(), &mut outlet)));
+        assert!(!req.is_blocked());
+        assert!(is_sent(req.give("b".into(), &mut outlet)));
+        let sent = [(1, numbered(first, "a")), (2, numbered(first + 1, "b"))];
+        assert_eq!(outlet.take_sent(), sent);
+        hear(&mut req, 1, numbered(first, "late"), &mut outlet);
+        assert!(outlet.delivered.is_empty());
+        assert_eq!(outlet.drops, [(Drop::Late, 1)]);
+        hear(&mut req, 2, numbered(first + 1, "B"), &mut outlet);
+        assert_eq!(outlet.delivered, [Message::from("B")]);
+    }
+
+    #[test]
+    fn options_change_with_the_next_request() {
+        let (mut req, mut outlet) = with(Options::new());
+        assert!(is_sent(req.give("a".into(), &mut outlet)));
+        let options = Options::new().req_correlate(true).req_relaxed(true);
+        req.configure(&options, &mut outlet);
+        assert!(is_sent(req.give("b".into(), &mut outlet)));
+        req.configure(&Options::new(), &mut outlet);
+        assert!(req.is_blocked());
+        let sent = outlet.take_sent();
+        assert_eq!(sent[0], (1, ["", "a"].into()));
+        assert_eq!(sent[1], (2, numbered(u32::MAX - 1, "b")));
+    }
+
+    #[test]
+    fn requests_with_a_tag_wait_for_no_other_and_are_answered_in_any_order() {
+        let (mut req, mut outlet) = with(Options::new());
+        assert!(is_sent(req.give("strict".into(), &mut outlet)));
+        assert!(req.is_blocked(), "for strict requests");
+        let first = u32::MAX - 1;
+        for tag in 1..=3 {
+            assert!(is_sent(req.give(tagged(tag, "x"), &mut outlet)));
+        }
+        let sent = outlet.take_sent();
+        assert_eq!(sent[0], (1, ["", "strict"].into()));
+        assert_eq!(sent[1], (2, numbered(first, "x")));
+        assert_eq!(sent[2], (1, numbered(first + 1, "x")));
+        assert_eq!(sent[3], (2, numbered(first.wrapping_add(2), "x")));
+        hear(&mut req, 1, numbered(first, "from another"), &mut outlet);
+        assert_eq!(outlet.drops, [(Drop::Unasked, 1)]);
+        hear(&mut req, 2, numbered(0, "three"), &mut outlet);
+        hear(&mut req, 2, numbered(first, "one"), &mut outlet);
+        hear(&mut req, 2, numbered(first, "again"), &mut outlet);
+        hear(&mut req, 1, ["", "strict"].into(), &mut outlet);
+        hear(&mut req, 1, numbered(first + 1, "two"), &mut outlet);
+        let answers: Vec<_> = outlet.answers.iter().map(|answer| answer.tag()).collect();
+        assert_eq!(answers, [3, 1, 2]);
+        assert_eq!(
+            outlet.answers,
+            ["three".into(), "one".into(), Message::from("two")]
+        );
+        assert_eq!(outlet.delivered, [Message::from("strict")]);
+        assert_eq!(outlet.drops[1], (Drop::Late, 1));
+        assert!(req.asked.is_empty() && req.numbers.is_empty());
+    }
+
+    #[test]
+    fn a_request_that_is_forgotten_is_not_answered_and_leaves_nothing() {
+        let (mut req, mut outlet) = with(Options::new());
+        assert!(is_sent(req.give(tagged(7, "x"), &mut outlet)));
+        req.forget(7);
+        req.forget(7);
+        req.forget(8);
+        assert!(req.asked.is_empty() && req.numbers.is_empty());
+        hear(&mut req, 1, numbered(u32::MAX - 1, "late"), &mut outlet);
+        assert!(outlet.answers.is_empty());
+        assert_eq!(outlet.drops, [(Drop::Late, 1)]);
+    }
+
+    #[test]
+    fn numbers_in_use_are_passed_over() {
+        let (mut req, mut outlet) = with(Options::new());
+        assert!(is_sent(req.give(tagged(1, "a"), &mut outlet)));
+        req.next_number = u32::MAX - 1;
+        assert!(is_sent(req.give(tagged(2, "b"), &mut outlet)));
+        assert_eq!(outlet.take_sent()[1], (2, numbered(u32::MAX, "b")));
+    }
+
+    #[test]
+    fn a_peer_that_leaves_leaves_its_requests_unanswered() {
+        let (mut req, mut outlet) = with(Options::new());
+        for tag in 1..=4 {
+            assert!(is_sent(req.give(tagged(tag, "x"), &mut outlet)));
+        }
+        req.detach(PeerId(1), &mut outlet);
+        assert_eq!(outlet.unanswered.len(), 2);
+        assert!(outlet.unanswered.contains(&1) && outlet.unanswered.contains(&3));
+        assert_eq!((req.asked.len(), req.numbers.len()), (2, 2));
+        // A newcomer in the old slot owes nothing.
+        attach(&mut req, &[1], &mut outlet);
+        hear(&mut req, 1, numbered(u32::MAX - 1, "late"), &mut outlet);
+        assert!(outlet.answers.is_empty());
+    }
+
+    #[test]
+    fn requests_with_a_tag_that_never_left_come_back_with_it_unless_given_up() {
+        let (mut req, mut outlet) = with(Options::new());
+        for tag in 1..=4 {
+            assert!(is_sent(req.give(tagged(tag, "x"), &mut outlet)));
+        }
+        req.forget(3);
+        let sent = outlet.take_sent();
+        assert!(req.unsend(PeerId(1), sent[2].1.clone()).is_none());
+        let unsent = req.unsend(PeerId(1), sent[0].1.clone()).unwrap();
+        assert_eq!((unsent.tag(), &unsent), (1, &"x".into()));
+        req.detach(PeerId(1), &mut outlet);
+        assert!(outlet.unanswered.is_empty());
+    }
+
+    #[test]
+    fn a_reply_before_its_request_left_frees_no_other_peer() {
+        let (mut req, mut outlet) = with(Options::new());
+        assert!(is_sent(req.give("a".into(), &mut outlet)));
+        // The request is still in the house.
+        hear(&mut req, 1, ["", "premature"].into(), &mut outlet);
+        assert!(is_sent(req.give("b".into(), &mut outlet)));
+        let sent = outlet.take_sent();
+        assert_eq!(sent[1].0, 2);
+        assert!(req.unsend(PeerId(1), sent[0].1.clone()).is_none());
+        req.detach(PeerId(1), &mut outlet);
+        assert!(req.is_blocked(), "peer 2 has a request");
+        hear(&mut req, 2, ["", "B"].into(), &mut outlet);
+        assert_eq!(outlet.delivered[1], "B".into());
+        assert!(outlet.drops.is_empty());
+    }
+
+    #[test]
+    fn a_full_peer_gives_a_tagged_request_back_unchanged() {
+        let (mut req, mut outlet) = with(Options::new());
+        outlet.full.extend([PeerId(1), PeerId(2)]);
+        let mut message = tagged(5, "x");
+        assert_eq!(req.submit(&mut message, &mut outlet), Verdict::Blocked);
+        assert_eq!((message.tag(), &message), (5, &"x".into()));
+        assert!(req.asked.is_empty() && req.numbers.is_empty());
     }
 }

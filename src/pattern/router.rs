@@ -1,29 +1,51 @@
 //! ROUTER: each message to the peer it names, and each peer's messages under its name (RFC 28).
 
-use std::collections::HashMap;
-
 use crate::error::Refusal;
 use crate::message::{Frame, Message};
+use crate::options::{Notify, Options};
+use crate::routing_id::RoutingId;
 
-use super::peers::PeerMap;
+use super::routing_table::RoutingTable;
 use super::{
-    pass, Admission, Drop, Full, Outlet, Pattern, PeerId, PeerIntro, Rejected, Verdict, Violation,
+    pass, Admission, Drop, Outlet, Pattern, PeerId, PeerIntro, Rejected, Verdict, Violation,
 };
 
-/// The longest name a peer may choose (RFC 37, "The Identity Property").
-const LONGEST_ROUTING_ID: usize = 255;
-
-/// Peers by name, and names by peer.
-///
-/// A name that is taken is not given twice: the newcomer is rejected (libzmq's default, without
-/// `ZMQ_ROUTER_HANDOVER`). What is sent to a name that nobody has is dropped (without
-/// `ZMQ_ROUTER_MANDATORY`).
-#[derive(Default)]
+/// A name that is taken is not given twice: the newcomer is rejected, or with
+/// `ZMQ_ROUTER_HANDOVER` the peer that had it. What is sent to a name that nobody has is dropped;
+/// so is what its peer cannot take now, unless `ZMQ_ROUTER_MANDATORY` makes it wait.
 pub(super) struct Router {
-    by_name: HashMap<Frame, PeerId>,
-    names: PeerMap<Frame>,
-    /// The last number given to a peer without a name.
-    numbered: u32,
+    table: RoutingTable,
+    mandatory: bool,
+    handover: bool,
+    notify: Notify,
+}
+
+impl Router {
+    /// Names for peers without one count on from `start`.
+    pub(super) fn new(options: &Options, start: u32) -> Self {
+        Router {
+            table: RoutingTable::new(start, options.send_high_water_mark),
+            mandatory: options.router_mandatory,
+            handover: options.router_handover,
+            notify: options.router_notify,
+        }
+    }
+
+    /// Tells the user that a peer came.
+    fn tell_joined(&self, name: Frame, outlet: &mut dyn Outlet) {
+        match self.notify {
+            Notify::Connects | Notify::Both => outlet.deliver([name, Frame::empty()].into()),
+            Notify::Never | Notify::Disconnects => {}
+        }
+    }
+
+    /// Tells the user that a peer is gone.
+    fn tell_left(&self, name: Frame, outlet: &mut dyn Outlet) {
+        match self.notify {
+            Notify::Disconnects | Notify::Both => outlet.deliver([name, Frame::empty()].into()),
+            Notify::Never | Notify::Connects => {}
+        }
+    }
 }
 
 impl Pattern for Router {
@@ -31,77 +53,107 @@ impl Pattern for Router {
         &mut self,
         peer: PeerId,
         intro: &PeerIntro,
-        _outlet: &mut dyn Outlet,
+        outlet: &mut dyn Outlet,
     ) -> Result<(), Rejected> {
+        if let Some(alias) = &intro.alias {
+            self.table.enter_reserved(peer, alias, outlet)?;
+            self.tell_joined(alias.clone(), outlet);
+            return Ok(());
+        }
         let name = match &intro.routing_id[..] {
             // Names that start with a zero octet are for those who have none.
             [0, ..] => return Err(Rejected),
-            [] => self.number(),
-            name if name.len() > LONGEST_ROUTING_ID => return Err(Rejected),
+            [] => self.table.number(five_octets),
+            name if name.len() > RoutingId::MAX_OCTETS => return Err(Rejected),
             _ => intro.routing_id.clone(),
         };
-        if self.by_name.contains_key(&name) {
-            return Err(Rejected);
+        let displaced = self
+            .table
+            .enter(peer, name.clone(), self.handover, outlet)?;
+        if let Some(old) = displaced {
+            outlet.disconnect(old);
+            // Now, and not when it has gone: then the name would be the newcomer's.
+            self.tell_left(name.clone(), outlet);
         }
-        self.by_name.insert(name.clone(), peer);
-        self.names.insert(peer, name);
+        self.tell_joined(name, outlet);
         Ok(())
     }
 
-    fn detach(&mut self, peer: PeerId, _outlet: &mut dyn Outlet) {
-        if let Some(name) = self.names.remove(&peer) {
-            self.by_name.remove(&name);
+    fn detach(&mut self, peer: PeerId, outlet: &mut dyn Outlet) {
+        if let Some(name) = self.table.leave(peer, outlet) {
+            self.tell_left(name, outlet);
         }
     }
 
     fn admit(&mut self, peer: PeerId, message: &mut Message) -> Result<Admission, Violation> {
-        match self.names.get(&peer) {
+        match self.table.name(peer) {
             Some(name) => {
-                message.push_front(name.clone());
+                message.push_front(name);
                 pass(message)
             }
-            None => Ok(Admission::Drop(Drop::PeerGone)),
+            // Somebody else has taken its name over.
+            None => Ok(Admission::Drop(Drop::Unasked)),
         }
     }
 
-    /// Never blocks: what cannot be sent now is dropped.
     fn submit(&mut self, message: &mut Message, outlet: &mut dyn Outlet) -> Verdict {
-        let Some(name) = message.first() else {
-            return Verdict::Refused(Refusal::NoFrames);
-        };
-        if message.len() == 1 {
+        match message.len() {
+            0 => Verdict::Refused(Refusal::NoFrames),
             // A name alone is no message.
-            return Verdict::Dropped(Drop::Malformed);
+            1 => Verdict::Dropped(Drop::Malformed),
+            _ => self.table.send(message, self.mandatory, outlet),
         }
-        let Some(&peer) = self.by_name.get(name) else {
-            return Verdict::Dropped(Drop::PeerGone);
-        };
-        message.pop_front();
-        match outlet.send(peer, message) {
-            Ok(()) => Verdict::Sent,
-            Err(Full) => Verdict::Dropped(Drop::PeerFull),
-        }
+    }
+
+    fn writable(&mut self, peer: PeerId) {
+        self.table.writable(peer);
+    }
+
+    fn is_blocked(&self) -> bool {
+        self.table.is_blocked()
     }
 
     fn buffers_per_peer(&self) -> bool {
         true
     }
+
+    fn reserve(&mut self, name: Option<&RoutingId>, outlet: &mut dyn Outlet) -> Option<RoutingId> {
+        let name = match name {
+            Some(name) => name.frame().clone(),
+            None => self.table.number(five_octets),
+        };
+        let free = self.table.reserve(&name, outlet);
+        RoutingId::new(name).ok().filter(|_| free)
+    }
+
+    fn release(&mut self, name: &RoutingId, outlet: &mut dyn Outlet) {
+        self.table.release(name.frame(), outlet);
+    }
+
+    fn find(&self, name: &RoutingId) -> Option<PeerId> {
+        self.table.find(name)
+    }
+
+    fn keep(&mut self, peer: PeerId, unsent: &mut Vec<Message>) {
+        self.table.keep(peer, unsent);
+    }
+
+    fn kept(&self) -> usize {
+        self.table.kept()
+    }
+
+    fn configure(&mut self, options: &Options, _outlet: &mut dyn Outlet) {
+        self.table.set_limit(options.send_high_water_mark);
+        self.mandatory = options.router_mandatory;
+        self.handover = options.router_handover;
+        self.notify = options.router_notify;
+    }
 }
 
-impl Router {
-    /// A name of five octets that nobody has: zero and a number.
-    fn number(&mut self) -> Frame {
-        loop {
-            self.numbered = self.numbered.wrapping_add(1);
-            let [a, b, c, d] = self.numbered.to_be_bytes();
-            let name = Frame::from([0, a, b, c, d]);
-            // After 2³² peers without a name the oldest may still be here. There are fewer
-            // slots than numbers, so the search ends.
-            if !self.by_name.contains_key(&name) {
-                return name;
-            }
-        }
-    }
+/// The name of a peer without one: zero and a number (RFC 28, "The ROUTER Socket Type").
+fn five_octets(number: u32) -> Frame {
+    let [a, b, c, d] = number.to_be_bytes();
+    Frame::from([0, a, b, c, d])
 }
 
 #[cfg(test)]
@@ -109,10 +161,16 @@ mod tests {
     use super::super::tests::{attach, Calls, Given, Heard, Recorder};
     use super::*;
 
+    fn router() -> Router {
+        Router::new(&Options::new(), 0)
+    }
+
     fn named(router: &mut Router, peer: u32, name: impl Into<Frame>) -> Result<(), Rejected> {
         let intro = PeerIntro {
             socket_type: None,
             routing_id: name.into(),
+            alias: None,
+            dialer: None,
         };
         router.attach(PeerId(peer), &intro, &mut Recorder::default())
     }
@@ -127,7 +185,7 @@ mod tests {
     #[test]
     fn names_lead_both_ways() {
         let mut outlet = Recorder::default();
-        let mut router = Router::default();
+        let mut router = router();
         named(&mut router, 1, "one").unwrap();
         named(&mut router, 2, vec![2; 255]).unwrap();
         let from_one = hear(&mut router, 1, ["", "a"]);
@@ -142,21 +200,19 @@ mod tests {
     #[test]
     fn who_has_no_name_gets_one_that_nobody_has() {
         let mut outlet = Recorder::default();
-        let mut router = Router {
-            numbered: u32::MAX - 1,
-            ..Router::default()
-        };
+        let mut router = Router::new(&Options::new(), u32::MAX - 1);
         attach(&mut router, &[1], &mut outlet);
-        router.numbered = u32::MAX - 1;
+        // All numbers have been given once.
+        router.table.recount(u32::MAX - 1);
         attach(&mut router, &[2, 3], &mut outlet);
         let names = [1, 2, 3].map(|peer| hear(&mut router, peer, "x")[0].clone());
-        let expected = [[0, 255, 255, 255, 255], [0, 0, 0, 0, 0], [0, 0, 0, 0, 1]];
+        let expected = [[0, 255, 255, 255, 255], [0, 0, 0, 0, 1], [0, 0, 0, 0, 2]];
         assert_eq!(names, expected.map(Frame::from));
     }
 
     #[test]
     fn names_that_are_taken_or_malformed_are_rejected() {
-        let mut router = Router::default();
+        let mut router = router();
         named(&mut router, 1, "one").unwrap();
         for name in [b"one".to_vec(), vec![0], vec![0, 0, 0, 0, 1], vec![1; 256]] {
             assert_eq!(named(&mut router, 2, name), Err(Rejected));
@@ -171,7 +227,7 @@ mod tests {
     #[test]
     fn what_cannot_be_sent_is_dropped() {
         let mut outlet = Recorder::default();
-        let mut router = Router::default();
+        let mut router = router();
         named(&mut router, 1, "one").unwrap();
         let given = router.give(["two", "a"].into(), &mut outlet);
         assert!(matches!(given, Given::Dropped(Drop::PeerGone)));
@@ -185,10 +241,163 @@ mod tests {
         assert!(!router.is_blocked());
     }
 
+    fn aliased(
+        router: &mut Router,
+        peer: u32,
+        alias: &str,
+        outlet: &mut Recorder,
+    ) -> Result<(), Rejected> {
+        let intro = PeerIntro {
+            socket_type: None,
+            routing_id: "its own".into(),
+            alias: Some(alias.into()),
+            dialer: None,
+        };
+        router.attach(PeerId(peer), &intro, outlet)
+    }
+
+    fn id(name: &str) -> RoutingId {
+        RoutingId::new(name).unwrap()
+    }
+
+    #[test]
+    fn where_routes_are_mandatory_a_full_peer_is_waited_for() {
+        let mut outlet = Recorder::default();
+        let mut router = Router::new(&Options::new().router_mandatory(true), 0);
+        named(&mut router, 1, "one").unwrap();
+        named(&mut router, 2, "two").unwrap();
+        outlet.full.insert(PeerId(1));
+        let message = Message::from(["one", "a"]);
+        let given = router.give(message.clone(), &mut outlet);
+        assert!(matches!(given, Given::Blocked(unsent) if unsent == message));
+        assert!(router.is_blocked());
+        // There is one line.
+        let given = router.give(["two", "b"].into(), &mut outlet);
+        assert!(matches!(given, Given::Blocked(_)));
+        router.writable(PeerId(2));
+        assert!(router.is_blocked(), "somebody else has room");
+        outlet.full.clear();
+        router.writable(PeerId(1));
+        assert!(!router.is_blocked());
+        assert!(matches!(router.give(message, &mut outlet), Given::Sent));
+        assert_eq!(outlet.take_sent(), [(1, "a".into())]);
+        // What can change, so that nobody waits for ever: it leaves, it loses its name, or it
+        // need not be waited for any more.
+        let block = |router: &mut Router, outlet: &mut Recorder, peer| {
+            outlet.full.insert(PeerId(peer));
+            let given = router.give(["one", "c"].into(), outlet);
+            assert!(matches!(given, Given::Blocked(_)));
+        };
+        block(&mut router, &mut outlet, 1);
+        router.detach(PeerId(1), &mut outlet);
+        assert!(!router.is_blocked());
+        let options = Options::new().router_mandatory(true).router_handover(true);
+        router.configure(&options, &mut outlet);
+        named(&mut router, 3, "one").unwrap();
+        block(&mut router, &mut outlet, 3);
+        named(&mut router, 4, "one").unwrap();
+        assert!(!router.is_blocked());
+        block(&mut router, &mut outlet, 4);
+        router.configure(&Options::new(), &mut outlet);
+        assert!(!router.is_blocked());
+        let given = router.give(["one", "c"].into(), &mut outlet);
+        assert!(matches!(given, Given::Dropped(Drop::PeerFull)));
+    }
+
+    #[test]
+    fn a_newcomer_takes_a_name_over() {
+        let mut outlet = Recorder::default();
+        let options = Options::new()
+            .router_handover(true)
+            .router_notify(Notify::Both);
+        let mut router = Router::new(&options, 0);
+        let join = |router: &mut Router, peer, outlet: &mut Recorder| {
+            let intro = PeerIntro {
+                routing_id: "one".into(),
+                ..super::super::tests::intro()
+            };
+            router.attach(PeerId(peer), &intro, outlet)
+        };
+        join(&mut router, 1, &mut outlet).unwrap();
+        join(&mut router, 2, &mut outlet).unwrap();
+        assert_eq!(outlet.disconnected, [PeerId(1)]);
+        assert_eq!(outlet.routes.len(), 1);
+        assert_eq!(outlet.delivered.len(), 3, "came, went, came");
+        let heard = router.hear(PeerId(1), Heard::Message("late".into()), &mut outlet);
+        assert_eq!((heard, outlet.delivered.len()), (Ok(()), 3));
+        router.detach(PeerId(1), &mut outlet);
+        assert_eq!(outlet.delivered.len(), 3);
+        assert!(matches!(
+            router.give(["one", "a"].into(), &mut outlet),
+            Given::Sent
+        ));
+        assert_eq!(outlet.take_sent(), [(2, "a".into())]);
+        router.detach(PeerId(2), &mut outlet);
+        assert_eq!(outlet.delivered, vec![Message::from(["one", ""]); 4]);
+        assert!(router.table.is_empty() && outlet.routes.is_empty());
+    }
+
+    #[test]
+    fn what_is_sent_to_a_reserved_name_is_kept_up_to_the_mark() {
+        let mut outlet = Recorder::default();
+        let mut router = Router::new(&Options::new().send_high_water_mark(2), 0);
+        assert_eq!(router.reserve(Some(&id("x")), &mut outlet), Some(id("x")));
+        assert_eq!(router.reserve(Some(&id("x")), &mut outlet), None);
+        assert_eq!(named(&mut router, 1, "x"), Err(Rejected));
+        for text in ["a", "b"] {
+            assert!(matches!(
+                router.give(["x", text].into(), &mut outlet),
+                Given::Sent
+            ));
+        }
+        let given = router.give(["x", "c"].into(), &mut outlet);
+        assert!(matches!(given, Given::Dropped(Drop::PeerFull)));
+        assert_eq!((router.kept(), router.find(&id("x"))), (2, None));
+
+        assert_eq!(aliased(&mut router, 3, "y", &mut outlet), Err(Rejected));
+        aliased(&mut router, 3, "x", &mut outlet).unwrap();
+        assert_eq!(aliased(&mut router, 4, "x", &mut outlet), Err(Rejected));
+        assert_eq!(outlet.take_sent(), [(3, "a".into()), (3, "b".into())]);
+        assert_eq!((router.kept(), router.find(&id("x"))), (0, Some(PeerId(3))));
+        assert_eq!(hear(&mut router, 3, "d"), Message::from(["x", "d"]));
+
+        // It is lost with two messages, and comes back under another slot.
+        let mut unsent = vec![Message::from("e"), "f".into()];
+        router.keep(PeerId(3), &mut unsent);
+        router.detach(PeerId(3), &mut outlet);
+        assert!(unsent.is_empty() && outlet.routes.contains(&Frame::from("x")));
+        aliased(&mut router, 5, "x", &mut outlet).unwrap();
+        assert_eq!(outlet.take_sent(), [(5, "e".into()), (5, "f".into())]);
+        router.detach(PeerId(5), &mut outlet);
+        assert!(matches!(
+            router.give(["x", "g"].into(), &mut outlet),
+            Given::Sent
+        ));
+        router.release(&id("x"), &mut outlet);
+        assert_eq!(outlet.drops, [(Drop::PeerGone, 1)]);
+        assert!(router.table.is_empty() && outlet.routes.is_empty());
+    }
+
+    #[test]
+    fn a_name_that_is_released_ends_with_its_peer() {
+        let mut outlet = Recorder::default();
+        let mut router = router();
+        router.reserve(Some(&id("x")), &mut outlet);
+        aliased(&mut router, 3, "x", &mut outlet).unwrap();
+        router.release(&id("x"), &mut outlet);
+        let mut unsent = vec![Message::from("a")];
+        router.keep(PeerId(3), &mut unsent);
+        assert_eq!(unsent.len(), 1, "it is not expected back");
+        router.detach(PeerId(3), &mut outlet);
+        assert!(router.table.is_empty() && outlet.routes.is_empty());
+        let made_up = router.reserve(None, &mut outlet).unwrap();
+        assert_eq!(made_up.as_bytes().len(), 5);
+    }
+
     #[test]
     fn a_slot_used_again_has_its_own_name() {
         let mut outlet = Recorder::default();
-        let mut router = Router::default();
+        let mut router = router();
         named(&mut router, 1, "old").unwrap();
         router.detach(PeerId(1), &mut outlet);
         named(&mut router, 1, "new").unwrap();
@@ -196,6 +405,6 @@ mod tests {
         assert!(matches!(given, Given::Dropped(Drop::PeerGone)));
         assert_eq!(hear(&mut router, 1, "x")[0], "new");
         router.detach(PeerId(1), &mut outlet);
-        assert!(router.names.is_empty() && router.by_name.is_empty());
+        assert!(router.table.is_empty() && outlet.routes.is_empty());
     }
 }

@@ -1,6 +1,7 @@
 //! SUB: what publishers send and the user subscribed to (RFC 29).
 
 use crate::message::{Frame, Message};
+use crate::options::Options;
 
 use super::subscriptions::Subscriptions;
 use super::{
@@ -10,6 +11,17 @@ use super::{
 #[derive(Default)]
 pub(super) struct Subscribe {
     subscriptions: Subscriptions,
+    /// Messages come for which there is no subscription.
+    inverted: bool,
+}
+
+impl Subscribe {
+    pub(super) fn new(options: &Options) -> Self {
+        Subscribe {
+            inverted: options.invert_matching,
+            ..Subscribe::default()
+        }
+    }
 }
 
 impl Pattern for Subscribe {
@@ -31,7 +43,7 @@ impl Pattern for Subscribe {
     /// or everything.
     fn admit(&mut self, _peer: PeerId, message: &mut Message) -> Result<Admission, Violation> {
         let topic = message.first();
-        if topic.is_some_and(|topic| self.subscriptions.matches_any(topic)) {
+        if topic.is_some_and(|topic| self.subscriptions.matches_any(topic) != self.inverted) {
             pass(message)
         } else {
             Ok(Admission::Drop(Drop::Unmatched))
@@ -48,6 +60,14 @@ impl Pattern for Subscribe {
 
     fn unsubscribe(&mut self, prefix: Frame, outlet: &mut dyn Outlet) {
         self.subscriptions.unsubscribe(&prefix, outlet);
+    }
+
+    fn configure(&mut self, options: &Options, _outlet: &mut dyn Outlet) {
+        self.inverted = options.invert_matching;
+    }
+
+    fn topics(&self) -> usize {
+        self.subscriptions.len()
     }
 }
 

@@ -9,6 +9,8 @@ use super::{Outlet, PeerId, Upstream};
 #[derive(Default)]
 pub(super) struct Subscriptions {
     prefixes: Tree<Count>,
+    /// Prefixes that the user subscribed to at least once.
+    distinct: usize,
     publishers: Vec<PeerId>,
 }
 
@@ -42,7 +44,9 @@ impl Subscriptions {
     /// Each call goes upstream, as libzmq's do.
     pub(super) fn subscribe(&mut self, prefix: &Frame, outlet: &mut dyn Outlet) {
         let node = self.prefixes.entry(prefix);
-        self.prefixes.value(node).0 += 1;
+        let count = self.prefixes.value(node);
+        self.distinct += usize::from(count.is_vacant());
+        count.0 += 1;
         for &peer in &self.publishers {
             outlet.command(peer, Upstream::Subscribe(prefix.clone()));
         }
@@ -50,20 +54,44 @@ impl Subscriptions {
 
     /// Publishers keep a set, so they hear of the last call only.
     pub(super) fn unsubscribe(&mut self, prefix: &Frame, outlet: &mut dyn Outlet) {
+        if self.take_back(prefix) {
+            self.cancel(prefix, outlet);
+        }
+    }
+
+    /// Publishers hear of each call, also of one for what was never subscribed to.
+    pub(super) fn unsubscribe_verbosely(&mut self, prefix: &Frame, outlet: &mut dyn Outlet) {
+        self.take_back(prefix);
+        self.cancel(prefix, outlet);
+    }
+
+    /// Takes one call of `subscribe` back; says whether it was the last one.
+    fn take_back(&mut self, prefix: &Frame) -> bool {
         let Some(node) = self.prefixes.find(prefix) else {
-            return;
+            return false;
         };
         let count = self.prefixes.value(node);
         if count.is_vacant() {
-            return;
+            return false;
         }
         count.0 -= 1;
-        if count.is_vacant() {
+        let last = count.is_vacant();
+        if last {
+            self.distinct -= 1;
             self.prefixes.prune(node);
-            for &peer in &self.publishers {
-                outlet.command(peer, Upstream::Cancel(prefix.clone()));
-            }
         }
+        last
+    }
+
+    fn cancel(&self, prefix: &Frame, outlet: &mut dyn Outlet) {
+        for &peer in &self.publishers {
+            outlet.command(peer, Upstream::Cancel(prefix.clone()));
+        }
+    }
+
+    /// Distinct prefixes.
+    pub(super) fn len(&self) -> usize {
+        self.distinct
     }
 
     /// Whether the user subscribed to any prefix of `topic`.

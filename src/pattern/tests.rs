@@ -13,6 +13,14 @@ pub(super) struct Recorder {
     pub(super) drops: Vec<(Drop, usize)>,
     /// Peers at their high-water mark.
     pub(super) full: HashSet<PeerId>,
+    /// Peers whose connections are to end.
+    pub(super) disconnected: Vec<PeerId>,
+    /// Replies to requests with a tag.
+    pub(super) answers: Vec<Message>,
+    /// Tags of requests that get no reply.
+    pub(super) unanswered: Vec<u64>,
+    /// Names that can be sent to.
+    pub(super) routes: HashSet<Frame>,
 }
 
 impl Outlet for Recorder {
@@ -24,12 +32,36 @@ impl Outlet for Recorder {
         Ok(())
     }
 
+    fn takes(&mut self, peer: PeerId) -> bool {
+        !self.full.contains(&peer)
+    }
+
     fn command(&mut self, peer: PeerId, command: Upstream) {
         self.commands.push((peer, command));
     }
 
     fn dropped(&mut self, why: Drop, messages: usize) {
         self.drops.push((why, messages));
+    }
+
+    fn deliver(&mut self, message: Message) {
+        self.delivered.push(message);
+    }
+
+    fn disconnect(&mut self, peer: PeerId) {
+        self.disconnected.push(peer);
+    }
+
+    fn unanswered(&mut self, request: u64) {
+        self.unanswered.push(request);
+    }
+
+    fn route_added(&mut self, name: &Frame) {
+        self.routes.insert(name.clone());
+    }
+
+    fn route_removed(&mut self, name: &Frame) {
+        self.routes.remove(name);
     }
 }
 
@@ -39,6 +71,8 @@ pub(super) enum Heard {
     Message(Message),
     Subscribe(Frame),
     Cancel(Frame),
+    Join(Frame),
+    Leave(Frame),
 }
 
 /// A [`Verdict`] with the message that came back.
@@ -70,10 +104,13 @@ impl<P: Pattern + ?Sized> Calls for P {
         match heard {
             Heard::Message(mut message) => match self.admit(peer, &mut message)? {
                 Admission::Deliver => outlet.delivered.push(message),
+                Admission::Answer => outlet.answers.push(message),
                 Admission::Drop(why) => outlet.dropped(why, 1),
             },
-            Heard::Subscribe(prefix) => self.heed(peer, Upstream::Subscribe(prefix))?,
-            Heard::Cancel(prefix) => self.heed(peer, Upstream::Cancel(prefix))?,
+            Heard::Subscribe(prefix) => self.heed(peer, Upstream::Subscribe(prefix), outlet)?,
+            Heard::Cancel(prefix) => self.heed(peer, Upstream::Cancel(prefix), outlet)?,
+            Heard::Join(group) => self.heed(peer, Upstream::Join(group), outlet)?,
+            Heard::Leave(group) => self.heed(peer, Upstream::Leave(group), outlet)?,
         }
         Ok(())
     }
@@ -112,6 +149,8 @@ pub(super) fn intro() -> PeerIntro {
     PeerIntro {
         socket_type: None,
         routing_id: Frame::empty(),
+        alias: None,
+        dialer: None,
     }
 }
 
@@ -125,24 +164,34 @@ pub(super) fn attach(pattern: &mut dyn Pattern, peers: &[u32], outlet: &mut Reco
 fn all() -> Vec<(SocketType, Box<dyn Pattern>)> {
     SocketType::ALL
         .into_iter()
-        .filter_map(|kind| pattern(kind).map(|pattern| (kind, pattern)))
+        .filter_map(|kind| pattern(kind, &Options::new(), 0).map(|pattern| (kind, pattern)))
         .collect()
 }
 
-/// Attaches a peer that a ROUTER knows by the first frame of what the kit sends.
+/// Attaches a peer that a ROUTER or STREAM knows by the first frame of what the kit sends.
 fn welcome(pattern: &mut dyn Pattern, peer: u32, outlet: &mut Recorder) {
+    let name = RoutingId::new("a").unwrap();
+    let reserved = pattern.reserve(Some(&name), outlet);
     let intro = PeerIntro {
-        routing_id: "a".into(),
+        alias: reserved.is_some().then(|| "a".into()),
         ..intro()
     };
     pattern.attach(PeerId(peer), &intro, outlet).unwrap();
+    pattern.release(&name, outlet);
+    // Notices have their own tests.
+    outlet.delivered.clear();
 }
 
 /// Makes `peer` want everything this pattern can send to it.
 fn invite(kind: SocketType, pattern: &mut dyn Pattern, peer: u32, outlet: &mut Recorder) {
-    if matches!(kind, SocketType::Pub) {
+    if matches!(kind, SocketType::Pub | SocketType::XPub) {
         pattern
             .hear(PeerId(peer), Heard::Subscribe("".into()), outlet)
+            .unwrap();
+    }
+    if kind == SocketType::Radio {
+        pattern
+            .hear(PeerId(peer), Heard::Join("a".into()), outlet)
             .unwrap();
     }
     if matches!(kind, SocketType::Rep) {
@@ -151,9 +200,21 @@ fn invite(kind: SocketType, pattern: &mut dyn Pattern, peer: u32, outlet: &mut R
     }
 }
 
+/// A message as this type sends or receives it.
+fn sample(kind: SocketType) -> Message {
+    match kind {
+        SocketType::Radio | SocketType::Dish => Message::to_group("a", "b"),
+        _ => ["a", "", "b"].into(),
+    }
+}
+
 /// A message the user may send now.
-fn sendable(outlet: &mut Recorder) -> Message {
-    let mut message = Message::from(["a", "", "b"]);
+fn sendable(kind: SocketType, outlet: &mut Recorder) -> Message {
+    let mut message = sample(kind);
+    if let (SocketType::Server | SocketType::Peer, Some(name)) = (kind, outlet.routes.iter().next())
+    {
+        message = [name, &Frame::from("b")].into();
+    }
     message.set_tag(outlet.delivered.pop().map_or(0, |request| request.tag()));
     message
 }
@@ -161,7 +222,11 @@ fn sendable(outlet: &mut Recorder) -> Message {
 #[test]
 fn the_supported_types_have_a_pattern() {
     for kind in SocketType::ALL {
-        assert_eq!(pattern(kind).is_some(), kind.is_supported(), "{kind}");
+        assert_eq!(
+            pattern(kind, &Options::new(), 0).is_some(),
+            kind.is_supported(),
+            "{kind}"
+        );
     }
 }
 
@@ -189,7 +254,7 @@ fn messages_leave_whole_or_not_at_all() {
         let mut outlet = Recorder::default();
         welcome(&mut *pattern, 6, &mut outlet);
         invite(kind, &mut *pattern, 6, &mut outlet);
-        let message = sendable(&mut outlet);
+        let message = sendable(kind, &mut outlet);
         outlet.full.insert(PeerId(6));
         match pattern.give(message.clone(), &mut outlet) {
             Given::Blocked(unsent) => {
@@ -210,7 +275,7 @@ fn messages_leave_whole_or_not_at_all() {
         pattern.writable(PeerId(6));
         assert!(!pattern.is_blocked(), "{kind}");
         invite(kind, &mut *pattern, 6, &mut outlet);
-        let message = sendable(&mut outlet);
+        let message = sendable(kind, &mut outlet);
         assert!(
             matches!(pattern.give(message.clone(), &mut outlet), Given::Sent),
             "{kind}"
@@ -219,12 +284,14 @@ fn messages_leave_whole_or_not_at_all() {
         assert_eq!(sent.len(), 1, "{kind}");
         let expected = match kind {
             SocketType::Req | SocketType::Rep => Message::from(["", "a", "", "b"]),
-            SocketType::Router => Message::from(["", "b"]),
+            SocketType::Router | SocketType::Stream => Message::from(["", "b"]),
+            SocketType::Server | SocketType::Peer => "b".into(),
             _ => message.clone(),
         };
         assert_eq!(sent, [(6, expected)], "{kind}");
         if pattern.requeues() {
-            assert_eq!(pattern.unsend(sent[0].1.clone()), message, "{kind}");
+            let unsent = pattern.unsend(PeerId(6), sent[0].1.clone());
+            assert_eq!(unsent, Some(message), "{kind}");
         }
     }
 }
@@ -237,7 +304,7 @@ fn attach_detach_attach_leaves_no_residue() {
             let blocked = pattern.is_blocked();
             welcome(&mut *pattern, 6, &mut outlet);
             invite(kind, &mut *pattern, 6, &mut outlet);
-            let message = sendable(&mut outlet);
+            let message = sendable(kind, &mut outlet);
             let verdict = pattern.give(message.clone(), &mut outlet);
             assert_eq!(
                 matches!(verdict, Given::Sent),
@@ -265,12 +332,16 @@ fn what_comes_in_is_delivered_whole() {
         let mut outlet = Recorder::default();
         welcome(&mut *pattern, 6, &mut outlet);
         pattern.subscribe("".into(), &mut outlet);
+        if kind == SocketType::Dish {
+            pattern.join("a".into(), &mut outlet).unwrap();
+        }
         if kind == SocketType::Req {
             let _ = pattern.give("request".into(), &mut outlet);
         }
         let mut message = match kind {
             SocketType::Req | SocketType::Rep => Message::from(["", "a", "", "b"]),
-            _ => Message::from(["a", "", "b"]),
+            kind if takes_one_frame(kind) => "a".into(),
+            _ => sample(kind),
         };
         // As it would come over inproc from a socket that uses tags.
         message.set_tag(77);
@@ -278,8 +349,10 @@ fn what_comes_in_is_delivered_whole() {
             .hear(PeerId(6), Heard::Message(message), &mut outlet)
             .unwrap();
         let expected = match kind {
-            SocketType::Router => Message::from(["a", "a", "", "b"]),
-            _ => Message::from(["a", "", "b"]),
+            SocketType::Router | SocketType::Stream => Message::from(["a", "a", "", "b"]),
+            SocketType::Server | SocketType::Peer => Message::from([&[0, 0, 0, 1], &b"a"[..]]),
+            kind if takes_one_frame(kind) => "a".into(),
+            _ => sample(kind),
         };
         assert_eq!(outlet.delivered, [expected], "{kind}");
         assert_ne!(outlet.delivered[0].tag(), 77, "{kind}");
@@ -287,11 +360,40 @@ fn what_comes_in_is_delivered_whole() {
 }
 
 #[test]
+fn where_a_message_is_one_frame_others_are_skipped_whole() {
+    for (kind, mut pattern) in all().into_iter().filter(|(kind, _)| takes_one_frame(*kind)) {
+        let mut outlet = Recorder::default();
+        welcome(&mut *pattern, 6, &mut outlet);
+        for message in [Message::from(["a", "b"]), ["a", "", "c"].into(), "d".into()] {
+            let heard = Heard::Message(message);
+            assert_eq!(
+                pattern.hear(PeerId(6), heard, &mut outlet),
+                Ok(()),
+                "{kind}"
+            );
+        }
+        assert_eq!(outlet.drops, [(Drop::Multipart, 1); 2], "{kind}");
+        assert_eq!(outlet.delivered.len(), 1, "{kind}");
+        assert_eq!(outlet.delivered[0].iter().last().unwrap(), "d", "{kind}");
+    }
+}
+
+fn takes_one_frame(kind: SocketType) -> bool {
+    use SocketType::{Channel, Client, Gather, Peer, Server};
+    matches!(kind, Client | Server | Gather | Peer | Channel)
+}
+
+#[test]
 fn subscriptions_to_those_who_do_not_publish_pass_unnoticed() {
     for (kind, mut pattern) in all() {
         let mut outlet = Recorder::default();
         welcome(&mut *pattern, 6, &mut outlet);
-        for inbound in [Heard::Subscribe("a".into()), Heard::Cancel("a".into())] {
+        for inbound in [
+            Heard::Subscribe("a".into()),
+            Heard::Cancel("a".into()),
+            Heard::Join("a".into()),
+            Heard::Leave("a".into()),
+        ] {
             assert_eq!(
                 pattern.hear(PeerId(6), inbound, &mut outlet),
                 Ok(()),
@@ -299,7 +401,7 @@ fn subscriptions_to_those_who_do_not_publish_pass_unnoticed() {
             );
         }
         assert!(
-            outlet.delivered.is_empty() && outlet.drops.is_empty(),
+            (outlet.delivered.is_empty() || kind == SocketType::XPub) && outlet.drops.is_empty(),
             "{kind}"
         );
     }
@@ -308,9 +410,16 @@ fn subscriptions_to_those_who_do_not_publish_pass_unnoticed() {
 #[test]
 fn types_that_drop_buffer_per_peer_and_types_that_block_requeue() {
     for (kind, pattern) in all() {
-        use SocketType::{Dealer, Pair, Pub, Push, Rep, Req, Router, XSub};
-        let drops = matches!(kind, Pub | Rep | Router | XSub);
-        let blocks = matches!(kind, Push | Pair | Req | Dealer);
+        use SocketType::{Channel, Client, Peer, Scatter, Server, Stream};
+        use SocketType::{Dealer, Pair, Pub, Push, Radio, Rep, Req, Router, XPub, XSub};
+        let drops = matches!(
+            kind,
+            Pub | XPub | Radio | Rep | Router | XSub | Server | Peer | Stream
+        );
+        let blocks = matches!(
+            kind,
+            Push | Pair | Req | Dealer | Client | Scatter | Channel
+        );
         assert_eq!(pattern.buffers_per_peer(), drops, "{kind}");
         assert_eq!(pattern.requeues(), blocks, "{kind}");
         assert_eq!(pattern.is_blocked(), blocks, "{kind} without peers");

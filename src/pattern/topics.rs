@@ -21,8 +21,21 @@ pub(super) struct Topics {
     /// Where in `members` a peer is that holds anything.
     peers: PeerMap<u32>,
     members: Slab<Member>,
+    /// Prefixes that anybody holds.
+    distinct: usize,
     /// Counts publications, so that a mark left by an earlier one means nothing.
     epoch: u64,
+}
+
+/// What came of taking a prefix back.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(super) enum Removal {
+    /// The peer did not hold it.
+    NotHeld,
+    /// Others still hold it.
+    Shared,
+    /// The peer was the last to hold it.
+    Last,
 }
 
 /// Who holds a prefix, by member.
@@ -65,6 +78,7 @@ impl Topics {
         let node = self.tree.entry(prefix);
         let holders = self.tree.value(node);
         let first = holders.0.is_empty();
+        self.distinct += usize::from(first);
         if let Err(place) = holders.place(member) {
             let entry = &mut self.members[member as usize];
             let at = entry.prefixes.len() as u32;
@@ -75,13 +89,13 @@ impl Topics {
         Ok(first)
     }
 
-    /// Takes a prefix out of a peer's set. Says whether it was the last to hold it.
-    pub(super) fn remove(&mut self, prefix: &[u8], peer: PeerId) -> bool {
+    /// Takes a prefix out of a peer's set.
+    pub(super) fn remove(&mut self, prefix: &[u8], peer: PeerId) -> Removal {
         let (Some(&member), Some(node)) = (self.peers.get(&peer), self.tree.find(prefix)) else {
-            return false;
+            return Removal::NotHeld;
         };
         let Some(at) = self.release(node, member) else {
-            return false;
+            return Removal::NotHeld;
         };
         // The last prefix of the list moves into the gap, and its holder must know.
         let entry = &mut self.members[member as usize];
@@ -98,24 +112,41 @@ impl Topics {
             self.peers.remove(&peer);
         }
         let last = self.tree.value(node).is_vacant();
+        self.distinct -= usize::from(last);
         self.tree.prune(node);
-        last
+        if last {
+            Removal::Last
+        } else {
+            Removal::Shared
+        }
     }
 
-    /// Forgets a peer; calls back with each prefix that it was the last to hold.
-    pub(super) fn remove_peer(&mut self, peer: PeerId, mut orphaned: impl FnMut(&[u8])) {
+    /// Forgets a peer; calls back with each prefix it held, and whether it was the last to.
+    pub(super) fn remove_peer(&mut self, peer: PeerId, mut lost: impl FnMut(&[u8], bool)) {
         let Some(member) = self.peers.remove(&peer) else {
             return;
         };
         let mut prefix = Vec::new();
         for node in self.members.remove(member as usize).prefixes {
             self.release(node, member);
-            if self.tree.value(node).is_vacant() {
-                self.tree.prefix(node, &mut prefix);
-                orphaned(&prefix);
+            self.tree.prefix(node, &mut prefix);
+            let last = self.tree.value(node).is_vacant();
+            lost(&prefix, last);
+            if last {
+                self.distinct -= 1;
                 self.tree.prune(node);
             }
         }
+    }
+
+    /// Distinct prefixes.
+    pub(super) fn len(&self) -> usize {
+        self.distinct
+    }
+
+    /// Peers that hold any prefix.
+    pub(super) fn holders(&self) -> usize {
+        self.members.len()
     }
 
     /// Calls back once with each peer that holds a prefix of `topic`.
@@ -136,6 +167,15 @@ impl Topics {
             // Often all there are subscribe to everything: then the root is all to look at.
             missing > 0
         });
+    }
+
+    /// Calls back with each peer that holds exactly `name`.
+    pub(super) fn for_each_holder(&mut self, name: &[u8], mut found: impl FnMut(PeerId)) {
+        if let Some(node) = self.tree.find(name) {
+            for holder in &self.tree.value(node).0 {
+                found(self.members[holder.member as usize].peer);
+            }
+        }
     }
 
     /// The member for a peer that asks for `prefix`; `None` if it holds that already.
@@ -195,6 +235,11 @@ mod tests {
             self.0.values().any(|prefixes| prefixes.contains(prefix))
         }
 
+        fn holders(&self, name: &[u8]) -> Vec<u32> {
+            let peers = self.0.iter().filter(|(_, held)| held.contains(name));
+            peers.map(|(&peer, _)| peer).collect()
+        }
+
         fn matches(&self, topic: &[u8]) -> Vec<u32> {
             let wants = |prefixes: &BTreeSet<Vec<u8>>| {
                 prefixes.iter().any(|prefix| topic.starts_with(prefix))
@@ -235,31 +280,43 @@ mod tests {
                 }
                 40..=68 => {
                     let held = model.0.entry(peer).or_default().remove(&prefix);
-                    let last = held && !model.is_held(&prefix);
-                    assert_eq!(topics.remove(&prefix, PeerId(peer)), last, "{context}");
+                    let removal = match (held, model.is_held(&prefix)) {
+                        (false, _) => Removal::NotHeld,
+                        (true, true) => Removal::Shared,
+                        (true, false) => Removal::Last,
+                    };
+                    assert_eq!(topics.remove(&prefix, PeerId(peer)), removal, "{context}");
                 }
                 69 => {
                     let held = model.0.remove(&peer).unwrap_or_default();
-                    let mut orphans = BTreeSet::new();
-                    topics.remove_peer(PeerId(peer), |prefix| {
-                        assert!(orphans.insert(prefix.to_vec()), "{context}");
+                    let mut lost = BTreeSet::new();
+                    topics.remove_peer(PeerId(peer), |prefix, last| {
+                        assert!(lost.insert((prefix.to_vec(), last)), "{context}");
                     });
-                    let expected = held.into_iter().filter(|prefix| !model.is_held(prefix));
-                    assert_eq!(orphans, expected.collect(), "{context}");
+                    let expected = held.into_iter().map(|prefix| {
+                        let last = !model.is_held(&prefix);
+                        (prefix, last)
+                    });
+                    assert_eq!(lost, expected.collect(), "{context}");
                 }
                 _ => {
                     let topic = octets(&mut random, 9);
+                    let mut holders = Vec::new();
+                    topics.for_each_holder(&topic, |peer| holders.push(peer.0));
+                    holders.sort_unstable();
+                    assert_eq!(holders, model.holders(&topic), "{context}, topic {topic:?}");
                     let found = matches(&mut topics, &topic);
                     assert_eq!(found, model.matches(&topic), "{context}, topic {topic:?}");
                 }
             }
             if step % 100 == 0 {
                 let distinct: BTreeSet<_> = model.0.values().flatten().collect();
+                assert_eq!(topics.len(), distinct.len(), "{context}");
                 assert!(topics.tree.nodes() <= 2 * distinct.len() + 1, "{context}");
             }
         }
         for peer in 0..12 {
-            topics.remove_peer(PeerId(peer), |_| {});
+            topics.remove_peer(PeerId(peer), |_, _| {});
         }
         assert_eq!(topics.tree.nodes(), 1);
         assert!(topics.members.is_empty() && topics.peers.is_empty());
@@ -286,7 +343,8 @@ mod tests {
             let mut left = prefixes.clone();
             while !left.is_empty() {
                 let prefix = left.swap_remove(random.below(left.len()));
-                assert_eq!(topics.remove(&prefix, PeerId(peer)), peer == 2);
+                let last = topics.remove(&prefix, PeerId(peer)) == Removal::Last;
+                assert_eq!(last, peer == 2);
                 assert!(!matches(&mut topics, &prefix).contains(&peer));
             }
         }

@@ -2,7 +2,9 @@
 
 use crate::error::Refusal;
 use crate::message::{Frame, Message};
+use crate::options::Options;
 
+use super::fan_out::FanOut;
 use super::subscriptions::Subscriptions;
 use super::{
     pass, Admission, Drop, Outlet, Pattern, PeerId, PeerIntro, Rejected, Verdict, Violation,
@@ -11,6 +13,37 @@ use super::{
 #[derive(Default)]
 pub(super) struct XSub {
     subscriptions: Subscriptions,
+    /// Only the first frame of a message may be a subscription.
+    only_first: bool,
+    /// Publishers hear of every cancellation.
+    verbose_unsubscribe: bool,
+}
+
+impl XSub {
+    pub(super) fn new(options: &Options) -> Self {
+        XSub {
+            subscriptions: Subscriptions::default(),
+            only_first: options.only_first_subscribe,
+            verbose_unsubscribe: options.xsub_verbose_unsubscribe,
+        }
+    }
+
+    /// Does what a frame says that starts with 1 or 0.
+    fn heed_user(&mut self, frame: &Frame, outlet: &mut dyn Outlet) {
+        match &frame[..] {
+            [1, prefix @ ..] => self.subscriptions.subscribe(&prefix.into(), outlet),
+            [0, prefix @ ..] => self.unsubscribe_as_told(&prefix.into(), outlet),
+            _ => {}
+        }
+    }
+
+    fn unsubscribe_as_told(&mut self, prefix: &Frame, outlet: &mut dyn Outlet) {
+        if self.verbose_unsubscribe {
+            self.subscriptions.unsubscribe_verbosely(prefix, outlet);
+        } else {
+            self.subscriptions.unsubscribe(prefix, outlet);
+        }
+    }
 }
 
 impl Pattern for XSub {
@@ -32,36 +65,33 @@ impl Pattern for XSub {
         pass(message)
     }
 
-    /// A message of one frame that starts with the octet 1 or 0 subscribes or unsubscribes to
-    /// what follows it. Anything else goes to all publishers; those that are full miss it.
+    /// A frame that starts with the octet 1 or 0 subscribes or unsubscribes to what follows it;
+    /// if only first frames may, the others of a message are taken as they are. What is left goes
+    /// to all publishers; those that are full miss it.
     fn submit(&mut self, message: &mut Message, outlet: &mut dyn Outlet) -> Verdict {
-        match message.frames() {
-            [] => return Verdict::Refused(Refusal::NoFrames),
-            [frame] => match &frame[..] {
-                [1, prefix @ ..] => {
-                    self.subscriptions.subscribe(&prefix.into(), outlet);
-                    return Verdict::Sent;
+        if message.is_empty() {
+            return Verdict::Refused(Refusal::NoFrames);
+        }
+        let eligible = if self.only_first { 1 } else { message.len() };
+        let is_word = |frame: &Frame| matches!(frame.first(), Some(0 | 1));
+        if message.iter().take(eligible).any(is_word) {
+            let mut rest = Message::new();
+            for (index, frame) in std::mem::take(message).into_iter().enumerate() {
+                if index < eligible && is_word(&frame) {
+                    self.heed_user(&frame, outlet);
+                } else {
+                    rest.push_back(frame);
                 }
-                [0, prefix @ ..] => {
-                    self.subscriptions.unsubscribe(&prefix.into(), outlet);
-                    return Verdict::Sent;
-                }
-                _ => {}
-            },
-            _ => {}
+            }
+            if rest.is_empty() {
+                return Verdict::Sent;
+            }
+            *message = rest;
         }
-        let Some((&last, others)) = self.subscriptions.publishers().split_last() else {
-            return Verdict::Dropped(Drop::NoPeer);
-        };
-        let mut missed = 0;
-        for &peer in others {
-            missed += usize::from(outlet.send(peer, &mut message.clone()).is_err());
+        match self.subscriptions.publishers() {
+            [] => Verdict::Dropped(Drop::NoPeer),
+            publishers => FanOut::default().send(publishers, message, outlet),
         }
-        missed += usize::from(outlet.send(last, message).is_err());
-        if missed > 0 {
-            outlet.dropped(Drop::PeerFull, missed);
-        }
-        Verdict::Sent
     }
 
     fn buffers_per_peer(&self) -> bool {
@@ -73,7 +103,16 @@ impl Pattern for XSub {
     }
 
     fn unsubscribe(&mut self, prefix: Frame, outlet: &mut dyn Outlet) {
-        self.subscriptions.unsubscribe(&prefix, outlet);
+        self.unsubscribe_as_told(&prefix, outlet);
+    }
+
+    fn configure(&mut self, options: &Options, _outlet: &mut dyn Outlet) {
+        self.only_first = options.only_first_subscribe;
+        self.verbose_unsubscribe = options.xsub_verbose_unsubscribe;
+    }
+
+    fn topics(&self) -> usize {
+        self.subscriptions.len()
     }
 }
 
@@ -119,7 +158,7 @@ mod tests {
         for message in [
             Message::from("a"),
             "".into(),
-            ["\x01a", "b"].into(),
+            ["a", "\x02"].into(),
             "\x02".into(),
         ] {
             give(&mut xsub, message.clone(), &mut outlet);
@@ -143,5 +182,46 @@ mod tests {
         let heard = Heard::Message(["a", "b"].into());
         xsub.hear(PeerId(1), heard, &mut outlet).unwrap();
         assert_eq!(outlet.delivered, [Message::from(["a", "b"])]);
+    }
+    #[test]
+    fn subscriptions_may_stand_among_the_frames() {
+        for only_first in [false, true] {
+            let mut outlet = Recorder::default();
+            let mut xsub = XSub::new(&Options::new().only_first_subscribe(only_first));
+            attach(&mut xsub, &[1], &mut outlet);
+            give(&mut xsub, ["\x01a", "b", "\x01c"], &mut outlet);
+            give(&mut xsub, ["b", "\0a"], &mut outlet);
+            let (mut commands, sent): (_, Vec<Message>) = if only_first {
+                let sent = vec![["b", "\x01c"].into(), ["b", "\0a"].into()];
+                (vec![Upstream::Subscribe("a".into())], sent)
+            } else {
+                let words = vec![
+                    Upstream::Subscribe("a".into()),
+                    Upstream::Subscribe("c".into()),
+                    Upstream::Cancel("a".into()),
+                ];
+                (words, vec!["b".into(), "b".into()])
+            };
+            let expected: Vec<_> = commands.drain(..).map(|command| (1, command)).collect();
+            assert_eq!(outlet.take_commands(), expected);
+            let expected: Vec<_> = sent.into_iter().map(|message| (1, message)).collect();
+            assert_eq!(outlet.take_sent(), expected);
+        }
+    }
+
+    #[test]
+    fn every_cancellation_goes_up_if_told_so() {
+        let mut outlet = Recorder::default();
+        let mut xsub = XSub::new(&Options::new().xsub_verbose_unsubscribe(true));
+        attach(&mut xsub, &[1], &mut outlet);
+        give(&mut xsub, "\x01a", &mut outlet);
+        give(&mut xsub, "\x01a", &mut outlet);
+        outlet.take_commands();
+        for topic in ["a", "a", "a", "never"] {
+            give(&mut xsub, Message::cancel(topic), &mut outlet);
+            let cancel = (1, Upstream::Cancel(topic.into()));
+            assert_eq!(outlet.take_commands(), [cancel]);
+        }
+        assert_eq!(xsub.topics(), 0);
     }
 }

@@ -29,6 +29,8 @@ impl<W: World> Pump<W> {
                     replies: reply.into_iter().collect(),
                 });
                 hub.ports.close_sending();
+                // Nobody waits for peers of a socket that takes no more messages.
+                hub.waits.clear();
                 if let Some(deadline) = deadline {
                     self.timers.set(deadline, Timer::Hub(slot));
                 }
@@ -54,7 +56,7 @@ impl<W: World> Pump<W> {
         let Some(hub) = self.hubs.get(slot) else {
             return;
         };
-        if hub.closing.is_none() || !hub.io.pending.is_empty() {
+        if hub.closing.is_none() || !hub.io.pending.is_empty() || hub.pattern.kept() > 0 {
             return;
         }
         if hub.ports.inward().is_some_and(|inward| inward.len() > 0) {
@@ -65,7 +67,9 @@ impl<W: World> Pump<W> {
                 Path::Wire(wire) => {
                     link.held() == 0 && (!link.attached || !wire.connection.has_transmit())
                 }
-                Path::Inproc(_) | Path::Dialing { .. } | Path::Lent => link.held() == 0,
+                Path::Inproc(_) | Path::Cross(_) | Path::Dialing { .. } | Path::Lent => {
+                    link.held() == 0
+                }
             })
         });
         if flushed {
@@ -79,7 +83,7 @@ impl<W: World> Pump<W> {
         let Some(hub) = self.hubs.get_mut(slot) else {
             return;
         };
-        let mut undelivered = hub.io.pending.len() as u64;
+        let mut undelivered = (hub.io.pending.len() + hub.pattern.kept()) as u64;
         hub.io.pending.clear();
         hub.ports.close_sending();
         if let Some(inward) = hub.ports.inward() {
@@ -105,13 +109,16 @@ impl<W: World> Pump<W> {
             }
         }
         for dialer in dialers {
-            self.dialers.try_remove(dialer);
+            self.forget_dialer(dialer);
         }
+        self.stop_watching(slot);
         let Some(mut hub) = self.hubs.try_remove(slot) else {
             return;
         };
         self.rooms[slot].forget();
         hub.ports.finish();
+        // Whoever is told that the socket has closed may open another one.
+        drop(hub.seat.take());
         if let Some(closing) = hub.closing.take() {
             for reply in closing.replies {
                 reply.send(Closed { undelivered });
@@ -129,10 +136,11 @@ impl<W: World> Pump<W> {
         self.shutdown = Some((until, vec![reply]));
         self.timers.set(until, Timer::Shutdown);
         let hubs: Vec<usize> = self.hubs.iter().map(|(slot, _)| slot).collect();
+        // All of them first: the end of one socket is not to be seen as a loss by its peers here.
+        for (_, hub) in &self.hubs {
+            hub.ports.terminate();
+        }
         for slot in hubs {
-            if let Some(hub) = self.hubs.get(slot) {
-                hub.ports.terminate();
-            }
             self.close(slot, None);
         }
     }
@@ -171,6 +179,7 @@ impl<W: World> Pump<W> {
 
     fn finish(&mut self) {
         self.finished = true;
+        self.end_tasks();
         // What was asked too late gets no answer, which says enough.
         drop(self.mailbox.close());
         let links: Vec<usize> = self.links.iter().map(|(slot, _)| slot).collect();

@@ -1,13 +1,21 @@
 //! Connecting, and connecting again: one dialer for each `connect`.
 
 use std::collections::VecDeque;
+use std::io::{self, ErrorKind, Read, Write};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::endpoint::Endpoint;
-use crate::error::DetachError;
+use crate::error::{ConnectError, DetachError, EndpointError};
+use crate::event::{DisconnectReason, EventKind};
+use crate::options::Options;
+use crate::pattern::PeerId;
+use crate::routing_id::RoutingId;
+use crate::wire;
 
 use super::link::{Inproc, Leaving, Loss, Origin, Path, NO_HUB, NO_LINK};
 use super::timers::Timer;
+use super::transport::socks::{self, Handshake};
 use super::transport::{self, Resolution, Target};
 use super::world::World;
 use super::Pump;
@@ -19,12 +27,23 @@ const INCOMPATIBLE_PAUSE: Duration = Duration::from_secs(5);
 pub(super) struct Dialer {
     pub(super) hub: usize,
     pub(super) endpoint: Endpoint,
+    /// The proxy on the way there.
+    via: Option<Endpoint>,
+    /// As they were when the user connected.
+    options: Arc<Options>,
+    pub(super) wire: Arc<wire::Config>,
+    /// The name the pattern has reserved for the peer.
+    pub(super) alias: Option<RoutingId>,
     serial: u64,
     state: State,
     /// Addresses of a name that have not been tried in this round.
     targets: VecDeque<Target>,
+    /// How it went with those that have been tried in this round.
+    round: Round,
     /// Attempts that failed since the last handshake that succeeded.
     failures: u32,
+    /// Handshakes that succeeded.
+    meetings: u64,
 }
 
 #[derive(Debug)]
@@ -37,32 +56,165 @@ enum State {
     Waiting,
     /// There is a link.
     Linked(usize),
-    /// `reconnect_interval` is `None` and the link is gone.
+    /// There will be no other attempt: the options say so, or no address will ever do, or the
+    /// pattern wanted the link gone.
     GivenUp,
+}
+
+/// How the attempts of one round ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Round {
+    Fresh,
+    /// All of them in a refusal.
+    Refused,
+    /// At least one in something else.
+    Failed,
+}
+
+/// How far a link got with its handshake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Greeted {
+    /// There was no connection to have one on.
+    Not,
+    Begun,
+    Done,
 }
 
 impl Dialer {
     pub(super) fn is_linked(&mut self, link: usize) {
         self.state = State::Linked(link);
     }
+
+    /// How often the connection was made again.
+    pub(super) fn reconnects(&self) -> u64 {
+        self.meetings.saturating_sub(1)
+    }
+
+    /// An attempt ended before there was a connection.
+    fn attempt_failed(&mut self, kind: ErrorKind) {
+        // Without its path there is no ipc listener either.
+        let refused = matches!(kind, ErrorKind::ConnectionRefused | ErrorKind::NotFound);
+        self.round = match (self.round, refused) {
+            (Round::Fresh | Round::Refused, true) => Round::Refused,
+            (Round::Failed, _) | (_, false) => Round::Failed,
+        };
+    }
+
+    /// Whether nobody listens there, and the user wants no other attempt then. A refusal by the
+    /// proxy says nothing about the endpoint.
+    fn stops_refused(&self) -> bool {
+        self.round == Round::Refused && self.via.is_none() && self.options.reconnect_stop.refused
+    }
 }
 
 impl<W: World> Pump<W> {
     /// Starts to keep an endpoint connected.
-    pub(super) fn dial(&mut self, hub: usize, endpoint: Endpoint) {
+    pub(super) fn dial(
+        &mut self,
+        hub: usize,
+        endpoint: Endpoint,
+        alias: Option<RoutingId>,
+    ) -> Result<(), ConnectError> {
         let serial = self.serial();
+        let Some(found) = self.hubs.get(hub) else {
+            return Err(ConnectError::Disconnected);
+        };
+        if !found.takes(&endpoint) {
+            return Err(ConnectError::Unsupported {
+                socket_type: found.kind,
+                endpoint: endpoint.to_string(),
+            });
+        }
+        let via = proxy(&endpoint, &found.options)?;
         let dialer = self.dialers.insert(Dialer {
             hub,
             endpoint,
+            via,
+            options: Arc::clone(&found.options),
+            wire: Arc::clone(&found.wire),
+            alias,
             serial,
             state: State::Pausing(self.now),
             targets: VecDeque::new(),
+            round: Round::Fresh,
             failures: 0,
+            meetings: 0,
         });
         if let Some(hub) = self.hubs.get_mut(hub) {
             hub.dialers.push(dialer);
         }
         self.try_to_connect(dialer);
+        Ok(())
+    }
+
+    /// Starts to keep an endpoint connected whose peer has a name from now on.
+    pub(super) fn dial_peer(
+        &mut self,
+        hub: usize,
+        endpoint: Endpoint,
+        name: Option<RoutingId>,
+    ) -> Result<RoutingId, ConnectError> {
+        let reserved = self.pattern_call(hub, |pattern, outlet| {
+            pattern.reserve(name.as_ref(), outlet)
+        });
+        match (reserved.flatten(), name) {
+            (Some(alias), _) => {
+                let dialed = self.dial(hub, endpoint, Some(alias.clone()));
+                match dialed {
+                    Ok(()) => Ok(alias),
+                    Err(error) => {
+                        self.release(hub, Some(alias));
+                        Err(error)
+                    }
+                }
+            }
+            (None, Some(name)) => Err(ConnectError::RoutingIdInUse(name)),
+            (None, None) => Err(ConnectError::NoRoutingIds),
+        }
+    }
+
+    /// Ends the connection to a peer, and whatever would bring it back from our side.
+    pub(super) fn hang_up_on(&mut self, hub: usize, peer: &RoutingId) -> Result<(), DetachError> {
+        let Some(found) = self.hubs.get_mut(hub) else {
+            return Err(DetachError::Disconnected);
+        };
+        let deadline = found.linger_deadline(self.now);
+        let named = found.dialers.iter().position(|&dialer| {
+            self.dialers
+                .get(dialer)
+                .is_some_and(|dialer| dialer.alias.as_ref() == Some(peer))
+        });
+        if let Some(at) = named {
+            let dialer = found.dialers.remove(at);
+            self.end_dialer(dialer, deadline);
+            return Ok(());
+        }
+        match found.pattern.find(peer) {
+            Some(PeerId(link)) => {
+                self.dismiss(link as usize);
+                Ok(())
+            }
+            None => Err(DetachError::NoPeer(peer.clone())),
+        }
+    }
+
+    /// Lets a link go, for good: if we dialed it, we do not dial again.
+    pub(super) fn dismiss(&mut self, link: usize) {
+        let Some(found) = self.links.get(link) else {
+            return;
+        };
+        let origin = found.origin;
+        let Some(hub) = self.hubs.get_mut(found.hub) else {
+            return;
+        };
+        let deadline = hub.linger_deadline(self.now);
+        match origin {
+            Origin::Dialed(dialer) => {
+                hub.dialers.retain(|&other| other != dialer);
+                self.end_dialer(dialer, deadline);
+            }
+            Origin::Accepted(_) => self.let_go(link, deadline),
+        }
     }
 
     /// Ends every dialer of this endpoint and the connections it made.
@@ -91,12 +243,52 @@ impl<W: World> Pump<W> {
 
     /// Ends a dialer; its link flushes what it holds until `deadline`.
     pub(super) fn end_dialer(&mut self, slot: usize, deadline: Option<Instant>) {
-        if let Some(Dialer {
-            state: State::Linked(link),
-            ..
-        }) = self.dialers.try_remove(slot)
-        {
+        let alias = self
+            .dialers
+            .get_mut(slot)
+            .map(|dialer| (dialer.hub, dialer.alias.take()));
+        if let Some(link) = self.forget_dialer(slot) {
             self.let_go(link, deadline);
+        }
+        if let Some((hub, alias)) = alias {
+            self.release(hub, alias);
+        }
+    }
+
+    /// The name of an endpoint's peer is not needed any more.
+    fn release(&mut self, hub: usize, alias: Option<RoutingId>) {
+        if let Some(alias) = alias {
+            self.pattern_call(hub, |pattern, outlet| pattern.release(&alias, outlet));
+            self.settle_credits(hub);
+            self.schedule_send(hub);
+        }
+    }
+
+    /// This endpoint will not be connected to any more.
+    fn give_up(&mut self, slot: usize) {
+        if let Some(dialer) = self.dialers.get_mut(slot) {
+            dialer.state = State::GivenUp;
+            let (hub, alias) = (dialer.hub, dialer.alias.take());
+            self.release(hub, alias);
+        }
+    }
+
+    /// The number of a dialer, which no other ever has.
+    pub(super) fn dialer_serial(&self, slot: usize) -> Option<u64> {
+        self.dialers.get(slot).map(|dialer| dialer.serial)
+    }
+
+    /// Removes a dialer; answers the link it had made, if that is still there.
+    pub(super) fn forget_dialer(&mut self, slot: usize) -> Option<usize> {
+        let dialer = self.dialers.try_remove(slot)?;
+        match (&dialer.state, dialer.endpoint.inproc_name()) {
+            (State::Linked(link), _) => Some(*link),
+            (State::Waiting, Some(name)) => {
+                let caller = (self.company.pump, dialer.serial);
+                self.company.names.stop_waiting(name, caller);
+                None
+            }
+            _ => None,
         }
     }
 
@@ -108,26 +300,52 @@ impl<W: World> Pump<W> {
         if let Some(dialer) = self.dialers.get_mut(dialer) {
             dialer.failures = 0;
             dialer.targets.clear();
+            dialer.round = Round::Fresh;
+            dialer.meetings += 1;
+            let again = dialer.meetings > 1;
+            if let Some(hub) = self.hubs.get_mut(dialer.hub) {
+                hub.tally.reconnects += u64::from(again);
+            }
         }
     }
 
-    /// The dialer's link is gone: the next address, or a pause and then again.
-    pub(super) fn link_ended(&mut self, slot: usize, link: usize, loss: &Loss) {
+    /// The dialer's link is gone: the next address, or a pause and then again. `greeted` says
+    /// whether it had got as far as a handshake, and through it.
+    pub(super) fn link_ended(&mut self, slot: usize, link: usize, loss: &Loss, greeted: Greeted) {
         let Some(dialer) = self.dialers.get_mut(slot) else {
             return;
         };
         if !matches!(dialer.state, State::Linked(linked) if linked == link) {
             return;
         }
+        let handshake_failed = greeted == Greeted::Begun;
         let incompatible = match loss {
             Loss::Wire(reason) => reason.is_incompatible(),
-            Loss::World | Loss::Refused | Loss::Asked => false,
+            // Whoever binds the name next may have done so already.
+            Loss::NameGone => return self.try_to_connect(slot),
+            Loss::Unconnected(kind) => {
+                dialer.attempt_failed(*kind);
+                false
+            }
+            Loss::World
+            | Loss::Io(_)
+            | Loss::Crowded
+            | Loss::Refused
+            | Loss::Violation(_)
+            | Loss::Asked => false,
         };
-        if incompatible {
+        if handshake_failed {
+            dialer.round = Round::Failed;
+        }
+        let ours = matches!(
+            loss,
+            Loss::Refused | Loss::Violation(_) | Loss::Crowded | Loss::Asked
+        );
+        if handshake_failed && !ours && dialer.options.reconnect_stop.handshake_failed {
+            self.give_up(slot);
+        } else if incompatible {
             dialer.targets.clear();
             self.pause_dialer(slot, INCOMPATIBLE_PAUSE);
-        } else if dialer.targets.is_empty() {
-            self.pause_dialer(slot, Duration::ZERO);
         } else {
             self.next_target(slot);
         }
@@ -170,7 +388,13 @@ impl<W: World> Pump<W> {
         let Some(dialer) = self.dialers.get_mut(slot) else {
             return;
         };
-        dialer.targets = targets.unwrap_or_default().into();
+        match targets {
+            Ok(targets) => dialer.targets = targets.into(),
+            Err(error) => {
+                dialer.targets.clear();
+                self.tell_dialer(slot, failed(&error));
+            }
+        }
         self.next_target(slot);
     }
 
@@ -179,13 +403,37 @@ impl<W: World> Pump<W> {
         let Some(link) = self.links.get_mut(slot) else {
             return;
         };
-        let Path::Dialing { stream, .. } = &mut link.path else {
+        let Path::Dialing {
+            stream,
+            deadline,
+            tunnel,
+        } = &mut link.path
+        else {
             return;
         };
-        match self.world.connected(stream) {
+        let connected = match (self.world.connected(stream), tunnel) {
+            (Ok(true), Some(tunnel)) => {
+                if deadline.is_none() {
+                    // Without a limit of its own it has that of greetings: nobody waits for a
+                    // proxy that says nothing.
+                    let limit = match link.origin {
+                        Origin::Dialed(dialer) => self.dialers.get(dialer),
+                        Origin::Accepted(_) => None,
+                    };
+                    let limit = limit.and_then(|dialer| dialer.options.handshake_timeout);
+                    *deadline = limit.and_then(|limit| self.now.checked_add(limit));
+                    if let Some(deadline) = *deadline {
+                        self.timers.set(deadline, Timer::Link(slot));
+                    }
+                }
+                negotiate(stream, tunnel)
+            }
+            (connected, _) => connected,
+        };
+        match connected {
             Ok(false) => {}
             Ok(true) => self.open_wire_in_place(slot),
-            Err(_) => self.lose(slot, Loss::World),
+            Err(error) => self.lose(slot, Loss::Unconnected(error.kind())),
         }
     }
 
@@ -194,10 +442,15 @@ impl<W: World> Pump<W> {
             return;
         };
         if let Some(name) = dialer.endpoint.inproc_name() {
-            let listener = self.names.get(name).copied();
             dialer.state = State::Waiting;
-            if let Some(listener) = listener {
-                let joined = self.join(slot, listener);
+            let caller = (self.company.pump, dialer.serial);
+            let waiter = Arc::clone(&self.mailbox);
+            let bound = self.company.names.find_or_wait(name, caller, waiter);
+            if let Some(bound) = bound {
+                let joined = match bound.pump == self.company.pump {
+                    true => self.join(slot, bound.listener),
+                    false => self.join_afar(slot, &bound),
+                };
                 let waiting = self.dialers.get(slot).map(|dialer| &dialer.state);
                 if !joined && matches!(waiting, Some(State::Waiting)) {
                     // Not welcome now; perhaps when the other side's peer has gone.
@@ -206,17 +459,23 @@ impl<W: World> Pump<W> {
             }
             return;
         }
-        match transport::targets(&dialer.endpoint) {
+        dialer.round = Round::Fresh;
+        let first_stop = dialer.via.as_ref().unwrap_or(&dialer.endpoint);
+        match transport::targets(first_stop) {
             Ok(Resolution::Ready(target)) => {
                 dialer.targets = VecDeque::from([target]);
                 self.next_target(slot);
             }
             Ok(Resolution::Lookup { .. }) => {
                 dialer.state = State::Resolving;
-                self.world.resolve(&dialer.endpoint, dialer.serial);
+                let ipv6 = dialer.options.ipv6;
+                self.world.resolve(first_stop, ipv6, dialer.serial);
             }
             // No address will ever do, such as a source of another family.
-            Err(_) => dialer.state = State::GivenUp,
+            Err(error) => {
+                self.give_up(slot);
+                self.tell_dialer(slot, failed(&error));
+            }
         }
     }
 
@@ -227,23 +486,36 @@ impl<W: World> Pump<W> {
                 return;
             };
             let hub_slot = dialer.hub;
-            let Some(hub) = self.hubs.get(hub_slot) else {
-                return;
-            };
+            let options = Arc::clone(&dialer.options);
             let Some(target) = dialer.targets.pop_front() else {
+                if dialer.stops_refused() {
+                    return self.give_up(slot);
+                }
                 return self.pause_dialer(slot, Duration::ZERO);
             };
-            let Ok(stream) = self.world.connect(&target, &hub.options) else {
-                continue;
+            let stream = match self.world.connect(&target, &options) {
+                Ok(stream) => stream,
+                Err(error) => {
+                    dialer.attempt_failed(error.kind());
+                    self.tell_dialer(slot, failed(&error));
+                    continue;
+                }
             };
-            let deadline = hub
-                .options
+            let tunnel = match (&dialer.via, &options.socks_proxy) {
+                (Some(_), Some(proxy)) => Handshake::new(&dialer.endpoint, proxy).map(Box::new),
+                (None, _) | (_, None) => None,
+            };
+            let deadline = options
                 .connect_timeout
                 .and_then(|limit| self.now.checked_add(limit));
             let link = self.add_link(
                 hub_slot,
                 Origin::Dialed(slot),
-                Path::Dialing { stream, deadline },
+                Path::Dialing {
+                    stream,
+                    deadline,
+                    tunnel,
+                },
             );
             if let Some(dialer) = self.dialers.get_mut(slot) {
                 dialer.is_linked(link);
@@ -252,14 +524,18 @@ impl<W: World> Pump<W> {
                 self.timers.set(deadline, Timer::Link(link));
             }
             let watched = match self.links.get_mut(link).map(|link| &mut link.path) {
-                Some(Path::Dialing { stream, .. }) => self.world.watch(stream, link).is_ok(),
-                _ => false,
+                Some(Path::Dialing { stream, .. }) => self.world.watch(stream, link),
+                _ => return,
             };
-            if !watched {
-                return self.lose(link, Loss::World);
+            if let Err(error) = watched {
+                return self.lose(link, Loss::Unconnected(error.kind()));
             }
             // It may be connected already: ipc always is.
-            return self.dialed(link);
+            self.dialed(link);
+            if let Some(Path::Dialing { .. }) = self.links.get(link).map(|link| &link.path) {
+                self.tell_link(link, || EventKind::ConnectDelayed);
+            }
+            return;
         }
     }
 
@@ -270,14 +546,10 @@ impl<W: World> Pump<W> {
         let Some(dialer) = self.dialers.get_mut(slot) else {
             return;
         };
-        let Some(hub) = self.hubs.get(dialer.hub) else {
-            return;
+        let Some(interval) = dialer.options.reconnect_interval else {
+            return self.give_up(slot);
         };
-        let Some(interval) = hub.options.reconnect_interval else {
-            dialer.state = State::GivenUp;
-            return;
-        };
-        let longest = hub.options.reconnect_interval_max.max(interval);
+        let longest = dialer.options.reconnect_interval_max.max(interval);
         let doubled = interval
             .saturating_mul(1 << dialer.failures.min(16))
             .min(longest);
@@ -287,6 +559,8 @@ impl<W: World> Pump<W> {
         let until = self.now + pause + jitter;
         dialer.state = State::Pausing(until);
         self.timers.set(until, Timer::Dialer(slot));
+        let after = pause + jitter;
+        self.tell_dialer(slot, EventKind::ConnectRetried { after });
     }
 
     pub(super) fn open_wire_in_place(&mut self, slot: usize) {
@@ -299,6 +573,47 @@ impl<W: World> Pump<W> {
         match std::mem::replace(&mut link.path, idle) {
             Path::Dialing { stream, .. } => self.open_wire(slot, stream),
             other => link.path = other,
+        }
+    }
+}
+
+/// An attempt to connect failed at once.
+fn failed(error: &std::io::Error) -> EventKind {
+    EventKind::ConnectFailed {
+        reason: DisconnectReason::Io(error.kind()),
+    }
+}
+
+/// The proxy through which a TCP endpoint is connected to, if the options name one.
+fn proxy(endpoint: &Endpoint, options: &Options) -> Result<Option<Endpoint>, EndpointError> {
+    match &options.socks_proxy {
+        Some(proxy) if endpoint.is_tcp() => {
+            let proxy = Endpoint::parse_proxy(&proxy.address)?;
+            Ok(Some(proxy.leaving_as(endpoint)))
+        }
+        Some(_) | None => Ok(None),
+    }
+}
+
+/// Talks to the proxy as far as that goes now; answers whether the stream is the peer's.
+fn negotiate<S: Read + Write>(stream: &mut S, tunnel: &mut Handshake) -> io::Result<bool> {
+    loop {
+        let moved = if !tunnel.pending().is_empty() {
+            let written = stream.write(tunnel.pending());
+            written.inspect(|&octets| tunnel.advance(octets))
+        } else if tunnel.is_done() {
+            return Ok(true);
+        } else {
+            let mut buffer = [0; socks::LONGEST];
+            let read = stream.read(&mut buffer[..tunnel.wanted()]);
+            read.and_then(|octets| tunnel.receive(&buffer[..octets]).map(|()| octets))
+        };
+        match moved {
+            Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
     }
 }

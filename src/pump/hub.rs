@@ -6,17 +6,22 @@ use std::time::Instant;
 
 use slab::Slab;
 
-use crate::channel::{Hook, Mailbox, Ports, Reply};
-use crate::error::SocketError;
-use crate::message::Message;
-use crate::options::{Linger, Options, Overflow};
+use crate::channel::{Outcome, Ports, Reply, Seat};
+use crate::endpoint::Endpoint;
+use crate::error::{ConfigureError, SocketError};
+use crate::message::{Frame, Message};
+use crate::options::{Linger, Options};
 use crate::pattern::{self, Drop, Full, Outlet, Pattern, PeerId, Upstream};
 use crate::socket_type::SocketType;
+use crate::statistics::{DropReason, Dropped};
 use crate::wire;
 
+use super::awaiting::Wait;
+use super::counting::{self, Tally};
 use super::link::{Link, Path};
+use super::watching::Watcher;
 use super::world::World;
-use super::{Closed, Command, HubId, Pump};
+use super::{Closed, HubId, Pump};
 
 /// One socket: its channels, its pattern, and what is between them.
 pub(super) struct Hub {
@@ -36,7 +41,16 @@ pub(super) struct Hub {
     /// Links that wait for room in `out`, in the order they ran out of it.
     pub(super) starved: VecDeque<usize>,
     pub(super) closing: Option<Closing>,
+    /// Whether the ports were found closed in an earlier turn.
+    pub(super) close_noticed: bool,
     pub(super) in_senders: bool,
+    /// Monitors.
+    pub(super) watchers: Vec<Watcher>,
+    /// Who waits for peers.
+    pub(super) waits: Vec<Wait>,
+    pub(super) tally: Tally,
+    /// Given back when the hub ends.
+    pub(super) seat: Option<Seat>,
 }
 
 /// What a pattern's calls fill, and the pump empties.
@@ -45,10 +59,25 @@ pub(super) struct HubIo {
     pub(super) pending: VecDeque<Message>,
     /// On their way to `out`: pushed in one lock.
     pub(super) batch: VecDeque<Message>,
+    /// Messages for `out`, which has no room for them: of the pattern's own, and what arrived on
+    /// a promise of room that did not hold.
+    pub(super) notices: VecDeque<Message>,
+    /// What became of requests that are waited for one by one: told in one lock.
+    pub(super) outcomes: Vec<(u64, Outcome)>,
+    /// Replies that came too late since `out` was last told.
+    pub(super) late: usize,
+    /// Messages given to peers that did not come through `in`, since that was last told.
+    pub(super) charged: usize,
     /// Messages that left this library since `in` was last told.
     pub(super) released: usize,
     /// Messages lost on their way out since `in` was last told.
     pub(super) lost: u64,
+    /// Messages lost that `in` has been told of.
+    pub(super) told: u64,
+    /// Replies that came too late, that `out` has been told of.
+    pub(super) late_told: u64,
+    /// All messages that patterns or connections lost.
+    pub(super) dropped: Dropped,
     /// The most messages one peer may hold; `usize::MAX` for no limit.
     pub(super) limit: usize,
     /// Whether each peer has a queue of its own (fan-out).
@@ -117,8 +146,12 @@ impl HubIo {
     }
 
     pub(super) fn count(&mut self, why: Drop, messages: usize) {
+        self.dropped.count(counting::reason(why), messages as u64);
         if why.is_loss() {
             self.lost += messages as u64;
+        }
+        if why == Drop::Late {
+            self.late += messages;
         }
     }
 }
@@ -134,32 +167,32 @@ impl Hub {
     pub(super) fn new(
         serial: u64,
         kind: SocketType,
-        options: Options,
+        options: Arc<Options>,
         ports: Arc<Ports>,
+        luck: u32,
     ) -> Result<Self, SocketError> {
-        let pattern = pattern::pattern(kind).ok_or(SocketError::Unsupported(kind))?;
-        let limit = match options.send_high_water_mark {
-            0 => usize::MAX,
-            limit => limit,
-        };
+        let pattern =
+            pattern::pattern(kind, &options, luck).ok_or(SocketError::Unsupported(kind))?;
         Ok(Hub {
             serial,
             kind,
-            wire: Arc::new(wire::Config {
-                socket_type: kind,
-                routing_id: options.routing_id.clone(),
-                max_frame_size: options.max_frame_size,
-                handshake_timeout: options.handshake_timeout,
-            }),
+            wire: Arc::new(wire_config(kind, &options)),
             io: HubIo {
                 pending: VecDeque::new(),
                 batch: VecDeque::new(),
+                notices: VecDeque::new(),
+                outcomes: Vec::new(),
+                late: 0,
+                charged: 0,
                 released: 0,
                 lost: 0,
-                limit,
+                told: 0,
+                late_told: 0,
+                dropped: Dropped::default(),
+                limit: marks(kind, &options).1,
                 buffers: pattern.buffers_per_peer(),
             },
-            options: Arc::new(options),
+            options,
             ports,
             pattern,
             peers: 0,
@@ -168,8 +201,18 @@ impl Hub {
             links: Vec::new(),
             starved: VecDeque::new(),
             closing: None,
+            close_noticed: false,
             in_senders: false,
+            watchers: Vec::new(),
+            waits: Vec::new(),
+            tally: Tally::default(),
+            seat: None,
         })
+    }
+
+    /// Whether sockets of this type have anything to do with such an endpoint.
+    pub(super) fn takes(&self, endpoint: &Endpoint) -> bool {
+        self.kind != SocketType::Stream || endpoint.inproc_name().is_none()
     }
 
     /// When linger ends, counted from `now`.
@@ -181,37 +224,84 @@ impl Hub {
     }
 
     /// The high-water marks are per peer: the channels' capacities follow the number of peers.
-    fn fit_capacities(&self) {
-        let peers = self.peers.max(1);
-        let fit = |mark: usize, policy: Overflow| match (mark, policy) {
-            (_, Overflow::Latest) => None,
-            (0, _) => None,
-            (mark, _) => Some(mark.saturating_mul(peers)),
-        };
+    pub(super) fn fit_capacities(&self) {
         let options = &self.options;
+        // The channels, too, know zero as no limit.
+        let for_all = |mark: usize| mark.saturating_mul(self.peers.max(1));
         if let Some(inward) = self.ports.inward() {
-            if let Some(capacity) = fit(options.send_high_water_mark, options.send_overflow) {
-                if !self.io.buffers {
-                    inward.set_capacity(capacity);
-                }
+            if self.io.buffers {
+                // Each peer has its own queue.
+                inward.set_capacity(marks(self.kind, options).0);
+            } else if options.immediate && self.peers == 0 {
+                inward.shut();
+            } else {
+                inward.set_capacity(for_all(options.send_high_water_mark));
             }
         }
         if let Some(outward) = self.ports.outward() {
-            if let Some(capacity) = fit(options.receive_high_water_mark, options.receive_overflow) {
-                outward.set_capacity(capacity);
-            }
+            outward.set_capacity(for_all(options.receive_high_water_mark));
         }
     }
 }
 
+/// The most messages `in` holds for types that have a queue per peer (0 for no limit), and the
+/// most any peer holds. Where a full peer makes `in` wait, the two share the high-water mark: what
+/// is on its way to that peer is in one or the other.
+fn marks(kind: SocketType, options: &Options) -> (usize, usize) {
+    match options.send_high_water_mark {
+        0 => (0, usize::MAX),
+        mark if never_drops(kind, options) => ((mark / 2).max(1), mark.div_ceil(2)),
+        mark => (mark, mark),
+    }
+}
+
+/// Whether a message to nobody is refused: by SERVER and PEER always (libzmq's `EHOSTUNREACH`).
+pub(super) fn routes_are_mandatory(kind: SocketType, options: &Options) -> bool {
+    kind != SocketType::Router || options.router_mandatory
+}
+
+/// Whether this socket sends copies and waits for everybody who wants one.
+fn never_drops(kind: SocketType, options: &Options) -> bool {
+    options.xpub_no_drop && matches!(kind, SocketType::Pub | SocketType::XPub | SocketType::Radio)
+}
+
+/// What a socket says and demands on connections made from now on.
+pub(super) fn wire_config(kind: SocketType, options: &Options) -> wire::Config {
+    wire::Config {
+        socket_type: kind,
+        routing_id: options.routing_id.clone(),
+        max_frame_size: options.max_frame_size,
+        only_first_subscribe: options.only_first_subscribe,
+        handshake_timeout: options.handshake_timeout,
+        heartbeat: heartbeat(options),
+        metadata: options.metadata.clone(),
+        in_batch_size: options.in_batch_size,
+        out_batch_size: options.out_batch_size,
+    }
+}
+
+fn heartbeat(options: &Options) -> Option<wire::Heartbeat> {
+    let interval = options.heartbeat_interval?;
+    let tenths = options.heartbeat_ttl.unwrap_or_default().as_millis() / 100;
+    Some(wire::Heartbeat {
+        interval,
+        timeout: options.heartbeat_timeout.unwrap_or(interval),
+        // The options have been checked for that.
+        time_to_live: u16::try_from(tenths).unwrap_or(u16::MAX),
+    })
+}
+
 /// Where a pattern puts things: the links, and the batch for `out`.
 pub(super) struct PumpOutlet<'a, S> {
+    pub(super) hub: usize,
     pub(super) io: &'a mut HubIo,
+    pub(super) ports: &'a Ports,
     pub(super) links: &'a mut Slab<Link<S>>,
     pub(super) rooms: &'a mut [Room],
     pub(super) dry: &'a mut Vec<usize>,
     pub(super) flushers: &'a mut VecDeque<usize>,
     pub(super) transfers: &'a mut VecDeque<usize>,
+    pub(super) dismissed: &'a mut Vec<(usize, u64)>,
 }
 
 impl<S> Outlet for PumpOutlet<'_, S> {
@@ -250,12 +340,32 @@ impl<S> Outlet for PumpOutlet<'_, S> {
                     self.transfers.push_back(slot);
                 }
             }
+            Path::Cross(cross) => {
+                cross.send(std::mem::take(message));
+                if !cross.in_transfers {
+                    cross.in_transfers = true;
+                    self.transfers.push_back(slot);
+                }
+            }
             Path::Dialing { .. } | Path::Lent => {
                 debug_assert!(false, "a peer that is not full has a wire or a twin");
                 return Err(Full);
             }
         }
         Ok(())
+    }
+
+    fn takes(&mut self, peer: PeerId) -> bool {
+        debug_assert!(
+            self.io.buffers,
+            "room in a twin's `out` is promised, not asked for"
+        );
+        let Some(link) = self.links.get_mut(peer.0 as usize) else {
+            return false;
+        };
+        let full = link.is_full(self.io.limit, self.io.buffers);
+        link.blocked |= full;
+        !full
     }
 
     fn command(&mut self, peer: PeerId, command: Upstream) {
@@ -268,6 +378,8 @@ impl<S> Outlet for PumpOutlet<'_, S> {
                 match &command {
                     Upstream::Subscribe(prefix) => wire.connection.subscribe(prefix),
                     Upstream::Cancel(prefix) => wire.connection.cancel(prefix),
+                    Upstream::Join(group) => wire.connection.join(group),
+                    Upstream::Leave(group) => wire.connection.leave(group),
                 }
                 if !link.in_flushers {
                     link.in_flushers = true;
@@ -281,12 +393,53 @@ impl<S> Outlet for PumpOutlet<'_, S> {
                     self.transfers.push_back(slot);
                 }
             }
+            Path::Cross(cross) => {
+                cross.command(command);
+                if !cross.in_transfers {
+                    cross.in_transfers = true;
+                    self.transfers.push_back(slot);
+                }
+            }
             Path::Dialing { .. } | Path::Lent => {}
         }
     }
 
     fn dropped(&mut self, why: Drop, messages: usize) {
         self.io.count(why, messages);
+    }
+
+    fn deliver(&mut self, message: Message) {
+        let room = &mut self.rooms[self.hub];
+        if self.io.notices.is_empty() && room.free > 0 {
+            room.take(1);
+            self.io.batch.push_back(message);
+        } else {
+            self.io.notices.push_back(message);
+            self.dry.push(self.hub);
+        }
+    }
+
+    fn disconnect(&mut self, peer: PeerId) {
+        let slot = peer.0 as usize;
+        if let Some(link) = self.links.get(slot) {
+            self.dismissed.push((slot, link.serial));
+        }
+    }
+
+    fn unanswered(&mut self, request: u64) {
+        self.io.outcomes.push((request, Outcome::PeerLost));
+    }
+
+    fn route_added(&mut self, name: &Frame) {
+        if let Some(routes) = self.ports.routes() {
+            routes.add(name);
+        }
+    }
+
+    fn route_removed(&mut self, name: &Frame) {
+        if let Some(routes) = self.ports.routes() {
+            routes.remove(name);
+        }
     }
 }
 
@@ -299,14 +452,37 @@ impl<W: World> Pump<W> {
     ) -> Option<T> {
         let hub = self.hubs.get_mut(slot)?;
         let mut outlet = PumpOutlet {
+            hub: slot,
             io: &mut hub.io,
+            ports: &hub.ports,
             links: &mut self.links,
             rooms: &mut self.rooms,
             dry: &mut self.dry,
             flushers: &mut self.flushers,
             transfers: &mut self.transfers,
+            dismissed: &mut self.dismissed,
         };
-        Some(call(&mut *hub.pattern, &mut outlet))
+        let was_blocked = hub.pattern.is_blocked();
+        let answer = call(&mut *hub.pattern, &mut outlet);
+        let unblocked = was_blocked && !hub.pattern.is_blocked();
+        // What the pattern had to tell the user itself.
+        if !(hub.io.batch.is_empty() && hub.io.outcomes.is_empty()) {
+            self.push_batch(slot);
+        }
+        if unblocked {
+            self.schedule_send(slot);
+        }
+        Some(answer)
+    }
+
+    /// Lets go the links that patterns wanted to end.
+    pub(super) fn dismiss_all(&mut self) {
+        for (slot, serial) in std::mem::take(&mut self.dismissed) {
+            let found = self.links.get(slot);
+            if found.is_some_and(|link| link.serial == serial) {
+                self.dismiss(slot);
+            }
+        }
     }
 
     /// The same for a command that names its hub.
@@ -317,6 +493,47 @@ impl<W: World> Pump<W> {
     ) -> Option<T> {
         let slot = self.find(hub)?;
         self.pattern_call(slot, call)
+    }
+
+    /// Changes a socket's options: marks, linger and what its pattern does change at once, the
+    /// rest for what is bound or connected from now on.
+    pub(super) fn configure(
+        &mut self,
+        slot: usize,
+        seen: &Arc<Options>,
+        options: Arc<Options>,
+    ) -> Result<bool, ConfigureError> {
+        let Some(hub) = self.hubs.get_mut(slot) else {
+            return Err(ConfigureError::Disconnected);
+        };
+        if !Arc::ptr_eq(seen, &hub.options) {
+            return Ok(false);
+        }
+        if options.send_overflow != hub.options.send_overflow {
+            return Err(ConfigureError::Fixed("send_overflow"));
+        }
+        if options.pump != hub.options.pump {
+            return Err(ConfigureError::Fixed("pump"));
+        }
+        if options.receive_overflow != hub.options.receive_overflow {
+            return Err(ConfigureError::Fixed("receive_overflow"));
+        }
+        hub.wire = Arc::new(wire_config(hub.kind, &options));
+        if let Some(routes) = hub.ports.routes() {
+            routes.set_mandatory(routes_are_mandatory(hub.kind, &options));
+        }
+        hub.io.limit = marks(hub.kind, &options).1;
+        hub.options = Arc::clone(&options);
+        hub.fit_capacities();
+        let links = hub.links.clone();
+        self.pattern_call(slot, |pattern, outlet| pattern.configure(&options, outlet));
+        self.refresh_room(slot);
+        self.resume(slot);
+        for link in links {
+            self.unblock(link);
+        }
+        self.schedule_send(slot);
+        Ok(true)
     }
 
     /// The number of attached peers changed by one.
@@ -333,44 +550,83 @@ impl<W: World> Pump<W> {
         self.refresh_room(slot);
     }
 
-    /// Hands what was delivered to `out`, and looks how much more it takes.
+    /// Hands what was delivered to `out`, and replies to those who wait for them. What goes to
+    /// `out` goes behind what waits for room there, and waits itself if there is none: room that
+    /// was promised may be gone with another peer's share.
     pub(super) fn push_batch(&mut self, slot: usize) {
         let Some(hub) = self.hubs.get_mut(slot) else {
             return;
         };
-        if hub.io.batch.is_empty() {
+        if !hub.io.outcomes.is_empty() {
+            let late = hub.ports.calls().settle(&mut hub.io.outcomes);
+            hub.io.late += late;
+            hub.io.dropped.count(DropReason::Late, late as u64);
+        }
+        if hub.io.late > 0 {
+            let late = std::mem::take(&mut hub.io.late);
+            if let Some(outward) = hub.ports.outward() {
+                outward.count_dropped(late as u64);
+                hub.io.late_told += late as u64;
+            }
+        }
+        let io = &mut hub.io;
+        if io.batch.is_empty() {
             return;
         }
-        if let Some(outward) = hub.ports.outward() {
-            outward.push_batch(&mut hub.io.batch);
+        let Some(outward) = hub.ports.outward() else {
+            debug_assert!(false, "who receives has an out");
+            io.batch.clear();
+            return;
+        };
+        if io.notices.is_empty() {
+            outward.push_batch(&mut io.batch);
         }
-        debug_assert!(
-            hub.io.batch.is_empty(),
-            "delivered only into room that is there"
-        );
-        hub.io.batch.clear();
+        if !io.batch.is_empty() {
+            io.notices.append(&mut io.batch);
+            self.dry.push(slot);
+        }
     }
 
     /// Asks `out` how much it takes; pushes what is on its way there before.
     pub(super) fn refresh_room(&mut self, slot: usize) {
         self.push_batch(slot);
-        let Some(hub) = self.hubs.get(slot) else {
+        let Some(hub) = self.hubs.get_mut(slot) else {
             return;
         };
         let free = hub
             .ports
             .outward()
             .map_or(usize::MAX, |outward| outward.room());
-        self.rooms[slot].learn(free);
+        let room = &mut self.rooms[slot];
+        room.learn(free);
+        let io = &mut hub.io;
+        let first = io.notices.len().min(room.free);
+        if let (1.., Some(outward)) = (first, hub.ports.outward()) {
+            room.take(first);
+            io.batch.extend(io.notices.drain(..first));
+            outward.push_batch(&mut io.batch);
+            while let Some(message) = io.batch.pop_back() {
+                io.notices.push_front(message);
+            }
+        }
+    }
+
+    /// Whether `out` has room, as far as is known, for what peers send: notices go first.
+    fn is_open_to_peers(&self, slot: usize) -> bool {
+        self.rooms[slot].free > 0
+            && self
+                .hubs
+                .get(slot)
+                .is_some_and(|hub| hub.io.notices.is_empty())
     }
 
     /// Whether `out` has room for a message; if not, its next pops will mark the hub.
     pub(super) fn has_room(&mut self, slot: usize) -> bool {
-        if self.rooms[slot].free > 0 {
+        if self.is_open_to_peers(slot) {
             return true;
         }
         self.refresh_room(slot);
-        if self.rooms[slot].free > 0 {
+        if self.is_open_to_peers(slot) {
             return true;
         }
         // Full, or promised to inproc peers whose transfer is due in this turn. Arm in any case:
@@ -381,8 +637,12 @@ impl<W: World> Pump<W> {
         };
         if !armed {
             self.refresh_room(slot);
+            if !self.is_open_to_peers(slot) {
+                // All that is free is promised: look again when that has been delivered.
+                self.dry.push(slot);
+            }
         }
-        self.rooms[slot].free > 0
+        self.is_open_to_peers(slot)
     }
 
     /// `out` has room again: lets its links read, and its inproc peers send.
@@ -390,7 +650,8 @@ impl<W: World> Pump<W> {
         let Some(hub) = self.hubs.get(slot) else {
             return;
         };
-        if hub.starved.is_empty() && self.rooms[slot].waiting.is_empty() {
+        let waiting = !self.rooms[slot].waiting.is_empty() || !hub.io.notices.is_empty();
+        if hub.starved.is_empty() && !waiting {
             return;
         }
         if !self.has_room(slot) {
@@ -401,8 +662,11 @@ impl<W: World> Pump<W> {
             self.unblock(link);
         }
         if let Some(hub) = self.hubs.get_mut(slot) {
-            for link in std::mem::take(&mut hub.starved) {
-                self.feed(link);
+            for slot in std::mem::take(&mut hub.starved) {
+                if let Some(link) = self.links.get_mut(slot) {
+                    link.in_starved = false;
+                }
+                self.feed(slot);
             }
         }
     }
@@ -429,9 +693,12 @@ impl<W: World> Pump<W> {
         if let Some(hub) = self.hubs.get_mut(slot) {
             let released = std::mem::take(&mut hub.io.released);
             let lost = std::mem::take(&mut hub.io.lost);
+            let charged = std::mem::take(&mut hub.io.charged);
             if let Some(inward) = hub.ports.inward() {
+                inward.charge(charged);
                 if lost > 0 {
                     inward.count_dropped(lost);
+                    hub.io.told += lost;
                 }
                 if released > 0 {
                     inward.release(released);
@@ -445,23 +712,5 @@ impl std::ops::Drop for Hub {
     /// Whatever ends a hub, nobody may wait at its channels any more.
     fn drop(&mut self) {
         self.ports.finish();
-    }
-}
-
-/// Wakes the pump for one hub.
-pub(super) struct HubHook {
-    mailbox: Arc<Mailbox<Command>>,
-    slot: usize,
-}
-
-impl HubHook {
-    pub(super) fn new(mailbox: Arc<Mailbox<Command>>, slot: usize) -> Self {
-        HubHook { mailbox, slot }
-    }
-}
-
-impl Hook for HubHook {
-    fn notify(&self) {
-        self.mailbox.mark(self.slot);
     }
 }

@@ -1,10 +1,13 @@
-//! Links between two sockets of one context: no octets, messages move.
+//! Links between two sockets of one pump: no octets, messages move. Those between two pumps of
+//! one context are [`crossing`](super::crossing).
 
+use crate::event::{EventKind, PeerIdentity};
 use crate::message::{Frame, Message};
 use crate::options::Overflow;
-use crate::pattern::{PeerId, PeerIntro};
+use crate::pattern::{PeerId, PeerIntro, Violation};
 use crate::socket_type::SocketType;
 
+use super::counting::{self, Counts};
 use super::link::{Inproc, Loss, Origin, Path, NO_LINK};
 use super::reading::admit_all;
 use super::world::World;
@@ -30,7 +33,11 @@ impl<W: World> Pump<W> {
             return false;
         }
         let near_intro = intro(near_type, &near_hub.options.routing_id);
-        let far_intro = intro(far_type, &far_hub.options.routing_id);
+        let far_intro = PeerIntro {
+            alias: dialing.alias.as_ref().map(Frame::from),
+            dialer: self.dialer_serial(dialer),
+            ..intro(far_type, &far_hub.options.routing_id)
+        };
         let half = |twin, twin_hub| Path::Inproc(Inproc::new(twin, twin_hub));
         // The far half is told its twin's slot below, once that is known.
         let far_link = self.add_link(far, Origin::Accepted(listener), half(NO_LINK, near));
@@ -42,17 +49,28 @@ impl<W: World> Pump<W> {
         if let Some(dialing) = self.dialers.get_mut(dialer) {
             dialing.is_linked(near_link);
         }
-        if !self.attach(far_link, &near_intro) || !self.attach(near_link, &far_intro) {
-            self.lose(near_link, Loss::Refused);
-            return false;
+        self.tell_link(near_link, || EventKind::Connected);
+        self.tell_link(far_link, || EventKind::Accepted);
+        for (link, intro) in [(far_link, near_intro), (near_link, far_intro)] {
+            if let Err(loss) = self.attach(link, &intro) {
+                self.lose(link, loss);
+                return false;
+            }
+            self.tell_link(link, || {
+                let (socket_type, id) = (intro.socket_type, intro.routing_id);
+                EventKind::HandshakeSucceeded(PeerIdentity::new(socket_type, id, None, Vec::new()))
+            });
         }
+        self.probe(near_link);
+        self.probe(far_link);
         true
     }
 
     /// Gives an inproc link a place among those with something for their twin.
     pub(super) fn transfer_later(&mut self, slot: usize) {
         if let Some(Path::Inproc(inproc)) = self.links.get_mut(slot).map(|link| &mut link.path) {
-            let something = !inproc.queue.is_empty() || !inproc.controls.is_empty();
+            let something =
+                !inproc.queue.is_empty() || !inproc.controls.is_empty() || inproc.hello.is_some();
             if something && !inproc.in_transfers {
                 inproc.in_transfers = true;
                 self.transfers.push_back(slot);
@@ -66,11 +84,27 @@ impl<W: World> Pump<W> {
             let Some(slot) = self.transfers.pop_front() else {
                 break;
             };
-            if let Some(Path::Inproc(inproc)) = self.links.get_mut(slot).map(|link| &mut link.path)
-            {
-                inproc.in_transfers = false;
-                self.transfer(slot);
+            match self.links.get_mut(slot).map(|link| &mut link.path) {
+                Some(Path::Inproc(inproc)) => {
+                    inproc.in_transfers = false;
+                    self.transfer(slot);
+                }
+                Some(Path::Cross(cross)) => cross.transfer(),
+                _ => {}
             }
+        }
+    }
+
+    /// Moves what an inproc link that ends still holds, as far as there is room for it.
+    pub(super) fn transfer_rest(&mut self, slot: usize) {
+        let mut left = usize::MAX;
+        loop {
+            let held = self.links.get(slot).map_or(0, |link| link.held());
+            if held == 0 || held == left {
+                return;
+            }
+            left = held;
+            self.transfer(slot);
         }
     }
 
@@ -85,19 +119,23 @@ impl<W: World> Pump<W> {
         };
         let (twin, far) = (inproc.twin, inproc.twin_hub);
         let controls = std::mem::take(&mut inproc.controls);
+        let has_hello = inproc.hello.is_some();
         let buffers = self.hubs.get(hub).is_some_and(|hub| hub.io.buffers);
         for control in controls {
             let peer = PeerId(twin as u32);
-            let heeded = self
-                .hubs
-                .get_mut(far)
-                .map(|far| far.pattern.heed(peer, control));
-            if !matches!(heeded, Some(Ok(()))) {
-                return self.lose(twin, Loss::Refused);
+            let heeded =
+                self.pattern_call(far, |pattern, outlet| pattern.heed(peer, control, outlet));
+            match heeded {
+                Some(Ok(())) => {}
+                Some(Err(violation)) => return self.lose(twin, Loss::Violation(violation)),
+                None => return self.lose(twin, Loss::Asked),
             }
         }
-        let mut moved = 0;
-        let mut refused = false;
+        if has_hello && !self.deliver_hello(slot, far, twin) {
+            return;
+        }
+        let (mut moved, mut payload) = (0, 0);
+        let mut violation = None;
         while moved < TRANSFER_BUDGET {
             if buffers && !self.has_room(far) {
                 self.rooms[far].waiting.push(slot);
@@ -114,12 +152,14 @@ impl<W: World> Pump<W> {
                 self.rooms[far].redeem();
             }
             moved += 1;
-            if !self.receive(far, twin, message) {
-                refused = true;
+            payload += counting::octets(&message);
+            violation = self.receive(far, twin, message).err();
+            if violation.is_some() {
                 break;
             }
         }
         self.push_batch(far);
+        self.count_transfer(slot, twin, moved, payload);
         if moved == TRANSFER_BUDGET {
             self.transfer_later(slot);
         }
@@ -129,17 +169,59 @@ impl<W: World> Pump<W> {
             }
         }
         self.settle_credits(hub);
-        if refused {
-            return self.lose(twin, Loss::Refused);
+        if let Some(violation) = violation {
+            return self.lose(twin, Loss::Violation(violation));
         }
         self.unblock(slot);
         self.check_closing(hub);
     }
 
-    /// Gives one message from an inproc peer to the pattern; false if the peer must go.
-    fn receive(&mut self, hub: usize, from: usize, message: Message) -> bool {
-        let Some(found) = self.hubs.get_mut(hub) else {
+    /// Passes the first message of all on; false if it has to wait for room, or was not taken.
+    fn deliver_hello(&mut self, slot: usize, far: usize, twin: usize) -> bool {
+        if !self.has_room(far) {
+            self.rooms[far].waiting.push(slot);
             return false;
+        }
+        let hello = match self.links.get_mut(slot).map(|link| &mut link.path) {
+            Some(Path::Inproc(inproc)) => inproc.hello.take(),
+            _ => None,
+        };
+        let Some(hello) = hello else {
+            return true;
+        };
+        let payload = counting::octets(&hello);
+        let received = self.receive(far, twin, hello);
+        self.push_batch(far);
+        self.count_transfer(slot, twin, 1, payload);
+        if let Err(violation) = received {
+            self.lose(twin, Loss::Violation(violation));
+            return false;
+        }
+        true
+    }
+
+    /// Counts what moved from one half of an inproc pair to the other.
+    fn count_transfer(&mut self, from: usize, to: usize, messages: usize, octets: u64) {
+        let mut count = |slot: usize, count: fn(&mut Counts, u64, u64)| {
+            if let Some(Path::Inproc(inproc)) = self.links.get_mut(slot).map(|link| &mut link.path)
+            {
+                count(&mut inproc.counts, messages as u64, octets);
+            }
+        };
+        count(from, |counts, messages, octets| {
+            counts.messages_out += messages;
+            counts.octets_out += octets;
+        });
+        count(to, |counts, messages, octets| {
+            counts.messages_in += messages;
+            counts.octets_in += octets;
+        });
+    }
+
+    /// Gives one message from an inproc peer to the pattern; an error ends the peer.
+    fn receive(&mut self, hub: usize, from: usize, message: Message) -> Result<(), Violation> {
+        let Some(found) = self.hubs.get_mut(hub) else {
+            return Ok(());
         };
         let before = found.io.batch.len();
         found.io.batch.push_back(message);
@@ -149,8 +231,7 @@ impl<W: World> Pump<W> {
             PeerId(from as u32),
             &mut found.io,
             before,
-        )
-        .is_ok();
+        );
         let unblocked = was_blocked && !found.pattern.is_blocked();
         self.rooms[hub].take(found.io.batch.len() - before);
         if unblocked {
@@ -183,7 +264,7 @@ impl<W: World> Pump<W> {
     }
 }
 
-fn intro(socket_type: SocketType, routing_id: &[u8]) -> PeerIntro {
+pub(super) fn intro(socket_type: SocketType, routing_id: &[u8]) -> PeerIntro {
     let routing_id = match socket_type.announces_identity() {
         true => Frame::from(routing_id),
         false => Frame::empty(),
@@ -191,5 +272,7 @@ fn intro(socket_type: SocketType, routing_id: &[u8]) -> PeerIntro {
     PeerIntro {
         socket_type: Some(socket_type),
         routing_id,
+        alias: None,
+        dialer: None,
     }
 }

@@ -2,14 +2,23 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Read};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::message::Message;
-use crate::pattern::{PeerId, PeerIntro, Upstream};
+use crate::channel::Seat;
+use crate::event::{DisconnectReason, EventKind};
+use crate::message::{Frame, Message};
+use crate::pattern::{Admission, Outlet, PeerId, PeerIntro, Upstream, Violation};
 use crate::socket_type::SocketType;
-use crate::wire::{CloseReason, Connection};
+use crate::statistics::DropReason;
+use crate::wire::{CloseReason, Connection, PeerInfo};
 
+use super::counting::{Counts, Met};
+use super::crossing::Cross;
+use super::dialing::Greeted;
 use super::timers::Timer;
+use super::transport::socks::Handshake;
+use super::watching::Names;
 use super::world::World;
 use super::Pump;
 
@@ -42,9 +51,17 @@ pub(super) struct Link<S> {
     pub(super) blocked: bool,
     pub(super) in_readers: bool,
     pub(super) in_flushers: bool,
+    /// Whether it waits for room in `out`.
+    pub(super) in_starved: bool,
     pub(super) leaving: Option<Leaving>,
     /// The soonest timer set for this link.
     pub(super) timer: Option<Instant>,
+    /// Where it leads, once somebody has asked.
+    pub(super) names: Option<Box<Names>>,
+    /// The peer, once the handshake is done.
+    pub(super) met: Option<Box<Met>>,
+    /// What an accepted connection sits on.
+    pub(super) seat: Option<Seat>,
 }
 
 /// Who started a link.
@@ -62,11 +79,15 @@ pub(super) enum Path<S> {
     Dialing {
         stream: S,
         deadline: Option<Instant>,
+        /// What is left to say to a proxy on the way.
+        tunnel: Option<Box<Handshake>>,
     },
     /// A stream that speaks ZMTP.
     Wire(Box<Wire<S>>),
     /// The other half is a link of this pump too.
     Inproc(Inproc),
+    /// The other half is a link of another pump of this context.
+    Cross(Box<Cross>),
     /// The wire is lent out for a moment, to be read from.
     Lent,
 }
@@ -82,6 +103,7 @@ pub(super) struct Wire<S> {
     pub(super) write_failed: bool,
     /// Whether anything was read since the pump last looked for idle links.
     pub(super) active: bool,
+    pub(super) counts: Counts,
 }
 
 impl<S: Read> Wire<S> {
@@ -92,6 +114,7 @@ impl<S: Read> Wire<S> {
         let read = self.stream.read(room)?;
         self.connection.recv_advance(read, now);
         self.active = true;
+        self.counts.octets_in += read as u64;
         // A short read emptied the kernel's buffer; what comes later is a new edge. But the end
         // of the stream may have been announced already, so it is read up to.
         self.readable = read == asked || self.read_closed;
@@ -102,9 +125,12 @@ impl<S: Read> Wire<S> {
 pub(super) struct Inproc {
     pub(super) twin: usize,
     pub(super) twin_hub: usize,
+    /// The first message of all, which nobody counts.
+    pub(super) hello: Option<Message>,
     pub(super) controls: VecDeque<Upstream>,
     pub(super) queue: VecDeque<Message>,
     pub(super) in_transfers: bool,
+    pub(super) counts: Counts,
 }
 
 impl Inproc {
@@ -112,9 +138,11 @@ impl Inproc {
         Inproc {
             twin,
             twin_hub,
+            hello: None,
             controls: VecDeque::new(),
             queue: VecDeque::new(),
             in_transfers: false,
+            counts: Counts::default(),
         }
     }
 }
@@ -131,14 +159,24 @@ pub(super) enum Leaving {
 /// Why a link ends.
 #[derive(Debug)]
 pub(super) enum Loss {
-    /// The peer closed, or the world broke the connection.
+    /// The peer closed.
     World,
+    /// The world broke the connection.
+    Io(io::ErrorKind),
+    /// There never was a connection, for this reason.
+    Unconnected(io::ErrorKind),
+    /// There are too many connections.
+    Crowded,
     /// The protocol machine closed it.
     Wire(CloseReason),
-    /// The pattern does not take this peer, or not what it said.
+    /// The pattern does not take this peer.
     Refused,
+    /// The pattern does not take what the peer said.
+    Violation(Violation),
     /// Asked for by the user.
     Asked,
+    /// Nobody is bound to the inproc name any more.
+    NameGone,
 }
 
 impl<S> Link<S> {
@@ -152,8 +190,12 @@ impl<S> Link<S> {
             blocked: false,
             in_readers: false,
             in_flushers: false,
+            in_starved: false,
             leaving: None,
             timer: None,
+            names: None,
+            met: None,
+            seat: None,
         }
     }
 
@@ -165,6 +207,7 @@ impl<S> Link<S> {
                     || (!buffers && wire.connection.staged_octets() >= STAGING_LIMIT)
             }
             Path::Inproc(inproc) => buffers && inproc.queue.len() >= limit,
+            Path::Cross(cross) => cross.held() >= limit,
             Path::Dialing { .. } | Path::Lent => true,
         }
     }
@@ -177,6 +220,7 @@ impl<S> Link<S> {
                     && (buffers || wire.connection.staged_octets() <= STAGING_LIMIT / 2)
             }
             Path::Inproc(_) => true,
+            Path::Cross(cross) => cross.held() <= limit / 2,
             Path::Dialing { .. } | Path::Lent => false,
         }
     }
@@ -189,7 +233,7 @@ impl<S> Link<S> {
         }
         match std::mem::replace(&mut self.path, Path::Lent) {
             Path::Wire(wire) => Some(wire),
-            Path::Dialing { .. } | Path::Inproc(_) | Path::Lent => None,
+            Path::Dialing { .. } | Path::Inproc(_) | Path::Cross(_) | Path::Lent => None,
         }
     }
 
@@ -198,6 +242,7 @@ impl<S> Link<S> {
         match &self.path {
             Path::Wire(wire) => wire.connection.staged_messages(),
             Path::Inproc(inproc) => inproc.queue.len(),
+            Path::Cross(cross) => cross.held(),
             Path::Dialing { .. } | Path::Lent => 0,
         }
     }
@@ -214,15 +259,25 @@ impl<W: World> Pump<W> {
         slot
     }
 
-    /// A connected stream starts to speak ZMTP.
+    /// A connected stream starts to speak ZMTP, or whatever STREAM's users speak.
     pub(super) fn open_wire(&mut self, slot: usize, stream: W::Stream) {
         let Some(link) = self.links.get_mut(slot) else {
             return;
         };
-        let Some(hub) = self.hubs.get(link.hub) else {
+        let config = match link.origin {
+            Origin::Dialed(dialer) => self.dialers.get(dialer).map(|dialer| &dialer.wire),
+            Origin::Accepted(listener) => self.listeners.get(listener).map(|bound| &bound.wire),
+        };
+        let Some(config) = config else {
             return;
         };
-        let connection = Connection::new(hub.wire.clone(), self.now);
+        let mut connection = match config.socket_type {
+            SocketType::Stream => Connection::raw(Arc::clone(config), self.now),
+            _ => Connection::new(Arc::clone(config), self.now),
+        };
+        if config.socket_type.has_one_peer() && matches!(link.origin, Origin::Accepted(_)) {
+            connection.listen();
+        }
         link.path = Path::Wire(Box::new(Wire {
             stream,
             connection,
@@ -231,20 +286,61 @@ impl<W: World> Pump<W> {
             writable: true,
             write_failed: false,
             active: false,
+            counts: Counts::default(),
         }));
+        let origin = link.origin;
+        link.names = None;
+        self.tell_link(slot, || match origin {
+            Origin::Dialed(_) => EventKind::Connected,
+            Origin::Accepted(_) => EventKind::Accepted,
+        });
         self.watch_deadline(slot);
         self.feed(slot);
         self.flush_later(slot);
     }
 
-    /// The handshake is done: the pattern meets the peer.
-    pub(super) fn attach(&mut self, slot: usize, intro: &PeerIntro) -> bool {
+    /// What a pattern is told about a peer that has introduced itself.
+    pub(super) fn intro(&self, slot: usize, info: &PeerInfo) -> PeerIntro {
+        PeerIntro {
+            socket_type: info.socket_type,
+            routing_id: info.identity.clone(),
+            alias: self.alias(slot),
+            dialer: self.origin_serial(slot),
+        }
+    }
+
+    /// The number of the `connect` that made a link; `None` for one that was accepted.
+    pub(super) fn origin_serial(&self, slot: usize) -> Option<u64> {
+        match self.links.get(slot)?.origin {
+            Origin::Dialed(dialer) => self.dialer_serial(dialer),
+            Origin::Accepted(_) => None,
+        }
+    }
+
+    /// The name that is reserved for a peer that we connected to.
+    pub(super) fn alias(&self, slot: usize) -> Option<Frame> {
+        match self.links.get(slot)?.origin {
+            Origin::Dialed(dialer) => self.dialers.get(dialer)?.alias.as_ref().map(Frame::from),
+            Origin::Accepted(_) => None,
+        }
+    }
+
+    /// The handshake is done: the pattern meets the peer, unless there are too many already.
+    pub(super) fn attach(&mut self, slot: usize, intro: &PeerIntro) -> Result<(), Loss> {
         let Some(link) = self.links.get_mut(slot) else {
-            return false;
+            return Err(Loss::Refused);
         };
         let hub = link.hub;
-        if self.hubs.get(hub).is_none() {
-            return false;
+        let Some(found) = self.hubs.get_mut(hub) else {
+            return Err(Loss::Refused);
+        };
+        if found
+            .options
+            .max_peers
+            .is_some_and(|most| found.peers >= most)
+        {
+            found.tally.refused += 1;
+            return Err(Loss::Crowded);
         }
         self.count_peers(hub, true);
         let peer = PeerId(slot as u32);
@@ -253,16 +349,65 @@ impl<W: World> Pump<W> {
                 pattern.attach(peer, intro, outlet).is_ok()
             })
             .unwrap_or(false);
-        if accepted {
-            if let Some(link) = self.links.get_mut(slot) {
-                link.attached = true;
-            }
-            self.greet_dialer(slot);
-            self.schedule_send(hub);
-        } else {
+        if !accepted {
             self.count_peers(hub, false);
+            if let Some(found) = self.hubs.get_mut(hub) {
+                found.tally.refused += 1;
+            }
+            return Err(Loss::Refused);
         }
-        accepted
+        if let Some(link) = self.links.get_mut(slot) {
+            link.attached = true;
+            link.met = Some(Box::new(Met {
+                since: self.now,
+                socket_type: intro.socket_type,
+                routing_id: intro.routing_id.clone(),
+            }));
+        }
+        self.say_hello(slot);
+        self.greet_dialer(slot);
+        self.schedule_send(hub);
+        Ok(())
+    }
+
+    /// Sends a new peer an empty message, so that a ROUTER there learns of us
+    /// (`ZMQ_PROBE_ROUTER`). It is nobody's, and counts nowhere.
+    pub(super) fn probe(&mut self, slot: usize) {
+        let Some(link) = self.links.get_mut(slot).filter(|link| link.attached) else {
+            return;
+        };
+        let Some(hub) = self.hubs.get(link.hub) else {
+            return;
+        };
+        let probes = matches!(
+            hub.kind,
+            SocketType::Req | SocketType::Dealer | SocketType::Router
+        );
+        if !probes || !hub.options.probe_router {
+            return;
+        }
+        let mut probe = Message::from(Frame::empty());
+        match &mut link.path {
+            Path::Wire(wire) => {
+                wire.connection.greet(&probe);
+                self.flush_later(slot);
+            }
+            Path::Inproc(inproc) => {
+                let (far, twin) = (inproc.twin_hub, PeerId(inproc.twin as u32));
+                self.pattern_call(far, |pattern, outlet| {
+                    if pattern.admit(twin, &mut probe) == Ok(Admission::Deliver) {
+                        outlet.deliver(probe);
+                    }
+                });
+            }
+            Path::Cross(cross) => {
+                cross.greet(probe);
+                self.cross_later(slot);
+            }
+            Path::Dialing { .. } | Path::Lent => {
+                debug_assert!(false, "an attached peer has a wire or a twin");
+            }
+        }
     }
 
     /// The pattern forgets the peer; what it had not sent yet goes back or is counted lost.
@@ -282,6 +427,7 @@ impl<W: World> Pump<W> {
 
     /// Takes back what a lost link held: messages of which nothing left go first again.
     fn recover(&mut self, slot: usize) {
+        self.close_crossing(slot);
         let Some(link) = self.links.get_mut(slot) else {
             return;
         };
@@ -289,8 +435,9 @@ impl<W: World> Pump<W> {
         if held == 0 {
             return;
         }
-        let unsent: Vec<Message> = match &mut link.path {
+        let mut unsent: Vec<Message> = match &mut link.path {
             Path::Wire(wire) => wire.connection.take_unsent(),
+            Path::Cross(cross) => cross.take_unsent(),
             Path::Inproc(inproc) => {
                 let buffers = self.hubs.get(link.hub).is_some_and(|hub| hub.io.buffers);
                 if let (Some(room), false) = (self.rooms.get_mut(inproc.twin_hub), buffers) {
@@ -303,11 +450,22 @@ impl<W: World> Pump<W> {
         let Some(hub) = self.hubs.get_mut(link.hub) else {
             return;
         };
+        // What is not sent again, but is not lost either: it no longer counts against the mark.
+        let mut uncharged = 0;
+        let returned = unsent.len();
+        hub.pattern.keep(PeerId(slot as u32), &mut unsent);
+        let held = held - (returned - unsent.len());
         let lost = if hub.pattern.requeues() {
             let lost = held.saturating_sub(unsent.len());
             for message in unsent.into_iter().rev() {
-                let message = hub.pattern.unsend(message);
-                hub.io.pending.push_front(message);
+                match hub.pattern.unsend(PeerId(slot as u32), message) {
+                    Some(message) if hub.kind == SocketType::Req && message.tag() != 0 => {
+                        hub.ports.calls().put_back(message);
+                        uncharged += 1;
+                    }
+                    Some(message) => hub.io.pending.push_front(message),
+                    None => uncharged += 1,
+                }
             }
             lost
         } else {
@@ -316,9 +474,11 @@ impl<W: World> Pump<W> {
         // A lost request is told of by its pattern, which waits for the reply.
         if hub.kind != SocketType::Req {
             hub.io.lost += lost as u64;
+            let why = DropReason::ConnectionLost;
+            hub.io.dropped.count(why, lost as u64);
         }
         if !hub.io.buffers {
-            hub.io.released += lost;
+            hub.io.released += lost + uncharged;
         }
         let hub = link.hub;
         self.settle_credits(hub);
@@ -331,8 +491,16 @@ impl<W: World> Pump<W> {
             return;
         };
         let (hub, origin, serial) = (link.hub, link.origin, link.serial);
+        let greeted = match link.path {
+            Path::Dialing { .. } | Path::Inproc(_) | Path::Cross(_) => Greeted::Not,
+            Path::Wire(_) | Path::Lent if link.attached => Greeted::Done,
+            Path::Wire(_) | Path::Lent => Greeted::Begun,
+        };
+        let attached = link.attached;
+        self.give_notice(slot, &loss);
         self.recover(slot);
         self.detach(slot);
+        self.record_end(slot, attached, &loss);
         self.release_twin(slot);
         let Some(mut link) = self.links.try_remove(slot) else {
             return;
@@ -341,16 +509,32 @@ impl<W: World> Pump<W> {
         match &mut link.path {
             Path::Wire(wire) => self.world.forget(&mut wire.stream),
             Path::Dialing { stream, .. } => self.world.forget(stream),
-            Path::Inproc(_) | Path::Lent => {}
+            Path::Inproc(_) | Path::Cross(_) | Path::Lent => {}
         }
         drop(link);
         if let Some(hub) = self.hubs.get_mut(hub) {
             hub.links.retain(|&other| other != slot);
             hub.starved.retain(|&other| other != slot);
             if let Origin::Dialed(dialer) = origin {
-                self.link_ended(dialer, slot, &loss);
+                self.link_ended(dialer, slot, &loss, greeted);
             }
         }
+    }
+
+    /// Counts a link that ends, and tells of it.
+    fn record_end(&mut self, slot: usize, attached: bool, loss: &Loss) {
+        let Some(link) = self.links.get(slot) else {
+            return;
+        };
+        let (hub, counts) = (link.hub, link.counts());
+        let connected = !matches!(link.path, Path::Dialing { .. });
+        self.fold_counts(hub, counts);
+        if let Some(hub) = self.hubs.get_mut(hub) {
+            if connected && !attached && !matches!(loss, Loss::Asked) {
+                hub.tally.handshakes_failed += 1;
+            }
+        }
+        self.tell_end(slot, attached, loss.reason());
     }
 
     /// Lets a link go: no new messages, but what is staged goes out until `deadline`.
@@ -362,14 +546,22 @@ impl<W: World> Pump<W> {
             return;
         }
         let hub = link.hub;
-        if !matches!(link.path, Path::Wire(_)) || !link.attached {
+        let flushes = match &link.path {
+            Path::Wire(_) => true,
+            Path::Cross(cross) => cross.held() > 0,
+            Path::Dialing { .. } | Path::Inproc(_) | Path::Lent => false,
+        };
+        if !flushes || !link.attached {
+            self.transfer_rest(slot);
             self.lose(slot, Loss::Asked);
             return;
         }
         self.detach(slot);
+        self.tell_end(slot, true, DisconnectReason::Local);
         let Some(link) = self.links.get_mut(slot) else {
             return;
         };
+        let counts = link.counts_at_parting();
         // From here on hub and link do not know each other: what the link holds is as good as
         // in the kernel, and no longer counts against the high-water mark.
         link.leaving = Some(Leaving::Flushing(deadline));
@@ -382,11 +574,13 @@ impl<W: World> Pump<W> {
                 hub.io.released += held;
             }
         }
+        self.fold_counts(hub, counts);
         self.settle_credits(hub);
         if let Some(deadline) = deadline {
             self.timers.set(deadline, Timer::Link(slot));
         }
         self.flush_later(slot);
+        self.leave_crossing(slot);
     }
 
     /// Says goodbye on a link whose last octet is written, and waits for the peer's.
@@ -495,13 +689,31 @@ impl<W: World> Pump<W> {
             _ => false,
         };
         if overdue {
-            self.lose(slot, Loss::World);
+            let loss = match link.path {
+                Path::Dialing { .. } => Loss::Unconnected(io::ErrorKind::TimedOut),
+                Path::Wire(_) | Path::Inproc(_) | Path::Cross(_) | Path::Lent => Loss::World,
+            };
+            self.lose(slot, loss);
             return;
         }
-        if let Path::Wire(wire) = &mut link.path {
-            wire.connection.handle_timeout(now);
-            self.feed(slot);
-            self.watch_deadline(slot);
+        let leaving = link.leaving.is_some();
+        let Path::Wire(wire) = &mut link.path else {
+            return;
+        };
+        if matches!(link.leaving, Some(Leaving::Draining(_))) {
+            return;
+        }
+        // What waits in the kernel, because `out` is full or others had their turn, is a sign of
+        // life all the same.
+        if wire.readable {
+            wire.connection.hear(now);
+        }
+        wire.connection.handle_timeout(now);
+        match (wire.connection.is_closed(), leaving) {
+            (false, _) => self.speak(slot),
+            (true, false) => self.feed(slot),
+            // Nobody is left to hear why.
+            (true, true) => self.lose(slot, Loss::World),
         }
     }
 }

@@ -1,13 +1,18 @@
 //! Accepting: one entry for each endpoint a socket is bound to.
 
 use std::io::ErrorKind;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::channel::Seat;
 use crate::endpoint::Endpoint;
 use crate::error::{BindError, DetachError};
+use crate::event::EventKind;
+use crate::wire;
 
 use super::link::{Loss, Origin, Path};
 use super::timers::Timer;
+use super::transport::BoundListener;
 use super::world::World;
 use super::Pump;
 
@@ -29,6 +34,8 @@ pub(super) struct Listening<L> {
     pub(super) hub: usize,
     /// As resolved.
     pub(super) endpoint: Endpoint,
+    /// As it was when the user bound.
+    pub(super) wire: Arc<wire::Config>,
     /// None for inproc, which is only a name.
     listener: Option<L>,
     resting_until: Option<Instant>,
@@ -37,35 +44,81 @@ pub(super) struct Listening<L> {
 impl<W: World> Pump<W> {
     /// Binds a socket to an endpoint; answers the resolved one.
     pub(super) fn bind(&mut self, hub: usize, endpoint: &Endpoint) -> Result<Endpoint, BindError> {
+        let bound = self.try_to_bind(hub, endpoint);
+        if let Err(error) = &bound {
+            let error = match error {
+                BindError::InUse(_) => ErrorKind::AddrInUse,
+                BindError::Io { source, .. } => source.kind(),
+                _ => ErrorKind::InvalidInput,
+            };
+            self.tell_endpoint(hub, endpoint, EventKind::BindFailed { error });
+        }
+        bound
+    }
+
+    fn try_to_bind(&mut self, hub: usize, endpoint: &Endpoint) -> Result<Endpoint, BindError> {
         let Some(found) = self.hubs.get(hub) else {
             return Err(BindError::Disconnected);
         };
-        let (listener, resolved, slot) = if let Some(name) = endpoint.inproc_name() {
-            if self.names.contains_key(name) {
-                return Err(BindError::InUse(endpoint.to_string()));
-            }
-            let slot = self.listeners.vacant_key();
-            self.names.insert(name.to_owned(), slot);
-            (None, endpoint.clone(), slot)
-        } else {
-            let slot = self.listeners.vacant_key();
+        if !found.takes(endpoint) {
+            return Err(BindError::Unsupported {
+                socket_type: found.kind,
+                endpoint: endpoint.to_string(),
+            });
+        }
+        let slot = self.listeners.vacant_key();
+        let Some(name) = endpoint.inproc_name() else {
             let (listener, resolved) = self.world.bind(endpoint, &found.options, slot)?;
-            (Some(listener), resolved, slot)
+            return Ok(self.listen(hub, slot, Some(listener), resolved));
         };
-        self.listeners.insert(Listening {
+        let bound = self.bound(found.kind, slot);
+        let Some(waiting) = self.company.names.bind(name, bound) else {
+            return Err(BindError::InUse(endpoint.to_string()));
+        };
+        let resolved = self.listen(hub, slot, None, endpoint.clone());
+        self.tell_waiting(name, waiting);
+        Ok(resolved)
+    }
+
+    /// Takes over a listener that was bound elsewhere; answers its endpoint.
+    pub(super) fn adopt(
+        &mut self,
+        hub: usize,
+        listener: BoundListener,
+    ) -> Result<Endpoint, BindError> {
+        let Some(found) = self.hubs.get(hub) else {
+            return Err(BindError::Disconnected);
+        };
+        let slot = self.listeners.vacant_key();
+        let (listener, resolved) = self.world.adopt(listener, &found.options, slot)?;
+        Ok(self.listen(hub, slot, Some(listener), resolved))
+    }
+
+    fn listen(
+        &mut self,
+        hub: usize,
+        slot: usize,
+        listener: Option<W::Listener>,
+        resolved: Endpoint,
+    ) -> Endpoint {
+        let Some(wire) = self.hubs.get(hub).map(|hub| Arc::clone(&hub.wire)) else {
+            debug_assert!(false, "the caller has just looked");
+            return resolved;
+        };
+        let filled = self.listeners.insert(Listening {
             hub,
+            wire,
             endpoint: resolved.clone(),
             listener,
             resting_until: None,
         });
+        debug_assert_eq!(filled, slot);
         if let Some(hub) = self.hubs.get_mut(hub) {
             hub.listeners.push(slot);
         }
-        match resolved.inproc_name() {
-            Some(name) => self.name_appeared(name),
-            None => self.accept_from(slot),
-        }
-        Ok(resolved)
+        self.tell_endpoint(hub, &resolved, EventKind::Listening);
+        self.accept_from(slot);
+        resolved
     }
 
     /// Stops listening on an endpoint and lets the connections accepted through it go.
@@ -106,13 +159,20 @@ impl<W: World> Pump<W> {
         let Some(listening) = self.listeners.try_remove(slot) else {
             return;
         };
-        match listening.listener {
+        let ended = match listening.listener {
             Some(listener) => self.world.unbind(listener),
             None => {
                 if let Some(name) = listening.endpoint.inproc_name() {
-                    self.names.remove(name);
+                    self.company.names.unbind(name);
                 }
+                Ok(())
             }
+        };
+        let (hub, endpoint) = (listening.hub, &listening.endpoint);
+        self.tell_endpoint(hub, endpoint, EventKind::Closed);
+        if let Err(error) = ended {
+            let error = error.kind();
+            self.tell_endpoint(hub, endpoint, EventKind::CloseFailed { error });
         }
     }
 
@@ -141,17 +201,31 @@ impl<W: World> Pump<W> {
                 Ok(stream) => self.accepted(hub, slot, stream),
                 Err(error) => match error.kind() {
                     ErrorKind::WouldBlock => return,
-                    // The peer gave up while it waited.
+                    ErrorKind::Interrupted => {}
+                    // The peer gave up while it waited, or the user's filter does not take it.
                     ErrorKind::ConnectionAborted
-                    | ErrorKind::ConnectionReset
-                    | ErrorKind::Interrupted => {}
+                    | ErrorKind::ConnectionRefused
+                    | ErrorKind::ConnectionReset => {
+                        self.accept_failed(slot, &error);
+                    }
                     // Out of descriptors or memory: trying again at once would spin.
-                    _ => return self.rest(slot, ACCEPT_PAUSE),
+                    _ => {
+                        self.accept_failed(slot, &error);
+                        return self.rest(slot, ACCEPT_PAUSE);
+                    }
                 },
             }
         }
         // More may wait, and its edge has been seen: look again soon, after the others.
         self.rest(slot, ACCEPT_YIELD);
+    }
+
+    fn accept_failed(&mut self, slot: usize, error: &std::io::Error) {
+        if let Some(listening) = self.listeners.get(slot) {
+            let (hub, endpoint) = (listening.hub, listening.endpoint.clone());
+            let error = error.kind();
+            self.tell_endpoint(hub, &endpoint, EventKind::AcceptFailed { error });
+        }
     }
 
     fn rest(&mut self, slot: usize, pause: Duration) {
@@ -163,9 +237,12 @@ impl<W: World> Pump<W> {
     }
 
     fn accepted(&mut self, hub: usize, listener: usize, mut stream: W::Stream) {
-        let link_slot = self.links.vacant_key();
-        if self.world.watch(&mut stream, link_slot).is_err() {
+        let Some(seat) = self.seat_for_newcomer() else {
             return;
+        };
+        let link_slot = self.links.vacant_key();
+        if let Err(error) = self.world.watch(&mut stream, link_slot) {
+            return self.accept_failed(listener, &error);
         }
         let origin = Origin::Accepted(listener);
         let link = self.add_link(
@@ -174,29 +251,48 @@ impl<W: World> Pump<W> {
             Path::Dialing {
                 stream,
                 deadline: None,
+                tunnel: None,
             },
         );
         debug_assert_eq!(link, link_slot);
-        if let Some(found) = self.links.get(link) {
+        if let Some(found) = self.links.get_mut(link) {
+            found.seat = Some(seat);
             self.handshakes.push_back((link, found.serial));
         }
         self.open_wire_in_place(link);
         self.limit_handshakes();
     }
 
+    /// One of the connections the context may have accepted. If all are taken, the oldest one
+    /// here that has not finished its handshake makes way: silent connections cannot keep honest
+    /// peers out.
+    fn seat_for_newcomer(&mut self) -> Option<Seat> {
+        loop {
+            let seat = self.company.connections.take_in(0);
+            if seat.is_some() {
+                return seat;
+            }
+            self.end_oldest_handshake()?;
+        }
+    }
+
     /// Forgets finished handshakes, and ends the oldest unfinished ones beyond the limit.
     fn limit_handshakes(&mut self) {
         while self.handshakes.len() > HANDSHAKE_LIMIT {
-            let Some((slot, serial)) = self.handshakes.pop_front() else {
-                return;
-            };
-            let unfinished = self
-                .links
-                .get(slot)
-                .is_some_and(|link| link.serial == serial && !link.attached);
-            if unfinished {
-                self.lose(slot, Loss::World);
-            }
+            self.end_oldest_handshake();
         }
+    }
+
+    /// Ends the oldest handshake, if it is unfinished; `None` if there is none at all.
+    fn end_oldest_handshake(&mut self) -> Option<()> {
+        let (slot, serial) = self.handshakes.pop_front()?;
+        let unfinished = self
+            .links
+            .get(slot)
+            .is_some_and(|link| link.serial == serial && !link.attached);
+        if unfinished {
+            self.lose(slot, Loss::Crowded);
+        }
+        Some(())
     }
 }

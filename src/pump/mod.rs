@@ -6,43 +6,65 @@
 //! sleeps between turns. A pump waits for no user: a full `out` stops the reading of that
 //! socket's links until the user's pop marks the hub again.
 
+mod awaiting;
 mod closing;
+mod counting;
+mod crossing;
 mod dialing;
 mod hub;
 mod inproc;
 mod link;
 mod listening;
+mod marks;
 pub(crate) mod net;
+mod notices;
 mod reading;
+pub(crate) mod registering;
 mod sending;
 #[cfg(test)]
 mod sim;
+mod tasks;
 #[cfg(test)]
 mod tests;
 mod timers;
 pub(crate) mod transport;
+mod watching;
 mod world;
 
 use std::any::Any;
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use slab::Slab;
 
-use crate::channel::{Alarms, Holder, Hook, Mailbox, Ports, PortsSetup, Reply};
+use crate::channel::{
+    Alarms, Feed, FrameRule, Holder, Hook, Mailbox, Names, Ports, PortsSetup, Reply, Routes, Seat,
+    Seats,
+};
 use crate::endpoint::Endpoint;
-use crate::error::{BindError, ConnectError, DetachError, SocketError, SubscribeError};
+use crate::error::{
+    BindError, ConfigureError, ConnectError, DetachError, GroupError, SocketError, SubscribeError,
+};
+use crate::event::{Event, EventSet};
 use crate::message::Frame;
 use crate::options::Options;
+use crate::pattern::{PeerIntro, Upstream};
+use crate::routing_id::RoutingId;
 use crate::socket_type::SocketType;
+use crate::statistics::Statistics;
 
+pub(crate) use awaiting::Awaited;
+use crossing::End;
 use dialing::Dialer;
-use hub::{Hub, HubHook, Room};
+use hub::{routes_are_mandatory, Hub, Room};
 use link::Link;
 use listening::Listening;
+use marks::Mark;
+pub(crate) use tasks::Task;
 use timers::{Timer, Timers};
+pub use transport::BoundListener;
 use transport::Target;
 use world::{Readiness, Source, World};
 
@@ -59,6 +81,26 @@ pub(crate) type Opened = (HubId, Holder);
 /// What a socket's handles keep alive: their context.
 pub(crate) type Keepalive = Arc<dyn Any + Send + Sync>;
 
+/// What the pumps of one context share, and which of them one is.
+#[derive(Clone)]
+pub(crate) struct Company {
+    pub(crate) pump: usize,
+    /// Who is bound to an inproc name.
+    pub(crate) names: Arc<Names<Bound, Arc<Mailbox<Command>>>>,
+    /// What accepted connections sit on.
+    pub(crate) connections: Arc<Seats>,
+}
+
+/// Who is bound to an inproc name.
+#[derive(Clone)]
+pub(crate) struct Bound {
+    pump: usize,
+    mailbox: Arc<Mailbox<Command>>,
+    /// A slot of that pump's listeners.
+    listener: usize,
+    kind: SocketType,
+}
+
 /// How a socket ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -71,8 +113,10 @@ pub struct Closed {
 pub(crate) enum Command {
     Open {
         kind: SocketType,
-        options: Options,
+        options: Arc<Options>,
         keepalive: Keepalive,
+        /// One of the sockets the context may have; the socket sits on it until it has ended.
+        seat: Seat,
         reply: Reply<Result<Opened, SocketError>>,
     },
     Bind {
@@ -80,10 +124,28 @@ pub(crate) enum Command {
         endpoint: Endpoint,
         reply: Reply<Result<Endpoint, BindError>>,
     },
+    /// Take over a listener.
+    Adopt {
+        hub: HubId,
+        listener: BoundListener,
+        reply: Reply<Result<Endpoint, BindError>>,
+    },
     Connect {
         hub: HubId,
         endpoint: Endpoint,
         reply: Reply<Result<(), ConnectError>>,
+    },
+    /// Connects to a peer that has this name from now on, or one that is made up.
+    ConnectPeer {
+        hub: HubId,
+        endpoint: Endpoint,
+        name: Option<RoutingId>,
+        reply: Reply<Result<RoutingId, ConnectError>>,
+    },
+    DisconnectPeer {
+        hub: HubId,
+        peer: RoutingId,
+        reply: Reply<Result<(), DetachError>>,
     },
     Unbind {
         hub: HubId,
@@ -105,14 +167,79 @@ pub(crate) enum Command {
         prefix: Frame,
         reply: Reply<Result<(), SubscribeError>>,
     },
+    /// What the peer gets that the message with this tag came from (XPUB).
+    Decide {
+        hub: HubId,
+        tag: u64,
+        decision: Upstream,
+        reply: Reply<Result<(), SubscribeError>>,
+    },
+    Join {
+        hub: HubId,
+        group: Frame,
+        reply: Reply<Result<(), GroupError>>,
+    },
+    Leave {
+        hub: HubId,
+        group: Frame,
+        reply: Reply<Result<(), GroupError>>,
+    },
+    Topics {
+        hub: HubId,
+        reply: Reply<usize>,
+    },
+    Options {
+        hub: HubId,
+        reply: Reply<Arc<Options>>,
+    },
+    /// Sets the options, if `seen` is still what they are; answers whether it was.
+    Configure {
+        hub: HubId,
+        seen: Arc<Options>,
+        options: Arc<Options>,
+        reply: Reply<Result<bool, ConfigureError>>,
+    },
+    /// No answer comes from a socket that is closed.
+    Watch {
+        hub: HubId,
+        events: EventSet,
+        capacity: usize,
+        reply: Reply<Feed<Event>>,
+    },
+    Statistics {
+        hub: HubId,
+        reply: Reply<Statistics>,
+    },
+    /// Answers when so many peers are there; no answer comes from a socket that is closed.
+    Await {
+        hub: HubId,
+        awaited: Awaited,
+        peers: usize,
+        reply: Reply<()>,
+    },
     Close {
         hub: HubId,
         reply: Reply<Closed>,
+    },
+    /// Sees a task through to its end.
+    Spawn {
+        task: Task,
     },
     /// A name was looked up for the dialer behind `ticket`.
     Resolved {
         ticket: u64,
         targets: io::Result<Vec<Target>>,
+    },
+    /// Somebody bound an inproc name that a dialer of this pump waits for.
+    NameAppeared {
+        name: String,
+    },
+    /// A dialer of another pump wants a link with whoever is bound to an inproc name here.
+    Cross {
+        name: String,
+        kind: SocketType,
+        intro: PeerIntro,
+        end: End,
     },
     /// The last context handle is gone: answer once no socket is closing, end once none is left.
     Release {
@@ -147,13 +274,16 @@ pub(crate) struct Pump<W: World> {
     links: Slab<Link<W::Stream>>,
     listeners: Slab<Listening<W::Listener>>,
     dialers: Slab<Dialer>,
-    /// Who is bound to an inproc name: slots of `listeners`.
-    names: HashMap<String, usize>,
+    company: Company,
     /// Room in each hub's `out`, by slot: apart from the hubs, so that a pattern that sends can
     /// reserve room in the hub at the other end of an inproc link.
     rooms: Vec<Room>,
     /// Hubs that turned out to have no room when an inproc peer wanted to send.
     dry: Vec<usize>,
+    /// Links that patterns wanted to end: (slot, serial).
+    dismissed: Vec<(usize, u64)>,
+    /// Hubs somebody waits for the peers of.
+    awaited: Vec<usize>,
 
     /// Links with something to read and room to read it.
     readers: VecDeque<usize>,
@@ -165,6 +295,10 @@ pub(crate) struct Pump<W: World> {
     transfers: VecDeque<usize>,
     /// Accepted links that have not finished their handshake, oldest first: (slot, serial).
     handshakes: VecDeque<(usize, u64)>,
+
+    tasks: Slab<tasks::Running>,
+    /// Tasks that were woken.
+    runnable: VecDeque<usize>,
 
     /// Whether a timer is set to give the buffers of idle links back.
     rest_is_due: bool,
@@ -184,6 +318,7 @@ impl<W: World> Pump<W> {
         mailbox: Arc<Mailbox<Command>>,
         alarms: Arc<Alarms>,
         now: Instant,
+        company: Company,
     ) -> Self {
         Pump {
             world,
@@ -195,14 +330,18 @@ impl<W: World> Pump<W> {
             links: Slab::new(),
             listeners: Slab::new(),
             dialers: Slab::new(),
-            names: HashMap::new(),
+            company,
             rooms: Vec::new(),
             dry: Vec::new(),
+            dismissed: Vec::new(),
+            awaited: Vec::new(),
             readers: VecDeque::new(),
             senders: VecDeque::new(),
             flushers: VecDeque::new(),
             transfers: VecDeque::new(),
             handshakes: VecDeque::new(),
+            tasks: Slab::new(),
+            runnable: VecDeque::new(),
             rest_is_due: false,
             next_serial: 1,
             released: Vec::new(),
@@ -222,11 +361,14 @@ impl<W: World> Pump<W> {
             self.note(*event);
         }
         self.read_all();
+        self.run_tasks();
         self.send_all();
         self.transfer_all();
+        self.dismiss_all();
         self.wet();
         self.flush_all();
         self.fire(now);
+        self.answer_waits();
         self.settle();
     }
 
@@ -235,7 +377,10 @@ impl<W: World> Pump<W> {
         !(self.readers.is_empty()
             && self.senders.is_empty()
             && self.flushers.is_empty()
-            && self.transfers.is_empty())
+            && self.transfers.is_empty()
+            && self.runnable.is_empty()
+            && self.dry.is_empty()
+            && self.dismissed.is_empty())
     }
 
     /// When to turn again although nothing happened.
@@ -263,8 +408,12 @@ impl<W: World> Pump<W> {
         for command in commands.drain(..) {
             self.command(command);
         }
-        for slot in marks.drain(..) {
-            self.look_after(slot);
+        for mark in marks.drain(..) {
+            match Mark::from_token(mark) {
+                Mark::Hub(slot) => self.look_after(slot),
+                Mark::Link(slot) => self.feed(slot),
+                Mark::Task(slot) => self.run_later(slot),
+            }
         }
         self.commands = commands;
         self.marks = marks;
@@ -276,9 +425,10 @@ impl<W: World> Pump<W> {
                 kind,
                 options,
                 keepalive,
+                seat,
                 reply,
             } => {
-                reply.send(self.open(kind, options, keepalive));
+                reply.send(self.open(kind, options, keepalive, seat));
             }
             Command::Bind {
                 hub,
@@ -291,17 +441,47 @@ impl<W: World> Pump<W> {
                 };
                 reply.send(answer);
             }
+            Command::Adopt {
+                hub,
+                listener,
+                reply,
+            } => {
+                let answer = match self.find(hub) {
+                    Some(slot) => self.adopt(slot, listener),
+                    None => Err(BindError::Disconnected),
+                };
+                reply.send(answer);
+            }
             Command::Connect {
                 hub,
                 endpoint,
                 reply,
             } => {
                 let answer = match self.find(hub) {
-                    Some(slot) => {
-                        self.dial(slot, endpoint);
-                        Ok(())
-                    }
+                    Some(slot) => self.dial(slot, endpoint, None),
                     None => Err(ConnectError::Disconnected),
+                };
+                reply.send(answer);
+            }
+            Command::ConnectPeer {
+                hub,
+                endpoint,
+                name,
+                reply,
+            } => {
+                let answer = match self.find(hub) {
+                    Some(slot) => self.dial_peer(slot, endpoint, name),
+                    None => Err(ConnectError::Disconnected),
+                };
+                reply.send(answer);
+            }
+            Command::DisconnectPeer { hub, peer, reply } => {
+                let answer = match self.find(hub) {
+                    Some(slot) => {
+                        self.send_first(slot);
+                        self.hang_up_on(slot, &peer)
+                    }
+                    None => Err(DetachError::Disconnected),
                 };
                 reply.send(answer);
             }
@@ -345,11 +525,87 @@ impl<W: World> Pump<W> {
                 });
                 reply.send(answer.ok_or(SubscribeError::Disconnected));
             }
+            Command::Decide {
+                hub,
+                tag,
+                decision,
+                reply,
+            } => {
+                let answer = self.with_pattern(hub, |pattern, _| pattern.decide(tag, decision));
+                reply.send(answer.unwrap_or(Err(SubscribeError::Disconnected)));
+            }
+            Command::Join { hub, group, reply } => {
+                let answer = self.with_pattern(hub, |pattern, outlet| pattern.join(group, outlet));
+                reply.send(answer.unwrap_or(Err(GroupError::Disconnected)));
+            }
+            Command::Leave { hub, group, reply } => {
+                let answer = self.with_pattern(hub, |pattern, outlet| pattern.leave(group, outlet));
+                reply.send(answer.unwrap_or(Err(GroupError::Disconnected)));
+            }
+            Command::Topics { hub, reply } => {
+                // Without an answer the handle knows that the socket is closed.
+                if let Some(topics) = self.with_pattern(hub, |pattern, _| pattern.topics()) {
+                    reply.send(topics);
+                }
+            }
+            Command::Options { hub, reply } => {
+                // Without an answer the handle knows that the socket is closed.
+                if let Some(hub) = self.find(hub).and_then(|slot| self.hubs.get(slot)) {
+                    reply.send(Arc::clone(&hub.options));
+                }
+            }
+            Command::Configure {
+                hub,
+                seen,
+                options,
+                reply,
+            } => {
+                let answer = match self.find(hub) {
+                    Some(slot) => self.configure(slot, &seen, options),
+                    None => Err(ConfigureError::Disconnected),
+                };
+                reply.send(answer);
+            }
+            Command::Watch {
+                hub,
+                events,
+                capacity,
+                reply,
+            } => {
+                let slot = self.find(hub);
+                if let Some(feed) = slot.and_then(|slot| self.watch(slot, events, capacity)) {
+                    reply.send(feed);
+                }
+            }
+            Command::Statistics { hub, reply } => {
+                let slot = self.find(hub);
+                if let Some(statistics) = slot.and_then(|slot| self.statistics(slot)) {
+                    reply.send(statistics);
+                }
+            }
+            Command::Await {
+                hub,
+                awaited,
+                peers,
+                reply,
+            } => {
+                if let Some(slot) = self.find(hub) {
+                    self.await_peers(slot, awaited, peers, reply);
+                }
+            }
             Command::Close { hub, reply } => match self.find(hub) {
                 Some(slot) => self.close(slot, Some(reply)),
                 None => reply.send(Closed::default()),
             },
+            Command::Spawn { task } => self.spawn(task),
             Command::Resolved { ticket, targets } => self.resolved(ticket, targets),
+            Command::NameAppeared { name } => self.name_appeared(&name),
+            Command::Cross {
+                name,
+                kind,
+                intro,
+                end,
+            } => self.join_from_afar(&name, kind, &intro, end),
             Command::Release { reply } => {
                 self.released.push(reply);
                 self.release_requested = true;
@@ -361,11 +617,17 @@ impl<W: World> Pump<W> {
     /// A socket's user did something that its hub should know: messages in an empty `in`, room
     /// in a full `out`, or the end of the last handle.
     fn look_after(&mut self, slot: usize) {
-        let Some(hub) = self.hubs.get(slot) else {
+        let Some(hub) = self.hubs.get_mut(slot) else {
             return;
         };
-        if hub.ports.close_requested() {
-            self.close(slot, None);
+        if hub.ports.close_requested() && hub.closing.is_none() {
+            // Who closes it asks for an answer before, but that may have come too late for this
+            // turn: it is seen in the next one, and must find the socket.
+            if std::mem::replace(&mut hub.close_noticed, true) {
+                self.close(slot, None);
+            } else {
+                self.mailbox.mark(Mark::Hub(slot).token());
+            }
         }
         self.resume(slot);
         self.schedule_send(slot);
@@ -407,34 +669,58 @@ impl<W: World> Pump<W> {
     fn open(
         &mut self,
         kind: SocketType,
-        options: Options,
+        options: Arc<Options>,
         keepalive: Keepalive,
+        seat: Seat,
     ) -> Result<Opened, SocketError> {
         if self.shutdown.is_some() {
             return Err(SocketError::Terminated);
         }
         let serial = self.serial();
+        let luck = self.world.random() as u32;
         let entry = self.hubs.vacant_entry();
         let slot = entry.key();
-        let hook: Arc<dyn Hook> = Arc::new(HubHook::new(Arc::clone(&self.mailbox), slot));
+        let hook: Arc<dyn Hook> = Mark::Hub(slot).hook(&self.mailbox);
         let (sending, receiving) = (kind.sends(), kind.receives());
         let (ports, holder) = Ports::open(PortsSetup {
             inward: sending.then_some((options.send_high_water_mark, options.send_overflow)),
             outward: receiving
                 .then_some((options.receive_high_water_mark, options.receive_overflow)),
             alternating: kind == SocketType::Rep,
+            frames: frame_rule(kind),
+            routes: kind
+                .addresses_peers()
+                .then(|| Routes::new(routes_are_mandatory(kind, &options))),
+            recalling: kind == SocketType::XPub,
             alarms: Arc::clone(&self.alarms),
             keepalive,
             hook,
         });
-        entry.insert(Hub::new(serial, kind, options, ports)?);
+        let mut hub = Hub::new(serial, kind, options, ports, luck)?;
+        hub.seat = Some(seat);
+        hub.fit_capacities();
+        entry.insert(hub);
         if self.rooms.len() <= slot {
             self.rooms.resize_with(slot + 1, Room::default);
         }
         self.rooms[slot] = Room::default();
+        if let Some(hub) = self.hubs.get(slot) {
+            hub.fit_capacities();
+        }
         self.refresh_room(slot);
         // Leaves the consumer hook armed, so that the first message marks the hub.
         self.schedule_send(slot);
         Ok((HubId { slot, serial }, holder))
+    }
+}
+
+/// How many frames a message has to have that is sent on a socket of this type: the thread-safe
+/// types have no multipart messages, and what they address a message by is a frame of its own.
+fn frame_rule(kind: SocketType) -> FrameRule {
+    match kind {
+        SocketType::Client | SocketType::Scatter | SocketType::Channel => FrameRule::Exactly(1),
+        SocketType::Server | SocketType::Peer => FrameRule::Exactly(2),
+        SocketType::Radio => FrameRule::Grouped,
+        _ => FrameRule::Any,
     }
 }

@@ -14,9 +14,9 @@ use crate::endpoint::Endpoint;
 use crate::error::BindError;
 use crate::options::Options;
 
-use super::transport::{self, Listener, Resolution, Stream, Target};
+use super::transport::{self, BoundListener, Listener, Resolution, Stream, Target};
 use super::world::{Readiness, Source, World};
-use super::{Command, Pump};
+use super::{Command, Company, Pump};
 
 /// Readiness taken from the kernel in one call.
 const EVENTS: usize = 1024;
@@ -33,6 +33,11 @@ pub(crate) struct Running {
 }
 
 impl Running {
+    /// Whether this is the pump's own thread.
+    pub(crate) fn is_current(&self) -> bool {
+        self.thread.thread().id() == thread::current().id()
+    }
+
     /// Waits until the pump's thread has ended.
     pub(crate) fn join(self) {
         // A pump does not panic; if it did, its sockets are closed and there is nothing to say.
@@ -40,8 +45,15 @@ impl Running {
     }
 }
 
+/// What the threads of a pump are called.
+#[derive(Clone)]
+pub(crate) struct ThreadNames {
+    pub(crate) pump: String,
+    pub(crate) resolver: String,
+}
+
 /// Starts a pump on a thread of its own.
-pub(crate) fn start(name: &str) -> io::Result<Running> {
+pub(crate) fn start(names: ThreadNames, company: Company) -> io::Result<Running> {
     let poll = Poll::new()?;
     let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
     // The pump's thread has the waker: handles that outlive it keep no file descriptor open.
@@ -57,18 +69,17 @@ pub(crate) fn start(name: &str) -> io::Result<Running> {
     let net = Net {
         registry: poll.registry().try_clone()?,
         mailbox: Arc::clone(&mailbox),
+        resolver_name: names.resolver,
         luck: RandomState::new().build_hasher().finish() | 1,
         lookups: 0,
         waiting: Vec::new(),
     };
-    let pump = Pump::new(net, Arc::clone(&mailbox), alarms, Instant::now());
+    let pump = Pump::new(net, Arc::clone(&mailbox), alarms, Instant::now(), company);
     let closer = CloseOnDrop(Arc::clone(&mailbox));
-    let thread = thread::Builder::new()
-        .name(name.to_owned())
-        .spawn(move || {
-            let _until_the_end = (closer, waker);
-            run(pump, poll);
-        })?;
+    let thread = thread::Builder::new().name(names.pump).spawn(move || {
+        let _until_the_end = (closer, waker);
+        run(pump, poll);
+    })?;
     Ok(Running { mailbox, thread })
 }
 
@@ -121,11 +132,12 @@ fn token(source: Source) -> Token {
 pub(crate) struct Net {
     registry: Registry,
     mailbox: Arc<Mailbox<Command>>,
+    resolver_name: String,
     luck: u64,
     /// Lookups that are running.
     lookups: usize,
     /// Lookups that wait for one of those to end.
-    waiting: Vec<(Endpoint, u64)>,
+    waiting: Vec<(Endpoint, bool, u64)>,
 }
 
 impl World for Net {
@@ -138,18 +150,18 @@ impl World for Net {
         options: &Options,
         slot: usize,
     ) -> Result<(Listener, Endpoint), BindError> {
-        let (mut listener, resolved) = transport::bind(endpoint, options)?;
-        self.registry
-            .register(
-                &mut listener,
-                token(Source::Listener(slot)),
-                Interest::READABLE,
-            )
-            .map_err(|source| BindError::Io {
-                endpoint: endpoint.to_string(),
-                source,
-            })?;
-        Ok((listener, resolved))
+        let (listener, resolved) = transport::bind(endpoint, options)?;
+        self.watch_listener(listener, resolved, slot)
+    }
+
+    fn adopt(
+        &mut self,
+        listener: BoundListener,
+        options: &Options,
+        slot: usize,
+    ) -> Result<(Listener, Endpoint), BindError> {
+        let (listener, resolved) = transport::adopt(listener, options)?;
+        self.watch_listener(listener, resolved, slot)
     }
 
     fn accept(&mut self, listener: &Listener) -> io::Result<Stream> {
@@ -162,6 +174,11 @@ impl World for Net {
 
     fn connected(&mut self, stream: &Stream) -> io::Result<bool> {
         stream.connected()
+    }
+
+    fn names(&self, stream: &Stream) -> (Option<Endpoint>, Option<Endpoint>) {
+        let endpoint = |name: io::Result<String>| name.ok()?.parse().ok();
+        (endpoint(stream.local_name()), endpoint(stream.peer_name()))
     }
 
     fn watch(&mut self, stream: &mut Stream, slot: usize) -> io::Result<()> {
@@ -179,22 +196,23 @@ impl World for Net {
         let _ = self.registry.deregister(stream);
     }
 
-    fn unbind(&mut self, mut listener: Listener) {
+    fn unbind(&mut self, mut listener: Listener) -> io::Result<()> {
         let _ = self.registry.deregister(&mut listener);
+        listener.close()
     }
 
-    fn resolve(&mut self, endpoint: &Endpoint, ticket: u64) {
+    fn resolve(&mut self, endpoint: &Endpoint, ipv6: bool, ticket: u64) {
         if self.lookups < LOOKUPS {
-            self.look_up(endpoint.clone(), ticket);
+            self.look_up(endpoint.clone(), ipv6, ticket);
         } else {
-            self.waiting.push((endpoint.clone(), ticket));
+            self.waiting.push((endpoint.clone(), ipv6, ticket));
         }
     }
 
     fn resolved(&mut self) {
         self.lookups = self.lookups.saturating_sub(1);
-        if let Some((endpoint, ticket)) = self.waiting.pop() {
-            self.look_up(endpoint, ticket);
+        if let Some((endpoint, ipv6, ticket)) = self.waiting.pop() {
+            self.look_up(endpoint, ipv6, ticket);
         }
     }
 
@@ -208,16 +226,35 @@ impl World for Net {
 }
 
 impl Net {
+    fn watch_listener(
+        &mut self,
+        mut listener: Listener,
+        resolved: Endpoint,
+        slot: usize,
+    ) -> Result<(Listener, Endpoint), BindError> {
+        let token = token(Source::Listener(slot));
+        match self
+            .registry
+            .register(&mut listener, token, Interest::READABLE)
+        {
+            Ok(()) => Ok((listener, resolved)),
+            Err(source) => Err(BindError::Io {
+                endpoint: resolved.to_string(),
+                source,
+            }),
+        }
+    }
+
     /// Asks the system's resolver, which blocks, on a thread that lives as long as the question.
-    fn look_up(&mut self, endpoint: Endpoint, ticket: u64) {
+    fn look_up(&mut self, endpoint: Endpoint, ipv6: bool, ticket: u64) {
         let mailbox = Arc::clone(&self.mailbox);
         let spawned = thread::Builder::new()
-            .name("zmq-resolver".to_owned())
+            .name(self.resolver_name.clone())
             .spawn(move || {
                 let targets = match transport::targets(&endpoint) {
                     Ok(Resolution::Ready(target)) => Ok(vec![target]),
                     Ok(Resolution::Lookup { host, port, source }) => {
-                        transport::lookup(&host, port, source.as_ref())
+                        transport::lookup(&host, port, source.as_ref(), ipv6)
                     }
                     Err(error) => Err(error),
                 };

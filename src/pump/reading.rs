@@ -2,8 +2,10 @@
 
 use std::io::{ErrorKind, Read};
 
-use crate::pattern::{Admission, Pattern, PeerId, PeerIntro, Upstream, Violation};
-use crate::wire::Event;
+use crate::channel::Outcome;
+use crate::event::{EventKind, PeerIdentity};
+use crate::pattern::{Admission, Pattern, PeerId, Upstream, Violation};
+use crate::wire::{Event, PeerInfo};
 
 use super::hub::HubIo;
 use super::link::{Leaving, Link, Loss, Path, Wire, NO_HUB};
@@ -30,6 +32,10 @@ pub(super) fn admit_all(
                 }
                 kept += 1;
             }
+            Ok(Admission::Answer) => {
+                let reply = std::mem::take(&mut io.batch[index]);
+                io.outcomes.push((reply.tag(), Outcome::Replied(reply)));
+            }
             Ok(Admission::Drop(why)) => io.count(why, 1),
             Err(violation) => {
                 outcome = Err(violation);
@@ -45,7 +51,7 @@ pub(super) fn admit_all(
 enum Decoded {
     All,
     OutIsFull,
-    Ready(PeerIntro),
+    Ready(Box<PeerInfo>),
     Over(Loss),
 }
 
@@ -59,6 +65,8 @@ enum Slice {
     Starved,
     /// The link ends.
     Over(Loss),
+    /// The socket does not take this peer.
+    Unwelcome(Loss),
 }
 
 impl<W: World> Pump<W> {
@@ -90,14 +98,14 @@ impl<W: World> Pump<W> {
                     self.flush_later(slot);
                 }
             }
-            Path::Inproc(_) | Path::Lent => {}
+            Path::Inproc(_) | Path::Cross(_) | Path::Lent => {}
         }
     }
 
     /// Gives a link a place among the readers.
     pub(super) fn feed(&mut self, slot: usize) {
         if let Some(link) = self.links.get_mut(slot) {
-            if !link.in_readers && matches!(link.path, Path::Wire(_)) {
+            if !link.in_readers && matches!(link.path, Path::Wire(_) | Path::Cross(_)) {
                 link.in_readers = true;
                 self.readers.push_back(slot);
             }
@@ -115,6 +123,10 @@ impl<W: World> Pump<W> {
             };
             link.in_readers = false;
             let hub = link.hub;
+            if matches!(link.path, Path::Cross(_)) {
+                self.read_crossing(slot);
+                continue;
+            }
             if matches!(
                 link.leaving,
                 Some(Leaving::Draining(_) | Leaving::Flushing(_))
@@ -130,16 +142,23 @@ impl<W: World> Pump<W> {
             match slice {
                 Slice::Dry => {}
                 Slice::Budget => self.feed(slot),
-                Slice::Starved => {
-                    if let Some(hub) = self.hubs.get_mut(hub) {
-                        hub.starved.push_back(slot);
-                    }
-                }
+                Slice::Starved => self.starve(slot, hub),
                 Slice::Over(loss) => {
                     // What the protocol machine wants to say last, such as ERROR.
                     self.flush(slot);
                     self.lose(slot, loss);
                 }
+                // Our READY, if it is still here, must not be the last that is said.
+                Slice::Unwelcome(loss) => self.lose(slot, loss),
+            }
+        }
+    }
+
+    /// A link has nobody to read for until `out` has room; more may come to it meanwhile.
+    pub(super) fn starve(&mut self, slot: usize, hub: usize) {
+        if let (Some(link), Some(hub)) = (self.links.get_mut(slot), self.hubs.get_mut(hub)) {
+            if !std::mem::replace(&mut link.in_starved, true) {
+                hub.starved.push_back(slot);
             }
         }
     }
@@ -155,16 +174,16 @@ impl<W: World> Pump<W> {
                 Decoded::All => {}
                 Decoded::OutIsFull => break Slice::Starved,
                 Decoded::Over(loss) => break Slice::Over(loss),
-                Decoded::Ready(intro) => {
+                Decoded::Ready(info) => {
                     // The pattern may have something to say to the newcomer.
                     self.give_back(slot, wire);
-                    let welcome = self.attach(slot, &intro);
+                    let welcome = self.meet(slot, *info);
                     match self.links.get_mut(slot).and_then(Link::lend_wire) {
                         Some(lent) => wire = lent,
                         None => return Slice::Dry,
                     }
-                    if !welcome {
-                        break Slice::Over(Loss::Refused);
+                    if let Err(loss) = welcome {
+                        break Slice::Unwelcome(loss);
                     }
                     continue;
                 }
@@ -181,7 +200,7 @@ impl<W: World> Pump<W> {
                 Ok(read) => budget = budget.saturating_sub(read),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => wire.readable = false,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(_) => break Slice::Over(Loss::World),
+                Err(error) => break Slice::Over(Loss::Io(error.kind())),
             }
         };
         self.give_back(slot, wire);
@@ -193,8 +212,14 @@ impl<W: World> Pump<W> {
     fn decode(&mut self, slot: usize, hub: usize, wire: &mut Wire<W::Stream>) -> Decoded {
         let peer = PeerId(slot as u32);
         loop {
-            // A handshake has nothing for `out`, and must not wait for room there.
+            // A handshake has nothing for `out`, and must not wait for room there. But a pattern
+            // may tell the user of a newcomer: where the last such notice waits for room, so does
+            // the newcomer, or those who come and go would fill our memory.
             if !wire.connection.is_ready() {
+                let notices = self.hubs.get(hub).map(|hub| &hub.io.notices);
+                if notices.is_some_and(|notices| !notices.is_empty()) && !self.has_room(hub) {
+                    return Decoded::OutIsFull;
+                }
                 match wire.connection.poll_event() {
                     None => return Decoded::All,
                     Some(event) => match self.control(hub, peer, event) {
@@ -215,6 +240,7 @@ impl<W: World> Pump<W> {
             let event = wire.connection.poll_messages(batch, limit);
             let full = batch.len() - from == limit;
             if batch.len() > from {
+                wire.counts.messages_in += (batch.len() - from) as u64;
                 let was_blocked = found.pattern.is_blocked();
                 let admitted = admit_all(&mut *found.pattern, peer, &mut found.io, from);
                 let unblocked = was_blocked && !found.pattern.is_blocked();
@@ -222,8 +248,8 @@ impl<W: World> Pump<W> {
                 if unblocked {
                     self.schedule_send(hub);
                 }
-                if admitted.is_err() {
-                    return Decoded::Over(Loss::Refused);
+                if let Err(violation) = admitted {
+                    return Decoded::Over(Loss::Violation(violation));
                 }
             }
             match event {
@@ -243,23 +269,36 @@ impl<W: World> Pump<W> {
         let command = match event {
             Event::Subscribe(prefix) => Upstream::Subscribe(prefix),
             Event::Cancel(prefix) => Upstream::Cancel(prefix),
+            Event::Join(group) => Upstream::Join(group),
+            Event::Leave(group) => Upstream::Leave(group),
             Event::Closed(reason) => return Some(Decoded::Over(Loss::Wire(reason))),
-            Event::Ready(info) => {
-                return Some(Decoded::Ready(PeerIntro {
-                    socket_type: info.socket_type,
-                    routing_id: info.identity,
-                }));
-            }
+            Event::Ready(info) => return Some(Decoded::Ready(info)),
             Event::Message(_) => {
                 debug_assert!(false, "messages went into the batch");
                 return None;
             }
         };
-        let heeded = self
-            .hubs
-            .get_mut(hub)
-            .map(|hub| hub.pattern.heed(peer, command));
-        (!matches!(heeded, Some(Ok(())))).then_some(Decoded::Over(Loss::Refused))
+        match self.pattern_call(hub, |pattern, outlet| pattern.heed(peer, command, outlet)) {
+            Some(Ok(())) => None,
+            Some(Err(violation)) => Some(Decoded::Over(Loss::Violation(violation))),
+            None => Some(Decoded::Over(Loss::Asked)),
+        }
+    }
+
+    /// The handshake on a wire is done.
+    fn meet(&mut self, slot: usize, info: PeerInfo) -> Result<(), Loss> {
+        let intro = self.intro(slot, &info);
+        self.attach(slot, &intro)?;
+        self.probe(slot);
+        self.tell_link(slot, || {
+            EventKind::HandshakeSucceeded(PeerIdentity::new(
+                intro.socket_type,
+                intro.routing_id,
+                Some(info.version),
+                info.properties,
+            ))
+        });
+        Ok(())
     }
 
     /// Ends a loan; the protocol machine may have an answer to write or a new deadline.
@@ -274,7 +313,7 @@ impl<W: World> Pump<W> {
     }
 
     /// The protocol machine may have an answer to write or a deadline to keep.
-    fn speak(&mut self, slot: usize) {
+    pub(super) fn speak(&mut self, slot: usize) {
         let Some(link) = self.links.get(slot) else {
             return;
         };
@@ -299,7 +338,10 @@ impl<W: World> Pump<W> {
             };
             match wire.stream.read(&mut scratch) {
                 Ok(0) => return self.lose(slot, Loss::World),
-                Ok(read) => budget = budget.saturating_sub(read),
+                Ok(read) => {
+                    budget = budget.saturating_sub(read);
+                    wire.connection.hear(self.now);
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     wire.readable = false;
                     return;

@@ -1,9 +1,11 @@
 //! From `in` to the kernel: batches, peers, staging, writes.
 
 use std::io::{ErrorKind, IoSlice, Write};
+use std::sync::Arc;
 
 use crate::options::Overflow;
 use crate::pattern::{Drop, Verdict};
+use crate::socket_type::SocketType;
 use crate::wire::MAX_SLICES;
 
 use super::link::{Leaving, Loss, Path};
@@ -37,6 +39,9 @@ impl<W: World> Pump<W> {
     /// Moves messages from `in` to peers until there are none, or no peer takes one, or the
     /// budget ends.
     fn serve(&mut self, slot: usize) {
+        if !self.serve_requests(slot) {
+            self.schedule_send(slot);
+        }
         for _ in 0..SEND_SLICES {
             let Some(hub) = self.hubs.get_mut(slot) else {
                 return;
@@ -65,6 +70,35 @@ impl<W: World> Pump<W> {
             }
         }
         self.schedule_send(slot);
+    }
+
+    /// Gives requests that are waited for one by one to the pattern, and has it forget those that
+    /// are given up. False if the budget ends first.
+    fn serve_requests(&mut self, slot: usize) -> bool {
+        let Some(hub) = self.hubs.get(slot) else {
+            return true;
+        };
+        if hub.kind != SocketType::Req {
+            return true;
+        }
+        let ports = Arc::clone(&hub.ports);
+        let mut given_up = Vec::new();
+        ports.calls().look(&mut given_up);
+        let done = self.pattern_call(slot, |pattern, outlet| {
+            given_up.iter().for_each(|&tag| pattern.forget(tag));
+            for _ in 0..SEND_BATCH * SEND_SLICES {
+                let Some(mut request) = ports.calls().take() else {
+                    return true;
+                };
+                if pattern.submit(&mut request, outlet) != Verdict::Sent {
+                    ports.calls().put_back(request);
+                    return true;
+                }
+                outlet.io.charged += 1;
+            }
+            false
+        });
+        done.unwrap_or(true)
     }
 
     /// Gives what was taken to the pattern; false when no peer takes the next one.
@@ -133,6 +167,7 @@ impl<W: World> Pump<W> {
         };
         let mut budget = WRITE_BUDGET;
         let mut sent = 0;
+        let had_failed = wire.write_failed;
         while wire.writable && !wire.write_failed && wire.connection.has_transmit() {
             if budget == 0 {
                 break;
@@ -147,6 +182,7 @@ impl<W: World> Pump<W> {
             match written {
                 Ok(written) => {
                     sent += wire.connection.transmitted(written);
+                    wire.counts.octets_out += written as u64;
                     budget = budget.saturating_sub(written);
                     // A short write filled the kernel's buffer; room in it is a new edge.
                     if written < offered {
@@ -162,6 +198,7 @@ impl<W: World> Pump<W> {
                 }
             }
         }
+        wire.counts.messages_out += sent as u64;
         let (failed, more) = (wire.write_failed, wire.connection.has_transmit());
         let leaving = link.leaving;
         if more && !failed && budget == 0 {
@@ -171,7 +208,10 @@ impl<W: World> Pump<W> {
             if leaving.is_some() {
                 return self.lose(slot, Loss::World);
             }
-            self.feed(slot);
+            // Once: a link that is not read now, because `out` is full, is read later.
+            if !had_failed {
+                self.feed(slot);
+            }
         }
         if !more && matches!(leaving, Some(Leaving::Flushing(_))) {
             return self.say_goodbye(slot);

@@ -10,7 +10,7 @@ use crate::endpoint::Endpoint;
 use crate::error::BindError;
 use crate::options::Options;
 
-use super::transport::{self, Resolution, Target};
+use super::transport::{self, BoundListener, Resolution, Target};
 use super::world::{Readiness, Source, World};
 
 /// Octets a simulated kernel buffers per direction.
@@ -65,6 +65,8 @@ pub(super) struct Network {
     next_port: u16,
     /// Connections that were reset.
     pub(super) resets: usize,
+    /// Listeners that end leave something behind.
+    pub(super) litters: bool,
 }
 
 #[derive(Default)]
@@ -86,6 +88,7 @@ impl Network {
             backlogs: HashMap::new(),
             next_port: 40_000,
             resets: 0,
+            litters: false,
         }))
     }
 }
@@ -255,6 +258,15 @@ impl World for Node {
         Ok((address, resolved))
     }
 
+    fn adopt(
+        &mut self,
+        _listener: BoundListener,
+        _options: &Options,
+        _slot: usize,
+    ) -> Result<(String, Endpoint), BindError> {
+        panic!("a simulated world has no listeners of others");
+    }
+
     fn accept(&mut self, listener: &String) -> io::Result<SimStream> {
         let mut network = self.network.borrow_mut();
         let wire = network
@@ -290,6 +302,10 @@ impl World for Node {
         Ok(true)
     }
 
+    fn names(&self, _stream: &SimStream) -> (Option<Endpoint>, Option<Endpoint>) {
+        (None, None)
+    }
+
     fn watch(&mut self, stream: &mut SimStream, slot: usize) -> io::Result<()> {
         self.watched.push((stream.wire, stream.side, slot));
         Ok(())
@@ -305,15 +321,19 @@ impl World for Node {
             .retain(|&(wire, side, _)| (wire, side) != (stream.wire, stream.side));
     }
 
-    fn unbind(&mut self, listener: String) {
+    fn unbind(&mut self, listener: String) -> io::Result<()> {
         self.listening.retain(|(address, _)| *address != listener);
         let mut network = self.network.borrow_mut();
         for wire in network.backlogs.remove(&listener).unwrap_or_default() {
             network.wires[wire].gone[1] = true;
         }
+        match network.litters {
+            true => Err(ErrorKind::PermissionDenied.into()),
+            false => Ok(()),
+        }
     }
 
-    fn resolve(&mut self, _endpoint: &Endpoint, _ticket: u64) {
+    fn resolve(&mut self, _endpoint: &Endpoint, _ipv6: bool, _ticket: u64) {
         panic!("simulated endpoints are numeric");
     }
 

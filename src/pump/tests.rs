@@ -1,20 +1,25 @@
 //! Whole pumps under a seed: no thread, no socket, no clock. A failing seed is in the message.
 
 use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use crate::channel::{answer, Alarms, Answer, Hook, Mailbox, Receiver, Sender};
+use crate::channel::{answer, Alarms, Answer, Feed, Hook, Mailbox, Names, Receiver, Seats, Sender};
 use crate::endpoint::Endpoint;
 use crate::error::TrySendError;
+use crate::event::{Event, EventKind, EventSet};
 use crate::message::{Frame, Message};
-use crate::options::Options;
+use crate::options::{Linger, Options};
 use crate::socket_type::SocketType;
 
+use super::hub::wire_config;
 use super::sim::{Faults, Luck, Network, Node};
-use super::{Command, HubId, Pump};
+use super::{Command, Company, HubId, Pump};
+
+mod crossing;
 
 /// Turns after which a run that makes no progress has failed.
 const PATIENCE: usize = 200_000;
@@ -25,12 +30,15 @@ impl Hook for Silent {
     fn notify(&self) {}
 }
 
-/// Pumps on one network and one clock.
+/// The pumps of one context, on one network and one clock.
 struct Sim {
     seed: u64,
     now: Instant,
     network: Rc<RefCell<Network>>,
     pumps: Vec<Pump<Node>>,
+    seats: Arc<Seats>,
+    /// Decides which pumps turn in a step; without it, all do.
+    whim: Option<Luck>,
 }
 
 /// One socket of a simulated pump.
@@ -45,11 +53,18 @@ impl Sim {
     fn new(seed: u64, faults: Faults, pumps: usize) -> Self {
         let now = Instant::now();
         let network = Network::new(seed, faults);
+        let seats = Seats::new(pumps, None);
+        let names = Arc::new(Names::new());
         let pumps = (0..pumps)
-            .map(|_| {
+            .map(|pump| {
+                let company = Company {
+                    pump,
+                    names: Arc::clone(&names),
+                    connections: Seats::new(1, None),
+                };
                 let mailbox = Arc::new(Mailbox::new(|| {}));
                 let alarms = Arc::new(Alarms::new(Arc::new(Silent)));
-                Pump::new(Node::new(&network), mailbox, alarms, now)
+                Pump::new(Node::new(&network), mailbox, alarms, now, company)
             })
             .collect();
         Sim {
@@ -57,13 +72,19 @@ impl Sim {
             now,
             network,
             pumps,
+            seats,
+            whim: None,
         }
     }
 
-    /// One turn of every pump; time passes only when nobody has anything to do.
+    /// One turn of every pump, or of some; time passes only when nobody has anything to do.
     fn step(&mut self) {
         let mut idle = true;
         for pump in &mut self.pumps {
+            if self.whim.as_mut().is_some_and(|whim| whim.below(2) == 0) {
+                idle &= !pump.is_busy();
+                continue;
+            }
             let ready = pump.world().ready();
             pump.turn(self.now, &ready);
             idle &= !pump.is_busy();
@@ -101,10 +122,12 @@ impl Sim {
 
     fn open(&mut self, pump: usize, kind: SocketType, options: Options) -> Sock {
         let keepalive = Arc::new(());
+        let seat = self.seats.take_in(pump).unwrap();
         let opened = self.ask(pump, |reply| Command::Open {
             kind,
-            options,
+            options: Arc::new(options),
             keepalive,
+            seat,
             reply,
         });
         let (hub, holder) = opened.unwrap();
@@ -240,6 +263,115 @@ fn sim_every_message_arrives_once_and_in_order_over_a_rough_network() {
             all_arrive(&mut sim, &push, &pull, 200);
         }
     }
+}
+
+#[test]
+fn connections_follow_the_options() {
+    let options = Options::new()
+        .heartbeat_interval(Some(Duration::from_secs(2)))
+        .property("X-color", "blue")
+        .in_batch_size(5000)
+        .out_batch_size(6000);
+    let config = wire_config(SocketType::Pull, &options);
+    assert_eq!((config.in_batch_size, config.out_batch_size), (5000, 6000));
+    assert_eq!(config.metadata, [("X-color".into(), b"blue".to_vec())]);
+    let heartbeat = config.heartbeat.unwrap();
+    assert_eq!(heartbeat.timeout, Duration::from_secs(2));
+    assert_eq!(heartbeat.time_to_live, 0);
+    let options = options
+        .heartbeat_timeout(Some(Duration::from_secs(1)))
+        .heartbeat_ttl(Some(Duration::from_millis(6_553_500)));
+    let heartbeat = wire_config(SocketType::Pull, &options).heartbeat.unwrap();
+    assert_eq!(heartbeat.interval, Duration::from_secs(2));
+    assert_eq!(heartbeat.timeout, Duration::from_secs(1));
+    assert_eq!(heartbeat.time_to_live, u16::MAX);
+}
+
+#[test]
+fn sim_peers_that_ask_each_other_stay_together_and_lose_nothing() {
+    for seed in seeds() {
+        let mut sim = Sim::new(seed, ROUGH, 2);
+        let options = Options::new()
+            .high_water_marks(5)
+            .heartbeat_interval(Some(Duration::from_millis(20)))
+            .heartbeat_timeout(Some(Duration::from_millis(200)))
+            .heartbeat_ttl(Some(Duration::from_millis(200)));
+        let [pull, push] = sim.pair([SocketType::Pull, SocketType::Push], &options);
+        let mut sent = 0;
+        sim.until("a full out", |_| {
+            while push.offer(numbered(sent)) {
+                sent += 1;
+            }
+            pull.receiver.as_ref().unwrap().len() == 5
+        });
+        // Nobody takes anything for many times as long as a dead peer would be waited for.
+        let over = sim.now + Duration::from_secs(2);
+        sim.until("a long time", |sim| sim.now >= over);
+        for got in 0..sent {
+            let mut message = None;
+            sim.until("the next message", |_| {
+                message = pull.take();
+                message.is_some()
+            });
+            assert_eq!(number(&message.unwrap()), got);
+        }
+        let links: Vec<u64> = sim.pumps.iter().flat_map(serials).collect();
+        let over = sim.now + Duration::from_secs(2);
+        sim.until("a long silence", |sim| sim.now >= over);
+        let later: Vec<u64> = sim.pumps.iter().flat_map(serials).collect();
+        assert_eq!(links, later, "seed {seed}: a link was made anew");
+    }
+}
+
+#[test]
+fn sim_a_link_that_cannot_be_written_waits_for_its_reader_in_peace() {
+    for seed in seeds() {
+        let mut sim = Sim::new(seed, ROUGH, 2);
+        let options = Options::new().high_water_marks(5);
+        let asking = options
+            .clone()
+            .heartbeat_interval(Some(Duration::from_millis(20)));
+        let pull = sim.open(0, SocketType::Pull, asking);
+        let endpoint = sim.bind(&pull, "tcp://127.0.0.1:0");
+        let push = sim.open(1, SocketType::Push, options);
+        sim.connect(&push, &endpoint);
+        let mut sent = 0;
+        sim.until("a full out", |_| {
+            while push.offer(numbered(sent)) {
+                sent += 1;
+            }
+            pull.receiver.as_ref().unwrap().len() == 5
+        });
+        // The peer is gone, in the middle of what it had to say.
+        let (hub, endpoint) = (push.hub, endpoint.clone());
+        let options = Arc::new(Options::new().linger(Linger::For(Duration::ZERO)));
+        let seen = sim.ask(1, |reply| Command::Options { hub, reply });
+        sim.ask(1, |reply| Command::Configure {
+            hub,
+            seen,
+            options,
+            reply,
+        })
+        .unwrap();
+        sim.ask(1, |reply| Command::Disconnect {
+            hub,
+            endpoint,
+            reply,
+        })
+        .unwrap();
+        sim.until("the end of the peer", |sim| sim.pumps[1].links.is_empty());
+        let over = sim.now + Duration::from_secs(1);
+        sim.until("a long time", |sim| sim.now >= over);
+        assert_eq!(pull.receiver.as_ref().unwrap().len(), 5);
+        sim.until("the end of the link, behind its messages", |sim| {
+            pull.take();
+            sim.pumps[0].links.is_empty()
+        });
+    }
+}
+
+fn serials(pump: &Pump<Node>) -> Vec<u64> {
+    pump.links.iter().map(|(_, link)| link.serial).collect()
 }
 
 #[test]
@@ -444,4 +576,104 @@ fn sim_inproc_accepts_exactly_the_two_marks() {
             got == accepted
         });
     }
+}
+
+impl Sim {
+    fn watch(&mut self, sock: &Sock) -> Feed<Event> {
+        let hub = sock.hub;
+        self.ask(sock.pump, |reply| Command::Watch {
+            hub,
+            events: EventSet::ALL,
+            capacity: usize::MAX,
+            reply,
+        })
+    }
+
+    fn close_and_wait(&mut self, sock: &Sock) {
+        let hub = sock.hub;
+        self.ask(sock.pump, |reply| Command::Close { hub, reply });
+    }
+}
+
+/// Everything a monitor was told, of a socket that has closed.
+fn told(monitor: &Feed<Event>) -> Vec<Event> {
+    std::iter::from_fn(|| monitor.try_recv().ok()).collect()
+}
+
+#[test]
+fn sim_every_connection_is_told_from_beginning_to_end() {
+    for seed in seeds() {
+        let mut sim = Sim::new(seed, ROUGH, 2);
+        let pull = sim.open(0, SocketType::Pull, Options::new());
+        let push = sim.open(1, SocketType::Push, Options::new());
+        let monitors = [sim.watch(&pull), sim.watch(&push)];
+        let endpoint = sim.bind(&pull, "tcp://127.0.0.1:0");
+        sim.connect(&push, &endpoint);
+        let (mut sent, mut got) = (0, 0);
+        for _ in 0..2000 {
+            if push.offer(numbered(sent)) {
+                sent += 1;
+            }
+            while pull.take().is_some() {
+                got += 1;
+            }
+            sim.step();
+        }
+        let (hub, before) = (pull.hub, got);
+        let statistics = sim.ask(0, |reply| Command::Statistics { hub, reply });
+        while pull.take().is_some() {
+            got += 1;
+        }
+        // Its own turn went on reading.
+        assert!(
+            (before..=got).contains(&statistics.messages_in),
+            "seed {seed}"
+        );
+        sim.close_and_wait(&push);
+        sim.close_and_wait(&pull);
+        for monitor in monitors {
+            let events = told(&monitor);
+            let mut begun: HashMap<u64, bool> = HashMap::new();
+            let mut ended = HashSet::new();
+            for event in &events {
+                let connection = event.connection.unwrap_or_default();
+                match &event.kind {
+                    EventKind::Connected | EventKind::Accepted => {
+                        assert_eq!(begun.insert(connection, false), None, "seed {seed}");
+                    }
+                    EventKind::HandshakeSucceeded(_) | EventKind::HandshakeFailed { .. } => {
+                        assert_eq!(begun.insert(connection, true), Some(false), "seed {seed}");
+                    }
+                    EventKind::Disconnected { .. } => {
+                        assert_eq!(begun.remove(&connection), Some(true), "seed {seed}");
+                        assert!(ended.insert(connection), "seed {seed}");
+                    }
+                    _ => {}
+                }
+            }
+            assert_eq!(begun, HashMap::new(), "seed {seed}: {events:?}");
+            let last = events.last().map(|event| &event.kind);
+            assert_eq!(last, Some(&EventKind::Stopped), "seed {seed}");
+        }
+    }
+}
+
+#[test]
+fn sim_what_a_listener_leaves_behind_is_told() {
+    let mut sim = Sim::new(0, Faults::default(), 1);
+    sim.network.borrow_mut().litters = true;
+    let pull = sim.open(0, SocketType::Pull, Options::new());
+    let monitor = sim.watch(&pull);
+    sim.bind(&pull, "tcp://127.0.0.1:0");
+    sim.close_and_wait(&pull);
+    let error = std::io::ErrorKind::PermissionDenied;
+    let kinds: Vec<_> = told(&monitor).into_iter().map(|event| event.kind).collect();
+    assert_eq!(
+        kinds[1..],
+        [
+            EventKind::Closed,
+            EventKind::CloseFailed { error },
+            EventKind::Stopped
+        ]
+    );
 }

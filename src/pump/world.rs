@@ -7,7 +7,7 @@ use crate::endpoint::Endpoint;
 use crate::error::BindError;
 use crate::options::Options;
 
-use super::transport::Target;
+use super::transport::{BoundListener, Target};
 
 /// A source of readiness, by its slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +40,14 @@ pub(crate) trait World {
         slot: usize,
     ) -> Result<(Self::Listener, Endpoint), BindError>;
 
+    /// Takes over a listener that was bound elsewhere; answers its endpoint.
+    fn adopt(
+        &mut self,
+        listener: BoundListener,
+        options: &Options,
+        slot: usize,
+    ) -> Result<(Self::Listener, Endpoint), BindError>;
+
     /// Takes one connection that is waiting. The stream is not watched yet.
     fn accept(&mut self, listener: &Self::Listener) -> io::Result<Self::Stream>;
 
@@ -48,6 +56,9 @@ pub(crate) trait World {
 
     /// Whether a stream that was connecting is connected by now.
     fn connected(&mut self, stream: &Self::Stream) -> io::Result<bool>;
+
+    /// Our end of a connected stream and the peer's, as far as they have names.
+    fn names(&self, stream: &Self::Stream) -> (Option<Endpoint>, Option<Endpoint>);
 
     /// Watches a stream for readiness under the slot of its link.
     fn watch(&mut self, stream: &mut Self::Stream, slot: usize) -> io::Result<()>;
@@ -58,12 +69,12 @@ pub(crate) trait World {
     /// Stops watching a stream, which the caller then drops.
     fn forget(&mut self, stream: &mut Self::Stream);
 
-    /// Stops listening.
-    fn unbind(&mut self, listener: Self::Listener);
+    /// Stops listening, whatever it answers; an error says what had to be left behind.
+    fn unbind(&mut self, listener: Self::Listener) -> io::Result<()>;
 
     /// Looks the host name of an endpoint up elsewhere; the answer comes as
-    /// `Command::Resolved` with `ticket`.
-    fn resolve(&mut self, endpoint: &Endpoint, ticket: u64);
+    /// `Command::Resolved` with `ticket`. With `ipv6` addresses of both families are wanted.
+    fn resolve(&mut self, endpoint: &Endpoint, ipv6: bool, ticket: u64);
 
     /// A lookup has been answered.
     fn resolved(&mut self);

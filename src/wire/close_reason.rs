@@ -1,5 +1,6 @@
 //! Why a connection ends, sorted by who is to blame.
 
+use crate::event::DisconnectReason;
 use crate::socket_type::SocketType;
 
 /// Why a connection came to its end.
@@ -18,6 +19,9 @@ pub(crate) enum CloseReason {
     /// A message of more frames than anybody means to send.
     #[error("a message of more than {limit} frames")]
     TooManyFrames { limit: usize },
+    /// A message without the frames that those of this socket type have.
+    #[error("malformed message: {0}")]
+    MalformedMessage(&'static str),
     /// A command whose body does not follow its grammar.
     #[error("malformed command: {0}")]
     MalformedCommand(&'static str),
@@ -49,12 +53,40 @@ pub(crate) enum CloseReason {
     /// Greeting and handshake took longer than the socket allows.
     #[error("the handshake was not completed in time")]
     HandshakeTimeout,
-    /// The peer fell silent for longer than the time-to-live of its own PING.
-    #[error("the peer was silent for longer than it said it would be")]
+    /// The peer fell silent for longer than the time-to-live of its own PING, or gave our PING
+    /// no answer in time.
+    #[error("the peer was silent for longer than a live one is")]
     HeartbeatTimeout,
 }
 
 impl CloseReason {
+    /// The same for users: what an operator would tell apart.
+    pub(crate) fn public(&self) -> DisconnectReason {
+        match self {
+            CloseReason::NotZmtp { .. }
+            | CloseReason::MalformedFrame(_)
+            | CloseReason::TooManyFrames { .. }
+            | CloseReason::MalformedMessage(_)
+            | CloseReason::MalformedCommand(_)
+            | CloseReason::UnexpectedCommand(_)
+            | CloseReason::IdentityTooLong { .. }
+            | CloseReason::RepliesUnread { .. } => DisconnectReason::Protocol(self.to_string()),
+            CloseReason::FrameTooLarge { announced, limit } => DisconnectReason::FrameTooLarge {
+                announced: *announced,
+                limit: *limit,
+            },
+            CloseReason::UnsupportedVersion { .. } | CloseReason::MechanismMismatch { .. } => {
+                DisconnectReason::Incompatible(self.to_string())
+            }
+            CloseReason::IncompatibleSocketType { theirs, .. } => {
+                DisconnectReason::IncompatibleSocketType(theirs.clone())
+            }
+            CloseReason::PeerError(said) => DisconnectReason::RefusedByPeer(said.clone()),
+            CloseReason::HandshakeTimeout => DisconnectReason::HandshakeTimeout,
+            CloseReason::HeartbeatTimeout => DisconnectReason::HeartbeatTimeout,
+        }
+    }
+
     /// Whether the same two ends will fail again unless one of them is configured anew:
     /// a dialer should slow down.
     pub(crate) fn is_incompatible(&self) -> bool {
@@ -67,6 +99,7 @@ impl CloseReason {
             | CloseReason::MalformedFrame(_)
             | CloseReason::FrameTooLarge { .. }
             | CloseReason::TooManyFrames { .. }
+            | CloseReason::MalformedMessage(_)
             | CloseReason::MalformedCommand(_)
             | CloseReason::UnexpectedCommand(_)
             | CloseReason::IdentityTooLong { .. }

@@ -17,6 +17,10 @@ pub(super) enum Command<'a> {
     Subscribe(&'a [u8]),
     /// A prefix.
     Cancel(&'a [u8]),
+    /// A group (RFC 48).
+    Join(&'a [u8]),
+    /// A group (RFC 48).
+    Leave(&'a [u8]),
     /// The time-to-live in tenths of a second, 0 for none, and what to echo.
     Ping { ttl: u16, context: &'a [u8] },
     /// What our PING carried.
@@ -39,6 +43,8 @@ impl<'a> Command<'a> {
             },
             b"SUBSCRIBE" => Ok(Command::Subscribe(data)),
             b"CANCEL" => Ok(Command::Cancel(data)),
+            b"JOIN" => group(data).map(Command::Join),
+            b"LEAVE" => group(data).map(Command::Leave),
             b"PING" => match data.split_first_chunk() {
                 Some((ttl, context)) => Ok(Command::Ping {
                     ttl: u16::from_be_bytes(*ttl),
@@ -58,11 +64,23 @@ impl<'a> Command<'a> {
             Command::Error(_) => b"ERROR",
             Command::Subscribe(_) => b"SUBSCRIBE",
             Command::Cancel(_) => b"CANCEL",
+            Command::Join(_) => b"JOIN",
+            Command::Leave(_) => b"LEAVE",
             Command::Ping { .. } => b"PING",
             Command::Pong(_) => b"PONG",
             Command::Other(name) => name,
         };
         CloseReason::UnexpectedCommand(format!("{} command", readable(name)))
+    }
+}
+
+/// RFC 48: a group is named by up to 255 octets.
+fn group(data: &[u8]) -> Result<&[u8], CloseReason> {
+    match data.len() {
+        0..=255 => Ok(data),
+        _ => Err(CloseReason::MalformedCommand(
+            "a group of more than 255 octets",
+        )),
     }
 }
 
@@ -83,6 +101,15 @@ mod tests {
         assert_eq!(parse(b"\x05ERROR\x03400"), Ok(Command::Error(b"400")));
         assert_eq!(parse(b"\x09SUBSCRIBE"), Ok(Command::Subscribe(b"")));
         assert_eq!(parse(b"\x06CANCELA"), Ok(Command::Cancel(b"A")));
+        assert_eq!(parse(b"\x04JOINgroup"), Ok(Command::Join(b"group")));
+        assert_eq!(parse(b"\x05LEAVE"), Ok(Command::Leave(b"")));
+        let longest = [b"\x04JOIN".as_slice(), &[b'g'; 255]].concat();
+        assert_eq!(parse(&longest), Ok(Command::Join(&longest[5..])));
+        let longer = [longest.as_slice(), b"g"].concat();
+        assert!(matches!(
+            parse(&longer),
+            Err(CloseReason::MalformedCommand(_))
+        ));
         assert_eq!(
             parse(b"\x04PING\x01\x02ctx"),
             Ok(Command::Ping {
@@ -91,7 +118,7 @@ mod tests {
             })
         );
         assert_eq!(parse(b"\x04PONGctx"), Ok(Command::Pong(b"ctx")));
-        assert_eq!(parse(b"\x04JOINgroup"), Ok(Command::Other(b"JOIN")));
+        assert_eq!(parse(b"\x03NEWx"), Ok(Command::Other(b"NEW")));
     }
 
     #[test]

@@ -4,13 +4,14 @@ use std::borrow::Borrow;
 use std::collections::VecDeque;
 use std::io::IoSlice;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::close_reason::readable;
 use super::command::Command;
-use super::decoder::{Body, Decoder};
+use super::decoder::Decoder;
 use super::encoder::Encoder;
 use super::greeting::{self, Greeting};
+use super::heartbeat::{Pings, Wait, TENTH_OF_A_SECOND};
 use super::mechanism::{self, Handshake, Step};
 use super::metadata::Metadata;
 use super::{CloseReason, Config, Event, PeerInfo};
@@ -27,8 +28,9 @@ const MAX_FRAMES: usize = 1 << 20;
 /// PINGs come seconds apart. A peer that leaves so many answers unread reads no more.
 const MAX_UNREAD_REPLIES: usize = 1024;
 
-/// The unit of a PING's time-to-live (RFC 37, Connection Heartbeating).
-const TENTH_OF_A_SECOND: Duration = Duration::from_millis(100);
+/// The longest piece of a stream without frames that makes one message: what libzmq's STREAM
+/// gives at most.
+const MAX_CHUNK: usize = 8 << 10;
 
 /// One end of a ZMTP connection, without its stream.
 ///
@@ -39,8 +41,8 @@ const TENTH_OF_A_SECOND: Duration = Duration::from_millis(100);
 ///   passed, call [`handle_timeout`](Self::handle_timeout).
 /// - **machine → app**: [`poll_event`](Self::poll_event) until it gives `None`, or stop earlier:
 ///   what is not decoded yet just waits, and [`wants_read`](Self::wants_read) says when that is
-///   enough. A time-to-live runs on meanwhile unless there is something undecoded, so an owner
-///   that has stopped reading altogether must not let timeouts pass either.
+///   enough. Silence is measured meanwhile unless there is something undecoded, so an owner
+///   that leaves unread what has come says so with [`hear`](Self::hear) before a timeout.
 /// - **app → machine**: [`send`](Self::send), [`subscribe`](Self::subscribe),
 ///   [`cancel`](Self::cancel), all after [`Event::Ready`].
 /// - **machine → world**: write what [`poll_transmit`](Self::poll_transmit) offers and say how
@@ -62,12 +64,25 @@ pub(crate) struct Connection {
     subscribes_by_command: bool,
     /// Ours wants to hear of them.
     hears_subscriptions: bool,
+    /// A message has begun whose further frames are no subscriptions, whatever they look like.
+    takes_rest_as_it_is: bool,
+    /// The last frame of the message in `parts` was a subscription: what is there is all of it.
+    parts_are_all: bool,
+    /// Ours wants to hear of groups.
+    hears_groups: bool,
+    /// Ours gets messages of a group: two frames, always.
+    is_grouped: bool,
     handshake_deadline: Option<Instant>,
-    time_to_live: Option<TimeToLive>,
+    /// The peer's PING said it would be heard of again within this.
+    time_to_live: Option<Wait>,
+    /// Our own, if the socket has any.
+    pings: Option<Box<Pings>>,
     /// When octets last arrived, or the connection began.
     heard: Instant,
     /// Nothing more is to be written.
     mute: bool,
+    /// The peer says READY first.
+    listens: bool,
 }
 
 /// What is expected next.
@@ -79,41 +94,71 @@ enum Phase {
         state: Handshake,
     },
     Traffic,
+    /// A stream that knows no frames: `Ready` has not been said yet.
+    RawOpening,
+    /// A stream that knows no frames.
+    Raw,
     /// Over, and not said yet.
     Closing(CloseReason),
     Closed,
-}
-
-/// The peer's PING said it would be heard of again within this.
-#[derive(Clone, Copy, Debug)]
-struct TimeToLive {
-    length: Duration,
-    deadline: Instant,
-    /// It has been given a second time already.
-    prolonged: bool,
 }
 
 impl Connection {
     /// A connection whose stream has just been opened, by either end. The first octets of the
     /// greeting are ready to be written.
     pub(crate) fn new(config: Arc<Config>, now: Instant) -> Self {
-        let mut encoder = Encoder::default();
-        let greeting = Greeting::start(mechanism::NULL, &config.routing_id, &mut encoder);
+        let mut connection = Connection::silent(config, now);
+        let greeting = Greeting::start(
+            mechanism::NULL,
+            &connection.config.routing_id,
+            &mut connection.encoder,
+        );
+        connection.phase = Phase::Greeting(greeting);
+        connection.handshake_deadline = connection
+            .config
+            .handshake_timeout
+            .and_then(|timeout| now.checked_add(timeout));
+        connection
+    }
+
+    /// A connection whose peer speaks no ZMTP, for STREAM: [`Event::Ready`] comes at once, and
+    /// after it whatever arrives, in messages of one frame that begin and end anywhere. Of what
+    /// is sent, the octets of all frames are written and nothing else.
+    pub(crate) fn raw(config: Arc<Config>, now: Instant) -> Self {
+        let mut connection = Connection::silent(config, now);
+        connection.phase = Phase::RawOpening;
+        connection
+    }
+
+    /// A connection that has not said anything.
+    fn silent(config: Arc<Config>, now: Instant) -> Self {
         Connection {
-            phase: Phase::Greeting(greeting),
-            decoder: Decoder::new(),
-            encoder,
+            phase: Phase::Closed,
+            decoder: Decoder::new(config.in_batch_size),
+            encoder: Encoder::new(config.out_batch_size),
             parts: Vec::new(),
             subscribes_by_command: false,
             hears_subscriptions: matches!(config.socket_type, SocketType::Pub | SocketType::XPub),
-            handshake_deadline: config
-                .handshake_timeout
-                .and_then(|timeout| now.checked_add(timeout)),
+            takes_rest_as_it_is: false,
+            parts_are_all: false,
+            hears_groups: config.socket_type == SocketType::Radio,
+            is_grouped: config.socket_type == SocketType::Dish,
+            handshake_deadline: None,
             time_to_live: None,
+            pings: None,
             heard: now,
             mute: false,
+            listens: false,
             config,
         }
+    }
+
+    /// Lets the peer say READY first: ours is ready to be written when
+    /// [`Event::Ready`] is taken, and a peer that is turned away before that is written never
+    /// believes itself connected, so that it loses no messages. For the end that accepted, and
+    /// before anything has arrived.
+    pub(crate) fn listen(&mut self) {
+        self.listens = true;
     }
 
     // World → machine.
@@ -129,10 +174,20 @@ impl Connection {
         self.decoder.arrived(n);
         if self.is_closed() {
             // Nobody will ever ask for these.
-            self.decoder = Decoder::new();
+            self.decoder = Decoder::new(self.config.in_batch_size);
         } else if n > 0 {
-            self.heard = now;
-            self.restart_time_to_live(now);
+            self.hear(now);
+        }
+    }
+
+    /// The peer is alive: something has come, even if it has not been read, or went elsewhere.
+    pub(crate) fn hear(&mut self, now: Instant) {
+        self.heard = now;
+        if let Some(ttl) = &mut self.time_to_live {
+            ttl.restart(now);
+        }
+        if let Some(pings) = &mut self.pings {
+            pings.heard();
         }
     }
 
@@ -147,6 +202,8 @@ impl Connection {
         } else if self.is_silent(now) {
             self.mute = true;
             self.close(CloseReason::HeartbeatTimeout);
+        } else if let Some(pings) = &mut self.pings {
+            pings.ask(now, &mut self.encoder);
         }
     }
 
@@ -156,7 +213,7 @@ impl Connection {
     #[inline]
     pub(crate) fn poll_event(&mut self) -> Option<Event> {
         // The common case first, and in one piece: what is returned is built in its place.
-        if self.is_ready() && self.parts.is_empty() && !self.hears_subscriptions {
+        if self.takes_any_frame() {
             if let Some((window, length)) = self.decoder.next_inline_message() {
                 self.time_to_live = None;
                 let frame = Frame::from_window(window, length);
@@ -177,7 +234,7 @@ impl Connection {
     ) -> Option<Event> {
         let mut left = limit;
         while left > 0 {
-            if self.is_ready() && self.parts.is_empty() && !self.hears_subscriptions {
+            if self.takes_any_frame() {
                 while let Some((window, length)) = self.decoder.next_inline_message() {
                     messages.push_back(Message::single(Frame::from_window(window, length)));
                     self.time_to_live = None;
@@ -212,7 +269,23 @@ impl Connection {
             self.is_ready() || self.is_closed(),
             "no traffic before READY"
         );
-        self.encoder.message(message.borrow());
+        match self.phase {
+            Phase::Raw => self.encoder.payload(message.borrow()),
+            _ => self.encoder.message(message.borrow()),
+        }
+    }
+
+    /// Queues a whole message of the socket's own making, such as a greeting to each new peer:
+    /// it is copied, [`transmitted`](Self::transmitted) and
+    /// [`staged_messages`](Self::staged_messages) do not count it, and
+    /// [`take_unsent`](Self::take_unsent) does not give it back. Only after [`Event::Ready`].
+    #[allow(dead_code)] // Greetings are an option; without one nobody has any.
+    pub(crate) fn greet(&mut self, message: &Message) {
+        debug_assert!(
+            self.is_ready() || self.is_closed(),
+            "no traffic before READY"
+        );
+        self.encoder.uncounted_message(message);
     }
 
     /// Asks the peer for messages that start with `prefix`.
@@ -241,6 +314,16 @@ impl Connection {
         }
     }
 
+    /// Tells the peer that we join a group (RFC 48).
+    pub(crate) fn join(&mut self, group: &[u8]) {
+        self.encoder.command("JOIN", &[group]);
+    }
+
+    /// Tells the peer that we leave a group (RFC 48).
+    pub(crate) fn leave(&mut self, group: &[u8]) {
+        self.encoder.command("LEAVE", &[group]);
+    }
+
     // Machine → world.
 
     /// Fills `slices` with the octets to be written next; returns how many it filled. More than
@@ -263,15 +346,19 @@ impl Connection {
         if self.is_closed() {
             return None;
         }
-        self.handshake_deadline
-            .or(self.time_to_live.map(|ttl| ttl.deadline))
+        let ttl = self.time_to_live.map(|ttl| ttl.deadline());
+        let pings = self.pings.as_ref().and_then(|pings| pings.deadline());
+        [self.handshake_deadline, ttl, pings]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     // Look.
 
     /// Whether messages may flow.
     pub(crate) fn is_ready(&self) -> bool {
-        matches!(self.phase, Phase::Traffic)
+        matches!(self.phase, Phase::Traffic | Phase::Raw)
     }
 
     /// Whether it is over, [`Event::Closed`] taken or not.
@@ -314,10 +401,27 @@ impl Connection {
     /// by another way: the stream is lost. Drops everything else that was to be written.
     pub(crate) fn take_unsent(&mut self) -> Vec<Message> {
         self.mute = true;
-        self.encoder.take_unsent()
+        match self.phase {
+            // A stream without frames goes on where it was, or not at all.
+            Phase::Raw => {
+                self.encoder = Encoder::new(self.config.out_batch_size);
+                Vec::new()
+            }
+            _ => self.encoder.take_unsent(),
+        }
     }
 
     // Below: how octets become events.
+
+    /// Whether a frame that is no command and has no more behind it is a message, whatever it
+    /// holds.
+    #[inline]
+    fn takes_any_frame(&self) -> bool {
+        matches!(self.phase, Phase::Traffic)
+            && self.parts.is_empty()
+            && !self.hears_subscriptions
+            && !self.is_grouped
+    }
 
     #[inline(never)]
     fn poll_any_event(&mut self) -> Option<Event> {
@@ -339,21 +443,35 @@ impl Connection {
                     self.poll_closed()
                 }
             },
+            Phase::RawOpening => {
+                self.phase = Phase::Raw;
+                Some(Event::Ready(Box::default()))
+            }
+            Phase::Raw => {
+                let octets = self.decoder.next_octets(MAX_CHUNK)?;
+                let frame = Frame::copy_from_slice(octets);
+                Some(Event::Message(Message::single(frame)))
+            }
             Phase::Closing(_) | Phase::Closed => self.poll_closed(),
         }
     }
 
     fn poll_traffic(&mut self) -> Result<Option<Event>, CloseReason> {
+        if std::mem::take(&mut self.parts_are_all) {
+            let frames = std::mem::take(&mut self.parts);
+            return Ok(Some(Event::Message(Message::from_frames(frames))));
+        }
         while let Some(frame) = self.decoder.next_frame()? {
             self.time_to_live = None;
             let event = if frame.command {
                 let body = frame.body.into_frame();
                 self.receive_command(&body)?
-            } else if frame.more || !self.parts.is_empty() {
+            } else if self.hears_subscriptions {
+                let (more, body) = (frame.more, frame.body.into_frame());
+                self.receive_from_subscriber(more, body)?
+            } else if frame.more || self.is_grouped || !self.parts.is_empty() {
                 let (more, body) = (frame.more, frame.body.into_frame());
                 self.receive_part(more, body)?
-            } else if self.hears_subscriptions {
-                Some(subscription_or_message(frame.body))
             } else {
                 Some(Event::Message(Message::single(frame.body.into_frame())))
             };
@@ -364,10 +482,33 @@ impl Connection {
         Ok(None)
     }
 
+    /// ZMTP 3.0 subscribes by a message: 1 or 0, and the prefix (RFC 23). Even a peer of 3.1 may:
+    /// the application of an XSUB socket writes such messages itself. libzmq takes each frame that
+    /// looks like that for a subscription, alone or among the frames of a message, which goes on
+    /// without it; if only first frames may be subscriptions, what follows is no matter of looks.
+    fn receive_from_subscriber(
+        &mut self,
+        more: bool,
+        body: Frame,
+    ) -> Result<Option<Event>, CloseReason> {
+        let is_eligible = !self.takes_rest_as_it_is;
+        self.takes_rest_as_it_is = more && self.config.only_first_subscribe;
+        let event = match body.split_first() {
+            Some((1, prefix)) if is_eligible => Event::Subscribe(prefix.into()),
+            Some((0, prefix)) if is_eligible => Event::Cancel(prefix.into()),
+            _ => return self.receive_part(more, body),
+        };
+        self.parts_are_all = !more && !self.parts.is_empty();
+        Ok(Some(event))
+    }
+
     /// A frame of a message of several.
     fn receive_part(&mut self, more: bool, body: Frame) -> Result<Option<Event>, CloseReason> {
         if self.parts.len() == MAX_FRAMES {
             return Err(CloseReason::TooManyFrames { limit: MAX_FRAMES });
+        }
+        if self.is_grouped {
+            judge_group_frame(self.parts.len(), more, &body)?;
         }
         self.parts.push(body);
         if more {
@@ -396,12 +537,21 @@ impl Connection {
             Command::Cancel(prefix) if self.hears_subscriptions => {
                 Ok(Some(Event::Cancel(Frame::copy_from_slice(prefix))))
             }
+            Command::Join(group) if self.hears_groups => {
+                Ok(Some(Event::Join(Frame::copy_from_slice(group))))
+            }
+            Command::Leave(group) if self.hears_groups => {
+                Ok(Some(Event::Leave(Frame::copy_from_slice(group))))
+            }
             Command::Error(reason) => Err(CloseReason::PeerError(readable(reason))),
             Command::Ready(_) => Err(command.unexpected()),
             // RFC 37, Commands: what is not known is for others to know.
-            Command::Subscribe(_) | Command::Cancel(_) | Command::Pong(_) | Command::Other(_) => {
-                Ok(None)
-            }
+            Command::Subscribe(_)
+            | Command::Cancel(_)
+            | Command::Join(_)
+            | Command::Leave(_)
+            | Command::Pong(_)
+            | Command::Other(_) => Ok(None),
         }
     }
 
@@ -410,36 +560,25 @@ impl Connection {
     /// prolong it.
     fn arm_time_to_live(&mut self, tenths: u16) {
         let length = TENTH_OF_A_SECOND * u32::from(tenths);
-        self.time_to_live = match self.heard.checked_add(length) {
-            Some(deadline) if tenths > 0 => Some(TimeToLive {
-                length,
-                deadline,
-                prolonged: false,
-            }),
-            Some(_) | None => None,
+        self.time_to_live = match tenths {
+            0 => None,
+            _ => Wait::new(length, self.heard),
         };
     }
 
-    /// Whether the peer has been silent for longer than the time-to-live of its PING, as far as
-    /// can be known: what waits undecoded has been said in time, and to learn late that a
-    /// deadline has passed is a sign that nobody was listening, so that it is given once more.
+    /// Whether the peer has been silent for longer than it, or we, said it may be. What waits
+    /// undecoded has been said in time.
     fn is_silent(&mut self, now: Instant) -> bool {
-        let Some(ttl) = self.time_to_live.as_mut().filter(|ttl| ttl.deadline <= now) else {
-            return false;
+        let decoder = &self.decoder;
+        let expired = match &mut self.time_to_live {
+            Some(ttl) => ttl.is_over(now, || decoder.has_undecoded()),
+            None => false,
         };
-        let late = now.duration_since(ttl.deadline) >= TENTH_OF_A_SECOND;
-        let excused = late && !std::mem::replace(&mut ttl.prolonged, true);
-        if excused || self.decoder.has_undecoded() {
-            self.restart_time_to_live(now);
-            return false;
-        }
-        true
-    }
-
-    fn restart_time_to_live(&mut self, now: Instant) {
-        if let Some(ttl) = &mut self.time_to_live {
-            ttl.deadline = now.checked_add(ttl.length).unwrap_or(ttl.deadline);
-        }
+        expired
+            || match &mut self.pings {
+                Some(pings) => pings.is_unanswered(now, &self.encoder, || decoder.has_undecoded()),
+                None => false,
+            }
     }
 
     #[cold]
@@ -453,7 +592,10 @@ impl Connection {
             let limit = self.config.max_frame_size.unwrap_or(MAX_HANDSHAKE_COMMAND);
             self.decoder
                 .limit_frames(Some(limit.min(MAX_HANDSHAKE_COMMAND)));
-            let state = Handshake::start(&self.config, &mut self.encoder);
+            let state = match self.listens {
+                true => Handshake::listen(),
+                false => Handshake::start(&self.config, &mut self.encoder),
+            };
             self.phase = Phase::Handshake { version, state };
         }
         while let Some(frame) = self.decoder.next_frame()? {
@@ -485,10 +627,15 @@ impl Connection {
     ) -> Result<Event, CloseReason> {
         let socket_type = self.judge_socket_type(metadata.value("Socket-Type"))?;
         let identity = judge_identity(metadata.value("Identity").unwrap_or_default())?;
+        if self.listens {
+            mechanism::say_ready(&self.config, &mut self.encoder);
+        }
         self.decoder.limit_frames(self.config.max_frame_size);
         self.handshake_deadline = None;
         // ZMTP 3.1 brought the commands; ZMTP 3.0 subscribes by message (RFC 23).
         self.subscribes_by_command = version >= (3, 1);
+        let heartbeat = self.config.heartbeat;
+        self.pings = heartbeat.map(|heartbeat| Box::new(Pings::new(heartbeat, self.heard)));
         self.phase = Phase::Traffic;
         Ok(Event::Ready(Box::new(PeerInfo {
             socket_type,
@@ -528,7 +675,7 @@ impl Connection {
     fn close(&mut self, reason: CloseReason) {
         self.phase = Phase::Closing(reason);
         // Nobody will ask for what is left of these; half a message is no message.
-        self.decoder = Decoder::new();
+        self.decoder = Decoder::new(self.config.in_batch_size);
         self.parts = Vec::new();
     }
 
@@ -537,7 +684,11 @@ impl Connection {
         match std::mem::replace(&mut self.phase, Phase::Closed) {
             Phase::Closing(reason) => Some(Event::Closed(reason)),
             Phase::Closed => None,
-            going @ (Phase::Greeting(_) | Phase::Handshake { .. } | Phase::Traffic) => {
+            going @ (Phase::Greeting(_)
+            | Phase::Handshake { .. }
+            | Phase::Traffic
+            | Phase::RawOpening
+            | Phase::Raw) => {
                 self.phase = going;
                 None
             }
@@ -545,13 +696,16 @@ impl Connection {
     }
 }
 
-/// ZMTP 3.0 subscribes by a message of one frame: 1 or 0, and the prefix (RFC 23). Even a
-/// peer of 3.1 may: the application of an XSUB socket writes such messages itself.
-fn subscription_or_message(body: Body<'_>) -> Event {
-    match body.octets().split_first() {
-        Some((1, prefix)) => Event::Subscribe(Frame::copy_from_slice(prefix)),
-        Some((0, prefix)) => Event::Cancel(Frame::copy_from_slice(prefix)),
-        Some(_) | None => Event::Message(Message::single(body.into_frame())),
+/// RFC 48, The DISH Socket Type: a message is two frames, a group of at most 255 octets and the
+/// body.
+fn judge_group_frame(index: usize, more: bool, body: &Frame) -> Result<(), CloseReason> {
+    match (index, more) {
+        (0, true) if body.len() > 255 => Err(CloseReason::MalformedMessage(
+            "a group of more than 255 octets",
+        )),
+        (0, true) | (1, false) => Ok(()),
+        (0, false) => Err(CloseReason::MalformedMessage("a group without a body")),
+        (_, _) => Err(CloseReason::MalformedMessage("frames behind the body")),
     }
 }
 

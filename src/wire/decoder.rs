@@ -3,6 +3,12 @@
 //! Two places take octets: one reusable buffer for everything, and, for a frame too large for
 //! it, the vector that becomes the frame, so that its octets are moved once, by the kernel.
 //! Both grow with the octets that arrive, never with a size that is merely announced.
+//!
+//! How far the buffer grows is the batch size: as much as one read brings at most. Half of that
+//! waiting undecoded is enough, so that making room never moves more octets than it gains; and a
+//! frame of more than a quarter, unless it is already here, gets a vector of its own: a second
+//! read into the right place is cheaper than copying it there. So a buffer that holds enough has
+//! a frame to be taken off.
 
 use super::frame::Header;
 use super::CloseReason;
@@ -14,22 +20,6 @@ const INITIAL_BUFFER: usize = 4 << 10;
 
 /// How much a buffer grows that a read has filled.
 const BUFFER_GROWTH: usize = 4;
-
-/// Where the buffer stops growing: a read of this size costs many times its system call, and
-/// what it brings still fits the nearer caches.
-const LARGEST_BUFFER: usize = 128 << 10;
-
-/// With so many octets waiting undecoded, more are not wanted. Above the largest frame the
-/// buffer must hold whole, so that there is always a frame to be had before reading on; and
-/// half the buffer, so that making room never moves more octets than it gains.
-const ENOUGH_WAITING: usize = LARGEST_BUFFER / 2;
-
-/// Frames larger than this, unless they are already here, get a vector of their own: a second
-/// read into the right place is cheaper than copying them there.
-const LARGEST_BUFFERED_FRAME: usize = 32 << 10;
-
-/// The first room of a large frame's vector; it doubles from there as it fills.
-const INITIAL_BODY: usize = 64 << 10;
 
 /// Room must be zeroed before the kernel may write there: so much at a time, to be still in
 /// the cache then.
@@ -53,13 +43,6 @@ pub(super) enum Body<'a> {
 }
 
 impl Body<'_> {
-    pub(super) fn octets(&self) -> &[u8] {
-        match self {
-            Body::Buffered(octets) => octets,
-            Body::Own(octets) => octets,
-        }
-    }
-
     pub(super) fn into_frame(self) -> Frame {
         match self {
             Body::Buffered(octets) => Frame::copy_from_slice(octets),
@@ -70,6 +53,8 @@ impl Body<'_> {
 
 #[derive(Debug)]
 pub(super) struct Decoder {
+    /// Where the buffer stops growing.
+    batch_size: usize,
     /// Initialised to its end; `start..end` waits to be decoded.
     buffer: Vec<u8>,
     start: usize,
@@ -83,8 +68,10 @@ pub(super) struct Decoder {
 }
 
 impl Decoder {
-    pub(super) fn new() -> Self {
+    /// A decoder that reads `batch_size` octets at once, at most, but for large frames.
+    pub(super) fn new(batch_size: usize) -> Self {
         Decoder {
+            batch_size,
             buffer: Vec::new(),
             start: 0,
             end: 0,
@@ -128,7 +115,7 @@ impl Decoder {
 
     /// False while enough octets wait undecoded.
     pub(super) fn wants_more(&self) -> bool {
-        self.end - self.start < ENOUGH_WAITING
+        self.end - self.start < self.batch_size / 2
     }
 
     /// The octets that wait in the buffer.
@@ -156,6 +143,13 @@ impl Decoder {
         }
         self.start = end;
         Some((window, *size))
+    }
+
+    /// Takes off what waits, at most `limit` octets of it: for streams that know no frames.
+    pub(super) fn next_octets(&mut self, limit: usize) -> Option<&[u8]> {
+        let start = self.start;
+        self.start = self.end.min(start + limit);
+        Some(&self.buffer[start..self.start]).filter(|octets| !octets.is_empty())
     }
 
     /// Takes the next frame off, if it is here whole.
@@ -188,8 +182,9 @@ impl Decoder {
                 body: Body::Buffered(body),
             }));
         }
-        if size > LARGEST_BUFFERED_FRAME {
-            self.large = Some(LargeFrame::new(header, size, arrived));
+        if size > self.batch_size / 4 {
+            let first_room = self.batch_size / 2;
+            self.large = Some(LargeFrame::new(header, size, arrived, first_room));
             self.start = self.end;
         }
         Ok(None)
@@ -236,14 +231,15 @@ impl Decoder {
         self.buffer.copy_within(self.start..self.end, 0);
         self.end -= self.start;
         self.start = 0;
-        let mut wanted = length.max(INITIAL_BUFFER);
+        let mut wanted = length.max(INITIAL_BUFFER.min(self.batch_size));
         if std::mem::take(&mut self.filled) {
-            wanted = wanted.max((length * BUFFER_GROWTH).min(LARGEST_BUFFER));
+            wanted = wanted.max((length * BUFFER_GROWTH).min(self.batch_size));
         }
         // Only for a reader who reads on although nothing more is wanted.
         if self.end == wanted {
             wanted += INITIAL_BUFFER;
         }
+        self.buffer.reserve_exact(wanted.saturating_sub(length));
         self.buffer.resize(wanted, 0);
     }
 }
@@ -259,8 +255,9 @@ struct LargeFrame {
 }
 
 impl LargeFrame {
-    fn new(header: Header, size: usize, arrived: &[u8]) -> Self {
-        let capacity = size.min(INITIAL_BODY.max(2 * arrived.len()));
+    /// Begins with room for `first_room` octets; it doubles from there as it fills.
+    fn new(header: Header, size: usize, arrived: &[u8], first_room: usize) -> Self {
+        let capacity = size.min(first_room.max(2 * arrived.len()));
         let mut octets = Vec::with_capacity(capacity);
         octets.extend_from_slice(arrived);
         LargeFrame {

@@ -19,15 +19,13 @@ pub(crate) const MAX_SLICES: usize = 64;
 /// slice in a write and one more reference to count.
 const BY_REFERENCE: usize = 4 << 10;
 
-/// A chunk that holds so much is closed: a write of this size costs many times its system
-/// call, and what has been copied is still in the nearer caches then.
-const CHUNK: usize = 64 << 10;
-
 /// Chunks kept for use again: one is being written while the next is being filled.
 const SPARE_CHUNKS: usize = 2;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Encoder {
+    /// A chunk that would hold more octets is closed.
+    chunk_size: usize,
     /// Goes out before `tail`.
     sealed: VecDeque<Segment>,
     /// Is being appended to.
@@ -66,6 +64,20 @@ struct Chunk {
 }
 
 impl Encoder {
+    /// An encoder whose chunks are closed at `chunk_size` octets, unless a single frame has more.
+    pub(super) fn new(chunk_size: usize) -> Self {
+        Encoder {
+            chunk_size,
+            sealed: VecDeque::new(),
+            tail: Chunk::default(),
+            spare: Vec::new(),
+            appended: 0,
+            written: 0,
+            messages: 0,
+            replies: VecDeque::new(),
+        }
+    }
+
     /// Appends a whole message.
     #[inline]
     pub(super) fn message(&mut self, message: &Message) {
@@ -78,6 +90,32 @@ impl Encoder {
         }
         self.frame(last, 0, !first.is_empty());
         self.messages += 1;
+    }
+
+    /// Appends the octets of a message and nothing else: for peers that know no frames. It cannot
+    /// be taken back.
+    pub(super) fn payload(&mut self, message: &Message) {
+        let mut frames = message.frames().iter().filter(|frame| !frame.is_empty());
+        let Some(mut frame) = frames.next() else {
+            return;
+        };
+        self.messages += 1;
+        loop {
+            let next = frames.next();
+            self.appended += frame.len() as u64;
+            match frame.shared().filter(|_| frame.len() >= BY_REFERENCE) {
+                Some(octets) => self.share(octets.clone(), next.is_none()),
+                None => {
+                    self.open_tail(frame.len(), false);
+                    self.tail.octets.extend_from_slice(frame);
+                    self.tail.messages += usize::from(next.is_none());
+                }
+            }
+            match next {
+                Some(next) => frame = next,
+                None => return,
+            }
+        }
     }
 
     /// Appends octets that are no part of a message.
@@ -98,6 +136,18 @@ impl Encoder {
     /// Appends a message that is not the application's, such as a subscription of ZMTP 3.0.
     pub(super) fn control_message(&mut self, body: &[&[u8]]) {
         self.control_frame(0, body.iter());
+    }
+
+    /// Appends a whole message that is not the application's.
+    pub(super) fn uncounted_message(&mut self, message: &Message) {
+        let Some((last, first)) = message.frames().split_last() else {
+            debug_assert!(false, "a message needs at least one frame");
+            return;
+        };
+        for frame in first {
+            self.control_frame(MORE, [&&frame[..]].into_iter());
+        }
+        self.control_frame(0, [&&last[..]].into_iter());
     }
 
     /// Appends a command that answers one of the peer's; returns how many wait to be written.
@@ -157,6 +207,16 @@ impl Encoder {
         }
         self.messages -= messages;
         messages
+    }
+
+    /// Octets ever appended.
+    pub(super) fn appended(&self) -> u64 {
+        self.appended
+    }
+
+    /// Octets ever written.
+    pub(super) fn written(&self) -> u64 {
+        self.written
     }
 
     /// Octets still to be written.
@@ -230,11 +290,15 @@ impl Encoder {
         let before = self.tail.octets.len();
         put_header(&mut self.tail.octets, flags, octets.len());
         self.appended += (self.tail.octets.len() - before + octets.len()) as u64;
+        self.share(octets, flags & MORE == 0);
+    }
+
+    fn share(&mut self, octets: Bytes, ends_message: bool) {
         self.seal_tail();
         self.sealed.push_back(Segment::Shared {
             octets,
             written: 0,
-            ends_message: flags & MORE == 0,
+            ends_message,
         });
     }
 
@@ -261,7 +325,7 @@ impl Encoder {
     /// Makes sure that the tail takes a header and `size` more octets, or is empty.
     #[inline]
     fn open_tail(&mut self, size: usize, inside: bool) {
-        if self.tail.octets.len() + LONGEST_HEADER + size > CHUNK {
+        if self.tail.octets.len() + LONGEST_HEADER + size > self.chunk_size {
             self.seal_tail();
         }
         if self.tail.octets.is_empty() {
@@ -283,7 +347,7 @@ impl Encoder {
     }
 
     fn recycle(&mut self, mut octets: Vec<u8>) {
-        if self.spare.len() < SPARE_CHUNKS && octets.capacity() <= 2 * CHUNK {
+        if self.spare.len() < SPARE_CHUNKS && octets.capacity() <= 2 * self.chunk_size {
             octets.clear();
             self.spare.push(octets);
         }

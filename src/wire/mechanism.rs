@@ -34,6 +34,12 @@ impl Handshake {
         Handshake::Null(ExpectReady::start(config, encoder))
     }
 
+    /// NULL, but our READY is only [`said`](say_ready) when the peer's has come. RFC 37 has it so
+    /// for the end that accepted the connection; peers that speak right away do not mind.
+    pub(super) fn listen() -> Self {
+        Handshake::Null(ExpectReady)
+    }
+
     /// Takes a command of the peer's.
     pub(super) fn receive(self, command: Command<'_>) -> Result<Step, CloseReason> {
         match self {
@@ -49,8 +55,7 @@ pub(super) struct ExpectReady;
 impl ExpectReady {
     /// Neither end waits for the other: both send READY right behind the greeting.
     fn start(config: &Config, encoder: &mut Encoder) -> Self {
-        let metadata = announcement(config.socket_type, &config.routing_id);
-        encoder.command("READY", &[&metadata]);
+        say_ready(config, encoder);
         ExpectReady
     }
 
@@ -60,9 +65,17 @@ impl ExpectReady {
             Command::Error(reason) => Err(CloseReason::PeerError(readable(reason))),
             Command::Subscribe(_)
             | Command::Cancel(_)
+            | Command::Join(_)
+            | Command::Leave(_)
             | Command::Ping { .. }
             | Command::Pong(_)
             | Command::Other(_) => Err(command.unexpected()),
         }
     }
+}
+
+/// Tells the peer that we are ready, and who we are (RFC 37, The READY Command).
+pub(super) fn say_ready(config: &Config, encoder: &mut Encoder) {
+    let metadata = announcement(config);
+    encoder.command("READY", &[&metadata]);
 }

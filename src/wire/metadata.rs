@@ -1,7 +1,6 @@
 //! Metadata: named properties that peers exchange in READY (RFC 37, Metadata).
 
-use super::CloseReason;
-use crate::socket_type::SocketType;
+use super::{CloseReason, Config};
 
 /// Peers announce two or three properties and a handful of their users' own. 128 leaves room,
 /// and a handshake cannot be made to sort through thousands.
@@ -43,18 +42,23 @@ impl Metadata {
 }
 
 /// What a socket announces: its type first, then, if its peers may route by it, its identity,
-/// even an empty one. libzmq looks for exactly these spellings.
-pub(super) fn announcement(socket_type: SocketType, routing_id: &[u8]) -> Vec<u8> {
+/// even an empty one, then what its user wants to be known. libzmq looks for exactly these
+/// spellings.
+pub(super) fn announcement(config: &Config) -> Vec<u8> {
+    let socket_type = config.socket_type;
     let mut octets = Vec::new();
     put_property(&mut octets, "Socket-Type", socket_type.name().as_bytes());
     if socket_type.announces_identity() {
-        put_property(&mut octets, "Identity", routing_id);
+        put_property(&mut octets, "Identity", &config.routing_id);
+    }
+    for (name, value) in &config.metadata {
+        put_property(&mut octets, name, value);
     }
     octets
 }
 
 fn put_property(octets: &mut Vec<u8>, name: &str, value: &[u8]) {
-    // Names are our own words, values at most 255 octets: neither length is cut.
+    // Our own words, or what the options have been checked for: neither length is cut.
     octets.push(name.len() as u8);
     octets.extend_from_slice(name.as_bytes());
     octets.extend_from_slice(&(value.len() as u32).to_be_bytes());
@@ -73,20 +77,33 @@ fn property_name(name: &[u8]) -> Result<String, CloseReason> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::socket_type::SocketType;
+
+    fn announced(socket_type: SocketType, routing_id: &str, metadata: &[(&str, &str)]) -> Vec<u8> {
+        let metadata = metadata.iter();
+        announcement(&Config {
+            routing_id: routing_id.into(),
+            metadata: metadata
+                .map(|(name, value)| (String::from(*name), value.as_bytes().to_vec()))
+                .collect(),
+            ..super::super::tests::config(socket_type)
+        })
+    }
 
     #[test]
     fn announcements_are_the_octets_libzmq_sends() {
         assert_eq!(
-            announcement(SocketType::Sub, b"ignored"),
+            announced(SocketType::Sub, "ignored", &[]),
             b"\x0bSocket-Type\0\0\0\x03SUB"
         );
         assert_eq!(
-            announcement(SocketType::Dealer, b""),
+            announced(SocketType::Dealer, "", &[]),
             b"\x0bSocket-Type\0\0\0\x06DEALER\x08Identity\0\0\0\0"
         );
         assert_eq!(
-            announcement(SocketType::Req, b"me"),
-            b"\x0bSocket-Type\0\0\0\x03REQ\x08Identity\0\0\0\x02me"
+            announced(SocketType::Req, "me", &[("X-a", ""), ("x-B", "1\0")]),
+            b"\x0bSocket-Type\0\0\0\x03REQ\x08Identity\0\0\0\x02me\
+              \x03X-a\0\0\0\0\x03x-B\0\0\0\x021\0"
         );
     }
 
@@ -101,8 +118,8 @@ mod tests {
 
     #[test]
     fn every_cut_but_between_properties_is_refused() {
-        let whole = announcement(SocketType::Dealer, b"me");
-        let first = announcement(SocketType::Sub, b"").len() + "DEALER".len() - "SUB".len();
+        let whole = announced(SocketType::Dealer, "me", &[]);
+        let first = announced(SocketType::Sub, "", &[]).len() + "DEALER".len() - "SUB".len();
         for cut in 0..=whole.len() {
             let parsed = Metadata::parse(&whole[..cut]);
             assert_eq!(

@@ -15,6 +15,7 @@ mod decoder;
 mod encoder;
 mod frame;
 mod greeting;
+mod heartbeat;
 mod mechanism;
 mod metadata;
 #[cfg(test)]
@@ -33,8 +34,29 @@ pub(crate) struct Config {
     pub(crate) routing_id: Vec<u8>,
     /// The largest frame the peer may send, in octets; `None` for no limit.
     pub(crate) max_frame_size: Option<u64>,
+    /// Only the first frame of a message may be a subscription (to PUB and XPUB only).
+    pub(crate) only_first_subscribe: bool,
     /// How long the peer may take from the first octet to its READY; `None` for no limit.
     pub(crate) handshake_timeout: Option<Duration>,
+    /// Whether the peer is asked for signs of life.
+    pub(crate) heartbeat: Option<Heartbeat>,
+    /// Announced to the peer behind what ZMTP itself wants to know.
+    pub(crate) metadata: Vec<(String, Vec<u8>)>,
+    /// Octets read at once, at most, but for large frames.
+    pub(crate) in_batch_size: usize,
+    /// Octets of small frames gathered in one piece, at most.
+    pub(crate) out_batch_size: usize,
+}
+
+/// How a peer is asked for signs of life (RFC 37, Connection Heartbeating).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Heartbeat {
+    /// Between one PING and the next.
+    pub(crate) interval: Duration,
+    /// How long the peer may be silent after a PING.
+    pub(crate) timeout: Duration,
+    /// What it is told to wait for us, in tenths of a second; 0 for nothing.
+    pub(crate) time_to_live: u16,
 }
 
 /// What a connection has to tell its application.
@@ -48,12 +70,16 @@ pub(crate) enum Event {
     Subscribe(Frame),
     /// The peer no longer wants messages that start with this (to PUB and XPUB only).
     Cancel(Frame),
+    /// The peer joins a group (to RADIO only).
+    Join(Frame),
+    /// The peer leaves a group (to RADIO only).
+    Leave(Frame),
     /// The connection is of no more use. Comes once, and nothing after it.
     Closed(CloseReason),
 }
 
-/// What the peer said about itself during the handshake.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What the peer said about itself during the handshake: nothing at all, without one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct PeerInfo {
     /// `None` if the peer did not say; such peers are taken as they are.
     pub(crate) socket_type: Option<SocketType>,

@@ -17,7 +17,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use zmq_channels::{Context, Endpoint, Message, Receiver, Sender};
+use zmq_channels::{Context, ContextOptions, Endpoint, Message, Receiver, Sender};
 
 /// The time limit of a test that has no tighter one of its own.
 pub(crate) const LIMIT: Duration = Duration::from_secs(30);
@@ -181,10 +181,22 @@ pub(crate) enum Transport {
     Tcp,
     Ipc,
     Inproc,
+    /// Between the pumps of one context, which its sockets are dealt to in turns.
+    AcrossPumps,
 }
 
 impl Transport {
-    pub(crate) const ALL: [Transport; 3] = [Transport::Tcp, Transport::Ipc, Transport::Inproc];
+    pub(crate) const ALL: [Transport; 4] = [
+        Transport::Tcp,
+        Transport::Ipc,
+        Transport::Inproc,
+        Transport::AcrossPumps,
+    ];
+
+    /// Whether messages stay within one context.
+    pub(crate) fn is_inproc(self) -> bool {
+        matches!(self, Transport::Inproc | Transport::AcrossPumps)
+    }
 
     /// An endpoint nobody else uses, known before anybody is bound to it.
     pub(crate) fn endpoint(self) -> String {
@@ -202,15 +214,19 @@ impl Transport {
                 let folder = std::env::temp_dir();
                 format!("ipc://{}/zmq-channels-{process}-{number}", folder.display())
             }
-            Transport::Inproc => format!("inproc://test-{number}"),
+            Transport::Inproc | Transport::AcrossPumps => format!("inproc://test-{number}"),
         }
     }
 
     /// Two contexts that can reach each other over this transport: one and the same for inproc.
     pub(crate) fn contexts(self) -> (Context, Context) {
-        let first = Context::new();
+        let pumps = match self {
+            Transport::AcrossPumps => 2,
+            Transport::Tcp | Transport::Ipc | Transport::Inproc => 1,
+        };
+        let first = Context::with_options(ContextOptions::new().pumps(pumps)).unwrap();
         match self {
-            Transport::Inproc => (first.clone(), first),
+            Transport::Inproc | Transport::AcrossPumps => (first.clone(), first),
             Transport::Tcp | Transport::Ipc => (first, Context::new()),
         }
     }
@@ -254,14 +270,23 @@ pub(crate) fn ipc_path(endpoint: &Endpoint) -> &Path {
 
 // ---- what a process holds, as Linux tells it
 
-/// The number of running pump threads in this process.
+/// The number of running pump threads in this process, of contexts without a name.
 pub(crate) fn pump_threads() -> usize {
+    let names = thread_names();
+    names
+        .iter()
+        .filter(|name| name.starts_with("zmq-pump"))
+        .count()
+}
+
+/// The names of the threads of this process.
+pub(crate) fn thread_names() -> Vec<String> {
     let tasks = std::fs::read_dir("/proc/self/task").unwrap();
     let names = tasks.filter_map(|task| {
         // A thread may end between listing and reading.
         std::fs::read_to_string(task.ok()?.path().join("comm")).ok()
     });
-    names.filter(|name| name.trim_end() == "zmq-pump").count()
+    names.map(|name| name.trim_end().to_owned()).collect()
 }
 
 /// The number of open file descriptors of this process.

@@ -4,11 +4,13 @@
 //! while others may be binding too. Hence a path is *published*: the socket listens under a name
 //! of its own first, and then that file gets the path by a hard link, which fails if the path
 //! exists. What stands at a path is therefore always listening or stale. (Tools that list sockets
-//! show the first name, the path with a suffix.)
+//! show the first name, the path with a suffix.) Where there are no hard links, or no room for the
+//! suffix, the path itself is bound, and is stale for a moment until it listens.
 //!
-//! Two limits: where there are no hard links, or no room for the suffix, the path itself is bound,
-//! and two binders who find the same stale file at the same moment may both believe they have it;
-//! with hard links that takes three of them.
+//! A stale file is removed under a lock: between the look at it and its removal, nobody else can
+//! have removed it, and as long as it stands nobody can have put a listener in its place. The lock
+//! is a file beside it, which goes with its holder. Systems other than Linux have no lock: there
+//! several who find the same stale file at the same moment may all believe they have the path.
 
 use std::collections::hash_map::RandomState;
 use std::fs;
@@ -21,12 +23,14 @@ use std::path::{Path, PathBuf};
 use mio::event::Source;
 use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 
+use super::admission::Admission;
 use super::{backlog, invalid, is_in_progress, KernelBuffers};
 use crate::endpoint::IpcAddress;
-use crate::options::Options;
+use crate::options::{Options, PeerAddress};
 
-/// How often a path may change hands between looking at it and taking it.
-const BIND_ATTEMPTS: usize = 16;
+/// How often the file of a lock may be gone when the lock is had.
+#[cfg(target_os = "linux")]
+const LOCK_ATTEMPTS: usize = 16;
 /// How often a random name may be taken already.
 const NAME_ATTEMPTS: usize = 16;
 /// The environment variables that may name a directory for temporary files, as libzmq asks them.
@@ -47,6 +51,7 @@ pub(crate) struct Listener {
     socket: mio::net::UnixListener,
     name: Box<str>,
     buffers: KernelBuffers,
+    admission: Admission,
 }
 
 impl Listener {
@@ -56,12 +61,18 @@ impl Listener {
 
     pub(super) fn accept(&self) -> io::Result<Stream> {
         let (socket, _unnamed) = self.socket.accept()?;
+        self.admission.admit(|| credentials(&socket))?;
         // Should this fail, then because the peer is gone again, and the first read will say so.
         let _ = self.buffers.apply(&SockRef::from(&socket));
         Ok(Stream {
             socket,
             name: self.name.clone(),
         })
+    }
+
+    /// Stops listening; an error says that the file could not be removed.
+    pub(super) fn close(self) -> io::Result<()> {
+        self._file.as_ref().map_or(Ok(()), BoundFile::remove)
     }
 
     pub(super) fn as_source(&mut self) -> &mut dyn Source {
@@ -91,7 +102,82 @@ pub(super) fn bind(address: &IpcAddress, options: &Options) -> io::Result<Listen
         socket: mio::net::UnixListener::from_std(socket.into()),
         name: name.into(),
         buffers: KernelBuffers::new(options),
+        admission: Admission::new(options),
     })
+}
+
+/// Takes over a socket that is bound and listens already. Its file, if it has one, is not ours
+/// to remove.
+pub(super) fn adopt(
+    socket: std::os::unix::net::UnixListener,
+    options: &Options,
+) -> io::Result<Listener> {
+    socket.set_nonblocking(true)?;
+    let name = name_of(&socket.local_addr()?)?;
+    KernelBuffers::new(options).apply(&SockRef::from(&socket))?;
+    Ok(Listener {
+        _file: None,
+        socket: mio::net::UnixListener::from_std(socket),
+        name: name.into(),
+        buffers: KernelBuffers::new(options),
+        admission: Admission::new(options),
+    })
+}
+
+/// The endpoint of a bound address.
+fn name_of(address: &std::os::unix::net::SocketAddr) -> io::Result<String> {
+    let not_text = || invalid("the socket has a name that is not UTF-8");
+    if let Some(path) = address.as_pathname() {
+        let path = path.to_str().ok_or_else(not_text)?;
+        // A file of that name in this directory, and neither an abstract name nor a wildcard.
+        let here = if path.starts_with('@') || path == "*" {
+            "./"
+        } else {
+            ""
+        };
+        return Ok(format!("ipc://{here}{path}"));
+    }
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    if let Some(name) = abstract_name(address) {
+        let name = std::str::from_utf8(name).map_err(|_| not_text())?;
+        return Ok(format!("ipc://@{name}"));
+    }
+    Err(invalid(
+        "the socket has no name that anybody could connect to",
+    ))
+}
+
+#[cfg(target_os = "linux")]
+fn abstract_name(address: &std::os::unix::net::SocketAddr) -> Option<&[u8]> {
+    std::os::linux::net::SocketAddrExt::as_abstract_name(address)
+}
+
+#[cfg(target_os = "android")]
+fn abstract_name(address: &std::os::unix::net::SocketAddr) -> Option<&[u8]> {
+    std::os::android::net::SocketAddrExt::as_abstract_name(address)
+}
+
+/// The process at the other end, as the kernel knows it from the moment it connected.
+#[cfg(target_os = "linux")]
+fn credentials(socket: &mio::net::UnixStream) -> PeerAddress {
+    let known = rustix::net::sockopt::socket_peercred(socket).ok();
+    // A process of another PID namespace has no id here: the kernel says zero, whatever the type
+    // of the id promises.
+    let pid = known.map(|peer| std::hint::black_box(peer.pid.as_raw_nonzero().get()));
+    PeerAddress::Ipc {
+        pid: pid.filter(|&pid| pid != 0),
+        uid: known.map(|peer| peer.uid.as_raw()),
+        gid: known.map(|peer| peer.gid.as_raw()),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn credentials(_socket: &mio::net::UnixStream) -> PeerAddress {
+    PeerAddress::Ipc {
+        pid: None,
+        uid: None,
+        gid: None,
+    }
 }
 
 pub(super) fn connect(address: &IpcAddress, options: &Options) -> io::Result<Stream> {
@@ -144,13 +230,21 @@ fn non_blocking() -> io::Result<Socket> {
 }
 
 fn bind_path(path: &Path, options: &Options) -> io::Result<(Socket, BoundFile)> {
-    for _ in 0..BIND_ATTEMPTS {
-        match publish(path, options) {
-            Err(error) if error.kind() == ErrorKind::AddrInUse => evict_stale(path)?,
-            result => return result,
-        }
+    match publish(path, options) {
+        Err(error) if error.kind() == ErrorKind::AddrInUse => {}
+        result => return result,
     }
-    Err(ErrorKind::AddrInUse.into())
+    // Before the lock, so that looking in vain at a listener costs no file.
+    if !is_stale(path)? {
+        return Err(ErrorKind::AddrInUse.into());
+    }
+    // Who has the lock is about to listen here.
+    let _lock = PathLock::take(path)?.ok_or(ErrorKind::AddrInUse)?;
+    if !is_stale(path)? {
+        return Err(ErrorKind::AddrInUse.into());
+    }
+    unless_gone(fs::remove_file(path))?;
+    publish(path, options)
 }
 
 /// Listens at a path where nothing stands yet; `AddrInUse` if something does.
@@ -177,36 +271,84 @@ fn listen_at(path: &Path, options: &Options) -> io::Result<(Socket, BoundFile)> 
     Ok((socket, BoundFile::new(path)?))
 }
 
-/// Removes the file a listener left behind when it died. An error if somebody listens there, or
-/// if the file is no socket; no error if nothing is there any more.
-fn evict_stale(path: &Path) -> io::Result<()> {
-    if !is_stale(path)? {
-        return Err(ErrorKind::AddrInUse.into());
-    }
-    let aside = with_suffix(path);
-    if SockAddr::unix(&aside).is_err() {
-        return unless_gone(fs::remove_file(path));
-    }
-    // Since the look at it, somebody may have put a listener in its place. Out of everybody's
-    // reach a second look is final.
-    match fs::rename(path, &aside) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        result => result?,
-    }
-    match is_stale(&aside) {
-        Ok(true) => unless_gone(fs::remove_file(&aside)),
-        in_use => {
-            put_back(&aside, path)?;
-            in_use.and(Err(ErrorKind::AddrInUse.into()))
+/// The right to remove what stands at a path.
+#[cfg(target_os = "linux")]
+#[derive(Debug)]
+struct PathLock {
+    file: fs::File,
+    path: PathBuf,
+}
+
+#[cfg(target_os = "linux")]
+impl PathLock {
+    /// None if somebody else has it.
+    fn take(path: &Path) -> io::Result<Option<PathLock>> {
+        use rustix::fs::{flock, FlockOperation};
+
+        let mut name = path.as_os_str().to_owned();
+        name.push(".zmq-lock");
+        let path = std::path::absolute(PathBuf::from(name))?;
+        for _ in 0..LOCK_ATTEMPTS {
+            let file = match open_lock(&path) {
+                Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                file => file?,
+            };
+            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Err(rustix::io::Errno::WOULDBLOCK) => return Ok(None),
+                result => result?,
+            }
+            // Its last holder may have removed it since it was opened.
+            let still_there = match fs::symlink_metadata(&path) {
+                Err(error) if error.kind() == ErrorKind::NotFound => false,
+                found => is_same_file(&found?, &file.metadata()?),
+            };
+            if still_there {
+                return Ok(Some(PathLock { file, path }));
+            }
         }
+        Ok(None)
     }
 }
 
-fn put_back(aside: &Path, path: &Path) -> io::Result<()> {
-    match fs::hard_link(aside, path) {
-        Ok(()) => fs::remove_file(aside),
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => fs::remove_file(aside),
-        Err(_) => fs::rename(aside, path),
+/// Opens an empty file, a new one or one that a holder left behind when it died. An error for
+/// anything else: that is not ours to remove.
+#[cfg(target_os = "linux")]
+fn open_lock(path: &Path) -> io::Result<fs::File> {
+    let mut options = fs::OpenOptions::new();
+    match options.write(true).create_new(true).open(path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+        result => return result,
+    }
+    let metadata = fs::symlink_metadata(path)?;
+    if !metadata.is_file() || metadata.len() > 0 {
+        let text = format!("{} is in the way", path.display());
+        return Err(io::Error::new(ErrorKind::AlreadyExists, text));
+    }
+    fs::File::open(path)
+}
+
+#[cfg(target_os = "linux")]
+fn is_same_file(one: &fs::Metadata, other: &fs::Metadata) -> bool {
+    one.dev() == other.dev() && one.ino() == other.ino()
+}
+
+#[cfg(target_os = "linux")]
+impl Drop for PathLock {
+    fn drop(&mut self) {
+        // Before the lock is given up: whoever gets it from here on sees that the file is gone.
+        let _ = fs::remove_file(&self.path);
+        let _ = rustix::fs::flock(&self.file, rustix::fs::FlockOperation::Unlock);
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+#[derive(Debug)]
+struct PathLock;
+
+#[cfg(not(target_os = "linux"))]
+impl PathLock {
+    fn take(_path: &Path) -> io::Result<Option<PathLock>> {
+        Ok(Some(PathLock))
     }
 }
 
@@ -346,13 +488,21 @@ impl BoundFile {
     }
 }
 
-impl Drop for BoundFile {
-    fn drop(&mut self) {
+impl BoundFile {
+    /// Removes the file, if it is still there and still ours.
+    fn remove(&self) -> io::Result<()> {
         let is_ours =
             |metadata: fs::Metadata| metadata.dev() == self.device && metadata.ino() == self.inode;
         if fs::symlink_metadata(&self.path).is_ok_and(is_ours) {
-            let _ = fs::remove_file(&self.path);
+            fs::remove_file(&self.path)?;
         }
+        Ok(())
+    }
+}
+
+impl Drop for BoundFile {
+    fn drop(&mut self) {
+        let _ = self.remove();
     }
 }
 

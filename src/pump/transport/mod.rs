@@ -1,23 +1,28 @@
 //! Byte streams between peers: what an endpoint becomes when it meets the operating system.
 //!
-//! Everything here is non-blocking, but for [`lookup`], and [`bind`] to a host name: both ask the
-//! system's resolver. inproc endpoints have no bytes and do not come here.
+//! Everything here is non-blocking, but for [`lookup`] and [`settle`], which ask the system's
+//! resolver. inproc endpoints have no bytes and do not come here.
 
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, ToSocketAddrs};
 
 use mio::event::Source;
 use mio::{Interest, Registry, Token};
+use socket2::SockRef;
 
 use crate::endpoint::{Address, Endpoint, Host, IpcAddress};
 use crate::error::BindError;
 use crate::options::Options;
 
+mod admission;
+mod interfaces;
 #[cfg(unix)]
 mod ipc;
+pub(crate) mod socks;
 mod tcp;
 #[cfg(test)]
 mod tests;
+mod tuning;
 
 /// One connection, established or on its way.
 #[derive(Debug)]
@@ -57,8 +62,43 @@ pub(crate) enum Resolution {
     },
 }
 
+/// What [`bind`] takes in the place of an endpoint: the same, with the name of an interface or of
+/// a host looked up, which may take as long as the system's resolver does. With several addresses
+/// the first one is bound.
+pub(crate) fn settle(endpoint: &Endpoint, ipv6: bool) -> Result<Endpoint, BindError> {
+    let Address::Tcp { host, port, .. } = endpoint.address() else {
+        return Ok(endpoint.clone());
+    };
+    if !is_looked_up(host) {
+        return Ok(endpoint.clone());
+    }
+    // An interface goes before a host of the same name, as with libzmq. Where interfaces cannot be
+    // listed there is still the resolver.
+    let interface = match host {
+        Host::Name(name) => interfaces::addresses(name, *port).unwrap_or_default(),
+        Host::Any | Host::V4(_) | Host::V6(..) => None,
+    };
+    let addresses = match interface {
+        Some(addresses) => of_families(addresses, ipv6, host),
+        None => resolve(host, *port, ipv6),
+    };
+    let addresses = addresses.map_err(|source| bind_error(endpoint, source))?;
+    let address = addresses.first().copied().map(Endpoint::from_tcp);
+    // `resolve` never returns none, but an error costs less than the proof.
+    address.ok_or_else(|| bind_error(endpoint, io::ErrorKind::AddrNotAvailable.into()))
+}
+
+/// Whether [`settle`] has anything to do.
+pub(crate) fn is_unsettled(endpoint: &Endpoint) -> bool {
+    matches!(endpoint.address(), Address::Tcp { host, .. } if is_looked_up(host))
+}
+
+fn is_looked_up(host: &Host) -> bool {
+    *host != Host::Any && host.socket_addr(0).is_none()
+}
+
 /// Listens, and says where: the endpoint that comes back has no wildcard left and can be
-/// connected to.
+/// connected to. Names are for [`settle`].
 pub(crate) fn bind(
     endpoint: &Endpoint,
     options: &Options,
@@ -80,6 +120,68 @@ pub(crate) fn bind(
         Address::Ipc(_) => Err(bind_error(endpoint, no_ipc_here())),
         Address::Inproc { .. } => Err(bind_error(endpoint, inproc_has_no_bytes())),
     }
+}
+
+/// A listener that was bound elsewhere: made from a [`std::net::TcpListener`] or, on Unix, a
+/// `std::os::unix::net::UnixListener`, for
+/// [`Socket::bind_listener`](crate::Socket::bind_listener).
+#[derive(Debug)]
+pub struct BoundListener(Bound);
+
+#[derive(Debug)]
+enum Bound {
+    Tcp(std::net::TcpListener),
+    #[cfg(unix)]
+    Ipc(std::os::unix::net::UnixListener),
+}
+
+impl From<std::net::TcpListener> for BoundListener {
+    fn from(listener: std::net::TcpListener) -> Self {
+        BoundListener(Bound::Tcp(listener))
+    }
+}
+
+#[cfg(unix)]
+impl From<std::os::unix::net::UnixListener> for BoundListener {
+    fn from(listener: std::os::unix::net::UnixListener) -> Self {
+        BoundListener(Bound::Ipc(listener))
+    }
+}
+
+/// Takes over a listener that was bound elsewhere, and says where that is.
+pub(crate) fn adopt(
+    BoundListener(listener): BoundListener,
+    options: &Options,
+) -> Result<(Listener, Endpoint), BindError> {
+    let error = |source| BindError::Io {
+        endpoint: "a listener bound elsewhere".to_owned(),
+        source,
+    };
+    match listener {
+        Bound::Tcp(listener) => {
+            check_listens(&SockRef::from(&listener)).map_err(error)?;
+            let (listener, address) = tcp::adopt(listener, options).map_err(error)?;
+            Ok((Listener::Tcp(listener), Endpoint::from_tcp(address)))
+        }
+        #[cfg(unix)]
+        Bound::Ipc(listener) => {
+            check_listens(&SockRef::from(&listener)).map_err(error)?;
+            let listener = ipc::adopt(listener, options).map_err(error)?;
+            let resolved = Endpoint::parse_for_connect(listener.name())?;
+            Ok((Listener::Ipc(listener), resolved))
+        }
+    }
+}
+
+/// A descriptor may have been wrapped that is bound and nothing more. Not every system tells;
+/// elsewhere each accept fails.
+fn check_listens(socket: &socket2::Socket) -> io::Result<()> {
+    #[cfg(any(target_os = "android", target_os = "freebsd", target_os = "linux"))]
+    if !socket.is_listener()? {
+        return Err(invalid("the socket does not listen"));
+    }
+    let _ = socket;
+    Ok(())
 }
 
 fn bind_error(endpoint: &Endpoint, source: io::Error) -> BindError {
@@ -138,20 +240,21 @@ pub(crate) fn targets(endpoint: &Endpoint) -> io::Result<Resolution> {
     }
 }
 
-/// Asks the system's resolver, and may take as long as that does. IPv4 comes first; a source
-/// address leaves only the destinations of its own family.
+/// Asks the system's resolver, and may take as long as that does. IPv4 comes first, and alone
+/// without `ipv6`; a source address leaves only the destinations of its own family.
 pub(crate) fn lookup(
     host: &Host,
     port: u16,
     source: Option<&(Host, u16)>,
+    ipv6: bool,
 ) -> io::Result<Vec<Target>> {
-    let addresses = resolve(host, port)?;
+    let addresses = resolve(host, port, ipv6)?;
     let mut targets = Vec::with_capacity(addresses.len());
     for addr in addresses {
         let source = match source {
             None => None,
             Some((host, port)) => match numeric_source(host, *port, addr) {
-                None => resolve(host, *port)?.first().copied(),
+                None => resolve(host, *port, ipv6)?.first().copied(),
                 source => source,
             },
         };
@@ -177,25 +280,37 @@ fn tcp_target(addr: SocketAddr, source: Option<SocketAddr>) -> Option<Target> {
     same_family.then_some(Target::Tcp { addr, source })
 }
 
-/// The addresses of a host, IPv4 first, never none. Blocks where there is something to look up:
-/// a name, or the name of a zone.
-fn resolve(host: &Host, port: u16) -> io::Result<Vec<SocketAddr>> {
-    if *host == Host::Any {
-        return Ok(vec![(Ipv4Addr::UNSPECIFIED, port).into()]);
-    }
+/// The addresses of a host, IPv4 first, never none; of a name without `ipv6` those of IPv4 only.
+/// Blocks where there is something to look up: a name, or the name of a zone.
+fn resolve(host: &Host, port: u16, ipv6: bool) -> io::Result<Vec<SocketAddr>> {
     if let Some(address) = host.socket_addr(port) {
         return Ok(vec![address]);
     }
+    let takes_ipv6 = ipv6 || matches!(host, Host::V6(..));
     let host = host.to_string();
-    let mut addresses: Vec<SocketAddr> = (host.as_str(), port)
+    let found: Vec<SocketAddr> = (host.as_str(), port)
         .to_socket_addrs()
         .map_err(|error| io::Error::new(error.kind(), format!("cannot resolve {host}: {error}")))?
         .collect();
+    of_families(found, takes_ipv6, &host)
+}
+
+/// The addresses that are wanted of those that were found, IPv4 first, never none.
+fn of_families(
+    mut addresses: Vec<SocketAddr>,
+    ipv6: bool,
+    of: &impl std::fmt::Display,
+) -> io::Result<Vec<SocketAddr>> {
+    let has_any = !addresses.is_empty();
+    addresses.retain(|address| ipv6 || address.is_ipv4());
     // A stable sort: within a family the resolver's preference stands.
     addresses.sort_by_key(SocketAddr::is_ipv6);
     addresses.dedup();
     if addresses.is_empty() {
-        let nothing = format!("{host} has no address");
+        let nothing = match has_any {
+            true => format!("{of} has IPv6 addresses only, and the option ipv6 is off"),
+            false => format!("{of} has no address"),
+        };
         return Err(io::Error::new(io::ErrorKind::NotFound, nothing));
     }
     Ok(addresses)
@@ -237,7 +352,6 @@ impl Stream {
 
     /// The other end, such as `tcp://127.0.0.1:5555`. Both ends of an ipc stream go by the name
     /// of the listener.
-    #[cfg(test)]
     pub(crate) fn peer_name(&self) -> io::Result<String> {
         match self {
             Stream::Tcp(stream) => stream.peer_addr().map(tcp::name),
@@ -247,7 +361,6 @@ impl Stream {
     }
 
     /// This end, in the same form.
-    #[cfg(test)]
     pub(crate) fn local_name(&self) -> io::Result<String> {
         match self {
             Stream::Tcp(stream) => stream.local_addr().map(tcp::name),
@@ -333,6 +446,15 @@ impl Listener {
                 let name = stream.name().to_owned();
                 Ok((Stream::Ipc(stream), name))
             }
+        }
+    }
+
+    /// Stops listening; an error says what had to be left behind.
+    pub(crate) fn close(self) -> io::Result<()> {
+        match self {
+            Listener::Tcp(_) => Ok(()),
+            #[cfg(unix)]
+            Listener::Ipc(listener) => listener.close(),
         }
     }
 

@@ -1,14 +1,16 @@
 //! TCP: `tcp://host:port`.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use mio::event::Source;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
-use super::{backlog, is_in_progress, resolve, KernelBuffers};
+use super::admission::Admission;
+use super::tuning::Tuning;
+use super::{backlog, invalid, is_in_progress};
 use crate::endpoint::Host;
-use crate::options::Options;
+use crate::options::{Options, PeerAddress};
 
 /// How often a port of the system's choice may turn out taken. With `SO_REUSEADDR` the system
 /// may give two binders one port, and only the first to listen keeps it.
@@ -17,18 +19,36 @@ const EPHEMERAL_ATTEMPTS: usize = 16;
 #[derive(Debug)]
 pub(crate) struct Listener {
     socket: mio::net::TcpListener,
-    buffers: KernelBuffers,
+    ipv6: bool,
+    tuning: Tuning,
+    admission: Admission,
 }
 
 impl Listener {
+    fn new(socket: mio::net::TcpListener, address: SocketAddr, options: &Options) -> Listener {
+        Listener {
+            socket,
+            ipv6: address.is_ipv6(),
+            tuning: Tuning::new(options),
+            admission: Admission::new(options),
+        }
+    }
+
     pub(super) fn accept(&self) -> io::Result<(mio::net::TcpStream, SocketAddr)> {
         let (stream, peer) = self.socket.accept()?;
-        // The buffers are the listener's already, on every system known to us. Should this fail,
-        // then because the peer is gone again, and the first read will say so.
+        self.admission.admit(|| PeerAddress::Tcp(peer))?;
+        // All of this the listener has already, and its binder would have been told that it
+        // cannot be. Should it fail here, then because the peer is gone again, and the first read
+        // will say so.
         let socket = SockRef::from(&stream);
         let _ = socket.set_tcp_nodelay(true);
-        let _ = self.buffers.apply(&socket);
+        let _ = self.tuning.apply_to_connection(&socket, self.ipv6);
         Ok((stream, peer))
+    }
+
+    #[cfg(test)]
+    pub(super) fn as_socket(&self) -> SockRef<'_> {
+        SockRef::from(&self.socket)
     }
 
     pub(super) fn as_source(&mut self) -> &mut dyn Source {
@@ -36,38 +56,64 @@ impl Listener {
     }
 }
 
-/// Listens on the first address of the host. The names of interfaces are not looked up: neither
-/// the standard library nor the sockets below it can list interfaces.
+/// Listens on an address; names have been looked up before.
 pub(super) fn bind(
     host: &Host,
     port: u16,
     options: &Options,
 ) -> io::Result<(Listener, SocketAddr)> {
-    let addresses = resolve(host, port).map_err(|error| explain_interfaces(host, error))?;
-    // `resolve` never returns none, but an error costs less than the proof.
-    let address = *addresses.first().ok_or(io::ErrorKind::AddrNotAvailable)?;
-    let mut attempts = if port == 0 { EPHEMERAL_ATTEMPTS } else { 1 };
-    let socket = loop {
-        attempts -= 1;
-        match listen(address, options) {
-            Err(error) if attempts > 0 && error.kind() == io::ErrorKind::AddrInUse => {}
-            result => break result?,
-        }
+    let listen = |address| listen(address, options);
+    let socket = match (host, host.socket_addr(port)) {
+        (Host::Any, _) if options.ipv6 => bind_any(port, listen)?,
+        (Host::Any, _) => bind_at((Ipv4Addr::UNSPECIFIED, port).into(), listen)?,
+        (_, Some(address)) => bind_at(address, listen)?,
+        (_, None) => return Err(invalid("the name has not been looked up")),
     };
     let socket = mio::net::TcpListener::from_std(socket.into());
     let address = socket.local_addr()?;
-    let buffers = KernelBuffers::new(options);
-    Ok((Listener { socket, buffers }, address))
+    Ok((Listener::new(socket, address, options), address))
 }
 
-fn explain_interfaces(host: &Host, error: io::Error) -> io::Error {
-    match host {
-        Host::Name(_) => io::Error::new(
-            error.kind(),
-            format!("{error} (to bind to an interface, give its address, not its name)"),
-        ),
-        Host::Any | Host::V4(_) | Host::V6(..) => error,
+/// On both families, or on IPv4 alone where the system has no IPv6.
+pub(super) fn bind_any<T>(
+    port: u16,
+    mut listen: impl FnMut(SocketAddr) -> io::Result<T>,
+) -> io::Result<T> {
+    match bind_at((Ipv6Addr::UNSPECIFIED, port).into(), &mut listen) {
+        Err(error) if error.kind() != io::ErrorKind::AddrInUse => {
+            bind_at((Ipv4Addr::UNSPECIFIED, port).into(), listen)
+        }
+        result => result,
     }
+}
+
+fn bind_at<T>(
+    address: SocketAddr,
+    mut listen: impl FnMut(SocketAddr) -> io::Result<T>,
+) -> io::Result<T> {
+    let mut attempts = match address.port() {
+        0 => EPHEMERAL_ATTEMPTS,
+        _ => 1,
+    };
+    loop {
+        attempts -= 1;
+        match listen(address) {
+            Err(error) if attempts > 0 && error.kind() == io::ErrorKind::AddrInUse => {}
+            result => return result,
+        }
+    }
+}
+
+/// Takes over a socket that is bound and listens already.
+pub(super) fn adopt(
+    socket: std::net::TcpListener,
+    options: &Options,
+) -> io::Result<(Listener, SocketAddr)> {
+    socket.set_nonblocking(true)?;
+    let address = socket.local_addr()?;
+    Tuning::new(options).apply(&SockRef::from(&socket), address.is_ipv6())?;
+    let socket = mio::net::TcpListener::from_std(socket);
+    Ok((Listener::new(socket, address, options), address))
 }
 
 fn listen(address: SocketAddr, options: &Options) -> io::Result<Socket> {
@@ -80,7 +126,7 @@ fn listen(address: SocketAddr, options: &Options) -> io::Result<Socket> {
         // `[::]` takes IPv4 peers too, whatever the system's default, as libzmq does it.
         socket.set_only_v6(false)?;
     }
-    KernelBuffers::new(options).apply(&socket)?;
+    Tuning::new(options).apply(&socket, address.is_ipv6())?;
     socket.bind(&address.into())?;
     socket.listen(backlog(options))?;
     Ok(socket)
@@ -93,7 +139,7 @@ pub(super) fn connect(
 ) -> io::Result<mio::net::TcpStream> {
     let socket = non_blocking(address)?;
     socket.set_tcp_nodelay(true)?;
-    KernelBuffers::new(options).apply(&socket)?;
+    Tuning::new(options).apply(&socket, address.is_ipv6())?;
     if let Some(source) = source {
         // Several destinations may be reached from one source port.
         #[cfg(not(windows))]

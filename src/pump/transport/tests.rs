@@ -65,14 +65,18 @@ fn for_bind(text: &str) -> Endpoint {
 }
 
 fn bind_text(text: &str) -> Result<(Listener, Endpoint), BindError> {
-    bind(&for_bind(text), &Options::new())
+    bind_with(text, &Options::new())
+}
+
+fn bind_with(text: &str, options: &Options) -> Result<(Listener, Endpoint), BindError> {
+    bind(&settle(&for_bind(text), options.ipv6)?, options)
 }
 
 fn target_of(endpoint: &Endpoint) -> Target {
     match targets(endpoint).unwrap() {
         Resolution::Ready(target) => target,
         Resolution::Lookup { host, port, source } => {
-            lookup(&host, port, source.as_ref()).unwrap()[0].clone()
+            lookup(&host, port, source.as_ref(), true).unwrap()[0].clone()
         }
     }
 }
@@ -104,6 +108,8 @@ fn converse(listener: &mut Listener, text: &str) -> (Stream, Stream, String) {
         return (here, there, peer);
     }
 }
+
+mod settings;
 
 mod over_tcp {
     use super::*;
@@ -330,7 +336,7 @@ mod over_tcp {
     #[test]
     fn lookup_puts_ipv4_first_and_knows_what_failed() {
         let localhost = Host::Name("localhost".into());
-        let first = &lookup(&localhost, 80, None).unwrap()[0];
+        let first = &lookup(&localhost, 80, None, true).unwrap()[0];
         let expected = Target::Tcp {
             addr: "127.0.0.1:80".parse().unwrap(),
             source: None,
@@ -338,7 +344,7 @@ mod over_tcp {
         assert_eq!(*first, expected);
 
         let source = (Host::V4(Ipv4Addr::LOCALHOST), 0);
-        for target in lookup(&localhost, 80, Some(&source)).unwrap() {
+        for target in lookup(&localhost, 80, Some(&source), true).unwrap() {
             let Target::Tcp { addr, source } = target else {
                 panic!("a tcp target");
             };
@@ -347,7 +353,7 @@ mod over_tcp {
         }
 
         let nowhere = Host::Name("no-such-host.invalid".into());
-        let error = lookup(&nowhere, 80, None).unwrap_err();
+        let error = lookup(&nowhere, 80, None, true).unwrap_err();
         assert!(error.to_string().contains("no-such-host.invalid"));
     }
 
@@ -355,7 +361,7 @@ mod over_tcp {
     #[cfg(target_os = "linux")]
     fn a_zone_may_be_an_interface_name() {
         let zone = Host::V6("fe80::1".parse().unwrap(), Some("lo".into()));
-        let targets = lookup(&zone, 80, None).unwrap();
+        let targets = lookup(&zone, 80, None, false).unwrap();
         let expected = Target::Tcp {
             addr: "[fe80::1%1]:80".parse().unwrap(),
             source: None,
@@ -671,5 +677,37 @@ mod over_ipc {
             leave_stale_file(&directory.0.join("feed"));
             race(&directory, 2);
         }
+    }
+
+    /// Too many for publishing alone to keep apart.
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn of_many_who_find_a_stale_file_one_wins() {
+        let directory = Directory::new("stale-crowd");
+        for round in 0..400 {
+            leave_stale_file(&directory.0.join("feed"));
+            race(&directory, 3 + round % 6);
+        }
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_lock_that_was_left_behind_does_no_harm_and_another_file_stays() {
+        let directory = Directory::new("lock");
+        let (path, lock) = (directory.0.join("feed"), directory.0.join("feed.zmq-lock"));
+        leave_stale_file(&path);
+        fs::write(&lock, "").unwrap();
+        drop(bind_text(&directory.endpoint("feed")).unwrap());
+        assert!(!lock.exists());
+
+        leave_stale_file(&path);
+        fs::write(&lock, "precious").unwrap();
+        match bind_text(&directory.endpoint("feed")) {
+            Err(BindError::Io { .. }) => {}
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(fs::read(&lock).unwrap(), b"precious");
+        fs::remove_file(&lock).unwrap();
+        fs::remove_file(&path).unwrap();
     }
 }

@@ -1,5 +1,6 @@
 //! Two ends against each other, and one against anything at all.
 
+use super::groups::RADIO_READY;
 use super::sending::big;
 use super::*;
 
@@ -72,6 +73,31 @@ fn two_ends_shake_hands_and_talk() {
 }
 
 #[test]
+fn an_end_that_listens_says_ready_second() {
+    for at_most in [1, 3, 10, 64, usize::MAX] {
+        let mut pair = Pair::new([SocketType::Pull, SocketType::Push]);
+        pair.ends[1].listen();
+        pair.settle(at_most);
+        assert!(pair.ends.iter().all(Connection::is_ready));
+        assert!(pair.events.iter().all(|events| events.len() == 1));
+    }
+    let now = Instant::now();
+    let mut end = Connection::new(Arc::new(config(SocketType::Push)), now);
+    end.listen();
+    assert!(feed(&mut end, &greeting(1), now).is_empty());
+    assert_eq!(drain(&mut end, usize::MAX).0.len(), 64, "only a greeting");
+    assert_eq!(feed(&mut end, PULL_READY, now).len(), 1);
+    assert_eq!(drain(&mut end, usize::MAX).0, PUSH_READY);
+    // Whoever is no peer is told so, and not that we were ready.
+    let mut end = Connection::new(Arc::new(config(SocketType::Push)), now);
+    end.listen();
+    feed(&mut end, &script(1, &[SUB_READY]), now);
+    let said = drain(&mut end, usize::MAX).0;
+    assert!(said.windows(5).all(|octets| octets != b"READY"));
+    assert!(said.windows(5).any(|octets| octets == b"ERROR"));
+}
+
+#[test]
 fn two_ends_that_cannot_talk_both_end() {
     let mut pair = Pair::new([SocketType::Pub, SocketType::Pull]);
     pair.settle(5);
@@ -138,8 +164,8 @@ fn no_octets_cause_panic_or_excess() {
     for seed in 1..=3000 {
         let mut luck = Luck(u64::wrapping_mul(seed, 0x9e37_79b9_7f4a_7c15));
         let mut octets = greeting((seed % 2) as u8);
-        let socket_type = [SocketType::Pull, SocketType::Pub][luck.below(2)];
-        octets.extend_from_slice([PUSH_READY, SUB_READY][luck.below(2)]);
+        let socket_type = [SocketType::Pull, SocketType::Pub, SocketType::Dish][luck.below(3)];
+        octets.extend_from_slice([PUSH_READY, SUB_READY, RADIO_READY][luck.below(3)]);
         for _ in 0..luck.below(30) {
             octets.extend_from_slice(pieces[luck.below(pieces.len())]);
             let fill = luck.below(20);
@@ -151,6 +177,15 @@ fn no_octets_cause_panic_or_excess() {
         }
         let mut config = config(socket_type);
         config.max_frame_size = [None, Some(1000)][luck.below(2)];
+        config.in_batch_size = [1 << 10, 128 << 10][luck.below(2)];
+        config.heartbeat = [
+            None,
+            Some(Heartbeat {
+                interval: Duration::from_secs(1),
+                timeout: Duration::from_secs(1),
+                time_to_live: 1,
+            }),
+        ][luck.below(2)];
         let config = Arc::new(config);
         let mut expected = None;
         for _ in 0..3 {

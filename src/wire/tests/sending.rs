@@ -148,3 +148,50 @@ fn subscriptions_of_version_3_0_are_not_taken_for_unsent_messages() {
     xsub.cancel(b"B");
     assert_eq!(xsub.take_unsent(), [Message::from("own")]);
 }
+
+#[test]
+fn greetings_are_whole_messages_that_nobody_counts_or_gets_back() {
+    let now = Instant::now();
+    let greetings = [
+        Message::from("hello"),
+        Message::from(""),
+        Message::from(["a", "", "b"]),
+        Message::from([big(1), vec![7; 100_000], vec![]]),
+    ];
+    let own = Message::from([vec![1], big(2)]);
+    for at_most in [1, 7, 1000, 70_000, usize::MAX] {
+        let mut push = ready(config(SocketType::Push), 1, PULL_READY, now);
+        let mut pull = ready(config(SocketType::Pull), 1, PUSH_READY, now);
+        let mut expected = Vec::new();
+        for greeting in &greetings {
+            push.greet(greeting);
+            push.send(own.clone());
+            expected.extend([greeting.clone(), own.clone()].map(Event::Message));
+        }
+        assert_eq!(push.staged_messages(), greetings.len());
+        let (octets, messages) = drain(&mut push, at_most);
+        assert_eq!(messages, greetings.len());
+        assert!(
+            feed(&mut pull, &octets, now) == expected,
+            "at most {at_most}"
+        );
+    }
+    let whole = {
+        let mut push = ready(config(SocketType::Push), 1, PULL_READY, now);
+        push.greet(&greetings[2]);
+        push.staged_octets()
+    };
+    for written in 0..=whole {
+        let mut push = ready(config(SocketType::Push), 1, PULL_READY, now);
+        push.greet(&greetings[2]);
+        push.send(own.clone());
+        push.greet(&greetings[3]);
+        assert_eq!(push.transmitted(written), 0);
+        assert_eq!(
+            push.take_unsent(),
+            std::slice::from_ref(&own),
+            "{written} written"
+        );
+        assert_eq!(push.staged_messages(), 0);
+    }
+}

@@ -1,0 +1,225 @@
+//! A request and the wait for its reply, as one call.
+
+use std::future::Future;
+use std::mem;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use super::answer::Answer;
+use super::calls::{Calls, GivenUp, Outcome};
+use super::park::block_on;
+use super::pending::Deadline;
+use super::ports::Ports;
+use crate::error::{Refusal, RequestError, RequestTimeoutError};
+use crate::message::Message;
+
+/// The future of [`Socket::request`](crate::Socket::request).
+///
+/// Dropping it gives the request up: one that no peer has taken is not sent, the reply to one
+/// that was sent is dropped when it comes.
+#[derive(Debug)]
+#[must_use = "futures do nothing unless they are awaited"]
+pub struct RequestFuture<'a>(Asking<'a>);
+
+/// The future of [`Socket::request_timeout`](crate::Socket::request_timeout) and
+/// [`Socket::request_deadline`](crate::Socket::request_deadline).
+///
+/// Dropping it gives the request up: one that no peer has taken is not sent, the reply to one
+/// that was sent is dropped when it comes.
+#[derive(Debug)]
+#[must_use = "futures do nothing unless they are awaited"]
+pub struct RequestTimeoutFuture<'a> {
+    asking: Asking<'a>,
+    deadline: Deadline,
+}
+
+#[derive(Debug)]
+struct Asking<'a> {
+    ports: &'a Ports,
+    stage: Stage,
+}
+
+enum Stage {
+    Unasked(Message),
+    Asked(u64, Answer<Outcome>),
+    Over,
+}
+
+impl std::fmt::Debug for Stage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Stage::Unasked(_) => "Unasked",
+            Stage::Asked(..) => "Asked",
+            Stage::Over => "Over",
+        })
+    }
+}
+
+/// The ways to ask, for the socket's handle.
+impl Ports {
+    pub(crate) fn request(&self, message: Message) -> RequestFuture<'_> {
+        RequestFuture(Asking::new(self, message))
+    }
+
+    /// Without a deadline for one that is beyond all clocks.
+    pub(crate) fn request_until(
+        &self,
+        message: Message,
+        deadline: Option<Instant>,
+    ) -> RequestTimeoutFuture<'_> {
+        RequestTimeoutFuture {
+            asking: Asking::new(self, message),
+            deadline: Deadline::new(deadline),
+        }
+    }
+
+    pub(crate) fn request_blocking(&self, message: Message) -> Result<Message, RequestError> {
+        let mut asking = Asking::new(self, message);
+        let end = block_on(None, |context| asking.poll_end(context));
+        end.unwrap_or(End::Outcome(Outcome::Closed(None)))
+            .without_deadline()
+    }
+
+    pub(crate) fn request_blocking_until(
+        &self,
+        message: Message,
+        deadline: Option<Instant>,
+    ) -> Result<Message, RequestTimeoutError> {
+        let mut asking = Asking::new(self, message);
+        if let Some(end) = block_on(deadline, |context| asking.poll_end(context)) {
+            return end.with_deadline();
+        }
+        match asking.give_up() {
+            GivenUp::Queued(message) => Err(RequestTimeoutError::Timeout(Some(message))),
+            GivenUp::Sent => Err(RequestTimeoutError::Timeout(None)),
+            GivenUp::Settled => {
+                let end = block_on(None, |context| asking.poll_end(context));
+                end.unwrap_or(End::Outcome(Outcome::Closed(None)))
+                    .with_deadline()
+            }
+        }
+    }
+}
+
+impl<'a> Asking<'a> {
+    fn new(ports: &'a Ports, message: Message) -> Self {
+        Asking {
+            ports,
+            stage: Stage::Unasked(message),
+        }
+    }
+
+    fn calls(&self) -> &'a Calls {
+        self.ports.calls()
+    }
+
+    fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<End> {
+        if let Stage::Unasked(_) = self.stage {
+            let Stage::Unasked(mut message) = mem::replace(&mut self.stage, Stage::Over) else {
+                unreachable!("looked at a moment ago");
+            };
+            if message.is_empty() {
+                return Poll::Ready(End::Refused(Refusal::NoFrames, message));
+            }
+            message.set_tag(0);
+            match self.calls().ask(message) {
+                Ok((tag, answer)) => self.stage = Stage::Asked(tag, answer),
+                Err(outcome) => return Poll::Ready(End::Outcome(outcome)),
+            }
+        }
+        let outcome = match &self.stage {
+            Stage::Asked(_, answer) => match answer.poll_answer(context) {
+                Poll::Ready(outcome) => outcome,
+                Poll::Pending => return Poll::Pending,
+            },
+            Stage::Unasked(_) | Stage::Over => None,
+        };
+        self.stage = Stage::Over;
+        Poll::Ready(End::Outcome(outcome.unwrap_or(Outcome::Closed(None))))
+    }
+
+    /// If the request is settled, its outcome can still be polled for.
+    fn give_up(&mut self) -> GivenUp {
+        match mem::replace(&mut self.stage, Stage::Over) {
+            Stage::Unasked(message) => GivenUp::Queued(message),
+            Stage::Asked(tag, answer) => {
+                let given_up = self.calls().give_up(tag);
+                if matches!(given_up, GivenUp::Settled) {
+                    self.stage = Stage::Asked(tag, answer);
+                }
+                given_up
+            }
+            Stage::Over => GivenUp::Settled,
+        }
+    }
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        if let Stage::Asked(tag, _) = self.stage {
+            self.calls().give_up(tag);
+        }
+    }
+}
+
+/// How a call ended, but for its deadline.
+enum End {
+    Outcome(Outcome),
+    Refused(Refusal, Message),
+}
+
+impl End {
+    fn without_deadline(self) -> Result<Message, RequestError> {
+        match self {
+            End::Outcome(Outcome::Replied(reply)) => Ok(reply),
+            End::Outcome(Outcome::PeerLost) => Err(RequestError::PeerLost),
+            End::Outcome(Outcome::Closed(unsent)) => Err(RequestError::Disconnected(unsent)),
+            End::Outcome(Outcome::Terminated(unsent)) => Err(RequestError::Terminated(unsent)),
+            End::Refused(why, message) => Err(RequestError::Refused(why, message)),
+        }
+    }
+
+    fn with_deadline(self) -> Result<Message, RequestTimeoutError> {
+        self.without_deadline().map_err(RequestTimeoutError::from)
+    }
+}
+
+impl Future for RequestFuture<'_> {
+    type Output = Result<Message, RequestError>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let asking = &mut self.get_mut().0;
+        asking.poll_end(context).map(End::without_deadline)
+    }
+}
+
+impl Future for RequestTimeoutFuture<'_> {
+    type Output = Result<Message, RequestTimeoutError>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        let ports = this.asking.ports;
+        let asking = &mut this.asking;
+        let result = match asking.poll_end(context) {
+            Poll::Ready(end) => end.with_deadline(),
+            Poll::Pending if this.deadline.has_passed(ports, context.waker()) => {
+                match asking.give_up() {
+                    GivenUp::Queued(message) => Err(RequestTimeoutError::Timeout(Some(message))),
+                    GivenUp::Sent => Err(RequestTimeoutError::Timeout(None)),
+                    // The reply came at the last moment: it wakes this task.
+                    GivenUp::Settled => return Poll::Pending,
+                }
+            }
+            Poll::Pending => return Poll::Pending,
+        };
+        this.deadline.cancel(ports);
+        Poll::Ready(result)
+    }
+}
+
+impl Drop for RequestTimeoutFuture<'_> {
+    fn drop(&mut self) {
+        self.deadline.cancel(self.asking.ports);
+    }
+}

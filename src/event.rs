@@ -1,0 +1,294 @@
+//! What happens to a socket's connections, told as values.
+
+use std::fmt;
+use std::io;
+use std::ops::{BitOr, BitOrAssign};
+use std::time::Duration;
+
+use crate::endpoint::Endpoint;
+use crate::message::Frame;
+use crate::socket_type::SocketType;
+
+/// Something that happened to a socket: what, and to which of its endpoints and connections.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Event {
+    /// What happened.
+    pub kind: EventKind,
+    /// The endpoint it happened at: as [`bind`](crate::Socket::bind) answered it, or as it was
+    /// connected to. `None` where no endpoint is concerned.
+    pub endpoint: Option<Endpoint>,
+    /// Tells the connections of one endpoint apart: another number for each attempt and each
+    /// connection, never used again for the same socket. `None` where no connection is concerned.
+    pub connection: Option<u64>,
+    /// Our end of the connection. Both ends of an ipc or inproc connection go by the endpoint.
+    pub local: Option<Endpoint>,
+    /// The peer's end of the connection.
+    pub remote: Option<Endpoint>,
+}
+
+/// What happened.
+///
+/// A client sees `ConnectDelayed`, `Connected`, `HandshakeSucceeded`, and once the connection is
+/// lost `Disconnected`, `ConnectRetried`, and so on; where nobody listens, `ConnectDelayed`,
+/// `ConnectFailed`, `ConnectRetried`. A server sees `Listening`, then for each peer `Accepted`,
+/// `HandshakeSucceeded`, `Disconnected`, and at the end `Closed`. Every `Connected` and every
+/// `Accepted` is followed by a `Disconnected`, and the last event of all is `Stopped`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EventKind {
+    /// The socket is bound to the endpoint (`ZMQ_EVENT_LISTENING`).
+    Listening,
+    /// The socket could not be bound; [`bind`](crate::Socket::bind) said so too
+    /// (`ZMQ_EVENT_BIND_FAILED`).
+    BindFailed {
+        /// What the system said.
+        error: io::ErrorKind,
+    },
+    /// An attempt to connect was begun and takes its time (`ZMQ_EVENT_CONNECT_DELAYED`).
+    ConnectDelayed,
+    /// A connection was made; the handshake follows (`ZMQ_EVENT_CONNECTED`).
+    Connected,
+    /// An attempt to connect failed (`ZMQ_EVENT_CLOSED` for a connecting socket).
+    ConnectFailed {
+        /// Why.
+        reason: DisconnectReason,
+    },
+    /// There will be another attempt (`ZMQ_EVENT_CONNECT_RETRIED`).
+    ConnectRetried {
+        /// In so much time.
+        after: Duration,
+    },
+    /// A connection was accepted; the handshake follows (`ZMQ_EVENT_ACCEPTED`).
+    Accepted,
+    /// A connection could not be accepted (`ZMQ_EVENT_ACCEPT_FAILED`).
+    AcceptFailed {
+        /// What the system said.
+        error: io::ErrorKind,
+    },
+    /// Messages may flow (`ZMQ_EVENT_HANDSHAKE_SUCCEEDED`).
+    HandshakeSucceeded(PeerIdentity),
+    /// The peer and this socket did not come together; `Disconnected` follows
+    /// (`ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL`, `_PROTOCOL`, `_AUTH`).
+    HandshakeFailed {
+        /// Why.
+        reason: DisconnectReason,
+    },
+    /// A connection ended (`ZMQ_EVENT_DISCONNECTED`).
+    Disconnected {
+        /// Why.
+        reason: DisconnectReason,
+    },
+    /// The socket no longer listens on the endpoint (`ZMQ_EVENT_CLOSED` for a listening socket).
+    Closed,
+    /// What a listener leaves behind, such as the file of an ipc endpoint, could not be removed
+    /// (`ZMQ_EVENT_CLOSE_FAILED`).
+    CloseFailed {
+        /// What the system said.
+        error: io::ErrorKind,
+    },
+    /// The socket is closed: no more events come (`ZMQ_EVENT_MONITOR_STOPPED`).
+    Stopped,
+}
+
+impl EventKind {
+    /// The set that holds this kind of event only.
+    #[must_use]
+    pub fn set(&self) -> EventSet {
+        match self {
+            EventKind::Listening => EventSet::LISTENING,
+            EventKind::BindFailed { .. } => EventSet::BIND_FAILED,
+            EventKind::ConnectDelayed => EventSet::CONNECT_DELAYED,
+            EventKind::Connected => EventSet::CONNECTED,
+            EventKind::ConnectFailed { .. } => EventSet::CONNECT_FAILED,
+            EventKind::ConnectRetried { .. } => EventSet::CONNECT_RETRIED,
+            EventKind::Accepted => EventSet::ACCEPTED,
+            EventKind::AcceptFailed { .. } => EventSet::ACCEPT_FAILED,
+            EventKind::HandshakeSucceeded(_) => EventSet::HANDSHAKE_SUCCEEDED,
+            EventKind::HandshakeFailed { .. } => EventSet::HANDSHAKE_FAILED,
+            EventKind::Disconnected { .. } => EventSet::DISCONNECTED,
+            EventKind::Closed => EventSet::CLOSED,
+            EventKind::CloseFailed { .. } => EventSet::CLOSE_FAILED,
+            EventKind::Stopped => EventSet::STOPPED,
+        }
+    }
+}
+
+/// Who a peer said it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PeerIdentity {
+    /// Its type; `None` if it did not say.
+    pub socket_type: Option<SocketType>,
+    /// The routing id it announced; empty for none.
+    pub routing_id: Frame,
+    /// The version of ZMTP it speaks, major and minor; `None` for an inproc peer.
+    pub version: Option<(u8, u8)>,
+    /// All that it told in its handshake, in its order and spelling; none for an inproc peer.
+    pub properties: Vec<(String, Vec<u8>)>,
+}
+
+impl PeerIdentity {
+    pub(crate) fn new(
+        socket_type: Option<SocketType>,
+        routing_id: Frame,
+        version: Option<(u8, u8)>,
+        properties: Vec<(String, Vec<u8>)>,
+    ) -> Self {
+        PeerIdentity {
+            socket_type,
+            routing_id,
+            version,
+            properties,
+        }
+    }
+}
+
+/// Why a connection ended, or never came about.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DisconnectReason {
+    /// The peer closed the connection.
+    #[error("the peer closed the connection")]
+    PeerClosed,
+    /// The system says that the connection is broken, or cannot be made.
+    #[error("{0}")]
+    Io(io::ErrorKind),
+    /// The attempt to connect took longer than
+    /// [`connect_timeout`](crate::Options#structfield.connect_timeout) or the system allows.
+    #[error("the attempt to connect took too long")]
+    ConnectTimeout,
+    /// The peer did what its protocol or the pattern forbids.
+    #[error("{0}")]
+    Protocol(String),
+    /// The peer announced a frame larger than
+    /// [`max_frame_size`](crate::Options#structfield.max_frame_size).
+    #[error("a frame of {announced} octets was announced, the limit is {limit}")]
+    FrameTooLarge {
+        /// Octets the peer announced.
+        announced: u64,
+        /// Octets it may send.
+        limit: u64,
+    },
+    /// The peer's socket is of a type that cannot talk to ours.
+    #[error("a socket of type {0:?} cannot talk to this one")]
+    IncompatibleSocketType(String),
+    /// The peer speaks another version of ZMTP, or uses another security mechanism.
+    #[error("{0}")]
+    Incompatible(String),
+    /// The peer refused us, and said this.
+    #[error("refused by the peer: {0:?}")]
+    RefusedByPeer(String),
+    /// Greeting and handshake took longer than
+    /// [`handshake_timeout`](crate::Options#structfield.handshake_timeout).
+    #[error("the handshake was not completed in time")]
+    HandshakeTimeout,
+    /// The peer was silent for too long.
+    #[error("the peer was silent for too long")]
+    HeartbeatTimeout,
+    /// This socket does not take the peer: a PAIR that has one, a routing id that is in use.
+    #[error("this socket does not take the peer")]
+    Refused,
+    /// There are as many peers as [`max_peers`](crate::Options#structfield.max_peers) allows, or
+    /// too many connections that have not finished their handshake.
+    #[error("there are too many connections")]
+    LimitReached,
+    /// This socket ended it: by `unbind`, `disconnect` or `close`, or for a peer that takes its
+    /// place.
+    #[error("ended by this socket")]
+    Local,
+}
+
+/// Which kinds of events a [`Monitor`](crate::Monitor) is told.
+///
+/// ```
+/// use zmq_channels::EventSet;
+///
+/// let both = EventSet::CONNECTED | EventSet::DISCONNECTED;
+/// assert!(both.contains(EventSet::CONNECTED));
+/// assert!(!both.contains(EventSet::LISTENING));
+/// assert!(EventSet::ALL.contains(both));
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct EventSet(u32);
+
+macro_rules! events {
+    ($($name:ident = $bit:literal, $kind:ident;)*) => {
+        impl EventSet {
+            $(
+                #[doc = concat!("[`EventKind::", stringify!($kind), "`].")]
+                pub const $name: EventSet = EventSet($bit);
+            )*
+
+            const NAMES: &'static [(EventSet, &'static str)] =
+                &[$((EventSet::$name, stringify!($kind))),*];
+        }
+    };
+}
+
+// The bits are those of `ZMQ_EVENT_*`, where there is such an event.
+events! {
+    CONNECTED = 0x0001, Connected;
+    CONNECT_DELAYED = 0x0002, ConnectDelayed;
+    CONNECT_RETRIED = 0x0004, ConnectRetried;
+    LISTENING = 0x0008, Listening;
+    BIND_FAILED = 0x0010, BindFailed;
+    ACCEPTED = 0x0020, Accepted;
+    ACCEPT_FAILED = 0x0040, AcceptFailed;
+    CLOSED = 0x0080, Closed;
+    CLOSE_FAILED = 0x0100, CloseFailed;
+    DISCONNECTED = 0x0200, Disconnected;
+    STOPPED = 0x0400, Stopped;
+    HANDSHAKE_FAILED = 0x0800, HandshakeFailed;
+    HANDSHAKE_SUCCEEDED = 0x1000, HandshakeSucceeded;
+    CONNECT_FAILED = 0x2000, ConnectFailed;
+}
+
+impl EventSet {
+    /// No event.
+    pub const NONE: EventSet = EventSet(0);
+    /// Every event, also those that later versions add.
+    pub const ALL: EventSet = EventSet(u32::MAX);
+
+    /// Whether all of `others` are in this set.
+    #[must_use]
+    pub const fn contains(self, others: EventSet) -> bool {
+        self.0 & others.0 == others.0
+    }
+}
+
+impl BitOr for EventSet {
+    type Output = EventSet;
+
+    fn bitor(self, other: EventSet) -> EventSet {
+        EventSet(self.0 | other.0)
+    }
+}
+
+impl BitOrAssign for EventSet {
+    fn bitor_assign(&mut self, other: EventSet) {
+        self.0 |= other.0;
+    }
+}
+
+impl fmt::Debug for EventSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = Self::NAMES.iter().filter(|(set, _)| self.contains(*set));
+        f.debug_set().entries(names.map(|(_, name)| name)).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_event_has_a_bit_of_its_own() {
+        let mut seen = EventSet::NONE;
+        for (set, name) in EventSet::NAMES {
+            assert!(!seen.contains(*set), "{name}");
+            seen |= *set;
+        }
+        assert_eq!(format!("{:?}", EventKind::Closed.set()), r#"{"Closed"}"#);
+    }
+}

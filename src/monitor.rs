@@ -1,0 +1,239 @@
+//! What happens to a socket's connections, as a channel of events.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use futures_core::stream::Stream;
+
+use crate::channel::{deadline_after as after, Feed};
+use crate::error::{RecvError, RecvTimeoutError, TryRecvError};
+use crate::event::{Event, EventSet};
+
+/// What a [`Monitor`] is told, and how much of it it keeps.
+///
+/// ```
+/// use zmq_channels::{EventSet, MonitorOptions};
+///
+/// let options = MonitorOptions::new()
+///     .events(EventSet::CONNECTED | EventSet::DISCONNECTED)
+///     .capacity(100);
+/// assert_eq!(options.capacity, 100);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MonitorOptions {
+    /// Which events; default [`EventSet::ALL`].
+    pub events: EventSet,
+    /// How many events wait to be read, at least one. With one more the oldest goes, and is
+    /// [counted](Monitor::missed). Default 1000.
+    pub capacity: usize,
+}
+
+impl MonitorOptions {
+    /// Enough for a burst of reconnecting peers, small enough to be forgotten about.
+    pub const DEFAULT_CAPACITY: usize = 1000;
+
+    /// The defaults, as documented on each field.
+    #[must_use]
+    pub fn new() -> Self {
+        MonitorOptions {
+            events: EventSet::ALL,
+            capacity: Self::DEFAULT_CAPACITY,
+        }
+    }
+
+    /// Sets [`events`](MonitorOptions#structfield.events).
+    #[must_use]
+    pub fn events(mut self, events: EventSet) -> Self {
+        self.events = events;
+        self
+    }
+
+    /// Sets [`capacity`](MonitorOptions#structfield.capacity).
+    #[must_use]
+    pub fn capacity(mut self, capacity: usize) -> Self {
+        self.capacity = capacity;
+        self
+    }
+}
+
+impl Default for MonitorOptions {
+    fn default() -> Self {
+        MonitorOptions::new()
+    }
+}
+
+/// The events of one socket, as they happen (`zmq_socket_monitor`), those of its inproc
+/// connections among them. Made by [`Socket::monitor`](crate::Socket::monitor).
+///
+/// Cheap to clone; each event goes to one of the clones. A socket may have several monitors, and
+/// each gets all events. It is in nobody's way: events that nobody reads are kept up to the
+/// [capacity](MonitorOptions#structfield.capacity), then the oldest go. It does not keep its socket
+/// open; when the socket has closed, what is left can be read, `Stopped` last.
+///
+/// It is a blocking iterator (`for event in &monitor`) and a [`Stream`](futures_core::Stream).
+///
+/// ```
+/// use zmq_channels::{Context, EventKind, Pull, Push};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let context = Context::new();
+/// let (pull, push) = (context.socket::<Pull>()?, context.socket::<Push>()?);
+/// let monitor = pull.monitor()?;
+/// push.connect(pull.bind("tcp://127.0.0.1:*")?)?;
+/// assert_eq!(monitor.recv_blocking()?.kind, EventKind::Listening);
+/// let accepted = monitor.recv_blocking()?;
+/// assert_eq!(accepted.kind, EventKind::Accepted);
+/// println!("{:?} from {:?}", accepted.connection, accepted.remote);
+/// # Ok(())
+/// # }
+/// ```
+pub struct Monitor(Feed<Event>);
+
+impl Monitor {
+    pub(crate) fn new(feed: Feed<Event>) -> Self {
+        Monitor(feed)
+    }
+
+    /// The next event, waiting until there is one. Dropping the future takes none.
+    ///
+    /// # Errors
+    /// When everything has been taken: [`Disconnected`](RecvError::Disconnected) if the socket is
+    /// closed, [`Terminated`](RecvError::Terminated) if the context has been shut down.
+    pub fn recv(&self) -> impl Future<Output = Result<Event, RecvError>> + Send + '_ {
+        self.0.recv()
+    }
+
+    /// As [`recv`](Monitor::recv), blocking the thread.
+    ///
+    /// # Errors
+    /// Those of [`recv`](Monitor::recv).
+    pub fn recv_blocking(&self) -> Result<Event, RecvError> {
+        self.0.recv_blocking()
+    }
+
+    /// The next event if there is one now.
+    ///
+    /// # Errors
+    /// [`Empty`](TryRecvError::Empty) if there is none, and those of [`recv`](Monitor::recv).
+    pub fn try_recv(&self) -> Result<Event, TryRecvError> {
+        self.0.try_recv()
+    }
+
+    /// The next event, waiting for at most `timeout`.
+    ///
+    /// # Errors
+    /// [`Timeout`](RecvTimeoutError::Timeout) if none came, and those of [`recv`](Monitor::recv).
+    pub fn recv_timeout(
+        &self,
+        timeout: Duration,
+    ) -> impl Future<Output = Result<Event, RecvTimeoutError>> + Send + '_ {
+        self.0.recv_until(after(timeout))
+    }
+
+    /// As [`recv_timeout`](Monitor::recv_timeout), blocking the thread.
+    ///
+    /// # Errors
+    /// Those of [`recv_timeout`](Monitor::recv_timeout).
+    pub fn recv_timeout_blocking(&self, timeout: Duration) -> Result<Event, RecvTimeoutError> {
+        self.0.recv_blocking_until(after(timeout))
+    }
+
+    /// As [`recv_timeout`](Monitor::recv_timeout), waiting until a moment.
+    ///
+    /// # Errors
+    /// Those of [`recv_timeout`](Monitor::recv_timeout).
+    pub fn recv_deadline(
+        &self,
+        deadline: Instant,
+    ) -> impl Future<Output = Result<Event, RecvTimeoutError>> + Send + '_ {
+        self.0.recv_until(Some(deadline))
+    }
+
+    /// As [`recv_deadline`](Monitor::recv_deadline), blocking the thread.
+    ///
+    /// # Errors
+    /// Those of [`recv_timeout`](Monitor::recv_timeout).
+    pub fn recv_deadline_blocking(&self, deadline: Instant) -> Result<Event, RecvTimeoutError> {
+        self.0.recv_blocking_until(Some(deadline))
+    }
+
+    /// A blocking iterator; ends when no more events will come.
+    pub fn iter(&self) -> impl Iterator<Item = Event> + '_ {
+        std::iter::from_fn(|| self.recv_blocking().ok())
+    }
+
+    /// Events waiting to be read.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether no event is waiting.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many events were not read in time and had to make room for newer ones.
+    #[must_use]
+    pub fn missed(&self) -> u64 {
+        self.0.missed()
+    }
+}
+
+impl Clone for Monitor {
+    fn clone(&self) -> Self {
+        Monitor(self.0.clone())
+    }
+}
+
+impl fmt::Debug for Monitor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Monitor")
+            .field("len", &self.len())
+            .field("missed", &self.missed())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Stream for Monitor {
+    type Item = Event;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Event>> {
+        self.get_mut().0.poll_next(context)
+    }
+}
+
+/// A blocking iterator over the events of a [`Monitor`]; ends when no more will come.
+#[derive(Debug)]
+pub struct Events(Monitor);
+
+impl Iterator for Events {
+    type Item = Event;
+
+    fn next(&mut self) -> Option<Event> {
+        self.0.recv_blocking().ok()
+    }
+}
+
+impl IntoIterator for Monitor {
+    type Item = Event;
+    type IntoIter = Events;
+
+    fn into_iter(self) -> Events {
+        Events(self)
+    }
+}
+
+impl IntoIterator for &Monitor {
+    type Item = Event;
+    type IntoIter = Events;
+
+    fn into_iter(self) -> Events {
+        Events(self.clone())
+    }
+}

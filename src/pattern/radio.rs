@@ -1,0 +1,205 @@
+//! RADIO: a copy to each peer that joined the message's group (RFC 48).
+
+use crate::error::Refusal;
+use crate::message::{Message, MAX_GROUP};
+use crate::options::Options;
+
+use super::fan_out::FanOut;
+use super::topics::Topics;
+use super::{
+    Admission, Drop, Outlet, Pattern, PeerId, PeerIntro, Rejected, Upstream, Verdict, Violation,
+};
+
+/// Groups are kept as prefixes are, and matched as a whole.
+#[derive(Default)]
+pub(super) struct Radio {
+    groups: Topics,
+    /// Attached peers, in a group or not.
+    peers: usize,
+    /// Who gets the message at hand; kept for its memory.
+    members: Vec<PeerId>,
+    fan_out: FanOut,
+}
+
+impl Radio {
+    pub(super) fn new(options: &Options) -> Self {
+        Radio {
+            fan_out: FanOut::new(options.xpub_no_drop),
+            ..Radio::default()
+        }
+    }
+}
+
+impl Pattern for Radio {
+    fn attach(
+        &mut self,
+        _peer: PeerId,
+        _intro: &PeerIntro,
+        _outlet: &mut dyn Outlet,
+    ) -> Result<(), Rejected> {
+        self.peers += 1;
+        Ok(())
+    }
+
+    fn detach(&mut self, peer: PeerId, _outlet: &mut dyn Outlet) {
+        self.peers = self.peers.saturating_sub(1);
+        self.fan_out.look_again(peer);
+        self.groups.remove_peer(peer, |_, _| {});
+    }
+
+    fn admit(&mut self, _peer: PeerId, _message: &mut Message) -> Result<Admission, Violation> {
+        Ok(Admission::Drop(Drop::Unasked))
+    }
+
+    fn heed(
+        &mut self,
+        peer: PeerId,
+        command: Upstream,
+        _outlet: &mut dyn Outlet,
+    ) -> Result<(), Violation> {
+        match command {
+            Upstream::Join(group) | Upstream::Leave(group) if group.len() > MAX_GROUP => {
+                return Err(Violation::MalformedGroup);
+            }
+            Upstream::Join(group) => {
+                self.groups.insert(&group, peer)?;
+            }
+            Upstream::Leave(group) => {
+                self.fan_out.look_again(peer);
+                self.groups.remove(&group, peer);
+            }
+            Upstream::Subscribe(_) | Upstream::Cancel(_) => {}
+        }
+        Ok(())
+    }
+
+    fn submit(&mut self, message: &mut Message, outlet: &mut dyn Outlet) -> Verdict {
+        let [group, _body] = message.frames() else {
+            return Verdict::Refused(Refusal::FrameCount { expected: 2 });
+        };
+        if group.len() > MAX_GROUP {
+            return Verdict::Refused(Refusal::GroupTooLong);
+        }
+        self.members.clear();
+        self.groups
+            .for_each_holder(group, |peer| self.members.push(peer));
+        if self.peers == 0 {
+            return Verdict::Dropped(Drop::NoPeer);
+        }
+        self.fan_out.send(&self.members, message, outlet)
+    }
+
+    fn writable(&mut self, peer: PeerId) {
+        self.fan_out.look_again(peer);
+    }
+
+    fn is_blocked(&self) -> bool {
+        self.fan_out.is_blocked()
+    }
+
+    fn buffers_per_peer(&self) -> bool {
+        true
+    }
+
+    fn configure(&mut self, options: &Options, _outlet: &mut dyn Outlet) {
+        self.fan_out.set_no_drop(options.xpub_no_drop);
+    }
+
+    fn subscribers(&self) -> usize {
+        self.groups.holders()
+    }
+
+    fn topics(&self) -> usize {
+        self.groups.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{attach, Calls, Given, Heard, Recorder};
+    use super::super::topics::PREFIXES_PER_PEER;
+    use super::*;
+    use crate::message::Frame;
+
+    fn join(radio: &mut Radio, peer: u32, group: impl Into<Frame>) -> Result<(), Violation> {
+        let heard = Heard::Join(group.into());
+        radio.hear(PeerId(peer), heard, &mut Recorder::default())
+    }
+
+    fn receivers(radio: &mut Radio, group: &str) -> Vec<u32> {
+        let mut outlet = Recorder::default();
+        radio.give(Message::to_group(group, "body"), &mut outlet);
+        let mut peers: Vec<u32> = outlet.take_sent().iter().map(|(peer, _)| *peer).collect();
+        peers.sort_unstable();
+        peers
+    }
+
+    #[test]
+    fn groups_match_as_a_whole() {
+        let mut outlet = Recorder::default();
+        let mut radio = Radio::default();
+        attach(&mut radio, &[1, 2, 3], &mut outlet);
+        for (peer, group) in [(1, ""), (1, "a"), (2, "ab"), (2, "a"), (2, "a"), (3, "abc")] {
+            join(&mut radio, peer, group).unwrap();
+        }
+        assert_eq!(receivers(&mut radio, ""), [1]);
+        assert_eq!(receivers(&mut radio, "a"), [1, 2]);
+        assert_eq!(receivers(&mut radio, "ab"), [2]);
+        assert_eq!(receivers(&mut radio, "abcd"), []);
+        radio
+            .hear(PeerId(2), Heard::Leave("a".into()), &mut outlet)
+            .unwrap();
+        assert_eq!(receivers(&mut radio, "a"), [1]);
+        assert_eq!((radio.subscribers(), radio.topics()), (3, 4));
+        radio.detach(PeerId(1), &mut outlet);
+        assert_eq!(receivers(&mut radio, "a"), []);
+        assert_eq!((radio.subscribers(), radio.topics()), (2, 2));
+    }
+
+    #[test]
+    fn names_and_numbers_of_groups_are_bounded() {
+        let mut radio = Radio::default();
+        attach(&mut radio, &[1], &mut Recorder::default());
+        assert_eq!(join(&mut radio, 1, vec![b'g'; 255]), Ok(()));
+        let long = join(&mut radio, 1, vec![b'g'; 256]);
+        assert_eq!(long, Err(Violation::MalformedGroup));
+        for number in 1..PREFIXES_PER_PEER as u32 {
+            join(&mut radio, 1, number.to_be_bytes()).unwrap();
+        }
+        let many = join(&mut radio, 1, "one more");
+        assert_eq!(many, Err(Violation::TooManySubscriptions));
+    }
+
+    #[test]
+    fn a_full_member_misses_a_message_or_holds_it() {
+        for no_drop in [false, true] {
+            let mut outlet = Recorder::default();
+            let mut radio = Radio::new(&Options::new().xpub_no_drop(no_drop));
+            attach(&mut radio, &[1, 2], &mut outlet);
+            join(&mut radio, 1, "a").unwrap();
+            join(&mut radio, 2, "a").unwrap();
+            outlet.full.insert(PeerId(1));
+            let given = radio.give(Message::to_group("a", "b"), &mut outlet);
+            assert_eq!(matches!(given, Given::Blocked(_)), no_drop);
+            assert_eq!(radio.is_blocked(), no_drop);
+            assert_eq!(outlet.take_sent().len(), usize::from(!no_drop));
+            radio
+                .hear(PeerId(1), Heard::Leave("a".into()), &mut outlet)
+                .unwrap();
+            assert!(!radio.is_blocked());
+        }
+    }
+
+    #[test]
+    fn a_message_is_a_group_and_a_body() {
+        let mut outlet = Recorder::default();
+        let mut radio = Radio::default();
+        for message in ["a".into(), Message::from(["a", "b", "c"]), Message::new()] {
+            let given = radio.give(message, &mut outlet);
+            let expected = Refusal::FrameCount { expected: 2 };
+            assert!(matches!(given, Given::Refused(_, why) if why == expected));
+        }
+        let given = radio.give(Message::to_group(vec![0; 256], ""), &mut outlet);
+        assert!(matches!(given, Given::Refused(_, Refusal::GroupTooLong)));
+    }
+}

@@ -1,0 +1,276 @@
+//! Peers by name, and names by peer: what ROUTER, SERVER and PEER have in common.
+
+use std::collections::{HashMap, VecDeque};
+
+use crate::message::{Frame, Message};
+use crate::routing_id::RoutingId;
+
+use super::peers::PeerMap;
+use super::{Drop, Full, Outlet, PeerId, Rejected, Verdict};
+
+/// Who has which name.
+///
+/// A name is there as long as its peer is. One that the user gave when connecting is there from
+/// then until the endpoint is disconnected, whether its peer is or not: messages to it are kept
+/// up to the high-water mark, so that one endpoint that nobody serves does not stop the others.
+#[derive(Default)]
+pub(super) struct RoutingTable {
+    routes: HashMap<Frame, Route>,
+    names: PeerMap<Frame>,
+    /// The last number given to a peer without a name.
+    numbered: u32,
+    /// The most messages kept for one name.
+    limit: usize,
+    /// How many are kept for all names together.
+    kept: usize,
+    /// The name whose peer is full, where the next message must wait for it.
+    waiting: Option<Frame>,
+}
+
+#[derive(Default)]
+struct Route {
+    peer: Option<PeerId>,
+    /// Whether it outlives its peer.
+    reserved: bool,
+    /// Messages for a peer that is not there; empty while it is.
+    kept: VecDeque<Message>,
+}
+
+impl RoutingTable {
+    /// Names that are made up count on from `start`; each name is kept up to `limit` messages, 0
+    /// for no limit.
+    pub(super) fn new(start: u32, limit: usize) -> Self {
+        let mut table = RoutingTable {
+            numbered: start,
+            ..RoutingTable::default()
+        };
+        table.set_limit(limit);
+        table
+    }
+
+    pub(super) fn set_limit(&mut self, limit: usize) {
+        self.limit = match limit {
+            0 => usize::MAX,
+            limit => limit,
+        };
+        self.waiting = None;
+    }
+
+    /// A name that nobody has, made from the next number.
+    pub(super) fn number(&mut self, make: impl Fn(u32) -> Frame) -> Frame {
+        loop {
+            self.numbered = self.numbered.wrapping_add(1);
+            let name = make(self.numbered);
+            // After 2³² peers without a name the oldest may still be here. There are fewer
+            // slots than numbers, so the search ends.
+            if self.numbered != 0 && !self.routes.contains_key(&name) {
+                return name;
+            }
+        }
+    }
+
+    /// The name, if nobody has it.
+    pub(super) fn unless_taken(&self, name: Frame) -> Option<Frame> {
+        (!self.routes.contains_key(&name)).then_some(name)
+    }
+
+    /// Keeps a name for the peer of an endpoint of ours; false if it is in use.
+    pub(super) fn reserve(&mut self, name: &Frame, outlet: &mut dyn Outlet) -> bool {
+        if self.routes.contains_key(name) {
+            return false;
+        }
+        let route = Route {
+            reserved: true,
+            ..Route::default()
+        };
+        self.routes.insert(name.clone(), route);
+        outlet.route_added(name);
+        true
+    }
+
+    /// The endpoint is disconnected. If its peer is still there, the name ends with it.
+    pub(super) fn release(&mut self, name: &Frame, outlet: &mut dyn Outlet) {
+        let Some(route) = self.routes.get_mut(name).filter(|route| route.reserved) else {
+            return;
+        };
+        route.reserved = false;
+        if route.peer.is_none() {
+            self.forget(&name.clone(), outlet);
+        }
+    }
+
+    /// A peer gets the name that was kept for it, and what was kept under that name.
+    pub(super) fn enter_reserved(
+        &mut self,
+        peer: PeerId,
+        name: &Frame,
+        outlet: &mut dyn Outlet,
+    ) -> Result<(), Rejected> {
+        let Some(route) = self.routes.get_mut(name) else {
+            return Err(Rejected);
+        };
+        if !route.reserved || route.peer.is_some() {
+            return Err(Rejected);
+        }
+        route.peer = Some(peer);
+        self.names.insert(peer, name.clone());
+        self.kept -= route.kept.len();
+        let mut lost = 0;
+        for mut message in std::mem::take(&mut route.kept) {
+            // All of them fit, unless the high-water mark was lowered meanwhile.
+            if outlet.send(peer, &mut message).is_err() {
+                lost += 1;
+            }
+        }
+        if lost > 0 {
+            outlet.dropped(Drop::PeerFull, lost);
+        }
+        self.wait_no_longer(name);
+        Ok(())
+    }
+
+    /// A peer gets a name of its own. If somebody has it, that peer loses it and is answered,
+    /// provided that `takes_over`; a name kept for an endpoint of ours is taken over by nobody.
+    pub(super) fn enter(
+        &mut self,
+        peer: PeerId,
+        name: Frame,
+        takes_over: bool,
+        outlet: &mut dyn Outlet,
+    ) -> Result<Option<PeerId>, Rejected> {
+        let displaced = match self.routes.get(&name) {
+            Some(route) if route.reserved || !takes_over => return Err(Rejected),
+            Some(route) => route.peer,
+            None => None,
+        };
+        if let Some(old) = displaced {
+            self.names.remove(&old);
+            self.wait_no_longer(&name);
+        } else {
+            outlet.route_added(&name);
+        }
+        self.names.insert(peer, name.clone());
+        let route = self.routes.entry(name).or_default();
+        route.peer = Some(peer);
+        Ok(displaced)
+    }
+
+    /// A peer is gone; answers the name it had.
+    pub(super) fn leave(&mut self, peer: PeerId, outlet: &mut dyn Outlet) -> Option<Frame> {
+        let name = self.names.remove(&peer)?;
+        match self.routes.get_mut(&name) {
+            Some(route) if route.reserved => {
+                route.peer = None;
+                self.wait_no_longer(&name);
+            }
+            Some(_) => self.forget(&name, outlet),
+            None => debug_assert!(false, "a peer with a name has a route"),
+        }
+        Some(name)
+    }
+
+    /// The name of a peer; a peer that lost it has none.
+    pub(super) fn name(&self, peer: PeerId) -> Option<&Frame> {
+        self.names.get(&peer)
+    }
+
+    /// The peer of that name.
+    pub(super) fn find(&self, name: &RoutingId) -> Option<PeerId> {
+        self.routes.get(name.frame())?.peer
+    }
+
+    /// Sends to the peer that the first frame names, and takes that frame off. A full peer makes
+    /// this message wait, and all behind it, or loses it.
+    pub(super) fn send(
+        &mut self,
+        message: &mut Message,
+        waits: bool,
+        outlet: &mut dyn Outlet,
+    ) -> Verdict {
+        if self.waiting.is_some() {
+            return Verdict::Blocked;
+        }
+        let route = message.first().and_then(|name| self.routes.get_mut(name));
+        let Some(route) = route else {
+            return Verdict::Dropped(Drop::PeerGone);
+        };
+        let Some(name) = message.pop_front() else {
+            return Verdict::Dropped(Drop::Malformed);
+        };
+        let sent = match route.peer {
+            Some(peer) => outlet.send(peer, message),
+            None if route.kept.len() < self.limit => {
+                route.kept.push_back(std::mem::take(message));
+                self.kept += 1;
+                Ok(())
+            }
+            None => Err(Full),
+        };
+        match sent {
+            Ok(()) => Verdict::Sent,
+            Err(Full) if waits => {
+                message.push_front(&name);
+                self.waiting = Some(name);
+                Verdict::Blocked
+            }
+            Err(Full) => Verdict::Dropped(Drop::PeerFull),
+        }
+    }
+
+    pub(super) fn is_blocked(&self) -> bool {
+        self.waiting.is_some()
+    }
+
+    /// A peer has room again.
+    pub(super) fn writable(&mut self, peer: PeerId) {
+        if self.waiting.is_some() && self.names.get(&peer) == self.waiting.as_ref() {
+            self.waiting = None;
+        }
+    }
+
+    /// Takes the unsent messages of a peer that is being lost, if it is expected back.
+    pub(super) fn keep(&mut self, peer: PeerId, unsent: &mut Vec<Message>) {
+        let route = self
+            .names
+            .get(&peer)
+            .and_then(|name| self.routes.get_mut(name));
+        if let Some(route) = route.filter(|route| route.reserved) {
+            self.kept += unsent.len();
+            route.kept.extend(unsent.drain(..));
+        }
+    }
+
+    /// Messages kept for peers that are not there.
+    pub(super) fn kept(&self) -> usize {
+        self.kept
+    }
+
+    /// A name is gone, and with it what was kept for it.
+    fn forget(&mut self, name: &Frame, outlet: &mut dyn Outlet) {
+        if let Some(route) = self.routes.remove(name) {
+            let lost = route.kept.len();
+            if lost > 0 {
+                self.kept -= lost;
+                outlet.dropped(Drop::PeerGone, lost);
+            }
+            outlet.route_removed(name);
+        }
+        self.wait_no_longer(name);
+    }
+
+    fn wait_no_longer(&mut self, name: &Frame) {
+        if self.waiting.as_ref() == Some(name) {
+            self.waiting = None;
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn recount(&mut self, numbered: u32) {
+        self.numbered = numbered;
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.routes.is_empty() && self.names.is_empty() && self.kept == 0
+    }
+}

@@ -1,0 +1,177 @@
+//! What each connection and each socket has done so far. The figures are plain numbers of the
+//! pump's, counted by the batch where there is one.
+
+use std::time::Instant;
+
+use crate::message::{Frame, Message};
+use crate::pattern::Drop;
+use crate::socket_type::SocketType;
+use crate::statistics::{DropReason, Dropped, PeerStatistics, Statistics};
+
+use super::link::{Link, Origin, Path};
+use super::world::World;
+use super::Pump;
+
+/// What moved on one connection, or on all those of a socket that have ended.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Counts {
+    pub(super) messages_in: u64,
+    pub(super) messages_out: u64,
+    pub(super) octets_in: u64,
+    pub(super) octets_out: u64,
+}
+
+/// What happened to one socket.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    /// On connections that have ended.
+    pub(super) ended: Counts,
+    pub(super) reconnects: u64,
+    pub(super) handshakes_failed: u64,
+    pub(super) refused: u64,
+}
+
+/// A peer whose handshake is done.
+#[derive(Debug)]
+pub(super) struct Met {
+    pub(super) since: Instant,
+    pub(super) socket_type: Option<SocketType>,
+    pub(super) routing_id: Frame,
+}
+
+impl Counts {
+    pub(super) fn add(&mut self, other: Counts) {
+        self.messages_in += other.messages_in;
+        self.messages_out += other.messages_out;
+        self.octets_in += other.octets_in;
+        self.octets_out += other.octets_out;
+    }
+}
+
+impl<S> Link<S> {
+    /// What moved on this connection.
+    pub(super) fn counts(&self) -> Counts {
+        match &self.path {
+            Path::Wire(wire) => wire.counts,
+            Path::Inproc(inproc) => inproc.counts,
+            Path::Cross(cross) => cross.counts,
+            Path::Dialing { .. } | Path::Lent => Counts::default(),
+        }
+    }
+
+    /// The same, if what is held for the peer is as good as gone.
+    pub(super) fn counts_at_parting(&self) -> Counts {
+        let mut counts = self.counts();
+        counts.messages_out += self.held() as u64;
+        if let Path::Wire(wire) = &self.path {
+            counts.octets_out += wire.connection.staged_octets() as u64;
+        }
+        counts
+    }
+}
+
+/// Octets of payload.
+pub(super) fn octets(message: &Message) -> u64 {
+    let frames = message.frames().iter();
+    frames.map(|frame| frame.len() as u64).sum()
+}
+
+/// The public name of a loss.
+pub(super) fn reason(why: Drop) -> DropReason {
+    match why {
+        Drop::NoPeer => DropReason::NoPeer,
+        Drop::PeerFull => DropReason::PeerFull,
+        Drop::PeerGone => DropReason::PeerGone,
+        Drop::Unasked => DropReason::Unasked,
+        Drop::Late => DropReason::Late,
+        Drop::Malformed => DropReason::Malformed,
+        Drop::Unmatched => DropReason::Unmatched,
+        Drop::RequestLost => DropReason::RequestLost,
+        Drop::Unanswered => DropReason::Unanswered,
+        Drop::Multipart => DropReason::Multipart,
+        Drop::ReceiveOnly => DropReason::ReceiveOnly,
+    }
+}
+
+impl<W: World> Pump<W> {
+    /// What a socket has done so far.
+    pub(super) fn statistics(&mut self, slot: usize) -> Option<Statistics> {
+        self.settle_credits(slot);
+        let links = self.hubs.get(slot)?.links.clone();
+        for &link in &links {
+            self.learn_names(link);
+        }
+        let hub = self.hubs.get(slot)?;
+        let mut total = hub.tally.ended;
+        let mut peers = Vec::with_capacity(hub.peers);
+        let mut held = 0;
+        for link in links.into_iter().filter_map(|link| self.links.get(link)) {
+            total.add(link.counts());
+            held += link.held();
+            peers.extend(self.peer_statistics(link));
+        }
+        peers.sort_by_key(|peer| std::cmp::Reverse(peer.connected_for));
+        let (inward, outward) = (hub.ports.inward(), hub.ports.outward());
+        let mut dropped: Dropped = hub.io.dropped;
+        if let Some(inward) = inward {
+            // The channel was told of those that the pump lost.
+            let overflow = inward.dropped().saturating_sub(hub.io.told);
+            dropped.count(DropReason::SendOverflow, overflow);
+        }
+        if let Some(outward) = outward {
+            let overflow = outward.dropped().saturating_sub(hub.io.late_told);
+            dropped.count(DropReason::ReceiveOverflow, overflow);
+        }
+        let waiting = hub.io.notices.len() + hub.io.batch.len();
+        Some(Statistics {
+            messages_in: total.messages_in,
+            messages_out: total.messages_out,
+            octets_in: total.octets_in,
+            octets_out: total.octets_out,
+            queued_out: inward.map_or(0, |inward| inward.len()) + hub.io.pending.len() + held,
+            queued_in: outward.map_or(0, |outward| outward.len()) + waiting,
+            reconnects: hub.tally.reconnects,
+            handshakes_failed: hub.tally.handshakes_failed,
+            refused: hub.tally.refused,
+            subscribers: hub.pattern.subscribers(),
+            topics: hub.pattern.topics(),
+            dropped,
+            peers,
+        })
+    }
+
+    fn peer_statistics(&self, link: &Link<W::Stream>) -> Option<PeerStatistics> {
+        let met = link.met.as_deref().filter(|_| link.attached)?;
+        let names = link.names.as_deref().cloned().unwrap_or_default();
+        let counts = link.counts();
+        let reconnects = match link.origin {
+            Origin::Dialed(dialer) => self
+                .dialers
+                .get(dialer)
+                .map_or(0, |dialer| dialer.reconnects()),
+            Origin::Accepted(_) => 0,
+        };
+        Some(PeerStatistics {
+            connection: link.serial,
+            endpoint: names.endpoint,
+            local: names.local,
+            remote: names.remote,
+            socket_type: met.socket_type,
+            routing_id: met.routing_id.clone(),
+            connected_for: self.now.saturating_duration_since(met.since),
+            messages_in: counts.messages_in,
+            messages_out: counts.messages_out,
+            octets_in: counts.octets_in,
+            octets_out: counts.octets_out,
+            queued: link.held(),
+            reconnects,
+        })
+    }
+
+    /// A link ends: what moved on it stays counted.
+    pub(super) fn fold_counts(&mut self, hub: usize, counts: Counts) {
+        if let Some(hub) = self.hubs.get_mut(hub) {
+            hub.tally.ended.add(counts);
+        }
+    }
+}

@@ -1,0 +1,420 @@
+//! Links between two sockets of one context that live on different pumps.
+//!
+//! No octets here either: messages are moved, not copied, through a [`bridge`] whose ends belong
+//! to the two pumps. (The other way to do it, a stream in memory that speaks ZMTP, would have
+//! been less to write, but copies every payload twice, and its buffers would come on top of what
+//! the high-water marks count.) No pump ever waits for another one: what is sent appends to the
+//! bridge, and never more than the sender's own mark allows; a look finds out what the other
+//! side took; and whoever leaves something lying is woken by its own socket when there is room.
+//!
+//! What lies in the bridge counts against the mark of the sender until the receiver's pump has
+//! taken it, which it does only into room in `out`. So exactly as many messages are accepted as
+//! between two sockets of one pump: the sender's mark and the receiver's.
+//!
+//! A link begins as a handshake. The dialer's pump looks up the name, which answers the pump of
+//! whoever is bound to it, and sends it one end of a new bridge ([`Command::Cross`]). That pump
+//! lets its pattern meet the peer and answers [`Signal::Ready`]; only then does the dialer's
+//! pattern meet its peer, so that nothing is ever sent to somebody who refuses. A link ends when
+//! either end is closed: then each side takes back what the other one had not taken, as it would
+//! what a broken connection had not written yet.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use crate::channel::{bridge, BridgeEnd, Mailbox};
+use crate::event::{EventKind, PeerIdentity};
+use crate::message::Message;
+use crate::options::Overflow;
+use crate::pattern::{Admission, Outlet, PeerId, PeerIntro, Upstream};
+use crate::socket_type::SocketType;
+
+use super::counting::{self, Counts};
+use super::inproc::intro;
+use super::link::{Link, Loss, Origin, Path, NO_HUB};
+use super::marks::Mark;
+use super::reading::admit_all;
+use super::world::World;
+use super::{Bound, Command, Pump};
+
+/// Messages one link takes from its bridge in a turn before others have theirs.
+const CROSSING_BUDGET: usize = 1024;
+
+/// Messages taken from a bridge at once.
+const CROSSING_BURST: usize = 128;
+
+/// One pump's end of a bridge to another one.
+pub(crate) type End = BridgeEnd<Message, Signal>;
+
+/// What goes between two pumps besides messages, and overtakes them.
+pub(crate) enum Signal {
+    /// The peer is welcome, and who it has met.
+    Ready(PeerIntro),
+    /// What this socket sends each new peer first; it counts against no mark.
+    Greeting(Message),
+    /// Nobody is bound to the name any more.
+    NameGone,
+    Upstream(Upstream),
+}
+
+/// One half of a link that crosses from pump to pump.
+pub(super) struct Cross {
+    end: End,
+    /// To be sent at the end of this turn.
+    staged: VecDeque<Message>,
+    signals: VecDeque<Signal>,
+    /// Messages on the bridge, as far as is known.
+    crossing: usize,
+    pub(super) in_transfers: bool,
+    pub(super) counts: Counts,
+}
+
+impl Cross {
+    fn new(end: End) -> Self {
+        Cross {
+            end,
+            staged: VecDeque::new(),
+            signals: VecDeque::new(),
+            crossing: 0,
+            in_transfers: false,
+            counts: Counts::default(),
+        }
+    }
+
+    pub(super) fn send(&mut self, message: Message) {
+        self.counts.octets_out += counting::octets(&message);
+        self.staged.push_back(message);
+    }
+
+    /// Sends what counts against no mark, before all other messages.
+    pub(super) fn greet(&mut self, message: Message) {
+        self.signals.push_back(Signal::Greeting(message));
+    }
+
+    pub(super) fn command(&mut self, command: Upstream) {
+        self.signals.push_back(Signal::Upstream(command));
+    }
+
+    /// Messages the other side has not taken.
+    pub(super) fn held(&self) -> usize {
+        self.staged.len() + self.crossing
+    }
+
+    /// Sends what is staged.
+    pub(super) fn transfer(&mut self) {
+        self.in_transfers = false;
+        let before = self.staged.len();
+        self.end.send(&mut self.staged, &mut self.signals);
+        self.crossing += before - self.staged.len();
+    }
+
+    /// What the other side has not taken, once the bridge is closed.
+    pub(super) fn take_unsent(&mut self) -> Vec<Message> {
+        debug_assert_eq!(self.crossing, 0, "a closed bridge holds nothing");
+        self.staged.drain(..).collect()
+    }
+}
+
+impl<W: World> Pump<W> {
+    /// What other pumps must know of a listener of this one.
+    pub(super) fn bound(&self, kind: SocketType, listener: usize) -> Bound {
+        Bound {
+            pump: self.company.pump,
+            mailbox: Arc::clone(&self.mailbox),
+            listener,
+            kind,
+        }
+    }
+
+    /// Tells the pumps whose dialers waited for a name that somebody is bound to it now.
+    pub(super) fn tell_waiting(
+        &mut self,
+        name: &str,
+        waiting: BTreeMap<(usize, u64), Arc<Mailbox<Command>>>,
+    ) {
+        let mut told = None;
+        for ((pump, _), mailbox) in waiting {
+            if told == Some(pump) {
+                continue;
+            }
+            told = Some(pump);
+            if pump == self.company.pump {
+                self.name_appeared(name);
+            } else {
+                let name = name.to_owned();
+                // A pump that has ended waits for nobody.
+                let _ = mailbox.post(Command::NameAppeared { name });
+            }
+        }
+    }
+
+    /// Starts to join a dialer with whoever is bound to its name on another pump; false if it
+    /// would not be welcome.
+    pub(super) fn join_afar(&mut self, dialer: usize, bound: &Bound) -> bool {
+        let Some(dialing) = self.dialers.get(dialer) else {
+            return false;
+        };
+        let (hub, name) = (dialing.hub, dialing.endpoint.inproc_name());
+        let (Some(found), Some(name)) = (self.hubs.get(hub), name) else {
+            return false;
+        };
+        let kind = found.kind;
+        if !kind.accepts(bound.kind) {
+            return false;
+        }
+        let (near, far) = bridge();
+        let command = Command::Cross {
+            name: name.to_owned(),
+            kind,
+            intro: intro(kind, &found.options.routing_id),
+            end: far,
+        };
+        let origin = Origin::Dialed(dialer);
+        let link = self.add_link(hub, origin, Path::Cross(Box::new(Cross::new(near))));
+        self.watch_crossing(link);
+        if let Some(dialing) = self.dialers.get_mut(dialer) {
+            dialing.is_linked(link);
+        }
+        self.tell_link(link, || EventKind::Connected);
+        if bound.mailbox.post(command).is_err() {
+            // That pump is ending, and its names with it.
+            self.lose(link, Loss::World);
+        }
+        true
+    }
+
+    /// A dialer of another pump wants a link with whoever is bound to a name here.
+    pub(super) fn join_from_afar(
+        &mut self,
+        name: &str,
+        kind: SocketType,
+        near_intro: &PeerIntro,
+        end: End,
+    ) {
+        let bound = self.company.names.find(name);
+        let bound = bound.filter(|bound| bound.pump == self.company.pump);
+        let listening = bound.and_then(|bound| {
+            let found = self.listeners.get(bound.listener)?;
+            Some((bound.listener, found.hub))
+        });
+        let Some((listener, hub)) = listening else {
+            // It may be bound again already, by somebody on yet another pump: let the dialer
+            // look it up once more.
+            let mut cross = Cross::new(end);
+            cross.signals.push_back(Signal::NameGone);
+            cross.transfer();
+            return;
+        };
+        let Some(found) = self.hubs.get(hub) else {
+            return;
+        };
+        if !found.kind.accepts(kind) {
+            return;
+        }
+        let mut cross = Cross::new(end);
+        // Before all that the pattern may have to say to its new peer.
+        let far_intro = intro(found.kind, &found.options.routing_id);
+        cross.signals.push_back(Signal::Ready(far_intro));
+        let path = Path::Cross(Box::new(cross));
+        let link = self.add_link(hub, Origin::Accepted(listener), path);
+        self.tell_link(link, || EventKind::Accepted);
+        if let Err(loss) = self.meet_afar(link, near_intro) {
+            return self.lose(link, loss);
+        }
+        self.watch_crossing(link);
+        self.cross_later(link);
+        // The other side may be closed already.
+        self.feed(link);
+    }
+
+    /// Looks what there is on a bridge, and takes what there is room for.
+    pub(super) fn read_crossing(&mut self, slot: usize) {
+        let mut signals = VecDeque::new();
+        let Some(Link {
+            hub,
+            path: Path::Cross(cross),
+            leaving,
+            ..
+        }) = self.links.get_mut(slot)
+        else {
+            return;
+        };
+        let (hub, leaving) = (*hub, leaving.is_some());
+        let look = cross.end.look(&mut signals);
+        self.crossed(slot, look.taken);
+        // Nobody takes anything any more; or everything has been taken.
+        if leaving && (look.leaving || self.links.get(slot).is_some_and(|link| link.held() == 0)) {
+            return self.lose(slot, Loss::Asked);
+        }
+        for signal in signals {
+            let loss = match signal {
+                Signal::Ready(_) if hub == NO_HUB => Some(Loss::Refused),
+                Signal::Ready(intro) => {
+                    let intro = PeerIntro {
+                        alias: self.alias(slot),
+                        dialer: self.origin_serial(slot),
+                        ..intro
+                    };
+                    self.meet_afar(slot, &intro).err()
+                }
+                Signal::Greeting(message) => {
+                    self.greeted_afar(slot, hub, message);
+                    None
+                }
+                Signal::NameGone => Some(Loss::NameGone),
+                Signal::Upstream(command) => {
+                    let peer = PeerId(slot as u32);
+                    let heeded = self
+                        .pattern_call(hub, |pattern, outlet| pattern.heed(peer, command, outlet));
+                    (hub != NO_HUB && !matches!(heeded, Some(Ok(())))).then_some(Loss::Refused)
+                }
+            };
+            if let Some(loss) = loss {
+                return self.lose(slot, loss);
+            }
+        }
+        if hub != NO_HUB && !self.take_crossed(slot, hub) {
+            return self.lose(slot, Loss::Refused);
+        }
+        if look.closed {
+            self.lose(slot, Loss::World);
+        }
+    }
+
+    /// The pattern meets a peer of another pump.
+    fn meet_afar(&mut self, slot: usize, intro: &PeerIntro) -> Result<(), Loss> {
+        self.attach(slot, intro)?;
+        self.tell_link(slot, || {
+            let (socket_type, id) = (intro.socket_type, intro.routing_id.clone());
+            EventKind::HandshakeSucceeded(PeerIdentity::new(socket_type, id, None, Vec::new()))
+        });
+        self.probe(slot);
+        self.cross_later(slot);
+        Ok(())
+    }
+
+    /// A peer of another pump sends what it sends each new peer.
+    fn greeted_afar(&mut self, slot: usize, hub: usize, mut message: Message) {
+        let peer = PeerId(slot as u32);
+        self.pattern_call(hub, |pattern, outlet| {
+            if pattern.admit(peer, &mut message) == Ok(Admission::Deliver) {
+                outlet.deliver(message);
+            }
+        });
+    }
+
+    /// Takes messages from a bridge while there is room for them; false if the peer must go.
+    fn take_crossed(&mut self, slot: usize, hub: usize) -> bool {
+        let peer = PeerId(slot as u32);
+        let mut budget = CROSSING_BUDGET;
+        let mut welcome = true;
+        while budget > 0 && welcome {
+            let has_room = self.has_room(hub);
+            let (Some(found), Some(link)) = (self.hubs.get_mut(hub), self.links.get_mut(slot))
+            else {
+                return true;
+            };
+            let Path::Cross(cross) = &mut link.path else {
+                return true;
+            };
+            if !link.attached {
+                return true;
+            }
+            if !has_room {
+                self.starve(slot, hub);
+                break;
+            }
+            let from = found.io.batch.len();
+            let most = self.rooms[hub].free.min(CROSSING_BURST);
+            let taken = cross.end.take(most, &mut found.io.batch);
+            cross.counts.messages_in += taken as u64;
+            let octets = found.io.batch.range(from..).map(counting::octets);
+            cross.counts.octets_in += octets.sum::<u64>();
+            let was_blocked = found.pattern.is_blocked();
+            welcome = admit_all(&mut *found.pattern, peer, &mut found.io, from).is_ok();
+            let unblocked = was_blocked && !found.pattern.is_blocked();
+            self.rooms[hub].take(found.io.batch.len() - from);
+            if unblocked {
+                self.schedule_send(hub);
+            }
+            if taken < most {
+                break;
+            }
+            budget = budget.saturating_sub(taken);
+        }
+        self.push_batch(hub);
+        if budget == 0 {
+            self.feed(slot);
+        }
+        welcome
+    }
+
+    /// The other side of a bridge has taken so many messages.
+    fn crossed(&mut self, slot: usize, taken: usize) {
+        let Some(link) = self.links.get(slot).filter(|_| taken > 0) else {
+            return;
+        };
+        let hub = link.hub;
+        self.settle_crossed(slot, taken);
+        self.unblock(slot);
+        self.check_closing(hub);
+    }
+
+    /// So many messages count no more against our mark.
+    fn settle_crossed(&mut self, slot: usize, taken: usize) {
+        let Some(link) = self.links.get_mut(slot) else {
+            return;
+        };
+        if let Path::Cross(cross) = &mut link.path {
+            debug_assert!(taken <= cross.crossing, "only what was sent is taken");
+            cross.crossing = cross.crossing.saturating_sub(taken);
+            cross.counts.messages_out += taken as u64;
+        }
+        let hub = link.hub;
+        if let Some(hub) = self.hubs.get_mut(hub) {
+            if !hub.io.buffers && hub.options.send_overflow == Overflow::Block {
+                hub.io.released += taken;
+            }
+        }
+        self.settle_credits(hub);
+    }
+
+    /// Closes a bridge, so that what the other side has not taken is ours again.
+    pub(super) fn close_crossing(&mut self, slot: usize) {
+        let Some(Path::Cross(cross)) = self.links.get_mut(slot).map(|link| &mut link.path) else {
+            return;
+        };
+        let mut unsent = VecDeque::new();
+        let taken = cross.end.close(&mut unsent);
+        unsent.append(&mut cross.staged);
+        cross.staged = unsent;
+        cross.crossing = taken;
+        self.settle_crossed(slot, taken);
+    }
+
+    /// A link was let go, and takes no more messages; what it holds still goes out.
+    pub(super) fn leave_crossing(&mut self, slot: usize) {
+        if let Some(Path::Cross(cross)) = self.links.get_mut(slot).map(|link| &mut link.path) {
+            cross.transfer();
+            cross.end.leave();
+        }
+        // The other side may have been let go, too.
+        self.feed(slot);
+    }
+
+    /// Gives a link a place among those with something for the other side.
+    pub(super) fn cross_later(&mut self, slot: usize) {
+        if let Some(Path::Cross(cross)) = self.links.get_mut(slot).map(|link| &mut link.path) {
+            if !cross.in_transfers {
+                cross.in_transfers = true;
+                self.transfers.push_back(slot);
+            }
+        }
+    }
+
+    /// Has the other side of a bridge mark this link.
+    fn watch_crossing(&mut self, slot: usize) {
+        if let Some(Path::Cross(cross)) = self.links.get_mut(slot).map(|link| &mut link.path) {
+            cross.end.watch(Mark::Link(slot).hook(&self.mailbox));
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! What a mark in a pump's mailbox is about. The slot may have been used again since: a mark is a
+//! reason to look, no more.
+
+use std::sync::Arc;
+
+use crate::channel::{Hook, Mailbox};
+
+use super::Command;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mark {
+    Hub(usize),
+    /// A link that crosses to another pump.
+    Link(usize),
+    Task(usize),
+}
+
+/// Kinds of marks there may be.
+const KINDS: usize = 4;
+
+impl Mark {
+    pub(super) fn token(self) -> usize {
+        match self {
+            Mark::Hub(slot) => slot * KINDS,
+            Mark::Link(slot) => slot * KINDS + 1,
+            Mark::Task(slot) => slot * KINDS + 2,
+        }
+    }
+
+    pub(super) fn from_token(token: usize) -> Self {
+        let slot = token / KINDS;
+        match token % KINDS {
+            0 => Mark::Hub(slot),
+            1 => Mark::Link(slot),
+            _ => Mark::Task(slot),
+        }
+    }
+
+    /// What makes this mark.
+    pub(super) fn hook(self, mailbox: &Arc<Mailbox<Command>>) -> Arc<dyn Hook> {
+        let mailbox = Arc::clone(mailbox);
+        Arc::new(move || mailbox.mark(self.token()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_is_read_as_it_was_made() {
+        for slot in [0, 1, 2, 1_000_000] {
+            for mark in [Mark::Hub(slot), Mark::Link(slot), Mark::Task(slot)] {
+                assert_eq!(Mark::from_token(mark.token()), mark);
+            }
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Messages of the socket's own at the beginning and at the end of a connection.
+
+use crate::message::Message;
+use crate::pattern::{Admission, Outlet, PeerId};
+use crate::socket_type::SocketType;
+
+use super::link::{Loss, Origin, Path};
+use super::world::World;
+use super::Pump;
+
+/// Whether sockets of this type say hello (`ZMQ_HELLO_MSG`): those whose peers take any message
+/// at any time.
+fn greets(kind: SocketType) -> bool {
+    match kind {
+        SocketType::Pair
+        | SocketType::Push
+        | SocketType::Dealer
+        | SocketType::Router
+        | SocketType::Server
+        | SocketType::Client
+        | SocketType::Peer
+        | SocketType::Channel
+        | SocketType::Scatter => true,
+        SocketType::Pub
+        | SocketType::Sub
+        | SocketType::XPub
+        | SocketType::XSub
+        | SocketType::Req
+        | SocketType::Rep
+        | SocketType::Pull
+        | SocketType::Stream
+        | SocketType::Radio
+        | SocketType::Dish
+        | SocketType::Gather => false,
+    }
+}
+
+/// Whether users of this type are told of the loss of a peer (`ZMQ_DISCONNECT_MSG`,
+/// `ZMQ_HICCUP_MSG`): those who take any message at any time.
+fn hears_of_losses(kind: SocketType) -> bool {
+    match kind {
+        SocketType::Pair
+        | SocketType::Pull
+        | SocketType::Dealer
+        | SocketType::Router
+        | SocketType::Server
+        | SocketType::Client
+        | SocketType::Peer
+        | SocketType::Channel
+        | SocketType::Gather => true,
+        SocketType::Pub
+        | SocketType::Sub
+        | SocketType::XPub
+        | SocketType::XSub
+        | SocketType::Req
+        | SocketType::Rep
+        | SocketType::Push
+        | SocketType::Stream
+        | SocketType::Radio
+        | SocketType::Dish
+        | SocketType::Scatter => false,
+    }
+}
+
+impl<W: World> Pump<W> {
+    /// The first message to a new peer. It does not count against the high-water mark.
+    pub(super) fn say_hello(&mut self, slot: usize) {
+        let Some(link) = self.links.get_mut(slot) else {
+            return;
+        };
+        let Some(hub) = self.hubs.get(link.hub).filter(|hub| greets(hub.kind)) else {
+            return;
+        };
+        let Some(hello) = hub.options.hello.as_ref().filter(|hello| !hello.is_empty()) else {
+            return;
+        };
+        match &mut link.path {
+            Path::Wire(wire) => {
+                wire.connection.greet(hello);
+                wire.counts.messages_out += 1;
+                self.flush_later(slot);
+            }
+            Path::Inproc(inproc) => {
+                inproc.hello = Some(hello.clone());
+                self.transfer_later(slot);
+            }
+            Path::Cross(cross) => {
+                cross.greet(hello.clone());
+                cross.counts.messages_out += 1;
+                self.cross_later(slot);
+            }
+            Path::Dialing { .. } | Path::Lent => {
+                debug_assert!(false, "an attached peer has a wire or a twin");
+            }
+        }
+    }
+
+    /// An attached peer is about to be lost: its user is told as if by a last message of the
+    /// peer's.
+    pub(super) fn give_notice(&mut self, slot: usize, loss: &Loss) {
+        let Some(link) = self.links.get(slot).filter(|link| link.attached) else {
+            return;
+        };
+        let (hub, origin) = (link.hub, link.origin);
+        let Some(found) = self.hubs.get(hub) else {
+            return;
+        };
+        let local = matches!(loss, Loss::Asked) || found.closing.is_some();
+        if local || !hears_of_losses(found.kind) {
+            return;
+        }
+        let notice = match origin {
+            Origin::Accepted(_) => &found.options.disconnect_notice,
+            Origin::Dialed(_) => &found.options.hiccup_notice,
+        };
+        let Some(notice) = notice.as_ref().filter(|notice| !notice.is_empty()) else {
+            return;
+        };
+        let mut notice: Message = notice.clone();
+        let peer = PeerId(slot as u32);
+        self.pattern_call(hub, |pattern, outlet| {
+            if let Ok(Admission::Deliver) = pattern.admit(peer, &mut notice) {
+                outlet.deliver(notice);
+            }
+        });
+    }
+}

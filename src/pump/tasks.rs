@@ -1,0 +1,88 @@
+//! Work of the library's own that waits at ports, such as a proxy: futures polled by the pump.
+//!
+//! A task is woken by a mark in the mailbox, whoever wakes it: a user's thread, another pump, or
+//! this one. Its futures are written here, not by users: they do not block and do not panic.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
+
+use crate::channel::Mailbox;
+
+use super::marks::Mark;
+use super::world::World;
+use super::{Command, Pump};
+
+/// A future the pump sees through to its end.
+pub(crate) type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// A task in its slot.
+pub(super) struct Running {
+    task: Task,
+    waker: Waker,
+    scheduled: bool,
+}
+
+/// Wakes the pump for one task.
+struct TaskWaker {
+    mailbox: Arc<Mailbox<Command>>,
+    slot: usize,
+}
+
+impl Wake for TaskWaker {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.mailbox.mark(Mark::Task(self.slot).token());
+    }
+}
+
+impl<W: World> Pump<W> {
+    pub(super) fn spawn(&mut self, task: Task) {
+        let entry = self.tasks.vacant_entry();
+        let slot = entry.key();
+        let mailbox = Arc::clone(&self.mailbox);
+        entry.insert(Running {
+            task,
+            waker: Waker::from(Arc::new(TaskWaker { mailbox, slot })),
+            scheduled: false,
+        });
+        self.run_later(slot);
+    }
+
+    /// Gives a task a place in this turn.
+    pub(super) fn run_later(&mut self, slot: usize) {
+        if let Some(running) = self.tasks.get_mut(slot) {
+            if !running.scheduled {
+                running.scheduled = true;
+                self.runnable.push_back(slot);
+            }
+        }
+    }
+
+    /// One poll for each task that was woken.
+    pub(super) fn run_tasks(&mut self) {
+        for _ in 0..self.runnable.len() {
+            let Some(slot) = self.runnable.pop_front() else {
+                break;
+            };
+            let Some(running) = self.tasks.get_mut(slot) else {
+                continue;
+            };
+            running.scheduled = false;
+            let mut context = Context::from_waker(&running.waker);
+            if running.task.as_mut().poll(&mut context).is_ready() {
+                self.tasks.remove(slot);
+            }
+        }
+    }
+
+    /// Forgets all tasks; what they hold goes with them.
+    pub(super) fn end_tasks(&mut self) {
+        self.runnable.clear();
+        drop(std::mem::take(&mut self.tasks));
+    }
+}

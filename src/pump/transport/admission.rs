@@ -1,0 +1,31 @@
+//! Whom a listener takes: the user's filter, asked right after the accept.
+
+use std::io;
+use std::panic::{catch_unwind, AssertUnwindSafe};
+
+use crate::options::{AcceptFilter, Options, PeerAddress};
+
+/// The filter of one listener, as it was when the user bound.
+#[derive(Debug)]
+pub(super) struct Admission(Option<AcceptFilter>);
+
+impl Admission {
+    pub(super) fn new(options: &Options) -> Admission {
+        Admission(options.accept_filter.clone())
+    }
+
+    /// `ConnectionRefused` for a peer that the filter does not take. A filter that panics takes
+    /// nobody: that is a fault of its own, and no reason for the pump to go down with it.
+    pub(super) fn admit(&self, peer: impl FnOnce() -> PeerAddress) -> io::Result<()> {
+        let Some(filter) = &self.0 else {
+            return Ok(());
+        };
+        let peer = peer();
+        let accepts = AssertUnwindSafe(|| filter.accepts(&peer));
+        if catch_unwind(accepts).unwrap_or(false) {
+            return Ok(());
+        }
+        let text = format!("the accept filter does not take {peer:?}");
+        Err(io::Error::new(io::ErrorKind::ConnectionRefused, text))
+    }
+}

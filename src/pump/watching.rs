@@ -1,0 +1,202 @@
+//! Telling monitors what happens to a socket's connections. A socket that nobody watches pays
+//! for one look at an empty list.
+
+use std::io;
+
+use crate::channel::{feed, Feed, Feeder};
+use crate::endpoint::Endpoint;
+use crate::event::{DisconnectReason, Event, EventKind, EventSet};
+use crate::pattern::Violation;
+
+use super::link::{Loss, Origin, Path};
+use super::world::World;
+use super::Pump;
+
+/// One monitor of a socket.
+pub(super) struct Watcher {
+    events: EventSet,
+    feeder: Feeder<Event>,
+}
+
+/// Where a link leads; asked for only when somebody wants to know.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Names {
+    pub(super) endpoint: Option<Endpoint>,
+    pub(super) local: Option<Endpoint>,
+    pub(super) remote: Option<Endpoint>,
+}
+
+impl<W: World> Pump<W> {
+    /// A new monitor for a socket: gets the events of these kinds from now on.
+    pub(super) fn watch(
+        &mut self,
+        hub: usize,
+        events: EventSet,
+        capacity: usize,
+    ) -> Option<Feed<Event>> {
+        let alarms = self.alarms.clone();
+        let found = self.hubs.get_mut(hub)?;
+        let (feeder, feed) = feed(capacity, alarms);
+        found.watchers.push(Watcher { events, feeder });
+        // Who leaves can no longer be asked.
+        for link in found.links.clone() {
+            self.learn_names(link);
+        }
+        Some(feed)
+    }
+
+    /// The monitors hear no more, and are told so.
+    pub(super) fn stop_watching(&mut self, hub: usize) {
+        self.tell(hub, || Event::of(EventKind::Stopped));
+        let terminated = self.shutdown.is_some();
+        if let Some(found) = self.hubs.get_mut(hub) {
+            for watcher in found.watchers.drain(..) {
+                if terminated {
+                    watcher.feeder.terminate();
+                }
+            }
+        }
+    }
+
+    /// Something happened to a connection.
+    pub(super) fn tell_link(&mut self, slot: usize, kind: impl FnOnce() -> EventKind) {
+        let Some(link) = self.links.get(slot) else {
+            return;
+        };
+        let (hub, serial) = (link.hub, link.serial);
+        if !self.is_watched(hub) {
+            return;
+        }
+        self.learn_names(slot);
+        let names = self.links.get(slot).and_then(|link| link.names.as_deref());
+        let names = names.cloned().unwrap_or_default();
+        self.tell(hub, || Event {
+            endpoint: names.endpoint,
+            connection: Some(serial),
+            local: names.local,
+            remote: names.remote,
+            ..Event::of(kind())
+        });
+    }
+
+    /// Something happened at an endpoint.
+    pub(super) fn tell_endpoint(&mut self, hub: usize, endpoint: &Endpoint, kind: EventKind) {
+        self.tell(hub, || Event {
+            endpoint: Some(endpoint.clone()),
+            ..Event::of(kind)
+        });
+    }
+
+    /// Something happened at the endpoint of a dialer.
+    pub(super) fn tell_dialer(&mut self, slot: usize, kind: EventKind) {
+        let Some(dialer) = self.dialers.get(slot) else {
+            return;
+        };
+        let (hub, endpoint) = (dialer.hub, dialer.endpoint.clone());
+        // A socket that is ending has let go of its dialers.
+        let kept = |hub: &super::hub::Hub| hub.dialers.contains(&slot);
+        if self.hubs.get(hub).is_some_and(kept) {
+            self.tell_endpoint(hub, &endpoint, kind);
+        }
+    }
+
+    /// A link ends.
+    pub(super) fn tell_end(&mut self, slot: usize, attached: bool, reason: DisconnectReason) {
+        let Some(link) = self.links.get(slot) else {
+            return;
+        };
+        if let (Path::Dialing { .. }, Origin::Dialed(_)) = (&link.path, link.origin) {
+            return self.tell_link(slot, || EventKind::ConnectFailed { reason });
+        }
+        if !attached {
+            let reason = reason.clone();
+            self.tell_link(slot, || EventKind::HandshakeFailed { reason });
+        }
+        self.tell_link(slot, || EventKind::Disconnected { reason });
+    }
+
+    fn is_watched(&self, hub: usize) -> bool {
+        self.hubs
+            .get(hub)
+            .is_some_and(|hub| !hub.watchers.is_empty())
+    }
+
+    fn tell(&mut self, hub: usize, event: impl FnOnce() -> Event) {
+        let Some(hub) = self.hubs.get_mut(hub) else {
+            return;
+        };
+        if hub.watchers.is_empty() {
+            return;
+        }
+        let event = event();
+        let kind = event.kind.set();
+        hub.watchers
+            .retain(|watcher| !watcher.events.contains(kind) || watcher.feeder.put(event.clone()));
+    }
+
+    /// Where a link leads, as far as can be known now.
+    pub(super) fn learn_names(&mut self, slot: usize) {
+        let Some(link) = self.links.get_mut(slot) else {
+            return;
+        };
+        if link.names.is_some() {
+            return;
+        }
+        let endpoint = match link.origin {
+            Origin::Dialed(dialer) => self
+                .dialers
+                .get(dialer)
+                .map(|dialer| dialer.endpoint.clone()),
+            Origin::Accepted(listener) => self
+                .listeners
+                .get(listener)
+                .map(|bound| bound.endpoint.clone()),
+        };
+        let (local, remote) = match &link.path {
+            Path::Wire(wire) => self.world.names(&wire.stream),
+            Path::Inproc(_) | Path::Cross(_) => (endpoint.clone(), endpoint.clone()),
+            Path::Dialing { .. } => (None, None),
+            Path::Lent => return,
+        };
+        link.names = Some(Box::new(Names {
+            endpoint,
+            local,
+            remote,
+        }));
+    }
+}
+
+impl Event {
+    fn of(kind: EventKind) -> Event {
+        Event {
+            kind,
+            endpoint: None,
+            connection: None,
+            local: None,
+            remote: None,
+        }
+    }
+}
+
+impl Loss {
+    /// Why, for users.
+    pub(super) fn reason(&self) -> DisconnectReason {
+        match self {
+            Loss::World | Loss::NameGone => DisconnectReason::PeerClosed,
+            Loss::Unconnected(io::ErrorKind::TimedOut) => DisconnectReason::ConnectTimeout,
+            Loss::Io(kind) | Loss::Unconnected(kind) => DisconnectReason::Io(*kind),
+            Loss::Crowded => DisconnectReason::LimitReached,
+            Loss::Wire(reason) => reason.public(),
+            Loss::Refused => DisconnectReason::Refused,
+            Loss::Violation(violation) => DisconnectReason::Protocol(
+                match violation {
+                    Violation::MalformedReply => "malformed reply",
+                    Violation::TooManySubscriptions => "too many subscriptions",
+                    Violation::MalformedGroup => "malformed group message",
+                }
+                .to_owned(),
+            ),
+            Loss::Asked => DisconnectReason::Local,
+        }
+    }
+}

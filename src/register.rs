@@ -1,0 +1,533 @@
+//! Bring your own channels: any stream feeds a socket's `in`, its `out` feeds any sink.
+//!
+//! One thread per context, `zmq-register`, moves the messages. It polls the user's channels, and
+//! nothing else: a pump never does. Each registration is a task of its own that waits for its own
+//! channel and its own port, so what stalls, fails or panics concerns one socket.
+
+use std::error::Error;
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::task::{ready, Context, Poll};
+use std::time::Duration;
+
+use futures_core::Stream;
+use futures_sink::Sink;
+
+use crate::channel::{answer, quietly, Answer, Lazy, Receiver, Reply, Sender};
+use crate::error::{RecvError, RegisterError, SendError};
+use crate::kind::{Any, Kind, Receives, Sends};
+use crate::message::Message;
+use crate::pump::registering::{self, Runner};
+use crate::pump::Closed;
+use crate::socket::Socket;
+
+/// Messages a registration moves before it is another one's turn.
+const BUDGET: usize = 64;
+
+/// How long a shutdown waits for registrations to end: they have nothing left to do, but poll
+/// code of the user's, which may hang.
+const PATIENCE: Duration = Duration::from_millis(25);
+
+/// A channel of the user's at work for a socket; awaiting it tells how that [`Ended`].
+///
+/// Dropping it changes nothing: the registration goes on. It holds the socket's port, as a
+/// [`Sender`] or [`Receiver`] does, so the [`Socket`] may be dropped as well.
+#[must_use = "dropping it is fine, but then nobody learns how the registration ended"]
+pub struct Registration {
+    stop: Option<Reply<()>>,
+    ended: Answer<Ended>,
+}
+
+/// How a registration ended.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Ended {
+    /// The stream ended, and so the socket was closed: what it had accepted is sent, or counted
+    /// here.
+    Finished(Closed),
+    /// The socket was closed. An `out` has been drained into the sink, which is closed too.
+    Disconnected,
+    /// The context was shut down.
+    Terminated,
+    /// It was [stopped](Registration::stop).
+    Stopped,
+    /// The sink failed, and the socket was closed. The sink has lost the message it failed with,
+    /// if it was given one; those behind it can still be received from the socket.
+    Failed(Box<dyn Error + Send + Sync>),
+    /// The stream or sink panicked, saying this, and the socket was closed.
+    Panicked(String),
+}
+
+impl Registration {
+    /// Ends the registration without closing the socket: nothing more is taken from the stream or
+    /// the socket. What has been taken is still handed over; then it ends as
+    /// [`Ended::Stopped`].
+    pub fn stop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            stop.send(());
+        }
+    }
+
+    /// Waits for the end, blocking the thread.
+    pub fn wait_blocking(self) -> Ended {
+        self.ended.wait().unwrap_or(Ended::Terminated)
+    }
+
+    /// Waits for the end for at most `timeout`, blocking the thread.
+    ///
+    /// # Errors
+    /// The registration itself, which has not ended.
+    pub fn wait_timeout_blocking(self, timeout: Duration) -> Result<Ended, Registration> {
+        match self.ended.wait_timeout(timeout) {
+            Poll::Ready(ended) => Ok(ended.unwrap_or(Ended::Terminated)),
+            Poll::Pending => Err(self),
+        }
+    }
+}
+
+impl Future for Registration {
+    type Output = Ended;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Ended> {
+        let ended = ready!(Pin::new(&mut self.ended).poll(context));
+        Poll::Ready(ended.unwrap_or(Ended::Terminated))
+    }
+}
+
+impl fmt::Debug for Registration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Registration")
+    }
+}
+
+impl<K: Sends> Socket<K> {
+    /// Feeds the socket's `in` from a stream of the user's: any channel whose receiver is one, of
+    /// any library, without a thread or a runtime of the user's own.
+    ///
+    /// The stream is asked for an item only when the socket has room for it. When the stream
+    /// ends, or panics, the socket is closed, as [`close`](Socket::close) does it. A message that
+    /// the socket [refuses](crate::Refusal) is dropped, and counted by [`Sender::dropped`].
+    ///
+    /// ```
+    /// use zmq_channels::{Context, Ended, Pull, Push};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let context = Context::new();
+    /// let (push, pull) = (context.socket::<Push>()?, context.socket::<Pull>()?);
+    /// push.connect(pull.bind("inproc://register-in")?)?;
+    ///
+    /// let (tasks, stream) = futures::channel::mpsc::unbounded();
+    /// let registration = push.register_in(stream)?;
+    /// tasks.unbounded_send("a task")?;
+    /// assert_eq!(pull.recv_blocking()?, "a task".into());
+    /// drop(tasks); // closes the socket
+    /// assert!(matches!(registration.wait_blocking(), Ended::Finished(_)));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// The stream shares its thread with every other registration of the context: it must not
+    /// block in a poll.
+    ///
+    /// # Errors
+    /// [`RegisterError::Terminated`] after [`Context::shutdown`](crate::Context::shutdown),
+    /// [`RegisterError::Io`] if the thread cannot be started.
+    pub fn register_in<S>(&self, stream: S) -> Result<Registration, RegisterError>
+    where
+        S: Stream + Send + 'static,
+        S::Item: Into<Message>,
+    {
+        let feed = Feed::new(stream, self.sender(), self.clone());
+        self.registrar().start(feed)
+    }
+}
+
+impl<K: Receives> Socket<K> {
+    /// Feeds a sink of the user's from the socket's `out`: any channel whose sender is one, of any
+    /// library. Several sockets may feed one channel, each through a clone of its sender.
+    ///
+    /// A message is taken from the socket only when the sink is ready for it: a sink that stalls
+    /// pauses this socket, and no other. One that fails or panics closes the socket. When the
+    /// socket is closed, what it has received goes into the sink, and then the sink is closed.
+    ///
+    /// Of a socket that also sends, this keeps the `out` only: the socket closes with the last
+    /// handle that can send.
+    ///
+    /// ```
+    /// use futures::StreamExt;
+    /// use zmq_channels::{Context, Message, Pull, Push};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let context = Context::new();
+    /// let (push, pull) = (context.socket::<Push>()?, context.socket::<Pull>()?);
+    /// push.connect(pull.bind("inproc://register-out")?)?;
+    ///
+    /// let (sink, mut results) = futures::channel::mpsc::channel::<Message>(10);
+    /// drop(pull.register_out(sink)?); // it goes on
+    /// push.send_blocking("a result")?;
+    /// assert_eq!(futures::executor::block_on(results.next()), Some("a result".into()));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// The sink shares its thread with every other registration of the context: it must not block
+    /// in a poll.
+    ///
+    /// # Errors
+    /// Those of [`register_in`](Socket::register_in).
+    pub fn register_out<T, S>(&self, sink: S) -> Result<Registration, RegisterError>
+    where
+        T: From<Message> + 'static,
+        S: Sink<T> + Send + 'static,
+        S::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        self.registrar().start(Pour::new(sink, self.receiver()))
+    }
+}
+
+impl<K: Sends + Receives> Socket<K> {
+    /// [`register_in`](Socket::register_in) and [`register_out`](Socket::register_out) at once.
+    ///
+    /// # Errors
+    /// Those of [`register_in`](Socket::register_in).
+    pub fn register<I, T, O>(
+        &self,
+        stream: I,
+        sink: O,
+    ) -> Result<(Registration, Registration), RegisterError>
+    where
+        I: Stream + Send + 'static,
+        I::Item: Into<Message>,
+        T: From<Message> + 'static,
+        O: Sink<T> + Send + 'static,
+        O::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        let out = self.register_out(sink)?;
+        Ok((self.register_in(stream)?, out))
+    }
+}
+
+impl Socket<Any> {
+    /// Feeds the socket's `in`, if its type sends, from a stream of the user's; see the
+    /// `register_in` of a [`Socket<Push>`](crate::Push).
+    ///
+    /// # Errors
+    /// Those of that, and [`RegisterError::Unsupported`] for a type that only receives.
+    pub fn register_in<S>(&self, stream: S) -> Result<Registration, RegisterError>
+    where
+        S: Stream + Send + 'static,
+        S::Item: Into<Message>,
+    {
+        let unsupported = RegisterError::Unsupported(self.socket_type());
+        let sender = self.sender().ok_or(unsupported)?;
+        self.registrar()
+            .start(Feed::new(stream, sender, self.clone()))
+    }
+
+    /// Feeds a sink of the user's from the socket's `out`, if its type receives; see the
+    /// `register_out` of a [`Socket<Pull>`](crate::Pull).
+    ///
+    /// # Errors
+    /// Those of that, and [`RegisterError::Unsupported`] for a type that only sends.
+    pub fn register_out<T, S>(&self, sink: S) -> Result<Registration, RegisterError>
+    where
+        T: From<Message> + 'static,
+        S: Sink<T> + Send + 'static,
+        S::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        let unsupported = RegisterError::Unsupported(self.socket_type());
+        let receiver = self.receiver().ok_or(unsupported)?;
+        self.registrar().start(Pour::new(sink, receiver))
+    }
+}
+
+/// Runs the registrations of a context, on a thread that starts with the first one.
+pub(crate) struct Registrar(Lazy<Runner>);
+
+impl Registrar {
+    /// Ends all registrations. Idempotent.
+    pub(crate) fn end(&self) {
+        if let Some(runner) = self.0.close() {
+            runner.end_within(PATIENCE);
+        }
+    }
+
+    fn start<M: Mover>(&self, mover: M) -> Result<Registration, RegisterError> {
+        let tasks = self
+            .0
+            .open(|| registering::start("zmq-register"), Runner::tasks)
+            .ok_or(RegisterError::Terminated)??;
+        let (ended, reply) = answer();
+        let (stopped, stop) = answer();
+        let task = Registered {
+            mover: Some(mover),
+            stop: Some(stopped),
+            stopping: false,
+            reply: Some(reply),
+        };
+        let spawned = tasks.spawn(Box::pin(task));
+        spawned.map_err(|_| RegisterError::Terminated)?;
+        Ok(Registration {
+            stop: Some(stop),
+            ended,
+        })
+    }
+}
+
+/// Nobody is left who could register anything.
+impl Drop for Registrar {
+    fn drop(&mut self) {
+        if let Some(runner) = self.0.close() {
+            runner.end();
+        }
+    }
+}
+
+impl Default for Registrar {
+    fn default() -> Self {
+        Registrar(Lazy::new())
+    }
+}
+
+/// Moves messages between a port and a channel of the user's.
+trait Mover: Unpin + Send + 'static {
+    /// Moves what can be moved. Once `stopping`, takes nothing more.
+    fn poll_move(&mut self, stopping: bool, context: &mut Context<'_>) -> Poll<Ended>;
+}
+
+/// A registration at work: a mover, what its handle wants, and what its handle will learn.
+struct Registered<M> {
+    mover: Option<M>,
+    /// `None` once it is known whether it is to stop.
+    stop: Option<Answer<()>>,
+    stopping: bool,
+    reply: Option<Reply<Ended>>,
+}
+
+impl<M: Mover> Future for Registered<M> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        if let Some(stop) = &mut this.stop {
+            if let Poll::Ready(wish) = Pin::new(stop).poll(context) {
+                // A handle that was dropped wishes nothing.
+                this.stopping = wish.is_some();
+                this.stop = None;
+            }
+        }
+        let Some(mover) = &mut this.mover else {
+            return Poll::Ready(());
+        };
+        let ended = ready!(mover.poll_move(this.stopping, context));
+        // Who hears of the end finds the user's channel dropped.
+        discard(this.mover.take());
+        if let Some(reply) = this.reply.take() {
+            reply.send(ended);
+        }
+        Poll::Ready(())
+    }
+}
+
+/// From a stream of the user's into a socket.
+struct Feed<S> {
+    /// `None` when it has ended.
+    stream: Option<Pin<Box<S>>>,
+    sender: Sender,
+    close: Box<dyn Fn() -> Closing + Send>,
+    closing: Option<Closing>,
+    panicked: Option<String>,
+}
+
+type Closing = Pin<Box<dyn Future<Output = Closed> + Send>>;
+
+impl<S> Feed<S> {
+    fn new<K: Kind>(stream: S, sender: Sender, socket: Socket<K>) -> Self {
+        Feed {
+            stream: Some(Box::pin(stream)),
+            sender,
+            close: Box::new(move || Box::pin(socket.close())),
+            closing: None,
+            panicked: None,
+        }
+    }
+}
+
+impl<S> Mover for Feed<S>
+where
+    S: Stream + Send + 'static,
+    S::Item: Into<Message>,
+{
+    fn poll_move(&mut self, stopping: bool, context: &mut Context<'_>) -> Poll<Ended> {
+        if let Some(closing) = &mut self.closing {
+            let closed = ready!(closing.as_mut().poll(context));
+            return Poll::Ready(match self.panicked.take() {
+                Some(said) => Ended::Panicked(said),
+                None => Ended::Finished(closed),
+            });
+        }
+        // Also while the stream has nothing: what nobody needs is not held on to.
+        if let Poll::Ready(why) = self.sender.poll_closed(context) {
+            return Poll::Ready(why.into());
+        }
+        for _ in 0..BUDGET {
+            // Room first: nothing leaves the stream that has no place to go.
+            if let Err(error) = ready!(Pin::new(&mut self.sender).poll_ready(context)) {
+                return Poll::Ready(error.into());
+            }
+            if stopping {
+                return Poll::Ready(Ended::Stopped);
+            }
+            let Some(stream) = &mut self.stream else {
+                return Poll::Ready(Ended::Disconnected);
+            };
+            let polled = quietly(|| {
+                stream
+                    .as_mut()
+                    .poll_next(context)
+                    .map(|item| item.map(Into::into))
+            });
+            match polled {
+                Ok(Poll::Ready(Some(message))) => {
+                    match Pin::new(&mut self.sender).start_send(message) {
+                        Ok(()) => {}
+                        Err(SendError::Refused(..)) => self.sender.count_dropped(),
+                        Err(closed) => return Poll::Ready(closed.into()),
+                    }
+                }
+                Ok(Poll::Pending) => return Poll::Pending,
+                Ok(Poll::Ready(None)) => return self.end(None, context),
+                Err(said) => return self.end(Some(said), context),
+            }
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+impl<S> Feed<S>
+where
+    S: Stream + Send + 'static,
+    S::Item: Into<Message>,
+{
+    /// Closes the socket, now that the stream is over.
+    fn end(&mut self, panicked: Option<String>, context: &mut Context<'_>) -> Poll<Ended> {
+        discard(self.stream.take());
+        self.panicked = panicked;
+        self.closing = Some((self.close)());
+        self.poll_move(false, context)
+    }
+}
+
+/// From a socket into a sink of the user's.
+struct Pour<S, T> {
+    sink: Pin<Box<S>>,
+    receiver: Receiver,
+    /// Set when nothing more is taken from the socket.
+    over: Option<Ended>,
+    marker: PhantomData<fn(T)>,
+}
+
+impl<S, T> Pour<S, T> {
+    fn new(sink: S, receiver: Receiver) -> Self {
+        Pour {
+            sink: Box::pin(sink),
+            receiver,
+            over: None,
+            marker: PhantomData,
+        }
+    }
+}
+
+impl<S, T> Mover for Pour<S, T>
+where
+    T: From<Message> + 'static,
+    S: Sink<T> + Send + 'static,
+    S::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    fn poll_move(&mut self, stopping: bool, context: &mut Context<'_>) -> Poll<Ended> {
+        let failed = match quietly(|| self.try_move(stopping, context)) {
+            Ok(Ok(polled)) => return polled,
+            Ok(Err(error)) => Ended::Failed(error),
+            Err(said) => Ended::Panicked(said),
+        };
+        self.receiver.close();
+        Poll::Ready(failed)
+    }
+}
+
+impl<S, T> Pour<S, T>
+where
+    T: From<Message> + 'static,
+    S: Sink<T> + Send + 'static,
+    S::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    /// As `poll_move`, but the sink may fail or panic.
+    fn try_move(
+        &mut self,
+        stopping: bool,
+        context: &mut Context<'_>,
+    ) -> Result<Poll<Ended>, Box<dyn Error + Send + Sync>> {
+        if stopping && self.over.is_none() {
+            self.over = Some(Ended::Stopped);
+        }
+        for _ in 0..BUDGET {
+            if let Some(over) = self.over.take() {
+                let sink = self.sink.as_mut();
+                let done = match over {
+                    Ended::Stopped => sink.poll_flush(context),
+                    _ => sink.poll_close(context),
+                };
+                if done.map_err(Into::into)?.is_pending() {
+                    self.over = Some(over);
+                    return Ok(Poll::Pending);
+                }
+                return Ok(Poll::Ready(over));
+            }
+            // Room first: nothing leaves the socket that has no place to go.
+            let ready = self.sink.as_mut().poll_ready(context);
+            if ready.map_err(Into::into)?.is_pending() {
+                return Ok(Poll::Pending);
+            }
+            match Pin::new(&mut self.receiver).poll_next(context) {
+                Poll::Ready(Some(message)) => {
+                    let sent = self.sink.as_mut().start_send(T::from(message));
+                    sent.map_err(Into::into)?;
+                }
+                Poll::Ready(None) => self.over = Some(self.receiver.end().into()),
+                Poll::Pending => {
+                    // Woken by the flush or by a message: either is looked at from the top.
+                    let _ = self.sink.as_mut().poll_flush(context).map_err(Into::into)?;
+                    return Ok(Poll::Pending);
+                }
+            }
+        }
+        context.waker().wake_by_ref();
+        Ok(Poll::Pending)
+    }
+}
+
+impl From<RecvError> for Ended {
+    fn from(why: RecvError) -> Self {
+        match why {
+            RecvError::Disconnected => Ended::Disconnected,
+            RecvError::Terminated => Ended::Terminated,
+        }
+    }
+}
+
+impl From<SendError> for Ended {
+    fn from(why: SendError) -> Self {
+        match why {
+            SendError::Disconnected(_) | SendError::Refused(..) => Ended::Disconnected,
+            SendError::Terminated(_) => Ended::Terminated,
+        }
+    }
+}
+
+/// Drops what the user gave, which may panic.
+fn discard<T>(given: T) {
+    let _ = quietly(|| drop(given));
+}

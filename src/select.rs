@@ -1,0 +1,312 @@
+//! Waiting, in a plain thread, for whichever of many sockets and other channels comes first.
+//!
+//! Async code needs none of this: the futures and streams of the ports go into any `select!`.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use futures_core::Stream;
+use futures_sink::Sink;
+
+use crate::channel::{block_on, deadline_after, Hook, Receiver, Roster, Sender};
+use crate::error::{RecvError, SelectError};
+use crate::message::Message;
+
+/// Waits for many things at once, blocking the thread: messages of several sockets, room in
+/// others, items of any other channel that is a [`Stream`], and wakers that anything may wake.
+///
+/// Everything added is a source with a [`Token`] of its own; what a wait answers names it. Sources
+/// that have something take turns. Waiting costs nothing, and being woken costs the same however
+/// many sources there are: only those that have called are looked at.
+///
+/// A `Select` may be one of many receivers of a socket. A message that comes while it is not
+/// waiting goes to whoever is; dropping it takes its sources out of every line, and loses
+/// nothing.
+///
+/// ```
+/// use zmq_channels::{Context, Selected, Pull, Push, Select};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let context = Context::new();
+/// let (tasks, weather) = (context.socket::<Pull>()?, context.socket::<Pull>()?);
+/// let push = context.socket::<Push>()?;
+/// push.connect(weather.bind("inproc://weather")?)?;
+///
+/// let mut select = Select::new();
+/// let from_tasks = select.receiver(tasks.receiver());
+/// let from_weather = select.receiver(weather.receiver());
+/// push.send_blocking("sunny")?;
+/// match select.wait()? {
+///     Selected::Received(token, message) if token == from_weather => {
+///         assert_eq!(message, "sunny".into());
+///     }
+///     other => panic!("{other:?} came first, not {from_tasks:?}"),
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub struct Select<'a, T = Message> {
+    sources: BTreeMap<Token, Source<'a, T>>,
+    /// Those to be looked at: woken, or there may be more where their last message came from.
+    /// None of them has a place in any line.
+    due: VecDeque<Token>,
+    /// Kept for its buffer.
+    called: VecDeque<u64>,
+    roster: Arc<Roster>,
+    next: u64,
+}
+
+/// Names one source of a [`Select`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Token(u64);
+
+/// What a [`Select`] has been waiting for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Selected<T = Message> {
+    /// A message of this socket, or an item of this stream.
+    Received(Token, T),
+    /// This socket has room for a message, or is closed: try to send. The source has been
+    /// removed; where others send too, the room may be gone before it is used, so add it again
+    /// if the message comes back.
+    Room(Token),
+    /// This waker was woken, once or more since the last time.
+    Woken(Token),
+    /// Nothing more will come from this socket or stream. The source has been removed.
+    Ended(Token, RecvError),
+}
+
+struct Source<'a, T> {
+    /// `None` for one that only ever is woken.
+    poll: Option<Look<'a, T>>,
+    waker: Waker,
+    /// Whether it is among those that are due.
+    due: bool,
+}
+
+type Look<'a, T> = Box<dyn FnMut(&mut Context<'_>) -> Poll<Found<T>> + Send + 'a>;
+
+enum Found<T> {
+    Item(T),
+    Room,
+    End(RecvError),
+}
+
+impl Select<'_> {
+    /// Without a source, for messages. One for events of another type, of which messages and the
+    /// items of streams are made, is `Select::<T>::default()`.
+    #[must_use]
+    pub fn new() -> Self {
+        Select::default()
+    }
+}
+
+impl<'a, T> Select<'a, T> {
+    /// Adds a socket's `out`.
+    pub fn receiver(&mut self, mut receiver: Receiver) -> Token
+    where
+        T: From<Message>,
+    {
+        let pass_on = receiver.pass_on();
+        let poll = move |context: &mut Context<'_>| {
+            Pin::new(&mut receiver)
+                .poll_next(context)
+                .map(|message| match message {
+                    Some(message) => Found::Item(message.into()),
+                    None => Found::End(receiver.end()),
+                })
+        };
+        self.add(Some(Box::new(poll)), Some(pass_on))
+    }
+
+    /// Adds a stream: the receiver of any other channel, say. If it panics, so does the wait.
+    pub fn stream<S>(&mut self, stream: S) -> Token
+    where
+        S: Stream + Send + 'a,
+        S::Item: Into<T>,
+    {
+        let mut stream = Box::pin(stream);
+        let poll = move |context: &mut Context<'_>| {
+            stream.as_mut().poll_next(context).map(|item| match item {
+                Some(item) => Found::Item(item.into()),
+                None => Found::End(RecvError::Disconnected),
+            })
+        };
+        self.add(Some(Box::new(poll)), None)
+    }
+
+    /// Adds a socket's `in`: [`Selected::Room`] says, once, that it has room.
+    pub fn sender(&mut self, mut sender: Sender) -> Token {
+        let pass_on = sender.pass_on();
+        let poll = move |context: &mut Context<'_>| {
+            let ready = Pin::new(&mut sender).poll_ready(context);
+            ready.map(|_| Found::Room)
+        };
+        self.add(Some(Box::new(poll)), Some(pass_on))
+    }
+
+    /// Adds something that is not polled but wakes: [`Selected::Woken`] says that it did. For timers,
+    /// signals, hand-written futures, other threads.
+    pub fn waker(&mut self) -> (Token, Waker) {
+        let token = self.add(None, None);
+        let waker = self.roster.waker(token.0, None);
+        (token, waker)
+    }
+
+    /// Removes a source; false if it is there no more.
+    pub fn remove(&mut self, token: Token) -> bool {
+        self.sources.remove(&token).is_some()
+    }
+
+    /// How many sources there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.sources.len()
+    }
+
+    /// Whether there is no source.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.sources.is_empty()
+    }
+
+    /// Waits until a source has something.
+    ///
+    /// # Errors
+    /// [`SelectError::NoSource`] if there is none to wait for: all have ended, or none was added.
+    pub fn wait(&mut self) -> Result<Selected<T>, SelectError> {
+        self.wait_until(None)
+    }
+
+    /// Waits for at most `timeout`.
+    ///
+    /// # Errors
+    /// [`SelectError::Timeout`] if there was nothing, and that of [`wait`](Select::wait).
+    pub fn wait_timeout(&mut self, timeout: Duration) -> Result<Selected<T>, SelectError> {
+        self.wait_until(deadline_after(timeout))
+    }
+
+    /// Waits until a moment.
+    ///
+    /// # Errors
+    /// Those of [`wait_timeout`](Select::wait_timeout).
+    pub fn wait_deadline(&mut self, deadline: Instant) -> Result<Selected<T>, SelectError> {
+        self.wait_until(Some(deadline))
+    }
+
+    /// Looks without waiting.
+    ///
+    /// # Errors
+    /// Those of [`wait_timeout`](Select::wait_timeout).
+    pub fn try_wait(&mut self) -> Result<Selected<T>, SelectError> {
+        if self.sources.is_empty() {
+            return Err(SelectError::NoSource);
+        }
+        self.look(None).ok_or(SelectError::Timeout)
+    }
+
+    fn wait_until(&mut self, deadline: Option<Instant>) -> Result<Selected<T>, SelectError> {
+        if self.sources.is_empty() {
+            return Err(SelectError::NoSource);
+        }
+        let found = block_on(deadline, |context| match self.look(Some(context.waker())) {
+            Some(event) => Poll::Ready(event),
+            None => Poll::Pending,
+        });
+        // Not listening any more; what has called until now has been heard, and is looked at.
+        found
+            .or_else(|| self.look(None))
+            .ok_or(SelectError::Timeout)
+    }
+
+    fn add(&mut self, poll: Option<Look<'a, T>>, pass_on: Option<Arc<dyn Hook>>) -> Token {
+        let token = Token(self.next);
+        self.next += 1;
+        let waker = self.roster.waker(token.0, pass_on);
+        let due = poll.is_some();
+        self.sources.insert(token, Source { poll, waker, due });
+        self.due.extend(due.then_some(token));
+        token
+    }
+
+    /// Looks once at each source that is due; if none has anything, `listener` is woken when it
+    /// is worth while to look again.
+    fn look(&mut self, listener: Option<&Waker>) -> Option<Selected<T>> {
+        self.hear(None);
+        for _ in 0..self.due.len() {
+            let token = self.due.pop_front()?;
+            if let Some(event) = self.look_at(token) {
+                return Some(event);
+            }
+        }
+        if let Some(listener) = listener {
+            // Calls of sources that are gone are no reason to look, but nobody listens then.
+            while self.due.is_empty() && self.hear(Some(listener)) {}
+            if !self.due.is_empty() {
+                // Between two looks somebody may look at the clock.
+                listener.wake_by_ref();
+            }
+        }
+        None
+    }
+
+    /// Takes note of those that have called, and says whether there are any; if not, `listener` is
+    /// woken by the next.
+    fn hear(&mut self, listener: Option<&Waker>) -> bool {
+        self.roster.collect(&mut self.called, listener);
+        let any = !self.called.is_empty();
+        for token in self.called.drain(..).map(Token) {
+            // One that is gone, or due for another reason, has nothing to add.
+            if let Some(source) = self.sources.get_mut(&token).filter(|source| !source.due) {
+                source.due = true;
+                self.due.push_back(token);
+            }
+        }
+        any
+    }
+
+    fn look_at(&mut self, token: Token) -> Option<Selected<T>> {
+        let source = self.sources.get_mut(&token)?;
+        source.due = false;
+        let Some(poll) = &mut source.poll else {
+            return Some(Selected::Woken(token));
+        };
+        let event = match poll(&mut Context::from_waker(&source.waker)) {
+            Poll::Pending => return None,
+            Poll::Ready(Found::Item(item)) => {
+                // Behind the others, which are due as well.
+                source.due = true;
+                self.due.push_back(token);
+                return Some(Selected::Received(token, item));
+            }
+            Poll::Ready(Found::Room) => Selected::Room(token),
+            Poll::Ready(Found::End(why)) => Selected::Ended(token, why),
+        };
+        self.remove(token);
+        Some(event)
+    }
+}
+
+impl<T> Default for Select<'_, T> {
+    fn default() -> Self {
+        Select {
+            sources: BTreeMap::new(),
+            due: VecDeque::new(),
+            called: VecDeque::new(),
+            roster: Roster::new(),
+            next: 0,
+        }
+    }
+}
+
+impl<T> fmt::Debug for Select<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Select")
+            .field("sources", &self.sources.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,206 @@
+//! What a socket has done so far, in figures.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::endpoint::Endpoint;
+use crate::message::Frame;
+use crate::socket_type::SocketType;
+
+/// What a socket has done so far: a snapshot, see [`Socket::statistics`](crate::Socket::statistics).
+///
+/// The figures of connections that have ended are part of the totals.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Statistics {
+    /// Whole messages that came from peers, whatever became of them here.
+    pub messages_in: u64,
+    /// Whole messages that left for peers: written to the kernel or handed to an inproc peer. A
+    /// message published to three subscribers counts three times.
+    pub messages_out: u64,
+    /// Octets that came from peers: on tcp and ipc all that the kernel gave, handshake and framing
+    /// included; on inproc the payload.
+    pub octets_in: u64,
+    /// Octets that left for peers, in the same sense.
+    pub octets_out: u64,
+    /// Messages accepted by `in` that have not left: waiting there, or held for a peer.
+    pub queued_out: usize,
+    /// Messages waiting in `out`.
+    pub queued_in: usize,
+    /// Handshakes that succeeded again, after the connection of an endpoint had been lost.
+    pub reconnects: u64,
+    /// Connections that did not get through their handshake, refused ones among them.
+    pub handshakes_failed: u64,
+    /// Peers that were not taken: for [`max_peers`](crate::Options#structfield.max_peers), or
+    /// because the type of socket takes no more, or not under that routing id.
+    pub refused: u64,
+    /// Peers that hold a subscription or have joined a group now: PUB, XPUB, RADIO.
+    pub subscribers: usize,
+    /// Distinct topics that any peer has subscribed to now (`ZMQ_TOPICS_COUNT`): PUB, XPUB.
+    pub topics: usize,
+    /// Messages lost, by reason.
+    pub dropped: Dropped,
+    /// The peers connected now, those that have been for longest first.
+    pub peers: Vec<PeerStatistics>,
+}
+
+/// What one connection has done so far.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PeerStatistics {
+    /// The connection's number, as in [`Event::connection`](crate::Event#structfield.connection).
+    pub connection: u64,
+    /// The endpoint it was made through; `None` once the socket is no longer bound there.
+    pub endpoint: Option<Endpoint>,
+    /// Our end.
+    pub local: Option<Endpoint>,
+    /// The peer's end.
+    pub remote: Option<Endpoint>,
+    /// The peer's type; `None` if it did not say.
+    pub socket_type: Option<SocketType>,
+    /// The routing id the peer announced; empty for none.
+    pub routing_id: Frame,
+    /// How long ago the handshake was done.
+    pub connected_for: Duration,
+    /// Whole messages that came from this peer.
+    pub messages_in: u64,
+    /// Whole messages that left for this peer.
+    pub messages_out: u64,
+    /// Octets that came from this peer.
+    pub octets_in: u64,
+    /// Octets that left for this peer.
+    pub octets_out: u64,
+    /// Messages held for this peer.
+    pub queued: usize,
+    /// How often the connection of this endpoint was lost and made again; 0 for a peer that
+    /// connected to us.
+    pub reconnects: u64,
+}
+
+/// Why a message was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DropReason {
+    /// No peer was connected.
+    NoPeer,
+    /// The peer it was for was at its high-water mark.
+    PeerFull,
+    /// The peer it was for was not there.
+    PeerGone,
+    /// A peer sent what nobody had asked it for.
+    Unasked,
+    /// A peer replied to a request that had been given up.
+    Late,
+    /// A peer sent a message without the envelope or the body it needs.
+    Malformed,
+    /// Nobody had subscribed to it.
+    Unmatched,
+    /// The peer left without replying to the request.
+    RequestLost,
+    /// The user did not reply to the request.
+    Unanswered,
+    /// A peer sent several frames to a type of socket whose messages are one.
+    Multipart,
+    /// The type of socket only receives.
+    ReceiveOnly,
+    /// It was held for a connection that ended, and could not go another way.
+    ConnectionLost,
+    /// [`send_overflow`](crate::Options#structfield.send_overflow) dropped it.
+    SendOverflow,
+    /// [`receive_overflow`](crate::Options#structfield.receive_overflow) dropped it, or it came
+    /// after the last receiver had gone.
+    ReceiveOverflow,
+}
+
+impl DropReason {
+    /// All reasons.
+    pub const ALL: &'static [DropReason] = &[
+        DropReason::NoPeer,
+        DropReason::PeerFull,
+        DropReason::PeerGone,
+        DropReason::Unasked,
+        DropReason::Late,
+        DropReason::Malformed,
+        DropReason::Unmatched,
+        DropReason::RequestLost,
+        DropReason::Unanswered,
+        DropReason::Multipart,
+        DropReason::ReceiveOnly,
+        DropReason::ConnectionLost,
+        DropReason::SendOverflow,
+        DropReason::ReceiveOverflow,
+    ];
+}
+
+impl fmt::Display for DropReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            DropReason::NoPeer => "no peer was connected",
+            DropReason::PeerFull => "the peer was at its high-water mark",
+            DropReason::PeerGone => "the peer was not there",
+            DropReason::Unasked => "nobody had asked the peer for it",
+            DropReason::Late => "the request had been given up",
+            DropReason::Malformed => "it lacked the envelope or the body it needs",
+            DropReason::Unmatched => "nobody had subscribed to it",
+            DropReason::RequestLost => "the peer left without replying",
+            DropReason::Unanswered => "the user did not reply",
+            DropReason::Multipart => "it had several frames where one is a message",
+            DropReason::ReceiveOnly => "the socket only receives",
+            DropReason::ConnectionLost => "the connection it was held for ended",
+            DropReason::SendOverflow => "`in` was full",
+            DropReason::ReceiveOverflow => "`out` was full or closed",
+        })
+    }
+}
+
+/// Messages lost, by reason.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct Dropped([u64; DropReason::ALL.len()]);
+
+impl Dropped {
+    /// Messages lost for this reason.
+    #[must_use]
+    pub fn by(&self, reason: DropReason) -> u64 {
+        self.0[reason as usize]
+    }
+
+    /// Messages lost for whatever reason.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.0.iter().sum()
+    }
+
+    /// The reasons there were, each with its number of messages.
+    pub fn iter(&self) -> impl Iterator<Item = (DropReason, u64)> + '_ {
+        let each = DropReason::ALL.iter().copied().zip(self.0);
+        each.filter(|(_, messages)| *messages > 0)
+    }
+
+    #[inline]
+    pub(crate) fn count(&mut self, reason: DropReason, messages: u64) {
+        self.0[reason as usize] += messages;
+    }
+}
+
+impl fmt::Debug for Dropped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn losses_are_told_apart() {
+        let mut dropped = Dropped::default();
+        for (index, &reason) in DropReason::ALL.iter().enumerate() {
+            assert_eq!(reason as usize, index);
+            dropped.count(reason, index as u64);
+            assert_eq!(dropped.by(reason), index as u64);
+        }
+        assert_eq!(dropped.total(), (0..DropReason::ALL.len() as u64).sum());
+        assert_eq!(dropped.iter().count(), DropReason::ALL.len() - 1);
+    }
+}

@@ -1,0 +1,282 @@
+//! Waiting for peers: what replaces the sleep before the first message.
+
+use std::future::{poll_fn, Future};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use crate::channel::{deadline_after as after, Answer, Deadline, Ports};
+use crate::error::{WaitError, WaitTimeoutError};
+use crate::kind::{Kind, Publishes};
+use crate::pump::{Awaited, Command};
+use crate::socket::Socket;
+use crate::socket_type::SocketType;
+
+impl<K: Kind> Socket<K> {
+    /// Waits until at least `peers` peers are connected, their handshake done. Peers that are
+    /// there already count. The future may be dropped at any time; it does not keep the socket
+    /// open.
+    ///
+    /// ```
+    /// use zmq_channels::{Context, Pull, Push};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let context = Context::new();
+    /// let (pull, push) = (context.socket::<Pull>()?, context.socket::<Push>()?);
+    /// push.connect(pull.bind("tcp://127.0.0.1:*")?)?;
+    /// push.wait_connected_blocking(1)?; // in async code: push.wait_connected(1).await?
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`WaitError`] if the socket is closed or its context shut down, before or meanwhile.
+    pub fn wait_connected(
+        &self,
+        peers: usize,
+    ) -> impl Future<Output = Result<(), WaitError>> + Send + 'static {
+        self.await_peers(Awaited::Connected, peers).done()
+    }
+
+    /// As [`wait_connected`](Socket::wait_connected), blocking the thread.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn wait_connected_blocking(&self, peers: usize) -> Result<(), WaitError> {
+        self.await_peers(Awaited::Connected, peers).block()
+    }
+
+    /// As [`wait_connected`](Socket::wait_connected), for at most `timeout`.
+    ///
+    /// # Errors
+    /// As there, and [`WaitTimeoutError::Timeout`].
+    pub fn wait_connected_timeout(
+        &self,
+        peers: usize,
+        timeout: Duration,
+    ) -> impl Future<Output = Result<(), WaitTimeoutError>> + Send + 'static {
+        self.await_peers(Awaited::Connected, peers)
+            .until(after(timeout))
+    }
+
+    /// As [`wait_connected_timeout`](Socket::wait_connected_timeout), blocking the thread.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn wait_connected_timeout_blocking(
+        &self,
+        peers: usize,
+        timeout: Duration,
+    ) -> Result<(), WaitTimeoutError> {
+        self.await_peers(Awaited::Connected, peers)
+            .block_until(after(timeout))
+    }
+
+    /// As [`wait_connected_timeout`](Socket::wait_connected_timeout), until a moment.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn wait_connected_deadline(
+        &self,
+        peers: usize,
+        deadline: Instant,
+    ) -> impl Future<Output = Result<(), WaitTimeoutError>> + Send + 'static {
+        self.await_peers(Awaited::Connected, peers)
+            .until(Some(deadline))
+    }
+
+    /// As [`wait_connected_deadline`](Socket::wait_connected_deadline), blocking the thread.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn wait_connected_deadline_blocking(
+        &self,
+        peers: usize,
+        deadline: Instant,
+    ) -> Result<(), WaitTimeoutError> {
+        self.await_peers(Awaited::Connected, peers)
+            .block_until(Some(deadline))
+    }
+
+    fn await_peers(&self, awaited: Awaited, peers: usize) -> Waiting {
+        Waiting {
+            answer: self.post(|hub, reply| Command::Await {
+                hub,
+                awaited,
+                peers,
+                reply,
+            }),
+            ports: Arc::clone(self.ports()),
+            supported: true,
+        }
+    }
+}
+
+impl<K: Publishes> Socket<K> {
+    /// Waits until at least `peers` peers hold a subscription (for RADIO: have joined a group), to
+    /// whatever it may be. What is sent after that reaches them, where it is what they subscribed
+    /// to. Peers that have subscribed already count. The future may be dropped at any time; it
+    /// does not keep the socket open.
+    ///
+    /// ```
+    /// use zmq_channels::{Context, Pub, Sub};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let context = Context::new();
+    /// let (publisher, subscriber) = (context.socket::<Pub>()?, context.socket::<Sub>()?);
+    /// subscriber.subscribe("weather")?;
+    /// subscriber.connect(publisher.bind("tcp://127.0.0.1:*")?)?;
+    /// publisher.wait_subscribed_blocking(1)?; // in async code: .wait_subscribed(1).await?
+    /// publisher.send_blocking("weather: fine")?;
+    /// assert_eq!(subscriber.recv_blocking()?[0], "weather: fine");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`WaitError`] if the socket is closed or its context shut down, before or meanwhile, or if
+    /// its type, chosen at run time, has no subscribers.
+    pub fn wait_subscribed(
+        &self,
+        peers: usize,
+    ) -> impl Future<Output = Result<(), WaitError>> + Send + 'static {
+        self.await_subscribers(peers).done()
+    }
+
+    /// As [`wait_subscribed`](Socket::wait_subscribed), blocking the thread.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn wait_subscribed_blocking(&self, peers: usize) -> Result<(), WaitError> {
+        self.await_subscribers(peers).block()
+    }
+
+    /// As [`wait_subscribed`](Socket::wait_subscribed), for at most `timeout`.
+    ///
+    /// # Errors
+    /// As there, and [`WaitTimeoutError::Timeout`].
+    pub fn wait_subscribed_timeout(
+        &self,
+        peers: usize,
+        timeout: Duration,
+    ) -> impl Future<Output = Result<(), WaitTimeoutError>> + Send + 'static {
+        self.await_subscribers(peers).until(after(timeout))
+    }
+
+    /// As [`wait_subscribed_timeout`](Socket::wait_subscribed_timeout), blocking the thread.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn wait_subscribed_timeout_blocking(
+        &self,
+        peers: usize,
+        timeout: Duration,
+    ) -> Result<(), WaitTimeoutError> {
+        self.await_subscribers(peers).block_until(after(timeout))
+    }
+
+    /// As [`wait_subscribed_timeout`](Socket::wait_subscribed_timeout), until a moment.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn wait_subscribed_deadline(
+        &self,
+        peers: usize,
+        deadline: Instant,
+    ) -> impl Future<Output = Result<(), WaitTimeoutError>> + Send + 'static {
+        self.await_subscribers(peers).until(Some(deadline))
+    }
+
+    /// As [`wait_subscribed_deadline`](Socket::wait_subscribed_deadline), blocking the thread.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn wait_subscribed_deadline_blocking(
+        &self,
+        peers: usize,
+        deadline: Instant,
+    ) -> Result<(), WaitTimeoutError> {
+        self.await_subscribers(peers).block_until(Some(deadline))
+    }
+
+    fn await_subscribers(&self, peers: usize) -> Waiting {
+        let kinds = [SocketType::Pub, SocketType::XPub, SocketType::Radio];
+        if kinds.contains(&self.socket_type()) {
+            return self.await_peers(Awaited::Subscribed, peers);
+        }
+        Waiting {
+            answer: None,
+            ports: Arc::clone(self.ports()),
+            supported: false,
+        }
+    }
+}
+
+/// A question that the pump answers when it can. Dropping it takes it back.
+struct Waiting {
+    answer: Option<Answer<()>>,
+    ports: Arc<Ports>,
+    supported: bool,
+}
+
+impl Waiting {
+    async fn done(mut self) -> Result<(), WaitError> {
+        let answered = match self.answer.take() {
+            Some(answer) => answer.await,
+            None => None,
+        };
+        answered.ok_or_else(|| self.ended())
+    }
+
+    fn block(mut self) -> Result<(), WaitError> {
+        let answered = self.answer.take().and_then(Answer::wait);
+        answered.ok_or_else(|| self.ended())
+    }
+
+    /// Waits until `deadline`; `None` is a moment beyond all clocks.
+    async fn until(mut self, deadline: Option<Instant>) -> Result<(), WaitTimeoutError> {
+        let mut answer = self.answer.take();
+        let mut deadline = Deadline::new(deadline, self.ports.alarms());
+        let answered = poll_fn(|context| {
+            let polled = match &mut answer {
+                Some(answer) => Pin::new(answer).poll(context),
+                None => Poll::Ready(None),
+            };
+            match polled {
+                Poll::Ready(answered) => Poll::Ready(Some(answered)),
+                Poll::Pending if deadline.has_passed(context.waker()) => Poll::Ready(None),
+                Poll::Pending => Poll::Pending,
+            }
+        });
+        match answered.await {
+            Some(answered) => Ok(answered.ok_or_else(|| self.ended())?),
+            None => Err(WaitTimeoutError::Timeout),
+        }
+    }
+
+    fn block_until(self, deadline: Option<Instant>) -> Result<(), WaitTimeoutError> {
+        let Some(deadline) = deadline else {
+            return Ok(self.block()?);
+        };
+        let answered = match &self.answer {
+            Some(answer) => answer.wait_until(deadline),
+            None => Poll::Ready(None),
+        };
+        match answered {
+            Poll::Ready(answered) => Ok(answered.ok_or_else(|| self.ended())?),
+            Poll::Pending => Err(WaitTimeoutError::Timeout),
+        }
+    }
+
+    /// Why there was no answer.
+    fn ended(&self) -> WaitError {
+        if !self.supported {
+            WaitError::Unsupported
+        } else if self.ports.is_terminated() {
+            WaitError::Terminated
+        } else {
+            WaitError::Disconnected
+        }
+    }
+}
