@@ -15,9 +15,14 @@ Commands ("do"), with sockets known by a name of the caller's choice:
   set         socket option value                  an integer option, or text
   bind        socket endpoint                      -> the resolved endpoint
   connect | unbind | disconnect  socket endpoint
+  set_octets  socket option frame                  an option with a value of octets
   subscribe | unsubscribe        socket topic      a frame, written as below
+  join | leave                   socket group      text (DISH)
+  connect_peer  socket endpoint  -> the routing id of who is there (PEER)
   send        socket frames timeout                -> whether libzmq took it in time
   recv        socket timeout                       -> the frames, or null if none came
+  property    socket name timeout                  receives a message of one frame
+                                                   -> what its sender told in the handshake
   send_many   socket first count size timeout      numbered messages, see `pattern`
                                                    -> how many libzmq took; a message it does
                                                       not take within `timeout` ends the run
@@ -26,11 +31,16 @@ Commands ("do"), with sockets known by a name of the caller's choice:
                                                    -> {"received": n, "wrong": null | frames}
   relay       source target count timeout          passes whole messages on
                                                    -> how many
+  echo        socket count timeout                 sends back what it receives
+                                                   -> how many
   event       socket names timeout                 waits for a monitor event of one of these
                                                    names, skipping others -> its name, or null
   events      socket                               -> the names of all events not yet read
   close       socket                               as linger says, in the background
   term                                             closes all, waits until everything is sent
+
+The draft types have one frame and something beside it, which is shown as a frame in front: the
+routing id of the peer (SERVER, PEER), four octets, the highest first, or the group (RADIO, DISH).
 
 Times are milliseconds. A frame is written as hexadecimal octets, or, if it is what
 `pattern(seed, length)` gives, as "seed*length".
@@ -50,17 +60,24 @@ import time
 TYPES = {
     name: number
     for number, name in enumerate(
-        "PAIR PUB SUB REQ REP DEALER ROUTER PULL PUSH XPUB XSUB".split()
+        "PAIR PUB SUB REQ REP DEALER ROUTER PULL PUSH XPUB XSUB STREAM SERVER CLIENT RADIO DISH"
+        " GATHER SCATTER DGRAM PEER CHANNEL".split()
     )
 }
+# The draft types whose messages come from, and go to, a peer; and those with groups.
+NUMBERED = ("SERVER", "PEER")
+GROUPED = ("RADIO", "DISH")
 
 OPTIONS = {
     "ROUTING_ID": 5, "LINGER": 17, "RECONNECT_IVL": 18, "RECONNECT_IVL_MAX": 21,
     "SNDHWM": 23, "RCVHWM": 24, "ROUTER_MANDATORY": 33, "XPUB_VERBOSE": 40,
     "PLAIN_SERVER": 44, "PLAIN_USERNAME": 45, "PLAIN_PASSWORD": 46,
     "CURVE_SERVER": 47, "CURVE_PUBLICKEY": 48, "CURVE_SECRETKEY": 49, "CURVE_SERVERKEY": 50,
-    "REQ_CORRELATE": 52, "REQ_RELAXED": 53, "HANDSHAKE_IVL": 66,
-    "HEARTBEAT_IVL": 75, "HEARTBEAT_TTL": 76, "HEARTBEAT_TIMEOUT": 77,
+    "PROBE_ROUTER": 51, "REQ_CORRELATE": 52, "REQ_RELAXED": 53, "ROUTER_HANDOVER": 56,
+    "CONNECT_ROUTING_ID": 61, "HANDSHAKE_IVL": 66, "XPUB_NODROP": 69, "XPUB_MANUAL": 71,
+    "XPUB_WELCOME_MSG": 72, "STREAM_NOTIFY": 73, "INVERT_MATCHING": 74,
+    "HEARTBEAT_IVL": 75, "HEARTBEAT_TTL": 76, "HEARTBEAT_TIMEOUT": 77, "XPUB_VERBOSER": 78,
+    "METADATA": 95, "ROUTER_NOTIFY": 97, "HELLO_MSG": 110, "DISCONNECT_MSG": 111,
 }
 SUBSCRIBE, UNSUBSCRIBE, RCVMORE, EVENTS, RCVTIMEO, SNDTIMEO, LAST_ENDPOINT = 6, 7, 13, 15, 27, 28, 32
 SNDMORE = 2
@@ -158,9 +175,25 @@ class Library:
             ("zmq_msg_size", size, [pointer]),
             ("zmq_msg_close", integer, [pointer]),
             ("zmq_socket_monitor", integer, [pointer, ctypes.c_char_p, integer]),
+            ("zmq_msg_init_size", integer, [pointer, size]),
+            ("zmq_msg_send", integer, [pointer, pointer, integer]),
+            ("zmq_msg_gets", ctypes.c_char_p, [pointer, ctypes.c_char_p]),
         ]:
             function = getattr(zmq, name)
             function.restype, function.argtypes = result, arguments
+        # Only a libzmq built with its draft types has these.
+        for name, result, arguments in [
+            ("zmq_msg_set_routing_id", integer, [pointer, ctypes.c_uint32]),
+            ("zmq_msg_routing_id", ctypes.c_uint32, [pointer]),
+            ("zmq_msg_set_group", integer, [pointer, ctypes.c_char_p]),
+            ("zmq_msg_group", ctypes.c_char_p, [pointer]),
+            ("zmq_join", integer, [pointer, ctypes.c_char_p]),
+            ("zmq_leave", integer, [pointer, ctypes.c_char_p]),
+            ("zmq_connect_peer", ctypes.c_uint32, [pointer, ctypes.c_char_p]),
+        ]:
+            if hasattr(zmq, name):
+                function = getattr(zmq, name)
+                function.restype, function.argtypes = result, arguments
 
     def version(self):
         numbers = (ctypes.c_int * 3)()
@@ -189,6 +222,7 @@ class Library:
 class Socket:
     def __init__(self, library, context, kind, name):
         self.library, self.zmq = library, library.zmq
+        self.kind = kind
         self.pointer = library.check(self.zmq.zmq_socket(context, TYPES[kind]), f"open {kind}")
         self.timeouts = {}
         self.more, self.more_size = ctypes.c_int(), ctypes.c_size_t(4)
@@ -227,6 +261,8 @@ class Socket:
 
     def send(self, frames, timeout):
         self.set_timeout(SNDTIMEO, timeout)
+        if self.kind in NUMBERED + GROUPED:
+            return self.send_beside(*frames)
         last = len(frames) - 1
         for index, frame in enumerate(frames):
             flags = SNDMORE if index < last else 0
@@ -236,6 +272,31 @@ class Socket:
                     raise self.library.failure("send: libzmq stopped inside a message")
                 return False
         return True
+
+    def send_beside(self, beside, body):
+        message = ctypes.addressof(self.message)
+        self.library.check(self.zmq.zmq_msg_init_size(message, len(body)), "message")
+        ctypes.memmove(self.zmq.zmq_msg_data(message), body, len(body))
+        if self.kind in NUMBERED:
+            number = int.from_bytes(beside, "big")
+            self.library.check(self.zmq.zmq_msg_set_routing_id(message, number), "routing id")
+        else:
+            self.library.check(self.zmq.zmq_msg_set_group(message, beside), "group")
+        sent = self.zmq.zmq_msg_send(message, self.pointer, 0)
+        if sent == -1:
+            failure = self.zmq.zmq_errno(), self.library.failure("send")
+            self.zmq.zmq_msg_close(message)
+            if failure[0] != EAGAIN:
+                raise failure[1]
+        return sent != -1
+
+    def beside(self, message):
+        """What a received message has beside its frame."""
+        if self.kind in NUMBERED:
+            return [self.zmq.zmq_msg_routing_id(message).to_bytes(4, "big")]
+        if self.kind in GROUPED:
+            return [self.zmq.zmq_msg_group(message)]
+        return []
 
     def recv(self, timeout):
         self.set_timeout(RCVTIMEO, timeout)
@@ -248,6 +309,7 @@ class Socket:
             ):
                 return None
             size = self.zmq.zmq_msg_size(message)
+            frames += self.beside(message)
             frames.append(ctypes.string_at(self.zmq.zmq_msg_data(message), size))
             self.zmq.zmq_msg_close(message)
             self.zmq.zmq_getsockopt(
@@ -255,6 +317,15 @@ class Socket:
             )
             if not self.more.value:
                 return frames
+
+    def property(self, name, timeout):
+        self.set_timeout(RCVTIMEO, timeout)
+        message = ctypes.addressof(self.message)
+        self.zmq.zmq_msg_init(message)
+        self.library.check(self.zmq.zmq_msg_recv(message, self.pointer, 0), "recv")
+        value = self.zmq.zmq_msg_gets(message, name)
+        self.zmq.zmq_msg_close(message)
+        return None if value is None else value.decode()
 
     def close(self):
         """Closes, and waits (though not for unsent messages) until the endpoints are free."""
@@ -282,12 +353,21 @@ class Peer:
         value = value if isinstance(value, int) else value.encode()
         self.sockets[socket].set_option(OPTIONS[option], value)
 
+    def set_octets(self, socket, option, frame):
+        self.sockets[socket].set_option(OPTIONS[option], read_frame(frame))
+
     def bind(self, socket, endpoint):
         self.sockets[socket].call("bind", endpoint.encode())
         return self.sockets[socket].last_endpoint()
 
     def connect(self, socket, endpoint):
         self.sockets[socket].call("connect", endpoint.encode())
+
+    def connect_peer(self, socket, endpoint):
+        number = self.sockets[socket].call("connect_peer", endpoint.encode())
+        if number == 0:
+            raise self.library.failure("connect_peer")
+        return number.to_bytes(4, "big").hex()
 
     def unbind(self, socket, endpoint):
         self.sockets[socket].call("unbind", endpoint.encode())
@@ -301,12 +381,21 @@ class Peer:
     def unsubscribe(self, socket, topic):
         self.sockets[socket].set_option(UNSUBSCRIBE, read_frame(topic))
 
+    def join(self, socket, group):
+        self.sockets[socket].call("join", group.encode())
+
+    def leave(self, socket, group):
+        self.sockets[socket].call("leave", group.encode())
+
     def send(self, socket, frames, timeout):
         return self.sockets[socket].send([read_frame(frame) for frame in frames], timeout)
 
     def recv(self, socket, timeout):
         frames = self.sockets[socket].recv(timeout)
         return None if frames is None else [write_frame(frame) for frame in frames]
+
+    def property(self, socket, name, timeout):
+        return self.sockets[socket].property(name.encode(), timeout)
 
     def send_many(self, socket, first, count, size, timeout):
         target = self.sockets[socket]
@@ -333,6 +422,9 @@ class Peer:
             if frames is None or not self.sockets[target].send(frames, timeout):
                 return index
         return count
+
+    def echo(self, socket, count, timeout):
+        return self.relay(socket, socket, count, timeout)
 
     def event(self, socket, names, timeout):
         deadline = time.monotonic() + timeout / 1000
@@ -372,6 +464,7 @@ class Nursery:
     Commands:
       start  path     a peer that takes its commands from whoever connects to this path
                       -> its process id
+      freeze pid      SIGSTOP: its connections stay, and nothing more is said on them
       kill   pid      SIGKILL; -> when the process is gone
     """
 
@@ -386,14 +479,18 @@ class Nursery:
             pid = os.fork()
             if pid == 0:
                 sys.stdin.close()
-                stream = listener.accept()[0].makefile("rw")
+                stream = listener.accept()[0]
                 listener.close()
                 os.unlink(path)
-                obey(Peer(self.library), stream, stream)
+                # Two files: one for both would forget what it has read ahead when it writes.
+                obey(Peer(self.library), stream.makefile("r"), stream.makefile("w"))
                 # Nobody is interested any more: leave without waiting for unsent messages.
                 os._exit(0)
         self.pids.add(pid)
         return pid
+
+    def freeze(self, pid):
+        os.kill(pid, signal.SIGSTOP)
 
     def kill(self, pid):
         if pid in self.pids:

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use zmq_channels::SocketType;
 
 use crate::bench::{Outcome, PATIENCE};
-use crate::frames::{text, traffic, Frames};
+use crate::frames::{pattern, text, traffic, Frames};
 use crate::side::Side;
 
 /// A type of ours and the type of libzmq it talks to.
@@ -43,6 +43,31 @@ pub const PAIRINGS: [Pairing; 11] = [
     pairing(SocketType::Sub, "XPUB", Flow::TheyPublish),
 ];
 
+/// The other types libzmq has had for long. As with libzmq's own, a DEALER asks like a REQ and a
+/// ROUTER answers like a REP, with the envelopes put on by [`Side`]s.
+pub const ROUTED: [Pairing; 9] = [
+    pairing(SocketType::Dealer, "REP", Flow::WeAsk),
+    pairing(SocketType::Dealer, "DEALER", Flow::BothSend),
+    pairing(SocketType::Dealer, "ROUTER", Flow::WeAsk),
+    pairing(SocketType::Router, "REQ", Flow::TheyAsk),
+    pairing(SocketType::Router, "DEALER", Flow::TheyAsk),
+    pairing(SocketType::XPub, "SUB", Flow::WePublish),
+    pairing(SocketType::XPub, "XSUB", Flow::WePublish),
+    pairing(SocketType::XSub, "PUB", Flow::TheyPublish),
+    pairing(SocketType::XSub, "XPUB", Flow::TheyPublish),
+];
+
+/// The draft types, with whom each can talk.
+pub const DRAFTS: [Pairing; 6] = [
+    pairing(SocketType::Server, "CLIENT", Flow::TheyAsk),
+    pairing(SocketType::Client, "SERVER", Flow::WeAsk),
+    pairing(SocketType::Scatter, "GATHER", Flow::WeSend),
+    pairing(SocketType::Gather, "SCATTER", Flow::TheySend),
+    pairing(SocketType::Channel, "CHANNEL", Flow::BothSend),
+    // Whoever connects asks.
+    pairing(SocketType::Peer, "PEER", Flow::WeAsk),
+];
+
 const fn pairing(ours: SocketType, theirs: &'static str, flow: Flow) -> Pairing {
     Pairing { ours, theirs, flow }
 }
@@ -65,7 +90,14 @@ impl Flow {
 
     /// Everything in [`traffic`], in every direction the types have, octet for octet.
     pub fn everything(self, ours: &dyn Side, theirs: &dyn Side) -> Outcome {
-        self.converse(ours, theirs, traffic())
+        self.converse(ours, theirs, traffic(), reply_to)
+    }
+
+    /// All of [`traffic`] that has one frame, as the draft types want it.
+    pub fn single_frames(self, ours: &dyn Side, theirs: &dyn Side) -> Outcome {
+        let single = traffic().iter().filter(|message| message.len() == 1);
+        let messages: Vec<Frames> = single.cloned().collect();
+        self.converse(ours, theirs, &messages, single_reply_to)
     }
 
     /// A few words: enough to see that a connection works.
@@ -74,10 +106,16 @@ impl Flow {
             text("one"),
             vec![b"two".to_vec(), vec![], b"three".to_vec()],
         ];
-        self.converse(ours, theirs, &words)
+        self.converse(ours, theirs, &words, reply_to)
     }
 
-    fn converse(self, ours: &dyn Side, theirs: &dyn Side, messages: &[Frames]) -> Outcome {
+    fn converse(
+        self,
+        ours: &dyn Side,
+        theirs: &dyn Side,
+        messages: &[Frames],
+        reply_to: Reply,
+    ) -> Outcome {
         let blame = |who: &'static str| move |error| format!("{who}: {error}").into();
         match self {
             Flow::WeSend => deliver(ours, theirs, messages).map_err(blame("ours to theirs")),
@@ -85,10 +123,12 @@ impl Flow {
             Flow::BothSend => {
                 deliver(ours, theirs, messages).map_err(blame("ours to theirs"))?;
                 deliver(theirs, ours, messages).map_err(blame("theirs to ours"))?;
-                cross(ours, theirs, messages).map_err(blame("both ways at once"))
+                cross(ours, theirs, messages, reply_to).map_err(blame("both ways at once"))
             }
-            Flow::WeAsk => question(ours, theirs, messages).map_err(blame("ours asks")),
-            Flow::TheyAsk => question(theirs, ours, messages).map_err(blame("theirs asks")),
+            Flow::WeAsk => question(ours, theirs, messages, reply_to).map_err(blame("ours asks")),
+            Flow::TheyAsk => {
+                question(theirs, ours, messages, reply_to).map_err(blame("theirs asks"))
+            }
             Flow::WePublish => publish(ours, theirs, messages).map_err(blame("ours publishes")),
             Flow::TheyPublish => publish(theirs, ours, messages).map_err(blame("theirs publishes")),
         }
@@ -107,7 +147,7 @@ fn deliver(from: &dyn Side, to: &dyn Side, messages: &[Frames]) -> Outcome {
 }
 
 /// Both send all, then both receive all.
-fn cross(one: &dyn Side, other: &dyn Side, messages: &[Frames]) -> Outcome {
+fn cross(one: &dyn Side, other: &dyn Side, messages: &[Frames], reply_to: Reply) -> Outcome {
     for message in messages {
         one.send(message)?;
         other.send(&reply_to(message))?;
@@ -120,7 +160,12 @@ fn cross(one: &dyn Side, other: &dyn Side, messages: &[Frames]) -> Outcome {
 }
 
 /// Each message is a request and gets a reply of its own.
-fn question(requester: &dyn Side, replier: &dyn Side, messages: &[Frames]) -> Outcome {
+fn question(
+    requester: &dyn Side,
+    replier: &dyn Side,
+    messages: &[Frames],
+    reply_to: Reply,
+) -> Outcome {
     for message in messages {
         requester.send(message)?;
         replier.expect(message)?;
@@ -130,7 +175,16 @@ fn question(requester: &dyn Side, replier: &dyn Side, messages: &[Frames]) -> Ou
     Ok(())
 }
 
-/// The same frames in the other order, and one more: never equal to the request.
+/// What answers a request: never equal to it.
+type Reply = fn(&Frames) -> Frames;
+
+/// One frame that is an octet longer.
+fn single_reply_to(request: &Frames) -> Frames {
+    let longer = request[0].len() + 1;
+    vec![pattern(1000 + (longer % 1000) as u32, longer)]
+}
+
+/// The same frames in the other order, and one more.
 fn reply_to(request: &Frames) -> Frames {
     let mut reply: Frames = request.iter().rev().cloned().collect();
     reply.push(b"reply".to_vec());

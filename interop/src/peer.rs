@@ -94,6 +94,13 @@ impl Process {
         // That it is gone already is fine too.
         let _ = self.nursery.ask(&json!({"do": "kill", "pid": self.pid}));
     }
+
+    /// SIGSTOP: its connections stay, and nothing more is said on them.
+    pub fn freeze(&self) -> Outcome {
+        self.nursery
+            .ask(&json!({"do": "freeze", "pid": self.pid}))
+            .map(drop)
+    }
 }
 
 /// A real libzmq in a process of its own, which ends when this is dropped.

@@ -60,11 +60,12 @@ pub trait Side {
     }
 }
 
-/// A socket of the library.
+/// A socket of the library, used as [`Theirs`] are.
 pub struct Ours {
     pub socket: Socket<Any>,
     sender: Option<Sender>,
     receiver: Option<Receiver>,
+    envelope: Envelope,
 }
 
 impl Ours {
@@ -79,7 +80,29 @@ impl Ours {
             socket,
             sender,
             receiver,
+            envelope: Envelope::of(kind.name()),
         })
+    }
+
+    /// A socket without envelopes put on or taken off: messages are what its user sees.
+    pub fn plain(context: &Context, kind: SocketType, options: Options) -> Outcome<Ours> {
+        let envelope = Envelope::of("");
+        Ok(Ours {
+            envelope,
+            ..Ours::open_with(context, kind, options)?
+        })
+    }
+
+    /// Waits until so many peers are connected, no more and no less.
+    pub fn wait_peers(&self, count: usize) -> Outcome {
+        let start = Instant::now();
+        while self.socket.statistics()?.peers.len() != count {
+            if start.elapsed() > PATIENCE {
+                return Err(format!("never exactly {count} peers").into());
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
     }
 
     pub fn sender(&self) -> Outcome<&Sender> {
@@ -147,6 +170,11 @@ impl Side for Ours {
     }
 
     fn connect(&self, endpoint: &str) -> Outcome {
+        if self.envelope.kind == "PEER" {
+            let id = self.socket.connect_peer(endpoint)?;
+            *self.envelope.requester.borrow_mut() = id.as_bytes().to_vec();
+            return Ok(());
+        }
         self.socket.connect(endpoint)?;
         Ok(())
     }
@@ -168,6 +196,7 @@ impl Side for Ours {
     }
 
     fn offer(&self, frames: &Frames, within: Duration) -> Outcome<bool> {
+        let frames = self.envelope.wrap(frames);
         let message: Message = frames.iter().map(Vec::as_slice).collect();
         match self.sender()?.send_timeout_blocking(message, within) {
             Ok(()) => Ok(true),
@@ -177,24 +206,27 @@ impl Side for Ours {
     }
 
     fn poll(&self, within: Duration) -> Outcome<Option<Frames>> {
-        match self.receiver()?.recv_timeout_blocking(within) {
-            Ok(message) => Ok(Some(message.iter().map(|frame| frame.to_vec()).collect())),
-            Err(RecvTimeoutError::Timeout) => Ok(None),
-            Err(error) => Err(error.into()),
+        let until = Instant::now() + within;
+        loop {
+            let message = match self.receiver()?.recv_deadline_blocking(until) {
+                Ok(message) => message,
+                Err(RecvTimeoutError::Timeout) => return Ok(None),
+                Err(error) => return Err(error.into()),
+            };
+            let frames = message.iter().map(|frame| frame.to_vec()).collect();
+            if !self.envelope.is_notice(&frames) {
+                return self.envelope.unwrap(frames).map(Some);
+            }
         }
     }
 }
 
 /// A socket of libzmq.
-///
-/// A DEALER or ROUTER is used as if it were a REQ or REP, so that the same conversation runs
-/// with both: the envelope of RFC 28 is put on and checked here.
 pub struct Theirs {
     pub peer: Rc<Peer>,
     name: String,
     kind: String,
-    /// What a ROUTER puts in front of its next message.
-    requester: RefCell<Vec<u8>>,
+    envelope: Envelope,
 }
 
 impl Theirs {
@@ -209,7 +241,16 @@ impl Theirs {
             peer: Rc::clone(peer),
             name: name.to_string(),
             kind: kind.to_string(),
-            requester: RefCell::default(),
+            envelope: Envelope::of(kind),
+        })
+    }
+
+    /// A socket without envelopes put on or taken off: messages are what its user sees.
+    pub fn plain(peer: &Rc<Peer>, kind: &str, name: &str) -> Outcome<Theirs> {
+        let envelope = Envelope::of("");
+        Ok(Theirs {
+            envelope,
+            ..Theirs::open_named(peer, kind, name)?
         })
     }
 
@@ -231,6 +272,13 @@ impl Theirs {
 
     pub fn set(&self, option: &str, value: impl Into<Value>) -> Outcome {
         self.ask("set", json!({"option": option, "value": value.into()}))?;
+        Ok(())
+    }
+
+    /// Sets an option whose value is octets.
+    pub fn set_octets(&self, option: &str, value: &[u8]) -> Outcome {
+        let frame = crate::frames::write_frame(value);
+        self.ask("set_octets", json!({"option": option, "frame": frame}))?;
         Ok(())
     }
 
@@ -275,33 +323,9 @@ impl Theirs {
         self.ask("close", json!({})).map(drop)
     }
 
-    fn wrap(&self, frames: &Frames) -> Frames {
-        let envelope = match self.kind.as_str() {
-            "DEALER" => message([b""]),
-            "ROUTER" => message([self.requester.borrow().as_slice(), b""]),
-            _ => return frames.clone(),
-        };
-        [envelope.as_slice(), frames.as_slice()].concat()
-    }
-
-    fn unwrap(&self, frames: Frames) -> Outcome<Frames> {
-        let envelope = match self.kind.as_str() {
-            "DEALER" => 1,
-            "ROUTER" => 2,
-            _ => return Ok(frames),
-        };
-        if frames.len() <= envelope || !frames[envelope - 1].is_empty() {
-            return Err(format!("no delimiter where it belongs: {}", show(&frames)).into());
-        }
-        if envelope == 2 {
-            *self.requester.borrow_mut() = frames[0].clone();
-        }
-        Ok(frames[envelope..].to_vec())
-    }
-
     /// The routing id of the peer the last message came from (ROUTER).
     pub fn requester(&self) -> Vec<u8> {
-        self.requester.borrow().clone()
+        self.envelope.requester.borrow().clone()
     }
 
     /// Receives a message as libzmq gives it, envelope included.
@@ -331,6 +355,12 @@ impl Side for Theirs {
     }
 
     fn connect(&self, endpoint: &str) -> Outcome {
+        if self.envelope.kind == "PEER" {
+            let id = self.ask("connect_peer", json!({"endpoint": endpoint}))?;
+            let id = crate::frames::read_frame(id.as_str().ok_or("no routing id")?)?;
+            *self.envelope.requester.borrow_mut() = id;
+            return Ok(());
+        }
         self.ask("connect", json!({"endpoint": endpoint})).map(drop)
     }
 
@@ -365,7 +395,7 @@ impl Side for Theirs {
 
     fn offer(&self, frames: &Frames, within: Duration) -> Outcome<bool> {
         let timeout = within.as_millis() as u64;
-        let frames = write_frames(&self.wrap(frames));
+        let frames = write_frames(&self.envelope.wrap(frames));
         Ok(self.ask("send", json!({"frames": frames, "timeout": timeout}))? == true)
     }
 
@@ -375,14 +405,61 @@ impl Side for Theirs {
             let left = until.saturating_duration_since(Instant::now());
             match self.poll_raw(left)? {
                 None => return Ok(None),
-                // What an XPUB reports of its subscribers is not part of a conversation.
-                Some(frames) if self.kind == "XPUB" && is_subscription(&frames) => {}
-                Some(frames) => return self.unwrap(frames).map(Some),
+                Some(frames) if self.envelope.is_notice(&frames) => {}
+                Some(frames) => return self.envelope.unwrap(frames).map(Some),
             }
         }
     }
 }
 
-fn is_subscription(frames: &Frames) -> bool {
-    frames.len() == 1 && matches!(frames[0].first(), Some(0 | 1))
+/// What a socket type has in front of what is said.
+///
+/// A DEALER or ROUTER is used as if it were a REQ or REP, so that the same conversation runs with
+/// both: the envelope of RFC 28 is put on and checked here. A SERVER and a PEER answer whoever
+/// asked last; a PEER that connects speaks first, to whom it connected.
+struct Envelope {
+    kind: String,
+    /// Whom the next message goes to.
+    requester: RefCell<Vec<u8>>,
+}
+
+impl Envelope {
+    fn of(kind: &str) -> Self {
+        Envelope {
+            kind: kind.to_string(),
+            requester: RefCell::default(),
+        }
+    }
+
+    fn wrap(&self, frames: &Frames) -> Frames {
+        let requester = self.requester.borrow();
+        let envelope = match self.kind.as_str() {
+            "DEALER" => message([b""]),
+            "ROUTER" => message([requester.as_slice(), b""]),
+            "SERVER" | "PEER" => message([requester.as_slice()]),
+            _ => return frames.clone(),
+        };
+        [envelope.as_slice(), frames.as_slice()].concat()
+    }
+
+    fn unwrap(&self, frames: Frames) -> Outcome<Frames> {
+        let (envelope, delimited, addressed) = match self.kind.as_str() {
+            "DEALER" => (1, true, false),
+            "ROUTER" => (2, true, true),
+            "SERVER" | "PEER" => (1, false, true),
+            _ => return Ok(frames),
+        };
+        if frames.len() <= envelope || (delimited && !frames[envelope - 1].is_empty()) {
+            return Err(format!("no envelope where it belongs: {}", show(&frames)).into());
+        }
+        if addressed {
+            *self.requester.borrow_mut() = frames[0].clone();
+        }
+        Ok(frames[envelope..].to_vec())
+    }
+
+    /// What an XPUB reports of its subscribers is not part of a conversation.
+    fn is_notice(&self, frames: &Frames) -> bool {
+        self.kind == "XPUB" && frames.len() == 1 && matches!(frames[0].first(), Some(0 | 1))
+    }
 }

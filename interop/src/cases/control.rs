@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use crate::bench::{Bench, Outcome, Transport};
 use crate::cases::{case, Case, NEW, OLD, OLDEST};
-use crate::conversation::{Pairing, PAIRINGS};
+use crate::conversation::{Pairing, PAIRINGS, ROUTED};
 use crate::frames::{message, text};
 use crate::side::{Side, Theirs};
 
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for (one, other) in [(NEW, OLD), (OLD, NEW), (NEW, OLDEST)] {
-        for pairing in PAIRINGS {
+        for pairing in PAIRINGS.into_iter().chain(ROUTED) {
             // An envelope that ours would put on itself, libzmq's own REQ and REP do too.
             for transport in Transport::ALL {
                 cases.push(case(

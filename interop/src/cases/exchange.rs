@@ -4,7 +4,7 @@ use zmq_channels::Context;
 
 use crate::bench::{Bench, Outcome, Transport};
 use crate::cases::{case, Case, NEW, OLD, OLDEST};
-use crate::conversation::{Pairing, PAIRINGS};
+use crate::conversation::{Pairing, PAIRINGS, ROUTED};
 use crate::side::{Ours, Side, Theirs};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -27,6 +27,16 @@ pub fn cases() -> Vec<Case> {
                             },
                         ));
                     }
+                }
+            }
+        }
+        for transport in Transport::ALL {
+            for pairing in ROUTED {
+                for (binder, binds) in [(Who::We, "we bind"), (Who::They, "they bind")] {
+                    cases.push(case(
+                        format!("exchange/{version}/{transport}/{pairing}/{binds}"),
+                        move |bench| exchange(bench, version, transport, pairing, binder, Who::We),
+                    ));
                 }
             }
         }

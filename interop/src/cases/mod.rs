@@ -1,11 +1,18 @@
 //! The cases, by subject.
 
+mod addressing;
 mod control;
+mod drafts;
 mod exchange;
+mod handshake;
 mod heartbeat;
+mod proxies;
+mod publishing;
 mod reconnect;
 mod refusal;
+mod requests;
 mod several;
+mod streams;
 mod subscriptions;
 mod volume;
 
@@ -23,6 +30,9 @@ pub const OLD: &str = "4.3.2";
 /// A libzmq that knows ZMTP 3.0 only, and neither heartbeats nor the monitor's event for a
 /// finished handshake.
 pub const OLDEST: &str = "4.1.6";
+
+/// A libzmq that was built with its draft types.
+pub const DRAFT: &str = "4.3.4";
 
 /// Most cases take a fraction of a second.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -46,6 +56,13 @@ pub fn all() -> Vec<Case> {
         volume::cases(),
         refusal::cases(),
         several::cases(),
+        addressing::cases(),
+        publishing::cases(),
+        streams::cases(),
+        requests::cases(),
+        proxies::cases(),
+        handshake::cases(),
+        drafts::cases(),
     ]
     .into_iter()
     .flatten()
