@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::channel::{answer, wait_all, Lazy, Names, Once, Seats};
+use crate::channel::{answer, wait_all, Answer, Lazy, Names, Once, Reply, Seats};
 use crate::error::{ContextError, SocketError};
 use crate::kind::{Any, Kind, Typed};
 use crate::options::Options;
@@ -352,15 +352,14 @@ impl Context {
     /// Calling it again does nothing.
     pub fn shutdown(&self) {
         let running = self.inner.stop();
-        let asked = running.iter().map(|running| {
-            let (done, reply) = answer();
-            let grace = SHUTDOWN_GRACE;
-            let posted = running.mailbox.post(Command::Shutdown { grace, reply });
-            posted.is_ok().then_some(done)
-        });
-        // All are asked before one is waited for.
-        let asked: Vec<_> = asked.collect();
-        for done in asked.into_iter().flatten() {
+        // One pump alone does both in one go.
+        if running.len() > 1 {
+            for done in ask_all(&running, |reply| Command::Terminate { reply }) {
+                done.wait();
+            }
+        }
+        let grace = SHUTDOWN_GRACE;
+        for done in ask_all(&running, |reply| Command::Shutdown { grace, reply }) {
             done.wait();
         }
         running.into_iter().for_each(Running::join);
@@ -421,6 +420,16 @@ impl Inner {
     }
 }
 
+/// Asks all pumps the same before any of them is waited for.
+fn ask_all(running: &[Running], command: impl Fn(Reply<()>) -> Command) -> Vec<Answer<()>> {
+    let asked = running.iter().filter_map(|running| {
+        let (done, reply) = answer();
+        let posted = running.mailbox.post(command(reply));
+        posted.is_ok().then_some(done)
+    });
+    asked.collect()
+}
+
 impl Default for Context {
     fn default() -> Self {
         Context::new()
@@ -430,13 +439,7 @@ impl Default for Context {
 impl Drop for Inner {
     fn drop(&mut self) {
         let running = self.stop();
-        let asked = running.iter().filter_map(|running| {
-            let (done, reply) = answer();
-            let posted = running.mailbox.post(Command::Release { reply });
-            posted.is_ok().then_some(done)
-        });
-        // All are asked before one is waited for.
-        let asked: Vec<_> = asked.collect();
+        let asked = ask_all(&running, |reply| Command::Release { reply });
         // A pump that drops a task may drop the last handle; it cannot wait for itself, and
         // keeps none of the others waiting.
         if running.iter().any(Running::is_current) {

@@ -137,11 +137,16 @@ impl<W: World> Pump<W> {
         self.timers.set(until, Timer::Shutdown);
         let hubs: Vec<usize> = self.hubs.iter().map(|(slot, _)| slot).collect();
         // All of them first: the end of one socket is not to be seen as a loss by its peers here.
-        for (_, hub) in &self.hubs {
-            hub.ports.terminate();
-        }
+        self.terminate();
         for slot in hubs {
             self.close(slot, None);
+        }
+    }
+
+    /// Everything pending on any socket here returns `Terminated`.
+    pub(super) fn terminate(&self) {
+        for (_, hub) in &self.hubs {
+            hub.ports.terminate();
         }
     }
 

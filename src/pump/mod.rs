@@ -245,6 +245,12 @@ pub(crate) enum Command {
     Release {
         reply: Reply<()>,
     },
+    /// The context ends: everything pending returns `Terminated`. Where there are several pumps
+    /// all have done this before the first one [ends](Command::Shutdown), so that the end of a
+    /// socket is not seen as a loss by its peers here.
+    Terminate {
+        reply: Reply<()>,
+    },
     /// End now: flush what can be flushed within `grace`, then drop everything.
     Shutdown {
         grace: Duration,
@@ -609,6 +615,10 @@ impl<W: World> Pump<W> {
             Command::Release { reply } => {
                 self.released.push(reply);
                 self.release_requested = true;
+            }
+            Command::Terminate { reply } => {
+                self.terminate();
+                reply.send(());
             }
             Command::Shutdown { grace, reply } => self.begin_shutdown(grace, reply),
         }
