@@ -144,10 +144,8 @@ fn a_silent_peer_is_sent_away_in_time() {
                     took >= limit,
                     "{transport:?}: after {at} octets and {took:?}"
                 );
-                assert!(
-                    took < limit + Duration::from_secs(1),
-                    "{transport:?}: {took:?}"
-                );
+                // Far less than the default, which is 30 s.
+                assert!(took < Duration::from_secs(10), "{transport:?}: {took:?}");
                 honest.check();
             }
         }

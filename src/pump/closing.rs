@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::channel::Reply;
 
-use super::hub::Closing;
+use super::hub::{Closing, Hub};
 use super::link::{Loss, Path};
 use super::timers::Timer;
 use super::world::World;
@@ -168,7 +168,9 @@ impl<W: World> Pump<W> {
                 return;
             }
         }
-        if !self.released.is_empty() && self.hubs.iter().all(|(_, hub)| hub.closing.is_none()) {
+        // A socket that is to be closed may not have been looked after yet.
+        let closes = |hub: &Hub| hub.closing.is_some() || hub.ports.close_requested();
+        if !self.released.is_empty() && !self.hubs.iter().any(|(_, hub)| closes(hub)) {
             for reply in std::mem::take(&mut self.released) {
                 reply.send(());
             }

@@ -265,6 +265,23 @@ fn sim_every_message_arrives_once_and_in_order_over_a_rough_network() {
     }
 }
 
+/// The user's last handles go in one moment: first those of the socket, then that of the context.
+#[test]
+fn sim_a_socket_that_is_about_to_close_is_waited_for() {
+    let mut sim = Sim::new(0, ROUGH, 1);
+    let push = sim.open(0, SocketType::Push, Options::new());
+    assert!(push.offer(numbered(0)));
+    sim.step();
+    drop(push);
+    let (released, reply) = answer();
+    let posted = sim.pumps[0].mailbox.post(Command::Release { reply });
+    assert!(posted.is_ok());
+    for _ in 0..100 {
+        sim.step();
+        assert!(released.try_take().is_pending(), "a message has no peer yet");
+    }
+}
+
 #[test]
 fn connections_follow_the_options() {
     let options = Options::new()
