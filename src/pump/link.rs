@@ -220,7 +220,8 @@ impl<S> Link<S> {
                     && (buffers || wire.connection.staged_octets() <= STAGING_LIMIT / 2)
             }
             Path::Inproc(_) => true,
-            Path::Cross(cross) => cross.held() <= limit / 2,
+            // Any room at all, so that the mark is exact: what is taken is told in batches anyway.
+            Path::Cross(cross) => cross.held() < limit,
             Path::Dialing { .. } | Path::Lent => false,
         }
     }
