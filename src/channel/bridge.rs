@@ -41,6 +41,8 @@ struct Side<M, S> {
 pub(crate) struct Look {
     /// How many of the messages sent from here were taken since the last look.
     pub(crate) taken: usize,
+    /// Whether there are messages to take.
+    pub(crate) waiting: bool,
     /// Whether the other side takes no more.
     pub(crate) leaving: bool,
     /// Whether the other side is closed.
@@ -96,9 +98,11 @@ impl<M, S> BridgeEnd<M, S> {
         mine.called = false;
         append(&mut mine.signals, signals);
         let taken = mem::take(&mut mine.taken);
+        let waiting = !mine.messages.is_empty();
         let theirs = sides.theirs();
         Look {
             taken,
+            waiting,
             leaving: theirs.leaving,
             closed: theirs.closed,
         }
@@ -255,8 +259,14 @@ mod tests {
 
     const NOTHING: Look = Look {
         taken: 0,
+        waiting: false,
         leaving: false,
         closed: false,
+    };
+
+    const MESSAGES: Look = Look {
+        waiting: true,
+        ..NOTHING
     };
 
     #[test]
@@ -265,7 +275,7 @@ mod tests {
         send(&left, 0..3, "a");
         send(&left, 3..5, "b");
         send(&right, 9..10, "");
-        assert_eq!(look(&right), ("ab".into(), NOTHING));
+        assert_eq!(look(&right), ("ab".into(), MESSAGES));
         assert_eq!(take(&right, 2), [0, 1]);
         assert_eq!(take(&right, 9), [2, 3, 4]);
         assert_eq!(take(&left, 9), [9]);

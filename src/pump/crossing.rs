@@ -25,7 +25,7 @@ use crate::channel::{bridge, BridgeEnd, Mailbox};
 use crate::event::{EventKind, PeerIdentity};
 use crate::message::Message;
 use crate::options::Overflow;
-use crate::pattern::{Admission, Outlet, PeerId, PeerIntro, Upstream};
+use crate::pattern::{Admission, Outlet, PeerId, PeerIntro, Upstream, Violation};
 use crate::socket_type::SocketType;
 
 use super::counting::{self, Counts};
@@ -33,6 +33,7 @@ use super::inproc::intro;
 use super::link::{Link, Loss, Origin, Path, NO_HUB};
 use super::marks::Mark;
 use super::reading::admit_all;
+use super::room::Rest;
 use super::world::World;
 use super::{Bound, Command, Pump};
 
@@ -227,7 +228,7 @@ impl<W: World> Pump<W> {
     }
 
     /// Looks what there is on a bridge, and takes what there is room for.
-    pub(super) fn read_crossing(&mut self, slot: usize) {
+    pub(super) fn read_crossing(&mut self, slot: usize) -> Rest {
         let mut signals = VecDeque::new();
         let Some(Link {
             hub,
@@ -236,14 +237,15 @@ impl<W: World> Pump<W> {
             ..
         }) = self.links.get_mut(slot)
         else {
-            return;
+            return Rest::Done;
         };
         let (hub, leaving) = (*hub, leaving.is_some());
         let look = cross.end.look(&mut signals);
         self.crossed(slot, look.taken);
         // Nobody takes anything any more; or everything has been taken.
         if leaving && (look.leaving || self.links.get(slot).is_some_and(|link| link.held() == 0)) {
-            return self.lose(slot, Loss::Asked);
+            self.lose(slot, Loss::Asked);
+            return Rest::Done;
         }
         for signal in signals {
             let loss = match signal {
@@ -269,15 +271,25 @@ impl<W: World> Pump<W> {
                 }
             };
             if let Some(loss) = loss {
-                return self.lose(slot, loss);
+                self.lose(slot, loss);
+                return Rest::Done;
             }
         }
-        if hub != NO_HUB && !self.take_crossed(slot, hub) {
-            return self.lose(slot, Loss::Refused);
+        let mut rest = Rest::Done;
+        if hub != NO_HUB && look.waiting {
+            match self.take_crossed(slot, hub) {
+                Ok(how) => rest = how,
+                Err(_) => {
+                    self.lose(slot, Loss::Refused);
+                    return Rest::Done;
+                }
+            }
         }
         if look.closed {
             self.lose(slot, Loss::World);
+            return Rest::Done;
         }
+        rest
     }
 
     /// The pattern meets a peer of another pump.
@@ -302,50 +314,53 @@ impl<W: World> Pump<W> {
         });
     }
 
-    /// Takes messages from a bridge while there is room for them; false if the peer must go.
-    fn take_crossed(&mut self, slot: usize, hub: usize) -> bool {
+    /// Takes messages from a bridge while there is room for them; an error ends the peer.
+    fn take_crossed(&mut self, slot: usize, hub: usize) -> Result<Rest, Violation> {
         let peer = PeerId(slot as u32);
         let mut budget = CROSSING_BUDGET;
-        let mut welcome = true;
-        while budget > 0 && welcome {
-            let has_room = self.has_room(hub);
+        let mut outcome = Ok(Rest::Budget);
+        while budget > 0 {
+            let most = self.room_for(slot, hub).min(CROSSING_BURST);
             let (Some(found), Some(link)) = (self.hubs.get_mut(hub), self.links.get_mut(slot))
             else {
-                return true;
+                return Ok(Rest::Done);
             };
             let Path::Cross(cross) = &mut link.path else {
-                return true;
+                return Ok(Rest::Done);
             };
             if !link.attached {
-                return true;
+                return Ok(Rest::Done);
             }
-            if !has_room {
-                self.starve(slot, hub);
+            if most == 0 {
+                outcome = Ok(self.why_none(slot, hub));
                 break;
             }
             let from = found.io.batch.len();
-            let most = self.rooms[hub].free.min(CROSSING_BURST);
             let taken = cross.end.take(most, &mut found.io.batch);
             cross.counts.messages_in += taken as u64;
             let octets = found.io.batch.range(from..).map(counting::octets);
             cross.counts.octets_in += octets.sum::<u64>();
             let was_blocked = found.pattern.is_blocked();
-            welcome = admit_all(&mut *found.pattern, peer, &mut found.io, from).is_ok();
+            let admitted = admit_all(&mut *found.pattern, peer, &mut found.io, from);
             let unblocked = was_blocked && !found.pattern.is_blocked();
-            self.rooms[hub].take(found.io.batch.len() - from);
+            let delivered = found.io.batch.len() - from;
+            self.rooms[hub].take(delivered);
+            self.rooms[hub].spend(delivered);
             if unblocked {
                 self.schedule_send(hub);
             }
+            if let Err(violation) = admitted {
+                outcome = Err(violation);
+                break;
+            }
             if taken < most {
+                outcome = Ok(Rest::Done);
                 break;
             }
             budget = budget.saturating_sub(taken);
         }
         self.push_batch(hub);
-        if budget == 0 {
-            self.feed(slot);
-        }
-        welcome
+        outcome
     }
 
     /// The other side of a bridge has taken so many messages.

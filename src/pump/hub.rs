@@ -19,6 +19,7 @@ use crate::wire;
 use super::awaiting::Wait;
 use super::counting::{self, Tally};
 use super::link::{Link, Path};
+use super::room::Room;
 use super::watching::Watcher;
 use super::world::World;
 use super::{Closed, HubId, Pump};
@@ -38,8 +39,6 @@ pub(super) struct Hub {
     pub(super) dialers: Vec<usize>,
     /// Every link of this socket, attached or not.
     pub(super) links: Vec<usize>,
-    /// Links that wait for room in `out`, in the order they ran out of it.
-    pub(super) starved: VecDeque<usize>,
     pub(super) closing: Option<Closing>,
     /// Whether the ports were found closed in an earlier turn.
     pub(super) close_noticed: bool,
@@ -82,58 +81,6 @@ pub(super) struct HubIo {
     pub(super) limit: usize,
     /// Whether each peer has a queue of its own (fan-out).
     pub(super) buffers: bool,
-}
-
-/// What a hub's `out` takes, as far as its pump knows.
-#[derive(Debug, Default)]
-pub(super) struct Room {
-    /// Messages `out` takes for sure; `usize::MAX` if it never refuses one.
-    pub(super) free: usize,
-    /// Promised to inproc peers: sent, but not delivered yet.
-    reserved: usize,
-    /// Inproc links of other hubs that wait for room here.
-    pub(super) waiting: Vec<usize>,
-}
-
-impl Room {
-    /// `out` says how much it takes now.
-    fn learn(&mut self, room: usize) {
-        self.free = match room {
-            usize::MAX => usize::MAX,
-            room => room.saturating_sub(self.reserved),
-        };
-    }
-
-    /// So many messages are on their way to `out`.
-    pub(super) fn take(&mut self, messages: usize) {
-        if self.free != usize::MAX {
-            self.free = self.free.saturating_sub(messages);
-        }
-    }
-
-    /// Promises room for one message.
-    fn reserve(&mut self) -> bool {
-        if self.free == 0 {
-            return false;
-        }
-        self.take(1);
-        self.reserved += 1;
-        true
-    }
-
-    /// The hub is gone, and with it everybody who waited here.
-    pub(super) fn forget(&mut self) {
-        *self = Room::default();
-    }
-
-    /// A promised message is here, to be delivered or discarded by the pattern.
-    pub(super) fn redeem(&mut self) {
-        debug_assert!(self.reserved > 0);
-        self.reserved = self.reserved.saturating_sub(1);
-        if self.free != usize::MAX {
-            self.free += 1;
-        }
-    }
 }
 
 impl HubIo {
@@ -199,7 +146,6 @@ impl Hub {
             listeners: Vec::new(),
             dialers: Vec::new(),
             links: Vec::new(),
-            starved: VecDeque::new(),
             closing: None,
             close_noticed: false,
             in_senders: false,
@@ -327,10 +273,12 @@ impl<S> Outlet for PumpOutlet<'_, S> {
                 if !self.io.buffers {
                     // Reserve the place in the twin's `out`: what was sent is delivered.
                     let room = &mut self.rooms[inproc.twin_hub];
-                    if !room.reserve() {
+                    if !room.reserve(slot) {
                         link.blocked = true;
-                        room.waiting.push(slot);
-                        self.dry.push(inproc.twin_hub);
+                        if !std::mem::replace(&mut link.hungry, true) {
+                            room.queue(slot);
+                            self.dry.push(inproc.twin_hub);
+                        }
                         return Err(Full);
                     }
                 }
@@ -584,97 +532,6 @@ impl<W: World> Pump<W> {
         if !io.batch.is_empty() {
             io.notices.append(&mut io.batch);
             self.dry.push(slot);
-        }
-    }
-
-    /// Asks `out` how much it takes; pushes what is on its way there before.
-    pub(super) fn refresh_room(&mut self, slot: usize) {
-        self.push_batch(slot);
-        let Some(hub) = self.hubs.get_mut(slot) else {
-            return;
-        };
-        let free = hub
-            .ports
-            .outward()
-            .map_or(usize::MAX, |outward| outward.room());
-        let room = &mut self.rooms[slot];
-        room.learn(free);
-        let io = &mut hub.io;
-        let first = io.notices.len().min(room.free);
-        if let (1.., Some(outward)) = (first, hub.ports.outward()) {
-            room.take(first);
-            io.batch.extend(io.notices.drain(..first));
-            outward.push_batch(&mut io.batch);
-            while let Some(message) = io.batch.pop_back() {
-                io.notices.push_front(message);
-            }
-        }
-    }
-
-    /// Whether `out` has room, as far as is known, for what peers send: notices go first.
-    fn is_open_to_peers(&self, slot: usize) -> bool {
-        self.rooms[slot].free > 0
-            && self
-                .hubs
-                .get(slot)
-                .is_some_and(|hub| hub.io.notices.is_empty())
-    }
-
-    /// Whether `out` has room for a message; if not, its next pops will mark the hub.
-    pub(super) fn has_room(&mut self, slot: usize) -> bool {
-        if self.is_open_to_peers(slot) {
-            return true;
-        }
-        self.refresh_room(slot);
-        if self.is_open_to_peers(slot) {
-            return true;
-        }
-        // Full, or promised to inproc peers whose transfer is due in this turn. Arm in any case:
-        // a pop between the look and the arming is then seen by the look after it.
-        let armed = match self.hubs.get(slot).and_then(|hub| hub.ports.outward()) {
-            Some(outward) => outward.arm_producer(),
-            None => false,
-        };
-        if !armed {
-            self.refresh_room(slot);
-            if !self.is_open_to_peers(slot) {
-                // All that is free is promised: look again when that has been delivered.
-                self.dry.push(slot);
-            }
-        }
-        self.is_open_to_peers(slot)
-    }
-
-    /// `out` has room again: lets its links read, and its inproc peers send.
-    pub(super) fn resume(&mut self, slot: usize) {
-        let Some(hub) = self.hubs.get(slot) else {
-            return;
-        };
-        let waiting = !self.rooms[slot].waiting.is_empty() || !hub.io.notices.is_empty();
-        if hub.starved.is_empty() && !waiting {
-            return;
-        }
-        if !self.has_room(slot) {
-            return;
-        }
-        for link in std::mem::take(&mut self.rooms[slot].waiting) {
-            self.transfer_later(link);
-            self.unblock(link);
-        }
-        if let Some(hub) = self.hubs.get_mut(slot) {
-            for slot in std::mem::take(&mut hub.starved) {
-                if let Some(link) = self.links.get_mut(slot) {
-                    link.in_starved = false;
-                }
-                self.feed(slot);
-            }
-        }
-    }
-
-    /// Looks again at the hubs for whose room somebody waits.
-    pub(super) fn wet(&mut self) {
-        for slot in std::mem::take(&mut self.dry) {
-            self.resume(slot);
         }
     }
 

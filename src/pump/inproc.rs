@@ -8,8 +8,9 @@ use crate::pattern::{PeerId, PeerIntro, Violation};
 use crate::socket_type::SocketType;
 
 use super::counting::{self, Counts};
-use super::link::{Inproc, Loss, Origin, Path, NO_LINK};
+use super::link::{Inproc, Link, Loss, Origin, Path, NO_LINK};
 use super::reading::admit_all;
+use super::room::Rest;
 use super::world::World;
 use super::Pump;
 
@@ -87,7 +88,7 @@ impl<W: World> Pump<W> {
             match self.links.get_mut(slot).map(|link| &mut link.path) {
                 Some(Path::Inproc(inproc)) => {
                     inproc.in_transfers = false;
-                    self.transfer(slot);
+                    self.transfer_now(slot);
                 }
                 Some(Path::Cross(cross)) => cross.transfer(),
                 _ => {}
@@ -95,7 +96,8 @@ impl<W: World> Pump<W> {
         }
     }
 
-    /// Moves what an inproc link that ends still holds, as far as there is room for it.
+    /// Moves what an inproc link that ends still holds, as far as there is room for it. It is not
+    /// there any more when its turn comes.
     pub(super) fn transfer_rest(&mut self, slot: usize) {
         let mut left = usize::MAX;
         loop {
@@ -104,19 +106,61 @@ impl<W: World> Pump<W> {
                 return;
             }
             left = held;
-            self.transfer(slot);
+            self.transfer(slot, Pump::has_room_at_all);
         }
     }
 
-    /// Moves what one inproc link holds to its twin's socket.
-    fn transfer(&mut self, slot: usize) {
+    /// Moves what one inproc link holds; what it has to keep waits for room.
+    fn transfer_now(&mut self, slot: usize) {
+        match self.transfer(slot, Pump::room_for) {
+            Rest::Done => {}
+            Rest::Waits | Rest::Full => {
+                if let Some(Path::Inproc(inproc)) = self.links.get(slot).map(|link| &link.path) {
+                    let far = inproc.twin_hub;
+                    self.starve(slot, far);
+                }
+            }
+            Rest::Budget => self.transfer_later(slot),
+        }
+    }
+
+    /// The turn of a half of an inproc pair: it passes on what it holds, and its hub may send by it
+    /// as long as its share lasts.
+    pub(super) fn send_in_turn(&mut self, slot: usize) -> Rest {
+        let rest = self.transfer(slot, Pump::room_for);
+        let Some(link) = self.links.get(slot) else {
+            return Rest::Done;
+        };
+        let hub = link.hub;
+        if rest != Rest::Done || self.hubs.get(hub).is_none_or(|hub| hub.io.buffers) {
+            return rest;
+        }
+        self.let_on(slot);
+        self.serve(hub);
+        self.settle_credits(hub);
+        self.transfer(slot, Pump::room_for);
+        match self.links.get(slot).is_some_and(|link| link.blocked) {
+            true => Rest::Waits,
+            false => Rest::Done,
+        }
+    }
+
+    fn has_room_at_all(&mut self, _link: usize, hub: usize) -> usize {
+        usize::from(self.has_room(hub))
+    }
+
+    /// Moves what one inproc link holds to its twin's socket, as far as there is `room` for it.
+    fn transfer(&mut self, slot: usize, room: fn(&mut Self, usize, usize) -> usize) -> Rest {
         let Some(link) = self.links.get_mut(slot) else {
-            return;
+            return Rest::Done;
         };
         let hub = link.hub;
         let Path::Inproc(inproc) = &mut link.path else {
-            return;
+            return Rest::Done;
         };
+        if inproc.queue.is_empty() && inproc.controls.is_empty() && inproc.hello.is_none() {
+            return Rest::Done;
+        }
         let (twin, far) = (inproc.twin, inproc.twin_hub);
         let controls = std::mem::take(&mut inproc.controls);
         let has_hello = inproc.hello.is_some();
@@ -125,31 +169,45 @@ impl<W: World> Pump<W> {
             let peer = PeerId(twin as u32);
             let heeded =
                 self.pattern_call(far, |pattern, outlet| pattern.heed(peer, control, outlet));
-            match heeded {
-                Some(Ok(())) => {}
-                Some(Err(violation)) => return self.lose(twin, Loss::Violation(violation)),
-                None => return self.lose(twin, Loss::Asked),
-            }
+            let loss = match heeded {
+                Some(Ok(())) => continue,
+                Some(Err(violation)) => Loss::Violation(violation),
+                None => Loss::Asked,
+            };
+            self.lose(twin, loss);
+            return Rest::Done;
         }
-        if has_hello && !self.deliver_hello(slot, far, twin) {
-            return;
+        if has_hello {
+            if room(self, slot, far) == 0 {
+                return self.why_none(slot, far);
+            }
+            if !self.deliver_hello(slot, far, twin) {
+                return Rest::Done;
+            }
         }
         let (mut moved, mut payload) = (0, 0);
         let mut violation = None;
+        let mut rest = Rest::Budget;
         while moved < TRANSFER_BUDGET {
-            if buffers && !self.has_room(far) {
-                self.rooms[far].waiting.push(slot);
+            if buffers && room(self, slot, far) == 0 {
+                rest = match self.links.get(slot).map_or(0, Link::held) {
+                    0 => Rest::Done,
+                    _ => self.why_none(slot, far),
+                };
                 break;
             }
             let Some(Path::Inproc(inproc)) = self.links.get_mut(slot).map(|link| &mut link.path)
             else {
+                rest = Rest::Done;
                 break;
             };
             let Some(message) = inproc.queue.pop_front() else {
+                rest = Rest::Done;
                 break;
             };
-            if !buffers {
-                self.rooms[far].redeem();
+            match buffers {
+                true => self.rooms[far].spend(1),
+                false => self.rooms[far].redeem(),
             }
             moved += 1;
             payload += counting::octets(&message);
@@ -160,9 +218,6 @@ impl<W: World> Pump<W> {
         }
         self.push_batch(far);
         self.count_transfer(slot, twin, moved, payload);
-        if moved == TRANSFER_BUDGET {
-            self.transfer_later(slot);
-        }
         if let Some(hub) = self.hubs.get_mut(hub) {
             if !buffers && hub.options.send_overflow == Overflow::Block {
                 hub.io.released += moved;
@@ -170,18 +225,16 @@ impl<W: World> Pump<W> {
         }
         self.settle_credits(hub);
         if let Some(violation) = violation {
-            return self.lose(twin, Loss::Violation(violation));
+            self.lose(twin, Loss::Violation(violation));
+            return Rest::Done;
         }
         self.unblock(slot);
         self.check_closing(hub);
+        rest
     }
 
-    /// Passes the first message of all on; false if it has to wait for room, or was not taken.
+    /// Passes the first message of all on; false if it was not taken.
     fn deliver_hello(&mut self, slot: usize, far: usize, twin: usize) -> bool {
-        if !self.has_room(far) {
-            self.rooms[far].waiting.push(slot);
-            return false;
-        }
         let hello = match self.links.get_mut(slot).map(|link| &mut link.path) {
             Some(Path::Inproc(inproc)) => inproc.hello.take(),
             _ => None,
@@ -190,6 +243,7 @@ impl<W: World> Pump<W> {
             return true;
         };
         let payload = counting::octets(&hello);
+        self.rooms[far].spend(1);
         let received = self.receive(far, twin, hello);
         self.push_batch(far);
         self.count_transfer(slot, twin, 1, payload);
@@ -249,10 +303,6 @@ impl<W: World> Pump<W> {
             return;
         };
         let twin = std::mem::replace(&mut inproc.twin, NO_LINK);
-        let far = inproc.twin_hub;
-        if let Some(room) = self.rooms.get_mut(far) {
-            room.waiting.retain(|&waiting| waiting != slot);
-        }
         if let Some(other) = self.links.get_mut(twin) {
             if let Path::Inproc(inproc) = &mut other.path {
                 if inproc.twin == slot {

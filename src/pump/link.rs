@@ -51,8 +51,9 @@ pub(super) struct Link<S> {
     pub(super) blocked: bool,
     pub(super) in_readers: bool,
     pub(super) in_flushers: bool,
-    /// Whether it waits for room in `out`.
-    pub(super) in_starved: bool,
+    /// Whether it waits for room in an `out`: its hub's, or for a half of an inproc pair its
+    /// twin's.
+    pub(super) hungry: bool,
     pub(super) leaving: Option<Leaving>,
     /// The soonest timer set for this link.
     pub(super) timer: Option<Instant>,
@@ -190,7 +191,7 @@ impl<S> Link<S> {
             blocked: false,
             in_readers: false,
             in_flushers: false,
-            in_starved: false,
+            hungry: false,
             leaving: None,
             timer: None,
             names: None,
@@ -503,6 +504,7 @@ impl<W: World> Pump<W> {
         self.detach(slot);
         self.record_end(slot, attached, &loss);
         self.release_twin(slot);
+        self.leave_ring(slot);
         let Some(mut link) = self.links.try_remove(slot) else {
             return;
         };
@@ -515,7 +517,6 @@ impl<W: World> Pump<W> {
         drop(link);
         if let Some(hub) = self.hubs.get_mut(hub) {
             hub.links.retain(|&other| other != slot);
-            hub.starved.retain(|&other| other != slot);
             if let Origin::Dialed(dialer) = origin {
                 self.link_ended(dialer, slot, &loss, greeted);
             }
@@ -559,6 +560,7 @@ impl<W: World> Pump<W> {
         }
         self.detach(slot);
         self.tell_end(slot, true, DisconnectReason::Local);
+        self.leave_ring(slot);
         let Some(link) = self.links.get_mut(slot) else {
             return;
         };
@@ -570,7 +572,6 @@ impl<W: World> Pump<W> {
         let held = link.held();
         if let Some(hub) = self.hubs.get_mut(hub) {
             hub.links.retain(|&other| other != slot);
-            hub.starved.retain(|&other| other != slot);
             if !hub.io.buffers {
                 hub.io.released += held;
             }
@@ -610,18 +611,31 @@ impl<W: World> Pump<W> {
         if !link.blocked {
             return;
         }
-        let Some(hub) = self.hubs.get_mut(link.hub) else {
+        let hub = link.hub;
+        let Some(found) = self.hubs.get_mut(hub) else {
             return;
         };
-        if !link.is_roomy(hub.io.limit, hub.io.buffers) {
+        // Who waits for room in its twin's `out` is let on when that is its turn.
+        let has_turns = matches!(link.path, Path::Inproc(_)) && !found.io.buffers;
+        if !link.is_roomy(found.io.limit, found.io.buffers) || (link.hungry && has_turns) {
             return;
         }
-        link.blocked = false;
-        if link.attached {
-            hub.pattern.writable(PeerId(slot as u32));
-            let hub = link.hub;
+        if self.let_on(slot) {
             self.schedule_send(hub);
         }
+    }
+
+    /// Tells the pattern of a blocked peer that takes messages again; whether it did.
+    pub(super) fn let_on(&mut self, slot: usize) -> bool {
+        let Some(link) = self.links.get_mut(slot) else {
+            return false;
+        };
+        let was_blocked = std::mem::replace(&mut link.blocked, false);
+        if let (true, true, Some(hub)) = (was_blocked, link.attached, self.hubs.get_mut(link.hub)) {
+            hub.pattern.writable(PeerId(slot as u32));
+            return true;
+        }
+        false
     }
 
     /// Sets a timer for the link's next deadline, unless one is set that is soon enough.

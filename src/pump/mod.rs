@@ -20,6 +20,7 @@ pub(crate) mod net;
 mod notices;
 mod reading;
 pub(crate) mod registering;
+mod room;
 mod sending;
 #[cfg(test)]
 mod sim;
@@ -58,10 +59,11 @@ use crate::statistics::Statistics;
 pub(crate) use awaiting::Awaited;
 use crossing::End;
 use dialing::Dialer;
-use hub::{routes_are_mandatory, Hub, Room};
+use hub::{routes_are_mandatory, Hub};
 use link::Link;
 use listening::Listening;
 use marks::Mark;
+use room::Room;
 pub(crate) use tasks::Task;
 use timers::{Timer, Timers};
 pub use transport::BoundListener;
@@ -367,6 +369,7 @@ impl<W: World> Pump<W> {
             self.note(*event);
         }
         self.read_all();
+        self.wet();
         self.run_tasks();
         self.send_all();
         self.transfer_all();
@@ -639,7 +642,9 @@ impl<W: World> Pump<W> {
                 self.mailbox.mark(Mark::Hub(slot).token());
             }
         }
-        self.resume(slot);
+        if self.is_awaited(slot) {
+            self.dry.push(slot);
+        }
         self.schedule_send(slot);
     }
 

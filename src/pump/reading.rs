@@ -9,6 +9,7 @@ use crate::wire::{Event, PeerInfo};
 
 use super::hub::HubIo;
 use super::link::{Leaving, Link, Loss, Path, Wire, NO_HUB};
+use super::room::Rest;
 use super::world::{Readiness, World};
 use super::{Pump, READ_BUDGET};
 
@@ -50,7 +51,7 @@ pub(super) fn admit_all(
 /// How far decoding got.
 enum Decoded {
     All,
-    OutIsFull,
+    NoRoom,
     Ready(Box<PeerInfo>),
     Over(Loss),
 }
@@ -61,7 +62,7 @@ enum Slice {
     Dry,
     /// The budget is used up, the rest is for the next turn.
     Budget,
-    /// `out` is full; its next pops feed the link again.
+    /// There is no room for it in `out`, or not now.
     Starved,
     /// The link ends.
     Over(Loss),
@@ -124,7 +125,11 @@ impl<W: World> Pump<W> {
             link.in_readers = false;
             let hub = link.hub;
             if matches!(link.path, Path::Cross(_)) {
-                self.read_crossing(slot);
+                match self.read_crossing(slot) {
+                    Rest::Done => {}
+                    Rest::Waits | Rest::Full => self.starve(slot, hub),
+                    Rest::Budget => self.feed(slot),
+                }
                 continue;
             }
             if matches!(
@@ -137,30 +142,40 @@ impl<W: World> Pump<W> {
             if hub == NO_HUB {
                 continue;
             }
-            let slice = self.read_slice(slot, hub);
-            self.push_batch(hub);
-            match slice {
-                Slice::Dry => {}
-                Slice::Budget => self.feed(slot),
-                Slice::Starved => self.starve(slot, hub),
-                Slice::Over(loss) => {
-                    // What the protocol machine wants to say last, such as ERROR.
-                    self.flush(slot);
-                    self.lose(slot, loss);
+            if matches!(&link.path, Path::Wire(wire) if wire.connection.is_ready()) {
+                // Who waits is served in turn; who comes now joins behind.
+                if !self.rooms[hub].is_turn_of(slot) {
+                    self.starve(slot, hub);
+                    continue;
                 }
-                // Our READY, if it is still here, must not be the last that is said.
-                Slice::Unwelcome(loss) => self.lose(slot, loss),
+            } else {
+                self.leave_ring(slot);
+            }
+            match self.read_wire(slot, hub) {
+                Rest::Done => {}
+                Rest::Waits | Rest::Full => self.starve(slot, hub),
+                Rest::Budget => self.feed(slot),
             }
         }
     }
 
-    /// A link has nobody to read for until `out` has room; more may come to it meanwhile.
-    pub(super) fn starve(&mut self, slot: usize, hub: usize) {
-        if let (Some(link), Some(hub)) = (self.links.get_mut(slot), self.hubs.get_mut(hub)) {
-            if !std::mem::replace(&mut link.in_starved, true) {
-                hub.starved.push_back(slot);
+    /// One slice for a connection.
+    pub(super) fn read_wire(&mut self, slot: usize, hub: usize) -> Rest {
+        let slice = self.read_slice(slot, hub);
+        self.push_batch(hub);
+        match slice {
+            Slice::Dry => return Rest::Done,
+            Slice::Budget => return Rest::Budget,
+            Slice::Starved => return self.why_none(slot, hub),
+            Slice::Over(loss) => {
+                // What the protocol machine wants to say last, such as ERROR.
+                self.flush(slot);
+                self.lose(slot, loss);
             }
+            // Our READY, if it is still here, must not be the last that is said.
+            Slice::Unwelcome(loss) => self.lose(slot, loss),
         }
+        Rest::Done
     }
 
     /// Reads and passes on until there is no more, the budget ends, or `out` is full.
@@ -172,7 +187,7 @@ impl<W: World> Pump<W> {
         let slice = loop {
             match self.decode(slot, hub, &mut wire) {
                 Decoded::All => {}
-                Decoded::OutIsFull => break Slice::Starved,
+                Decoded::NoRoom => break Slice::Starved,
                 Decoded::Over(loss) => break Slice::Over(loss),
                 Decoded::Ready(info) => {
                     // The pattern may have something to say to the newcomer.
@@ -218,7 +233,7 @@ impl<W: World> Pump<W> {
             if !wire.connection.is_ready() {
                 let notices = self.hubs.get(hub).map(|hub| &hub.io.notices);
                 if notices.is_some_and(|notices| !notices.is_empty()) && !self.has_room(hub) {
-                    return Decoded::OutIsFull;
+                    return Decoded::NoRoom;
                 }
                 match wire.connection.poll_event() {
                     None => return Decoded::All,
@@ -228,13 +243,13 @@ impl<W: World> Pump<W> {
                     },
                 }
             }
-            if !self.has_room(hub) {
-                return Decoded::OutIsFull;
+            let limit = self.room_for(slot, hub).min(DECODE_BURST);
+            if limit == 0 {
+                return Decoded::NoRoom;
             }
             let Some(found) = self.hubs.get_mut(hub) else {
                 return Decoded::Over(Loss::World);
             };
-            let limit = self.rooms[hub].free.min(DECODE_BURST);
             let batch = &mut found.io.batch;
             let from = batch.len();
             let event = wire.connection.poll_messages(batch, limit);
@@ -244,7 +259,9 @@ impl<W: World> Pump<W> {
                 let was_blocked = found.pattern.is_blocked();
                 let admitted = admit_all(&mut *found.pattern, peer, &mut found.io, from);
                 let unblocked = was_blocked && !found.pattern.is_blocked();
-                self.rooms[hub].take(found.io.batch.len() - from);
+                let delivered = found.io.batch.len() - from;
+                self.rooms[hub].take(delivered);
+                self.rooms[hub].spend(delivered);
                 if unblocked {
                     self.schedule_send(hub);
                 }

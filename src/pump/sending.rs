@@ -38,7 +38,7 @@ impl<W: World> Pump<W> {
 
     /// Moves messages from `in` to peers until there are none, or no peer takes one, or the
     /// budget ends.
-    fn serve(&mut self, slot: usize) {
+    pub(super) fn serve(&mut self, slot: usize) {
         if !self.serve_requests(slot) {
             self.schedule_send(slot);
         }

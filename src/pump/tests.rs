@@ -20,6 +20,7 @@ use super::sim::{Faults, Luck, Network, Node};
 use super::{Command, Company, HubId, Pump};
 
 mod crossing;
+mod fairness;
 
 /// Turns after which a run that makes no progress has failed.
 const PATIENCE: usize = 200_000;

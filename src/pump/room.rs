@@ -1,0 +1,357 @@
+//! Room in `out`, and whose it is: fair fan-in.
+//!
+//! As long as nobody waits for room in a socket's `out`, whoever has something for it takes what
+//! there is, and that costs no more than a look at an empty ring. A link that finds none joins
+//! the *ring* of that hub. There is one for all kinds of link: connections and ends of bridges of
+//! the hub itself, and halves of inproc pairs, which other hubs of this pump send by. While the
+//! ring is not empty nobody else gets room, so that nobody overtakes those who wait: who has
+//! something now joins at the end.
+//!
+//! Room that turns up is dealt to the ring in turns (deficit round robin, counted in messages).
+//! A link that waits alone has all of it. One of several has a share, the same for all in one
+//! round: what there is when the round begins by their number, but at least [`LEAST_SHARE`], so
+//! that small marks do not end batching, and at most [`MOST_SHARE`]. Whoever has used its share goes to the end. If the room ends before the share
+//! does, the link stays first and has the rest of its share next time; if its messages do, it
+//! leaves, and gets nothing for what it did not use. So while each of several peers has messages
+//! waiting, no two of them ever differ by much more than one share, whatever `out` holds and
+//! however it is emptied.
+//!
+//! What takes no room never waits here: handshakes, commands, credits of bridges.
+
+use std::collections::VecDeque;
+
+use super::link::Path;
+use super::world::World;
+use super::Pump;
+
+/// The least messages of one turn where several wait: what one lock of `out` is worth.
+const LEAST_SHARE: usize = 32;
+
+/// The most messages of one turn where several wait: the budget of every kind of link is larger,
+/// so that none loses a part of its share to that.
+const MOST_SHARE: usize = 512;
+
+/// What a hub's `out` takes, as far as its pump knows.
+#[derive(Debug, Default)]
+pub(super) struct Room {
+    /// Messages `out` takes for sure; `usize::MAX` if it never refuses one.
+    pub(super) free: usize,
+    /// Promised to inproc peers: sent, but not delivered yet.
+    reserved: usize,
+    /// Links that wait for room, the next one first.
+    ring: VecDeque<usize>,
+    /// The first of the ring, while it is served.
+    turn: Option<usize>,
+    /// What is left of the share of the first of the ring; 0 before its turn.
+    left: usize,
+    /// What each link has in this round.
+    share: usize,
+    /// How many links, from the first, have not had all of their turn in this round.
+    round: usize,
+    /// Connections whose handshake waits for an old notice to be delivered.
+    newcomers: Vec<usize>,
+}
+
+/// How it stands with a link that was served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rest {
+    /// It has nothing more now, or is gone.
+    Done,
+    /// It has more, and used what it may.
+    Waits,
+    /// It has more, and `out` is full: the next pops will mark the hub.
+    Full,
+    /// It may have more, but others are to have the pump.
+    Budget,
+}
+
+impl Room {
+    /// `out` says how much it takes now.
+    fn learn(&mut self, room: usize) {
+        self.free = match room {
+            usize::MAX => usize::MAX,
+            room => room.saturating_sub(self.reserved),
+        };
+    }
+
+    /// So many messages are on their way to `out`.
+    pub(super) fn take(&mut self, messages: usize) {
+        if self.free != usize::MAX {
+            self.free = self.free.saturating_sub(messages);
+        }
+    }
+
+    /// A link uses so much of its share, if it has one.
+    pub(super) fn spend(&mut self, messages: usize) {
+        if self.turn.is_some() && self.left != usize::MAX {
+            self.left = self.left.saturating_sub(messages);
+        }
+    }
+
+    /// Whether a link may have room now, if there is any.
+    pub(super) fn is_turn_of(&self, link: usize) -> bool {
+        match self.turn {
+            Some(first) => first == link && self.left > 0,
+            None => self.ring.is_empty(),
+        }
+    }
+
+    /// Promises a link room for one message.
+    pub(super) fn reserve(&mut self, link: usize) -> bool {
+        if self.free == 0 || !self.is_turn_of(link) {
+            return false;
+        }
+        self.take(1);
+        self.spend(1);
+        self.reserved += 1;
+        true
+    }
+
+    /// A promised message is here, to be delivered or discarded by the pattern.
+    pub(super) fn redeem(&mut self) {
+        debug_assert!(self.reserved > 0);
+        self.reserved = self.reserved.saturating_sub(1);
+        if self.free != usize::MAX {
+            self.free += 1;
+        }
+    }
+
+    /// A link waits behind all others. Who puts it here sees to it that the hub is looked after.
+    pub(super) fn queue(&mut self, link: usize) {
+        debug_assert!(!self.ring.contains(&link));
+        self.ring.push_back(link);
+    }
+
+    /// The hub is gone, and with it everybody who waited here.
+    pub(super) fn forget(&mut self) {
+        *self = Room::default();
+    }
+
+    /// A link does not wait any more.
+    fn leave(&mut self, link: usize) {
+        self.newcomers.retain(|&other| other != link);
+        let Some(place) = self.ring.iter().position(|&other| other == link) else {
+            return;
+        };
+        self.ring.remove(place);
+        if place < self.round {
+            self.round -= 1;
+        }
+        if place == 0 {
+            self.left = 0;
+            self.turn = None;
+        }
+    }
+
+    /// The first of the ring has its turn now.
+    fn begin_turn(&mut self) -> Option<usize> {
+        let &first = self.ring.front()?;
+        let waiting = self.ring.len();
+        if self.round == 0 {
+            self.round = waiting;
+            self.share = (self.free / waiting).clamp(LEAST_SHARE, MOST_SHARE);
+        }
+        if waiting == 1 {
+            self.left = usize::MAX;
+        } else if self.left == 0 {
+            self.left = self.share;
+        }
+        self.turn = Some(first);
+        Some(first)
+    }
+
+    /// The first of the ring was served, and still waits: as the first, with the rest of its
+    /// share, or behind all others.
+    fn end_turn(&mut self, keeps_share: bool) {
+        self.turn = None;
+        // Who was alone has a share like the others from now on.
+        if self.left == usize::MAX || !keeps_share {
+            self.left = 0;
+        }
+        if self.left == 0 {
+            self.ring.rotate_left(1);
+            self.round = self.round.saturating_sub(1);
+        }
+    }
+}
+
+impl<W: World> Pump<W> {
+    /// Asks `out` how much it takes; pushes what is on its way there before.
+    pub(super) fn refresh_room(&mut self, slot: usize) {
+        self.push_batch(slot);
+        let Some(hub) = self.hubs.get_mut(slot) else {
+            return;
+        };
+        let free = hub
+            .ports
+            .outward()
+            .map_or(usize::MAX, |outward| outward.room());
+        let room = &mut self.rooms[slot];
+        room.learn(free);
+        let io = &mut hub.io;
+        let first = io.notices.len().min(room.free);
+        if let (1.., Some(outward)) = (first, hub.ports.outward()) {
+            room.take(first);
+            io.batch.extend(io.notices.drain(..first));
+            outward.push_batch(&mut io.batch);
+            while let Some(message) = io.batch.pop_back() {
+                io.notices.push_front(message);
+            }
+        }
+    }
+
+    /// Whether `out` has room, as far as is known, for what peers send: notices go first.
+    fn is_open_to_peers(&self, slot: usize) -> bool {
+        self.rooms[slot].free > 0
+            && self
+                .hubs
+                .get(slot)
+                .is_some_and(|hub| hub.io.notices.is_empty())
+    }
+
+    /// Whether `out` has room for a message; if not, its next pops will mark the hub.
+    pub(super) fn has_room(&mut self, slot: usize) -> bool {
+        if self.is_open_to_peers(slot) {
+            return true;
+        }
+        self.refresh_room(slot);
+        if self.is_open_to_peers(slot) {
+            return true;
+        }
+        // Full, or promised to inproc peers whose transfer is due in this turn. Arm in any case:
+        // a pop between the look and the arming is then seen by the look after it.
+        let armed = match self.hubs.get(slot).and_then(|hub| hub.ports.outward()) {
+            Some(outward) => outward.arm_producer(),
+            None => false,
+        };
+        if !armed {
+            self.refresh_room(slot);
+            if !self.is_open_to_peers(slot) {
+                // All that is free is promised: look again when that has been delivered.
+                self.dry.push(slot);
+            }
+        }
+        self.is_open_to_peers(slot)
+    }
+
+    /// How many messages of a link go to `out` now: none while it is not its turn.
+    pub(super) fn room_for(&mut self, link: usize, slot: usize) -> usize {
+        if !self.rooms[slot].is_turn_of(link) || !self.has_room(slot) {
+            return 0;
+        }
+        let room = &self.rooms[slot];
+        match room.turn {
+            Some(_) => room.free.min(room.left),
+            None => room.free,
+        }
+    }
+
+    /// What keeps a link from room in `out` that has none for it.
+    pub(super) fn why_none(&self, link: usize, slot: usize) -> Rest {
+        match self.rooms[slot].is_turn_of(link) {
+            true => Rest::Full,
+            false => Rest::Waits,
+        }
+    }
+
+    /// A link that has something for a hub, but no room there, waits for its turn.
+    pub(super) fn starve(&mut self, slot: usize, hub: usize) {
+        let (Some(link), Some(room)) = (self.links.get_mut(slot), self.rooms.get_mut(hub)) else {
+            return;
+        };
+        if std::mem::replace(&mut link.hungry, true) {
+            return;
+        }
+        match &link.path {
+            Path::Wire(wire) if !wire.connection.is_ready() => room.newcomers.push(slot),
+            _ => room.queue(slot),
+        }
+    }
+
+    /// A link waits for room no more.
+    pub(super) fn leave_ring(&mut self, slot: usize) {
+        let Some(link) = self.links.get_mut(slot) else {
+            return;
+        };
+        if !std::mem::replace(&mut link.hungry, false) {
+            return;
+        }
+        let hub = match &link.path {
+            Path::Inproc(inproc) => inproc.twin_hub,
+            Path::Wire(_) | Path::Cross(_) | Path::Lent | Path::Dialing { .. } => link.hub,
+        };
+        if let Some(room) = self.rooms.get_mut(hub) {
+            room.leave(slot);
+        }
+    }
+
+    /// Whether anything waits for room in a hub's `out`.
+    pub(super) fn is_awaited(&self, slot: usize) -> bool {
+        let Some(hub) = self.hubs.get(slot) else {
+            return false;
+        };
+        let room = &self.rooms[slot];
+        !(room.ring.is_empty() && room.newcomers.is_empty() && hub.io.notices.is_empty())
+    }
+
+    /// `out` may have room again: deals it to those who wait, at most one turn to each.
+    pub(super) fn resume(&mut self, slot: usize) {
+        if !self.is_awaited(slot) || !self.has_room(slot) {
+            return;
+        }
+        for link in std::mem::take(&mut self.rooms[slot].newcomers) {
+            if let Some(found) = self.links.get_mut(link) {
+                found.hungry = false;
+            }
+            self.feed(link);
+        }
+        for _ in 0..self.rooms[slot].ring.len() {
+            let Some(first) = self.rooms[slot].begin_turn() else {
+                return;
+            };
+            let share = self.rooms[slot].left;
+            let rest = self.take_turn(first, slot);
+            let room = &mut self.rooms[slot];
+            let waits = room.turn.is_some();
+            match rest {
+                // Gone meanwhile.
+                _ if !waits => {}
+                Rest::Done => self.leave_ring(first),
+                Rest::Waits => room.end_turn(true),
+                Rest::Full => return room.end_turn(true),
+                Rest::Budget if room.ring.len() == 1 => {
+                    self.leave_ring(first);
+                    self.feed(first);
+                }
+                Rest::Budget => {
+                    // A message that does not end must not keep the others waiting.
+                    let progress = room.left < share;
+                    room.end_turn(progress);
+                    break;
+                }
+            }
+            if self.rooms[slot].ring.is_empty() || !self.has_room(slot) {
+                return;
+            }
+        }
+        // The rest is for the next turn of the pump.
+        self.dry.push(slot);
+    }
+
+    /// Serves a link that waited for room, and says how it stands with it.
+    fn take_turn(&mut self, link: usize, slot: usize) -> Rest {
+        match self.links.get(link).map(|link| &link.path) {
+            Some(Path::Wire(_)) => self.read_wire(link, slot),
+            Some(Path::Cross(_)) => self.read_crossing(link),
+            Some(Path::Inproc(_)) => self.send_in_turn(link),
+            Some(Path::Dialing { .. } | Path::Lent) | None => Rest::Done,
+        }
+    }
+
+    /// Looks again at the hubs for whose room somebody waits.
+    pub(super) fn wet(&mut self) {
+        for slot in std::mem::take(&mut self.dry) {
+            self.resume(slot);
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! Fair fan-in: ten peers that always have something to say, and a reader who is slower than they.
+
+use super::*;
+
+const PEERS: usize = 10;
+
+/// How far apart two peers may be: a share that one has had and the other not yet.
+const LEAST_SHARE: u64 = 32;
+const MOST_SHARE: u64 = 512;
+
+/// More than a peer gets rid of in a step.
+const PLENTY: usize = 1000;
+
+#[derive(Clone, Copy, Debug)]
+enum By {
+    Wire,
+    Inproc,
+    Cross,
+}
+
+const WAYS: [&[By]; 7] = [
+    &[By::Wire],
+    &[By::Inproc],
+    &[By::Cross],
+    &[By::Wire, By::Inproc],
+    &[By::Inproc, By::Cross],
+    &[By::Cross, By::Wire],
+    &[By::Wire, By::Inproc, By::Cross],
+];
+
+/// One socket, and peers that reach it in different ways.
+struct FanIn {
+    sim: Sim,
+    to: Sock,
+    kind: SocketType,
+    peers: Vec<Sock>,
+    got: [u64; PEERS],
+}
+
+impl Sim {
+    fn join(&mut self, sock: &Sock, group: &str) {
+        let (hub, group) = (sock.hub, Frame::from(group));
+        self.ask(sock.pump, |reply| Command::Join { hub, group, reply })
+            .unwrap();
+    }
+}
+
+impl FanIn {
+    fn new(mut sim: Sim, kinds: [SocketType; 2], ways: &[By], mark: usize) -> FanIn {
+        let options = Options::new().receive_high_water_mark(mark);
+        let to = sim.open(0, kinds[0], options);
+        match kinds[0] {
+            SocketType::Sub | SocketType::XSub => sim.subscribe(&to, ""),
+            SocketType::Dish => sim.join(&to, "group"),
+            _ => {}
+        }
+        let tcp = sim.bind(&to, "tcp://127.0.0.1:0");
+        let inproc = sim.bind(&to, "inproc://fan-in");
+        let ways = ways.iter().cycle().take(PEERS);
+        let peers = ways.map(|way| {
+            let (pump, endpoint) = match way {
+                By::Wire => (1, &tcp),
+                By::Inproc => (0, &inproc),
+                By::Cross => (1, &inproc),
+            };
+            let peer = sim.open(pump, kinds[1], Options::new());
+            sim.connect(&peer, endpoint);
+            peer
+        });
+        let peers = peers.collect();
+        let mut fan_in = FanIn {
+            sim,
+            to,
+            kind: kinds[0],
+            peers,
+            got: [0; PEERS],
+        };
+        let hub = fan_in.to.hub.slot;
+        fan_in
+            .sim
+            .until("all peers", |sim| sim.pumps[0].hubs[hub].peers == PEERS);
+        // Who came first has filled `out`; what counts is what comes from now on.
+        (0..200).for_each(|_| fan_in.step());
+        fan_in.take(usize::MAX);
+        fan_in.got = [0; PEERS];
+        fan_in
+    }
+
+    fn message(&self, number: u8) -> Message {
+        let body = Frame::from([number; 8]);
+        match self.kind {
+            SocketType::Rep => Message::from([Frame::empty(), body]),
+            SocketType::Dish => Message::from([Frame::from("group"), body]),
+            _ => Message::from(body),
+        }
+    }
+
+    /// All peers have something to say in every step.
+    fn step(&mut self) {
+        for (number, peer) in (0u8..).zip(&self.peers) {
+            // Who publishes never blocks: the rest is dropped.
+            for _ in 0..PLENTY {
+                if !peer.offer(self.message(number)) {
+                    break;
+                }
+            }
+            if self.kind == SocketType::Rep {
+                while peer.take().is_some() {}
+            }
+        }
+        self.sim.step();
+    }
+
+    /// Takes up to `most` messages.
+    fn take(&mut self, most: usize) {
+        for _ in 0..most {
+            let Some(message) = self.to.take() else {
+                return;
+            };
+            let [.., body] = message.frames() else {
+                panic!("a message without frames");
+            };
+            self.got[usize::from(body[0])] += 1;
+            if self.kind == SocketType::Rep {
+                assert!(self.to.offer(message));
+            }
+        }
+    }
+
+    fn total(&self) -> u64 {
+        self.got.iter().sum()
+    }
+
+    /// The most that one peer is ahead of another.
+    fn spread(&self) -> u64 {
+        let (least, most) = (self.got.iter().min(), self.got.iter().max());
+        most.unwrap() - least.unwrap()
+    }
+
+    /// Lets the reader take so many messages between two steps of everybody else, and wants
+    /// nobody to be ahead by more than a share at any time.
+    fn read(&mut self, at_once: usize, share: u64) {
+        let mut steps = 0;
+        while self.total() < 5000 {
+            self.step();
+            self.take(at_once);
+            let (got, spread) = (&self.got, self.spread());
+            assert!(spread <= share, "{}, {at_once} at once: {got:?}", self.kind);
+            steps += 1;
+            assert!(steps < 20_000, "{}: no more than {got:?}", self.kind);
+        }
+    }
+}
+
+#[test]
+fn sim_peers_that_all_have_messages_get_the_same_share() {
+    for ways in WAYS {
+        for mark in [1, 8, 100, 1000] {
+            for at_once in [1, 7, 100, usize::MAX] {
+                let sim = Sim::new(0, Faults::default(), 2);
+                let mut fan_in = FanIn::new(sim, [SocketType::Pull, SocketType::Push], ways, mark);
+                fan_in.read(at_once, LEAST_SHARE.max(mark as u64).min(MOST_SHARE));
+            }
+        }
+    }
+}
+
+#[test]
+fn sim_every_type_that_receives_deals_the_same_share() {
+    use SocketType::*;
+    for kinds in [
+        [Router, Dealer],
+        [Rep, Dealer],
+        [Dealer, Dealer],
+        [Sub, Pub],
+        [XSub, XPub],
+        [Server, Client],
+        [Gather, Scatter],
+        [Dish, Radio],
+    ] {
+        for ways in WAYS {
+            let sim = Sim::new(0, Faults::default(), 2);
+            let mut fan_in = FanIn::new(sim, kinds, ways, 8);
+            fan_in.read(usize::MAX, LEAST_SHARE);
+        }
+    }
+}
+
+/// Where readiness is late and reads are short, a peer may have nothing when its turn comes.
+#[test]
+fn sim_what_the_network_delays_is_little() {
+    for seed in seeds() {
+        for ways in WAYS {
+            for at_once in [1, 7, usize::MAX] {
+                let mut sim = Sim::new(seed, ROUGH, 2);
+                sim.whim = Some(Luck::new(seed));
+                let mut fan_in = FanIn::new(sim, [SocketType::Pull, SocketType::Push], ways, 8);
+                fan_in.read(at_once, 5 * LEAST_SHARE);
+            }
+        }
+    }
+}
+
+/// Who has something to say only now and then never waits for more than one round, and who speaks
+/// alone has all of the room.
+#[test]
+fn sim_nobody_is_overtaken_and_who_is_alone_needs_no_turns() {
+    for ways in WAYS {
+        let sim = Sim::new(0, Faults::default(), 2);
+        let mut fan_in = FanIn::new(sim, [SocketType::Pull, SocketType::Push], ways, 8);
+        // The last one falls silent, until it has nothing left.
+        let quiet = fan_in.peers.pop().unwrap();
+        let last = PEERS - 1;
+        let mut before = u64::MAX;
+        while before != fan_in.got[last] {
+            before = fan_in.got[last];
+            for _ in 0..300 {
+                fan_in.step();
+                fan_in.take(usize::MAX);
+            }
+        }
+        for _ in 0..10 {
+            let (before, total) = (fan_in.got[last], fan_in.total());
+            assert!(quiet.offer(Message::from([last as u8; 8])));
+            while fan_in.got[last] == before {
+                fan_in.step();
+                fan_in.take(7);
+                let meanwhile = fan_in.total() - total;
+                // One round, what is in `out`, and a round that had begun.
+                let most = 2 * LEAST_SHARE * PEERS as u64 + 80;
+                assert!(meanwhile <= most, "{ways:?}: {meanwhile} came before");
+            }
+        }
+    }
+}
