@@ -6,6 +6,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod common;
+#[path = "conformance/fairness.rs"]
+mod fairness;
+#[path = "conformance/reconnect.rs"]
+mod reconnect;
 
 use std::collections::HashMap;
 use std::sync::mpsc;

@@ -8,7 +8,7 @@ use crate::pattern::{PeerId, PeerIntro, Violation};
 use crate::socket_type::SocketType;
 
 use super::counting::{self, Counts};
-use super::link::{Inproc, Link, Loss, Origin, Path, NO_LINK};
+use super::link::{Inproc, Loss, Origin, Path, NO_LINK};
 use super::reading::admit_all;
 use super::room::Rest;
 use super::world::World;
@@ -187,35 +187,25 @@ impl<W: World> Pump<W> {
         }
         let (mut moved, mut payload) = (0, 0);
         let mut violation = None;
-        let mut rest = Rest::Budget;
-        while moved < TRANSFER_BUDGET {
-            if buffers && room(self, slot, far) == 0 {
-                rest = match self.links.get(slot).map_or(0, Link::held) {
-                    0 => Rest::Done,
-                    _ => self.why_none(slot, far),
-                };
-                break;
+        let rest = loop {
+            let mut most = TRANSFER_BUDGET - moved;
+            if most == 0 {
+                break Rest::Budget;
             }
-            let Some(Path::Inproc(inproc)) = self.links.get_mut(slot).map(|link| &mut link.path)
-            else {
-                rest = Rest::Done;
-                break;
-            };
-            let Some(message) = inproc.queue.pop_front() else {
-                rest = Rest::Done;
-                break;
-            };
-            match buffers {
-                true => self.rooms[far].spend(1),
-                false => self.rooms[far].redeem(),
+            if buffers {
+                most = most.min(room(self, slot, far));
+                if most == 0 && self.links.get(slot).is_some_and(|link| link.held() > 0) {
+                    break self.why_none(slot, far);
+                }
             }
-            moved += 1;
-            payload += counting::octets(&message);
-            violation = self.receive(far, twin, message).err();
-            if violation.is_some() {
-                break;
+            let (some, octets, outcome) = self.move_some(slot, far, most, !buffers);
+            moved += some;
+            payload += octets;
+            violation = outcome.err();
+            if some < most || most == 0 || violation.is_some() {
+                break Rest::Done;
             }
-        }
+        };
         self.push_batch(far);
         self.count_transfer(slot, twin, moved, payload);
         if let Some(hub) = self.hubs.get_mut(hub) {
@@ -233,6 +223,41 @@ impl<W: World> Pump<W> {
         rest
     }
 
+    /// Moves up to `most` messages to the twin's hub; says how many, of how many octets, and
+    /// whether the pattern there takes them. Room was promised for them, or is a part of a share.
+    fn move_some(
+        &mut self,
+        slot: usize,
+        far: usize,
+        most: usize,
+        promised: bool,
+    ) -> (usize, u64, Result<(), Violation>) {
+        let before = self.hubs.get(far).map_or(0, |hub| hub.io.batch.len());
+        let (mut moved, mut payload) = (0, 0);
+        let mut outcome = Ok(());
+        while moved < most && outcome.is_ok() {
+            let Some(Path::Inproc(inproc)) = self.links.get_mut(slot).map(|link| &mut link.path)
+            else {
+                break;
+            };
+            let twin = inproc.twin;
+            let Some(message) = inproc.queue.pop_front() else {
+                break;
+            };
+            moved += 1;
+            payload += counting::octets(&message);
+            outcome = self.receive(far, twin, message);
+        }
+        let after = self.hubs.get(far).map_or(0, |hub| hub.io.batch.len());
+        let room = &mut self.rooms[far];
+        match promised {
+            true => room.redeem(moved),
+            false => room.spend(after - before),
+        }
+        room.take(after - before);
+        (moved, payload, outcome)
+    }
+
     /// Passes the first message of all on; false if it was not taken.
     fn deliver_hello(&mut self, slot: usize, far: usize, twin: usize) -> bool {
         let hello = match self.links.get_mut(slot).map(|link| &mut link.path) {
@@ -243,6 +268,7 @@ impl<W: World> Pump<W> {
             return true;
         };
         let payload = counting::octets(&hello);
+        self.rooms[far].take(1);
         self.rooms[far].spend(1);
         let received = self.receive(far, twin, hello);
         self.push_batch(far);
@@ -287,7 +313,6 @@ impl<W: World> Pump<W> {
             before,
         );
         let unblocked = was_blocked && !found.pattern.is_blocked();
-        self.rooms[hub].take(found.io.batch.len() - before);
         if unblocked {
             self.schedule_send(hub);
         }

@@ -443,7 +443,7 @@ impl<W: World> Pump<W> {
             Path::Inproc(inproc) => {
                 let buffers = self.hubs.get(link.hub).is_some_and(|hub| hub.io.buffers);
                 if let (Some(room), false) = (self.rooms.get_mut(inproc.twin_hub), buffers) {
-                    inproc.queue.iter().for_each(|_| room.redeem());
+                    room.redeem(inproc.queue.len());
                 }
                 inproc.queue.drain(..).collect()
             }

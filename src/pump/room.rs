@@ -97,22 +97,28 @@ impl Room {
     }
 
     /// Promises a link room for one message.
+    #[inline]
     pub(super) fn reserve(&mut self, link: usize) -> bool {
-        if self.free == 0 || !self.is_turn_of(link) {
+        if self.free == 0 {
             return false;
         }
+        if !self.ring.is_empty() {
+            if !self.is_turn_of(link) {
+                return false;
+            }
+            self.spend(1);
+        }
         self.take(1);
-        self.spend(1);
         self.reserved += 1;
         true
     }
 
-    /// A promised message is here, to be delivered or discarded by the pattern.
-    pub(super) fn redeem(&mut self) {
-        debug_assert!(self.reserved > 0);
-        self.reserved = self.reserved.saturating_sub(1);
+    /// Promised messages are here, to be delivered or discarded by the pattern.
+    pub(super) fn redeem(&mut self, messages: usize) {
+        debug_assert!(self.reserved >= messages);
+        self.reserved = self.reserved.saturating_sub(messages);
         if self.free != usize::MAX {
-            self.free += 1;
+            self.free += messages;
         }
     }
 
