@@ -4,7 +4,8 @@
 //! [`Pump::turn`] decides everything, with time and readiness as arguments, and never blocks:
 //! commands, reads, sends, transfers, flushes, timers, each within a budget. [`net::run`] only
 //! sleeps between turns. A pump waits for no user: a full `out` stops the reading of that
-//! socket's links until the user's pop marks the hub again.
+//! socket's links until the user's pop marks the hub again; then they are served in turn
+//! ([`room`]).
 
 mod awaiting;
 mod closing;

@@ -10,11 +10,17 @@
 //! Room that turns up is dealt to the ring in turns (deficit round robin, counted in messages).
 //! A link that waits alone has all of it. One of several has a share, the same for all in one
 //! round: what there is when the round begins by their number, but at least [`LEAST_SHARE`], so
-//! that small marks do not end batching, and at most [`MOST_SHARE`]. Whoever has used its share goes to the end. If the room ends before the share
-//! does, the link stays first and has the rest of its share next time; if its messages do, it
-//! leaves, and gets nothing for what it did not use. So while each of several peers has messages
-//! waiting, no two of them ever differ by much more than one share, whatever `out` holds and
-//! however it is emptied.
+//! that small marks do not end batching, and at most [`MOST_SHARE`]. Whoever has used its share
+//! goes to the end. If the room ends before the share does, the link stays first and has the rest
+//! of its share next time. So it does if the pump has others to look after, unless not one message
+//! came to its end: a very large one must not hold up the others. If the messages of a link end
+//! before its share does, it leaves, and gets nothing for what it did not use.
+//!
+//! So while each of several peers has messages waiting, none of them is ever ahead of another by
+//! more than one share, whatever `out` holds and however it is emptied.
+//!
+//! When a link has its turn, a connection reads, an end of a bridge takes, and a half of an inproc
+//! pair passes on what it holds, or has its own hub send by it, whose messages are still in `in`.
 //!
 //! What takes no room never waits here: handshakes, commands, credits of bridges.
 
