@@ -334,6 +334,7 @@ impl<W: World> Pump<W> {
                 Rest::Budget if room.ring.len() == 1 => {
                     self.leave_ring(first);
                     self.feed(first);
+                    self.transfer_later(first);
                 }
                 Rest::Budget => {
                     // A message that does not end must not keep the others waiting.

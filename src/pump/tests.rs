@@ -279,7 +279,10 @@ fn sim_a_socket_that_is_about_to_close_is_waited_for() {
     assert!(posted.is_ok());
     for _ in 0..100 {
         sim.step();
-        assert!(released.try_take().is_pending(), "a message has no peer yet");
+        assert!(
+            released.try_take().is_pending(),
+            "a message has no peer yet"
+        );
     }
 }
 

@@ -233,3 +233,46 @@ fn sim_nobody_is_overtaken_and_who_is_alone_needs_no_turns() {
         }
     }
 }
+
+/// More than the budget of one turn waits, and there is room for all of it at once.
+#[test]
+fn sim_who_waits_alone_comes_back_for_the_rest() {
+    for kinds in [
+        [SocketType::Pull, SocketType::Push],
+        [SocketType::Sub, SocketType::Pub],
+    ] {
+        for by in [By::Wire, By::Inproc, By::Cross] {
+            let mut sim = Sim::new(0, Faults::default(), 2);
+            let options = Options::new().high_water_marks(3000);
+            let to = sim.open(0, kinds[0], options.clone());
+            if kinds[0] == SocketType::Sub {
+                sim.subscribe(&to, "");
+            }
+            let (pump, at) = match by {
+                By::Wire => (1, "tcp://127.0.0.1:0"),
+                By::Inproc => (0, "inproc://alone"),
+                By::Cross => (1, "inproc://alone"),
+            };
+            let endpoint = sim.bind(&to, at);
+            let from = sim.open(pump, kinds[1], options);
+            sim.connect(&from, &endpoint);
+            (0..100).for_each(|_| sim.step());
+            for sent in 0..6000 {
+                let body = Message::from(u64::to_be_bytes(sent));
+                assert!(from.offer(body));
+                if sent % 100 == 0 {
+                    sim.step();
+                }
+            }
+            (0..100).for_each(|_| sim.step());
+            let mut got = 0;
+            sim.until(&format!("all, by {by:?}"), |_| {
+                while let Some(message) = to.take() {
+                    assert_eq!(message[0], u64::to_be_bytes(got));
+                    got += 1;
+                }
+                got == 6000
+            });
+        }
+    }
+}
