@@ -19,12 +19,16 @@ use std::time::Duration;
 
 use harness::cell::{self, Terms};
 use harness::figures::{self, rate_name, size_name, Series};
-use harness::plan::{self, Pace};
+use harness::plan::{self, Line, Pace};
 use harness::raw::Raw;
 use harness::{Contender, Row, Transport};
 use ours::Ours;
 
-const CONTENDERS: &[&dyn Contender] = &[&Ours, &Raw];
+const OURS: Ours = Ours {
+    name: "ours",
+    batches: false,
+};
+const CONTENDERS: &[&dyn Contender] = &[&OURS, &Raw];
 
 /// The guard of `--smoke`: slower than this share of the raw sockets is a collapse, whatever the
 /// machine. An order of magnitude, not a bar.
@@ -119,10 +123,10 @@ impl Request {
         let mut all = Vec::new();
         for transport in Transport::ALL {
             for size in plan::SIZES {
-                for row in Row::ALL {
+                for row in Row::DAILY {
                     let name = format!("{row} {transport} {}", size_name(size));
                     if self.words.iter().all(|word| name.contains(word.as_str())) {
-                        all.push(self.pace.terms(row, transport, size));
+                        all.push(self.pace.terms(row, transport, size, 1));
                     }
                 }
             }
@@ -140,9 +144,11 @@ fn print_table(request: &Request) -> bool {
     }
     let cells = terms.len() * request.pace.rounds;
     let (mut at, mut failures) = (0, 0);
-    let lines = plan::run(
-        &[&Ours],
-        &terms,
+    let line = |terms: &Terms| Line::new(*terms, &[&OURS]);
+    let mut lines: Vec<Line> = terms.iter().map(line).collect();
+    plan::run(
+        &[&OURS],
+        &mut lines,
         request.pace.rounds,
         |_, terms, _, outcome| {
             at += 1;
@@ -162,12 +168,13 @@ fn print_table(request: &Request) -> bool {
     eprint!("\r\x1b[K");
     let (mut pushes, mut trips) = (Vec::new(), Vec::new());
     for line in &lines {
-        let Some(series) = &line.series[0] else {
+        let Ok(series) = &line.series[0] else {
             continue;
         };
-        match line.terms.row {
-            Row::PushPull => pushes.push((&line.terms, series)),
-            Row::ReqRep => trips.push((&line.terms, series)),
+        if line.terms.row.makes_trips() {
+            trips.push((&line.terms, series));
+        } else {
+            pushes.push((&line.terms, series));
         }
     }
     if !pushes.is_empty() {
@@ -240,15 +247,16 @@ fn guard(pace: &Pace) -> bool {
         window: pace.window.max(Duration::from_millis(300)),
         ..*pace
     };
-    let terms = pace.terms(Row::PushPull, Transport::Tcp, 64);
-    let lines = plan::run(CONTENDERS, &[terms], 3, |who, _, _, outcome| {
+    let terms = pace.terms(Row::PushPull, Transport::Tcp, 64, 1);
+    let mut lines = [Line::new(terms, CONTENDERS)];
+    plan::run(CONTENDERS, &mut lines, 3, |who, _, _, outcome| {
         if let Err(why) = outcome {
             eprintln!("{}: {why}", who.name());
         }
         outcome.is_ok()
     });
     let rate = |at: usize| -> Option<f64> {
-        let series = lines[0].series[at].as_ref()?;
+        let series = lines[0].series[at].as_ref().ok()?;
         series.median(|reading| reading.per_second())
     };
     let (Some(ours), Some(raw)) = (rate(0), rate(1)) else {

@@ -17,6 +17,7 @@ pub(crate) struct Terms {
     pub(crate) row: Row,
     pub(crate) transport: Transport,
     pub(crate) size: usize,
+    pub(crate) count: usize,
     pub(crate) high_water_mark: usize,
     pub(crate) warm_up: Duration,
     pub(crate) window: Duration,
@@ -36,11 +37,18 @@ pub(crate) struct Reading {
     /// Round-trip times in nanoseconds; 0 where the row has none.
     pub(crate) p50: u64,
     pub(crate) p99: u64,
+    /// Messages of the window that did not arrive, in rows where that may happen.
+    pub(crate) lost: u64,
 }
 
 impl Reading {
     pub(crate) fn per_second(&self) -> f64 {
         self.messages as f64 / self.seconds
+    }
+
+    /// How much of what was sent did not arrive.
+    pub(crate) fn lost_share(&self) -> f64 {
+        self.lost as f64 / (self.lost + self.messages).max(1) as f64
     }
 
     pub(crate) fn cpu_per_million(&self) -> f64 {
@@ -50,15 +58,15 @@ impl Reading {
 
 /// Measures one cell once.
 pub(crate) fn measure(contender: &dyn Contender, terms: &Terms) -> Result<Reading, String> {
-    let (endpoint, _folder) = endpoint(terms.transport)?;
+    let (endpoints, _folder) = endpoints(terms)?;
     let deadline = Instant::now() + terms.warm_up + terms.window + terms.patience;
     if terms.transport == Transport::Inproc {
-        let both = Peer::start(contender, terms, &endpoint, None)?;
+        let both = Peer::start(contender, terms, &endpoints, None)?;
         return watch(&both, None, &both, deadline);
     }
-    let binder = Peer::start(contender, terms, &endpoint, Some(Side::Binder))?;
+    let binder = Peer::start(contender, terms, &endpoints, Some(Side::Binder))?;
     binder.expect("bound", deadline)?;
-    let connector = Peer::start(contender, terms, &endpoint, Some(Side::Connector))?;
+    let connector = Peer::start(contender, terms, &endpoints, Some(Side::Connector))?;
     let reporter = match terms.row.reporter() {
         Side::Binder => &binder,
         Side::Connector => &connector,
@@ -94,29 +102,54 @@ fn watch(
         binder_cpu: after.1 - before.1,
         p50: figure()?,
         p99: figure()?,
+        lost: figure()?,
     })
 }
 
-/// An endpoint nobody else uses, and the folder that goes away with the cell.
-fn endpoint(transport: Transport) -> Result<(String, Option<Folder>), String> {
+/// Endpoints nobody else uses, with commas between, and the folder that goes away with the cell.
+fn endpoints(terms: &Terms) -> Result<(String, Option<Folder>), String> {
     static CELLS: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
-    match transport {
+    let wanted = 0..terms.row.endpoints(terms.count);
+    match terms.transport {
         Transport::Tcp => {
-            // Free a moment ago, and not handed out again soon.
-            let probe = std::net::TcpListener::bind("127.0.0.1:0").map_err(|e| e.to_string())?;
-            let port = probe.local_addr().map_err(|e| e.to_string())?.port();
-            Ok((format!("tcp://127.0.0.1:{port}"), None))
+            let ports: Vec<_> = wanted.map(|_| free_port()).collect::<Result<_, _>>()?;
+            let endpoint = |port| format!("tcp://127.0.0.1:{port}");
+            let endpoints: Vec<_> = ports.into_iter().map(endpoint).collect();
+            Ok((endpoints.join(","), None))
         }
         Transport::Ipc => {
             let cell = CELLS.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             let folder =
                 std::env::temp_dir().join(format!("zmq-bench-{}-{cell}", std::process::id()));
             std::fs::create_dir_all(&folder).map_err(|e| e.to_string())?;
-            let endpoint = format!("ipc://{}", folder.join("s").display());
-            Ok((endpoint, Some(Folder(folder))))
+            let endpoint = |at| format!("ipc://{}", folder.join(format!("s{at}")).display());
+            let endpoints: Vec<_> = wanted.map(endpoint).collect();
+            Ok((endpoints.join(","), Some(Folder(folder))))
         }
-        Transport::Inproc => Ok(("inproc://cell".to_owned(), None)),
+        Transport::Inproc => {
+            let endpoints: Vec<_> = wanted.map(|at| format!("inproc://cell-{at}")).collect();
+            Ok((endpoints.join(","), None))
+        }
     }
+}
+
+/// A port nobody listens on. The system hands out those above for connections, hundreds of them
+/// in some cells; nobody is given one of these unasked.
+fn free_port() -> Result<u16, String> {
+    const FIRST: u32 = 10_000;
+    const COUNT: u32 = 20_000;
+    static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+    // Another run on this machine begins somewhere else.
+    let start = std::process::id().wrapping_mul(7919);
+    for _ in 0..COUNT {
+        let next = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let port = FIRST + start.wrapping_add(next) % COUNT;
+        let port = u16::try_from(port).map_err(|e| e.to_string())?;
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    Err("no free port".to_owned())
 }
 
 struct Folder(std::path::PathBuf);
@@ -138,7 +171,7 @@ impl Peer {
     fn start(
         contender: &dyn Contender,
         terms: &Terms,
-        endpoint: &str,
+        endpoints: &str,
         side: Option<Side>,
     ) -> Result<Peer, String> {
         let me = std::env::current_exe().map_err(|e| e.to_string())?;
@@ -152,8 +185,9 @@ impl Peer {
                 Some(Side::Connector) => "connector",
             })
             .arg(terms.transport.name())
-            .arg(endpoint)
+            .arg(endpoints)
             .arg(terms.size.to_string())
+            .arg(terms.count.to_string())
             .arg(terms.high_water_mark.to_string())
             .arg(terms.warm_up.as_millis().to_string())
             .arg(terms.window.as_millis().to_string())
@@ -231,7 +265,7 @@ pub(crate) fn play_if_peer(contenders: &'static [&'static dyn Contender]) {
     if arguments.first().map(String::as_str) != Some(PEER) {
         return;
     }
-    let [_, contender, row, side, transport, endpoint, size, hwm, warm_up, window] =
+    let [_, contender, row, side, transport, endpoints, size, count, hwm, warm_up, window] =
         arguments.as_slice()
     else {
         panic!("a peer's arguments: {arguments:?}");
@@ -253,25 +287,27 @@ pub(crate) fn play_if_peer(contenders: &'static [&'static dyn Contender]) {
     end_with_owner();
     let (bound, is_bound) = mpsc::channel();
     let place = Place {
+        row,
         transport,
-        endpoint: endpoint.clone(),
+        endpoints: endpoints.split(',').map(str::to_owned).collect(),
         size: number(size),
+        count: number(count),
         high_water_mark: number(hwm),
         warm_up: millis(warm_up),
         window: millis(window),
         bound,
     };
     match side.as_str() {
-        "binder" => play_binder(contender, row, place, &is_bound),
-        "connector" => row.play(contender, Side::Connector, &place),
+        "binder" => play_binder(contender, place, &is_bound),
+        "connector" => contender.play(Side::Connector, &place),
         "both" => {
             let (to, at_bound) = mpsc::channel();
             let place = Place { bound: to, ..place };
             let binder = place.clone();
-            std::thread::spawn(move || row.play(contender, Side::Binder, &binder));
+            std::thread::spawn(move || contender.play(Side::Binder, &binder));
             at_bound.recv().expect("a bound binder");
             let connector = place.clone();
-            std::thread::spawn(move || row.play(contender, Side::Connector, &connector));
+            std::thread::spawn(move || contender.play(Side::Connector, &connector));
         }
         other => panic!("no side '{other}'"),
     }
@@ -295,8 +331,8 @@ fn end_with_owner() {
     }));
 }
 
-fn play_binder(contender: &'static dyn Contender, row: Row, place: Place, bound: &Receiver<()>) {
-    std::thread::spawn(move || row.play(contender, Side::Binder, &place));
+fn play_binder(contender: &'static dyn Contender, place: Place, bound: &Receiver<()>) {
+    std::thread::spawn(move || contender.play(Side::Binder, &place));
     bound.recv().expect("a bound binder");
     super::meter::say("bound");
 }

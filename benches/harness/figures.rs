@@ -62,8 +62,17 @@ pub(crate) fn rate_name(per_second: f64) -> String {
     }
 }
 
-/// The machine, in one line.
-pub(crate) fn machine() -> String {
+/// What a record says of the machine.
+pub(crate) struct Facts {
+    pub(crate) cpu: String,
+    pub(crate) cores: usize,
+    pub(crate) kernel: String,
+    pub(crate) memory_mib: u64,
+    /// Processes ready to run, on the average of the last minute.
+    pub(crate) load: f64,
+}
+
+pub(crate) fn facts() -> Facts {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let info = read("/proc/cpuinfo");
     let model = info
@@ -71,12 +80,46 @@ pub(crate) fn machine() -> String {
         .find(|line| line.starts_with("model name"))
         .and_then(|line| line.split(':').nth(1))
         .map_or("unknown processor", str::trim);
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let memory = read("/proc/meminfo");
+    let memory = memory.split_ascii_whitespace().nth(1);
     let load = read("/proc/loadavg");
+    let load = load.split(' ').next().and_then(|load| load.parse().ok());
+    Facts {
+        cpu: model.to_owned(),
+        cores: std::thread::available_parallelism().map_or(0, usize::from),
+        kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
+        memory_mib: memory.and_then(|kib| kib.parse().ok()).unwrap_or(0) / 1024,
+        load: load.unwrap_or(-1.0),
+    }
+}
+
+/// The machine, in one line.
+pub(crate) fn machine() -> String {
+    let facts = facts();
     format!(
-        "{model}, {cores} cores, Linux {}, tcp {}, load {}",
-        read("/proc/sys/kernel/osrelease").trim(),
-        read("/proc/sys/net/ipv4/tcp_congestion_control").trim(),
-        load.split(' ').next().unwrap_or("?")
+        "{}, {} cores, Linux {}, load {}",
+        facts.cpu, facts.cores, facts.kernel, facts.load
     )
+}
+
+/// Today, by UTC: `2026-01-31`.
+pub(crate) fn date() -> String {
+    const DAY: u64 = 24 * 60 * 60;
+    let since = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
+    let (mut days, mut year) = (since.as_secs() / DAY, 1970);
+    let leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    while days >= 365 + u64::from(leap(year)) {
+        days -= 365 + u64::from(leap(year));
+        year += 1;
+    }
+    let february = 28 + u64::from(leap(year));
+    let mut month = 1;
+    for length in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] {
+        if days < length {
+            break;
+        }
+        days -= length;
+        month += 1;
+    }
+    format!("{year}-{month:02}-{:02}", days + 1)
 }

@@ -1,40 +1,102 @@
 //! What the peers of a cell hold: the sender's load, the receiver's gauge, the requester's clock.
 //!
-//! Every message carries its number in the first 8 octets and a function of it in the last one;
-//! the receiving side checks length, number and last octet of every single message, so a figure
-//! counts what arrived, whole and in order. The window is opened and closed by a sleeping thread
-//! through one flag, so that no clock is read per message.
+//! Every message (of several parts: every part) carries its number in the first 8 octets and a
+//! function of it in the last one; the receiving side checks length, number and last octet of
+//! every single message, so a figure counts what arrived, whole and in order. The window is opened
+//! and closed by a sleeping thread through one flag, so that no clock is read per message.
 
+use std::collections::VecDeque;
 use std::io::Write;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::Place;
+use super::{Place, Port, Row};
 
 /// Smaller messages have no room for their number.
 pub(crate) const SMALLEST: usize = 8;
+
+/// A number's upper 16 bits say which stream of messages it belongs to.
+const STREAM: u32 = 48;
 
 /// A sender's endless supply of numbered messages.
 pub(crate) struct Load {
     octets: Vec<u8>,
     next: u64,
+    topics: u64,
 }
 
 impl Load {
     pub(crate) fn new(size: usize) -> Self {
+        Load::of_stream(size, 0)
+    }
+
+    /// The messages of one of many senders.
+    pub(crate) fn of_stream(size: usize, stream: usize) -> Self {
         assert!(size >= SMALLEST, "a message must hold its number");
         let octets = (0..size).map(|at| (at % 251) as u8).collect();
-        Load { octets, next: 0 }
+        Load {
+            octets,
+            next: (stream as u64) << STREAM,
+            topics: 1,
+        }
+    }
+
+    /// Messages that begin with each of so many topics in turn.
+    pub(crate) fn of_topics(size: usize, topics: usize) -> Self {
+        Load {
+            topics: topics as u64,
+            ..Load::new(size)
+        }
     }
 
     /// The octets of the next message. The sender copies them into a message of its own, once.
     #[inline]
     pub(crate) fn next(&mut self) -> &[u8] {
-        stamp(&mut self.octets, self.next);
+        let number = self.next;
         self.next += 1;
+        if self.topics > 1 {
+            stamp(&mut self.octets, number_of(number, self.topics));
+        } else {
+            stamp(&mut self.octets, number);
+        }
         &self.octets
     }
+}
+
+impl Load {
+    /// A message of the last topic, skipping those before it.
+    pub(crate) fn next_of_last_topic(&mut self) -> &[u8] {
+        self.next += self.topics - 1 - self.next % self.topics;
+        self.next()
+    }
+
+    /// Which message comes next.
+    pub(crate) fn message(&self) -> u64 {
+        self.next
+    }
+}
+
+/// Octets of a topic: seven bits in each, so that they are text for those who want text.
+const TOPIC: usize = 3;
+
+/// The topic of this number: the first octets of every message of it.
+pub(crate) fn topic(number: usize) -> [u8; TOPIC] {
+    [0, 7, 14].map(|shift| ((number >> shift) & 0x7F) as u8)
+}
+
+/// The number in the message that is sent as this one: its first octets are a topic.
+#[inline]
+fn number_of(message: u64, topics: u64) -> u64 {
+    let [a, b, c] = topic((message % topics) as usize);
+    (message / topics) << (8 * TOPIC) | u64::from_le_bytes([a, b, c, 0, 0, 0, 0, 0])
+}
+
+/// The other way round.
+#[inline]
+fn message_of(number: u64, topics: u64) -> u64 {
+    let topic = (0..TOPIC).map(|at| ((number >> (8 * at)) & 0x7F) << (7 * at));
+    (number >> (8 * TOPIC)) * topics + topic.sum::<u64>()
 }
 
 #[inline]
@@ -51,11 +113,12 @@ fn mark(number: u64) -> u8 {
     (number as u8) ^ 0xA5
 }
 
+/// The number of a message that has its length and its last octet.
 #[inline]
-fn is_whole(octets: &[u8], size: usize, number: u64) -> bool {
-    octets.len() == size
-        && octets.first_chunk::<SMALLEST>() == Some(&number.to_le_bytes())
-        && (size == SMALLEST || octets[size - 1] == mark(number))
+fn number(octets: &[u8], size: usize) -> Option<u64> {
+    let number = u64::from_le_bytes(*octets.first_chunk::<SMALLEST>()?);
+    let is_whole = octets.len() == size && (size == SMALLEST || octets[size - 1] == mark(number));
+    is_whole.then_some(number)
 }
 
 /// Before the window, in it, after it.
@@ -67,19 +130,15 @@ const WARMING: u8 = 0;
 const OPEN: u8 = 1;
 const OVER: u8 = 2;
 
-/// Opens and closes the window from a thread that sleeps in between.
-fn watch(warm_up: Duration, window: Duration) -> Arc<Window> {
-    let shared = Arc::new(Window {
-        phase: AtomicU8::new(WARMING),
-    });
-    let hands = Arc::clone(&shared);
-    std::thread::spawn(move || {
-        std::thread::sleep(warm_up);
-        hands.phase.store(OPEN, Ordering::Relaxed);
-        std::thread::sleep(window);
-        hands.phase.store(OVER, Ordering::Relaxed);
-    });
-    shared
+impl Window {
+    /// Turns to a phase from a thread that sleeps until then.
+    fn turn_after(self: &Arc<Self>, pause: Duration, phase: u8) {
+        let hands = Arc::clone(self);
+        std::thread::spawn(move || {
+            std::thread::sleep(pause);
+            hands.phase.store(phase, Ordering::Relaxed);
+        });
+    }
 }
 
 /// The receiver's meter: counts and checks.
@@ -87,28 +146,119 @@ pub(crate) struct Gauge {
     place: Place,
     window: Option<Arc<Window>>,
     phase: u8,
-    expected: u64,
-    opened_at: (Instant, u64),
+    /// The number that comes next, for each stream of messages.
+    expected: Vec<u64>,
+    topics: u64,
+    /// So many streams, the first ones, are known to have begun.
+    begun: usize,
+    taken: u64,
+    lost: u64,
+    opened_at: (Instant, u64, u64),
 }
 
 impl Gauge {
+    /// For messages none of which may be missing; as many streams as the count says.
     pub(crate) fn new(place: &Place) -> Self {
+        let streams = match place.row {
+            Row::FanIn | Row::Sockets | Row::Clones => place.count,
+            _ => 1,
+        };
+        Gauge::of_streams(place, streams, 1)
+    }
+
+    pub(crate) fn of_streams(place: &Place, streams: usize, topics: usize) -> Self {
         Gauge {
             place: place.clone(),
             window: None,
             phase: WARMING,
-            expected: 0,
-            opened_at: (Instant::now(), 0),
+            expected: (0..streams as u64).map(|stream| stream << STREAM).collect(),
+            topics: topics as u64,
+            begun: 0,
+            taken: 0,
+            lost: 0,
+            opened_at: (Instant::now(), 0, 0),
         }
     }
 
     /// Counts one message; false once there is enough.
     #[inline]
     pub(crate) fn take(&mut self, octets: &[u8]) -> bool {
-        if !is_whole(octets, self.place.size, self.expected) {
-            fault(octets, self.place.size, self.expected);
+        self.check(octets);
+        self.count()
+    }
+
+    /// Counts one message of so many parts.
+    #[inline]
+    pub(crate) fn take_parts(&mut self, port: &impl Port, parts: usize) -> bool {
+        if port.parts() != parts {
+            fault(port.part(0), self.place.size, self.expected[0]);
         }
-        self.expected += 1;
+        for part in 0..parts {
+            self.check(port.part(part));
+        }
+        self.count()
+    }
+
+    /// The first message of a stream that may have gaps; whether the stream has begun with it.
+    pub(crate) fn begin(&mut self, stream: usize, octets: &[u8]) -> bool {
+        let Some(number) = number(octets, self.place.size) else {
+            fault(octets, self.place.size, 0);
+        };
+        let message = message_of(number, self.topics);
+        let message = if self.topics > 1 { message } else { number };
+        self.expected[stream] = message + 1;
+        // Nobody counts before all of them have.
+        self.begun = self.expected.len();
+        // Of many topics, the last one that was subscribed to.
+        message % self.topics == self.topics - 1
+    }
+
+    /// The message that a stream waits for.
+    pub(crate) fn expected(&self, stream: usize) -> u64 {
+        self.expected[stream]
+    }
+
+    /// What the stream waits for that is behind all others.
+    pub(crate) fn slowest(&self) -> u64 {
+        self.expected.iter().copied().min().unwrap_or(0)
+    }
+
+    /// What the stream waits for that is before all others.
+    pub(crate) fn furthest(&self) -> u64 {
+        self.expected.iter().copied().max().unwrap_or(0)
+    }
+
+    /// Counts one message of a stream that may have gaps, but goes forward.
+    #[inline]
+    pub(crate) fn take_lossy(&mut self, stream: usize, octets: &[u8]) -> bool {
+        let expected = self.expected[stream];
+        let message = number(octets, self.place.size).map(|number| match self.topics {
+            1 => number,
+            topics => message_of(number, topics),
+        });
+        match message {
+            Some(message) if message >= expected => {
+                self.lost += message - expected;
+                self.expected[stream] = message + 1;
+            }
+            Some(_) | None => fault(octets, self.place.size, expected),
+        }
+        self.count()
+    }
+
+    #[inline]
+    fn check(&mut self, octets: &[u8]) {
+        let number = number(octets, self.place.size).unwrap_or(u64::MAX);
+        match self.expected.get_mut((number >> STREAM) as usize) {
+            Some(expected) if *expected == number => *expected += 1,
+            Some(&mut expected) => fault(octets, self.place.size, expected),
+            None => fault(octets, self.place.size, self.expected[0]),
+        }
+    }
+
+    #[inline]
+    fn count(&mut self) -> bool {
+        self.taken += 1;
         match &self.window {
             Some(window) if window.phase.load(Ordering::Relaxed) == self.phase => true,
             Some(_) | None => self.turn(),
@@ -118,31 +268,49 @@ impl Gauge {
     #[cold]
     fn turn(&mut self) -> bool {
         let Some(window) = &self.window else {
-            self.window = Some(watch(self.place.warm_up, self.place.window));
+            let first = |stream: usize| (stream as u64) << STREAM;
+            while self
+                .expected
+                .get(self.begun)
+                .is_some_and(|next| *next > first(self.begun))
+            {
+                self.begun += 1;
+            }
+            // Warm is who has heard of everybody.
+            if self.begun == self.expected.len() {
+                let phase = AtomicU8::new(WARMING);
+                let window = Arc::new(Window { phase });
+                window.turn_after(self.place.warm_up, OPEN);
+                self.window = Some(window);
+            }
             return true;
         };
         let now = Instant::now();
         self.phase = window.phase.load(Ordering::Relaxed);
         if self.phase == OPEN {
-            self.opened_at = (now, self.expected);
+            self.opened_at = (now, self.taken, self.lost);
+            window.turn_after(self.place.window, OVER);
             say("open");
             return true;
         }
-        let (opened, before) = self.opened_at;
+        let (opened, before, lost) = self.opened_at;
         say(&format!(
-            "done {} {} 0 0",
-            self.expected - before,
-            (now - opened).as_nanos()
+            "done {} {} 0 0 {}",
+            self.taken - before,
+            (now - opened).as_nanos(),
+            self.lost - lost
         ));
         false
     }
 }
 
 /// The requester's meter: sends numbered requests, times each until its reply was checked.
+/// Replies come in the order of the requests.
 pub(crate) struct Trips {
     place: Place,
     load: Load,
-    begun: Instant,
+    begun: VecDeque<Instant>,
+    replies: u64,
     started: Option<Instant>,
     opened: Option<Instant>,
     nanos: Vec<u64>,
@@ -153,30 +321,39 @@ impl Trips {
         Trips {
             place: place.clone(),
             load: Load::new(place.size),
-            begun: Instant::now(),
+            begun: VecDeque::with_capacity(place.count),
+            replies: 0,
             started: None,
             opened: None,
             nanos: Vec::with_capacity(1 << 20),
         }
     }
 
+    /// How many requests have no reply yet.
+    #[inline]
+    pub(crate) fn under_way(&self) -> usize {
+        self.begun.len()
+    }
+
     /// The next request; its clock starts now.
     #[inline]
     pub(crate) fn request(&mut self) -> &[u8] {
-        self.begun = Instant::now();
+        self.begun.push_back(Instant::now());
         self.load.next()
     }
 
-    /// Takes the reply to the last request; false once there are enough.
+    /// Takes the reply to the oldest request; false once there are enough.
     #[inline]
     pub(crate) fn reply(&mut self, octets: &[u8]) -> bool {
-        let number = self.load.next - 1;
-        if !is_whole(octets, self.place.size, number) {
-            fault(octets, self.place.size, number);
-        }
+        let begun = self.begun.pop_front();
+        let begun = match begun {
+            Some(begun) if number(octets, self.place.size) == Some(self.replies) => begun,
+            Some(_) | None => fault(octets, self.place.size, self.replies),
+        };
+        self.replies += 1;
         let now = Instant::now();
         match self.opened {
-            // The trip during which the window opened belongs to neither side of it.
+            // The trips during which the window opened belong to neither side of it.
             None => {
                 let started = *self.started.get_or_insert(now);
                 if now - started >= self.place.warm_up {
@@ -186,13 +363,15 @@ impl Trips {
                 true
             }
             Some(opened) => {
-                self.nanos.push((now - self.begun).as_nanos() as u64);
+                if begun >= opened {
+                    self.nanos.push((now - begun).as_nanos() as u64);
+                }
                 if now - opened < self.place.window {
                     return true;
                 }
                 self.nanos.sort_unstable();
                 say(&format!(
-                    "done {} {} {} {}",
+                    "done {} {} {} {} 0",
                     self.nanos.len(),
                     (now - opened).as_nanos(),
                     quantile(&self.nanos, 0.50),
@@ -206,11 +385,8 @@ impl Trips {
 
 fn quantile(sorted: &[u64], share: f64) -> u64 {
     let at = (sorted.len() as f64 * share) as usize;
-    sorted[at.min(sorted.len() - 1)]
+    sorted.get(at).or(sorted.last()).copied().unwrap_or(0)
 }
-
-/// The replier needs no meter: it sends back what came, and the requester checks it.
-pub(crate) struct Echo;
 
 /// One line to the process that runs the cell.
 pub(crate) fn say(line: &str) {

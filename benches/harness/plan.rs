@@ -26,16 +26,24 @@ pub(crate) struct Pace {
 /// Enough for a loaded machine, and for a gibibyte of queues.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(8);
 
+/// A contender that failed so often in a cell, and never gave a figure, is not asked again.
+const FAILURES: usize = 2;
+
+/// From this count on, getting started takes its time.
+const MANY: usize = 500;
+
 impl Pace {
-    pub(crate) fn terms(&self, row: Row, transport: Transport, size: usize) -> Terms {
+    pub(crate) fn terms(&self, row: Row, transport: Transport, size: usize, count: usize) -> Terms {
+        let patience = if count >= MANY { 2 } else { 1 } * self.patience;
         Terms {
             row,
             transport,
             size,
+            count,
             high_water_mark: self.high_water_mark,
             warm_up: self.warm_up,
             window: self.window,
-            patience: self.patience,
+            patience,
         }
     }
 }
@@ -43,8 +51,21 @@ impl Pace {
 /// One line of a table: the same terms for every contender.
 pub(crate) struct Line {
     pub(crate) terms: Terms,
-    /// One for each contender, in their order; `None` where it cannot take part.
-    pub(crate) series: Vec<Option<Series>>,
+    /// One for each contender, in their order; where it cannot take part, the reason.
+    pub(crate) series: Vec<Result<Series, &'static str>>,
+}
+
+impl Line {
+    pub(crate) fn new(terms: Terms, contenders: &[&dyn Contender]) -> Line {
+        let series = contenders.iter().map(|who| match who.cannot(&terms) {
+            None => Ok(Series::default()),
+            Some(reason) => Err(reason),
+        });
+        Line {
+            terms,
+            series: series.collect(),
+        }
+    }
 }
 
 /// Measures every line with every contender, round by round: A B C, A B C, the first one moving
@@ -52,37 +73,29 @@ pub(crate) struct Line {
 /// outcome and says whether to go on.
 pub(crate) fn run(
     contenders: &[&dyn Contender],
-    all_terms: &[Terms],
+    lines: &mut [Line],
     rounds: usize,
     mut told: impl FnMut(&dyn Contender, &Terms, usize, &Result<Reading, String>) -> bool,
-) -> Vec<Line> {
-    let mut lines: Vec<Line> = all_terms
-        .iter()
-        .map(|terms| Line {
-            terms: *terms,
-            series: contenders
-                .iter()
-                .map(|who| who.can(terms).then(Series::default))
-                .collect(),
-        })
-        .collect();
+) {
     for round in 0..rounds {
-        for line in &mut lines {
+        for line in lines.iter_mut() {
             for turn in 0..contenders.len() {
                 let at = (turn + round) % contenders.len();
-                let Some(series) = &mut line.series[at] else {
+                let Ok(series) = &mut line.series[at] else {
                     continue;
                 };
+                if series.readings.is_empty() && series.failures.len() >= FAILURES {
+                    continue;
+                }
                 let outcome = cell::measure(contenders[at], &line.terms);
                 let go_on = told(contenders[at], &line.terms, round, &outcome);
                 series.add(outcome);
                 if !go_on {
-                    return lines;
+                    return;
                 }
             }
         }
     }
-    lines
 }
 
 /// `64`, `8K`, `8KiB`, `1M`.

@@ -12,6 +12,9 @@ mod omq;
 #[cfg(feature = "ours")]
 #[path = "../../harness/ours.rs"]
 mod ours;
+#[cfg(feature = "ours-async")]
+mod ours_async;
+mod plot;
 mod report;
 #[cfg(any(feature = "omq", feature = "rzmq", feature = "zeromq"))]
 mod runtime;
@@ -24,37 +27,99 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use harness::cell;
-use harness::figures::{rate_name, size_name};
-use harness::plan::{self, Pace};
+use harness::cell::{self, Terms};
+use harness::figures::rate_name;
+use harness::plan::{self, Line, Pace};
 use harness::{Contender, Row, Transport};
 
 #[cfg(any(feature = "omq", feature = "rzmq", feature = "zeromq"))]
 use runtime::Flavour;
 
-/// Everything that can be measured. The ones marked `true` are measured unless others are named.
-const CONTENDERS: &[(&dyn Contender, bool)] = &[
+/// In which rows somebody takes part when nobody is named.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Usual {
+    /// In all of them but `api`, which is for the ways of this library.
+    Rows,
+    /// In `api` only.
+    Api,
+    /// In all of them.
+    Both,
+    /// In none: those that were slower, or no different.
+    Named,
+}
+
+impl Usual {
+    fn takes(self, row: Row) -> bool {
+        match self {
+            Usual::Rows => row != Row::Api,
+            Usual::Api => row == Row::Api,
+            Usual::Both => true,
+            Usual::Named => false,
+        }
+    }
+}
+
+/// Everything that can be measured.
+const CONTENDERS: &[(&dyn Contender, Usual)] = &[
     #[cfg(feature = "ours")]
-    (&ours::Ours, true),
+    (
+        &ours::Ours {
+            name: "ours",
+            batches: false,
+        },
+        Usual::Both,
+    ),
+    #[cfg(feature = "ours")]
+    (
+        &ours::Ours {
+            name: "ours-batch",
+            batches: true,
+        },
+        Usual::Api,
+    ),
+    #[cfg(feature = "ours-async")]
+    (
+        &ours_async::OursAsync {
+            name: "ours-tokio",
+            runtime: ours_async::Runtime::Tokio,
+        },
+        Usual::Api,
+    ),
+    #[cfg(feature = "ours-async")]
+    (
+        &ours_async::OursAsync {
+            name: "ours-smol",
+            runtime: ours_async::Runtime::Smol,
+        },
+        Usual::Api,
+    ),
+    #[cfg(feature = "ours-async")]
+    (
+        &ours_async::OursAsync {
+            name: "ours-async-std",
+            runtime: ours_async::Runtime::AsyncStd,
+        },
+        Usual::Api,
+    ),
     #[cfg(feature = "libzmq")]
-    (&libzmq::Libzmq, true),
+    (&libzmq::Libzmq, Usual::Rows),
     #[cfg(feature = "omq")]
     (
         &omq::OmqAsync {
             name: "omq-tokio",
             flavour: Flavour::Fitting,
         },
-        true,
+        Usual::Rows,
     ),
     #[cfg(feature = "omq")]
-    (&omq::OmqBlocking, true),
+    (&omq::OmqBlocking, Usual::Rows),
     #[cfg(feature = "omq")]
     (
         &omq::OmqAsync {
             name: "omq-main",
             flavour: Flavour::Main,
         },
-        false,
+        Usual::Named,
     ),
     #[cfg(feature = "omq")]
     (
@@ -62,7 +127,7 @@ const CONTENDERS: &[(&dyn Contender, bool)] = &[
             name: "omq-task",
             flavour: Flavour::Task,
         },
-        false,
+        Usual::Named,
     ),
     #[cfg(feature = "rzmq")]
     (
@@ -71,7 +136,7 @@ const CONTENDERS: &[(&dyn Contender, bool)] = &[
             flavour: Flavour::Fitting,
             manner: rzmq::Manner::Plain,
         },
-        true,
+        Usual::Rows,
     ),
     #[cfg(feature = "rzmq")]
     (
@@ -80,7 +145,7 @@ const CONTENDERS: &[(&dyn Contender, bool)] = &[
             flavour: Flavour::Task,
             manner: rzmq::Manner::Uring,
         },
-        true,
+        Usual::Rows,
     ),
     #[cfg(feature = "rzmq")]
     (
@@ -89,7 +154,7 @@ const CONTENDERS: &[(&dyn Contender, bool)] = &[
             flavour: Flavour::Main,
             manner: rzmq::Manner::Plain,
         },
-        false,
+        Usual::Named,
     ),
     #[cfg(feature = "rzmq")]
     (
@@ -98,7 +163,7 @@ const CONTENDERS: &[(&dyn Contender, bool)] = &[
             flavour: Flavour::Task,
             manner: rzmq::Manner::Plain,
         },
-        false,
+        Usual::Named,
     ),
     #[cfg(feature = "rzmq")]
     (
@@ -107,7 +172,7 @@ const CONTENDERS: &[(&dyn Contender, bool)] = &[
             flavour: Flavour::Fitting,
             manner: rzmq::Manner::Tuned,
         },
-        false,
+        Usual::Named,
     ),
     #[cfg(feature = "zeromq")]
     (
@@ -115,7 +180,7 @@ const CONTENDERS: &[(&dyn Contender, bool)] = &[
             name: "zeromq",
             flavour: Flavour::Fitting,
         },
-        true,
+        Usual::Rows,
     ),
     #[cfg(feature = "zeromq")]
     (
@@ -123,7 +188,7 @@ const CONTENDERS: &[(&dyn Contender, bool)] = &[
             name: "zeromq-main",
             flavour: Flavour::Main,
         },
-        false,
+        Usual::Named,
     ),
     #[cfg(feature = "zeromq")]
     (
@@ -131,9 +196,9 @@ const CONTENDERS: &[(&dyn Contender, bool)] = &[
             name: "zeromq-task",
             flavour: Flavour::Task,
         },
-        false,
+        Usual::Named,
     ),
-    (&harness::raw::Raw, true),
+    (&harness::raw::Raw, Usual::Rows),
 ];
 
 const ALL: &[&dyn Contender] = &{
@@ -148,15 +213,19 @@ const ALL: &[&dyn Contender] = &{
 
 const USAGE: &str = "\
 usage: benches/compare/run [OPTION]...
+  --quick               everything, once and shortly: a few minutes
+  --rows A,B,..         of push-pull, req-rep, dealer-router, fan-in, fan-out, subscriptions,
+                        sockets, clones, multipart, api (default all)
   --contenders A,B,..   who takes part (--list names them)
-  --transports A,B,..   of tcp, ipc, inproc (default all)
-  --rows A,B,..         of push-pull, req-rep (default both)
-  --sizes A,B,..        for push-pull: 64, 8K, 1M.. (default 16,64,256,1K,8K,64K,1M)
-  --trip-sizes A,B,..   for req-rep (default 64)
-  --seconds S           length of one measurement (default 1)
+  --transports A,B,..   of tcp, ipc, inproc (default: what the row has)
+  --sizes A,B,..        octets: 64, 8K, 1M.. (default: 16 to 1M for push-pull, else 64)
+  --counts A,B,..       sockets, threads, parts.. (default: what the row has)
+  --seconds S           length of one measurement (default 0.5)
   --rounds N            measurements of each cell (default 5)
   --hwm N               high-water mark of both sides (default 1000, 0 for none)
-  --results FOLDER      where the .tsv files go (default: none written)
+  --results FOLDER      where compare.json goes (default: nowhere)
+  --plots FOLDER        where charts of the results go (default: nowhere)
+  --redraw FILE         measures nothing: draws the charts of an earlier run
   --list                the contenders and their versions, and nothing else";
 
 fn main() -> ExitCode {
@@ -169,17 +238,21 @@ fn main() -> ExitCode {
         }
     };
     if request.list {
-        for (who, by_default) in CONTENDERS {
-            let mark = if *by_default {
-                ""
-            } else {
-                "  (only when named)"
+        for (who, usual) in CONTENDERS {
+            let mark = match usual {
+                Usual::Rows | Usual::Both => "",
+                Usual::Api => "  (in row api, or when named)",
+                Usual::Named => "  (only when named)",
             };
             println!("{} {}{mark}", who.name(), who.version());
         }
         return ExitCode::SUCCESS;
     }
-    match measure(&request) {
+    let done = match &request.redraw {
+        Some(record) => plots(&request, record),
+        None => measure(&request),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
             eprintln!("{why}");
@@ -188,80 +261,140 @@ fn main() -> ExitCode {
     }
 }
 
-/// What the command line asks for.
+/// What the command line asks for; `None` for what is usual.
 struct Request {
-    contenders: Vec<&'static dyn Contender>,
-    transports: Vec<Transport>,
+    contenders: Option<Vec<&'static dyn Contender>>,
     rows: Vec<Row>,
-    sizes: Vec<usize>,
-    trip_sizes: Vec<usize>,
+    transports: Option<Vec<Transport>>,
+    sizes: Option<Vec<usize>>,
+    counts: Option<Vec<usize>>,
     pace: Pace,
     results: Option<PathBuf>,
+    plots: Option<PathBuf>,
+    redraw: Option<PathBuf>,
     list: bool,
 }
 
 impl Request {
     fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Request, String> {
-        let by_default = CONTENDERS.iter().filter(|(_, by_default)| *by_default);
         let mut request = Request {
-            contenders: by_default.map(|(who, _)| *who).collect(),
-            transports: Transport::ALL.to_vec(),
+            contenders: None,
             rows: Row::ALL.to_vec(),
-            sizes: plan::SIZES.to_vec(),
-            trip_sizes: vec![64],
+            transports: None,
+            sizes: None,
+            counts: None,
             pace: Pace {
                 high_water_mark: plan::HIGH_WATER_MARK,
                 warm_up: Duration::from_millis(200),
-                window: Duration::from_secs(1),
+                window: Duration::from_millis(500),
                 rounds: 5,
                 patience: plan::PATIENCE,
             },
             results: None,
+            plots: None,
+            redraw: None,
             list: false,
         };
         while let Some(option) = arguments.next() {
-            if option == "--help" {
-                println!("{USAGE}");
-                std::process::exit(0);
-            }
-            if option == "--list" {
-                request.list = true;
-                continue;
-            }
-            let Some(value) = arguments.next() else {
-                return Err(format!("{option} wants a value"));
-            };
-            let wrong = || format!("{option} cannot be '{value}'");
             match option.as_str() {
-                "--contenders" => {
-                    let known = |name: &str| ALL.iter().copied().find(|who| who.name() == name);
-                    request.contenders = each(&value, known).ok_or_else(wrong)?;
+                "--help" => {
+                    println!("{USAGE}");
+                    std::process::exit(0);
                 }
-                "--transports" => {
-                    let known = |name: &str| Transport::ALL.into_iter().find(|t| t.name() == name);
-                    request.transports = each(&value, known).ok_or_else(wrong)?;
+                "--list" => request.list = true,
+                "--quick" => {
+                    request.pace.warm_up = Duration::from_millis(100);
+                    request.pace.window = Duration::from_millis(200);
+                    request.pace.rounds = 1;
                 }
-                "--rows" => {
-                    let known = |name: &str| Row::ALL.into_iter().find(|row| row.name() == name);
-                    request.rows = each(&value, known).ok_or_else(wrong)?;
+                _ => {
+                    let Some(value) = arguments.next() else {
+                        return Err(format!("no option {option}, or it wants a value"));
+                    };
+                    if request.set(&option, &value).is_none() {
+                        return Err(format!("{option} cannot be '{value}'"));
+                    }
                 }
-                "--sizes" => request.sizes = each(&value, size).ok_or_else(wrong)?,
-                "--trip-sizes" => request.trip_sizes = each(&value, size).ok_or_else(wrong)?,
-                "--seconds" => {
-                    let seconds: f64 = value.parse().map_err(|_| wrong())?;
-                    request.pace.window =
-                        Duration::try_from_secs_f64(seconds).map_err(|_| wrong())?;
-                }
-                "--rounds" => {
-                    let rounds: usize = value.parse().map_err(|_| wrong())?;
-                    request.pace.rounds = rounds.max(1);
-                }
-                "--hwm" => request.pace.high_water_mark = value.parse().map_err(|_| wrong())?,
-                "--results" => request.results = Some(PathBuf::from(value)),
-                _ => return Err(format!("no option {option}")),
             }
         }
         Ok(request)
+    }
+
+    /// Takes an option with its value; `None` if there is no such option or value.
+    fn set(&mut self, option: &str, value: &str) -> Option<()> {
+        match option {
+            "--contenders" => {
+                let known = |name: &str| ALL.iter().copied().find(|who| who.name() == name);
+                self.contenders = Some(each(value, known)?);
+            }
+            "--transports" => {
+                let known = |name: &str| Transport::ALL.into_iter().find(|t| t.name() == name);
+                self.transports = Some(each(value, known)?);
+            }
+            "--rows" => {
+                let known = |name: &str| Row::ALL.into_iter().find(|row| row.name() == name);
+                self.rows = each(value, known)?;
+            }
+            "--sizes" => self.sizes = Some(each(value, size)?),
+            "--counts" => {
+                let count = |text: &str| text.parse().ok().filter(|count| *count > 0);
+                self.counts = Some(each(value, count)?);
+            }
+            "--seconds" => {
+                let seconds: f64 = value.parse().ok()?;
+                self.pace.window = Duration::try_from_secs_f64(seconds).ok()?;
+            }
+            "--rounds" => self.pace.rounds = value.parse::<usize>().ok()?.max(1),
+            "--hwm" => self.pace.high_water_mark = value.parse().ok()?,
+            "--results" => self.results = Some(PathBuf::from(value)),
+            "--plots" => self.plots = Some(PathBuf::from(value)),
+            "--redraw" => self.redraw = Some(PathBuf::from(value)),
+            _ => return None,
+        }
+        Some(())
+    }
+
+    fn contenders(&self) -> Vec<&'static dyn Contender> {
+        let usual = |usual: Usual| self.rows.iter().any(|row| usual.takes(*row));
+        let takes_part = CONTENDERS.iter().filter(|(_, by)| usual(*by));
+        self.contenders
+            .clone()
+            .unwrap_or_else(|| takes_part.map(|(who, _)| *who).collect())
+    }
+
+    fn lines(&self, contenders: &[&dyn Contender]) -> Vec<Line> {
+        let mut lines = Vec::new();
+        for row in &self.rows {
+            let transports = self.transports.as_deref().unwrap_or(row.transports());
+            let sizes = self.sizes.as_deref().unwrap_or(row.sizes());
+            let counts = match (row.counts(), &self.counts) {
+                // There is nothing to count in it.
+                (counts @ [_], _) | (counts, None) => counts,
+                (_, Some(counts)) => counts,
+            };
+            for transport in transports {
+                for size in sizes {
+                    for count in counts {
+                        let terms = self.pace.terms(*row, *transport, *size, *count);
+                        lines.push(self.line(terms, contenders));
+                    }
+                }
+            }
+        }
+        lines
+    }
+
+    fn line(&self, terms: Terms, contenders: &[&dyn Contender]) -> Line {
+        let mut line = Line::new(terms, contenders);
+        if self.contenders.is_none() {
+            for (who, series) in contenders.iter().zip(&mut line.series) {
+                let usual = CONTENDERS.iter().find(|(one, _)| one.name() == who.name());
+                if !usual.is_some_and(|(_, usual)| usual.takes(terms.row)) {
+                    *series = Err("");
+                }
+            }
+        }
+        line
     }
 }
 
@@ -274,42 +407,56 @@ fn size(text: &str) -> Option<usize> {
 }
 
 fn measure(request: &Request) -> Result<(), String> {
-    let mut terms = Vec::new();
-    for row in &request.rows {
-        let sizes = match row {
-            Row::PushPull => &request.sizes,
-            Row::ReqRep => &request.trip_sizes,
-        };
-        for transport in &request.transports {
-            let pace = &request.pace;
-            terms.extend(sizes.iter().map(|size| pace.terms(*row, *transport, *size)));
-        }
-    }
-    let mut record = report::Record::open(request.results.as_deref())?;
-    report::heading(&request.contenders, &request.pace);
+    let contenders = request.contenders();
+    let mut lines = request.lines(&contenders);
+    let path = request.results.as_ref().map(|to| to.join("compare.json"));
+    let mut record = report::Record::new(&contenders, &request.pace);
+    record.leave_out(&contenders, &lines);
+    report::heading(&contenders, &request.pace);
     let rounds = request.pace.rounds;
-    let lines = plan::run(
-        &request.contenders,
-        &terms,
+    let mut latest = 0;
+    let mut saved = Ok(());
+    let save = |record: &report::Record| match &path {
+        Some(path) => record.save(path),
+        None => Ok(()),
+    };
+    plan::run(
+        &contenders,
+        &mut lines,
         rounds,
         |who, terms, round, outcome| {
             eprint!(
-                "\r\x1b[Kround {} of {rounds}: {} {} {} {}",
+                "\r\x1b[Kround {} of {rounds}: {} {} {}",
                 round + 1,
                 terms.row,
-                terms.transport,
-                size_name(terms.size),
+                report::label(terms),
                 who.name(),
             );
             match outcome {
                 Ok(reading) => eprint!(" {}/s", rate_name(reading.per_second())),
                 Err(why) => eprintln!(": {why}"),
             }
+            if round != latest {
+                // What there is by now survives whatever comes.
+                saved = save(&record);
+                latest = round;
+            }
             record.add(who, terms, round, outcome);
             true
         },
     );
     eprint!("\r\x1b[K");
-    report::tables(&request.contenders, &lines);
-    record.close(&request.contenders, &lines)
+    report::tables(&contenders, &lines);
+    saved.and_then(|()| save(&record))?;
+    match &path {
+        Some(path) => plots(request, path),
+        None => Ok(()),
+    }
+}
+
+fn plots(request: &Request, record: &std::path::Path) -> Result<(), String> {
+    match &request.plots {
+        Some(folder) => plot::draw(record, folder),
+        None => Ok(()),
+    }
 }

@@ -1,20 +1,43 @@
 //! `omq-tokio`, in each of the ways its documentation offers: on the caller's runtime, or with an
 //! I/O thread of its own behind blocking calls.
 
+use std::future::Future;
 use std::sync::OnceLock;
 
 use omq_tokio::{blocking, Context, Message, Options, Socket, SocketType};
 
 use super::runtime::Flavour;
 use crate::harness::cell::Terms;
-use crate::harness::meter::{Echo, Gauge, Load, Trips};
-use crate::harness::{Contender, Place};
+use crate::harness::meter::Load;
+use crate::harness::{run_ready, Kind, Library, Place, Port, Row};
 
-const VERSION: &str = "0.33";
+const VERSION: &str = "0.33.0";
 
 fn options(place: &Place) -> Options {
     let mark = u32::try_from(place.high_water_mark).expect("a high-water mark");
-    Options::default().send_hwm(mark).recv_hwm(mark)
+    let mut options = Options::default().send_hwm(mark).recv_hwm(mark);
+    options.xpub_nodrop = place.row.may_lose();
+    options
+}
+
+fn socket_type(kind: Kind) -> SocketType {
+    match kind {
+        Kind::Push => SocketType::Push,
+        Kind::Pull => SocketType::Pull,
+        Kind::Req => SocketType::Req,
+        Kind::Rep => SocketType::Rep,
+        Kind::Dealer => SocketType::Dealer,
+        Kind::Router => SocketType::Router,
+        Kind::Pub => SocketType::Pub,
+        Kind::Sub => SocketType::Sub,
+    }
+}
+
+fn cannot(terms: &Terms) -> Option<&'static str> {
+    match terms.row {
+        Row::ReqRep if terms.count > 1 => Some("REQ has one request at a time"),
+        _ => None,
+    }
 }
 
 /// Small payloads go inline in a message, as in the crate's own benchmarks.
@@ -27,13 +50,20 @@ fn message(octets: &[u8]) -> Message {
     }
 }
 
+fn multipart(load: &mut Load, parts: usize) -> Message {
+    Message::multipart((0..parts).map(|_| load.next().to_vec()))
+}
+
 /// The socket's driver and the loop share the caller's runtime.
+#[derive(Clone, Copy)]
 pub(crate) struct OmqAsync {
     pub(crate) name: &'static str,
     pub(crate) flavour: Flavour,
 }
 
-impl Contender for OmqAsync {
+impl Library for OmqAsync {
+    type Port = Awaiting;
+
     fn name(&self) -> &'static str {
         self.name
     }
@@ -42,68 +72,91 @@ impl Contender for OmqAsync {
         VERSION.to_owned()
     }
 
-    fn can(&self, _: &Terms) -> bool {
-        true
+    fn cannot(&self, terms: &Terms) -> Option<&'static str> {
+        cannot(terms)
     }
 
-    fn push(&self, place: &Place, mut load: Load) {
-        let place = place.clone();
-        self.flavour.run(&place.clone(), async move {
-            let push = Socket::new(SocketType::Push, options(&place));
-            push.connect(place.endpoint.as_str())
-                .await
-                .expect("connect");
-            while push.send(message(load.next())).await.is_ok() {}
-        });
+    async fn open(self, kind: Kind, place: &Place) -> Awaiting {
+        Awaiting {
+            socket: Socket::new(socket_type(kind), options(place)),
+            message: Message::new(),
+        }
     }
 
-    fn pull(&self, place: &Place, mut gauge: Gauge) {
-        let place = place.clone();
-        self.flavour.run(&place.clone(), async move {
-            let pull = Socket::new(SocketType::Pull, options(&place));
-            pull.bind(place.endpoint.as_str()).await.expect("bind");
-            place.bound();
-            while let Ok(message) = pull.recv().await {
-                if !gauge.take(message.part_slice(0).unwrap_or_default()) {
-                    return;
-                }
+    fn run(&self, place: &Place, life: impl Future<Output = ()> + Send + 'static) {
+        self.flavour.run(place, life);
+    }
+}
+
+pub(crate) struct Awaiting {
+    socket: Socket,
+    message: Message,
+}
+
+impl Port for Awaiting {
+    async fn bind(&mut self, endpoint: &str) {
+        self.socket.bind(endpoint).await.expect("bind");
+    }
+
+    async fn connect(&mut self, endpoint: &str) {
+        self.socket.connect(endpoint).await.expect("connect");
+    }
+
+    async fn subscribe(&mut self, prefix: &[u8]) {
+        let prefix = prefix.to_vec();
+        self.socket.subscribe(prefix).await.expect("subscribe");
+    }
+
+    #[inline]
+    async fn send(&mut self, octets: &[u8]) -> bool {
+        self.socket.send(message(octets)).await.is_ok()
+    }
+
+    async fn send_parts(&mut self, load: &mut Load, parts: usize) -> bool {
+        self.socket.send(multipart(load, parts)).await.is_ok()
+    }
+
+    #[inline]
+    async fn recv(&mut self) -> bool {
+        match self.socket.recv().await {
+            Ok(message) => {
+                self.message = message;
+                true
             }
-        });
+            Err(_) => false,
+        }
     }
 
-    fn req(&self, place: &Place, mut trips: Trips) {
-        let place = place.clone();
-        self.flavour.run(&place.clone(), async move {
-            let req = Socket::new(SocketType::Req, options(&place));
-            req.connect(place.endpoint.as_str()).await.expect("connect");
-            while req.send(message(trips.request())).await.is_ok() {
-                match req.recv().await {
-                    Ok(reply) if trips.reply(reply.part_slice(0).unwrap_or_default()) => {}
-                    Ok(_) | Err(_) => return,
-                }
-            }
-        });
+    async fn send_back(&mut self) -> bool {
+        let message = std::mem::take(&mut self.message);
+        self.socket.send(message).await.is_ok()
     }
 
-    fn rep(&self, place: &Place, _: Echo) {
-        let place = place.clone();
-        self.flavour.run(&place.clone(), async move {
-            let rep = Socket::new(SocketType::Rep, options(&place));
-            rep.bind(place.endpoint.as_str()).await.expect("bind");
-            place.bound();
-            while let Ok(request) = rep.recv().await {
-                if rep.send(request).await.is_err() {
-                    return;
-                }
-            }
-        });
+    #[inline]
+    fn parts(&self) -> usize {
+        self.message.len()
+    }
+
+    #[inline]
+    fn part(&self, index: usize) -> &[u8] {
+        self.message.part_slice(index).unwrap_or_default()
+    }
+
+    fn share(&self) -> Awaiting {
+        Awaiting {
+            socket: self.socket.clone(),
+            message: Message::new(),
+        }
     }
 }
 
 /// A context with one I/O thread; the loops make blocking calls.
+#[derive(Clone, Copy)]
 pub(crate) struct OmqBlocking;
 
-impl Contender for OmqBlocking {
+impl Library for OmqBlocking {
+    type Port = Blocking;
+
     fn name(&self) -> &'static str {
         "omq-blocking"
     }
@@ -112,53 +165,80 @@ impl Contender for OmqBlocking {
         VERSION.to_owned()
     }
 
-    fn can(&self, _: &Terms) -> bool {
-        true
+    fn cannot(&self, terms: &Terms) -> Option<&'static str> {
+        cannot(terms)
     }
 
-    fn push(&self, place: &Place, mut load: Load) {
-        let push = blocking_socket(SocketType::Push, place);
-        push.connect(place.endpoint.as_str()).expect("connect");
-        while push.send(message(load.next())).is_ok() {}
-    }
-
-    fn pull(&self, place: &Place, mut gauge: Gauge) {
-        let pull = blocking_socket(SocketType::Pull, place);
-        pull.bind(place.endpoint.as_str()).expect("bind");
-        place.bound();
-        while let Ok(message) = pull.recv() {
-            if !gauge.take(message.part_slice(0).unwrap_or_default()) {
-                return;
-            }
+    async fn open(self, kind: Kind, place: &Place) -> Blocking {
+        static CONTEXT: OnceLock<Context> = OnceLock::new();
+        let context = CONTEXT.get_or_init(Context::new);
+        Blocking {
+            socket: context.blocking_socket(socket_type(kind), options(place)),
+            message: Message::new(),
         }
     }
 
-    fn req(&self, place: &Place, mut trips: Trips) {
-        let req = blocking_socket(SocketType::Req, place);
-        req.connect(place.endpoint.as_str()).expect("connect");
-        while req.send(message(trips.request())).is_ok() {
-            match req.recv() {
-                Ok(reply) if trips.reply(reply.part_slice(0).unwrap_or_default()) => {}
-                Ok(_) | Err(_) => return,
-            }
-        }
-    }
-
-    fn rep(&self, place: &Place, _: Echo) {
-        let rep = blocking_socket(SocketType::Rep, place);
-        rep.bind(place.endpoint.as_str()).expect("bind");
-        place.bound();
-        while let Ok(request) = rep.recv() {
-            if rep.send(request).is_err() {
-                return;
-            }
-        }
+    fn run(&self, _: &Place, life: impl Future<Output = ()> + Send + 'static) {
+        run_ready(life);
     }
 }
 
-fn blocking_socket(kind: SocketType, place: &Place) -> blocking::Socket {
-    static CONTEXT: OnceLock<Context> = OnceLock::new();
-    CONTEXT
-        .get_or_init(Context::new)
-        .blocking_socket(kind, options(place))
+pub(crate) struct Blocking {
+    socket: blocking::Socket,
+    message: Message,
+}
+
+impl Port for Blocking {
+    async fn bind(&mut self, endpoint: &str) {
+        self.socket.bind(endpoint).expect("bind");
+    }
+
+    async fn connect(&mut self, endpoint: &str) {
+        self.socket.connect(endpoint).expect("connect");
+    }
+
+    async fn subscribe(&mut self, prefix: &[u8]) {
+        self.socket.subscribe(prefix.to_vec()).expect("subscribe");
+    }
+
+    #[inline]
+    async fn send(&mut self, octets: &[u8]) -> bool {
+        self.socket.send(message(octets)).is_ok()
+    }
+
+    async fn send_parts(&mut self, load: &mut Load, parts: usize) -> bool {
+        self.socket.send(multipart(load, parts)).is_ok()
+    }
+
+    #[inline]
+    async fn recv(&mut self) -> bool {
+        match self.socket.recv() {
+            Ok(message) => {
+                self.message = message;
+                true
+            }
+            Err(_) => false,
+        }
+    }
+
+    async fn send_back(&mut self) -> bool {
+        self.socket.send(std::mem::take(&mut self.message)).is_ok()
+    }
+
+    #[inline]
+    fn parts(&self) -> usize {
+        self.message.len()
+    }
+
+    #[inline]
+    fn part(&self, index: usize) -> &[u8] {
+        self.message.part_slice(index).unwrap_or_default()
+    }
+
+    fn share(&self) -> Blocking {
+        Blocking {
+            socket: self.socket.clone_shared(),
+            message: Message::new(),
+        }
+    }
 }

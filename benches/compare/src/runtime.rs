@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use tokio::runtime::{Builder, Runtime};
 
-use crate::harness::{Place, Transport};
+use crate::harness::{Place, Row, Transport};
 
 /// Which tokio runtime a contender's peer runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +29,10 @@ impl Flavour {
     fn fit(self, place: &Place) -> Flavour {
         match (self, place.transport) {
             (Flavour::Fitting, _) if place.size >= LARGE => Flavour::Main,
+            // A publisher that drops never waits at all; many threads need a runtime of many.
+            (Flavour::Fitting, _) if place.row.may_lose() || place.row == Row::Clones => {
+                Flavour::Main
+            }
             (Flavour::Fitting, Transport::Tcp | Transport::Ipc) => Flavour::Current,
             // Two peers of one process are two threads.
             (Flavour::Fitting | Flavour::Current, Transport::Inproc) => Flavour::Task,

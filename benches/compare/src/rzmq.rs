@@ -1,18 +1,19 @@
 //! `rzmq` on tokio, its options at their defaults but the high-water marks.
 
+use std::future::Future;
 use std::sync::OnceLock;
 
 use rzmq::socket::{
     ADAPTIVE_THROTTLE, IO_URING_SESSION_ENABLED, RCVHWM, SNDBATCH_BYTES, SNDBATCH_COUNT, SNDHWM,
-    TCP_CORK,
+    SUBSCRIBE, TCP_CORK, XPUB_NODROP,
 };
 use rzmq::uring::{initialize_uring_backend, UringConfig};
-use rzmq::{Context, Msg, Socket, SocketType};
+use rzmq::{Context, Msg, MsgFlags, Socket, SocketType};
 
 use super::runtime::Flavour;
 use crate::harness::cell::Terms;
-use crate::harness::meter::{Echo, Gauge, Load, Trips};
-use crate::harness::{Contender, Place, Transport};
+use crate::harness::meter::Load;
+use crate::harness::{Kind, Library, Place, Port, Row, Transport};
 
 /// How it is set up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,13 +27,16 @@ pub(crate) enum Manner {
 }
 
 /// The contender.
+#[derive(Clone, Copy)]
 pub(crate) struct Rzmq {
     pub(crate) name: &'static str,
     pub(crate) flavour: Flavour,
     pub(crate) manner: Manner,
 }
 
-impl Contender for Rzmq {
+impl Library for Rzmq {
+    type Port = Awaiting;
+
     fn name(&self) -> &'static str {
         self.name
     }
@@ -41,59 +45,124 @@ impl Contender for Rzmq {
         "0.5.28".to_owned()
     }
 
-    fn can(&self, terms: &Terms) -> bool {
-        self.manner != Manner::Uring || terms.transport == Transport::Tcp
-    }
-
-    fn push(&self, place: &Place, mut load: Load) {
-        let (place, manner) = (place.clone(), self.manner);
-        self.flavour.run(&place.clone(), async move {
-            let push = socket(SocketType::Push, &place, manner).await;
-            push.connect(&place.endpoint).await.expect("connect");
-            while push.send(message(load.next())).await.is_ok() {}
-        });
-    }
-
-    fn pull(&self, place: &Place, mut gauge: Gauge) {
-        let (place, manner) = (place.clone(), self.manner);
-        self.flavour.run(&place.clone(), async move {
-            let pull = socket(SocketType::Pull, &place, manner).await;
-            pull.bind(&place.endpoint).await.expect("bind");
-            place.bound();
-            while let Ok(message) = pull.recv().await {
-                if !gauge.take(message.data().unwrap_or_default()) {
-                    return;
-                }
+    fn cannot(&self, terms: &Terms) -> Option<&'static str> {
+        match terms.row {
+            _ if self.manner == Manner::Uring && terms.transport != Transport::Tcp => {
+                Some("its io_uring backend is for tcp")
             }
-        });
+            Row::ReqRep if terms.count > 1 => Some("REQ has one request at a time"),
+            _ => None,
+        }
     }
 
-    fn req(&self, place: &Place, mut trips: Trips) {
-        let (place, manner) = (place.clone(), self.manner);
-        self.flavour.run(&place.clone(), async move {
-            let req = socket(SocketType::Req, &place, manner).await;
-            req.connect(&place.endpoint).await.expect("connect");
-            while req.send(message(trips.request())).await.is_ok() {
-                match req.recv().await {
-                    Ok(reply) if trips.reply(reply.data().unwrap_or_default()) => {}
-                    Ok(_) | Err(_) => return,
-                }
-            }
-        });
+    async fn open(self, kind: Kind, place: &Place) -> Awaiting {
+        let socket_type = match kind {
+            Kind::Push => SocketType::Push,
+            Kind::Pull => SocketType::Pull,
+            Kind::Req => SocketType::Req,
+            Kind::Rep => SocketType::Rep,
+            Kind::Dealer => SocketType::Dealer,
+            Kind::Router => SocketType::Router,
+            Kind::Pub => SocketType::Pub,
+            Kind::Sub => SocketType::Sub,
+        };
+        Awaiting {
+            socket: socket(socket_type, place, self.manner).await,
+            many: kind == Kind::Router || place.row == Row::Multipart,
+            message: Vec::new(),
+        }
     }
 
-    fn rep(&self, place: &Place, _: Echo) {
-        let (place, manner) = (place.clone(), self.manner);
-        self.flavour.run(&place.clone(), async move {
-            let rep = socket(SocketType::Rep, &place, manner).await;
-            rep.bind(&place.endpoint).await.expect("bind");
-            place.bound();
-            while let Ok(request) = rep.recv().await {
-                if rep.send(request).await.is_err() {
-                    return;
-                }
+    fn run(&self, place: &Place, life: impl Future<Output = ()> + Send + 'static) {
+        self.flavour.run(place, life);
+    }
+}
+
+pub(crate) struct Awaiting {
+    socket: Socket,
+    /// Whether its messages have several parts.
+    many: bool,
+    message: Vec<Msg>,
+}
+
+impl Awaiting {
+    async fn send_many(&mut self, mut parts: Vec<Msg>) -> bool {
+        let last = parts.len() - 1;
+        for (at, part) in parts.iter_mut().enumerate() {
+            let more = MsgFlags::MORE;
+            part.set_flags(if at < last { more } else { MsgFlags::empty() });
+        }
+        self.socket.send_multipart(parts).await.is_ok()
+    }
+}
+
+impl Port for Awaiting {
+    async fn bind(&mut self, endpoint: &str) {
+        self.socket.bind(endpoint).await.expect("bind");
+    }
+
+    async fn connect(&mut self, endpoint: &str) {
+        self.socket.connect(endpoint).await.expect("connect");
+    }
+
+    async fn subscribe(&mut self, prefix: &[u8]) {
+        let subscribed = self.socket.set_option_raw(SUBSCRIBE, prefix).await;
+        subscribed.expect("subscribe");
+    }
+
+    #[inline]
+    async fn send(&mut self, octets: &[u8]) -> bool {
+        self.socket.send(message(octets)).await.is_ok()
+    }
+
+    async fn send_parts(&mut self, load: &mut Load, parts: usize) -> bool {
+        let parts = (0..parts).map(|_| message(load.next())).collect();
+        self.send_many(parts).await
+    }
+
+    #[inline]
+    async fn recv(&mut self) -> bool {
+        if self.many {
+            self.message = self.socket.recv_multipart().await.unwrap_or_default();
+            return !self.message.is_empty();
+        }
+        match self.socket.recv().await {
+            Ok(message) => {
+                self.message.clear();
+                self.message.push(message);
+                true
             }
-        });
+            Err(_) => false,
+        }
+    }
+
+    async fn send_back(&mut self) -> bool {
+        let mut message = std::mem::take(&mut self.message);
+        if self.many {
+            return self.send_many(message).await;
+        }
+        match message.pop() {
+            Some(part) => self.socket.send(part).await.is_ok(),
+            None => false,
+        }
+    }
+
+    #[inline]
+    fn parts(&self) -> usize {
+        self.message.len()
+    }
+
+    #[inline]
+    fn part(&self, index: usize) -> &[u8] {
+        self.message[index].data().unwrap_or_default()
+    }
+
+    fn share(&self) -> Awaiting {
+        Awaiting {
+            socket: self.socket.clone(),
+            many: self.many,
+            message: Vec::new(),
+        }
     }
 }
 
@@ -101,7 +170,7 @@ fn message(octets: &[u8]) -> Msg {
     Msg::from_vec(octets.to_vec())
 }
 
-async fn socket(kind: SocketType, place: &Place, manner: Manner) -> Socket {
+async fn socket(socket_type: SocketType, place: &Place, manner: Manner) -> Socket {
     static CONTEXT: OnceLock<Context> = OnceLock::new();
     let context = CONTEXT.get_or_init(|| {
         if manner == Manner::Uring {
@@ -109,7 +178,7 @@ async fn socket(kind: SocketType, place: &Place, manner: Manner) -> Socket {
         }
         Context::new().expect("a context")
     });
-    let socket = context.socket(kind).expect("a socket");
+    let socket = context.socket(socket_type).expect("a socket");
     let mark = i32::try_from(place.high_water_mark).expect("a high-water mark");
     let options: &[(i32, i32)] = match manner {
         Manner::Plain => &[],
@@ -121,6 +190,10 @@ async fn socket(kind: SocketType, place: &Place, manner: Manner) -> Socket {
         ],
         Manner::Uring => &[(IO_URING_SESSION_ENABLED, 1)],
     };
+    if socket_type == SocketType::Pub {
+        let no_drop = socket.set_option(XPUB_NODROP, 1_i32).await;
+        no_drop.expect("an option");
+    }
     for (option, value) in [(SNDHWM, mark), (RCVHWM, mark)].iter().chain(options) {
         socket.set_option(*option, *value).await.expect("an option");
     }
