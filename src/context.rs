@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::channel::{answer, wait_all, Answer, Lazy, Names, Once, Reply, Seats};
+use crate::channel::{answer, is_steering, wait_all, Answer, Lazy, Names, Once, Reply, Seats};
 use crate::error::{ContextError, SocketError};
 use crate::kind::{Any, Kind, Typed};
 use crate::options::Options;
@@ -17,6 +17,12 @@ use crate::socket_type::SocketType;
 /// How long [`Context::shutdown`] lets accepted messages leave before it drops them: a quarter of
 /// the time it promises to take, the rest being for a machine with other work to do.
 const SHUTDOWN_GRACE: Duration = Duration::from_millis(25);
+
+/// About twice what it takes to wake a thread that sleeps on another processor.
+const SPIN: Duration = Duration::from_micros(50);
+
+/// The longest spin that is accepted: beyond, sleeping is better by any measure.
+const MAX_SPIN: Duration = Duration::from_millis(1);
 
 /// How long dropping the last handle of everything waits for sockets that are closing.
 const DROP_WAIT: Duration = Duration::from_secs(2);
@@ -67,6 +73,11 @@ pub struct ContextOptions {
     /// for no limit. (libzmq has no such option; see also
     /// [`Options::max_peers`](Options#structfield.max_peers).)
     pub max_connections: Option<usize>,
+    /// How long a blocking call may spin before its thread sleeps; default 50 µs, zero for never.
+    /// It does so only where that has paid off lately: where whoever it waits for answers within
+    /// microseconds from another processor, as over inproc. A thread that is answered later than
+    /// that, or is alone on its processor, spins next to never. (libzmq has no such option.)
+    pub spin: Duration,
     /// The options of sockets that are opened without options of their own, in the place of
     /// `ZMQ_IPV6` and `ZMQ_BLOCKY` for a context; default [`Options::new`].
     pub socket_options: Options,
@@ -81,6 +92,7 @@ impl ContextOptions {
             name: String::new(),
             max_sockets: None,
             max_connections: None,
+            spin: SPIN,
             socket_options: Options::new(),
         }
     }
@@ -113,6 +125,13 @@ impl ContextOptions {
         self
     }
 
+    /// Sets [`spin`](ContextOptions#structfield.spin).
+    #[must_use]
+    pub fn spin(mut self, spin: Duration) -> Self {
+        self.spin = spin;
+        self
+    }
+
     /// Sets [`socket_options`](ContextOptions#structfield.socket_options).
     #[must_use]
     pub fn socket_options(mut self, socket_options: Options) -> Self {
@@ -133,6 +152,9 @@ impl ContextOptions {
         }
         if self.max_connections == Some(0) {
             return fault("max_connections", "zero; None means no limit");
+        }
+        if self.spin > MAX_SPIN {
+            return fault("spin", "longer than 1 ms");
         }
         if self
             .socket_options
@@ -274,6 +296,7 @@ impl Context {
             company: Company {
                 pump: 0,
                 names: Arc::new(Names::new()),
+                spin: options.spin,
                 connections: Seats::new(1, options.max_connections),
             },
             options,
@@ -440,9 +463,9 @@ impl Drop for Inner {
     fn drop(&mut self) {
         let running = self.stop();
         let asked = ask_all(&running, |reply| Command::Release { reply });
-        // A pump that drops a task may drop the last handle; it cannot wait for itself, and
-        // keeps none of the others waiting.
-        if running.iter().any(Running::is_current) {
+        // A turn of a pump may drop the last handle; it cannot wait for its own pump, and keeps
+        // none of the others waiting.
+        if is_steering() {
             return;
         }
         // What is not done by then is given up: a peer may never come.

@@ -8,7 +8,16 @@ use super::sync::Mutex;
 /// The way into a pump: commands, marks on hubs that want service, and the sleep protocol.
 pub(crate) struct Mailbox<C> {
     state: Mutex<State<C>>,
-    wake: Box<dyn Fn() + Send + Sync>,
+    wake: Box<dyn Fn(Urgency) + Send + Sync>,
+}
+
+/// What a sleeping pump is called for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Urgency {
+    /// It must wake up.
+    Wake,
+    /// Whoever calls may do its next turn instead.
+    Errand,
 }
 
 struct State<C> {
@@ -27,7 +36,7 @@ impl<C> State<C> {
 
 impl<C> Mailbox<C> {
     /// `wake` ends the pump's sleep. It is called at most once per sleep, with no lock held.
-    pub(crate) fn new(wake: impl Fn() + Send + Sync + 'static) -> Self {
+    pub(crate) fn new(wake: impl Fn(Urgency) + Send + Sync + 'static) -> Self {
         Mailbox {
             state: Mutex::new(State {
                 commands: Vec::new(),
@@ -43,19 +52,24 @@ impl<C> Mailbox<C> {
     /// Posts a command; gives it back if the pump is gone.
     pub(crate) fn post(&self, command: C) -> Result<(), C> {
         let mut command = Some(command);
-        self.leave(|state| state.commands.extend(command.take()));
+        self.leave(Urgency::Wake, |state| state.commands.extend(command.take()));
         command.map_or(Ok(()), Err)
     }
 
     /// A hub wants service. Its hook is armed anew only when it has been served, so one hub has
     /// one mark at a time.
     pub(crate) fn mark(&self, token: usize) {
-        self.leave(|state| state.marks.push(token));
+        self.leave(Urgency::Wake, |state| state.marks.push(token));
+    }
+
+    /// As [`mark`](Self::mark), for something that one turn of the pump brings on its way.
+    pub(crate) fn errand(&self, token: usize) {
+        self.leave(Urgency::Errand, |state| state.marks.push(token));
     }
 
     /// Makes the pump look again, for nothing in particular (a new earliest alarm).
     pub(crate) fn nudge(&self) {
-        self.leave(|state| state.nudged = true);
+        self.leave(Urgency::Wake, |state| state.nudged = true);
     }
 
     /// Hands everything over, in the order it came.
@@ -86,7 +100,7 @@ impl<C> Mailbox<C> {
         mem::take(&mut state.commands)
     }
 
-    fn leave(&self, what: impl FnOnce(&mut State<C>)) {
+    fn leave(&self, urgency: Urgency, what: impl FnOnce(&mut State<C>)) {
         let wake = {
             let mut state = self.state.lock();
             if state.closed {
@@ -96,7 +110,7 @@ impl<C> Mailbox<C> {
             mem::take(&mut state.asleep)
         };
         if wake {
-            (self.wake)();
+            (self.wake)(urgency);
         }
     }
 }
@@ -120,7 +134,7 @@ mod tests {
     fn mailbox() -> (Mailbox<&'static str>, Arc<Count>) {
         let wakes = Arc::new(Count::default());
         let counted = wakes.clone();
-        (Mailbox::new(move || counted.notify()), wakes)
+        (Mailbox::new(move |_| counted.notify()), wakes)
     }
 
     #[test]

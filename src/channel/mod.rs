@@ -7,6 +7,7 @@
 //!   Receiver ◄──  Ports.outward: Channel  ◄──  room, push_batch, arm_producer
 //!   requests ◄─►  Ports.calls: Calls     ◄─►  look, take, settle
 //!   commands ──►  Mailbox                 ──►  collect, prepare_sleep
+//!   lend_a_hand ──► Helm                  ◄──  take
 //!   Answer   ◄──────────────────────────────── Reply
 //!   Feed     ◄──────────────────────────────── Feeder
 //!   futures with a deadline ──► Alarms    ──►  earliest, fire
@@ -31,6 +32,8 @@ mod bridge;
 mod calls;
 mod feed;
 mod gate;
+mod habit;
+mod helm;
 mod lazy;
 mod mailbox;
 mod names;
@@ -57,8 +60,9 @@ pub use asking::{RequestFuture, RequestTimeoutFuture};
 pub(crate) use bridge::{bridge, BridgeEnd};
 pub(crate) use calls::Outcome;
 pub(crate) use feed::{feed, Feed, Feeder};
+pub(crate) use helm::{go_aboard, is_steering, Helm};
 pub(crate) use lazy::Lazy;
-pub(crate) use mailbox::Mailbox;
+pub(crate) use mailbox::{Mailbox, Urgency};
 pub(crate) use names::Names;
 pub(crate) use park::block_on;
 pub use pending::{Drain, IntoIter, Iter, RecvFuture, RecvManyFuture, RecvTimeoutFuture};

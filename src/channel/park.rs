@@ -4,8 +4,9 @@
 use std::cell::Cell;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use super::habit;
 use super::sync::{current, AtomicU8, Ordering, Thread};
 
 /// Polls until there is a result, parking the thread in between; `None` once the deadline has
@@ -14,7 +15,17 @@ pub(crate) fn block_on<R>(
     deadline: Option<Instant>,
     poll: impl FnMut(&mut Context<'_>) -> Poll<R>,
 ) -> Option<R> {
-    with_parker(|parker, waker| drive(parker, waker, deadline, poll))
+    spin_on(Duration::ZERO, deadline, poll)
+}
+
+/// As [`block_on`], but the thread may spin for up to `limit` before it is parked, where that has
+/// [paid off](habit).
+pub(crate) fn spin_on<R>(
+    limit: Duration,
+    deadline: Option<Instant>,
+    poll: impl FnMut(&mut Context<'_>) -> Poll<R>,
+) -> Option<R> {
+    with_parker(|parker, waker| drive(parker, waker, (limit, deadline), poll))
 }
 
 /// Lets the senders get ahead by a few microseconds before a receiver that found nothing looks
@@ -39,7 +50,7 @@ pub(crate) fn pause() {}
 fn drive<R>(
     parker: &Parker,
     waker: &Waker,
-    deadline: Option<Instant>,
+    (limit, deadline): (Duration, Option<Instant>),
     mut poll: impl FnMut(&mut Context<'_>) -> Poll<R>,
 ) -> Option<R> {
     let mut context = Context::from_waker(waker);
@@ -50,7 +61,7 @@ fn drive<R>(
         if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             return None;
         }
-        parker.park(deadline);
+        parker.wait(limit, deadline);
     }
 }
 
@@ -95,6 +106,21 @@ struct Parker {
 }
 
 impl Parker {
+    /// Spins or sleeps until woken or until the deadline; swallows one wake-up.
+    fn wait(&self, limit: Duration, deadline: Option<Instant>) {
+        super::helm::rest();
+        if limit.is_zero() || !self.spin(limit, deadline) {
+            self.park(deadline);
+        }
+    }
+
+    /// Whether the wake-up came while the thread was spinning.
+    fn spin(&self, limit: Duration, deadline: Option<Instant>) -> bool {
+        habit::spin(limit, deadline, || {
+            self.state.load(Ordering::SeqCst) == NOTIFIED
+        }) && self.state.swap(IDLE, Ordering::SeqCst) == NOTIFIED
+    }
+
     /// Sleeps until woken or until the deadline; swallows one wake-up.
     fn park(&self, deadline: Option<Instant>) {
         let parked = self

@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use super::alarm::AlarmKey;
 use super::gate::Line;
-use super::park::{block_on, pause};
+use super::park::{pause, spin_on};
 use super::port::Receiver;
 use super::ports::{NotSent, Ports};
 use super::queue::{Nothing, Waiting};
@@ -91,7 +91,10 @@ impl<'a> SendFuture<'a> {
         if why != NotSent::Full {
             return Err(why);
         }
-        block_on(deadline, |context| self.poll_offer(context.waker())).unwrap_or(Err(why))
+        spin_on(self.ports.spin(), deadline, |context| {
+            self.poll_offer(context.waker())
+        })
+        .unwrap_or(Err(why))
     }
 
     fn poll_offer(&mut self, waker: &Waker) -> Poll<Result<(), NotSent>> {
@@ -255,7 +258,10 @@ impl<'a> RecvFuture<'a> {
             return Err(why);
         }
         pause();
-        block_on(deadline, |context| self.poll_pop(context.waker())).unwrap_or(Err(why))
+        spin_on(self.ports.spin(), deadline, |context| {
+            self.poll_pop(context.waker())
+        })
+        .unwrap_or(Err(why))
     }
 
     fn poll_pop(&mut self, waker: &Waker) -> Poll<Result<Message, Nothing>> {
@@ -358,8 +364,10 @@ impl<'a> RecvManyFuture<'a> {
         let taken = match self.ports.pop_many(self.into, self.max, None) {
             Err(Nothing::Empty) => {
                 pause();
-                block_on(None, |context| self.poll_pop(context.waker()))
-                    .unwrap_or(Err(Nothing::Empty))
+                spin_on(self.ports.spin(), None, |context| {
+                    self.poll_pop(context.waker())
+                })
+                .unwrap_or(Err(Nothing::Empty))
             }
             done => done,
         };

@@ -4,6 +4,7 @@
 use std::any::Any;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
+use std::time::Duration;
 
 use super::alarm::Alarms;
 use super::calls::Calls;
@@ -32,11 +33,14 @@ pub(crate) struct PortsSetup {
     pub(crate) routes: Option<Routes>,
     /// What the user does next may be about the message received last, as XPUB wants it.
     pub(crate) recalling: bool,
+    /// How long blocking calls may spin.
+    pub(crate) spin: Duration,
     pub(crate) alarms: Arc<Alarms>,
     /// Kept until the last handle of the socket is gone, then dropped by whoever drops that one.
     pub(crate) keepalive: Arc<dyn Any + Send + Sync>,
-    /// Called when `in` has a first message, when `out` has room again, and when the socket is
-    /// to be closed.
+    /// Called when there is a first message to send.
+    pub(crate) errand: Arc<dyn Hook>,
+    /// Called when `out` has room again.
     pub(crate) hook: Arc<dyn Hook>,
 }
 
@@ -81,6 +85,8 @@ pub(crate) struct Ports {
     routes: Option<Routes>,
     recall: Option<Mutex<Recall>>,
     handles: Mutex<Handles>,
+    /// How long blocking calls may spin.
+    spin: Duration,
     alarms: Arc<Alarms>,
 }
 
@@ -123,19 +129,17 @@ pub(crate) enum NotSent {
 impl Ports {
     /// The ports of a new socket, and the first handle.
     pub(crate) fn open(setup: PortsSetup) -> (Arc<Ports>, Holder) {
-        let hook = setup.hook;
+        let (errand, hook) = (setup.errand, setup.hook);
         let channel = |(capacity, policy), consumer, producer| {
             Channel::new(capacity, policy, consumer, producer)
         };
         let ports = Arc::new(Ports {
             inward: setup
                 .inward
-                .map(|spec| channel(spec, Some(Arc::clone(&hook)), None)),
-            outward: setup
-                .outward
-                .map(|spec| channel(spec, None, Some(Arc::clone(&hook)))),
+                .map(|spec| channel(spec, Some(Arc::clone(&errand)), None)),
+            outward: setup.outward.map(|spec| channel(spec, None, Some(hook))),
             gate: setup.alternating.then(Gate::new),
-            calls: Calls::new(hook),
+            calls: Calls::new(errand),
             frames: setup.frames,
             routes: setup.routes,
             recall: setup.recalling.then(Mutex::default),
@@ -147,6 +151,7 @@ impl Ports {
                 watchers: Waiters::default(),
                 keepalive: Some(setup.keepalive),
             }),
+            spin: setup.spin,
             alarms: setup.alarms,
         });
         let holder = Holder(Arc::clone(&ports));
@@ -161,6 +166,11 @@ impl Ports {
     /// The channel from the pump to the receivers.
     pub(crate) fn outward(&self) -> Option<&Channel<Message>> {
         self.outward.as_ref()
+    }
+
+    /// How long blocking calls may spin.
+    pub(crate) fn spin(&self) -> Duration {
+        self.spin
     }
 
     /// Requests that wait for their replies one by one.

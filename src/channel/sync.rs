@@ -21,6 +21,8 @@ pub(crate) use std::{
 /// For what the whole process has one of; that is never part of a model.
 pub(crate) use std::sync::OnceLock as Once;
 
+use std::sync::TryLockError;
+
 #[cfg(loom)]
 use loom::sync as primitives;
 #[cfg(not(loom))]
@@ -40,6 +42,15 @@ impl<T> Mutex<T> {
         match self.0.lock() {
             Ok(guard) => guard,
             Err(poisoned) => poisoned.into_inner(),
+        }
+    }
+
+    /// `None` if somebody has it.
+    pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+        match self.0.try_lock() {
+            Ok(guard) => Some(guard),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
         }
     }
 }

@@ -36,6 +36,12 @@ impl Mark {
         }
     }
 
+    /// What makes this mark for something that one turn brings on its way.
+    pub(super) fn errand(self, mailbox: &Arc<Mailbox<Command>>) -> Arc<dyn Hook> {
+        let mailbox = Arc::clone(mailbox);
+        Arc::new(move || mailbox.errand(self.token()))
+    }
+
     /// What makes this mark.
     pub(super) fn hook(self, mailbox: &Arc<Mailbox<Command>>) -> Arc<dyn Hook> {
         let mailbox = Arc::clone(mailbox);

@@ -1,5 +1,6 @@
 //! Floor 3: the only one that touches the world. A pump owns its sockets' hubs, links,
-//! listeners and dialers; one thread drives it, or a test does.
+//! listeners and dialers; one thread at a time drives it, or a test does. That is the pump's own
+//! thread or, while it sleeps, a thread that sends and has the time ([`Helm`](crate::channel::Helm)).
 //!
 //! [`Pump::turn`] decides everything, with time and readiness as arguments, and never blocks:
 //! commands, reads, sends, transfers, flushes, timers, each within a budget. [`net::run`] only
@@ -42,8 +43,7 @@ use std::time::{Duration, Instant};
 use slab::Slab;
 
 use crate::channel::{
-    Alarms, Feed, FrameRule, Holder, Hook, Mailbox, Names, Ports, PortsSetup, Reply, Routes, Seat,
-    Seats,
+    Alarms, Feed, FrameRule, Holder, Mailbox, Names, Ports, PortsSetup, Reply, Routes, Seat, Seats,
 };
 use crate::endpoint::Endpoint;
 use crate::error::{
@@ -90,6 +90,8 @@ pub(crate) struct Company {
     pub(crate) pump: usize,
     /// Who is bound to an inproc name.
     pub(crate) names: Arc<Names<Bound, Arc<Mailbox<Command>>>>,
+    /// How long blocking calls may spin.
+    pub(crate) spin: Duration,
     /// What accepted connections sit on.
     pub(crate) connections: Arc<Seats>,
 }
@@ -696,7 +698,7 @@ impl<W: World> Pump<W> {
         let luck = self.world.random() as u32;
         let entry = self.hubs.vacant_entry();
         let slot = entry.key();
-        let hook: Arc<dyn Hook> = Mark::Hub(slot).hook(&self.mailbox);
+        let mark = Mark::Hub(slot);
         let (sending, receiving) = (kind.sends(), kind.receives());
         let (ports, holder) = Ports::open(PortsSetup {
             inward: sending.then_some((options.send_high_water_mark, options.send_overflow)),
@@ -708,9 +710,11 @@ impl<W: World> Pump<W> {
                 .addresses_peers()
                 .then(|| Routes::new(routes_are_mandatory(kind, &options))),
             recalling: kind == SocketType::XPub,
+            spin: self.company.spin,
             alarms: Arc::clone(&self.alarms),
             keepalive,
-            hook,
+            errand: mark.errand(&self.mailbox),
+            hook: mark.hook(&self.mailbox),
         });
         let mut hub = Hub::new(serial, kind, options, ports, luck)?;
         hub.seat = Some(seat);

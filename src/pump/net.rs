@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Registry, Token, Waker};
 
-use crate::channel::{Alarms, Hook, Mailbox};
+use crate::channel::{go_aboard, quietly, Alarms, Helm, Hook, Mailbox, Urgency};
 use crate::endpoint::Endpoint;
 use crate::error::BindError;
 use crate::options::Options;
@@ -24,6 +24,9 @@ const EVENTS: usize = 1024;
 /// Lookups of host names that run at once: each has a thread while it runs.
 const LOOKUPS: usize = 8;
 
+/// Turns somebody does who lends a hand: what they bring about may take another one, or two.
+const HELPING_TURNS: usize = 4;
+
 const WAKER: Token = Token(usize::MAX);
 
 /// A running pump, from outside.
@@ -33,11 +36,6 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Whether this is the pump's own thread.
-    pub(crate) fn is_current(&self) -> bool {
-        self.thread.thread().id() == thread::current().id()
-    }
-
     /// Waits until the pump's thread has ended.
     pub(crate) fn join(self) {
         // A pump does not panic; if it did, its sockets are closed and there is nothing to say.
@@ -58,7 +56,12 @@ pub(crate) fn start(names: ThreadNames, company: Company) -> io::Result<Running>
     let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
     // The pump's thread has the waker: handles that outlive it keep no file descriptor open.
     let wake = Arc::downgrade(&waker);
-    let mailbox = Arc::new(Mailbox::new(move || {
+    let helm = Arc::new(Helm::new(None));
+    let helpers = Arc::downgrade(&helm);
+    let mailbox = Arc::new(Mailbox::new(move |urgency| {
+        if urgency == Urgency::Errand && helpers.upgrade().is_some_and(|helm| lend_a_hand(&helm)) {
+            return;
+        }
         if let Some(waker) = wake.upgrade() {
             // Fails only if the poller is gone, and then nobody needs to be woken.
             let _ = waker.wake();
@@ -75,34 +78,99 @@ pub(crate) fn start(names: ThreadNames, company: Company) -> io::Result<Running>
         waiting: Vec::new(),
     };
     let pump = Pump::new(net, Arc::clone(&mailbox), alarms, Instant::now(), company);
+    *helm.take() = Some(Box::new(Afloat {
+        pump,
+        asleep_until: None,
+    }));
     let closer = CloseOnDrop(Arc::clone(&mailbox));
     let thread = thread::Builder::new().name(names.pump).spawn(move || {
         let _until_the_end = (closer, waker);
-        run(pump, poll);
+        go_aboard();
+        run(&helm, poll);
     })?;
     Ok(Running { mailbox, thread })
 }
 
+/// A pump that runs.
+struct Afloat {
+    pump: Pump<Net>,
+    /// What its thread sleeps until at the latest; without a time it sleeps until it is woken.
+    asleep_until: Option<Instant>,
+}
+
 /// Sleeps, turns, and sleeps again, until the pump is finished.
-fn run(mut pump: Pump<Net>, mut poll: Poll) {
+fn run(helm: &Helm<Option<Box<Afloat>>>, mut poll: Poll) {
     let mut events = Events::with_capacity(EVENTS);
     let mut ready = Vec::with_capacity(EVENTS);
-    let mailbox = Arc::clone(&pump.mailbox);
-    while !pump.is_finished() {
-        let timeout = if pump.is_busy() || !mailbox.prepare_sleep() {
+    loop {
+        let mut steering = helm.take();
+        let Some(Afloat { pump, asleep_until }) = steering.as_deref_mut() else {
+            return;
+        };
+        pump.mailbox.awake();
+        pump.turn(Instant::now(), &ready);
+        if pump.is_finished() {
+            let finished = steering.take();
+            // Not under the lock: who is told of an end may come back here.
+            drop(steering);
+            drop(finished);
+            return;
+        }
+        let timeout = if pump.is_busy() || !pump.mailbox.prepare_sleep() {
             Some(Duration::ZERO)
         } else {
-            pump.deadline()
-                .map(|deadline| deadline.saturating_duration_since(Instant::now()))
+            *asleep_until = pump.deadline();
+            asleep_until.map(|until| until.saturating_duration_since(Instant::now()))
         };
+        drop(steering);
         // An interrupted wait is a turn without events.
         let polled = poll.poll(&mut events, timeout);
-        mailbox.awake();
         ready.clear();
         if polled.is_ok() {
             ready.extend(events.iter().filter_map(readiness));
         }
-        pump.turn(Instant::now(), &ready);
+    }
+}
+
+/// Does a turn for a pump whose thread sleeps, if the current thread has the time for that. False
+/// if the pump's thread must wake up all the same: for this turn, or for what is left after it.
+fn lend_a_hand(helm: &Helm<Option<Box<Afloat>>>) -> bool {
+    let now = Instant::now();
+    let Some(mut steering) = helm.lend_a_hand(now) else {
+        return false;
+    };
+    let Some(mut afloat) = steering.take() else {
+        return false;
+    };
+    // A pump does not panic. If it did all the same, it would end, as it does on its own thread,
+    // and whoever sends would be told so.
+    let helped = quietly(move || {
+        let rests = afloat.turn_until_it_rests(now);
+        (afloat, rests)
+    });
+    let Ok((afloat, rests)) = helped else {
+        return false;
+    };
+    *steering = Some(afloat);
+    rests
+}
+
+impl Afloat {
+    /// False if there is something left for the pump's thread.
+    fn turn_until_it_rests(&mut self, now: Instant) -> bool {
+        let pump = &mut self.pump;
+        for _ in 0..HELPING_TURNS {
+            pump.turn(now, &[]);
+            if pump.is_finished() {
+                return false;
+            }
+            if !pump.is_busy() && pump.mailbox.prepare_sleep() {
+                // Nothing may be due sooner than its thread means to sleep.
+                let (due, until) = (pump.deadline(), self.asleep_until);
+                return due.is_none_or(|due| until.is_some_and(|until| until <= due));
+            }
+        }
+        false
     }
 }
 

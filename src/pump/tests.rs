@@ -61,9 +61,10 @@ impl Sim {
                 let company = Company {
                     pump,
                     names: Arc::clone(&names),
+                    spin: Duration::ZERO,
                     connections: Seats::new(1, None),
                 };
-                let mailbox = Arc::new(Mailbox::new(|| {}));
+                let mailbox = Arc::new(Mailbox::new(|_| {}));
                 let alarms = Arc::new(Alarms::new(Arc::new(Silent)));
                 Pump::new(Node::new(&network), mailbox, alarms, now, company)
             })

@@ -80,8 +80,10 @@ fn open_with(inward: Option<usize>, outward: Option<usize>, alternating: bool) -
         frames: FrameRule::Any,
         routes: None,
         recalling: false,
+        spin: std::time::Duration::ZERO,
         alarms: alarms.clone(),
         keepalive,
+        errand: hook.clone(),
         hook: hook.clone(),
     });
     Opened {
@@ -556,8 +558,10 @@ fn drops_can_be_read_at_the_port() {
         frames: FrameRule::Any,
         routes: None,
         recalling: false,
+        spin: std::time::Duration::ZERO,
         alarms: Arc::new(Alarms::new(Arc::new(Count::default()))),
         keepalive: Arc::new(()),
+        errand: Arc::new(Count::default()),
         hook: Arc::new(Count::default()),
     });
     let (sender, receiver) = (holder.sender().unwrap(), holder.receiver().unwrap());

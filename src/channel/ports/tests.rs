@@ -16,8 +16,10 @@ fn open(frames: FrameRule, recalling: bool) -> (Arc<Ports>, Holder) {
         recalling,
         frames,
         routes: None,
+        spin: std::time::Duration::ZERO,
         alarms: Arc::new(Alarms::new(Arc::new(Count::default()))),
         keepalive: Arc::new(()),
+        errand: Arc::new(Count::default()),
         hook: Arc::new(Count::default()),
     })
 }
