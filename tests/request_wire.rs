@@ -238,6 +238,7 @@ fn a_reply_from_another_peer_than_the_one_asked_is_not_taken() {
             server.shake_hands(raw::GREETING, "REP");
             server
         });
+        req.wait_connected_timeout_blocking(2, PATIENCE).unwrap();
         // Whoever is asked first; the other has a request of its own then.
         let (done, reply) = mpsc::channel();
         for _ in 0..2 {
