@@ -4,7 +4,8 @@
 //! Waking a thread costs several microseconds, and more on another core; a turn of the pump for
 //! one message costs less. So a thread that has slept or worked on something else since it last
 //! gave a sleeping pump something does that turn itself. One that sends without a pause wakes the
-//! pump: then both work at once, and the pump carries whole batches.
+//! pump: then both work at once, and the pump carries whole batches. So does one whose last turn
+//! took long, as one with a large message does.
 
 use std::cell::Cell;
 use std::ops::{Deref, DerefMut};
@@ -16,12 +17,19 @@ use super::sync::{Mutex, MutexGuard};
 /// costs to wake the pump's thread on another core.
 const PAUSE: Duration = Duration::from_micros(20);
 
+/// A turn that takes longer than this is better done by the pump's thread, beside the sender's.
+const LONG_TURN: Duration = Duration::from_micros(100);
+
+/// Calls after a long turn in which a thread does no turn.
+const RELIEF: u32 = 64;
+
 thread_local! {
     static HAND: Hand = const {
         Hand {
             steers: Cell::new(false),
             rested: Cell::new(true),
             called: Cell::new(None),
+            relieved: Cell::new(0),
         }
     };
 }
@@ -32,8 +40,10 @@ struct Hand {
     steers: Cell<bool>,
     /// Has slept since it last called a sleeping pump.
     rested: Cell<bool>,
-    /// When it last called a sleeping pump.
+    /// When it last called a sleeping pump, or was done with a turn for one.
     called: Cell<Option<Instant>>,
+    /// Calls that are to wake the pump whatever else speaks for a turn.
+    relieved: Cell<u32>,
 }
 
 /// What one thread at a time steers.
@@ -43,6 +53,8 @@ pub(crate) struct Helm<T>(Mutex<T>);
 pub(crate) struct Steering<'a, T> {
     steered: MutexGuard<'a, T>,
     steered_before: bool,
+    /// Since when somebody else's pump is steered.
+    lent: Option<Instant>,
 }
 
 impl<T> Helm<T> {
@@ -52,7 +64,7 @@ impl<T> Helm<T> {
 
     /// Waits for whoever steers: no longer than a turn takes.
     pub(crate) fn take(&self) -> Steering<'_, T> {
-        Steering::begin(self.0.lock())
+        Steering::begin(self.0.lock(), None)
     }
 
     /// The helm for a thread that may lend a hand: if nobody else steers, and this thread neither
@@ -62,29 +74,42 @@ impl<T> Helm<T> {
             let called = hand.called.replace(Some(now));
             let paused = called.is_none_or(|called| now.saturating_duration_since(called) > PAUSE);
             let rested = hand.rested.replace(false);
-            !hand.steers.get() && (rested || paused)
+            let relieved = hand.relieved.get();
+            hand.relieved.set(relieved.saturating_sub(1));
+            !hand.steers.get() && relieved == 0 && (rested || paused)
         });
         // A thread that is being torn down has no time to lose.
         if at_leisure != Ok(true) {
             return None;
         }
-        self.0.try_lock().map(Steering::begin)
+        let steered = self.0.try_lock()?;
+        Some(Steering::begin(steered, Some(now)))
     }
 }
 
 impl<'a, T> Steering<'a, T> {
-    fn begin(steered: MutexGuard<'a, T>) -> Self {
+    fn begin(steered: MutexGuard<'a, T>, lent: Option<Instant>) -> Self {
         let before = HAND.try_with(|hand| hand.steers.replace(true));
         Steering {
             steered,
             steered_before: before.unwrap_or(true),
+            lent,
         }
     }
 }
 
 impl<T> Drop for Steering<'_, T> {
     fn drop(&mut self) {
-        let _ = HAND.try_with(|hand| hand.steers.set(self.steered_before));
+        let _ = HAND.try_with(|hand| {
+            hand.steers.set(self.steered_before);
+            if let Some(lent) = self.lent {
+                let now = Instant::now();
+                hand.called.set(Some(now));
+                if now.saturating_duration_since(lent) > LONG_TURN {
+                    hand.relieved.set(RELIEF);
+                }
+            }
+        });
     }
 }
 
@@ -148,6 +173,26 @@ mod tests {
             assert!(helm.lend_a_hand(now).is_some());
             assert!(helm.lend_a_hand(now).is_none());
             assert!(helm.lend_a_hand(now + PAUSE * 2).is_some());
+        });
+    }
+
+    #[test]
+    fn who_has_had_a_long_turn_is_relieved() {
+        afresh(|| {
+            let helm = Helm::new(());
+            let steering = helm.lend_a_hand(Instant::now());
+            assert!(steering.is_some());
+            let start = Instant::now();
+            while start.elapsed() <= LONG_TURN {
+                std::hint::spin_loop();
+            }
+            drop(steering);
+            for _ in 0..RELIEF {
+                rest();
+                assert!(helm.lend_a_hand(Instant::now()).is_none());
+            }
+            rest();
+            assert!(helm.lend_a_hand(Instant::now()).is_some());
         });
     }
 
