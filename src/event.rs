@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::endpoint::Endpoint;
 use crate::message::Frame;
+use crate::security::AuthenticatorFault;
 use crate::socket_type::SocketType;
 
 /// Something that happened to a socket: what, and to which of its endpoints and connections.
@@ -126,20 +127,23 @@ pub struct PeerIdentity {
     pub version: Option<(u8, u8)>,
     /// All that it told in its handshake, in its order and spelling; none for an inproc peer.
     pub properties: Vec<(String, Vec<u8>)>,
+    /// Who it is, according to this socket's [`Authenticator`](crate::Authenticator) or ZAP
+    /// handler (the property `User-Id` of libzmq); `None` if none was asked, or it did not say.
+    pub user_id: Option<String>,
+    /// What else was said there (RFC 27, metadata): not the peer's own words.
+    pub authenticated: Vec<(String, Vec<u8>)>,
 }
 
 impl PeerIdentity {
-    pub(crate) fn new(
-        socket_type: Option<SocketType>,
-        routing_id: Frame,
-        version: Option<(u8, u8)>,
-        properties: Vec<(String, Vec<u8>)>,
-    ) -> Self {
+    /// An inproc peer.
+    pub(crate) fn nearby(socket_type: Option<SocketType>, routing_id: Frame) -> Self {
         PeerIdentity {
             socket_type,
             routing_id,
-            version,
-            properties,
+            version: None,
+            properties: Vec::new(),
+            user_id: None,
+            authenticated: Vec::new(),
         }
     }
 }
@@ -176,6 +180,25 @@ pub enum DisconnectReason {
     /// The peer speaks another version of ZMTP, or uses another security mechanism.
     #[error("{0}")]
     Incompatible(String),
+    /// The peer did not pass what this socket's
+    /// [`Authenticator`](crate::Authenticator) or ZAP handler decides on, or this socket did not
+    /// pass the peer's (`ZMQ_EVENT_HANDSHAKE_FAILED_AUTH`).
+    #[error("not authenticated, status {status}: {text}")]
+    AuthenticationFailed {
+        /// 300 for what may pass another time, 400 for a peer that is not taken, 500 for a fault
+        /// of whoever decides (RFC 27).
+        status: u16,
+        /// What was said by whoever decides; the peer is not told.
+        text: String,
+    },
+    /// Nobody has decided on the peer who should have
+    /// (`ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL`, `_PROTOCOL`).
+    #[error("{0}")]
+    Unjudged(AuthenticatorFault),
+    /// What the peer has encrypted is for other keys, or forged
+    /// (`ZMQ_PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC`, `_INVALID_SEQUENCE`, `_KEY_EXCHANGE`).
+    #[error("{0}")]
+    Cryptographic(String),
     /// The peer refused us, and said this.
     #[error("refused by the peer: {0:?}")]
     RefusedByPeer(String),

@@ -1,11 +1,16 @@
 #![doc = include_str!("../README.md")]
 
+mod authenticator;
 mod channel;
 mod codec;
 mod context;
+#[cfg(feature = "curve")]
+mod curve;
 mod endpoint;
 mod error;
 mod event;
+#[cfg(feature = "curve")]
+mod keygen;
 mod kind;
 mod message;
 mod monitor;
@@ -16,13 +21,18 @@ mod pump;
 mod register;
 mod request;
 mod routing_id;
+mod security;
 mod select;
 mod socket;
 mod socket_type;
 mod statistics;
 mod waiting;
 mod wire;
+pub mod z85;
 
+pub use authenticator::{
+    AuthenticationRequest, AuthenticationRequests, Authenticator, AuthenticatorError,
+};
 pub use channel::{
     Drain, IntoIter, Iter, Receiver, RecvFuture, RecvManyFuture, RecvRequestFuture,
     RecvRequestTimeoutFuture, RecvTimeoutFuture, Request, RequestFuture, RequestTimeoutFuture,
@@ -31,6 +41,8 @@ pub use channel::{
 };
 pub use codec::{Codec, MapReceiver, MapSender, TypedReceiver, TypedSender};
 pub use context::{Context, ContextOptions};
+#[cfg(feature = "curve")]
+pub use curve::{CurveKey, CurveKeyError, CurveKeypair, CurveSecretKey};
 pub use endpoint::Endpoint;
 pub use error::{
     BindError, ConfigureError, ConnectError, ContextError, DetachError, EndpointError,
@@ -55,6 +67,7 @@ pub use proxy::{Proxy, ProxyError, ProxyStatistics, ProxyTraffic};
 pub use pump::{BoundListener, Closed};
 pub use register::{Ended, Registration};
 pub use routing_id::{RoutingId, RoutingIdError};
+pub use security::{AuthenticatorFault, Credentials, Mechanism, Security};
 pub use select::{Select, Selected, Token};
 pub use socket::Socket;
 pub use socket_type::{SocketType, UnknownSocketType};

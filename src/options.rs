@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::endpoint::Endpoint;
 use crate::error::{ConfigureError, ContextError, SocketError};
 use crate::message::Message;
+use crate::security::Security;
 
 /// RFC 37 allows an identity 255 octets.
 const MAX_ROUTING_ID: usize = 255;
@@ -50,8 +51,11 @@ const HAS_TYPE_OF_SERVICE: bool = cfg!(any(
 /// Linux's `IFNAMSIZ` without the closing NUL.
 const MAX_DEVICE: usize = 15;
 
-/// RFC 1929 counts user name and password with an octet each.
+/// RFC 1929 and RFC 24 count user name and password with an octet each.
 const MAX_CREDENTIAL: usize = 255;
+
+/// libzmq's limit.
+const MAX_ZAP_DOMAIN: usize = 255;
 
 /// What a full channel does with one more message.
 ///
@@ -331,6 +335,23 @@ pub struct Options {
     /// (`ZMQ_HEARTBEAT_TTL`), at most 6553.5 s, in steps of 100 ms; `None`, the default, does not
     /// tell it.
     pub heartbeat_ttl: Option<Duration>,
+    /// How connections over tcp and ipc are secured (`ZMQ_PLAIN_SERVER`, `ZMQ_PLAIN_USERNAME`,
+    /// `ZMQ_PLAIN_PASSWORD`, `ZMQ_CURVE_SERVER`, `ZMQ_CURVE_PUBLICKEY`, `ZMQ_CURVE_SECRETKEY`,
+    /// `ZMQ_CURVE_SERVERKEY`); default [`Security::Null`]. inproc and STREAM take no notice.
+    pub security: Security,
+    /// What this socket's peers are judged under, at most 255 octets (`ZMQ_ZAP_DOMAIN`, default
+    /// empty): told to the [`Authenticator`](crate::Authenticator) or ZAP handler of the context.
+    /// With [`Security::Null`] peers are judged only if it is not empty. See
+    /// [`zap_enforce_domain`](Options#structfield.zap_enforce_domain) for what happens without
+    /// anybody to judge them.
+    pub zap_domain: String,
+    /// Whether [`zap_domain`](Options#structfield.zap_domain) is taken seriously
+    /// (`ZMQ_ZAP_ENFORCE_DOMAIN`, default false). If so, with NULL and CURVE a domain without
+    /// anybody to judge peers lets nobody in, and a CURVE server without a domain has nobody
+    /// judged; if not, NULL and CURVE servers without anybody to judge let everybody in, and CURVE
+    /// servers have their clients judged if there is somebody. A PLAIN server asks in any case, and
+    /// lets nobody in if there is nobody to ask; it must have a domain if this is set.
+    pub zap_enforce_domain: bool,
     /// Properties of our own that each peer is told during the handshake (`ZMQ_METADATA`): names
     /// that begin with `X-`, and values; at most 100 of them, with 32 KiB together. Default none.
     pub metadata: Vec<(String, Vec<u8>)>,
@@ -474,6 +495,9 @@ impl Options {
             heartbeat_interval: None,
             heartbeat_timeout: None,
             heartbeat_ttl: None,
+            security: Security::Null,
+            zap_domain: String::new(),
+            zap_enforce_domain: false,
             metadata: Vec::new(),
             in_batch_size: Self::DEFAULT_IN_BATCH_SIZE,
             out_batch_size: Self::DEFAULT_BATCH_SIZE,
@@ -534,10 +558,31 @@ impl Options {
         if self.reconnect_interval == Some(Duration::ZERO) {
             return fault("reconnect_interval", "zero; None means never");
         }
+        self.check_security()?;
         self.check_wire()?;
         self.check_network()?;
         if self.backlog == 0 || self.backlog > i32::MAX as u32 {
             return fault("backlog", "not within 1 and 2147483647");
+        }
+        Ok(())
+    }
+
+    /// The options that are about who may talk to us.
+    fn check_security(&self) -> Result<(), OptionFault> {
+        let fault = |option, reason| Err(OptionFault { option, reason });
+        if let Security::PlainClient { username, password } = &self.security {
+            // RFC 24 counts each with an octet; libzmq takes no empty ones.
+            let fits = |text: &String| text.len() <= MAX_CREDENTIAL;
+            if !fits(username) || !fits(password) {
+                return fault("security", "user name or password longer than 255 octets");
+            }
+        }
+        if self.zap_domain.len() > MAX_ZAP_DOMAIN {
+            return fault("zap_domain", "longer than 255 octets");
+        }
+        let needs_domain = self.zap_enforce_domain && self.security == Security::PlainServer;
+        if needs_domain && self.zap_domain.is_empty() {
+            return fault("zap_domain", "empty, but enforced for a PLAIN server");
         }
         Ok(())
     }
@@ -730,6 +775,8 @@ setters! {
     heartbeat_interval: Option<Duration>,
     heartbeat_timeout: Option<Duration>,
     heartbeat_ttl: Option<Duration>,
+    security: Security,
+    zap_enforce_domain: bool,
     in_batch_size: usize,
     out_batch_size: usize,
     max_peers: Option<usize>,
@@ -758,6 +805,13 @@ impl Options {
     #[must_use]
     pub fn routing_id(mut self, routing_id: impl Into<Vec<u8>>) -> Self {
         self.routing_id = routing_id.into();
+        self
+    }
+
+    /// Sets [`zap_domain`](Options#structfield.zap_domain).
+    #[must_use]
+    pub fn zap_domain(mut self, domain: impl Into<String>) -> Self {
+        self.zap_domain = domain.into();
         self
     }
 

@@ -25,6 +25,9 @@ const FLOORS: &[(&str, u8)] = &[
     ("routing_id", 0),
     ("event", 0),
     ("statistics", 0),
+    ("security", 0),
+    ("curve", 0),
+    ("z85", 0),
     ("wire", 1),
     ("channel", 1),
     ("pattern", 2),
@@ -40,6 +43,8 @@ const FLOORS: &[(&str, u8)] = &[
     ("monitor", 4),
     ("waiting", 4),
     ("proxy", 4),
+    ("authenticator", 4),
+    ("keygen", 4),
 ];
 
 /// What only some top-level modules may name: the path's segments (the last one may be the start
@@ -55,6 +60,7 @@ const RESERVED: &[(&[&str], &[&str])] = &[
     (&["std", "fs"], &["pump"]),
     (&["mio"], &["pump"]),
     (&["socket2"], &["pump"]),
+    (&["getrandom"], &["pump"]),
     (&["Mutex"], &["channel"]),
     (&["RwLock"], &["channel"]),
     (&["Condvar"], &["channel"]),

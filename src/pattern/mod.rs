@@ -8,6 +8,7 @@
 //! asked for this), `requests` (who waits for this reply), `routing_table` (who has this name)
 //! and `peers`.
 
+mod asker;
 mod balance;
 mod dealer;
 mod dish;
@@ -39,6 +40,8 @@ use crate::message::{Frame, Message};
 use crate::options::Options;
 use crate::routing_id::RoutingId;
 use crate::socket_type::SocketType;
+
+pub(crate) use asker::Asker;
 
 /// A peer, by the pump's slot of its link. The slot may be used again after `detach`.
 #[derive(Copy, Clone, Eq, PartialEq, Hash, Ord, PartialOrd, Debug)]

@@ -297,7 +297,7 @@ impl<W: World> Pump<W> {
         self.attach(slot, intro)?;
         self.tell_link(slot, || {
             let (socket_type, id) = (intro.socket_type, intro.routing_id.clone());
-            EventKind::HandshakeSucceeded(PeerIdentity::new(socket_type, id, None, Vec::new()))
+            EventKind::HandshakeSucceeded(PeerIdentity::nearby(socket_type, id))
         });
         self.probe(slot);
         self.cross_later(slot);

@@ -270,6 +270,7 @@ impl<W: World> Pump<W> {
             dialer.state = State::GivenUp;
             let (hub, alias) = (dialer.hub, dialer.alias.take());
             self.release(hub, alias);
+            self.errand_failed(hub);
         }
     }
 

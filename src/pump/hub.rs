@@ -12,12 +12,14 @@ use crate::error::{ConfigureError, SocketError};
 use crate::message::{Frame, Message};
 use crate::options::{Linger, Options};
 use crate::pattern::{self, Drop, Full, Outlet, Pattern, PeerId, Upstream};
+use crate::security::Mechanism;
 use crate::socket_type::SocketType;
 use crate::statistics::{DropReason, Dropped};
 use crate::wire;
 
 use super::awaiting::Wait;
 use super::counting::{self, Tally};
+use super::judging::Errand;
 use super::link::{Link, Path};
 use super::room::Room;
 use super::watching::Watcher;
@@ -50,6 +52,8 @@ pub(super) struct Hub {
     pub(super) tally: Tally,
     /// Given back when the hub ends.
     pub(super) seat: Option<Seat>,
+    /// For a socket of the pump's own.
+    pub(super) errand: Option<Errand>,
 }
 
 /// What a pattern's calls fill, and the pump empties.
@@ -120,7 +124,17 @@ impl Hub {
     ) -> Result<Self, SocketError> {
         let pattern =
             pattern::pattern(kind, &options, luck).ok_or(SocketError::Unsupported(kind))?;
-        Ok(Hub {
+        Ok(Hub::with_pattern(serial, kind, options, ports, pattern))
+    }
+
+    pub(super) fn with_pattern(
+        serial: u64,
+        kind: SocketType,
+        options: Arc<Options>,
+        ports: Arc<Ports>,
+        pattern: Box<dyn Pattern>,
+    ) -> Self {
+        Hub {
             serial,
             kind,
             wire: Arc::new(wire_config(kind, &options)),
@@ -153,7 +167,8 @@ impl Hub {
             waits: Vec::new(),
             tally: Tally::default(),
             seat: None,
-        })
+            errand: None,
+        }
     }
 
     /// Whether sockets of this type have anything to do with such an endpoint.
@@ -220,9 +235,25 @@ pub(super) fn wire_config(kind: SocketType, options: &Options) -> wire::Config {
         only_first_subscribe: options.only_first_subscribe,
         handshake_timeout: options.handshake_timeout,
         heartbeat: heartbeat(options),
+        authenticates: authenticates(options),
+        security: options.security.clone(),
+        zap_domain: options.zap_domain.clone(),
+        zap_enforce_domain: options.zap_enforce_domain,
         metadata: options.metadata.clone(),
         in_batch_size: options.in_batch_size,
         out_batch_size: options.out_batch_size,
+    }
+}
+
+/// Whether peers are judged at all (RFC 27; what it leaves open is as with libzmq).
+fn authenticates(options: &Options) -> bool {
+    let has_domain = !options.zap_domain.is_empty();
+    match options.security.mechanism() {
+        Mechanism::Null => has_domain,
+        Mechanism::Plain => options.security.is_server(),
+        Mechanism::Curve => {
+            options.security.is_server() && (has_domain || !options.zap_enforce_domain)
+        }
     }
 }
 
@@ -505,6 +536,12 @@ impl<W: World> Pump<W> {
         let Some(hub) = self.hubs.get_mut(slot) else {
             return;
         };
+        if hub.errand.is_some() {
+            for (_, outcome) in std::mem::take(&mut hub.io.outcomes) {
+                self.errand_ended(slot, outcome);
+            }
+            return;
+        }
         if !hub.io.outcomes.is_empty() {
             let late = hub.ports.calls().settle(&mut hub.io.outcomes);
             hub.io.late += late;

@@ -59,7 +59,7 @@ impl<W: World> Pump<W> {
             }
             self.tell_link(link, || {
                 let (socket_type, id) = (intro.socket_type, intro.routing_id);
-                EventKind::HandshakeSucceeded(PeerIdentity::new(socket_type, id, None, Vec::new()))
+                EventKind::HandshakeSucceeded(PeerIdentity::nearby(socket_type, id))
             });
         }
         self.probe(near_link);

@@ -11,7 +11,7 @@ use crate::message::{Frame, Message};
 use crate::pattern::{Admission, Outlet, PeerId, PeerIntro, Upstream, Violation};
 use crate::socket_type::SocketType;
 use crate::statistics::DropReason;
-use crate::wire::{CloseReason, Connection, PeerInfo};
+use crate::wire::{CloseReason, Connection, Opening, PeerInfo};
 
 use super::counting::{Counts, Met};
 use super::crossing::Cross;
@@ -20,7 +20,7 @@ use super::timers::Timer;
 use super::transport::socks::Handshake;
 use super::watching::Names;
 use super::world::World;
-use super::Pump;
+use super::{HubId, Pump};
 
 /// Octets a link stages before its peer counts as full: four writes of 64 KiB keep the kernel
 /// busy, and little is at stake when the connection is lost.
@@ -63,6 +63,8 @@ pub(super) struct Link<S> {
     pub(super) met: Option<Box<Met>>,
     /// What an accepted connection sits on.
     pub(super) seat: Option<Seat>,
+    /// Who asks what to think of the peer.
+    pub(super) errand: Option<HubId>,
 }
 
 /// Who started a link.
@@ -197,6 +199,7 @@ impl<S> Link<S> {
             names: None,
             met: None,
             seat: None,
+            errand: None,
         }
     }
 
@@ -273,9 +276,26 @@ impl<W: World> Pump<W> {
         let Some(config) = config else {
             return;
         };
-        let mut connection = match config.socket_type {
-            SocketType::Stream => Connection::raw(Arc::clone(config), self.now),
-            _ => Connection::new(Arc::clone(config), self.now),
+        let config = Arc::clone(config);
+        let opening = match config.socket_type {
+            SocketType::Stream => None,
+            _ => Some(Opening::new(&config.security, |luck| {
+                self.world.entropy(luck)
+            })),
+        };
+        let mut connection = match opening.transpose() {
+            Ok(None) => Connection::raw(Arc::clone(&config), self.now),
+            Ok(Some(opening)) => Connection::new(Arc::clone(&config), opening, self.now),
+            // Without luck there is no secret.
+            Err(error) => {
+                let kind = error.kind();
+                link.path = Path::Dialing {
+                    stream,
+                    deadline: None,
+                    tunnel: None,
+                };
+                return self.lose(slot, Loss::Unconnected(kind));
+            }
         };
         if config.socket_type.has_one_peer() && matches!(link.origin, Origin::Accepted(_)) {
             connection.listen();
@@ -499,6 +519,9 @@ impl<W: World> Pump<W> {
             Path::Wire(_) | Path::Lent => Greeted::Begun,
         };
         let attached = link.attached;
+        if let Some(errand) = link.errand {
+            self.call_off(errand);
+        }
         self.give_notice(slot, &loss);
         self.recover(slot);
         self.detach(slot);

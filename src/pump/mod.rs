@@ -15,6 +15,7 @@ mod crossing;
 mod dialing;
 mod hub;
 mod inproc;
+mod judging;
 mod link;
 mod listening;
 mod marks;
@@ -64,6 +65,8 @@ use hub::{routes_are_mandatory, Hub};
 use link::Link;
 use listening::Listening;
 use marks::Mark;
+#[cfg(feature = "curve")]
+pub(crate) use net::entropy;
 use room::Room;
 pub(crate) use tasks::Task;
 use timers::{Timer, Timers};
@@ -295,6 +298,8 @@ pub(crate) struct Pump<W: World> {
     dismissed: Vec<(usize, u64)>,
     /// Hubs somebody waits for the peers of.
     awaited: Vec<usize>,
+    /// What came of questions about peers.
+    answered: Vec<judging::Answered>,
 
     /// Links with something to read and room to read it.
     readers: VecDeque<usize>,
@@ -346,6 +351,7 @@ impl<W: World> Pump<W> {
             dry: Vec::new(),
             dismissed: Vec::new(),
             awaited: Vec::new(),
+            answered: Vec::new(),
             readers: VecDeque::new(),
             senders: VecDeque::new(),
             flushers: VecDeque::new(),
@@ -376,6 +382,7 @@ impl<W: World> Pump<W> {
         self.run_tasks();
         self.send_all();
         self.transfer_all();
+        self.heed_answers();
         self.dismiss_all();
         self.wet();
         self.flush_all();
@@ -392,7 +399,8 @@ impl<W: World> Pump<W> {
             && self.transfers.is_empty()
             && self.runnable.is_empty()
             && self.dry.is_empty()
-            && self.dismissed.is_empty())
+            && self.dismissed.is_empty()
+            && self.answered.is_empty())
     }
 
     /// When to turn again although nothing happened.
@@ -696,8 +704,7 @@ impl<W: World> Pump<W> {
         }
         let serial = self.serial();
         let luck = self.world.random() as u32;
-        let entry = self.hubs.vacant_entry();
-        let slot = entry.key();
+        let slot = self.hubs.vacant_key();
         let mark = Mark::Hub(slot);
         let (sending, receiving) = (kind.sends(), kind.receives());
         let (ports, holder) = Ports::open(PortsSetup {
@@ -718,19 +725,23 @@ impl<W: World> Pump<W> {
         });
         let mut hub = Hub::new(serial, kind, options, ports, luck)?;
         hub.seat = Some(seat);
+        let filled = self.install(hub);
+        debug_assert_eq!(filled, slot);
+        Ok((HubId { slot, serial }, holder))
+    }
+
+    /// Takes a new hub in and gives it its slot.
+    fn install(&mut self, hub: Hub) -> usize {
         hub.fit_capacities();
-        entry.insert(hub);
+        let slot = self.hubs.insert(hub);
         if self.rooms.len() <= slot {
             self.rooms.resize_with(slot + 1, Room::default);
         }
         self.rooms[slot] = Room::default();
-        if let Some(hub) = self.hubs.get(slot) {
-            hub.fit_capacities();
-        }
         self.refresh_room(slot);
         // Leaves the consumer hook armed, so that the first message marks the hub.
         self.schedule_send(slot);
-        Ok((HubId { slot, serial }, holder))
+        slot
     }
 }
 

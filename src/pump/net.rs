@@ -249,6 +249,10 @@ impl World for Net {
         (endpoint(stream.local_name()), endpoint(stream.peer_name()))
     }
 
+    fn address(&self, stream: &Stream) -> String {
+        stream.address()
+    }
+
     fn watch(&mut self, stream: &mut Stream, slot: usize) -> io::Result<()> {
         let interest = Interest::READABLE | Interest::WRITABLE;
         self.registry
@@ -284,6 +288,10 @@ impl World for Net {
         }
     }
 
+    fn entropy(&mut self, octets: &mut [u8]) -> io::Result<()> {
+        entropy(octets)
+    }
+
     fn random(&mut self) -> u64 {
         // xorshift64: enough for jitter.
         self.luck ^= self.luck << 13;
@@ -291,6 +299,18 @@ impl World for Net {
         self.luck ^= self.luck << 17;
         self.luck
     }
+}
+
+/// Fills octets with what nobody can guess: the operating system's luck.
+#[cfg(feature = "curve")]
+pub(crate) fn entropy(octets: &mut [u8]) -> io::Result<()> {
+    Ok(getrandom::fill(octets)?)
+}
+
+/// Only CURVE has secrets.
+#[cfg(not(feature = "curve"))]
+fn entropy(_octets: &mut [u8]) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 impl Net {

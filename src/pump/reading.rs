@@ -5,6 +5,7 @@ use std::io::{ErrorKind, Read};
 use crate::channel::Outcome;
 use crate::event::{EventKind, PeerIdentity};
 use crate::pattern::{Admission, Pattern, PeerId, Upstream, Violation};
+use crate::security::Credentials;
 use crate::wire::{Event, PeerInfo};
 
 use super::hub::HubIo;
@@ -53,6 +54,8 @@ enum Decoded {
     All,
     NoRoom,
     Ready(Box<PeerInfo>),
+    /// The peer wants to be judged.
+    Judge(Credentials),
     Over(Loss),
 }
 
@@ -189,6 +192,12 @@ impl<W: World> Pump<W> {
                 Decoded::All => {}
                 Decoded::NoRoom => break Slice::Starved,
                 Decoded::Over(loss) => break Slice::Over(loss),
+                Decoded::Judge(credentials) => {
+                    if let Some(judgement) = self.have_judged(slot, &wire, &credentials) {
+                        wire.connection.judged(judgement);
+                    }
+                    continue;
+                }
                 Decoded::Ready(info) => {
                     // The pattern may have something to say to the newcomer.
                     self.give_back(slot, wire);
@@ -206,7 +215,7 @@ impl<W: World> Pump<W> {
             if budget == 0 {
                 break Slice::Budget;
             }
-            if !wire.readable {
+            if !wire.readable || wire.connection.awaits_judgement() {
                 break Slice::Dry;
             }
             debug_assert!(wire.connection.wants_read(), "everything here is decoded");
@@ -290,6 +299,7 @@ impl<W: World> Pump<W> {
             Event::Leave(group) => Upstream::Leave(group),
             Event::Closed(reason) => return Some(Decoded::Over(Loss::Wire(reason))),
             Event::Ready(info) => return Some(Decoded::Ready(info)),
+            Event::Authenticate(credentials) => return Some(Decoded::Judge(credentials)),
             Event::Message(_) => {
                 debug_assert!(false, "messages went into the batch");
                 return None;
@@ -308,12 +318,14 @@ impl<W: World> Pump<W> {
         self.attach(slot, &intro)?;
         self.probe(slot);
         self.tell_link(slot, || {
-            EventKind::HandshakeSucceeded(PeerIdentity::new(
-                intro.socket_type,
-                intro.routing_id,
-                Some(info.version),
-                info.properties,
-            ))
+            EventKind::HandshakeSucceeded(PeerIdentity {
+                socket_type: intro.socket_type,
+                routing_id: intro.routing_id,
+                version: Some(info.version),
+                properties: info.properties,
+                user_id: info.allowed.user_id,
+                authenticated: info.allowed.metadata,
+            })
         });
         Ok(())
     }

@@ -306,6 +306,10 @@ impl World for Node {
         (None, None)
     }
 
+    fn address(&self, _stream: &SimStream) -> String {
+        "192.0.2.1".to_owned()
+    }
+
     fn watch(&mut self, stream: &mut SimStream, slot: usize) -> io::Result<()> {
         self.watched.push((stream.wire, stream.side, slot));
         Ok(())
@@ -338,6 +342,11 @@ impl World for Node {
     }
 
     fn resolved(&mut self) {}
+
+    fn entropy(&mut self, octets: &mut [u8]) -> io::Result<()> {
+        octets.fill_with(|| self.luck.next() as u8);
+        Ok(())
+    }
 
     fn random(&mut self) -> u64 {
         self.luck.next()

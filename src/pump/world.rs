@@ -60,6 +60,10 @@ pub(crate) trait World {
     /// Our end of a connected stream and the peer's, as far as they have names.
     fn names(&self, stream: &Self::Stream) -> (Option<Endpoint>, Option<Endpoint>);
 
+    /// Where the peer of a connected stream is, as ZAP has it: the numeric address without the
+    /// port; for ipc, behind `localhost`, the ids of its user, group and process, with colons.
+    fn address(&self, stream: &Self::Stream) -> String;
+
     /// Watches a stream for readiness under the slot of its link.
     fn watch(&mut self, stream: &mut Self::Stream, slot: usize) -> io::Result<()>;
 
@@ -78,6 +82,9 @@ pub(crate) trait World {
 
     /// A lookup has been answered.
     fn resolved(&mut self);
+
+    /// Octets that nobody can guess.
+    fn entropy(&mut self, octets: &mut [u8]) -> io::Result<()>;
 
     /// A random number, for jitter.
     fn random(&mut self) -> u64;

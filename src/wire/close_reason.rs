@@ -1,6 +1,7 @@
 //! Why a connection ends, sorted by who is to blame.
 
 use crate::event::DisconnectReason;
+use crate::security::AuthenticatorFault;
 use crate::socket_type::SocketType;
 
 /// Why a connection came to its end.
@@ -31,6 +32,18 @@ pub(crate) enum CloseReason {
     /// An identity has at most 255 octets.
     #[error("an identity of {octets} octets, the limit is 255")]
     IdentityTooLong { octets: usize },
+    /// A number that must grow does not (RFC 26).
+    #[error("number {number} came after {last}")]
+    #[cfg_attr(not(feature = "curve"), allow(dead_code))]
+    InvalidSequence { last: u64, number: u64 },
+    /// What is encrypted cannot be decrypted: forged, or for other keys.
+    #[error("{0}")]
+    #[cfg_attr(not(feature = "curve"), allow(dead_code))]
+    Cryptographic(&'static str),
+    /// Keys that nothing safe can be made of (RFC 26).
+    #[error("{0}")]
+    #[cfg_attr(not(feature = "curve"), allow(dead_code))]
+    KeyExchange(&'static str),
     /// The peer goes on asking for answers that it does not read.
     #[error("{unread} answers to PING are waiting unread")]
     RepliesUnread { unread: usize },
@@ -42,6 +55,15 @@ pub(crate) enum CloseReason {
     /// Both ends must be configured for the same security mechanism.
     #[error("the peer uses the security mechanism {theirs:?}")]
     MechanismMismatch { theirs: String },
+    /// Of two ends one has to be the client.
+    #[error("both ends are servers of the security mechanism")]
+    TwoServers,
+    /// Whoever judges peers does not take this one.
+    #[error("refused with status {status}: {text}")]
+    Denied { status: u16, text: String },
+    /// Nobody has judged the peer who should have.
+    #[error("{0}")]
+    Unjudged(AuthenticatorFault),
     /// RFC 28 to 31 and 41 to 52 say which socket types may talk to each other.
     #[error("a peer of type {theirs:?} cannot talk to a socket of type {ours}")]
     IncompatibleSocketType { ours: SocketType, theirs: String },
@@ -75,13 +97,27 @@ impl CloseReason {
                 announced: *announced,
                 limit: *limit,
             },
-            CloseReason::UnsupportedVersion { .. } | CloseReason::MechanismMismatch { .. } => {
-                DisconnectReason::Incompatible(self.to_string())
-            }
+            CloseReason::UnsupportedVersion { .. }
+            | CloseReason::MechanismMismatch { .. }
+            | CloseReason::TwoServers => DisconnectReason::Incompatible(self.to_string()),
             CloseReason::IncompatibleSocketType { theirs, .. } => {
                 DisconnectReason::IncompatibleSocketType(theirs.clone())
             }
-            CloseReason::PeerError(said) => DisconnectReason::RefusedByPeer(said.clone()),
+            CloseReason::InvalidSequence { .. }
+            | CloseReason::Cryptographic(_)
+            | CloseReason::KeyExchange(_) => DisconnectReason::Cryptographic(self.to_string()),
+            CloseReason::Denied { status, text } => DisconnectReason::AuthenticationFailed {
+                status: *status,
+                text: text.clone(),
+            },
+            CloseReason::Unjudged(fault) => DisconnectReason::Unjudged(*fault),
+            CloseReason::PeerError(said) => match authentication_status(said) {
+                Some(status) => DisconnectReason::AuthenticationFailed {
+                    status,
+                    text: String::new(),
+                },
+                None => DisconnectReason::RefusedByPeer(said.clone()),
+            },
             CloseReason::HandshakeTimeout => DisconnectReason::HandshakeTimeout,
             CloseReason::HeartbeatTimeout => DisconnectReason::HeartbeatTimeout,
         }
@@ -93,8 +129,11 @@ impl CloseReason {
         match self {
             CloseReason::UnsupportedVersion { .. }
             | CloseReason::MechanismMismatch { .. }
+            | CloseReason::TwoServers
             | CloseReason::IncompatibleSocketType { .. }
             | CloseReason::PeerError(_) => true,
+            // RFC 27: 300 is for errors that pass.
+            CloseReason::Denied { status, .. } => *status != 300,
             CloseReason::NotZmtp { .. }
             | CloseReason::MalformedFrame(_)
             | CloseReason::FrameTooLarge { .. }
@@ -103,10 +142,25 @@ impl CloseReason {
             | CloseReason::MalformedCommand(_)
             | CloseReason::UnexpectedCommand(_)
             | CloseReason::IdentityTooLong { .. }
+            | CloseReason::InvalidSequence { .. }
+            | CloseReason::Cryptographic(_)
+            | CloseReason::KeyExchange(_)
             | CloseReason::RepliesUnread { .. }
+            | CloseReason::Unjudged(_)
             | CloseReason::HandshakeTimeout
             | CloseReason::HeartbeatTimeout => false,
         }
+    }
+}
+
+/// What an ERROR says of a peer that was judged: the status of ZAP and nothing else (RFC 27, The
+/// ZAP Reply; libzmq says no more).
+fn authentication_status(said: &str) -> Option<u16> {
+    match said {
+        "300" => Some(300),
+        "400" => Some(400),
+        "500" => Some(500),
+        _ => None,
     }
 }
 

@@ -13,6 +13,12 @@ pub(super) enum Command<'a> {
     Ready(&'a [u8]),
     /// The reason, for people to read.
     Error(&'a [u8]),
+    /// What a client shows first (PLAIN and CURVE).
+    Hello(&'a [u8]),
+    /// What the server answers (PLAIN and CURVE).
+    Welcome(&'a [u8]),
+    /// What the client has to say then (PLAIN and CURVE).
+    Initiate(&'a [u8]),
     /// A prefix.
     Subscribe(&'a [u8]),
     /// A prefix.
@@ -41,6 +47,9 @@ impl<'a> Command<'a> {
                 Some((reason, _)) => Ok(Command::Error(reason)),
                 None => Err(CloseReason::MalformedCommand("ERROR with a cut reason")),
             },
+            b"HELLO" => Ok(Command::Hello(data)),
+            b"WELCOME" => Ok(Command::Welcome(data)),
+            b"INITIATE" => Ok(Command::Initiate(data)),
             b"SUBSCRIBE" => Ok(Command::Subscribe(data)),
             b"CANCEL" => Ok(Command::Cancel(data)),
             b"JOIN" => group(data).map(Command::Join),
@@ -62,6 +71,9 @@ impl<'a> Command<'a> {
         let name: &[u8] = match self {
             Command::Ready(_) => b"READY",
             Command::Error(_) => b"ERROR",
+            Command::Hello(_) => b"HELLO",
+            Command::Welcome(_) => b"WELCOME",
+            Command::Initiate(_) => b"INITIATE",
             Command::Subscribe(_) => b"SUBSCRIBE",
             Command::Cancel(_) => b"CANCEL",
             Command::Join(_) => b"JOIN",
@@ -85,7 +97,7 @@ fn group(data: &[u8]) -> Result<&[u8], CloseReason> {
 }
 
 /// Splits off a field of up to 255 octets with its length in front.
-fn split_short(octets: &[u8]) -> Option<(&[u8], &[u8])> {
+pub(super) fn split_short(octets: &[u8]) -> Option<(&[u8], &[u8])> {
     let (&length, rest) = octets.split_first()?;
     rest.split_at_checked(usize::from(length))
 }
@@ -99,6 +111,9 @@ mod tests {
         let parse = Command::parse;
         assert_eq!(parse(b"\x05READYabc"), Ok(Command::Ready(b"abc")));
         assert_eq!(parse(b"\x05ERROR\x03400"), Ok(Command::Error(b"400")));
+        assert_eq!(parse(b"\x05HELLO\0\0"), Ok(Command::Hello(b"\0\0")));
+        assert_eq!(parse(b"\x07WELCOME"), Ok(Command::Welcome(b"")));
+        assert_eq!(parse(b"\x08INITIATEx"), Ok(Command::Initiate(b"x")));
         assert_eq!(parse(b"\x09SUBSCRIBE"), Ok(Command::Subscribe(b"")));
         assert_eq!(parse(b"\x06CANCELA"), Ok(Command::Cancel(b"A")));
         assert_eq!(parse(b"\x04JOINgroup"), Ok(Command::Join(b"group")));

@@ -12,10 +12,11 @@ use super::decoder::Decoder;
 use super::encoder::Encoder;
 use super::greeting::{self, Greeting};
 use super::heartbeat::{Pings, Wait, TENTH_OF_A_SECOND};
-use super::mechanism::{self, Handshake, Step};
-use super::metadata::Metadata;
+use super::mechanism::{self, Done, Handshake, Last, Opener, Opening, Step, OVERHEAD};
+use super::zap::Judgement;
 use super::{CloseReason, Config, Event, PeerInfo};
 use crate::message::{Frame, Message};
+use crate::security::Mechanism;
 use crate::socket_type::SocketType;
 
 /// No command of a handshake needs more; a peer that has not shown who it is gets no more.
@@ -32,6 +33,10 @@ const MAX_UNREAD_REPLIES: usize = 1024;
 /// gives at most.
 const MAX_CHUNK: usize = 8 << 10;
 
+/// The flags inside a sealed frame, which are not those of a frame (RFC 26, The MESSAGE Command).
+const SEALED_MORE: u8 = 0b01;
+const SEALED_COMMAND: u8 = 0b10;
+
 /// One end of a ZMTP connection, without its stream.
 ///
 /// Whoever owns the stream moves octets between it and this:
@@ -44,7 +49,8 @@ const MAX_CHUNK: usize = 8 << 10;
 ///   enough. Silence is measured meanwhile unless there is something undecoded, so an owner
 ///   that leaves unread what has come says so with [`hear`](Self::hear) before a timeout.
 /// - **app → machine**: [`send`](Self::send), [`subscribe`](Self::subscribe),
-///   [`cancel`](Self::cancel), all after [`Event::Ready`].
+///   [`cancel`](Self::cancel), all after [`Event::Ready`]; and, after [`Event::Authenticate`],
+///   [`judged`](Self::judged).
 /// - **machine → world**: write what [`poll_transmit`](Self::poll_transmit) offers and say how
 ///   much was taken with [`transmitted`](Self::transmitted). Anything above may have given
 ///   reason to: look at [`has_transmit`](Self::has_transmit) afterwards.
@@ -83,17 +89,21 @@ pub(crate) struct Connection {
     mute: bool,
     /// The peer says READY first.
     listens: bool,
+    /// What was made of the peer, and has not been heeded yet.
+    judgement: Option<Judgement>,
 }
 
 /// What is expected next.
 #[derive(Debug)]
 enum Phase {
-    Greeting(Greeting),
+    Greeting(Greeting, Opening),
     Handshake {
         version: (u8, u8),
         state: Handshake,
     },
     Traffic,
+    /// All that is said is encrypted.
+    Sealed(Box<Opener>),
     /// A stream that knows no frames: `Ready` has not been said yet.
     RawOpening,
     /// A stream that knows no frames.
@@ -105,15 +115,15 @@ enum Phase {
 
 impl Connection {
     /// A connection whose stream has just been opened, by either end. The first octets of the
-    /// greeting are ready to be written.
-    pub(crate) fn new(config: Arc<Config>, now: Instant) -> Self {
+    /// greeting are ready to be written. `opening` is what follows: of the mechanism of `config`.
+    pub(crate) fn new(config: Arc<Config>, opening: Opening, now: Instant) -> Self {
         let mut connection = Connection::silent(config, now);
         let greeting = Greeting::start(
-            mechanism::NULL,
+            &connection.config.security,
             &connection.config.routing_id,
             &mut connection.encoder,
         );
-        connection.phase = Phase::Greeting(greeting);
+        connection.phase = Phase::Greeting(greeting, opening);
         connection.handshake_deadline = connection
             .config
             .handshake_timeout
@@ -149,6 +159,7 @@ impl Connection {
             heard: now,
             mute: false,
             listens: false,
+            judgement: None,
             config,
         }
     }
@@ -270,9 +281,17 @@ impl Connection {
             "no traffic before READY"
         );
         match self.phase {
+            Phase::Traffic => self.encoder.message(message.borrow()),
             Phase::Raw => self.encoder.payload(message.borrow()),
-            _ => self.encoder.message(message.borrow()),
+            _ => self.encoder.any_message(message.borrow()),
         }
+    }
+
+    /// Somebody has judged the peer, after [`Event::Authenticate`]: poll events.
+    pub(crate) fn judged(&mut self, judgement: Judgement) {
+        let was_asked = matches!(self.phase, Phase::Handshake { .. });
+        debug_assert!(was_asked || self.is_closed(), "nobody was asked");
+        self.judgement = Some(judgement).filter(|_| was_asked);
     }
 
     /// Queues a whole message of the socket's own making, such as a greeting to each new peer:
@@ -358,7 +377,12 @@ impl Connection {
 
     /// Whether messages may flow.
     pub(crate) fn is_ready(&self) -> bool {
-        matches!(self.phase, Phase::Traffic | Phase::Raw)
+        matches!(self.phase, Phase::Traffic | Phase::Sealed(_) | Phase::Raw)
+    }
+
+    /// Whether nothing goes on until [`judged`](Self::judged) is called.
+    pub(crate) fn awaits_judgement(&self) -> bool {
+        matches!(&self.phase, Phase::Handshake { state, .. } if !state.receives())
     }
 
     /// Whether it is over, [`Event::Closed`] taken or not.
@@ -392,6 +416,9 @@ impl Connection {
     pub(crate) fn shrink_to_fit(&mut self) {
         self.decoder.shrink_to_fit();
         self.encoder.shrink_to_fit();
+        if let Phase::Sealed(opener) = &mut self.phase {
+            opener.shrink_to_fit();
+        }
         if self.parts.is_empty() {
             self.parts = Vec::new();
         }
@@ -426,7 +453,7 @@ impl Connection {
     #[inline(never)]
     fn poll_any_event(&mut self) -> Option<Event> {
         match self.phase {
-            Phase::Traffic => match self.poll_traffic() {
+            Phase::Traffic | Phase::Sealed(_) => match self.poll_traffic() {
                 Ok(event) => event,
                 // It may be in the middle of a message of ours: there is no last word.
                 Err(reason) => {
@@ -435,7 +462,7 @@ impl Connection {
                     self.poll_closed()
                 }
             },
-            Phase::Greeting(_) | Phase::Handshake { .. } => match self.poll_opening() {
+            Phase::Greeting(..) | Phase::Handshake { .. } => match self.poll_opening() {
                 Ok(event) => event,
                 // RFC 37, Greeting: a peer that sent its greeting gets ours, then comes the end.
                 Err(reason) => {
@@ -463,7 +490,16 @@ impl Connection {
         }
         while let Some(frame) = self.decoder.next_frame()? {
             self.time_to_live = None;
-            let event = if frame.command {
+            let event = if let Phase::Sealed(opener) = &mut self.phase {
+                // RFC 26, The MESSAGE Command: whether there is more stands inside.
+                if frame.more {
+                    return Err(CloseReason::MalformedFrame(
+                        "a sealed frame with more behind it",
+                    ));
+                }
+                let (flags, body) = opener.open(frame.body)?;
+                self.receive_opened(flags, body)?
+            } else if frame.command {
                 let body = frame.body.into_frame();
                 self.receive_command(&body)?
             } else if self.hears_subscriptions {
@@ -480,6 +516,23 @@ impl Connection {
             }
         }
         Ok(None)
+    }
+
+    /// A frame that was sealed, and the flags that were with it (RFC 26, The MESSAGE Command).
+    fn receive_opened(&mut self, flags: u8, body: Frame) -> Result<Option<Event>, CloseReason> {
+        let more = match flags {
+            SEALED_COMMAND => return self.receive_command(&body),
+            0 | SEALED_MORE => flags == SEALED_MORE,
+            _ => {
+                return Err(CloseReason::MalformedFrame(
+                    "sealed flags that mean nothing",
+                ))
+            }
+        };
+        match self.hears_subscriptions {
+            true => self.receive_from_subscriber(more, body),
+            false => self.receive_part(more, body),
+        }
     }
 
     /// ZMTP 3.0 subscribes by a message: 1 or 0, and the prefix (RFC 23). Even a peer of 3.1 may:
@@ -544,7 +597,9 @@ impl Connection {
                 Ok(Some(Event::Leave(Frame::copy_from_slice(group))))
             }
             Command::Error(reason) => Err(CloseReason::PeerError(readable(reason))),
-            Command::Ready(_) => Err(command.unexpected()),
+            Command::Ready(_) | Command::Hello(_) | Command::Welcome(_) | Command::Initiate(_) => {
+                Err(command.unexpected())
+            }
             // RFC 37, Commands: what is not known is for others to know.
             Command::Subscribe(_)
             | Command::Cancel(_)
@@ -583,65 +638,128 @@ impl Connection {
 
     #[cold]
     fn poll_opening(&mut self) -> Result<Option<Event>, CloseReason> {
-        if let Phase::Greeting(greeting) = &mut self.phase {
+        if let Phase::Greeting(greeting, _) = &mut self.phase {
             let octets = self.decoder.waiting();
             let Some(version) = greeting.receive(octets, &mut self.encoder)? else {
                 return Ok(None);
             };
             self.decoder.consume(greeting::LENGTH);
-            let limit = self.config.max_frame_size.unwrap_or(MAX_HANDSHAKE_COMMAND);
-            self.decoder
-                .limit_frames(Some(limit.min(MAX_HANDSHAKE_COMMAND)));
-            let state = match self.listens {
-                true => Handshake::listen(),
-                false => Handshake::start(&self.config, &mut self.encoder),
+            self.decoder.limit_frames(Some(self.handshake_limit()));
+            let Phase::Greeting(_, opening) = std::mem::replace(&mut self.phase, Phase::Closed)
+            else {
+                return Ok(None);
             };
-            self.phase = Phase::Handshake { version, state };
+            let encoder = &mut self.encoder;
+            let step = Handshake::start(opening, self.listens, &self.config, encoder)?;
+            let event = self.proceed(version, step)?;
+            if event.is_some() {
+                return Ok(event);
+            }
         }
-        while let Some(frame) = self.decoder.next_frame()? {
+        if let Some(judgement) = self.judgement.take() {
+            if let Some((version, state)) = self.take_handshake() {
+                let step = state.judged(judgement, &self.config, &mut self.encoder)?;
+                let event = self.proceed(version, step)?;
+                if event.is_some() {
+                    return Ok(event);
+                }
+            }
+        }
+        loop {
+            if !matches!(&self.phase, Phase::Handshake { state, .. } if state.receives()) {
+                return Ok(None);
+            }
+            let Some(frame) = self.decoder.next_frame()? else {
+                return Ok(None);
+            };
             if !frame.command {
                 let what = String::from("message during the handshake");
                 return Err(CloseReason::UnexpectedCommand(what));
             }
             let body = frame.body.into_frame();
             let command = Command::parse(&body)?;
-            // The state is consumed; until there is a next one, the connection counts as over.
-            let Phase::Handshake { version, state } =
-                std::mem::replace(&mut self.phase, Phase::Closed)
-            else {
+            let Some((version, state)) = self.take_handshake() else {
                 return Ok(None);
             };
-            match state.receive(command)? {
-                Step::Next(state) => self.phase = Phase::Handshake { version, state },
-                Step::Done(metadata) => return self.begin_traffic(version, metadata).map(Some),
+            let step = state.receive(command, &self.config, &mut self.encoder)?;
+            let event = self.proceed(version, step)?;
+            if event.is_some() {
+                return Ok(event);
             }
         }
-        Ok(None)
+    }
+
+    /// The state is consumed; until there is a next one, the connection counts as over.
+    fn take_handshake(&mut self) -> Option<((u8, u8), Handshake)> {
+        match std::mem::replace(&mut self.phase, Phase::Closed) {
+            Phase::Handshake { version, state } => Some((version, state)),
+            other => {
+                self.phase = other;
+                None
+            }
+        }
+    }
+
+    /// The longest command a peer may send before it has shown who it is. Where only NULL is
+    /// spoken, the limit for frames is one for those as well, as libzmq has it; what other
+    /// mechanisms have to say does not depend on what messages are taken.
+    fn handshake_limit(&self) -> u64 {
+        match (self.config.security.mechanism(), self.config.max_frame_size) {
+            (Mechanism::Null, Some(limit)) => limit.min(MAX_HANDSHAKE_COMMAND),
+            _ => MAX_HANDSHAKE_COMMAND,
+        }
+    }
+
+    /// Goes where a step of the handshake has led to.
+    fn proceed(&mut self, version: (u8, u8), step: Step) -> Result<Option<Event>, CloseReason> {
+        match step {
+            Step::Next(state) => {
+                self.phase = Phase::Handshake { version, state };
+                Ok(None)
+            }
+            Step::Ask(state, credentials) => {
+                self.phase = Phase::Handshake { version, state };
+                Ok(Some(Event::Authenticate(credentials)))
+            }
+            Step::Done(done) => self.begin_traffic(version, done).map(Some),
+        }
     }
 
     /// The handshake is done: whether these two may talk is left to be judged.
-    fn begin_traffic(
-        &mut self,
-        version: (u8, u8),
-        metadata: Metadata,
-    ) -> Result<Event, CloseReason> {
+    fn begin_traffic(&mut self, version: (u8, u8), done: Done) -> Result<Event, CloseReason> {
+        let metadata = done.metadata;
         let socket_type = self.judge_socket_type(metadata.value("Socket-Type"))?;
         let identity = judge_identity(metadata.value("Identity").unwrap_or_default())?;
-        if self.listens {
-            mechanism::say_ready(&self.config, &mut self.encoder);
+        let mut limit = self.config.max_frame_size;
+        self.phase = Phase::Traffic;
+        match done.last {
+            Last::Nothing => {}
+            Last::SayReady => mechanism::say_ready(&self.config, &mut self.encoder),
+            Last::Seal {
+                sealer,
+                opener,
+                ready,
+            } => {
+                if let Some(ready) = ready {
+                    self.encoder.command("READY", &[&ready]);
+                }
+                self.encoder.seal(sealer);
+                self.phase = Phase::Sealed(opener);
+                limit = limit.map(|limit| limit.saturating_add(OVERHEAD as u64));
+            }
         }
-        self.decoder.limit_frames(self.config.max_frame_size);
+        self.decoder.limit_frames(limit);
         self.handshake_deadline = None;
         // ZMTP 3.1 brought the commands; ZMTP 3.0 subscribes by message (RFC 23).
         self.subscribes_by_command = version >= (3, 1);
         let heartbeat = self.config.heartbeat;
         self.pings = heartbeat.map(|heartbeat| Box::new(Pings::new(heartbeat, self.heard)));
-        self.phase = Phase::Traffic;
         Ok(Event::Ready(Box::new(PeerInfo {
             socket_type,
             identity,
             version,
             properties: metadata.into_properties(),
+            allowed: done.allowed.unwrap_or_default(),
         })))
     }
 
@@ -661,9 +779,7 @@ impl Connection {
             Some(_) | None => {
                 let ours = self.config.socket_type;
                 let reason = format!("{ours} does not talk to this socket type");
-                // At most 7 + 37 octets: the length is not cut.
-                let length = [reason.len() as u8];
-                self.encoder.command("ERROR", &[&length, reason.as_bytes()]);
+                mechanism::say_error(&reason, &mut self.encoder);
                 Err(CloseReason::IncompatibleSocketType {
                     ours,
                     theirs: readable(theirs),
@@ -674,6 +790,7 @@ impl Connection {
 
     fn close(&mut self, reason: CloseReason) {
         self.phase = Phase::Closing(reason);
+        self.judgement = None;
         // Nobody will ask for what is left of these; half a message is no message.
         self.decoder = Decoder::new(self.config.in_batch_size);
         self.parts = Vec::new();
@@ -684,9 +801,10 @@ impl Connection {
         match std::mem::replace(&mut self.phase, Phase::Closed) {
             Phase::Closing(reason) => Some(Event::Closed(reason)),
             Phase::Closed => None,
-            going @ (Phase::Greeting(_)
+            going @ (Phase::Greeting(..)
             | Phase::Handshake { .. }
             | Phase::Traffic
+            | Phase::Sealed(_)
             | Phase::RawOpening
             | Phase::Raw) => {
                 self.phase = going;

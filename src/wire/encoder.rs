@@ -10,6 +10,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::frame::{put_header, Header, COMMAND, LONGEST_HEADER, MORE};
+use super::mechanism::{Sealer, OVERHEAD};
 use crate::message::{Frame, Message};
 
 /// More slices do not make a write any faster, and few systems take many more at once.
@@ -21,6 +22,9 @@ const BY_REFERENCE: usize = 4 << 10;
 
 /// Chunks kept for use again: one is being written while the next is being filled.
 const SPARE_CHUNKS: usize = 2;
+
+/// A command inside a sealed frame, where the flags are others (RFC 26, The MESSAGE Command).
+const SEALED_COMMAND: u8 = 0b10;
 
 #[derive(Debug)]
 pub(super) struct Encoder {
@@ -38,6 +42,24 @@ pub(super) struct Encoder {
     messages: usize,
     /// Where, among the octets ever appended, each answer ends that is not yet written.
     replies: VecDeque<u64>,
+    /// From here on everything is encrypted.
+    encryption: Option<Box<Encryption>>,
+}
+
+/// What encryption takes.
+#[derive(Debug)]
+struct Encryption {
+    sealer: Box<Sealer>,
+    /// The messages that are not written, in their order: nobody could read them back.
+    messages: VecDeque<Unwritten>,
+}
+
+/// A message as it was, and where it stands, encrypted, among the octets ever appended.
+#[derive(Debug)]
+struct Unwritten {
+    start: u64,
+    end: u64,
+    message: Message,
 }
 
 #[derive(Debug)]
@@ -75,7 +97,36 @@ impl Encoder {
             written: 0,
             messages: 0,
             replies: VecDeque::new(),
+            encryption: None,
         }
+    }
+
+    /// Encrypts whatever is appended from here on.
+    pub(super) fn seal(&mut self, sealer: Box<Sealer>) {
+        self.encryption = Some(Box::new(Encryption {
+            sealer,
+            messages: VecDeque::new(),
+        }));
+    }
+
+    /// Appends a whole message, encrypted if that has been settled.
+    pub(super) fn any_message(&mut self, message: &Message) {
+        if self.encryption.is_none() {
+            return self.message(message);
+        }
+        let start = self.appended;
+        self.uncounted_message(message);
+        let end = self.appended;
+        let message = message.clone();
+        if let Some(encryption) = &mut self.encryption {
+            let unwritten = Unwritten {
+                start,
+                end,
+                message,
+            };
+            encryption.messages.push_back(unwritten);
+        }
+        self.messages += 1;
     }
 
     /// Appends a whole message.
@@ -205,6 +256,17 @@ impl Encoder {
                 self.tail.clear();
             }
         }
+        if let Some(encryption) = &mut self.encryption {
+            let written = self.written;
+            while encryption
+                .messages
+                .front()
+                .is_some_and(|first| first.end <= written)
+            {
+                encryption.messages.pop_front();
+                messages += 1;
+            }
+        }
         self.messages -= messages;
         messages
     }
@@ -231,6 +293,7 @@ impl Encoder {
 
     /// Takes everything out; returns the messages of which not one octet was written, in order.
     pub(super) fn take_unsent(&mut self) -> Vec<Message> {
+        let written = self.written;
         let mut reader = UnsentReader::default();
         for segment in self.sealed.drain(..) {
             match segment {
@@ -247,6 +310,10 @@ impl Encoder {
         self.replies.clear();
         self.written = self.appended;
         self.messages = 0;
+        let encryption = self.encryption.iter_mut();
+        let kept = encryption.flat_map(|encryption| encryption.messages.drain(..));
+        let unsent = kept.filter(|kept| kept.start >= written);
+        reader.messages.extend(unsent.map(|kept| kept.message));
         reader.messages
     }
 
@@ -304,11 +371,44 @@ impl Encoder {
 
     fn control_frame<'a>(&mut self, flags: u8, body: impl Iterator<Item = &'a &'a [u8]> + Clone) {
         let size = body.clone().map(|piece| piece.len()).sum();
+        if self.encryption.is_some() {
+            return self.sealed_frame(flags, size, body);
+        }
         self.open_tail(size, false);
         let start = self.tail.octets.len();
         put_header(&mut self.tail.octets, flags, size);
         for piece in body {
             self.tail.octets.extend_from_slice(piece);
+        }
+        self.mark_control(start);
+    }
+
+    /// RFC 26, The MESSAGE Command. As with libzmq, the flags of the frame around it are none.
+    fn sealed_frame<'a>(
+        &mut self,
+        flags: u8,
+        size: usize,
+        body: impl Iterator<Item = &'a &'a [u8]>,
+    ) {
+        let size = OVERHEAD + size;
+        self.open_tail(size, false);
+        let start = self.tail.octets.len();
+        let octets = &mut self.tail.octets;
+        octets.reserve(LONGEST_HEADER + size);
+        put_header(octets, 0, size);
+        let secret = octets.len();
+        octets.resize(secret + OVERHEAD, 0);
+        if let Some(flags_at) = octets.last_mut() {
+            *flags_at = match flags {
+                COMMAND => SEALED_COMMAND,
+                more => more & MORE,
+            };
+        }
+        for piece in body {
+            octets.extend_from_slice(piece);
+        }
+        if let Some(encryption) = &mut self.encryption {
+            encryption.sealer.seal(&mut octets[secret..]);
         }
         self.mark_control(start);
     }

@@ -8,6 +8,7 @@
 use super::close_reason::readable;
 use super::encoder::Encoder;
 use super::CloseReason;
+use crate::security::{Mechanism, Security};
 
 /// Octets in a whole greeting.
 pub(super) const LENGTH: usize = 64;
@@ -21,11 +22,13 @@ const MAJOR_AT: usize = 10;
 const MINOR_AT: usize = 11;
 const MECHANISM_AT: usize = 12;
 const MECHANISM_LENGTH: usize = 20;
+const AS_SERVER_AT: usize = MECHANISM_AT + MECHANISM_LENGTH;
 
 /// The greeting underway: how much of ours is out.
 #[derive(Debug)]
 pub(super) struct Greeting {
-    mechanism: &'static str,
+    mechanism: Mechanism,
+    as_server: bool,
     said: Said,
 }
 
@@ -38,10 +41,11 @@ enum Said {
 
 impl Greeting {
     /// Says the signature: all that may be said before the peer has spoken.
-    pub(super) fn start(mechanism: &'static str, routing_id: &[u8], encoder: &mut Encoder) -> Self {
+    pub(super) fn start(security: &Security, routing_id: &[u8], encoder: &mut Encoder) -> Self {
         encoder.control(&signature(routing_id.len()));
         Greeting {
-            mechanism,
+            mechanism: security.mechanism(),
+            as_server: security.is_server(),
             said: Said::Signature,
         }
     }
@@ -70,19 +74,23 @@ impl Greeting {
             _ => {}
         }
         if self.said == Said::Major {
-            encoder.control(&rest(self.mechanism));
+            encoder.control(&rest(self.mechanism, self.as_server));
             self.said = Said::All;
         }
         let (Some(&minor), Some(whole)) = (octets.get(MINOR_AT), octets.get(..LENGTH)) else {
             return Ok(None);
         };
-        // libzmq always sends 0 for as-server, whatever its role, so it cannot be judged here.
         let theirs = &whole[MECHANISM_AT..MECHANISM_AT + MECHANISM_LENGTH];
         if theirs != padded(self.mechanism) {
             let theirs = theirs.split(|octet| *octet == 0).next().unwrap_or_default();
             return Err(CloseReason::MechanismMismatch {
                 theirs: readable(theirs),
             });
+        }
+        // libzmq always sends 0 for as-server, whatever its role: only a 1 tells anything, and
+        // NULL knows no roles.
+        if self.as_server && whole[AS_SERVER_AT] == 1 {
+            return Err(CloseReason::TwoServers);
         }
         Ok(Some((major, minor)))
     }
@@ -97,17 +105,18 @@ fn signature(routing_id_length: usize) -> [u8; SIGNATURE_END + 1] {
     octets
 }
 
-/// Minor version, mechanism, as-server (0: NULL knows no roles), filler.
-fn rest(mechanism: &str) -> [u8; LENGTH - MINOR_AT] {
+/// Minor version, mechanism, as-server, filler.
+fn rest(mechanism: Mechanism, as_server: bool) -> [u8; LENGTH - MINOR_AT] {
     let mut octets = [0; LENGTH - MINOR_AT];
     octets[0] = MINOR;
     octets[1..=MECHANISM_LENGTH].copy_from_slice(&padded(mechanism));
+    octets[AS_SERVER_AT - MINOR_AT] = u8::from(as_server);
     octets
 }
 
-fn padded(mechanism: &str) -> [u8; MECHANISM_LENGTH] {
+fn padded(mechanism: Mechanism) -> [u8; MECHANISM_LENGTH] {
     let mut octets = [0; MECHANISM_LENGTH];
-    for (padded, octet) in octets.iter_mut().zip(mechanism.bytes()) {
+    for (padded, octet) in octets.iter_mut().zip(mechanism.name().bytes()) {
         *padded = octet;
     }
     octets

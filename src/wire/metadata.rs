@@ -57,7 +57,7 @@ pub(super) fn announcement(config: &Config) -> Vec<u8> {
     octets
 }
 
-fn put_property(octets: &mut Vec<u8>, name: &str, value: &[u8]) {
+pub(super) fn put_property(octets: &mut Vec<u8>, name: &str, value: &[u8]) {
     // Our own words, or what the options have been checked for: neither length is cut.
     octets.push(name.len() as u8);
     octets.extend_from_slice(name.as_bytes());

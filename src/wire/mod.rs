@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use crate::message::{Frame, Message};
+use crate::security::{Credentials, Security};
 use crate::socket_type::SocketType;
 
 mod close_reason;
@@ -20,10 +21,16 @@ mod mechanism;
 mod metadata;
 #[cfg(test)]
 mod tests;
+mod zap;
 
 pub(crate) use close_reason::CloseReason;
 pub(crate) use connection::Connection;
 pub(crate) use encoder::MAX_SLICES;
+pub(crate) use mechanism::Opening;
+pub(crate) use zap::{
+    judgement, read_request as read_authentication_request, reply as authentication_reply,
+    request as authentication_request, Allowed, Applicant, Judgement,
+};
 
 /// What a socket says and demands on each of its connections.
 #[derive(Clone, Debug)]
@@ -40,6 +47,14 @@ pub(crate) struct Config {
     pub(crate) handshake_timeout: Option<Duration>,
     /// Whether the peer is asked for signs of life.
     pub(crate) heartbeat: Option<Heartbeat>,
+    /// How connections are secured.
+    pub(crate) security: Security,
+    /// Whether somebody has to judge each peer; clients of PLAIN and CURVE judge nobody.
+    pub(crate) authenticates: bool,
+    /// What peers are judged under.
+    pub(crate) zap_domain: String,
+    /// Whether nobody gets in without a judgement.
+    pub(crate) zap_enforce_domain: bool,
     /// Announced to the peer behind what ZMTP itself wants to know.
     pub(crate) metadata: Vec<(String, Vec<u8>)>,
     /// Octets read at once, at most, but for large frames.
@@ -62,7 +77,11 @@ pub(crate) struct Heartbeat {
 /// What a connection has to tell its application.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Event {
-    /// The handshake is complete: messages may flow. Comes once, before any other but `Closed`.
+    /// Somebody has to judge the peer by what it has shown: the answer goes to
+    /// [`Connection::judged`].
+    Authenticate(Credentials),
+    /// The handshake is complete: messages may flow. Comes once, before any other but
+    /// `Authenticate` and `Closed`.
     Ready(Box<PeerInfo>),
     /// A whole message.
     Message(Message),
@@ -89,4 +108,6 @@ pub(crate) struct PeerInfo {
     pub(crate) version: (u8, u8),
     /// All of its metadata, in its order, names as it spelt them.
     pub(crate) properties: Vec<(String, Vec<u8>)>,
+    /// What those who judged it said of it, not it itself.
+    pub(crate) allowed: Allowed,
 }

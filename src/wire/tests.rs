@@ -1,10 +1,14 @@
 //! Connections against scripts of octets and against each other, on a clock that only we move.
 
 mod batches;
+#[cfg(feature = "curve")]
+mod curve;
 mod ends;
 mod groups;
 mod heartbeat;
+mod plain;
 mod raw;
+mod secured;
 mod sending;
 mod subscribing;
 
@@ -30,6 +34,10 @@ pub(super) fn config(socket_type: SocketType) -> Config {
         only_first_subscribe: false,
         handshake_timeout: Some(Duration::from_secs(30)),
         heartbeat: None,
+        security: Security::Null,
+        authenticates: false,
+        zap_domain: String::new(),
+        zap_enforce_domain: false,
         metadata: Vec::new(),
         in_batch_size: 128 << 10,
         out_batch_size: 64 << 10,
@@ -110,7 +118,7 @@ fn drain(connection: &mut Connection, at_most: usize) -> (Vec<u8>, usize) {
 fn events_of(config: Config, octets: &[u8]) -> Vec<Event> {
     let config = Arc::new(config);
     let now = Instant::now();
-    let new = || Connection::new(Arc::clone(&config), now);
+    let new = || Connection::new(Arc::clone(&config), Opening::Null, now);
     let mut whole = new();
     let expected = feed(&mut whole, octets, now);
     let said = drain(&mut whole, usize::MAX).0;
@@ -156,7 +164,7 @@ fn closed_by(events: &[Event]) -> &CloseReason {
 
 /// A connection that is ready, talking to a peer of this version that said this READY.
 fn ready(config: Config, minor: u8, their_ready: &[u8], now: Instant) -> Connection {
-    let mut connection = Connection::new(Arc::new(config), now);
+    let mut connection = Connection::new(Arc::new(config), Opening::Null, now);
     let events = feed(&mut connection, &script(minor, &[their_ready]), now);
     assert!(matches!(events[..], [Event::Ready(_)]), "{events:?}");
     drain(&mut connection, usize::MAX);
@@ -170,7 +178,7 @@ fn the_greeting_goes_out_in_three_parts_and_ready_behind_it() {
     let now = Instant::now();
     let mut config = config(SocketType::Dealer);
     config.routing_id = b"abc".to_vec();
-    let mut ours = Connection::new(Arc::new(config), now);
+    let mut ours = Connection::new(Arc::new(config), Opening::Null, now);
     assert_eq!(drain(&mut ours, 99).0, b"\xff\0\0\0\0\0\0\0\x04\x7f");
     let theirs = greeting(1);
     feed(&mut ours, &theirs[..9], now);
@@ -198,7 +206,7 @@ fn ready_is_octet_for_octet_what_libzmq_sends() {
         (SocketType::Pub, PUB_READY),
     ] {
         let now = Instant::now();
-        let mut connection = Connection::new(Arc::new(config(socket_type)), now);
+        let mut connection = Connection::new(Arc::new(config(socket_type)), Opening::Null, now);
         feed(&mut connection, &greeting(1), now);
         let said = drain(&mut connection, 99).0;
         assert_eq!(said[..64], greeting(1));
@@ -215,7 +223,8 @@ fn other_protocols_are_recognised_at_their_first_wrong_octet() {
         (b"\x16\x03\x01\x02\0", 0),
         (b"\xff12345678\x02", 9),
     ] {
-        let mut connection = Connection::new(Arc::new(config(SocketType::Pull)), now);
+        let mut connection =
+            Connection::new(Arc::new(config(SocketType::Pull)), Opening::Null, now);
         assert_eq!(feed(&mut connection, &octets[..wrong_at], now), []);
         let events = feed(&mut connection, &octets[wrong_at..=wrong_at], now);
         let octet = octets[wrong_at];
@@ -263,7 +272,7 @@ fn another_mechanism_gets_our_whole_greeting_before_the_end() {
     let mut octets = greeting(1);
     octets[12..17].copy_from_slice(b"CURVE");
     let now = Instant::now();
-    let mut connection = Connection::new(Arc::new(config(SocketType::Pull)), now);
+    let mut connection = Connection::new(Arc::new(config(SocketType::Pull)), Opening::Null, now);
     let events = feed(&mut connection, &octets, now);
     let reason = CloseReason::MechanismMismatch {
         theirs: "CURVE".into(),
@@ -300,6 +309,7 @@ fn the_peer_is_told_as_it_announced_itself() {
             ("Identity".into(), b"me".to_vec()),
             ("X-a".into(), vec![0xff]),
         ],
+        allowed: Allowed::default(),
     };
     assert_eq!(events, [Event::Ready(Box::new(peer))]);
 }
@@ -330,7 +340,8 @@ fn wrong_and_unknown_socket_types_are_told_why() {
         assert_eq!(events, [Event::Closed(reason)]);
 
         let now = Instant::now();
-        let mut connection = Connection::new(Arc::new(config(SocketType::Pull)), now);
+        let mut connection =
+            Connection::new(Arc::new(config(SocketType::Pull)), Opening::Null, now);
         feed(&mut connection, &octets, now);
         let said = drain(&mut connection, 9999).0;
         let error = b"\x04\x2d\x05ERROR\x26PULL does not talk to this socket type";
@@ -444,7 +455,8 @@ fn half_a_greeting_runs_into_the_deadline() {
     let start = Instant::now();
     for cut in [0, 1, 11, 63, 64, 70] {
         let octets = script(1, &[PUSH_READY]);
-        let mut connection = Connection::new(Arc::new(config(SocketType::Pull)), start);
+        let mut connection =
+            Connection::new(Arc::new(config(SocketType::Pull)), Opening::Null, start);
         let deadline = start + Duration::from_secs(30);
         assert_eq!(connection.poll_timeout(), Some(deadline));
         assert_eq!(feed(&mut connection, &octets[..cut], start), []);
@@ -533,7 +545,7 @@ fn commands_may_stand_between_the_frames_of_a_message() {
     let events = traffic_of(config(SocketType::Pull), &octets);
     assert_eq!(events, [message(&[b"a", b"b", b"c"])]);
     let now = Instant::now();
-    let mut connection = Connection::new(Arc::new(config(SocketType::Pull)), now);
+    let mut connection = Connection::new(Arc::new(config(SocketType::Pull)), Opening::Null, now);
     feed(&mut connection, &octets, now);
     let said = drain(&mut connection, 9999).0;
     assert!(said.ends_with(b"\x04\x08\x04PONGctx"), "{said:?}");

@@ -507,6 +507,18 @@ impl Drop for BoundFile {
 }
 
 impl Stream {
+    /// Who is at the other end, as libzmq tells ZAP.
+    pub(super) fn address(&self) -> String {
+        let id = |id: Option<i64>| id.map_or_else(String::new, |id| id.to_string());
+        match credentials(&self.socket) {
+            PeerAddress::Ipc { pid, uid, gid } if uid.is_some() => {
+                let (uid, gid) = (id(uid.map(i64::from)), id(gid.map(i64::from)));
+                format!("localhost:{uid}:{gid}:{}", id(pid.map(i64::from)))
+            }
+            PeerAddress::Ipc { .. } | PeerAddress::Tcp(_) => "localhost".to_owned(),
+        }
+    }
+
     pub(super) fn name(&self) -> &str {
         &self.name
     }

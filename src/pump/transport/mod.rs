@@ -360,6 +360,21 @@ impl Stream {
         }
     }
 
+    /// Where the other end is, as ZAP has it (RFC 27, The ZAP Request, and libzmq for ipc).
+    pub(crate) fn address(&self) -> String {
+        match self {
+            Stream::Tcp(stream) => {
+                let peer = stream.peer_addr();
+                peer.map_or_else(
+                    |_| String::new(),
+                    |peer| peer.ip().to_canonical().to_string(),
+                )
+            }
+            #[cfg(unix)]
+            Stream::Ipc(stream) => stream.address(),
+        }
+    }
+
     /// This end, in the same form.
     pub(crate) fn local_name(&self) -> io::Result<String> {
         match self {

@@ -15,7 +15,7 @@ impl Pair {
     fn new(types: [SocketType; 2]) -> Self {
         let now = Instant::now();
         Pair {
-            ends: types.map(|kind| Connection::new(Arc::new(config(kind)), now)),
+            ends: types.map(|kind| Connection::new(Arc::new(config(kind)), Opening::Null, now)),
             events: [Vec::new(), Vec::new()],
             now,
         }
@@ -82,14 +82,14 @@ fn an_end_that_listens_says_ready_second() {
         assert!(pair.events.iter().all(|events| events.len() == 1));
     }
     let now = Instant::now();
-    let mut end = Connection::new(Arc::new(config(SocketType::Push)), now);
+    let mut end = Connection::new(Arc::new(config(SocketType::Push)), Opening::Null, now);
     end.listen();
     assert!(feed(&mut end, &greeting(1), now).is_empty());
     assert_eq!(drain(&mut end, usize::MAX).0.len(), 64, "only a greeting");
     assert_eq!(feed(&mut end, PULL_READY, now).len(), 1);
     assert_eq!(drain(&mut end, usize::MAX).0, PUSH_READY);
     // Whoever is no peer is told so, and not that we were ready.
-    let mut end = Connection::new(Arc::new(config(SocketType::Push)), now);
+    let mut end = Connection::new(Arc::new(config(SocketType::Push)), Opening::Null, now);
     end.listen();
     feed(&mut end, &script(1, &[SUB_READY]), now);
     let said = drain(&mut end, usize::MAX).0;
@@ -127,17 +127,17 @@ fn a_subscriber_reaches_its_publisher() {
 // Anything at all.
 
 /// xorshift64*: the same octets for the same seed, everywhere.
-struct Luck(u64);
+pub(super) struct Luck(pub(super) u64);
 
 impl Luck {
-    fn next(&mut self) -> u64 {
+    pub(super) fn next(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
         self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
     }
 
-    fn below(&mut self, n: usize) -> usize {
+    pub(super) fn below(&mut self, n: usize) -> usize {
         (self.next() >> 33) as usize % n
     }
 }
@@ -189,7 +189,7 @@ fn no_octets_cause_panic_or_excess() {
         let config = Arc::new(config);
         let mut expected = None;
         for _ in 0..3 {
-            let mut connection = Connection::new(Arc::clone(&config), now);
+            let mut connection = Connection::new(Arc::clone(&config), Opening::Null, now);
             let mut events = Vec::new();
             let mut rest = &octets[..];
             while !rest.is_empty() {

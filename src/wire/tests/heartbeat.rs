@@ -62,7 +62,7 @@ fn without_the_option_there_is_nothing_to_wait_for_and_without_a_ttl_it_is_zero(
     connection.handle_timeout(clock.at(1000));
     assert_eq!(drain(&mut connection, 99).0, b"\x04\x07\x04PING\0\0");
     // Not before the handshake.
-    let mut connection = Connection::new(Arc::new(config), clock.at(0));
+    let mut connection = Connection::new(Arc::new(config), Opening::Null, clock.at(0));
     drain(&mut connection, 99);
     connection.handle_timeout(clock.at(5000));
     assert!(!connection.has_transmit());

@@ -22,6 +22,7 @@ fn nothing_is_said_that_the_user_does_not_say_and_no_deadline_runs() {
         identity: Frame::empty(),
         version: (0, 0),
         properties: Vec::new(),
+        allowed: Allowed::default(),
     };
     assert_eq!(
         connection.poll_event(),

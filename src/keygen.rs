@@ -1,0 +1,18 @@
+//! New keys: what a pair of them takes from the world.
+
+use std::io;
+
+use crate::curve::{CurveKeypair, CurveSecretKey};
+use crate::pump::entropy;
+
+impl CurveKeypair {
+    /// A new pair (`zmq_curve_keypair`), from the operating system's source of luck.
+    ///
+    /// # Errors
+    /// If that has none to give, which no usual system says.
+    pub fn generate() -> io::Result<CurveKeypair> {
+        let mut secret = zeroize::Zeroizing::new([0; 32]);
+        entropy(&mut secret[..])?;
+        Ok(CurveSecretKey::from(*secret).into())
+    }
+}

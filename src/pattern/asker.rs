@@ -1,0 +1,60 @@
+//! One question and one answer, of the library's own: whoever is asked sees a DEALER.
+
+use crate::message::Message;
+use crate::socket_type::SocketType;
+
+use super::{Admission, Drop, Outlet, Pattern, PeerId, PeerIntro, Rejected, Verdict, Violation};
+
+/// Asks the first peer it meets; the answer is the reply to a request without a number.
+pub(crate) struct Asker {
+    question: Option<Message>,
+    answered: bool,
+}
+
+impl Asker {
+    /// What peers see.
+    pub(crate) const TYPE: SocketType = SocketType::Dealer;
+
+    pub(crate) fn new(question: Message) -> Self {
+        Asker {
+            question: Some(question),
+            answered: false,
+        }
+    }
+}
+
+impl Pattern for Asker {
+    fn attach(
+        &mut self,
+        peer: PeerId,
+        _intro: &PeerIntro,
+        outlet: &mut dyn Outlet,
+    ) -> Result<(), Rejected> {
+        let mut question = self.question.take().ok_or(Rejected)?;
+        match outlet.send(peer, &mut question) {
+            Ok(()) => Ok(()),
+            // A queue of its own that is full before the first message: nobody is asked.
+            Err(_) => Err(Rejected),
+        }
+    }
+
+    fn detach(&mut self, _peer: PeerId, _outlet: &mut dyn Outlet) {}
+
+    fn admit(&mut self, _peer: PeerId, message: &mut Message) -> Result<Admission, Violation> {
+        message.set_tag(0);
+        if std::mem::replace(&mut self.answered, true) {
+            return Ok(Admission::Drop(Drop::Unasked));
+        }
+        Ok(Admission::Answer)
+    }
+
+    /// There is no user.
+    fn submit(&mut self, _message: &mut Message, _outlet: &mut dyn Outlet) -> Verdict {
+        Verdict::Blocked
+    }
+
+    /// The question waits for room, without anybody who would try again.
+    fn buffers_per_peer(&self) -> bool {
+        true
+    }
+}

@@ -1,0 +1,237 @@
+//! Words of security: how a socket's connections are secured, and what was made of a peer.
+
+use std::fmt;
+
+#[cfg(feature = "curve")]
+use crate::curve::{CurveKey, CurveKeypair};
+use crate::message::Frame;
+
+/// How the connections of a socket are secured, over tcp and ipc; inproc has nothing to secure.
+/// Both ends must have the same mechanism, one as server and one as client, whichever of them
+/// binds.
+///
+/// ```
+/// use zmq_channels::{Mechanism, Options, Security};
+///
+/// let client = Security::plain_client("admin", "secret");
+/// assert_eq!(client.mechanism(), Mechanism::Plain);
+/// assert!(!format!("{client:?}").contains("secret"));
+/// let options = Options::new().security(client);
+/// assert!(!options.security.is_server());
+/// ```
+#[derive(Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Security {
+    /// Not at all (RFC 37, NULL). A server that sets
+    /// [`zap_domain`](crate::Options#structfield.zap_domain) can still turn peers away by their
+    /// address. The default.
+    #[default]
+    Null,
+    /// Takes clients whose user name and password an [`Authenticator`](crate::Authenticator), or
+    /// a ZAP handler, accepts; without one it takes nobody (`ZMQ_PLAIN_SERVER`; RFC 24). What is
+    /// said can be read by anybody on the way.
+    PlainServer,
+    /// Tells servers a user name and a password (`ZMQ_PLAIN_USERNAME`, `ZMQ_PLAIN_PASSWORD`),
+    /// of at most 255 octets each.
+    PlainClient {
+        /// The user name.
+        username: String,
+        /// The password; `Debug` does not show it.
+        password: String,
+    },
+    /// Takes clients that know its public key, and of those whom an
+    /// [`Authenticator`](crate::Authenticator), or a ZAP handler, accepts; without one all of
+    /// them (`ZMQ_CURVE_SERVER`, `ZMQ_CURVE_SECRETKEY`; RFC 26). All that is said is encrypted.
+    #[cfg(feature = "curve")]
+    CurveServer(CurveKeypair),
+    /// Talks to the server that has the secret key to `server_key`, and to nobody else
+    /// (`ZMQ_CURVE_SERVERKEY`, `ZMQ_CURVE_PUBLICKEY`, `ZMQ_CURVE_SECRETKEY`).
+    #[cfg(feature = "curve")]
+    CurveClient {
+        /// What this socket shows who it is with.
+        keypair: CurveKeypair,
+        /// The public key of the server.
+        server_key: CurveKey,
+    },
+}
+
+impl Security {
+    /// [`Security::PlainClient`].
+    #[must_use]
+    pub fn plain_client(username: impl Into<String>, password: impl Into<String>) -> Self {
+        Security::PlainClient {
+            username: username.into(),
+            password: password.into(),
+        }
+    }
+
+    /// [`Security::CurveServer`].
+    #[cfg(feature = "curve")]
+    #[must_use]
+    pub fn curve_server(keypair: CurveKeypair) -> Self {
+        Security::CurveServer(keypair)
+    }
+
+    /// [`Security::CurveClient`].
+    #[cfg(feature = "curve")]
+    #[must_use]
+    pub fn curve_client(keypair: CurveKeypair, server_key: CurveKey) -> Self {
+        Security::CurveClient {
+            keypair,
+            server_key,
+        }
+    }
+
+    /// The mechanism (`ZMQ_MECHANISM`).
+    #[must_use]
+    pub fn mechanism(&self) -> Mechanism {
+        match self {
+            Security::Null => Mechanism::Null,
+            Security::PlainServer | Security::PlainClient { .. } => Mechanism::Plain,
+            #[cfg(feature = "curve")]
+            Security::CurveServer(_) | Security::CurveClient { .. } => Mechanism::Curve,
+        }
+    }
+
+    /// Whether it is the server's part.
+    #[must_use]
+    pub fn is_server(&self) -> bool {
+        match self {
+            Security::PlainServer => true,
+            #[cfg(feature = "curve")]
+            Security::CurveServer(_) => true,
+            #[cfg(feature = "curve")]
+            Security::CurveClient { .. } => false,
+            Security::Null | Security::PlainClient { .. } => false,
+        }
+    }
+}
+
+/// Without passwords and secret keys.
+impl fmt::Debug for Security {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Security::Null => f.write_str("Null"),
+            Security::PlainServer => f.write_str("PlainServer"),
+            Security::PlainClient { username, .. } => f
+                .debug_struct("PlainClient")
+                .field("username", username)
+                .finish_non_exhaustive(),
+            #[cfg(feature = "curve")]
+            Security::CurveServer(keypair) => f.debug_tuple("CurveServer").field(keypair).finish(),
+            #[cfg(feature = "curve")]
+            Security::CurveClient {
+                keypair,
+                server_key,
+            } => f
+                .debug_struct("CurveClient")
+                .field("keypair", keypair)
+                .field("server_key", server_key)
+                .finish(),
+        }
+    }
+}
+
+/// The name of a security mechanism (`ZMQ_MECHANISM`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Mechanism {
+    /// No security (`ZMQ_NULL`).
+    #[default]
+    Null,
+    /// User name and password (`ZMQ_PLAIN`).
+    Plain,
+    /// Keys and encryption (`ZMQ_CURVE`).
+    Curve,
+}
+
+impl Mechanism {
+    /// As peers call it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Mechanism::Null => "NULL",
+            Mechanism::Plain => "PLAIN",
+            Mechanism::Curve => "CURVE",
+        }
+    }
+}
+
+impl fmt::Display for Mechanism {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What a peer shows who it is with (RFC 27, the mechanisms and their credentials).
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Credentials {
+    /// Nothing.
+    Null,
+    /// A user name and a password.
+    Plain {
+        /// The user name, whatever octets it is made of.
+        username: Frame,
+        /// The password; `Debug` does not show it.
+        password: Frame,
+    },
+    /// The client's public key. That it has the secret key to it has been proved.
+    #[cfg(feature = "curve")]
+    Curve(CurveKey),
+}
+
+impl Credentials {
+    /// The mechanism they belong to.
+    #[must_use]
+    pub fn mechanism(&self) -> Mechanism {
+        match self {
+            Credentials::Null => Mechanism::Null,
+            Credentials::Plain { .. } => Mechanism::Plain,
+            #[cfg(feature = "curve")]
+            Credentials::Curve(_) => Mechanism::Curve,
+        }
+    }
+}
+
+/// Without passwords.
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Credentials::Null => f.write_str("Null"),
+            Credentials::Plain { username, .. } => f
+                .debug_struct("Plain")
+                .field("username", username)
+                .finish_non_exhaustive(),
+            #[cfg(feature = "curve")]
+            Credentials::Curve(key) => f.debug_tuple("Curve").field(key).finish(),
+        }
+    }
+}
+
+/// Why a peer was refused that nobody judged: the fault of whoever should have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum AuthenticatorFault {
+    /// There is none, and peers are not taken without.
+    #[error("nobody is there to judge peers")]
+    Missing,
+    /// It went away without an answer.
+    #[error("who judges peers went away without an answer")]
+    Gone,
+    /// Its answer has not the frames a reply of ZAP has (`ZMQ_PROTOCOL_ERROR_ZAP_MALFORMED_REPLY`).
+    #[error("a malformed ZAP reply")]
+    MalformedReply,
+    /// Its answer is not of version 1.0 (`ZMQ_PROTOCOL_ERROR_ZAP_BAD_VERSION`).
+    #[error("a ZAP reply of another version")]
+    BadVersion,
+    /// Its answer is to another question (`ZMQ_PROTOCOL_ERROR_ZAP_BAD_REQUEST_ID`).
+    #[error("a ZAP reply to another request")]
+    BadRequestId,
+    /// A status other than 200, 300, 400, 500 (`ZMQ_PROTOCOL_ERROR_ZAP_INVALID_STATUS_CODE`).
+    #[error("a ZAP reply with an unknown status")]
+    InvalidStatusCode,
+    /// Metadata that nobody can read (`ZMQ_PROTOCOL_ERROR_ZAP_INVALID_METADATA`).
+    #[error("a ZAP reply with invalid metadata")]
+    InvalidMetadata,
+}

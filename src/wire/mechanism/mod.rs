@@ -1,0 +1,220 @@
+//! Security mechanisms: who says what between greeting and traffic.
+//!
+//! A handshake is a state that each received command consumes. It gives the next state, asks
+//! for a judgement on the peer, or ends with the peer's metadata. While nothing but the judgement
+//! is awaited, it takes no command.
+
+#[cfg(not(feature = "curve"))]
+mod absent;
+#[cfg(feature = "curve")]
+pub(super) mod curve;
+mod null;
+mod plain;
+
+#[cfg(not(feature = "curve"))]
+pub(super) use absent::{Opener, Sealer, OVERHEAD};
+#[cfg(feature = "curve")]
+pub(super) use curve::{Opener, Sealer, OVERHEAD};
+
+use super::close_reason::readable;
+use super::command::Command;
+use super::encoder::Encoder;
+use super::metadata::{announcement, Metadata};
+use super::zap::{Allowed, Judgement};
+use super::{CloseReason, Config};
+use crate::security::{Credentials, Security};
+
+/// What one connection does once its greeting is over, with all the luck it takes.
+#[derive(Debug)]
+pub(crate) enum Opening {
+    Null,
+    PlainServer,
+    PlainClient,
+    #[cfg(feature = "curve")]
+    CurveServer(Box<curve::ServerLuck>),
+    #[cfg(feature = "curve")]
+    CurveClient(Box<curve::ClientLuck>),
+}
+
+impl Opening {
+    /// What the socket is configured for; `luck` fills octets so that nobody can guess them.
+    pub(crate) fn new<E>(
+        security: &Security,
+        luck: impl FnMut(&mut [u8]) -> Result<(), E>,
+    ) -> Result<Self, E> {
+        #[cfg(not(feature = "curve"))]
+        let _ = luck;
+        Ok(match security {
+            Security::Null => Opening::Null,
+            Security::PlainServer => Opening::PlainServer,
+            Security::PlainClient { .. } => Opening::PlainClient,
+            #[cfg(feature = "curve")]
+            Security::CurveServer(_) => Opening::CurveServer(curve::ServerLuck::draw(luck)?),
+            #[cfg(feature = "curve")]
+            Security::CurveClient { .. } => Opening::CurveClient(curve::ClientLuck::draw(luck)?),
+        })
+    }
+}
+
+/// A handshake underway.
+#[derive(Debug)]
+pub(super) enum Handshake {
+    Null(null::Opening),
+    PlainServer(plain::Server),
+    PlainClient(plain::Client),
+    #[cfg(feature = "curve")]
+    CurveServer(Box<curve::Server>),
+    #[cfg(feature = "curve")]
+    CurveClient(Box<curve::Client>),
+}
+
+/// What the start, a command or a judgement led to.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// The next command is awaited.
+    Next(Handshake),
+    /// Somebody has to judge the peer.
+    Ask(Handshake, Credentials),
+    /// The peer has said all; if it may talk to us, the rest is ours to say.
+    Done(Done),
+}
+
+/// The end of a handshake.
+#[derive(Debug)]
+pub(super) struct Done {
+    /// What the peer announced.
+    pub(super) metadata: Metadata,
+    /// What the judgement was, if there was one.
+    pub(super) allowed: Option<Allowed>,
+    pub(super) last: Last,
+}
+
+/// What is left to be said and done when the peer has been met.
+#[derive(Debug)]
+pub(super) enum Last {
+    Nothing,
+    SayReady,
+    /// From here on everything is encrypted, with `ready` (a READY command) said before.
+    Seal {
+        sealer: Box<Sealer>,
+        opener: Box<Opener>,
+        ready: Option<Vec<u8>>,
+    },
+}
+
+impl Handshake {
+    /// Starts what `opening` is about. If it `listens`, a NULL end says READY when the peer's has
+    /// come, as RFC 37 has it for the end that accepted the connection; peers that speak right
+    /// away do not mind.
+    pub(super) fn start(
+        opening: Opening,
+        listens: bool,
+        config: &Config,
+        encoder: &mut Encoder,
+    ) -> Result<Step, CloseReason> {
+        match opening {
+            Opening::Null => Ok(null::Opening::start(listens, config, encoder)),
+            Opening::PlainServer => Ok(Step::Next(Handshake::PlainServer(plain::Server::start()))),
+            Opening::PlainClient => Ok(Step::Next(Handshake::PlainClient(plain::Client::start(
+                config, encoder,
+            )))),
+            #[cfg(feature = "curve")]
+            Opening::CurveServer(luck) => Ok(curve::Server::start(luck)),
+            #[cfg(feature = "curve")]
+            Opening::CurveClient(luck) => curve::Client::start(*luck, config, encoder),
+        }
+    }
+
+    /// Whether it takes commands: not while only a judgement is awaited.
+    pub(super) fn receives(&self) -> bool {
+        match self {
+            Handshake::Null(state) => state.receives(),
+            Handshake::PlainServer(state) => state.receives(),
+            Handshake::PlainClient(_) => true,
+            #[cfg(feature = "curve")]
+            Handshake::CurveServer(state) => state.receives(),
+            #[cfg(feature = "curve")]
+            Handshake::CurveClient(_) => true,
+        }
+    }
+
+    /// Takes a command of the peer's.
+    pub(super) fn receive(
+        self,
+        command: Command<'_>,
+        config: &Config,
+        encoder: &mut Encoder,
+    ) -> Result<Step, CloseReason> {
+        match self {
+            Handshake::Null(state) => state.receive(command),
+            Handshake::PlainServer(state) => state.receive(command, encoder),
+            Handshake::PlainClient(state) => state.receive(command, config, encoder),
+            #[cfg(feature = "curve")]
+            Handshake::CurveServer(state) => state.receive(command, config, encoder),
+            #[cfg(feature = "curve")]
+            Handshake::CurveClient(state) => state.receive(command, config, encoder),
+        }
+    }
+
+    /// Somebody has judged the peer. One that is refused for good is told the status and nothing
+    /// else (RFC 27, The ZAP Reply; the octets are libzmq's).
+    pub(super) fn judged(
+        self,
+        judgement: Judgement,
+        config: &Config,
+        encoder: &mut Encoder,
+    ) -> Result<Step, CloseReason> {
+        let allowed = match judgement {
+            Judgement::Allowed(allowed) => allowed,
+            Judgement::Unjudged => Allowed::default(),
+            Judgement::Denied { status, text } => {
+                if status != 300 {
+                    say_error(&status.to_string(), encoder);
+                }
+                return Err(CloseReason::Denied { status, text });
+            }
+            Judgement::Failed(fault) => return Err(CloseReason::Unjudged(fault)),
+        };
+        match self {
+            Handshake::Null(state) => Ok(state.judged(allowed, config, encoder)),
+            Handshake::PlainServer(state) => Ok(state.judged(allowed, encoder)),
+            #[cfg(feature = "curve")]
+            Handshake::CurveServer(state) => Ok(state.judged(allowed, config)),
+            // Nobody is asked about servers.
+            Handshake::PlainClient(_) => Ok(Step::Next(self)),
+            #[cfg(feature = "curve")]
+            Handshake::CurveClient(_) => Ok(Step::Next(self)),
+        }
+    }
+}
+
+/// Tells the peer that we are ready, and who we are (RFC 37, The READY Command).
+pub(super) fn say_ready(config: &Config, encoder: &mut Encoder) {
+    let metadata = announcement(config);
+    encoder.command("READY", &[&metadata]);
+}
+
+/// Tells the peer why this is the end (RFC 37, The ERROR Command); at most 255 octets.
+pub(super) fn say_error(reason: &str, encoder: &mut Encoder) {
+    debug_assert!(reason.len() <= 255, "our own words");
+    let length = [reason.len() as u8];
+    encoder.command("ERROR", &[&length, reason.as_bytes()]);
+}
+
+/// A command that may not come now; one that says why this is the end may come any time.
+fn not_now(command: Command<'_>) -> CloseReason {
+    match command {
+        Command::Error(reason) => CloseReason::PeerError(readable(reason)),
+        Command::Ready(_)
+        | Command::Hello(_)
+        | Command::Welcome(_)
+        | Command::Initiate(_)
+        | Command::Subscribe(_)
+        | Command::Cancel(_)
+        | Command::Join(_)
+        | Command::Leave(_)
+        | Command::Ping { .. }
+        | Command::Pong(_)
+        | Command::Other(_) => command.unexpected(),
+    }
+}
