@@ -53,10 +53,9 @@ pub(crate) fn play() -> Result<Vec<String>, Box<dyn Error>> {
         Ok(push)
     };
     let push = connect(friend)?;
-    println!(
-        "received: {}",
-        pull.recv_blocking()?.as_str().unwrap_or_default()
-    );
+    let received = pull.recv_blocking()?;
+    let text = received.as_str().unwrap_or_default();
+    lines.push(format!("received: {text}"));
     let other = connect(stranger)?;
     for event in monitor {
         match event.kind {

@@ -21,6 +21,7 @@ use super::{Command, Company, HubId, Pump};
 
 mod crossing;
 mod fairness;
+mod securing;
 
 /// Turns after which a run that makes no progress has failed.
 const PATIENCE: usize = 200_000;

@@ -11,6 +11,7 @@ mod publishing;
 mod reconnect;
 mod refusal;
 mod requests;
+mod security;
 mod several;
 mod streams;
 mod subscriptions;
@@ -63,6 +64,7 @@ pub fn all() -> Vec<Case> {
         proxies::cases(),
         handshake::cases(),
         drafts::cases(),
+        security::cases(),
     ]
     .into_iter()
     .flatten()

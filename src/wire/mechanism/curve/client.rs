@@ -89,15 +89,18 @@ impl Client {
                 Command::Welcome(body),
             ) => {
                 let (server_transient, cookie) = welcome(body, &shared)?;
-                // RFC 26, The INITIATE Command: that C' is C's is vouched for to S alone.
-                let vouch = Key::agree(keypair.secret().as_bytes(), server_key.as_bytes())
-                    .ok_or(CloseReason::KeyExchange("the server key is of low order"))?
-                    .seal(
-                        &long_nonce(VOUCH_NONCE, &vouch_nonce),
-                        &[*transient.public().as_bytes(), *server_key.as_bytes()].concat(),
-                    );
-                let shared = Key::agree(transient.secret().as_bytes(), server_transient.as_bytes())
-                    .ok_or(CloseReason::KeyExchange("a key of WELCOME is of low order"))?;
+                const LOW_ORDER: CloseReason =
+                    CloseReason::KeyExchange("a key of WELCOME is of low order");
+                let agree = |secret: &CurveKeypair| {
+                    let secret = secret.secret().as_bytes();
+                    Key::agree(secret, server_transient.as_bytes()).ok_or(LOW_ORDER)
+                };
+                // RFC 26, The INITIATE Command: that C' is C's is vouched for to S' alone.
+                let vouch = agree(keypair)?.seal(
+                    &long_nonce(VOUCH_NONCE, &vouch_nonce),
+                    &[*transient.public().as_bytes(), *server_key.as_bytes()].concat(),
+                );
+                let shared = agree(&transient)?;
                 let content = [
                     &keypair.public().as_bytes()[..],
                     &vouch_nonce,

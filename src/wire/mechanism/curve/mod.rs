@@ -35,7 +35,7 @@ const HELLO_BOX: usize = SIGNED_ZEROS + nacl::TAG;
 /// Octets of the cookie, whose content is the server's own business.
 const COOKIE: usize = 16 + nacl::TAG + 64;
 
-/// Octets of the vouch: a nonce and a box with C' and S.
+/// Octets of the vouch: a nonce and a box with C' and S, from C to S'.
 const VOUCH: usize = 16 + nacl::TAG + 64;
 
 /// The nonces of boxes that are numbered (RFC 26, the sections on each command).

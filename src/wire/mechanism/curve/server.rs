@@ -163,13 +163,14 @@ fn initiate(
     let (key, content) = field::<32>(&content, &MALFORMED)?;
     let (vouch_nonce, content) = field::<16>(content, &MALFORMED)?;
     let (vouch, metadata) = field::<{ VOUCH - 16 }>(content, &MALFORMED)?;
-    let vouched = Key::agree(server.secret().as_bytes(), key)
+    let vouched = Key::agree(our_transient, key)
         .ok_or(CloseReason::KeyExchange(
             "a key of INITIATE is of low order",
         ))?
         .open(&long_nonce(VOUCH_NONCE, vouch_nonce), vouch)
         .ok_or(forged("the vouch does not open"))?;
-    // Both keys: a vouch that was given to another server is of no use here.
+    // Both keys: a vouch that was given to another server is of no use here, nor is one that was
+    // given to us on another connection, whose key it was for.
     if vouched[..] != [*client_transient, *server.public().as_bytes()].concat() {
         return Err(CloseReason::KeyExchange("the vouch is for other keys"));
     }
