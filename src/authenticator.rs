@@ -12,6 +12,7 @@ use crate::context::Context;
 use crate::error::{BindError, RecvError, RecvTimeoutError, SocketError, TryRecvError};
 use crate::kind::Rep;
 use crate::message::Frame;
+use crate::options::Options;
 use crate::security::Credentials;
 use crate::socket::Socket;
 use crate::wire::{authentication_reply, read_authentication_request, Applicant};
@@ -24,7 +25,8 @@ impl Context {
     /// [`AuthenticatorError::Taken`] if there is one already, or a socket is bound to
     /// `inproc://zeromq.zap.01`; [`AuthenticatorError::Socket`] if no socket can be opened.
     pub fn authenticator(&self) -> Result<Authenticator, AuthenticatorError> {
-        let socket = self.socket::<Rep>()?;
+        // Whatever the options of other sockets are.
+        let socket = self.socket_with::<Rep>(Options::new())?;
         socket
             .bind("inproc://zeromq.zap.01")
             .map_err(|error| match error {

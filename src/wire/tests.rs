@@ -26,7 +26,7 @@ const PULL_READY: &[u8] = b"\x04\x1a\x05READY\x0bSocket-Type\0\0\0\x04PULL";
 const PUSH_READY: &[u8] = b"\x04\x1a\x05READY\x0bSocket-Type\0\0\0\x04PUSH";
 const PUB_READY: &[u8] = b"\x04\x19\x05READY\x0bSocket-Type\0\0\0\x03PUB";
 
-pub(super) fn config(socket_type: SocketType) -> Config {
+pub(in crate::wire) fn config(socket_type: SocketType) -> Config {
     Config {
         socket_type,
         routing_id: Vec::new(),

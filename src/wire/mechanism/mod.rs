@@ -95,6 +95,7 @@ pub(super) enum Last {
     Nothing,
     SayReady,
     /// From here on everything is encrypted, with `ready` (a READY command) said before.
+    #[cfg_attr(not(feature = "curve"), allow(dead_code))]
     Seal {
         sealer: Box<Sealer>,
         opener: Box<Opener>,

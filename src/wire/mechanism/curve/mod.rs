@@ -9,6 +9,8 @@ mod luck;
 mod nacl;
 mod server;
 mod session;
+#[cfg(test)]
+mod tests;
 
 pub(in super::super) use client::Client;
 pub(crate) use luck::{ClientLuck, ServerLuck};
