@@ -167,3 +167,27 @@ fn sim_a_judge_who_leaves_is_missed_and_one_who_comes_is_asked() {
         }
     }
 }
+
+#[test]
+fn sim_a_judge_who_never_answers_is_forgotten_with_the_peers_that_wait() {
+    for seed in seeds() {
+        for pump in [0, 1] {
+            let mut sim = Sim::new(seed, ROUGH, 2);
+            let [server, client] = plain();
+            let server = server.handshake_timeout(Some(Duration::from_millis(50)));
+            let ([pull, _push], judge) = stage(&mut sim, [server, client], pump);
+            let monitor = sim.watch(&pull);
+            let mut failures = 0;
+            sim.until("five failures", |_| {
+                while let Ok(event) = monitor.try_recv() {
+                    failures += u64::from(matches!(event.kind, EventKind::HandshakeFailed { .. }));
+                }
+                failures >= 5
+            });
+            // A hub for each socket, and at most one that asks just now.
+            let hubs: usize = sim.pumps.iter().map(|pump| pump.hubs.len()).sum();
+            assert!(hubs <= 4, "seed {seed}: {hubs} hubs");
+            drop(judge);
+        }
+    }
+}
