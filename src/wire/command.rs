@@ -93,11 +93,13 @@ impl<'a> Command<'a> {
 
 /// RFC 37, The ERROR Command: a reason of up to 255 octets.
 fn error(data: &[u8]) -> Result<Command<'_>, CloseReason> {
-    match split_short(data) {
-        Some((reason, _)) => Ok(Command::Error(reason)),
-        // CURVE of libzmq 4.1 leaves the length out.
-        None if data.len() == 3 && data.iter().all(u8::is_ascii_digit) => Ok(Command::Error(data)),
-        None => Err(CloseReason::MalformedCommand("ERROR with a cut reason")),
+    match (split_short(data), data) {
+        (Some((reason, _)), _) => Ok(Command::Error(reason)),
+        // CURVE of libzmq 4.1 has a status of three digits behind a length that is another's.
+        (None, [_, status @ ..]) if status.len() == 3 && status.iter().all(u8::is_ascii_digit) => {
+            Ok(Command::Error(status))
+        }
+        (None, _) => Err(CloseReason::MalformedCommand("ERROR with a cut reason")),
     }
 }
 
@@ -129,7 +131,7 @@ mod tests {
         assert_eq!(parse(b"\x05HELLO\0\0"), Ok(Command::Hello(b"\0\0")));
         assert_eq!(parse(b"\x07WELCOME"), Ok(Command::Welcome(b"")));
         assert_eq!(parse(b"\x08INITIATEx"), Ok(Command::Initiate(b"x")));
-        assert_eq!(parse(b"\x05ERROR400"), Ok(Command::Error(b"400")));
+        assert_eq!(parse(b"\x05ERROR\x08400"), Ok(Command::Error(b"400")));
         assert_eq!(parse(b"\x5eRROR\x03400"), Ok(Command::Error(b"400")));
         assert_eq!(parse(b"\x09SUBSCRIBE"), Ok(Command::Subscribe(b"")));
         assert_eq!(parse(b"\x06CANCELA"), Ok(Command::Cancel(b"A")));
@@ -174,8 +176,8 @@ mod tests {
             b"\x05READ",
             b"\x05ERROR",
             b"\x05ERROR\x04abc",
-            b"\x05ERROR4000",
-            b"\x05ERRORabc",
+            b"\x05ERROR\x084000",
+            b"\x05ERROR\x08abc",
             b"\x5eRROR",
             b"\x5eRROR\x04abc",
             b"\x04PING",
