@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::channel::{FrameRule, Holder, Hook, Outcome, Ports, PortsSetup};
+use crate::channel::{FrameRule, Holder, Outcome, Ports, PortsSetup};
 use crate::endpoint::Endpoint;
 use crate::message::Message;
 use crate::options::{Linger, Options};
@@ -80,7 +80,7 @@ impl<W: World> Pump<W> {
             .linger(Linger::For(Duration::ZERO));
         let serial = self.serial();
         let slot = self.hubs.vacant_key();
-        let hook: Arc<dyn Hook> = Mark::Hub(slot).hook(&self.mailbox);
+        let mark = Mark::Hub(slot);
         let (ports, holder) = Ports::open(PortsSetup {
             inward: None,
             outward: None,
@@ -91,7 +91,9 @@ impl<W: World> Pump<W> {
             alarms: Arc::clone(&self.alarms),
             // The context does not live for its pumps' own business.
             keepalive: Arc::new(()),
-            hook,
+            spin: Duration::ZERO,
+            errand: mark.errand(&self.mailbox),
+            hook: mark.hook(&self.mailbox),
         });
         let pattern = Box::new(Asker::new(question));
         let mut hub = Hub::with_pattern(serial, Asker::TYPE, Arc::new(options), ports, pattern);
