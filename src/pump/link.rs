@@ -1,7 +1,7 @@
 //! One peer of a socket: a connection that speaks ZMTP, or one half of an inproc pair.
 
 use std::collections::VecDeque;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -102,11 +102,34 @@ pub(super) struct Wire<S> {
     /// The end of the stream was announced: it comes after what is still buffered.
     pub(super) read_closed: bool,
     pub(super) writable: bool,
+    /// Whether the world tells when there is room to write.
+    room_watched: bool,
     /// Writing failed. Reading goes on until it fails too: what arrived is not lost.
     pub(super) write_failed: bool,
     /// Whether anything was read since the pump last looked for idle links.
     pub(super) active: bool,
     pub(super) counts: Counts,
+}
+
+impl<S: Read + Write> Wire<S> {
+    /// Has the world tell when there is room to write, or not.
+    pub(super) fn watch_room<W>(&mut self, world: &mut W, slot: usize, wanted: bool)
+    where
+        W: World<Stream = S>,
+    {
+        if self.room_watched == wanted {
+            return;
+        }
+        match world.watch_room(&mut self.stream, slot, wanted) {
+            Ok(()) => self.room_watched = wanted,
+            // Nobody would ever tell.
+            Err(_) if wanted => {
+                self.write_failed = true;
+                self.readable = true;
+            }
+            Err(_) => {}
+        }
+    }
 }
 
 impl<S: Read> Wire<S> {
@@ -306,6 +329,7 @@ impl<W: World> Pump<W> {
             readable: true,
             read_closed: false,
             writable: true,
+            room_watched: true,
             write_failed: false,
             active: false,
             counts: Counts::default(),

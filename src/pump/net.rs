@@ -259,6 +259,23 @@ impl World for Net {
             .register(stream, token(Source::Link(slot)), interest)
     }
 
+    fn watch_room(&mut self, stream: &mut Stream, slot: usize, wanted: bool) -> io::Result<()> {
+        match stream {
+            // Told only after a write that found no room: that is rare enough.
+            Stream::Tcp(_) => Ok(()),
+            // Told whenever the peer has read anything.
+            #[cfg(unix)]
+            Stream::Ipc(_) => {
+                let interest = match wanted {
+                    true => Interest::READABLE | Interest::WRITABLE,
+                    false => Interest::READABLE,
+                };
+                self.registry
+                    .reregister(stream, token(Source::Link(slot)), interest)
+            }
+        }
+    }
+
     fn finish(&mut self, stream: &mut Stream) -> io::Result<()> {
         stream.shutdown_write()
     }

@@ -95,6 +95,9 @@ impl<W: World> Pump<W> {
                 wire.readable |= readable;
                 wire.read_closed |= read_closed;
                 wire.writable |= writable;
+                if writable && !wire.connection.has_transmit() {
+                    wire.watch_room(&mut self.world, slot, false);
+                }
                 if readable {
                     self.feed(slot);
                 }

@@ -198,6 +198,9 @@ impl<W: World> Pump<W> {
                 }
             }
         }
+        if !wire.writable && !wire.write_failed {
+            wire.watch_room(&mut self.world, slot, true);
+        }
         wire.counts.messages_out += sent as u64;
         let (failed, more) = (wire.write_failed, wire.connection.has_transmit());
         let leaving = link.leaving;

@@ -93,10 +93,19 @@ impl Network {
     }
 }
 
+/// One end of a wire that a node watches.
+struct Watched {
+    wire: usize,
+    side: usize,
+    slot: usize,
+    /// For room to write, too.
+    room: bool,
+}
+
 /// One node's view of the network.
 pub(super) struct Node {
     network: Rc<RefCell<Network>>,
-    watched: Vec<(usize, usize, usize)>,
+    watched: Vec<Watched>,
     listening: Vec<(String, usize)>,
     luck: Luck,
 }
@@ -117,11 +126,12 @@ impl Node {
         let mut network = self.network.borrow_mut();
         let delayed = network.faults.delayed;
         let mut ready = Vec::new();
-        for &(wire, side, slot) in &self.watched {
-            let found = &network.wires[wire];
+        for watched in &self.watched {
+            let (side, slot) = (watched.side, watched.slot);
+            let found = &network.wires[watched.wire];
             let over = found.reset || found.gone[1 - side] || found.finished[1 - side];
             let readable = over || !found.pipes[side].is_empty();
-            let writable = over || found.pipes[1 - side].len() < PIPE;
+            let writable = over || watched.room && found.pipes[1 - side].len() < PIPE;
             if (readable || writable) && !network.luck.strikes(delayed) {
                 let source = Source::Link(slot);
                 ready.push(Readiness {
@@ -311,7 +321,20 @@ impl World for Node {
     }
 
     fn watch(&mut self, stream: &mut SimStream, slot: usize) -> io::Result<()> {
-        self.watched.push((stream.wire, stream.side, slot));
+        self.watched.push(Watched {
+            wire: stream.wire,
+            side: stream.side,
+            slot,
+            room: true,
+        });
+        Ok(())
+    }
+
+    fn watch_room(&mut self, stream: &mut SimStream, slot: usize, wanted: bool) -> io::Result<()> {
+        let end = (stream.wire, stream.side, slot);
+        let mut watched = self.watched.iter_mut();
+        let found = watched.find(|found| (found.wire, found.side, found.slot) == end);
+        found.ok_or(ErrorKind::NotFound)?.room = wanted;
         Ok(())
     }
 
@@ -322,7 +345,7 @@ impl World for Node {
 
     fn forget(&mut self, stream: &mut SimStream) {
         self.watched
-            .retain(|&(wire, side, _)| (wire, side) != (stream.wire, stream.side));
+            .retain(|watched| (watched.wire, watched.side) != (stream.wire, stream.side));
     }
 
     fn unbind(&mut self, listener: String) -> io::Result<()> {

@@ -67,6 +67,15 @@ pub(crate) trait World {
     /// Watches a stream for readiness under the slot of its link.
     fn watch(&mut self, stream: &mut Self::Stream, slot: usize) -> io::Result<()>;
 
+    /// Whether a watched stream, or one that is connecting, is watched for room to write, too. It
+    /// is from the start.
+    fn watch_room(
+        &mut self,
+        stream: &mut Self::Stream,
+        slot: usize,
+        wanted: bool,
+    ) -> io::Result<()>;
+
     /// Says that nothing more will be written.
     fn finish(&mut self, stream: &mut Self::Stream) -> io::Result<()>;
 
