@@ -401,6 +401,7 @@ fn a_server_that_talks_nonsense_is_left_and_tried_again() {
         // And to both, once the first has come to its senses.
         let mut raw = Raw::from_tcp(listener.accept().unwrap().0);
         raw.shake_hands(GREETING, "PULL");
+        push.wait_connected_blocking(2).unwrap();
         put(&push.sender(), "to one of you");
         put(&push.sender(), "to the other");
         let heard = [raw.read_frame().1, next(&pull.receiver())[0].to_vec()];
