@@ -47,6 +47,10 @@ use crate::message::Message;
 /// As a [`Sink`] a `Sender` waits for room in `poll_ready`. When another clone takes that room
 /// first, the message waits inside this handle until it is flushed. Closing the sink gives this
 /// one handle up; [`close`](Sender::close) closes the socket for all.
+///
+/// A thread that sends while the pump sleeps may do its turn for it: a write to a connection, or
+/// the wakers of tasks that wait for a message. As with every channel, a waker must not wait for
+/// a lock that is held while sending.
 pub struct Sender {
     ports: Arc<Ports>,
     sink: SinkState,
