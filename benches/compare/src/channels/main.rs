@@ -24,6 +24,9 @@ mod options;
 #[allow(dead_code)]
 #[path = "../../../../src/routing_id.rs"]
 mod routing_id;
+#[allow(dead_code, unexpected_cfgs)]
+#[path = "../../../../src/security.rs"]
+mod security;
 #[allow(dead_code)]
 #[path = "../../../../src/socket_type.rs"]
 mod socket_type;
