@@ -45,10 +45,9 @@ fn lap(others: &[(Socket<Push>, Socket<Pull>)]) -> Duration {
     start.elapsed()
 }
 
-fn median_of_laps(others: &[(Socket<Push>, Socket<Pull>)]) -> Duration {
-    let mut laps = [(); 5].map(|()| lap(others));
-    laps.sort();
-    laps[2]
+/// What a lap takes when the machine has nothing else to do for as long.
+fn best_of_laps(others: &[(Socket<Push>, Socket<Pull>)]) -> Duration {
+    (0..9).map(|_| lap(others)).min().unwrap()
 }
 
 /// Sends numbers into a socket that nobody reads, until all are accepted.
@@ -66,7 +65,7 @@ fn a_socket_that_nobody_reads_stops_nobody_else_and_loses_nothing() {
         let context = Context::new();
         let others = others(&context);
         lap(&others);
-        let alone = median_of_laps(&others);
+        let alone = best_of_laps(&others);
         for transport in Transport::ALL {
             let options = Options::new().high_water_marks(10);
             let stuck = context.socket_with::<Pull>(options.clone()).unwrap();
@@ -77,9 +76,9 @@ fn a_socket_that_nobody_reads_stops_nobody_else_and_loses_nothing() {
             let full = holds_within(Duration::from_secs(5), || stuck.receiver().len() == 10);
             assert!(full, "{transport:?}");
 
-            let beside = median_of_laps(&others);
+            let beside = best_of_laps(&others);
             assert!(
-                beside < 3 * alone + Duration::from_millis(50),
+                beside < 2 * alone,
                 "{transport:?}: {alone:?} alone, {beside:?} beside the stuck one"
             );
             for number in 0..50_000 {
