@@ -129,6 +129,7 @@ fn old_versions_are_sent_away() {
 fn a_silent_peer_is_sent_away_in_time() {
     within(LIMIT, || {
         let limit = Duration::from_millis(150);
+        let mut all = Vec::new();
         for transport in [Transport::Tcp, Transport::Ipc] {
             let options = Options::new().handshake_timeout(Some(limit));
             let honest = Honest::new(transport, options);
@@ -144,11 +145,18 @@ fn a_silent_peer_is_sent_away_in_time() {
                     took >= limit,
                     "{transport:?}: after {at} octets and {took:?}"
                 );
-                // Far less than the default, which is 30 s.
-                assert!(took < Duration::from_secs(10), "{transport:?}: {took:?}");
+                all.push(took);
                 honest.check();
             }
         }
+        // One of them may have waited for a busy machine, most have not.
+        all.sort();
+        assert!(
+            all[all.len() / 2] < limit + Duration::from_secs(1),
+            "{all:?}"
+        );
+        // Far less than the default, which is 30 s.
+        assert!(all[all.len() - 1] < Duration::from_secs(10), "{all:?}");
     });
 }
 
