@@ -129,7 +129,6 @@ fn old_versions_are_sent_away() {
 fn a_silent_peer_is_sent_away_in_time() {
     within(LIMIT, || {
         let limit = Duration::from_millis(150);
-        let mut all = Vec::new();
         for transport in [Transport::Tcp, Transport::Ipc] {
             let options = Options::new().handshake_timeout(Some(limit));
             let honest = Honest::new(transport, options);
@@ -145,18 +144,13 @@ fn a_silent_peer_is_sent_away_in_time() {
                     took >= limit,
                     "{transport:?}: after {at} octets and {took:?}"
                 );
-                all.push(took);
+                assert!(
+                    took < limit + Duration::from_secs(1),
+                    "{transport:?}: {took:?}"
+                );
                 honest.check();
             }
         }
-        // One of them may have waited for a busy machine, most have not.
-        all.sort();
-        assert!(
-            all[all.len() / 2] < limit + Duration::from_secs(1),
-            "{all:?}"
-        );
-        // Far less than the default, which is 30 s.
-        assert!(all[all.len() - 1] < Duration::from_secs(10), "{all:?}");
     });
 }
 

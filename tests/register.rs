@@ -23,8 +23,8 @@ use zmq_channels::{
     Registration, Rep, Req, Sends, Socket, SocketType, TrySendError,
 };
 
-/// How long a shutdown may take: the 100 ms it promises, on a machine with other work to do.
-const PROMPT: Duration = Duration::from_millis(500);
+/// How long a shutdown may take.
+const PROMPT: Duration = Duration::from_millis(100);
 
 /// Two connected sockets, with high-water marks of so many messages.
 fn connected<A: Sends, B: Receives>(context: &Context, mark: usize) -> (Socket<A>, Socket<B>) {
