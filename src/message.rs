@@ -53,15 +53,20 @@ impl Frame {
     #[must_use]
     #[inline]
     pub fn copy_from_slice(octets: &[u8]) -> Self {
-        if octets.len() <= INLINE_CAPACITY {
-            let mut inline = [0; INLINE_CAPACITY];
-            inline[..octets.len()].copy_from_slice(octets);
-            Frame(Repr::Inline {
-                len: octets.len(),
-                octets: inline,
-            })
-        } else {
-            Frame(Repr::Shared(Bytes::copy_from_slice(octets)))
+        let mut frame = Frame::empty();
+        frame.copy(octets);
+        frame
+    }
+
+    /// Fills an empty frame where it stands: an array on the side would be moved once more.
+    #[inline]
+    fn copy(&mut self, octets: &[u8]) {
+        match &mut self.0 {
+            Repr::Inline { len, octets: room } if octets.len() <= INLINE_CAPACITY => {
+                copy_short(octets, room);
+                *len = octets.len();
+            }
+            _ => self.0 = Repr::Shared(Bytes::copy_from_slice(octets)),
         }
     }
 
@@ -93,6 +98,20 @@ impl Frame {
             Repr::Shared(bytes) => Some(bytes),
         }
     }
+}
+
+/// Copies at most [`INLINE_CAPACITY`] octets in steps of the width by which frames are moved: a
+/// processor hands what it has just stored to the next load only if both are of one piece.
+#[inline]
+fn copy_short(octets: &[u8], room: &mut [u8; INLINE_CAPACITY]) {
+    const STEP: usize = 16;
+    let (mut steps, mut rooms) = (octets.chunks_exact(STEP), room.chunks_exact_mut(STEP));
+    for (step, room) in steps.by_ref().zip(rooms.by_ref()) {
+        room.copy_from_slice(step);
+    }
+    let rest = steps.remainder();
+    let start = octets.len() - rest.len();
+    room[start..octets.len()].copy_from_slice(rest);
 }
 
 impl Default for Frame {
@@ -191,6 +210,7 @@ impl From<Bytes> for Frame {
 }
 
 impl From<Vec<u8>> for Frame {
+    #[inline]
     fn from(octets: Vec<u8>) -> Self {
         if octets.len() <= INLINE_CAPACITY {
             Frame::copy_from_slice(&octets)
@@ -213,6 +233,7 @@ impl From<String> for Frame {
 }
 
 impl From<&str> for Frame {
+    #[inline]
     fn from(text: &str) -> Self {
         Frame::copy_from_slice(text.as_bytes())
     }
@@ -225,6 +246,7 @@ impl From<&String> for Frame {
 }
 
 impl From<&[u8]> for Frame {
+    #[inline]
     fn from(octets: &[u8]) -> Self {
         Frame::copy_from_slice(octets)
     }
@@ -237,12 +259,14 @@ impl From<&Vec<u8>> for Frame {
 }
 
 impl<const N: usize> From<[u8; N]> for Frame {
+    #[inline]
     fn from(octets: [u8; N]) -> Self {
         Frame::copy_from_slice(&octets)
     }
 }
 
 impl<const N: usize> From<&[u8; N]> for Frame {
+    #[inline]
     fn from(octets: &[u8; N]) -> Self {
         Frame::copy_from_slice(octets)
     }
@@ -313,6 +337,16 @@ impl Message {
             tag: 0,
             body: Body::Many(Vec::new()),
         }
+    }
+
+    /// One frame with a copy of `octets`, made where the message stands.
+    #[inline]
+    fn copied(octets: &[u8]) -> Self {
+        let mut message = Message::single(Frame::empty());
+        if let Body::One(frame) = &mut message.body {
+            frame.copy(octets);
+        }
+        message
     }
 
     #[inline]
@@ -589,6 +623,7 @@ impl<F: Into<Frame>> FromIterator<F> for Message {
 macro_rules! message_of_one_frame {
     ($($kind:ty),* $(,)?) => {
         $(impl From<$kind> for Message {
+            #[inline]
             fn from(payload: $kind) -> Self {
                 Message::single(Frame::from(payload))
             }
@@ -596,28 +631,32 @@ macro_rules! message_of_one_frame {
     };
 }
 
-message_of_one_frame!(
-    Frame,
-    &Frame,
-    Bytes,
-    Vec<u8>,
-    &Vec<u8>,
-    Box<[u8]>,
-    &[u8],
-    String,
-    &String,
-    &str
-);
+message_of_one_frame!(Frame, &Frame, Bytes, Vec<u8>, Box<[u8]>, String);
+
+macro_rules! message_of_a_copy {
+    ($($kind:ty),* $(,)?) => {
+        $(impl From<$kind> for Message {
+            #[inline]
+            fn from(payload: $kind) -> Self {
+                Message::copied(payload.as_ref())
+            }
+        })*
+    };
+}
+
+message_of_a_copy!(&Vec<u8>, &[u8], &String, &str);
 
 impl<const N: usize> From<[u8; N]> for Message {
+    #[inline]
     fn from(octets: [u8; N]) -> Self {
-        Message::single(Frame::from(octets))
+        Message::copied(&octets)
     }
 }
 
 impl<const N: usize> From<&[u8; N]> for Message {
+    #[inline]
     fn from(octets: &[u8; N]) -> Self {
-        Message::single(Frame::from(octets))
+        Message::copied(octets)
     }
 }
 

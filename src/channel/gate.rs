@@ -38,6 +38,11 @@ impl Line {
             ..Line::default()
         }
     }
+
+    /// In no line at all.
+    pub(crate) fn is_nowhere(&self) -> bool {
+        self.channel.is_none() && self.turn.is_none()
+    }
 }
 
 impl Gate {

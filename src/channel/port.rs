@@ -111,11 +111,12 @@ impl Sender {
     /// Those of [`send`](Sender::send).
     #[inline]
     pub fn send_blocking(&self, message: impl Into<Message>) -> Result<(), SendError> {
-        let mut slot = Some(untagged(message));
-        match self.ports.offer(&mut slot, None) {
-            Ok(()) => Ok(()),
-            Err(why) => SendFuture::refused(&self.ports, slot).block(why),
+        let mut message = message.into();
+        message.set_tag(0);
+        if self.ports.offer_quietly(&mut message) {
+            return Ok(());
         }
+        self.send_loudly(message)
     }
 
     /// Sends a message if that can be done now.
@@ -126,11 +127,12 @@ impl Sender {
     /// [`send`](Sender::send).
     #[inline]
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
-        let mut slot = Some(untagged(message));
-        match self.ports.offer(&mut slot, None) {
-            Ok(()) => Ok(()),
-            Err(why) => Err(SendFuture::refused(&self.ports, slot).gives_up(why)),
+        let mut message = message.into();
+        message.set_tag(0);
+        if self.ports.offer_quietly(&mut message) {
+            return Ok(());
         }
+        self.try_send_loudly(message)
     }
 
     /// Sends a message, waiting for at most `timeout` (`ZMQ_SNDTIMEO`).
@@ -260,11 +262,31 @@ impl Sender {
         self.ports.inward()
     }
 
+    /// Where more is to be done than to put the message in.
+    fn send_loudly(&self, message: Message) -> Result<(), SendError> {
+        let mut slot = Some(message);
+        match self.ports.offer(&mut slot, None) {
+            Ok(()) => Ok(()),
+            Err(why) => SendFuture::refused(&self.ports, slot).block(why),
+        }
+    }
+
+    fn try_send_loudly(&self, message: Message) -> Result<(), TrySendError> {
+        let mut slot = Some(message);
+        match self.ports.offer(&mut slot, None) {
+            Ok(()) => Ok(()),
+            Err(why) => Err(SendFuture::refused(&self.ports, slot).gives_up(why)),
+        }
+    }
+
     fn send_blocking_until(
         &self,
-        message: Message,
+        mut message: Message,
         deadline: Option<Instant>,
     ) -> Result<(), SendTimeoutError> {
+        if self.ports.offer_quietly(&mut message) {
+            return Ok(());
+        }
         let mut slot = Some(message);
         match self.ports.offer(&mut slot, None) {
             Ok(()) => Ok(()),
@@ -448,6 +470,9 @@ impl Receiver {
     /// Those of [`recv`](Receiver::recv).
     #[inline]
     pub fn recv_blocking(&self) -> Result<Message, RecvError> {
+        if let Some(message) = self.ports.pop_quietly() {
+            return Ok(message);
+        }
         match self.ports.try_pop() {
             Ok(message) => Ok(message),
             Err(why) => RecvFuture::new(&self.ports).block(why),
@@ -462,6 +487,9 @@ impl Receiver {
     /// owed), and those of [`recv`](Receiver::recv).
     #[inline]
     pub fn try_recv(&self) -> Result<Message, TryRecvError> {
+        if let Some(message) = self.ports.pop_quietly() {
+            return Ok(message);
+        }
         self.ports.try_pop().map_err(not_now)
     }
 
@@ -619,6 +647,9 @@ impl Receiver {
     }
 
     fn recv_blocking_until(&self, deadline: Option<Instant>) -> Result<Message, RecvTimeoutError> {
+        if let Some(message) = self.ports.pop_quietly() {
+            return Ok(message);
+        }
         match self.ports.try_pop() {
             Ok(message) => Ok(message),
             Err(why) => RecvFuture::new(&self.ports).block_until(why, deadline),
@@ -723,7 +754,6 @@ impl fmt::Debug for WeakReceiver {
 }
 
 /// A message a user sends belongs to nobody, even if it was received and is passed on.
-#[inline]
 fn untagged(message: impl Into<Message>) -> Message {
     let mut message = message.into();
     message.set_tag(0);

@@ -84,6 +84,8 @@ pub(crate) struct Ports {
     frames: FrameRule,
     routes: Option<Routes>,
     recall: Option<Mutex<Recall>>,
+    /// `in` takes whatever has a frame, whenever there is room.
+    plain: bool,
     handles: Mutex<Handles>,
     /// How long blocking calls may spin.
     spin: Duration,
@@ -133,7 +135,12 @@ impl Ports {
         let channel = |(capacity, policy), consumer, producer| {
             Channel::new(capacity, policy, consumer, producer)
         };
+        let plain = setup.frames == FrameRule::Any
+            && setup.routes.is_none()
+            && !setup.alternating
+            && !setup.recalling;
         let ports = Arc::new(Ports {
+            plain,
             inward: setup
                 .inward
                 .map(|spec| channel(spec, Some(Arc::clone(&errand)), None)),
@@ -294,8 +301,17 @@ impl Ports {
 
 /// Sending and receiving, for every kind of call.
 impl Ports {
-    /// Sends the message in `slot`, or leaves it there and says why.
+    /// Sends a message in the common case: there is room, and nothing else to be looked at or
+    /// done. Otherwise nothing has happened.
     #[inline]
+    pub(crate) fn offer_quietly(&self, message: &mut Message) -> bool {
+        match &self.inward {
+            Some(inward) if self.plain && !message.is_empty() => inward.push_quietly(message),
+            _ => false,
+        }
+    }
+
+    /// Sends the message in `slot`, or leaves it there and says why.
     pub(crate) fn offer(
         &self,
         slot: &mut Option<Message>,
@@ -405,7 +421,16 @@ impl Ports {
         }
     }
 
+    /// Takes a message in the common case: there is one, and nothing else to be done. Otherwise
+    /// nothing has happened.
     #[inline]
+    pub(crate) fn pop_quietly(&self) -> Option<Message> {
+        match &self.outward {
+            Some(outward) if self.gate.is_none() && self.recall.is_none() => outward.pop_quietly(),
+            _ => None,
+        }
+    }
+
     pub(crate) fn try_pop(&self) -> Result<Message, Nothing> {
         let Some(outward) = &self.outward else {
             return Err(Nothing::Closed);
@@ -418,7 +443,6 @@ impl Ports {
         popped
     }
 
-    #[inline]
     pub(crate) fn pop_or_wait(&self, line: &mut Line, waker: &Waker) -> Result<Message, Nothing> {
         let Some(outward) = &self.outward else {
             return Err(Nothing::Closed);
@@ -500,7 +524,7 @@ impl Ports {
     /// A receiver stops waiting.
     #[inline]
     pub(crate) fn leave_receivers(&self, line: &mut Line) {
-        if line.channel.is_none() && line.turn.is_none() {
+        if line.is_nowhere() {
             return;
         }
         match (&self.gate, &self.outward) {

@@ -123,6 +123,19 @@ impl<T> Channel<T> {
         }
     }
 
+    /// The common case of a pop: there is a message, and nobody to be told. Otherwise nothing
+    /// has happened.
+    #[inline(never)]
+    pub(crate) fn pop_quietly(&self) -> Option<T> {
+        let mut head = self.head.lock();
+        let released = head.released + 1;
+        if head.items.is_empty() || released >= head.resume_at || !head.senders.is_empty() {
+            return None;
+        }
+        head.released = released;
+        head.items.pop_front()
+    }
+
     /// Puts the message in, if it can be done now; otherwise it stays in `slot`.
     #[inline]
     pub(crate) fn try_push(&self, slot: &mut Option<T>) -> Offer {
@@ -188,6 +201,9 @@ impl<T> Channel<T> {
     /// Takes one message, if there is one.
     #[inline]
     pub(crate) fn try_pop(&self) -> Result<T, Nothing> {
+        if let Some(item) = self.pop_quietly() {
+            return Ok(item);
+        }
         let mut wakes = Wakes::default();
         let popped = self.pop(None, &mut wakes);
         self.carry_out(wakes);
@@ -197,6 +213,11 @@ impl<T> Channel<T> {
     /// As [`try_pop`](Self::try_pop), but waits in line if the channel is empty.
     #[inline]
     pub(crate) fn pop_or_wait(&self, waiting: Waiting<'_>) -> Result<T, Nothing> {
+        if waiting.ticket.is_none() {
+            if let Some(item) = self.pop_quietly() {
+                return Ok(item);
+            }
+        }
         let mut wakes = Wakes::default();
         let popped = self.pop(Some(waiting), &mut wakes);
         self.carry_out(wakes);
@@ -539,6 +560,33 @@ impl<T> Channel<T> {
     #[inline]
     pub(crate) fn carry_out(&self, wakes: Wakes) {
         wakes.carry_out(self.consumer.as_ref(), self.producer.as_ref());
+    }
+}
+
+impl<T: Default> Channel<T> {
+    /// The common case of a push: there is room, and nobody to be told. False if it is not that;
+    /// then nothing has happened.
+    ///
+    /// Never inlined, as [`pop_quietly`](Self::pop_quietly): so a message is moved once and as a
+    /// whole. Spread over its callers it is moved by the word here and by two words there, and
+    /// the processor waits for its own stores each time.
+    #[inline(never)]
+    pub(crate) fn push_quietly(&self, slot: &mut T) -> bool {
+        let mut tail = self.tail.lock();
+        let loud = tail.state != State::Open
+            || tail.room() == 0
+            || tail.consumer_armed
+            || !tail.receivers.is_empty();
+        if loud {
+            return false;
+        }
+        // Room first, or the message would be moved out of the way of the growing.
+        if tail.items.len() == tail.items.capacity() {
+            tail.items.reserve(1);
+        }
+        tail.items.push_back(mem::take(slot));
+        tail.accepted += 1;
+        true
     }
 }
 
