@@ -26,6 +26,7 @@ mod select;
 mod socket;
 mod socket_type;
 mod statistics;
+mod storage;
 mod waiting;
 mod wire;
 pub mod z85;

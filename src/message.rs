@@ -5,6 +5,8 @@ use std::ops::Deref;
 
 use bytes::Bytes;
 
+use crate::storage;
+
 /// Payloads up to this many octets live inside the [`Frame`] itself and cost no allocation:
 /// messages of 64 octets are common in this field, and larger ones cost more to move.
 pub const INLINE_CAPACITY: usize = 64;
@@ -16,6 +18,11 @@ pub(crate) const MAX_GROUP: usize = 255;
 ///
 /// Small frames (up to [`INLINE_CAPACITY`] octets) are stored inline. Larger ones share
 /// their storage: cloning one copies a pointer, not the payload.
+///
+/// A frame of up to 2 KiB may share its allocation, of 16 KiB, with others that came before and
+/// after it. To keep one for long without that, keep a copy: `frame.to_vec()`. The memory of
+/// frames between 32 KiB and 4 MiB is used again for others; of what nobody uses the process
+/// keeps 28 MiB at most.
 ///
 /// ```
 /// use zmq_channels::Frame;
@@ -66,7 +73,7 @@ impl Frame {
                 copy_short(octets, room);
                 *len = octets.len();
             }
-            _ => self.0 = Repr::Shared(Bytes::copy_from_slice(octets)),
+            _ => self.0 = Repr::Shared(storage::copy(octets)),
         }
     }
 

@@ -13,6 +13,7 @@
 use super::frame::Header;
 use super::CloseReason;
 use crate::message::{Frame, INLINE_CAPACITY};
+use crate::storage;
 
 /// Where the buffer starts: enough for a handshake and for slow traffic, little enough for ten
 /// thousand idle connections.
@@ -46,7 +47,10 @@ impl Body<'_> {
     pub(super) fn into_frame(self) -> Frame {
         match self {
             Body::Buffered(octets) => Frame::copy_from_slice(octets),
-            Body::Own(octets) => Frame::from(octets),
+            Body::Own(octets) => {
+                let length = octets.len();
+                Frame::from(storage::share(octets, length))
+            }
         }
     }
 }
@@ -255,11 +259,24 @@ struct LargeFrame {
 }
 
 impl LargeFrame {
-    /// Begins with room for `first_room` octets; it doubles from there as it fills.
+    /// Begins with memory that is kept, if there is enough in one piece; or else with room for
+    /// `first_room` octets, which doubles as it fills.
     fn new(header: Header, size: usize, arrived: &[u8], first_room: usize) -> Self {
-        let capacity = size.min(first_room.max(2 * arrived.len()));
-        let mut octets = Vec::with_capacity(capacity);
-        octets.extend_from_slice(arrived);
+        let octets = match storage::take(size) {
+            Some(mut octets) => {
+                octets.truncate(size);
+                let (front, rest) = arrived.split_at(arrived.len().min(octets.len()));
+                octets[..front.len()].copy_from_slice(front);
+                octets.extend_from_slice(rest);
+                octets
+            }
+            None => {
+                let capacity = size.min(first_room.max(2 * arrived.len()));
+                let mut octets = Vec::with_capacity(capacity);
+                octets.extend_from_slice(arrived);
+                octets
+            }
+        };
         LargeFrame {
             header,
             size,

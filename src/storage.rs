@@ -1,0 +1,214 @@
+//! Where payloads live that are too long for a frame.
+//!
+//! A payload is made by one thread and dropped by another, which is what allocators are slowest
+//! at: small ones queue for a lock, and large ones go back to the system, to be asked for again
+//! page by page. So short payloads share an allocation, a slab, and the memory of large ones is
+//! kept for those that come after.
+
+use std::cell::RefCell;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bytes::{Bytes, BytesMut};
+
+/// The most memory that a short frame which is kept for long holds on to, beside its own.
+const SLAB: usize = 16 << 10;
+
+/// Longer ones would leave too much of a slab unused.
+const LONGEST_IN_SLAB: usize = SLAB / 8;
+
+/// The shortest payload whose memory is kept, as a power of two.
+const SMALLEST_KEPT: u32 = 15;
+
+/// The longest, likewise: a few kept would be all that may be kept.
+const LARGEST_KEPT: u32 = 21;
+
+const CLASSES: usize = (LARGEST_KEPT - SMALLEST_KEPT + 1) as usize;
+
+/// As much is kept of each class, by the smallest size in it; twice as much at the most.
+const KEPT_PER_CLASS: usize = 2 << 20;
+
+thread_local! {
+    static SLAB_IN_USE: RefCell<BytesMut> = RefCell::new(BytesMut::new());
+}
+
+static KEPT: Keeper = Keeper::new();
+
+/// A copy of `octets`.
+pub(crate) fn copy(octets: &[u8]) -> Bytes {
+    match octets.len() {
+        ..=LONGEST_IN_SLAB => copy_short(octets),
+        length if class(length).is_some() => {
+            let mut buffer = take(length).unwrap_or_else(|| Vec::with_capacity(length));
+            buffer.clear();
+            buffer.extend_from_slice(octets);
+            share(buffer, length)
+        }
+        _ => Bytes::copy_from_slice(octets),
+    }
+}
+
+/// The first `length` octets of a buffer, whose memory will be kept if it is worth it.
+pub(crate) fn share(buffer: Vec<u8>, length: usize) -> Bytes {
+    KEPT.share(buffer, length)
+}
+
+/// A buffer with a capacity of `length` octets or more and anything in it, if one is kept.
+pub(crate) fn take(length: usize) -> Option<Vec<u8>> {
+    KEPT.take(length)
+}
+
+/// Cuts a copy off this thread's slab.
+fn copy_short(octets: &[u8]) -> Bytes {
+    let copied = SLAB_IN_USE.try_with(|slab| {
+        let mut slab = slab.borrow_mut();
+        if slab.capacity() - slab.len() < octets.len() {
+            *slab = BytesMut::with_capacity(SLAB);
+        }
+        slab.extend_from_slice(octets);
+        slab.split().freeze()
+    });
+    // A thread that is ending has no slab any more.
+    copied.unwrap_or_else(|_| Bytes::copy_from_slice(octets))
+}
+
+/// Which of the classes buffers of a size are in, if they are kept.
+fn class(capacity: usize) -> Option<usize> {
+    let power = capacity.checked_ilog2()?;
+    let kept = (SMALLEST_KEPT..=LARGEST_KEPT).contains(&power);
+    kept.then(|| (power - SMALLEST_KEPT) as usize)
+}
+
+/// Buffers that nobody uses, by size.
+struct Keeper(Mutex<[Vec<Vec<u8>>; CLASSES]>);
+
+impl Keeper {
+    const fn new() -> Self {
+        Keeper(Mutex::new([const { Vec::new() }; CLASSES]))
+    }
+
+    fn share(&'static self, buffer: Vec<u8>, length: usize) -> Bytes {
+        let whole = match class(buffer.capacity()) {
+            Some(_) => Bytes::from_owner(Lent { buffer, by: self }),
+            None => Bytes::from(buffer),
+        };
+        if length < whole.len() {
+            whole.slice(..length)
+        } else {
+            whole
+        }
+    }
+
+    fn take(&self, length: usize) -> Option<Vec<u8>> {
+        let first = class(length)?;
+        let mut kept = self.kept();
+        kept[first..].iter_mut().take(2).find_map(|buffers| {
+            let fits = |buffer: &Vec<u8>| buffer.capacity() >= length;
+            let index = buffers.iter().rposition(fits)?;
+            Some(buffers.swap_remove(index))
+        })
+    }
+
+    fn keep(&self, buffer: Vec<u8>) {
+        let Some(class) = class(buffer.capacity()) else {
+            return;
+        };
+        let most = KEPT_PER_CLASS >> (SMALLEST_KEPT + class as u32);
+        let mut kept = self.kept();
+        // One too many is freed after the lock is.
+        if kept[class].len() < most {
+            kept[class].push(buffer);
+        }
+    }
+
+    fn kept(&self) -> MutexGuard<'_, [Vec<Vec<u8>>; CLASSES]> {
+        // What is in there is whole after every statement.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A buffer in use, which goes back once nobody uses it any more.
+struct Lent {
+    buffer: Vec<u8>,
+    by: &'static Keeper,
+}
+
+impl AsRef<[u8]> for Lent {
+    fn as_ref(&self) -> &[u8] {
+        &self.buffer
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        self.by.keep(std::mem::take(&mut self.buffer));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sizes at the edges of every way to keep a payload.
+    fn sizes() -> impl Iterator<Item = usize> {
+        let edges = [LONGEST_IN_SLAB, SLAB, 1 << SMALLEST_KEPT, 2 << LARGEST_KEPT];
+        edges.into_iter().flat_map(|edge| edge - 1..=edge + 1)
+    }
+
+    #[test]
+    fn a_copy_is_a_copy_whatever_its_size_and_what_was_before() {
+        for round in 0..3_u8 {
+            for size in sizes() {
+                let octets: Vec<u8> = (0..size).map(|i| i as u8 ^ round).collect();
+                let copied = copy(&octets);
+                assert_eq!(copied, octets, "{size} octets, round {round}");
+            }
+        }
+    }
+
+    #[test]
+    fn short_copies_share_an_allocation() {
+        let copies: Vec<Bytes> = (0..8).map(|i| copy(&[i; 100])).collect();
+        let neighbours = copies
+            .windows(2)
+            .filter(|pair| pair[0].as_ptr_range().end == pair[1].as_ptr())
+            .count();
+        // Whatever was cut before, at most one slab ends among so few.
+        assert!(neighbours >= 6, "{neighbours} of 7 neighbours");
+        assert!(copies.iter().zip(0..).all(|(copy, i)| copy[..] == [i; 100]));
+    }
+
+    #[test]
+    fn the_memory_of_a_large_one_is_used_again_with_its_own_length() {
+        const SIZE: usize = (1 << 20) + 1;
+        static KEEPER: Keeper = Keeper::new();
+        let first = KEEPER.share(vec![1; SIZE], SIZE - 7);
+        assert_eq!(first.len(), SIZE - 7);
+        let (at, copied) = (first.as_ptr(), first.clone());
+        drop(first);
+        assert!(KEEPER.take(SIZE).is_none(), "still in use");
+        drop(copied);
+        assert!(KEEPER.take(SIZE + 1).is_none(), "too small");
+        let again = KEEPER.take(SIZE - 1).expect("kept");
+        assert_eq!((again.as_ptr(), again.len()), (at, SIZE));
+        assert!(KEEPER.take(SIZE).is_none(), "taken");
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded() {
+        static KEEPER: Keeper = Keeper::new();
+        for size in sizes() {
+            let many: Vec<Bytes> = (0..200)
+                .map(|_| KEEPER.share(Vec::with_capacity(size), 0))
+                .collect();
+            drop(many);
+        }
+        let kept = KEEPER.kept();
+        let octets = |buffers: &Vec<Vec<u8>>| buffers.iter().map(Vec::capacity).sum::<usize>();
+        assert!(kept
+            .iter()
+            .all(|buffers| octets(buffers) <= 2 * KEPT_PER_CLASS));
+        assert!(octets(&kept[0]) >= KEPT_PER_CLASS, "the smallest are kept");
+        let largest = kept.iter().flatten().map(Vec::capacity).max();
+        assert!(largest < Some(2 << LARGEST_KEPT), "{largest:?}");
+    }
+}
