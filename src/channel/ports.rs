@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::alarm::Alarms;
 use super::calls::Calls;
 use super::gate::{Gate, Line};
+use super::helm;
 use super::port::{Receiver, Sender};
 use super::queue::{Channel, Nothing, Offer, State, Waiting};
 use super::routes::Routes;
@@ -456,6 +457,10 @@ impl Ports {
                 waker,
             }),
         };
+        if let Err(Nothing::Empty) = popped {
+            // A task that waits leaves its thread to others: what they send is no stream.
+            helm::rest();
+        }
         self.note(popped.as_ref().ok());
         popped
     }

@@ -8,11 +8,12 @@ use crate::harness::cell::Terms;
 use crate::harness::meter::Load;
 use crate::harness::{Kind, Library, Place, Port, Row};
 use crate::ours::{message_of, Handles, VERSION};
+use crate::runtime::Flavour;
 
 /// Who polls.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Runtime {
-    /// A `current_thread` runtime for each side.
+    /// The flavour that the other tokio contenders get.
     Tokio,
     Smol,
     AsyncStd,
@@ -50,12 +51,9 @@ impl Library for OursAsync {
         }
     }
 
-    fn run(&self, _: &Place, life: impl Future<Output = ()> + Send + 'static) {
+    fn run(&self, place: &Place, life: impl Future<Output = ()> + Send + 'static) {
         match self.runtime {
-            Runtime::Tokio => tokio::runtime::Builder::new_current_thread()
-                .build()
-                .expect("a runtime")
-                .block_on(life),
+            Runtime::Tokio => Flavour::Fitting.run(place, life),
             Runtime::Smol => smol::block_on(life),
             Runtime::AsyncStd => async_std::task::block_on(life),
         }

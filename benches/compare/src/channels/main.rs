@@ -30,6 +30,9 @@ mod security;
 #[allow(dead_code)]
 #[path = "../../../../src/socket_type.rs"]
 mod socket_type;
+#[allow(dead_code)]
+#[path = "../../../../src/storage.rs"]
+mod storage;
 
 #[path = "../../../harness/mod.rs"]
 mod harness;
