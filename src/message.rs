@@ -437,7 +437,12 @@ impl Message {
 
     /// Adds a frame behind the others.
     pub fn push_back(&mut self, frame: impl Into<Frame>) {
-        self.many().push(frame.into());
+        if self.is_empty() {
+            // Most stay alone: no need for a vector.
+            self.body = Body::One(frame.into());
+        } else {
+            self.many().push(frame.into());
+        }
     }
 
     /// Adds a frame in front of the others.

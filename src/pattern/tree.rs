@@ -27,10 +27,25 @@ struct Node<V> {
     others: Box<[u8]>,
     /// The root is its own parent.
     parent: NodeId,
-    /// By their first octets, in order.
-    children: Vec<(u8, NodeId)>,
+    children: Children,
     value: V,
 }
+
+/// The children of a node by their first octets.
+#[derive(Default)]
+struct Children {
+    /// In order of the octets.
+    list: Vec<(u8, NodeId)>,
+    /// The same of a crowd, which would take several steps to find one in: by octet, [`NOBODY`]
+    /// where there is none.
+    table: Option<Box<[NodeId; 256]>>,
+}
+
+/// From so many children on there is a table. It goes when half of them are gone.
+const CROWD: usize = 16;
+
+/// The root is no one's child.
+const NOBODY: NodeId = 0;
 
 impl<V: Value> Default for Tree<V> {
     fn default() -> Self {
@@ -51,7 +66,7 @@ impl<V: Value> Tree<V> {
         let mut rest = prefix;
         while let Some(&first) = rest.first() {
             at = self.node(at).child(first)?;
-            rest = rest[1..].strip_prefix(&*self.node(at).others)?;
+            rest = after(&self.node(at).others, &rest[1..])?;
         }
         Some(at)
     }
@@ -93,11 +108,11 @@ impl<V: Value> Tree<V> {
             return;
         }
         let parent = node.parent;
-        match node.children[..] {
+        match node.children.list[..] {
             [] => {
                 self.remove_leaf(id);
                 let above = self.node(parent);
-                if let ([(_, only)], true) = (&above.children[..], above.value.is_vacant()) {
+                if let ([(_, only)], true) = (&above.children.list[..], above.value.is_vacant()) {
                     let only = *only;
                     if parent != self.root {
                         self.merge(parent, only);
@@ -124,7 +139,7 @@ impl<V: Value> Tree<V> {
                 return;
             };
             node = self.node(child);
-            let Some(behind) = behind.strip_prefix(&*node.others) else {
+            let Some(behind) = after(&node.others, behind) else {
                 return;
             };
             rest = behind;
@@ -174,7 +189,7 @@ impl<V: Value> Tree<V> {
             first,
             others: others.into(),
             parent,
-            children: Vec::new(),
+            children: Children::default(),
             value: V::default(),
         };
         // The limits on what a peer may hold keep this far below 2³².
@@ -185,9 +200,7 @@ impl<V: Value> Tree<V> {
 
     fn add_child(&mut self, parent: NodeId, first: u8, others: &[u8]) -> NodeId {
         let child = self.add(first, others, parent);
-        let children = &mut self.node_mut(parent).children;
-        let place = children.partition_point(|&(octet, _)| octet < first);
-        children.insert(place, (first, child));
+        self.node_mut(parent).children.insert(first, child);
         child
     }
 
@@ -202,8 +215,8 @@ impl<V: Value> Tree<V> {
         node.others = others[at + 1..].into();
         let upper = self.add(above, &others[..at], parent);
         self.node_mut(lower).parent = upper;
-        self.node_mut(upper).children.push((below, lower));
-        self.replace_child(parent, above, upper);
+        self.node_mut(upper).children.insert(below, lower);
+        self.node_mut(parent).children.replace(above, upper);
         upper
     }
 
@@ -216,7 +229,8 @@ impl<V: Value> Tree<V> {
             .into();
         node.first = above.first;
         node.parent = above.parent;
-        self.replace_child(above.parent, above.first, lower);
+        let children = &mut self.node_mut(above.parent).children;
+        children.replace(above.first, lower);
     }
 
     /// Gives memory back when three quarters of the nodes are gone, or all. What that costs is
@@ -231,17 +245,7 @@ impl<V: Value> Tree<V> {
 
     fn remove_leaf(&mut self, id: NodeId) {
         let Node { first, parent, .. } = self.nodes.remove(id as usize);
-        let children = &mut self.node_mut(parent).children;
-        children.retain(|&(octet, _)| octet != first);
-        shrink(children);
-    }
-
-    fn replace_child(&mut self, parent: NodeId, first: u8, child: NodeId) {
-        for entry in &mut self.node_mut(parent).children {
-            if entry.0 == first {
-                entry.1 = child;
-            }
-        }
+        self.node_mut(parent).children.remove(first);
     }
 }
 
@@ -258,12 +262,74 @@ pub(super) fn shrink<T>(list: &mut Vec<T>) {
 impl<V> Node<V> {
     #[inline]
     fn child(&self, first: u8) -> Option<NodeId> {
-        let place = self.children.partition_point(|&(octet, _)| octet < first);
-        match self.children.get(place) {
-            Some(&(octet, child)) if octet == first => Some(child),
-            _ => None,
+        self.children.get(first)
+    }
+}
+
+impl Children {
+    #[inline]
+    fn get(&self, first: u8) -> Option<NodeId> {
+        match &self.table {
+            Some(table) => Some(table[usize::from(first)]).filter(|&child| child != NOBODY),
+            None => {
+                let place = self.place(first);
+                let found = self.list.get(place).filter(|entry| entry.0 == first);
+                found.map(|entry| entry.1)
+            }
         }
     }
+
+    fn place(&self, first: u8) -> usize {
+        self.list.partition_point(|&(octet, _)| octet < first)
+    }
+
+    fn insert(&mut self, first: u8, child: NodeId) {
+        self.list.insert(self.place(first), (first, child));
+        if self.list.len() == CROWD {
+            let mut table = Box::new([NOBODY; 256]);
+            for &(octet, child) in &self.list {
+                table[usize::from(octet)] = child;
+            }
+            self.table = Some(table);
+        }
+        self.tabulate(first, child);
+    }
+
+    fn replace(&mut self, first: u8, child: NodeId) {
+        let place = self.place(first);
+        if let Some(entry) = self.list.get_mut(place).filter(|entry| entry.0 == first) {
+            entry.1 = child;
+            self.tabulate(first, child);
+        }
+    }
+
+    fn remove(&mut self, first: u8) {
+        self.list.retain(|&(octet, _)| octet != first);
+        shrink(&mut self.list);
+        self.tabulate(first, NOBODY);
+        if self.list.len() < CROWD / 2 {
+            self.table = None;
+        }
+    }
+
+    fn tabulate(&mut self, first: u8, child: NodeId) {
+        if let Some(table) = &mut self.table {
+            table[usize::from(first)] = child;
+        }
+    }
+}
+
+/// What of `topic` comes after `others`, if it begins with them: they are few, mostly none.
+#[inline]
+fn after<'a>(others: &[u8], topic: &'a [u8]) -> Option<&'a [u8]> {
+    /// More are better compared by the many.
+    const FEW: usize = 8;
+    if others.len() > FEW {
+        return topic.strip_prefix(others);
+    }
+    let (front, rest) = topic.split_at_checked(others.len())?;
+    let same = front.iter().zip(others).all(|(a, b)| a == b);
+    same.then_some(rest)
 }
 
 #[cfg(test)]
@@ -383,7 +449,34 @@ mod tests {
                 tree.nodes.capacity()
             );
             let root = &tree.nodes[tree.root as usize];
-            assert_eq!(root.children.capacity(), 0);
+            assert_eq!(root.children.list.capacity(), 0);
+            assert!(root.children.table.is_none());
+        }
+    }
+
+    #[test]
+    fn crowds_are_found_while_they_come_and_go() {
+        let mut tree = Tree::default();
+        let octets = |count: usize| (0..=255u8).rev().step_by(7).take(count);
+        for count in 1..=2 * CROWD {
+            let last = octets(count).last().unwrap();
+            set(&mut tree, &[last, b'x', last]);
+            for octet in 0..=255 {
+                let expected = usize::from(octets(count).any(|there| there == octet));
+                assert_eq!(matches(&tree, &[octet, b'x', octet]), expected);
+                assert_eq!(matches(&tree, &[octet, b'x']), 0);
+            }
+        }
+        // A node above and below, which takes the place of one in the crowd.
+        set(&mut tree, &[255]);
+        assert_eq!(matches(&tree, &[255, b'x', 255]), 2);
+        clear(&mut tree, &[255]);
+        for count in (1..=2 * CROWD).rev() {
+            let last = octets(count).last().unwrap();
+            assert_eq!(matches(&tree, &[last, b'x', last]), 1);
+            clear(&mut tree, &[last, b'x', last]);
+            assert_eq!(matches(&tree, &[last, b'x', last]), 0);
+            assert_eq!(prefixes(&tree).len(), count - 1);
         }
     }
 }
