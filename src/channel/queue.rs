@@ -782,7 +782,7 @@ impl<T> Tail<T> {
     fn append(&mut self, batch: &mut VecDeque<T>, wakes: &mut Wakes) {
         let count = batch.len();
         if self.items.is_empty() {
-            mem::swap(&mut self.items, batch);
+            exchange(&mut self.items, batch);
         } else {
             self.items.append(batch);
         }
@@ -804,7 +804,7 @@ impl<T> Tail<T> {
     /// Moves everything into the empty head, in exchange for its buffer.
     fn move_to(&mut self, head: &mut Head<T>) {
         debug_assert!(head.items.is_empty(), "only an empty head is refilled");
-        mem::swap(&mut self.items, &mut head.items);
+        exchange(&mut head.items, &mut self.items);
         if self.items.capacity() > KEPT_BUFFER && head.items.len() < self.items.capacity() / 8 {
             self.items = VecDeque::new();
         }
@@ -833,11 +833,19 @@ fn evict<T>(head: &mut Head<T>, tail: &mut Tail<T>, evicted: &mut Vec<T>) {
     }
 }
 
+/// Moves all messages to where none are, in exchange for the buffer there. That one is filled from
+/// its start again: a queue of a few messages, going round and round in a large buffer, would
+/// use more of the cache than it needs.
+fn exchange<T>(empty: &mut VecDeque<T>, full: &mut VecDeque<T>) {
+    mem::swap(empty, full);
+    full.clear();
+}
+
 /// Moves up to `max` messages; all of them at the price of none where that is possible.
 fn move_some<T>(from: &mut VecDeque<T>, into: &mut VecDeque<T>, max: usize) -> usize {
     let count = from.len().min(max);
     if count == from.len() && into.is_empty() {
-        mem::swap(from, into);
+        exchange(into, from);
     } else if count == from.len() {
         into.append(from);
     } else {
