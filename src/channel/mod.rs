@@ -37,7 +37,7 @@ mod helm;
 mod lazy;
 mod mailbox;
 mod names;
-mod park;
+pub(crate) mod park;
 mod pending;
 mod port;
 mod ports;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use super::channel::{block_on, Channel, Nothing, Waiting};
+use super::channel::park::{pause, spin_on};
+use super::channel::{Channel, Nothing, Waiting};
 use super::measure::CAPACITY;
 use super::measure::{awaiting, blocking, ping_pong, Awaiting, Blocking, Found, Item, Pipe, Shape};
 use super::options::Overflow;
@@ -50,6 +51,9 @@ fn both<B: Blocking, A: Awaiting>(shape: Shape, window: Duration) -> Option<Foun
 // ---- the library's own
 
 struct Ours;
+
+/// How long the library's own calls spin, at its defaults.
+const SPIN: Duration = Duration::from_micros(50);
 
 /// The last sender closes the channel.
 struct Closing(Arc<Channel<Item>>);
@@ -103,13 +107,17 @@ fn poll_pop(channel: &Channel<Item>, waiting: Waiting<'_>) -> Poll<Option<Item>>
 impl Blocking for Ours {
     #[inline]
     fn send(end: &Self::In, item: Item) -> bool {
+        let mut item = item;
+        if end.0.push_quietly(&mut item) {
+            return true;
+        }
         let mut slot = Some(item);
         let _ = end.0.try_push(&mut slot);
         if slot.is_none() {
             return true;
         }
         let mut ticket = None;
-        let sent = block_on(None, |context| {
+        let sent = spin_on(SPIN, None, |context| {
             let (ticket, waker) = (&mut ticket, context.waker());
             poll_push(&end.0, &mut slot, Waiting { ticket, waker })
         });
@@ -118,13 +126,17 @@ impl Blocking for Ours {
 
     #[inline]
     fn recv(end: &mut Self::Out) -> Option<Item> {
+        if let Some(item) = end.pop_quietly() {
+            return Some(item);
+        }
         match end.try_pop() {
             Ok(item) => return Some(item),
             Err(Nothing::Empty) => {}
             Err(Nothing::Closed | Nothing::Terminated) => return None,
         }
+        pause();
         let mut ticket = None;
-        block_on(None, |context| {
+        spin_on(SPIN, None, |context| {
             let (ticket, waker) = (&mut ticket, context.waker());
             poll_pop(end, Waiting { ticket, waker })
         })?
@@ -133,6 +145,10 @@ impl Blocking for Ours {
 
 impl Awaiting for Ours {
     async fn send(end: &Self::In, item: Item) -> bool {
+        let mut item = item;
+        if end.0.push_quietly(&mut item) {
+            return true;
+        }
         let (mut slot, mut ticket) = (Some(item), None);
         poll_fn(|context| {
             let (ticket, waker) = (&mut ticket, context.waker());
@@ -142,6 +158,9 @@ impl Awaiting for Ours {
     }
 
     async fn recv(end: &mut Self::Out) -> Option<Item> {
+        if let Some(item) = end.pop_quietly() {
+            return Some(item);
+        }
         let mut ticket = None;
         poll_fn(|context| {
             let (ticket, waker) = (&mut ticket, context.waker());
@@ -194,7 +213,7 @@ impl Blocking for OursBatch {
         }
         let (channel, taken) = (&end.channel, &mut end.taken);
         let mut ticket = None;
-        block_on(None, |context| {
+        spin_on(SPIN, None, |context| {
             let (ticket, waker) = (&mut ticket, context.waker());
             match channel.pop_many_or_wait(taken, CAPACITY, Waiting { ticket, waker }) {
                 Err(Nothing::Empty) => Poll::Pending,
