@@ -17,7 +17,7 @@ const SLAB: usize = 16 << 10;
 const LONGEST_IN_SLAB: usize = SLAB / 8;
 
 /// The shortest payload whose memory is kept, as a power of two.
-const SMALLEST_KEPT: u32 = 15;
+const SMALLEST_KEPT: u32 = 12;
 
 /// The longest, likewise: a few kept would be all that may be kept.
 const LARGEST_KEPT: u32 = 21;
@@ -26,6 +26,9 @@ const CLASSES: usize = (LARGEST_KEPT - SMALLEST_KEPT + 1) as usize;
 
 /// As much is kept of each class, by the smallest size in it; twice as much at the most.
 const KEPT_PER_CLASS: usize = 2 << 20;
+
+/// Buffers that are looked at for one of the right size: mostly the last one is.
+const TRIES: usize = 8;
 
 thread_local! {
     static SLAB_IN_USE: RefCell<BytesMut> = RefCell::new(BytesMut::new());
@@ -102,9 +105,10 @@ impl Keeper {
         let first = class(length)?;
         let mut kept = self.kept();
         kept[first..].iter_mut().take(2).find_map(|buffers| {
+            let tried = buffers.len().saturating_sub(TRIES);
             let fits = |buffer: &Vec<u8>| buffer.capacity() >= length;
-            let index = buffers.iter().rposition(fits)?;
-            Some(buffers.swap_remove(index))
+            let index = buffers[tried..].iter().rposition(fits)?;
+            Some(buffers.swap_remove(tried + index))
         })
     }
 
@@ -197,7 +201,7 @@ mod tests {
     fn what_is_kept_is_bounded() {
         static KEEPER: Keeper = Keeper::new();
         for size in sizes() {
-            let many: Vec<Bytes> = (0..200)
+            let many: Vec<Bytes> = (0..KEPT_PER_CLASS >> SMALLEST_KEPT)
                 .map(|_| KEEPER.share(Vec::with_capacity(size), 0))
                 .collect();
             drop(many);
