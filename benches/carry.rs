@@ -41,8 +41,8 @@ fn carry(transport: &str, count: usize) -> Result<(), Box<dyn std::error::Error>
     let folder = std::env::temp_dir().join(format!("zmq-carry-{}", std::process::id()));
     let bound = match transport {
         "tcp" => pull.bind("tcp://127.0.0.1:*")?,
-        "ipc" => pull.bind(&format!("ipc://{}", folder.display()))?,
-        other => pull.bind(&format!("{other}://carry"))?,
+        "ipc" => pull.bind(format!("ipc://{}", folder.display()))?,
+        other => pull.bind(format!("{other}://carry"))?,
     };
     push.connect(&bound)?;
     let sender = push.sender();

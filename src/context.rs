@@ -478,3 +478,19 @@ impl fmt::Debug for Context {
         f.debug_struct("Context").finish_non_exhaustive()
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::Pair;
+
+    #[test]
+    fn the_spin_of_a_context_is_that_of_its_ports() {
+        let spin = Duration::from_micros(7);
+        let context = Context::with_options(ContextOptions::new().spin(spin)).unwrap();
+        let pair = context.socket::<Pair>().unwrap();
+        assert_eq!(pair.sender().ports().spin(), spin);
+        let pair = Context::new().socket::<Pair>().unwrap();
+        assert_eq!(pair.sender().ports().spin(), SPIN);
+    }
+}
