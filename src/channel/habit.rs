@@ -22,6 +22,10 @@ const SHORT_REST: u32 = 16;
 /// Waits between trials that have all been in vain.
 const LONG_REST: u32 = 4096;
 
+/// So many waits in time in a row make up for one that was not: whoever called late was held up
+/// once, and resting would make many waits long for it.
+const STREAK: u32 = 32;
+
 /// What a thread knows of its waits.
 struct Habit {
     /// Waits until the next trial, that one included; 0 while spinning.
@@ -30,6 +34,8 @@ struct Habit {
     next_rest: Cell<u32>,
     /// Waits left of a trial.
     trial: Cell<u32>,
+    /// Waits in time since one was not.
+    streak: Cell<u32>,
     /// How long spinning takes until the thread is called: a running mean, in nanoseconds.
     usual: Cell<u64>,
 }
@@ -70,6 +76,7 @@ impl Habit {
             rest: Cell::new(SHORT_REST),
             next_rest: Cell::new(SHORT_REST),
             trial: Cell::new(0),
+            streak: Cell::new(0),
             usual: Cell::new(0),
         }
     }
@@ -101,6 +108,11 @@ impl Habit {
     fn learn(&self, took: Option<Duration>) {
         let trial = self.trial.get();
         self.trial.set(trial.saturating_sub(1));
+        let streak = self.streak.get();
+        self.streak.set(match took {
+            Some(_) => streak.saturating_add(1),
+            None => 0,
+        });
         match took {
             Some(took) => {
                 let took = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
@@ -110,7 +122,7 @@ impl Habit {
                     self.next_rest.set(SHORT_REST);
                 }
             }
-            None if trial > 1 => {}
+            None if trial > 1 || streak >= STREAK => {}
             None => {
                 let rest = self.next_rest.get();
                 self.rest.set(rest);
@@ -165,9 +177,21 @@ mod tests {
     }
 
     #[test]
-    fn one_wait_in_vain_ends_it_for_a_while() {
+    fn one_wait_in_vain_is_forgiven_after_many_in_time() {
+        let habit = Habit::new();
+        waits(&habit, SHORT_REST - 1 + STREAK, SOON);
+        assert_eq!(waits(&habit, 1, None), 1);
+        assert_eq!(waits(&habit, STREAK, SOON), STREAK);
+        assert_eq!(waits(&habit, 1, None), 1);
+        assert_eq!(waits(&habit, STREAK, SOON), STREAK);
+    }
+
+    #[test]
+    fn two_waits_in_vain_end_it_for_a_while() {
         let habit = Habit::new();
         waits(&habit, 100, SOON);
+        assert_eq!(waits(&habit, 1, None), 1);
+        assert_eq!(waits(&habit, STREAK - 1, SOON), STREAK - 1);
         assert_eq!(waits(&habit, 1, None), 1);
         assert_eq!(waits(&habit, SHORT_REST - 1, SOON), 0);
         assert_eq!(waits(&habit, 100, SOON), 100);
