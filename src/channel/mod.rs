@@ -37,6 +37,7 @@ mod helm;
 mod lazy;
 mod mailbox;
 mod names;
+// In sight of the comparison of channels, which waits as a port does.
 pub(crate) mod park;
 mod pending;
 mod port;

@@ -106,3 +106,20 @@ fn the_tag_received_last_goes_with_the_first_message_sent_after_it() {
     ports.pop_many(&mut many, 10, None).unwrap();
     assert_eq!((many.len(), ports.last_received()), (3, 5));
 }
+
+#[test]
+fn a_thread_whose_task_waits_in_vain_may_do_the_next_turn() {
+    let waits = std::thread::spawn(|| {
+        let (ports, _holder) = open(FrameRule::Any, false);
+        let helm = helm::Helm::new(());
+        let now = std::time::Instant::now();
+        assert!(helm.lend_a_hand(now).is_some());
+        assert!(helm.lend_a_hand(now).is_none(), "it streams");
+        let mut line = Line::default();
+        let popped = ports.pop_or_wait(&mut line, Waker::noop());
+        assert_eq!(popped, Err(Nothing::Empty));
+        assert!(helm.lend_a_hand(now).is_some(), "it waited in between");
+        ports.leave_receivers(&mut line);
+    });
+    assert!(waits.join().is_ok());
+}
