@@ -44,15 +44,15 @@ pub(crate) fn copy(octets: &[u8]) -> Bytes {
             let mut buffer = take(length).unwrap_or_else(|| Vec::with_capacity(length));
             buffer.clear();
             buffer.extend_from_slice(octets);
-            share(buffer, length)
+            share(buffer)
         }
         _ => Bytes::copy_from_slice(octets),
     }
 }
 
-/// The first `length` octets of a buffer, whose memory will be kept if it is worth it.
-pub(crate) fn share(buffer: Vec<u8>, length: usize) -> Bytes {
-    KEPT.share(buffer, length)
+/// A buffer as it is, whose memory will be kept if it is worth it.
+pub(crate) fn share(buffer: Vec<u8>) -> Bytes {
+    KEPT.share(buffer)
 }
 
 /// A buffer with a capacity of `length` octets or more and anything in it, if one is kept.
@@ -89,15 +89,10 @@ impl Keeper {
         Keeper(Mutex::new([const { Vec::new() }; CLASSES]))
     }
 
-    fn share(&'static self, buffer: Vec<u8>, length: usize) -> Bytes {
-        let whole = match class(buffer.capacity()) {
+    fn share(&'static self, buffer: Vec<u8>) -> Bytes {
+        match class(buffer.capacity()) {
             Some(_) => Bytes::from_owner(Lent { buffer, by: self }),
             None => Bytes::from(buffer),
-        };
-        if length < whole.len() {
-            whole.slice(..length)
-        } else {
-            whole
         }
     }
 
@@ -182,11 +177,10 @@ mod tests {
     }
 
     #[test]
-    fn the_memory_of_a_large_one_is_used_again_with_its_own_length() {
+    fn the_memory_of_a_large_one_is_used_again_once_nobody_has_it() {
         const SIZE: usize = (1 << 20) + 1;
         static KEEPER: Keeper = Keeper::new();
-        let first = KEEPER.share(vec![1; SIZE], SIZE - 7);
-        assert_eq!(first.len(), SIZE - 7);
+        let first = KEEPER.share(vec![1; SIZE]);
         let (at, copied) = (first.as_ptr(), first.clone());
         drop(first);
         assert!(KEEPER.take(SIZE).is_none(), "still in use");
@@ -202,7 +196,7 @@ mod tests {
         static KEEPER: Keeper = Keeper::new();
         for size in sizes() {
             let many: Vec<Bytes> = (0..KEPT_PER_CLASS >> SMALLEST_KEPT)
-                .map(|_| KEEPER.share(Vec::with_capacity(size), 0))
+                .map(|_| KEEPER.share(Vec::with_capacity(size)))
                 .collect();
             drop(many);
         }

@@ -47,10 +47,7 @@ impl Body<'_> {
     pub(super) fn into_frame(self) -> Frame {
         match self {
             Body::Buffered(octets) => Frame::copy_from_slice(octets),
-            Body::Own(octets) => {
-                let length = octets.len();
-                Frame::from(storage::share(octets, length))
-            }
+            Body::Own(octets) => Frame::from(storage::share(octets)),
         }
     }
 }
@@ -315,6 +312,49 @@ impl LargeFrame {
             more: self.header.more,
             command: self.header.command,
             body: Body::Own(self.octets),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::frame::put_header;
+    use super::*;
+
+    /// What comes out of a frame that arrives in pieces of at most `piece` octets.
+    fn through(body: &[u8], piece: usize) -> Frame {
+        let mut decoder = Decoder::new(8 << 10);
+        decoder.limit_frames(None);
+        let mut octets = Vec::new();
+        put_header(&mut octets, 0, body.len());
+        octets.extend_from_slice(body);
+        let mut rest = &octets[..];
+        loop {
+            if let Ok(Some(decoded)) = decoder.next_frame() {
+                assert!(rest.is_empty(), "{} octets too early", rest.len());
+                return decoded.body.into_frame();
+            }
+            let room = decoder.room();
+            let n = rest.len().min(piece).min(room.len());
+            assert!(n > 0, "all is there, and nothing comes");
+            room[..n].copy_from_slice(&rest[..n]);
+            decoder.arrived(n);
+            rest = &rest[n..];
+        }
+    }
+
+    #[test]
+    fn large_frames_are_themselves_whatever_was_in_their_memory_before() {
+        let sizes = [4097, 5000, 8191, 8192, 12_000, 70_000, 300_000];
+        for piece in [777, 6000, usize::MAX] {
+            for before in sizes {
+                for size in sizes {
+                    // Longer, shorter or as long: its memory is kept when it is dropped.
+                    drop(through(&vec![0xEE; before], piece));
+                    let body: Vec<u8> = (0..size).map(|i| (i % 251) as u8).collect();
+                    assert!(through(&body, piece) == body, "{size} after {before}");
+                }
+            }
         }
     }
 }
