@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use super::answer::Answer;
 use super::calls::{Calls, GivenUp, Outcome};
-use super::park::spin_on;
+use super::park::{spin_on, Awaits};
 use super::pending::Deadline;
 use super::ports::Ports;
 use crate::error::{Refusal, RequestError, RequestTimeoutError};
@@ -76,7 +76,9 @@ impl Ports {
 
     pub(crate) fn request_blocking(&self, message: Message) -> Result<Message, RequestError> {
         let mut asking = Asking::new(self, message);
-        let end = spin_on(self.spin(), None, |context| asking.poll_end(context));
+        let end = spin_on(self.spin(), Awaits::Reply, None, |context| {
+            asking.poll_end(context)
+        });
         end.unwrap_or(End::Outcome(Outcome::Closed(None)))
             .without_deadline()
     }
@@ -87,14 +89,19 @@ impl Ports {
         deadline: Option<Instant>,
     ) -> Result<Message, RequestTimeoutError> {
         let mut asking = Asking::new(self, message);
-        if let Some(end) = spin_on(self.spin(), deadline, |context| asking.poll_end(context)) {
+        let end = spin_on(self.spin(), Awaits::Reply, deadline, |context| {
+            asking.poll_end(context)
+        });
+        if let Some(end) = end {
             return end.with_deadline();
         }
         match asking.give_up() {
             GivenUp::Queued(message) => Err(RequestTimeoutError::Timeout(Some(message))),
             GivenUp::Sent => Err(RequestTimeoutError::Timeout(None)),
             GivenUp::Settled => {
-                let end = spin_on(self.spin(), None, |context| asking.poll_end(context));
+                let end = spin_on(self.spin(), Awaits::Reply, None, |context| {
+                    asking.poll_end(context)
+                });
                 end.unwrap_or(End::Outcome(Outcome::Closed(None)))
                     .with_deadline()
             }

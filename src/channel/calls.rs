@@ -6,6 +6,7 @@ use std::mem;
 use std::sync::Arc;
 
 use super::answer::{answer, Answer, Reply};
+use super::lookout::Called;
 use super::queue::State;
 use super::sync::Mutex;
 use super::Hook;
@@ -194,7 +195,9 @@ impl Calls {
                 }
             }
         }
-        for (reply, outcome) in settled {
+        let here = std::ptr::from_ref(self).addr();
+        for (place, (reply, outcome)) in settled.into_iter().enumerate() {
+            Called::to_take(here + place);
             reply.send(outcome);
         }
         late

@@ -1,4 +1,5 @@
-//! Whether a thread that waits spins before it sleeps.
+//! How a thread spends its waits: whether it spins before it sleeps, and whether it would rather
+//! keep the [lookout](super::lookout) itself than wait for the pump's thread.
 //!
 //! Spinning is of use where whoever the thread waits for is awake on another processor and done
 //! within microseconds: then both are spared sleeping and waking, which take several times as
@@ -8,6 +9,7 @@
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
+use super::lookout::ABSENCE;
 use super::sync::Once;
 
 /// Pauses of the processor between two looks.
@@ -26,6 +28,13 @@ const LONG_REST: u32 = 4096;
 /// once, and resting would make many waits long for it.
 const STREAK: u32 = 32;
 
+/// Waits in which a thread leaves the lookout to the pump, after it turned out that others wait
+/// for the same pump.
+const CROWDED: u32 = 4096;
+
+/// Waits in a row that came soon after the one before, until a thread wants the lookout.
+const STEADY: u32 = 4;
+
 /// What a thread knows of its waits.
 struct Habit {
     /// Waits until the next trial, that one included; 0 while spinning.
@@ -36,37 +45,63 @@ struct Habit {
     trial: Cell<u32>,
     /// Waits in time since one was not.
     streak: Cell<u32>,
-    /// How long spinning takes until the thread is called: a running mean, in nanoseconds.
-    usual: Cell<u64>,
+    /// When the last wait ended.
+    ended: Cell<Option<Instant>>,
+    /// Waits in a row that came soon after the one before.
+    steady: Cell<u32>,
+    /// Waits left in which the lookout is left to the pump.
+    crowded: Cell<u32>,
 }
 
 thread_local! {
     static HABIT: Habit = const { Habit::new() };
 }
 
-/// Spins until `called`, for `limit` and until the deadline at most, if that is of use to the
-/// current thread. Answers whether it was called.
-pub(super) fn spin(limit: Duration, deadline: Option<Instant>, called: impl Fn() -> bool) -> bool {
-    if limit.is_zero() || cfg!(loom) {
-        return false;
-    }
-    let patience = HABIT.try_with(|habit| habit.patience(limit, has_company));
-    let Ok(Some(patience)) = patience else {
-        return false;
-    };
+/// How a thread spends a wait.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Plan {
+    start: Instant,
+    /// Until when it spins, unless it is called sooner.
+    pub(super) spins_until: Instant,
+    /// Whether it would rather keep the lookout.
+    pub(super) looks_out: bool,
+}
+
+/// The current thread is about to wait, and may spin for up to `limit`.
+pub(super) fn begin(limit: Duration) -> Plan {
     let start = Instant::now();
-    let until = deadline.map_or(start + patience, |deadline| deadline.min(start + patience));
-    loop {
-        for _ in 0..PAUSES {
-            std::hint::spin_loop();
-        }
-        let is_called = called();
-        let now = Instant::now();
-        if is_called || now >= until {
-            let took = is_called.then(|| now.saturating_duration_since(start));
-            let _ = HABIT.try_with(|habit| habit.learn(took));
-            return is_called;
-        }
+    let (spins, looks_out) = HABIT
+        .try_with(|habit| (habit.spins(has_company), habit.looks_out(start)))
+        .unwrap_or_default();
+    Plan {
+        start,
+        spins_until: if spins { start + limit } else { start },
+        looks_out,
+    }
+}
+
+/// The thread is awake again, or will be parked: called or not.
+pub(super) fn learn(plan: &Plan, is_called: bool) {
+    if plan.spins_until > plan.start {
+        let in_time = is_called && Instant::now() <= plan.spins_until;
+        let _ = HABIT.try_with(|habit| habit.learn(in_time));
+    }
+}
+
+/// The wait is over.
+pub(super) fn end() {
+    let _ = HABIT.try_with(|habit| habit.ended.set(Some(Instant::now())));
+}
+
+/// Others wait for the same pump.
+pub(super) fn has_rivals() {
+    let _ = HABIT.try_with(|habit| habit.crowded.set(CROWDED));
+}
+
+/// A moment between two looks.
+pub(super) fn pause() {
+    for _ in 0..PAUSES {
+        std::hint::spin_loop();
     }
 }
 
@@ -77,58 +112,63 @@ impl Habit {
             next_rest: Cell::new(SHORT_REST),
             trial: Cell::new(0),
             streak: Cell::new(0),
-            usual: Cell::new(0),
+            ended: Cell::new(None),
+            steady: Cell::new(0),
+            crowded: Cell::new(0),
         }
     }
 
-    /// How long to spin in this wait, if at all.
-    fn patience(&self, limit: Duration, has_company: impl Fn() -> bool) -> Option<Duration> {
+    /// Whether to spin in this wait. If so, then for as long as may be: to fall asleep because
+    /// the other side was held up costs both sides several times that.
+    fn spins(&self, has_company: impl Fn() -> bool) -> bool {
         let rest = self.rest.get();
         if rest > 1 {
             self.rest.set(rest - 1);
-            return None;
+            return false;
         }
         if rest == 1 {
             if !has_company() {
                 self.rest.set(LONG_REST);
-                return None;
+                return false;
             }
             self.rest.set(0);
             self.trial.set(TRIAL);
         }
-        if self.trial.get() > 0 {
-            return Some(limit);
-        }
-        // Several times what it usually takes: who is much later is asleep.
-        let patience = Duration::from_nanos(self.usual.get().saturating_mul(4));
-        Some(patience.clamp(limit / 8, limit))
+        true
     }
 
-    /// How a spin ended: how long it took until the thread was called, if it was.
-    fn learn(&self, took: Option<Duration>) {
+    /// How a spin ended: whether the thread was called in time.
+    fn learn(&self, in_time: bool) {
         let trial = self.trial.get();
         self.trial.set(trial.saturating_sub(1));
         let streak = self.streak.get();
-        self.streak.set(match took {
-            Some(_) => streak.saturating_add(1),
-            None => 0,
-        });
-        match took {
-            Some(took) => {
-                let took = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
-                let usual = self.usual.get();
-                self.usual.set(usual - usual / 4 + took / 4);
-                if trial == 1 {
-                    self.next_rest.set(SHORT_REST);
-                }
+        if in_time {
+            self.streak.set(streak.saturating_add(1));
+            if trial == 1 {
+                self.next_rest.set(SHORT_REST);
             }
-            None if trial > 1 || streak >= STREAK => {}
-            None => {
-                let rest = self.next_rest.get();
-                self.rest.set(rest);
-                self.next_rest.set((rest * 2).min(LONG_REST));
-            }
+            return;
         }
+        self.streak.set(0);
+        if trial <= 1 && streak < STREAK {
+            let rest = self.next_rest.get();
+            self.rest.set(rest);
+            self.next_rest.set((rest * 2).min(LONG_REST));
+        }
+    }
+
+    /// Whether to keep the lookout in a wait that begins `now`: if nobody else seems to wait for
+    /// the same pump, and this thread is never away for long.
+    fn looks_out(&self, now: Instant) -> bool {
+        let crowded = self.crowded.get();
+        self.crowded.set(crowded.saturating_sub(1));
+        let ended = self.ended.get();
+        let soon = ended.is_some_and(|ended| now.saturating_duration_since(ended) < ABSENCE / 2);
+        self.steady.set(match soon {
+            true => self.steady.get().saturating_add(1),
+            false => 0,
+        });
+        self.steady.get() >= STEADY && crowded == 0
     }
 }
 
@@ -143,15 +183,13 @@ fn has_company() -> bool {
 mod tests {
     use super::*;
 
-    const LIMIT: Duration = Duration::from_micros(50);
-    const SOON: Option<Duration> = Some(Duration::from_micros(2));
-
-    /// So many waits, each of which ends like this if the thread spins; how many times it did.
-    fn waits(habit: &Habit, count: u32, took: Option<Duration>) -> u32 {
+    /// So many waits, in each of which the thread is called in time if it spins; how many times
+    /// it did.
+    fn waits(habit: &Habit, count: u32, in_time: bool) -> u32 {
         let mut spun = 0;
         for _ in 0..count {
-            if habit.patience(LIMIT, || true).is_some() {
-                habit.learn(took);
+            if habit.spins(|| true) {
+                habit.learn(in_time);
                 spun += 1;
             }
         }
@@ -161,63 +199,64 @@ mod tests {
     #[test]
     fn what_pays_off_is_kept_up() {
         let habit = Habit::new();
-        assert_eq!(waits(&habit, SHORT_REST - 1, SOON), 0);
-        assert_eq!(waits(&habit, 10_000, SOON), 10_000);
-        let patience = habit.patience(LIMIT, || true);
-        assert_eq!(patience, SOON.map(|usual| usual * 4));
+        assert_eq!(waits(&habit, SHORT_REST - 1, true), 0);
+        assert_eq!(waits(&habit, 10_000, true), 10_000);
     }
 
     #[test]
     fn what_is_in_vain_is_tried_the_less_often() {
         let habit = Habit::new();
-        let spun = waits(&habit, 100_000, None);
+        let spun = waits(&habit, 100_000, false);
         assert!((TRIAL * 8..TRIAL * 40).contains(&spun), "{spun}");
-        let later = waits(&habit, LONG_REST * 10, None);
+        let later = waits(&habit, LONG_REST * 10, false);
         assert!((TRIAL * 9..TRIAL * 11).contains(&later), "{later}");
     }
 
     #[test]
     fn one_wait_in_vain_is_forgiven_after_many_in_time() {
         let habit = Habit::new();
-        waits(&habit, SHORT_REST - 1 + STREAK, SOON);
-        assert_eq!(waits(&habit, 1, None), 1);
-        assert_eq!(waits(&habit, STREAK, SOON), STREAK);
-        assert_eq!(waits(&habit, 1, None), 1);
-        assert_eq!(waits(&habit, STREAK, SOON), STREAK);
+        waits(&habit, SHORT_REST - 1 + STREAK, true);
+        assert_eq!(waits(&habit, 1, false), 1);
+        assert_eq!(waits(&habit, STREAK, true), STREAK);
+        assert_eq!(waits(&habit, 1, false), 1);
+        assert_eq!(waits(&habit, STREAK, true), STREAK);
     }
 
     #[test]
     fn two_waits_in_vain_end_it_for_a_while() {
         let habit = Habit::new();
-        waits(&habit, 100, SOON);
-        assert_eq!(waits(&habit, 1, None), 1);
-        assert_eq!(waits(&habit, STREAK - 1, SOON), STREAK - 1);
-        assert_eq!(waits(&habit, 1, None), 1);
-        assert_eq!(waits(&habit, SHORT_REST - 1, SOON), 0);
-        assert_eq!(waits(&habit, 100, SOON), 100);
+        waits(&habit, 100, true);
+        assert_eq!(waits(&habit, 1, false), 1);
+        assert_eq!(waits(&habit, STREAK - 1, true), STREAK - 1);
+        assert_eq!(waits(&habit, 1, false), 1);
+        assert_eq!(waits(&habit, SHORT_REST - 1, true), 0);
+        assert_eq!(waits(&habit, 100, true), 100);
     }
 
     #[test]
     fn nobody_spins_on_the_only_processor() {
         let habit = Habit::new();
-        for _ in 0..10_000 {
-            assert_eq!(habit.patience(LIMIT, || false), None);
-        }
+        assert!((0..10_000).all(|_| !habit.spins(|| false)));
     }
 
     #[test]
-    fn a_spin_ends_with_the_call_and_at_the_deadline() {
-        std::thread::spawn(|| {
-            let spins = |called: bool| spin(LIMIT, Some(Instant::now()), move || called);
-            let ends: Vec<bool> = (0..SHORT_REST + TRIAL).map(|_| spins(true)).collect();
-            let spun = ends.iter().filter(|&&called| called).count();
-            if has_company() {
-                assert_eq!(spun as u32, TRIAL + 1);
-            }
-            assert!(!spins(false));
-            assert!(!spin(Duration::ZERO, None, || true));
-        })
-        .join()
-        .unwrap();
+    fn a_thread_that_comes_back_soon_each_time_looks_out() {
+        let habit = Habit::new();
+        let mut now = Instant::now();
+        let mut waits = |away: Duration, count: u32| -> u32 {
+            (0..count).fold(0, |looks, _| {
+                now += away;
+                let looks = looks + u32::from(habit.looks_out(now));
+                habit.ended.set(Some(now));
+                looks
+            })
+        };
+        let (soon, late) = (ABSENCE / 4, ABSENCE);
+        assert_eq!(waits(soon, STEADY), 0);
+        assert_eq!(waits(soon, 1000), 1000);
+        assert_eq!(waits(late, 1000), 0);
+        assert_eq!(waits(soon, STEADY + 10), 11);
+        habit.crowded.set(CROWDED);
+        assert_eq!(waits(soon, CROWDED + 1), 1);
     }
 }

@@ -16,6 +16,8 @@ pub(crate) struct Mailbox<C> {
 pub(crate) enum Urgency {
     /// It must wake up.
     Wake,
+    /// There is something for it to look after.
+    Look,
     /// Whoever calls may do its next turn instead.
     Errand,
 }
@@ -29,8 +31,12 @@ struct State<C> {
 }
 
 impl<C> State<C> {
+    fn is_urgent(&self) -> bool {
+        self.nudged || self.closed || !self.commands.is_empty()
+    }
+
     fn has_work(&self) -> bool {
-        self.nudged || self.closed || !self.commands.is_empty() || !self.marks.is_empty()
+        self.is_urgent() || !self.marks.is_empty()
     }
 }
 
@@ -59,7 +65,7 @@ impl<C> Mailbox<C> {
     /// A hub wants service. Its hook is armed anew only when it has been served, so one hub has
     /// one mark at a time.
     pub(crate) fn mark(&self, token: usize) {
-        self.leave(Urgency::Wake, |state| state.marks.push(token));
+        self.leave(Urgency::Look, |state| state.marks.push(token));
     }
 
     /// As [`mark`](Self::mark), for something that one turn of the pump brings on its way.
@@ -84,6 +90,13 @@ impl<C> Mailbox<C> {
     pub(crate) fn prepare_sleep(&self) -> bool {
         let mut state = self.state.lock();
         state.asleep = !state.has_work();
+        state.asleep
+    }
+
+    /// As [`prepare_sleep`](Self::prepare_sleep), where somebody will look after the marks soon.
+    pub(crate) fn prepare_absence(&self) -> bool {
+        let mut state = self.state.lock();
+        state.asleep = !state.is_urgent();
         state.asleep
     }
 

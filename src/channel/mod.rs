@@ -8,6 +8,7 @@
 //!   requests ◄─►  Ports.calls: Calls     ◄─►  look, take, settle
 //!   commands ──►  Mailbox                 ──►  collect, prepare_sleep
 //!   lend_a_hand ──► Helm                  ◄──  take
+//!   relieve     ──► Lookout               ◄──  step_aside, stand_by
 //!   Answer   ◄──────────────────────────────── Reply
 //!   Feed     ◄──────────────────────────────── Feeder
 //!   futures with a deadline ──► Alarms    ──►  earliest, fire
@@ -35,6 +36,7 @@ mod gate;
 mod habit;
 mod helm;
 mod lazy;
+mod lookout;
 mod mailbox;
 mod names;
 // In sight of the comparison of channels, which waits as a port does.
@@ -63,9 +65,10 @@ pub(crate) use calls::Outcome;
 pub(crate) use feed::{feed, Feed, Feeder};
 pub(crate) use helm::{go_aboard, is_steering, Helm};
 pub(crate) use lazy::Lazy;
+pub(crate) use lookout::{Called, Crowd, Lookout, Watch};
 pub(crate) use mailbox::{Mailbox, Urgency};
 pub(crate) use names::Names;
-pub(crate) use park::block_on;
+pub(crate) use park::{block_on, Spin, Vigil};
 pub use pending::{Drain, IntoIter, Iter, RecvFuture, RecvManyFuture, RecvTimeoutFuture};
 pub use pending::{SendFuture, SendTimeoutFuture};
 pub(crate) use port::after as deadline_after;

@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use super::alarm::AlarmKey;
 use super::gate::Line;
-use super::park::{pause, spin_on};
+use super::park::{pause, spin_on, Awaits};
 use super::port::Receiver;
 use super::ports::{NotSent, Ports};
 use super::queue::{Nothing, Waiting};
@@ -91,7 +91,7 @@ impl<'a> SendFuture<'a> {
         if why != NotSent::Full {
             return Err(why);
         }
-        spin_on(self.ports.spin(), deadline, |context| {
+        spin_on(self.ports.spin(), Awaits::Room, deadline, |context| {
             self.poll_offer(context.waker())
         })
         .unwrap_or(Err(why))
@@ -264,7 +264,7 @@ impl<'a> RecvFuture<'a> {
             return Err(why);
         }
         pause();
-        spin_on(self.ports.spin(), deadline, |context| {
+        spin_on(self.ports.spin(), Awaits::Items, deadline, |context| {
             self.poll_pop(context.waker())
         })
         .unwrap_or(Err(why))
@@ -375,7 +375,7 @@ impl<'a> RecvManyFuture<'a> {
         let taken = match self.ports.pop_many(self.into, self.max, None) {
             Err(Nothing::Empty) => {
                 pause();
-                spin_on(self.ports.spin(), None, |context| {
+                spin_on(self.ports.spin(), Awaits::Items, None, |context| {
                     self.poll_pop(context.waker())
                 })
                 .unwrap_or(Err(Nothing::Empty))

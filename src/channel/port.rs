@@ -49,8 +49,9 @@ use crate::message::Message;
 /// one handle up; [`close`](Sender::close) closes the socket for all.
 ///
 /// A thread that sends while the pump sleeps may do its turn for it: a write to a connection, or
-/// the wakers of tasks that wait for a message. As with every channel, a waker must not wait for
-/// a lock that is held while sending.
+/// the wakers of tasks that wait for a message; a thread that waits in a blocking call may do so
+/// too. As with every channel, a waker must not wait for a lock that is held while sending, or
+/// during a blocking call.
 pub struct Sender {
     ports: Arc<Ports>,
     sink: SinkState,

@@ -4,12 +4,12 @@
 use std::any::Any;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
-use std::time::Duration;
 
 use super::alarm::Alarms;
 use super::calls::Calls;
 use super::gate::{Gate, Line};
 use super::helm;
+use super::park::Spin;
 use super::port::{Receiver, Sender};
 use super::queue::{Channel, Nothing, Offer, State, Waiting};
 use super::routes::Routes;
@@ -34,8 +34,8 @@ pub(crate) struct PortsSetup {
     pub(crate) routes: Option<Routes>,
     /// What the user does next may be about the message received last, as XPUB wants it.
     pub(crate) recalling: bool,
-    /// How long blocking calls may spin.
-    pub(crate) spin: Duration,
+    /// How blocking calls may spin.
+    pub(crate) spin: Spin,
     pub(crate) alarms: Arc<Alarms>,
     /// Kept until the last handle of the socket is gone, then dropped by whoever drops that one.
     pub(crate) keepalive: Arc<dyn Any + Send + Sync>,
@@ -88,8 +88,8 @@ pub(crate) struct Ports {
     /// `in` takes whatever has a frame, whenever there is room.
     plain: bool,
     handles: Mutex<Handles>,
-    /// How long blocking calls may spin.
-    spin: Duration,
+    /// How blocking calls may spin.
+    spin: Spin,
     alarms: Arc<Alarms>,
 }
 
@@ -140,12 +140,16 @@ impl Ports {
             && setup.routes.is_none()
             && !setup.alternating
             && !setup.recalling;
+        let outward = setup.outward.map(|spec| channel(spec, None, Some(hook)));
+        if let (Some(outward), Some(crowd)) = (&outward, &setup.spin.crowd) {
+            outward.join(crowd);
+        }
         let ports = Arc::new(Ports {
             plain,
             inward: setup
                 .inward
                 .map(|spec| channel(spec, Some(Arc::clone(&errand)), None)),
-            outward: setup.outward.map(|spec| channel(spec, None, Some(hook))),
+            outward,
             gate: setup.alternating.then(Gate::new),
             calls: Calls::new(errand),
             frames: setup.frames,
@@ -176,9 +180,9 @@ impl Ports {
         self.outward.as_ref()
     }
 
-    /// How long blocking calls may spin.
-    pub(crate) fn spin(&self) -> Duration {
-        self.spin
+    /// How blocking calls may spin.
+    pub(crate) fn spin(&self) -> &Spin {
+        &self.spin
     }
 
     /// Requests that wait for their replies one by one.

@@ -14,6 +14,7 @@ use std::mem;
 use std::sync::Arc;
 use std::task::Waker;
 
+use super::lookout::Crowd;
 use super::sync::{Apart, Mutex, MutexGuard};
 use super::waiters::{Ticket, Waiters, Wakes};
 use super::Hook;
@@ -121,6 +122,11 @@ impl<T> Channel<T> {
             consumer,
             producer,
         }
+    }
+
+    /// Counts the receivers that wait together with others.
+    pub(crate) fn join(&self, crowd: &Arc<Crowd>) {
+        self.tail.lock().receivers.join(Arc::clone(crowd));
     }
 
     /// The common case of a pop: there is a message, and nobody to be told. Otherwise nothing
@@ -797,7 +803,7 @@ impl<T> Tail<T> {
             wakes.consumer = true;
         }
         if !self.receivers.is_empty() {
-            self.receivers.call(count, wakes);
+            self.receivers.serve(count, wakes);
         }
     }
 

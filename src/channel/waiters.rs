@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::Waker;
 
+use super::lookout::{Called, Crowd};
 use super::tasks::quietly;
 use super::Hook;
 
@@ -16,6 +17,14 @@ pub(crate) type Ticket = Option<u64>;
 pub(crate) struct Waiters {
     queue: VecDeque<(u64, Waker)>,
     next: u64,
+    /// Where they are counted together with others.
+    crowd: Option<Arc<Crowd>>,
+}
+
+impl std::ops::Drop for Waiters {
+    fn drop(&mut self) {
+        self.left(self.queue.len());
+    }
 }
 
 impl Waiters {
@@ -24,36 +33,65 @@ impl Waiters {
         self.queue.is_empty()
     }
 
+    /// Counts those who wait together with others.
+    pub(crate) fn join(&mut self, crowd: Arc<Crowd>) {
+        debug_assert!(self.queue.is_empty(), "nobody waits yet");
+        self.crowd = Some(crowd);
+    }
+
     /// Waits, or goes on waiting with this waker.
     pub(crate) fn register(&mut self, ticket: &mut Ticket, waker: &Waker) {
-        let Some(ticket) = *ticket else {
-            *ticket = Some(self.next);
-            self.queue.push_back((self.next, waker.clone()));
-            self.next += 1;
-            return;
+        let (place, found) = match *ticket {
+            None => (self.next, Err(self.queue.len())),
+            Some(place) => (place, self.find(place)),
         };
-        match self.find(ticket) {
+        match found {
             Ok(index) => self.queue[index].1.clone_from(waker),
-            Err(index) => self.queue.insert(index, (ticket, waker.clone())),
+            Err(index) => {
+                self.queue.insert(index, (place, waker.clone()));
+                if let Some(crowd) = &self.crowd {
+                    crowd.grow();
+                }
+            }
+        }
+        if ticket.is_none() {
+            *ticket = Some(place);
+            self.next += 1;
         }
     }
 
     /// Stops waiting. False if there is no such waiter: it has been woken.
     pub(crate) fn remove(&mut self, ticket: u64) -> bool {
-        match self.find(ticket) {
-            Ok(index) => self.queue.remove(index).is_some(),
-            Err(_) => false,
+        let found = self.find(ticket);
+        if let Ok(index) = found {
+            self.queue.remove(index);
+            self.left(1);
         }
+        found.is_ok()
     }
 
     /// Hands the first `count` waiters over to be woken.
     pub(crate) fn call(&mut self, count: usize, wakes: &mut Wakes) {
-        for _ in 0..count {
-            match self.queue.pop_front() {
-                Some((_, waker)) => wakes.add(waker),
-                None => return,
-            }
+        let count = count.min(self.queue.len());
+        for (_, waker) in self.queue.drain(..count) {
+            wakes.add(waker);
         }
+        self.left(count);
+    }
+
+    /// So many do not wait any more.
+    fn left(&self, count: usize) {
+        if let Some(crowd) = &self.crowd {
+            crowd.shrink(count);
+        }
+    }
+
+    /// As [`call`](Self::call), for waiters that have something to take now.
+    pub(crate) fn serve(&mut self, count: usize, wakes: &mut Wakes) {
+        for (_, waker) in self.queue.iter().take(count) {
+            Called::to_take(waker.data().addr());
+        }
+        self.call(count, wakes);
     }
 
     pub(crate) fn call_all(&mut self, wakes: &mut Wakes) {
@@ -69,6 +107,7 @@ impl Waiters {
 /// in vain, but neither the thread that woke it nor anybody else who waits comes to harm.
 #[inline]
 pub(super) fn rouse(waker: Waker) {
+    Called::one();
     let _ = quietly(|| waker.wake());
 }
 

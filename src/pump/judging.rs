@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::channel::{FrameRule, Holder, Outcome, Ports, PortsSetup};
+use crate::channel::{FrameRule, Holder, Outcome, Ports, PortsSetup, Spin};
 use crate::endpoint::Endpoint;
 use crate::message::Message;
 use crate::options::{Linger, Options};
@@ -91,7 +91,7 @@ impl<W: World> Pump<W> {
             alarms: Arc::clone(&self.alarms),
             // The context does not live for its pumps' own business.
             keepalive: Arc::new(()),
-            spin: Duration::ZERO,
+            spin: Spin::NEVER,
             errand: mark.errand(&self.mailbox),
             hook: mark.hook(&self.mailbox),
         });

@@ -1,6 +1,7 @@
 //! Floor 3: the only one that touches the world. A pump owns its sockets' hubs, links,
 //! listeners and dialers; one thread at a time drives it, or a test does. That is the pump's own
-//! thread or, while it sleeps, a thread that sends and has the time ([`Helm`](crate::channel::Helm)).
+//! thread or, while it sleeps, a thread that sends and has the time ([`Helm`](crate::channel::Helm)),
+//! or one that waits for it ([`Lookout`](crate::channel::Lookout)).
 //!
 //! [`Pump::turn`] decides everything, with time and readiness as arguments, and never blocks:
 //! commands, reads, sends, transfers, flushes, timers, each within a budget. [`net::run`] only
@@ -45,6 +46,7 @@ use slab::Slab;
 
 use crate::channel::{
     Alarms, Feed, FrameRule, Holder, Mailbox, Names, Ports, PortsSetup, Reply, Routes, Seat, Seats,
+    Spin,
 };
 use crate::endpoint::Endpoint;
 use crate::error::{
@@ -93,8 +95,8 @@ pub(crate) struct Company {
     pub(crate) pump: usize,
     /// Who is bound to an inproc name.
     pub(crate) names: Arc<Names<Bound, Arc<Mailbox<Command>>>>,
-    /// How long blocking calls may spin.
-    pub(crate) spin: Duration,
+    /// How blocking calls may spin.
+    pub(crate) spin: Spin,
     /// What accepted connections sit on.
     pub(crate) connections: Arc<Seats>,
 }
@@ -401,6 +403,18 @@ impl<W: World> Pump<W> {
             && self.dry.is_empty()
             && self.dismissed.is_empty()
             && self.answered.is_empty())
+    }
+
+    /// Whether there is work left that cannot wait for a thread that has just been called by this
+    /// pump, and will be back for more: anything but a slice of what may be that thread's own.
+    pub(crate) fn is_pressed(&self) -> bool {
+        let slices =
+            self.readers.len() + self.senders.len() + self.transfers.len() + self.dry.len();
+        slices > 2
+            || !(self.flushers.is_empty()
+                && self.runnable.is_empty()
+                && self.dismissed.is_empty()
+                && self.answered.is_empty())
     }
 
     /// When to turn again although nothing happened.
@@ -717,7 +731,7 @@ impl<W: World> Pump<W> {
                 .addresses_peers()
                 .then(|| Routes::new(routes_are_mandatory(kind, &options))),
             recalling: kind == SocketType::XPub,
-            spin: self.company.spin,
+            spin: self.company.spin.clone(),
             alarms: Arc::clone(&self.alarms),
             keepalive,
             errand: mark.errand(&self.mailbox),

@@ -3,13 +3,16 @@
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Registry, Token, Waker};
 
-use crate::channel::{go_aboard, quietly, Alarms, Helm, Hook, Mailbox, Urgency};
+use crate::channel::{
+    go_aboard, is_steering, quietly, Alarms, Called, Crowd, Helm, Hook, Lookout, Mailbox, Urgency,
+    Vigil, Watch,
+};
 use crate::endpoint::Endpoint;
 use crate::error::BindError;
 use crate::options::Options;
@@ -51,44 +54,70 @@ pub(crate) struct ThreadNames {
 }
 
 /// Starts a pump on a thread of its own.
-pub(crate) fn start(names: ThreadNames, company: Company) -> io::Result<Running> {
+pub(crate) fn start(names: ThreadNames, mut company: Company) -> io::Result<Running> {
     let poll = Poll::new()?;
-    let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
-    // The pump's thread has the waker: handles that outlive it keep no file descriptor open.
-    let wake = Arc::downgrade(&waker);
-    let helm = Arc::new(Helm::new(None));
-    let helpers = Arc::downgrade(&helm);
+    let waker = Waker::new(poll.registry(), WAKER)?;
+    let registry = poll.registry().try_clone()?;
+    let ship = Arc::new_cyclic(|this: &Weak<Ship>| Ship {
+        this: this.clone(),
+        helm: Helm::new(None),
+        lookout: Lookout::new(Post {
+            poll,
+            events: Events::with_capacity(EVENTS),
+            ready: Vec::with_capacity(EVENTS),
+        }),
+        crowd: Arc::default(),
+        waker,
+    });
+    // The pump's thread has the ship: handles that outlive it keep no file descriptor open.
+    let called = Arc::downgrade(&ship);
     let mailbox = Arc::new(Mailbox::new(move |urgency| {
-        if urgency == Urgency::Errand && helpers.upgrade().is_some_and(|helm| lend_a_hand(&helm)) {
-            return;
-        }
-        if let Some(waker) = wake.upgrade() {
-            // Fails only if the poller is gone, and then nobody needs to be woken.
-            let _ = waker.wake();
+        if let Some(ship) = called.upgrade() {
+            ship.call(urgency);
         }
     }));
     let nudge = Nudge(Arc::clone(&mailbox));
     let alarms = Arc::new(Alarms::new(Arc::new(nudge)));
     let net = Net {
-        registry: poll.registry().try_clone()?,
+        registry,
         mailbox: Arc::clone(&mailbox),
         resolver_name: names.resolver,
         luck: RandomState::new().build_hasher().finish() | 1,
         lookups: 0,
         waiting: Vec::new(),
     };
+    company.spin.watch = Some(ship.this.clone());
+    company.spin.crowd = Some(Arc::clone(&ship.crowd));
     let pump = Pump::new(net, Arc::clone(&mailbox), alarms, Instant::now(), company);
-    *helm.take() = Some(Box::new(Afloat {
+    *ship.helm.take() = Some(Box::new(Afloat {
         pump,
         asleep_until: None,
     }));
     let closer = CloseOnDrop(Arc::clone(&mailbox));
     let thread = thread::Builder::new().name(names.pump).spawn(move || {
-        let _until_the_end = (closer, waker);
+        let _until_the_end = closer;
         go_aboard();
-        run(&helm, poll);
+        ship.run();
     })?;
     Ok(Running { mailbox, thread })
+}
+
+/// A pump, who steers it and who looks out for it. Whoever needs both takes the lookout first.
+struct Ship {
+    this: Weak<dyn Watch>,
+    helm: Helm<Option<Box<Afloat>>>,
+    lookout: Lookout<Post>,
+    /// Who waits for this pump.
+    crowd: Arc<Crowd>,
+    /// Wakes the pump's thread while it looks out.
+    waker: Waker,
+}
+
+/// What the world brings is seen from here.
+struct Post {
+    poll: Poll,
+    events: Events,
+    ready: Vec<Readiness>,
 }
 
 /// A pump that runs.
@@ -98,64 +127,221 @@ struct Afloat {
     asleep_until: Option<Instant>,
 }
 
-/// Sleeps, turns, and sleeps again, until the pump is finished.
-fn run(helm: &Helm<Option<Box<Afloat>>>, mut poll: Poll) {
-    let mut events = Events::with_capacity(EVENTS);
-    let mut ready = Vec::with_capacity(EVENTS);
-    loop {
-        let mut steering = helm.take();
-        let Some(Afloat { pump, asleep_until }) = steering.as_deref_mut() else {
-            return;
-        };
-        pump.mailbox.awake();
-        pump.turn(Instant::now(), &ready);
-        if pump.is_finished() {
-            let finished = steering.take();
-            // Not under the lock: who is told of an end may come back here.
+/// What came of offering a hand.
+enum Help {
+    /// All is done.
+    Done,
+    /// There is something left for the pump's thread.
+    Begun,
+    /// The current thread has no time, or somebody else steers.
+    None,
+}
+
+impl Ship {
+    /// Sleeps, turns, and sleeps again, until the pump is finished.
+    fn run(&self) {
+        let mut post = self.lookout.take();
+        // Since this thread last slept: whether it has called anybody, and never two at once who
+        // have something to take.
+        let (mut has_called, mut is_crowded) = (false, false);
+        loop {
+            let called = Called::so_far();
+            let mut steering = self.helm.take();
+            let Some(Afloat { pump, asleep_until }) = steering.as_deref_mut() else {
+                return;
+            };
+            pump.mailbox.awake();
+            pump.turn(Instant::now(), &post.ready);
+            if pump.is_finished() {
+                let finished = steering.take();
+                // Not under the lock: who is told of an end may come back here.
+                drop(steering);
+                drop(finished);
+                return;
+            }
+            let (anybody, to_take) = called.since();
+            has_called |= anybody;
+            is_crowded |= to_take > 1;
+            // Before sleep is prepared for: from then on this thread may be called.
+            let aside = has_called
+                && (!is_crowded || self.crowd.is_empty())
+                && !pump.is_pressed()
+                && self.lookout.step_aside();
+            if aside {
+                if pump.mailbox.prepare_absence() {
+                    drop(post);
+                    // Whoever is here instead sees to what is due.
+                    *asleep_until = Some(pump.now);
+                    drop(steering);
+                    self.lookout.stand_by();
+                    (has_called, is_crowded) = (false, false);
+                    post = self.lookout.take();
+                    post.look(Some(Duration::ZERO));
+                    continue;
+                }
+                self.lookout.step_back();
+            }
+            let timeout = if pump.is_busy() || !pump.mailbox.prepare_sleep() {
+                Some(Duration::ZERO)
+            } else {
+                (has_called, is_crowded) = (false, false);
+                *asleep_until = pump.deadline();
+                asleep_until.map(|until| until.saturating_duration_since(Instant::now()))
+            };
             drop(steering);
-            drop(finished);
-            return;
+            post.look(timeout);
         }
-        let timeout = if pump.is_busy() || !pump.mailbox.prepare_sleep() {
-            Some(Duration::ZERO)
-        } else {
-            *asleep_until = pump.deadline();
-            asleep_until.map(|until| until.saturating_duration_since(Instant::now()))
+    }
+
+    /// The pump sleeps, and there is something for it.
+    fn call(&self, urgency: Urgency) {
+        let help = match urgency {
+            Urgency::Errand => self.lend_a_hand(),
+            Urgency::Look | Urgency::Wake => Help::None,
         };
-        drop(steering);
-        // An interrupted wait is a turn without events.
-        let polled = poll.poll(&mut events, timeout);
-        ready.clear();
-        if polled.is_ok() {
-            ready.extend(events.iter().filter_map(readiness));
+        let can_wait = match help {
+            Help::Done => true,
+            Help::Begun => false,
+            Help::None => urgency != Urgency::Wake && self.lookout.is_awaited(),
+        };
+        if !can_wait {
+            self.summon();
+        }
+    }
+
+    /// Has whoever looks out, or is to, do a turn.
+    fn summon(&self) {
+        if !self.lookout.summon() {
+            self.kick();
+        }
+    }
+
+    /// Does a turn for a pump whose thread sleeps, if the current thread has the time for that.
+    fn lend_a_hand(&self) -> Help {
+        let now = Instant::now();
+        match self.helm.lend_a_hand(now) {
+            None => Help::None,
+            Some(mut steering) => {
+                match steer(&mut steering, |afloat| afloat.turn_until_it_rests(now)) {
+                    Some(true) => Help::Done,
+                    Some(false) | None => Help::Begun,
+                }
+            }
         }
     }
 }
 
-/// Does a turn for a pump whose thread sleeps, if the current thread has the time for that. False
-/// if the pump's thread must wake up all the same: for this turn, or for what is left after it.
-fn lend_a_hand(helm: &Helm<Option<Box<Afloat>>>) -> bool {
-    let now = Instant::now();
-    let Some(mut steering) = helm.lend_a_hand(now) else {
-        return false;
-    };
-    let Some(mut afloat) = steering.take() else {
-        return false;
-    };
-    // A pump does not panic. If it did all the same, it would end, as it does on its own thread,
-    // and whoever sends would be told so.
-    let helped = quietly(move || {
-        let rests = afloat.turn_until_it_rests(now);
-        (afloat, rests)
-    });
-    let Ok((afloat, rests)) = helped else {
-        return false;
-    };
+impl Watch for Ship {
+    fn keep(&self, vigil: &Vigil<'_>) -> bool {
+        if is_steering() {
+            return true;
+        }
+        let Some(mut spell) = self.lookout.relieve() else {
+            return true;
+        };
+        let mut sleep = None;
+        let turned = loop {
+            spell.look(Some(sleep.unwrap_or_default()));
+            if sleep.take().is_some() {
+                vigil.rouse();
+                spell.dozes(false);
+            }
+            let mut steering = self.helm.take();
+            let turned = steer(&mut steering, |afloat| {
+                afloat.turn_for_a_vigil(&spell.ready)
+            })
+            .flatten();
+            let Some(now) = turned else {
+                break false;
+            };
+            let Some(Afloat { pump, asleep_until }) = steering.as_deref_mut() else {
+                break false;
+            };
+            if vigil.is_over(now) {
+                break !pump.is_pressed();
+            }
+            if vigil.spins(now) || pump.is_busy() {
+                continue;
+            }
+            let Some(longest) = vigil.longest_sleep(now) else {
+                break true;
+            };
+            if !pump.mailbox.prepare_sleep() {
+                continue;
+            }
+            *asleep_until = pump.deadline();
+            let until = asleep_until.map(|until| until.saturating_duration_since(now));
+            drop(steering);
+            if vigil.doze(self.this.clone()) {
+                spell.dozes(true);
+                sleep = Some(until.map_or(longest, |until| until.min(longest)));
+            }
+        };
+        spell.ready.clear();
+        drop(spell);
+        // Only now: whoever has something for the pump from now on finds nobody on the lookout.
+        let rests = turned && {
+            let mut steering = self.helm.take();
+            steering
+                .as_deref_mut()
+                .is_some_and(|Afloat { pump, asleep_until }| {
+                    *asleep_until = Some(pump.now);
+                    pump.mailbox.prepare_absence()
+                })
+        };
+        let in_peace = !vigil.has_rivals() || self.crowd.is_empty();
+        if !in_peace {
+            self.lookout.renounce();
+        }
+        if !(rests && in_peace) {
+            self.summon();
+        }
+        in_peace
+    }
+
+    fn kick(&self) {
+        // Fails only if the poller is gone, and then nobody needs to be woken.
+        let _ = self.waker.wake();
+    }
+
+    fn leave(&self) {
+        self.lookout.summon();
+    }
+}
+
+impl Post {
+    /// Waits for what the world brings. An interrupted wait brings nothing.
+    fn look(&mut self, timeout: Option<Duration>) {
+        let polled = self.poll.poll(&mut self.events, timeout);
+        self.ready.clear();
+        if polled.is_ok() {
+            self.ready.extend(self.events.iter().filter_map(readiness));
+        }
+    }
+}
+
+/// Has a thread of the user's do something with a pump. A pump does not panic. If it did all the
+/// same, it would end, as it does on its own thread, and whoever sends would be told so.
+fn steer<R>(steering: &mut Option<Box<Afloat>>, what: impl FnOnce(&mut Afloat) -> R) -> Option<R> {
+    let mut afloat = steering.take()?;
+    let (afloat, result) = quietly(move || {
+        let result = what(&mut afloat);
+        (afloat, result)
+    })
+    .ok()?;
     *steering = Some(afloat);
-    rests
+    Some(result)
 }
 
 impl Afloat {
+    /// The time, unless the pump is finished.
+    fn turn_for_a_vigil(&mut self, ready: &[Readiness]) -> Option<Instant> {
+        let now = Instant::now();
+        self.pump.mailbox.awake();
+        self.pump.turn(now, ready);
+        (!self.pump.is_finished()).then_some(now)
+    }
+
     /// False if there is something left for the pump's thread.
     fn turn_until_it_rests(&mut self, now: Instant) -> bool {
         let pump = &mut self.pump;

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use crate::channel::{answer, Alarms, Answer, Feed, Hook, Mailbox, Names, Receiver, Seats, Sender};
+use crate::channel::{
+    answer, Alarms, Answer, Feed, Hook, Mailbox, Names, Receiver, Seats, Sender, Spin,
+};
 use crate::endpoint::Endpoint;
 use crate::error::TrySendError;
 use crate::event::{Event, EventKind, EventSet};
@@ -62,7 +64,7 @@ impl Sim {
                 let company = Company {
                     pump,
                     names: Arc::clone(&names),
-                    spin: Duration::ZERO,
+                    spin: Spin::NEVER,
                     connections: Seats::new(1, None),
                 };
                 let mailbox = Arc::new(Mailbox::new(|_| {}));

@@ -14,6 +14,7 @@ use futures::{SinkExt, StreamExt};
 use super::super::alarm::Alarms;
 use super::super::answering::{RecvRequestTimeoutFuture, Request, Requests};
 use super::super::asking::{RequestFuture, RequestTimeoutFuture};
+use super::super::park::Spin;
 use super::super::ports::{FrameRule, Holder, PortsSetup};
 use super::super::testing::{in_time, Count, Dice, Woken};
 use super::*;
@@ -80,7 +81,7 @@ fn open_with(inward: Option<usize>, outward: Option<usize>, alternating: bool) -
         frames: FrameRule::Any,
         routes: None,
         recalling: false,
-        spin: std::time::Duration::ZERO,
+        spin: Spin::NEVER,
         alarms: alarms.clone(),
         keepalive,
         errand: hook.clone(),
@@ -558,7 +559,7 @@ fn drops_can_be_read_at_the_port() {
         frames: FrameRule::Any,
         routes: None,
         recalling: false,
-        spin: std::time::Duration::ZERO,
+        spin: Spin::NEVER,
         alarms: Arc::new(Alarms::new(Arc::new(Count::default()))),
         keepalive: Arc::new(()),
         errand: Arc::new(Count::default()),

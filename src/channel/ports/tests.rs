@@ -16,7 +16,7 @@ fn open(frames: FrameRule, recalling: bool) -> (Arc<Ports>, Holder) {
         recalling,
         frames,
         routes: None,
-        spin: std::time::Duration::ZERO,
+        spin: Spin::NEVER,
         alarms: Arc::new(Alarms::new(Arc::new(Count::default()))),
         keepalive: Arc::new(()),
         errand: Arc::new(Count::default()),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use super::channel::park::{pause, spin_on};
+use super::channel::park::{pause, spin_on, Awaits, Spin};
 use super::channel::{Channel, Nothing, Waiting};
 use super::measure::CAPACITY;
 use super::measure::{awaiting, blocking, ping_pong, Awaiting, Blocking, Found, Item, Pipe, Shape};
@@ -53,7 +53,11 @@ fn both<B: Blocking, A: Awaiting>(shape: Shape, window: Duration) -> Option<Foun
 struct Ours;
 
 /// How long the library's own calls spin, at its defaults.
-const SPIN: Duration = Duration::from_micros(50);
+const SPIN: Spin = Spin {
+    limit: Duration::from_micros(50),
+    watch: None,
+    crowd: None,
+};
 
 /// The last sender closes the channel.
 struct Closing(Arc<Channel<Item>>);
@@ -117,7 +121,7 @@ impl Blocking for Ours {
             return true;
         }
         let mut ticket = None;
-        let sent = spin_on(SPIN, None, |context| {
+        let sent = spin_on(&SPIN, Awaits::Room, None, |context| {
             let (ticket, waker) = (&mut ticket, context.waker());
             poll_push(&end.0, &mut slot, Waiting { ticket, waker })
         });
@@ -136,7 +140,7 @@ impl Blocking for Ours {
         }
         pause();
         let mut ticket = None;
-        spin_on(SPIN, None, |context| {
+        spin_on(&SPIN, Awaits::Items, None, |context| {
             let (ticket, waker) = (&mut ticket, context.waker());
             poll_pop(end, Waiting { ticket, waker })
         })?
@@ -213,7 +217,7 @@ impl Blocking for OursBatch {
         }
         let (channel, taken) = (&end.channel, &mut end.taken);
         let mut ticket = None;
-        spin_on(SPIN, None, |context| {
+        spin_on(&SPIN, Awaits::Items, None, |context| {
             let (ticket, waker) = (&mut ticket, context.waker());
             match channel.pop_many_or_wait(taken, CAPACITY, Waiting { ticket, waker }) {
                 Err(Nothing::Empty) => Poll::Pending,
