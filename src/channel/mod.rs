@@ -65,7 +65,7 @@ pub(crate) use calls::Outcome;
 pub(crate) use feed::{feed, Feed, Feeder};
 pub(crate) use helm::{go_aboard, is_steering, Helm};
 pub(crate) use lazy::Lazy;
-pub(crate) use lookout::{Called, Crowd, Lookout, Watch};
+pub(crate) use lookout::{Called, Crowd, Lookout, Spell, Watch};
 pub(crate) use mailbox::{Mailbox, Urgency};
 pub(crate) use names::Names;
 pub(crate) use park::{block_on, Spin, Vigil};

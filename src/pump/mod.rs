@@ -272,6 +272,11 @@ pub(crate) enum Command {
 /// message does not delay its neighbours noticeably (about 50 µs of copying).
 const READ_BUDGET: usize = 256 * 1024;
 
+/// So many octets read for one message or batch, in no more than this time: that is better done by
+/// one thread while another works on what came before.
+const HEAVY: u64 = 2 * READ_BUDGET as u64;
+const HEAVY_TIME: Duration = Duration::from_millis(10);
+
 /// One sending slice of a hub, in messages: one lock of `in` for as many.
 const SEND_BATCH: usize = 256;
 
@@ -318,6 +323,8 @@ pub(crate) struct Pump<W: World> {
     /// Tasks that were woken.
     runnable: VecDeque<usize>,
 
+    /// Octets read from connections so far.
+    octets_in: u64,
     /// Whether a timer is set to give the buffers of idle links back.
     rest_is_due: bool,
     next_serial: u64,
@@ -361,6 +368,7 @@ impl<W: World> Pump<W> {
             handshakes: VecDeque::new(),
             tasks: Slab::new(),
             runnable: VecDeque::new(),
+            octets_in: 0,
             rest_is_due: false,
             next_serial: 1,
             released: Vec::new(),

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use mio::{Events, Interest, Poll, Registry, Token, Waker};
 
 use crate::channel::{
-    go_aboard, is_steering, quietly, Alarms, Called, Crowd, Helm, Hook, Lookout, Mailbox, Urgency,
-    Vigil, Watch,
+    go_aboard, is_steering, quietly, Alarms, Called, Crowd, Helm, Hook, Lookout, Mailbox, Spell,
+    Urgency, Vigil, Watch,
 };
 use crate::endpoint::Endpoint;
 use crate::error::BindError;
@@ -19,7 +19,7 @@ use crate::options::Options;
 
 use super::transport::{self, BoundListener, Listener, Resolution, Stream, Target};
 use super::world::{Readiness, Source, World};
-use super::{Command, Company, Pump};
+use super::{Command, Company, Pump, HEAVY, HEAVY_TIME};
 
 /// Readiness taken from the kernel in one call.
 const EVENTS: usize = 1024;
@@ -137,6 +137,21 @@ enum Help {
     None,
 }
 
+/// What somebody leaves behind who kept the lookout.
+struct Left {
+    /// Nothing that cannot wait for a moment.
+    rests: bool,
+    /// Much was read for what this thread got.
+    was_heavy: bool,
+}
+
+impl Left {
+    const FINISHED: Left = Left {
+        rests: false,
+        was_heavy: false,
+    };
+}
+
 impl Ship {
     /// Sleeps, turns, and sleeps again, until the pump is finished.
     fn run(&self) {
@@ -216,6 +231,53 @@ impl Ship {
         }
     }
 
+    /// Does the pump's turns until the vigil is over, awake or asleep in between.
+    fn look_out(&self, vigil: &Vigil<'_>, spell: &mut Spell<'_, Post>) -> Left {
+        let start = Instant::now();
+        let (mut sleep, mut octets) = (None, None);
+        loop {
+            spell.look(Some(sleep.unwrap_or_default()));
+            if sleep.take().is_some() {
+                vigil.rouse();
+                spell.dozes(false);
+            }
+            let mut steering = self.helm.take();
+            let turned = steer(&mut steering, |afloat| afloat.turn_again(&spell.ready));
+            let (Some(Some(now)), Some(afloat)) = (turned, steering.as_deref_mut()) else {
+                return Left::FINISHED;
+            };
+            let pump = &mut afloat.pump;
+            let read = pump.octets_in - *octets.get_or_insert(pump.octets_in);
+            if vigil.is_over(now) {
+                return Left {
+                    rests: !pump.is_pressed(),
+                    was_heavy: read > HEAVY && now.saturating_duration_since(start) < HEAVY_TIME,
+                };
+            }
+            if vigil.spins(now) || pump.is_busy() {
+                continue;
+            }
+            let Some(longest) = vigil.longest_sleep(now) else {
+                return Left {
+                    rests: true,
+                    was_heavy: false,
+                };
+            };
+            if !pump.mailbox.prepare_sleep() {
+                continue;
+            }
+            afloat.asleep_until = pump.deadline();
+            let until = afloat.asleep_until;
+            drop(steering);
+            if vigil.doze(self.this.clone()) {
+                spell.dozes(true);
+                sleep = Some(until.map_or(longest, |until| {
+                    until.saturating_duration_since(now).min(longest)
+                }));
+            }
+        }
+    }
+
     /// Does a turn for a pump whose thread sleeps, if the current thread has the time for that.
     fn lend_a_hand(&self) -> Help {
         let now = Instant::now();
@@ -239,61 +301,22 @@ impl Watch for Ship {
         let Some(mut spell) = self.lookout.relieve() else {
             return true;
         };
-        let mut sleep = None;
-        let turned = loop {
-            spell.look(Some(sleep.unwrap_or_default()));
-            if sleep.take().is_some() {
-                vigil.rouse();
-                spell.dozes(false);
-            }
-            let mut steering = self.helm.take();
-            let turned = steer(&mut steering, |afloat| {
-                afloat.turn_for_a_vigil(&spell.ready)
-            })
-            .flatten();
-            let Some(now) = turned else {
-                break false;
-            };
-            let Some(Afloat { pump, asleep_until }) = steering.as_deref_mut() else {
-                break false;
-            };
-            if vigil.is_over(now) {
-                break !pump.is_pressed();
-            }
-            if vigil.spins(now) || pump.is_busy() {
-                continue;
-            }
-            let Some(longest) = vigil.longest_sleep(now) else {
-                break true;
-            };
-            if !pump.mailbox.prepare_sleep() {
-                continue;
-            }
-            *asleep_until = pump.deadline();
-            let until = asleep_until.map(|until| until.saturating_duration_since(now));
-            drop(steering);
-            if vigil.doze(self.this.clone()) {
-                spell.dozes(true);
-                sleep = Some(until.map_or(longest, |until| until.min(longest)));
-            }
-        };
+        let left = self.look_out(vigil, &mut spell);
         spell.ready.clear();
         drop(spell);
         // Only now: whoever has something for the pump from now on finds nobody on the lookout.
-        let rests = turned && {
+        let can_wait = left.rests && {
             let mut steering = self.helm.take();
-            steering
-                .as_deref_mut()
-                .is_some_and(|Afloat { pump, asleep_until }| {
-                    *asleep_until = Some(pump.now);
-                    pump.mailbox.prepare_absence()
-                })
+            steering.as_deref_mut().is_some_and(|afloat| {
+                afloat.asleep_until = Some(afloat.pump.now);
+                afloat.pump.mailbox.prepare_absence()
+            })
         };
-        let in_peace = !vigil.has_rivals() || self.crowd.is_empty();
+        let in_peace = !left.was_heavy && (!vigil.has_rivals() || self.crowd.is_empty());
         if !in_peace {
             self.lookout.renounce();
         }
-        if !(rests && in_peace) {
+        if !(can_wait && in_peace) {
             self.summon();
         }
         in_peace
@@ -334,8 +357,8 @@ fn steer<R>(steering: &mut Option<Box<Afloat>>, what: impl FnOnce(&mut Afloat) -
 }
 
 impl Afloat {
-    /// The time, unless the pump is finished.
-    fn turn_for_a_vigil(&mut self, ready: &[Readiness]) -> Option<Instant> {
+    /// A turn for somebody who looks out. The time, unless the pump is finished.
+    fn turn_again(&mut self, ready: &[Readiness]) -> Option<Instant> {
         let now = Instant::now();
         self.pump.mailbox.awake();
         self.pump.turn(now, ready);

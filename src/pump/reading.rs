@@ -224,7 +224,10 @@ impl<W: World> Pump<W> {
             debug_assert!(wire.connection.wants_read(), "everything here is decoded");
             match wire.fill(self.now) {
                 Ok(0) => break Slice::Over(Loss::World),
-                Ok(read) => budget = budget.saturating_sub(read),
+                Ok(read) => {
+                    budget = budget.saturating_sub(read);
+                    self.octets_in += read as u64;
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => wire.readable = false,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => break Slice::Over(Loss::Io(error.kind())),
