@@ -41,11 +41,9 @@ impl Waiters {
 
     /// Waits, or goes on waiting with this waker.
     pub(crate) fn register(&mut self, ticket: &mut Ticket, waker: &Waker) {
-        let (place, found) = match *ticket {
-            None => (self.next, Err(self.queue.len())),
-            Some(place) => (place, self.find(place)),
-        };
-        match found {
+        let place = *ticket.get_or_insert(self.next);
+        self.next = self.next.max(place + 1);
+        match self.find(place) {
             Ok(index) => self.queue[index].1.clone_from(waker),
             Err(index) => {
                 self.queue.insert(index, (place, waker.clone()));
@@ -53,10 +51,6 @@ impl Waiters {
                     crowd.grow();
                 }
             }
-        }
-        if ticket.is_none() {
-            *ticket = Some(place);
-            self.next += 1;
         }
     }
 
