@@ -242,6 +242,25 @@ fn who_keeps_the_lookout_is_told_that_its_socket_is_closed() {
 }
 
 #[test]
+fn who_keeps_the_lookout_goes_when_its_time_is_up() {
+    within(LIMIT, || {
+        let context = Context::new();
+        let echo = Echo::new(Transport::Tcp);
+        let req = client(&context, &echo);
+        for micros in [0, 30, 400, 1_000, 1_700, 7_300] {
+            for _ in 0..5 {
+                go_round(&req, 20);
+                let (start, limit) = (Instant::now(), Duration::from_micros(micros));
+                let silence = req.recv_timeout_blocking(limit);
+                assert_eq!(silence, Err(RecvTimeoutError::Timeout));
+                let took = start.elapsed();
+                assert!(took >= limit && took < Duration::from_secs(1), "{took:?}");
+            }
+        }
+    });
+}
+
+#[test]
 fn several_keepers_in_turn_all_get_their_replies() {
     within(LIMIT, || {
         let context = Context::new();

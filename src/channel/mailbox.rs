@@ -186,6 +186,22 @@ mod tests {
     }
 
     #[test]
+    fn marks_wait_for_who_is_away_for_a_moment_and_commands_do_not() {
+        let (mailbox, wakes) = mailbox();
+        mailbox.mark(1);
+        assert!(!mailbox.prepare_sleep());
+        assert!(mailbox.prepare_absence());
+        mailbox.post("a").unwrap();
+        assert_eq!(wakes.get(), 1);
+        assert!(!mailbox.prepare_absence());
+        let (mut commands, mut marks) = (Vec::new(), Vec::new());
+        mailbox.collect(&mut commands, &mut marks);
+        assert_eq!((commands, marks), (vec!["a"], vec![1]));
+        mailbox.nudge();
+        assert!(!mailbox.prepare_absence());
+    }
+
+    #[test]
     fn a_closed_mailbox_gives_commands_back() {
         let (mailbox, wakes) = mailbox();
         mailbox.post("unseen").unwrap();
