@@ -109,10 +109,13 @@ fn who_waits_on_the_lookout_for_long_wakes_nobody() {
         let echo = Echo::new(Transport::Tcp);
         let req = client(&context, &echo);
         let before = switches("still-pump-0");
+        // Counting took so long that this thread must show anew that it is never away for long.
+        go_round(&req, 20);
         let silence = req.recv_timeout_blocking(Duration::from_secs(1));
         assert_eq!(silence, Err(RecvTimeoutError::Timeout));
         let woken = switches("still-pump-0") - before;
-        assert!(woken < 10, "{woken} times in a second");
+        // A few times in each of the round trips. A look now and then would make thousands.
+        assert!(woken < 200, "{woken} times in a second");
     });
 }
 
