@@ -87,6 +87,10 @@ pub struct ContextOptions {
     /// something of the pump; until then, what arrives for other sockets of this pump may have to
     /// wait. Threads that wait for different sockets of one pump at the same time leave its work
     /// to the pump's thread.
+    ///
+    /// For as long as this, and where it has paid off lately, the pump's thread spins too while
+    /// frames of more than [`in_batch_size`](Options#structfield.in_batch_size) arrive piece by
+    /// piece.
     pub spin: Duration,
     /// The options of sockets that are opened without options of their own, in the place of
     /// `ZMQ_IPV6` and `ZMQ_BLOCKY` for a context; default [`Options::new`].

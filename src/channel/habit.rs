@@ -67,6 +67,39 @@ pub(super) struct Plan {
     pub(super) looks_out: bool,
 }
 
+/// A pump's thread that spins instead of falling asleep while more is expected to arrive.
+#[derive(Debug, Default)]
+pub(crate) struct Expectation {
+    plan: Option<Plan>,
+    /// What had arrived when it began.
+    seen: u64,
+}
+
+impl Expectation {
+    /// Whether to look again at once, for up to `limit` since anything has arrived; `arrived`
+    /// counts that, and `more` says that more is expected.
+    pub(crate) fn lasts(&mut self, limit: Duration, arrived: u64, more: bool) -> bool {
+        if arrived != self.seen {
+            if let Some(plan) = self.plan.take() {
+                learn(&plan, true);
+            }
+        }
+        if more && arrived != self.seen && !limit.is_zero() {
+            self.plan = Some(begin(limit));
+        }
+        self.seen = arrived;
+        let Some(plan) = &self.plan else {
+            return false;
+        };
+        let lasts = Instant::now() < plan.spins_until;
+        if !lasts {
+            learn(plan, false);
+            self.plan = None;
+        }
+        lasts
+    }
+}
+
 /// The current thread is about to wait, and may spin for up to `limit`.
 pub(super) fn begin(limit: Duration) -> Plan {
     let start = Instant::now();
@@ -237,6 +270,48 @@ mod tests {
     fn nobody_spins_on_the_only_processor() {
         let habit = Habit::new();
         assert!((0..10_000).all(|_| !habit.spins(|| false)));
+    }
+
+    #[test]
+    fn an_expectation_lasts_while_more_arrives() {
+        const LONG: Duration = Duration::from_secs(60);
+        let mut expectation = Expectation::default();
+        let mut arrived = 0;
+        // The first waits are no trial; on a single processor none is.
+        while !expectation.lasts(LONG, arrived, true) {
+            arrived += 1;
+            if arrived > u64::from(LONG_REST) * 2 {
+                assert!(!has_company());
+                return;
+            }
+        }
+        assert!(
+            expectation.lasts(LONG, arrived, true),
+            "nothing has arrived, but soon"
+        );
+        assert!(expectation.lasts(LONG, arrived + 1, true));
+        assert!(
+            !expectation.lasts(LONG, arrived + 2, false),
+            "it was the last"
+        );
+        assert!(
+            !expectation.lasts(LONG, arrived + 2, true),
+            "nothing has arrived since"
+        );
+        assert!(!expectation.lasts(Duration::ZERO, arrived + 3, true));
+        assert!(expectation.lasts(LONG, arrived + 4, true));
+    }
+
+    #[test]
+    fn what_is_expected_in_vain_is_expected_less_and_less() {
+        let mut expectation = Expectation::default();
+        let mut vain = 0;
+        for arrived in 1..=u64::from(LONG_REST) {
+            // So short that it is over at the next look.
+            while expectation.lasts(Duration::from_nanos(1), arrived, true) {}
+            vain += u32::from(HABIT.with(|habit| habit.rest.get() == 0));
+        }
+        assert!(vain < LONG_REST / 16, "{vain}");
     }
 
     #[test]

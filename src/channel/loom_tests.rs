@@ -504,3 +504,31 @@ fn loom_an_unheard_call_is_passed_on() {
         assert_eq!(receiver.join().unwrap(), 1);
     });
 }
+
+/// Whoever keeps pace is called when the pump has let go of enough.
+#[test]
+fn loom_who_keeps_pace_is_not_forgotten() {
+    model(4, || {
+        let channel = channel(4);
+        assert_eq!(push(&channel, 0), Offer::Taken);
+        assert_eq!(push(&channel, 1), Offer::Taken);
+        let pump = {
+            let channel = Arc::clone(&channel);
+            thread::spawn(move || {
+                let mut taken = VecDeque::new();
+                channel.take(1, &mut taken);
+                channel.release(taken.len());
+            })
+        };
+        let mut ticket = None;
+        let kept = block_on(None, |context| {
+            let (ticket, waker) = (&mut ticket, context.waker());
+            match channel.keep_pace(1, Waiting { ticket, waker }) {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
+            }
+        });
+        assert!(kept.is_some() && channel.used() == 1);
+        pump.join().unwrap();
+    });
+}

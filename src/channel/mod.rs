@@ -39,6 +39,7 @@ mod lazy;
 mod lookout;
 mod mailbox;
 mod names;
+mod pace;
 // In sight of the comparison of channels, which waits as a port does.
 pub(crate) mod park;
 mod pending;
@@ -63,6 +64,7 @@ pub use asking::{RequestFuture, RequestTimeoutFuture};
 pub(crate) use bridge::{bridge, BridgeEnd};
 pub(crate) use calls::Outcome;
 pub(crate) use feed::{feed, Feed, Feeder};
+pub(crate) use habit::Expectation;
 pub(crate) use helm::{go_aboard, is_steering, Helm};
 pub(crate) use lazy::Lazy;
 pub(crate) use lookout::{Called, Crowd, Lookout, Spell, Watch};

@@ -10,6 +10,7 @@ use futures_core::stream::{FusedStream, Stream};
 use futures_sink::Sink;
 
 use super::gate::Line;
+use super::pace::{is_bulky, keep_pace};
 use super::pending::{
     not_now, Drain, IntoIter, Iter, RecvFuture, RecvManyFuture, RecvTimeoutFuture, SendFuture,
     SendTimeoutFuture,
@@ -107,6 +108,11 @@ impl Sender {
 
     /// As [`send`](Sender::send), blocking the thread.
     ///
+    /// A message of 256 KiB or more lets those before it go first while more than 8 MiB of its
+    /// like are on their way, for at most 2 ns for each of its octets: memory that stays in the
+    /// processor's cache is sent several times as fast. Where nothing moves, it is accepted all the
+    /// same while there is room.
+    ///
     /// # Errors
     ///
     /// Those of [`send`](Sender::send).
@@ -114,6 +120,9 @@ impl Sender {
     pub fn send_blocking(&self, message: impl Into<Message>) -> Result<(), SendError> {
         let mut message = message.into();
         message.set_tag(0);
+        if is_bulky(&message) {
+            keep_pace(&self.ports, &message, None);
+        }
         if self.ports.offer_quietly(&mut message) {
             return Ok(());
         }
@@ -285,6 +294,9 @@ impl Sender {
         mut message: Message,
         deadline: Option<Instant>,
     ) -> Result<(), SendTimeoutError> {
+        if is_bulky(&message) {
+            keep_pace(&self.ports, &message, deadline);
+        }
         if self.ports.offer_quietly(&mut message) {
             return Ok(());
         }

@@ -34,9 +34,12 @@ struct Head<T> {
     items: VecDeque<T>,
     /// How many of the accepted messages no longer count.
     released: u64,
-    /// Call the producer's hook once `released` reaches this; [`NEVER`] when it is not armed.
+    /// Call the producer's hook, and who keeps pace, once `released` reaches this; [`NEVER`] when
+    /// it is not armed.
     resume_at: u64,
     senders: Waiters,
+    /// Senders who have room, and let what was sent before them go first.
+    paced: Waiters,
 }
 
 /// The senders' side, and what a sender must know about receivers.
@@ -49,6 +52,8 @@ struct Tail<T> {
     limit: u64,
     state: State,
     dropped: u64,
+    /// What `Head::released` was when a sender kept pace in vain; [`NEVER`] if none has.
+    stuck_at: u64,
     /// Call the consumer's hook on the next push. Only ever set while the channel is empty.
     consumer_armed: bool,
     receivers: Waiters,
@@ -107,6 +112,7 @@ impl<T> Channel<T> {
                 released: 0,
                 resume_at: NEVER,
                 senders: Waiters::default(),
+                paced: Waiters::default(),
             })),
             tail: Apart(Mutex::new(Tail {
                 items: VecDeque::new(),
@@ -115,6 +121,7 @@ impl<T> Channel<T> {
                 limit: limit(capacity, policy),
                 state: State::Open,
                 dropped: 0,
+                stuck_at: NEVER,
                 consumer_armed: true,
                 receivers: Waiters::default(),
             })),
@@ -322,6 +329,7 @@ impl<T> Channel<T> {
             let (mut head, mut tail) = self.both();
             tail.limit = limit(capacity, self.policy);
             head.senders.call(saturated(tail.room()), &mut wakes);
+            head.paced.call_all(&mut wakes);
             if head.resume_at != NEVER {
                 head.resume_at = tail.resume_at();
                 head.resume_if_due(&mut wakes);
@@ -397,6 +405,7 @@ impl<T> Channel<T> {
             }
             tail.state = state;
             head.senders.call_all(&mut wakes);
+            head.paced.call_all(&mut wakes);
             tail.receivers.call_all(&mut wakes);
             wakes.consumer = true;
             wakes.producer = true;
@@ -760,6 +769,7 @@ impl<T> Head<T> {
         if self.released >= self.resume_at {
             self.resume_at = NEVER;
             wakes.producer = true;
+            self.paced.call_all(wakes);
         }
     }
 }
@@ -872,5 +882,6 @@ fn saturated(count: u64) -> usize {
     usize::try_from(count).unwrap_or(usize::MAX)
 }
 
+mod pace;
 #[cfg(all(test, not(loom)))]
 mod tests;

@@ -325,6 +325,8 @@ pub(crate) struct Pump<W: World> {
 
     /// Octets read from connections so far.
     octets_in: u64,
+    /// Whether more is likely to arrive soon on the connection that was read last.
+    expects_more: bool,
     /// Whether a timer is set to give the buffers of idle links back.
     rest_is_due: bool,
     next_serial: u64,
@@ -369,6 +371,7 @@ impl<W: World> Pump<W> {
             tasks: Slab::new(),
             runnable: VecDeque::new(),
             octets_in: 0,
+            expects_more: false,
             rest_is_due: false,
             next_serial: 1,
             released: Vec::new(),

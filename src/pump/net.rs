@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use mio::{Events, Interest, Poll, Registry, Token, Waker};
 
 use crate::channel::{
-    go_aboard, is_steering, quietly, Alarms, Called, Crowd, Helm, Hook, Lookout, Mailbox, Spell,
-    Urgency, Vigil, Watch,
+    go_aboard, is_steering, quietly, Alarms, Called, Crowd, Expectation, Helm, Hook, Lookout,
+    Mailbox, Spell, Urgency, Vigil, Watch,
 };
 use crate::endpoint::Endpoint;
 use crate::error::BindError;
@@ -159,6 +159,7 @@ impl Ship {
         // Since this thread last slept: whether it has called anybody, and never two at once who
         // have something to take.
         let (mut has_called, mut is_crowded) = (false, false);
+        let mut expectation = Expectation::default();
         loop {
             let called = Called::so_far();
             let mut steering = self.helm.take();
@@ -177,6 +178,13 @@ impl Ship {
             let (anybody, to_take) = called.since();
             has_called |= anybody;
             is_crowded |= to_take > 1;
+            // The next piece of a large frame is here sooner than this thread would be asleep.
+            let limit = pump.company.spin.limit;
+            if expectation.lasts(limit, pump.octets_in, pump.expects_more) {
+                drop(steering);
+                post.look(Some(Duration::ZERO));
+                continue;
+            }
             // Before sleep is prepared for: from then on this thread may be called.
             let aside = has_called
                 && (!is_crowded || self.crowd.is_empty())

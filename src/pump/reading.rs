@@ -219,6 +219,7 @@ impl<W: World> Pump<W> {
                 break Slice::Budget;
             }
             if !wire.readable || wire.connection.awaits_judgement() {
+                self.expects_more = wire.connection.expects_more();
                 break Slice::Dry;
             }
             debug_assert!(wire.connection.wants_read(), "everything here is decoded");

@@ -788,6 +788,11 @@ impl Connection {
         }
     }
 
+    /// Whether much of what the peer sends is likely to arrive soon.
+    pub(crate) fn expects_more(&self) -> bool {
+        self.decoder.expects_more()
+    }
+
     fn close(&mut self, reason: CloseReason) {
         self.phase = Phase::Closing(reason);
         self.judgement = None;

@@ -26,6 +26,10 @@ const BUFFER_GROWTH: usize = 4;
 /// the cache then.
 const BODY_STEP: usize = 256 << 10;
 
+/// As much is read behind a large frame: enough to see whether what follows is another one, which
+/// is then read into the right place.
+const AFTER_LARGE: usize = 4 << 10;
+
 /// A frame of a message, or a command, where it arrived.
 #[derive(Debug)]
 pub(super) struct Decoded<'a> {
@@ -62,6 +66,8 @@ pub(super) struct Decoder {
     end: usize,
     /// A read has filled the buffer: a larger one would have brought more.
     filled: bool,
+    /// The frame taken off last was large: so may be the next.
+    after_large: bool,
     /// A large frame, in front of what waits in the buffer.
     large: Option<LargeFrame>,
     /// The largest body to take.
@@ -77,6 +83,7 @@ impl Decoder {
             start: 0,
             end: 0,
             filled: false,
+            after_large: false,
             large: None,
             limit: 0,
         }
@@ -95,7 +102,13 @@ impl Decoder {
         }
         match &mut self.large {
             Some(large) if !buffered => large.room(),
-            Some(_) | None => &mut self.buffer[self.end..],
+            Some(_) | None => {
+                let end = match self.after_large {
+                    true => self.buffer.len().min(self.end + AFTER_LARGE),
+                    false => self.buffer.len(),
+                };
+                &mut self.buffer[self.end..end]
+            }
         }
     }
 
@@ -109,6 +122,7 @@ impl Decoder {
                     "more than there was room"
                 );
                 self.end = self.buffer.len().min(self.end + n);
+                self.after_large = false;
                 self.filled = self.end == self.buffer.len();
             }
         }
@@ -156,6 +170,7 @@ impl Decoder {
     /// Takes the next frame off, if it is here whole.
     pub(super) fn next_frame(&mut self) -> Result<Option<Decoded<'_>>, CloseReason> {
         if let Some(large) = self.large.take_if(|large| large.is_whole()) {
+            self.after_large = large.size >= self.batch_size;
             return Ok(Some(large.into_decoded()));
         }
         if self.large.is_some() {
@@ -201,6 +216,12 @@ impl Decoder {
                 Err(_) => true,
             },
         }
+    }
+
+    /// Whether a frame of more than one batch is under way, or has been and another may follow.
+    pub(super) fn expects_more(&self) -> bool {
+        let large = self.large.as_ref();
+        self.after_large || large.is_some_and(|large| large.size >= self.batch_size)
     }
 
     /// Gives the buffer back if nothing waits in it.

@@ -748,3 +748,57 @@ impl Drop for Cancelled<'_> {
         self.0.leave_senders(&mut self.2);
     }
 }
+
+/// Polls [`Channel::keep_pace`] once: whether it lets the caller go.
+fn keeps_pace(channel: &Numbers, most: u64, ticket: &mut Ticket, waker: &Waker) -> bool {
+    channel.keep_pace(most, Waiting { ticket, waker })
+}
+
+#[test]
+fn whoever_keeps_pace_goes_on_once_few_enough_are_left() {
+    let channel = channel(10, Overflow::Block);
+    let woken = Woken::new();
+    let waker = woken.waker();
+    let mut ticket = None;
+    assert_eq!(fill(&channel, 4), 4);
+    assert!(keeps_pace(&channel, 4, &mut ticket, &waker) && ticket.is_none());
+    assert!(!keeps_pace(&channel, 2, &mut ticket, &waker) && ticket.is_some());
+    let mut taken = VecDeque::new();
+    channel.take(4, &mut taken);
+    channel.release(1);
+    assert_eq!(woken.get(), 0, "three still count");
+    channel.release(1);
+    assert_eq!(woken.get(), 1);
+    assert!(keeps_pace(&channel, 2, &mut ticket, &waker) && ticket.is_none());
+    assert_eq!(fill(&channel, 20), 8, "it is no limit");
+}
+
+#[test]
+fn after_a_pause_in_vain_nobody_keeps_pace_until_something_is_released() {
+    let channel = channel(10, Overflow::Block);
+    let waker = Woken::new().waker();
+    let (mut ticket, mut other) = (None, None);
+    assert_eq!(fill(&channel, 10), 10);
+    assert!(!keeps_pace(&channel, 2, &mut ticket, &waker));
+    channel.leave_pace(&mut ticket);
+    assert!(ticket.is_none() && keeps_pace(&channel, 2, &mut other, &waker));
+    assert_eq!(channel.try_pop(), Ok(0));
+    assert!(!keeps_pace(&channel, 2, &mut other, &waker));
+}
+
+#[test]
+fn nobody_keeps_pace_with_a_channel_that_closes_or_changes() {
+    let grow = |channel: &Numbers| channel.set_capacity(20);
+    for change in [Numbers::close, Numbers::terminate, grow] {
+        let channel = channel(10, Overflow::Block);
+        let woken = Woken::new();
+        let waker = woken.waker();
+        let mut ticket = None;
+        assert_eq!(fill(&channel, 4), 4);
+        assert!(!keeps_pace(&channel, 2, &mut ticket, &waker));
+        change(&channel);
+        assert_eq!(woken.get(), 1);
+        let goes = keeps_pace(&channel, 2, &mut ticket, &waker);
+        assert_eq!(goes, channel.state() != State::Open);
+    }
+}

@@ -1,0 +1,35 @@
+//! Waiting for those who were accepted before, although there is room.
+
+use super::{Channel, Overflow, State, Ticket, Waiting};
+
+impl<T> Channel<T> {
+    /// Whether accepting one message more may have to wait for others to go.
+    pub(crate) fn blocks(&self) -> bool {
+        self.policy == Overflow::Block
+    }
+
+    /// Waits until no more than `most` messages count. False while there are more, and it is of
+    /// use to wait: the channel is open, and nobody has just waited for the same in vain.
+    pub(crate) fn keep_pace(&self, most: u64, waiting: Waiting<'_>) -> bool {
+        let (mut head, tail) = self.both();
+        let in_vain = tail.state != State::Open || tail.stuck_at == head.released;
+        if in_vain || tail.used() <= most {
+            if let Some(ticket) = waiting.ticket.take() {
+                head.paced.remove(ticket);
+            }
+            return true;
+        }
+        head.resume_at = head.resume_at.min(tail.accepted - most);
+        head.paced.register(waiting.ticket, waiting.waker);
+        false
+    }
+
+    /// A sender has waited for long enough. Until something is released, nobody else does.
+    pub(crate) fn leave_pace(&self, ticket: &mut Ticket) {
+        let (mut head, mut tail) = self.both();
+        tail.stuck_at = head.released;
+        if let Some(ticket) = ticket.take() {
+            head.paced.remove(ticket);
+        }
+    }
+}
