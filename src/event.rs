@@ -119,13 +119,14 @@ impl EventKind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PeerIdentity {
-    /// Its type; `None` if it did not say.
+    /// Its type; `None` if it did not say, as no peer of ZMTP 1.0 does.
     pub socket_type: Option<SocketType>,
     /// The routing id it announced; empty for none.
     pub routing_id: Frame,
     /// The version of ZMTP it speaks, major and minor; `None` for an inproc peer.
     pub version: Option<(u8, u8)>,
-    /// All that it told in its handshake, in its order and spelling; none for an inproc peer.
+    /// All that it told in its handshake, in its order and spelling; none for an inproc peer, or
+    /// one of ZMTP 2.0 or 1.0.
     pub properties: Vec<(String, Vec<u8>)>,
     /// Who it is, according to this socket's [`Authenticator`](crate::Authenticator) or ZAP
     /// handler (the property `User-Id` of libzmq); `None` if none was asked, or it did not say.
@@ -177,7 +178,8 @@ pub enum DisconnectReason {
     /// The peer's socket is of a type that cannot talk to ours.
     #[error("a socket of type {0:?} cannot talk to this one")]
     IncompatibleSocketType(String),
-    /// The peer speaks another version of ZMTP, or uses another security mechanism.
+    /// The peer uses another security mechanism, or speaks a version of ZMTP that knows no security
+    /// where this socket demands it, or that is older than this type of socket.
     #[error("{0}")]
     Incompatible(String),
     /// The peer did not pass what this socket's

@@ -323,7 +323,9 @@ pub struct Options {
     /// Types with a queue for each peer (PUB, ROUTER and their likes) take no notice.
     pub immediate: bool,
     /// How often each peer is asked for a sign of life, from the handshake on
-    /// (`ZMQ_HEARTBEAT_IVL`); `None`, the default, never asks. libzmq answers since 4.2.
+    /// (`ZMQ_HEARTBEAT_IVL`); `None`, the default, never asks. libzmq answers since 4.2. Peers of
+    /// ZMTP 2.0 and 1.0 (libzmq 3 and 2) have no words for it: they are never asked, and never
+    /// given up for being silent.
     pub heartbeat_interval: Option<Duration>,
     /// How long a peer that was asked may stay silent before its connection ends, to be made anew
     /// by whoever made it (`ZMQ_HEARTBEAT_TIMEOUT`); `None`, the default, means as long as
@@ -337,7 +339,9 @@ pub struct Options {
     pub heartbeat_ttl: Option<Duration>,
     /// How connections over tcp and ipc are secured (`ZMQ_PLAIN_SERVER`, `ZMQ_PLAIN_USERNAME`,
     /// `ZMQ_PLAIN_PASSWORD`, `ZMQ_CURVE_SERVER`, `ZMQ_CURVE_PUBLICKEY`, `ZMQ_CURVE_SECRETKEY`,
-    /// `ZMQ_CURVE_SERVERKEY`); default [`Security::Null`]. inproc and STREAM take no notice.
+    /// `ZMQ_CURVE_SERVERKEY`); default [`Security::Null`]. inproc and STREAM take no notice. Peers
+    /// of ZMTP 2.0 and 1.0, which know no security, are refused unless it is [`Security::Null`]
+    /// and [`zap_domain`](Options#structfield.zap_domain) is empty.
     pub security: Security,
     /// What this socket's peers are judged under, at most 255 octets (`ZMQ_ZAP_DOMAIN`, default
     /// empty): told to the [`Authenticator`](crate::Authenticator) or ZAP handler of the context.

@@ -111,18 +111,6 @@ fn junk_is_sent_away() {
     });
 }
 
-#[test]
-fn old_versions_are_sent_away() {
-    within(LIMIT, || {
-        is_sent_away("ZMTP 1.0", |raw| {
-            raw.write_anyway(&[1, 0, 0, 5, b'h', b'e', b'l', b'l'])
-        });
-        let mut version_2 = GREETING[..12].to_vec();
-        (version_2[10], version_2[11]) = (1, 8);
-        is_sent_away("ZMTP 2.0", |raw| raw.write_anyway(&version_2));
-    });
-}
-
 // ---- handshakes that go wrong
 
 #[test]

@@ -49,9 +49,16 @@ pub(crate) enum CloseReason {
     RepliesUnread { unread: usize },
 
     // Nobody misbehaved, but these two cannot talk to each other.
-    /// ZMTP 1.0 and 2.0 are not spoken here.
-    #[error("the peer speaks ZMTP {major}.{minor}, which is too old")]
-    UnsupportedVersion { major: u8, minor: u8 },
+    /// ZMTP 1.0 and 2.0 are older than this socket's type.
+    #[error("the peer speaks ZMTP {major}.{minor}, which has no peers for {ours}")]
+    UnsupportedVersion {
+        major: u8,
+        minor: u8,
+        ours: SocketType,
+    },
+    /// ZMTP 1.0 and 2.0 know no security, and this socket demands it.
+    #[error("the peer speaks ZMTP {major}.{minor}, which knows no security")]
+    InsecureVersion { major: u8, minor: u8 },
     /// Both ends must be configured for the same security mechanism.
     #[error("the peer uses the security mechanism {theirs:?}")]
     MechanismMismatch { theirs: String },
@@ -98,6 +105,7 @@ impl CloseReason {
                 limit: *limit,
             },
             CloseReason::UnsupportedVersion { .. }
+            | CloseReason::InsecureVersion { .. }
             | CloseReason::MechanismMismatch { .. }
             | CloseReason::TwoServers => DisconnectReason::Incompatible(self.to_string()),
             CloseReason::IncompatibleSocketType { theirs, .. } => {
@@ -128,6 +136,7 @@ impl CloseReason {
     pub(crate) fn is_incompatible(&self) -> bool {
         match self {
             CloseReason::UnsupportedVersion { .. }
+            | CloseReason::InsecureVersion { .. }
             | CloseReason::MechanismMismatch { .. }
             | CloseReason::TwoServers
             | CloseReason::IncompatibleSocketType { .. }

@@ -10,14 +10,20 @@ use super::close_reason::readable;
 use super::command::Command;
 use super::decoder::Decoder;
 use super::encoder::Encoder;
-use super::greeting::{self, Greeting};
+use super::greeting::{self, Found, Greeting};
 use super::heartbeat::{Pings, Wait, TENTH_OF_A_SECOND};
 use super::mechanism::{self, Done, Handshake, Last, Opener, Opening, Step, OVERHEAD};
+use super::old::Old;
 use super::zap::Judgement;
 use super::{CloseReason, Config, Event, PeerInfo};
 use crate::message::{Frame, Message};
 use crate::security::Mechanism;
 use crate::socket_type::SocketType;
+
+mod judging;
+mod old_peers;
+
+use judging::{judge_group_frame, judge_identity};
 
 /// No command of a handshake needs more; a peer that has not shown who it is gets no more.
 const MAX_HANDSHAKE_COMMAND: u64 = 64 << 10;
@@ -66,8 +72,7 @@ pub(crate) struct Connection {
     encoder: Encoder,
     /// The frames so far of a message whose last has not come.
     parts: Vec<Frame>,
-    /// The peer's socket takes subscriptions as commands, not as messages.
-    subscribes_by_command: bool,
+    dialect: Dialect,
     /// Ours wants to hear of them.
     hears_subscriptions: bool,
     /// A message has begun whose further frames are no subscriptions, whatever they look like.
@@ -93,6 +98,19 @@ pub(crate) struct Connection {
     judgement: Option<Judgement>,
 }
 
+/// What the peer understands besides messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Dialect {
+    /// Commands, and subscriptions among them.
+    Zmtp31,
+    /// Commands; subscriptions are messages (RFC 23).
+    Zmtp30,
+    /// Subscriptions as messages (RFC 15, Publish-Subscribe).
+    Zmtp20,
+    /// Nothing: subscribers filter for themselves (RFC 13, Broadcast Content).
+    Zmtp10,
+}
+
 /// What is expected next.
 #[derive(Debug)]
 enum Phase {
@@ -102,6 +120,13 @@ enum Phase {
         state: Handshake,
     },
     Traffic,
+    /// A peer of ZMTP 2.0 or 1.0 owes its identity.
+    OldIdentity(Old),
+    /// As `Traffic`, in the frames of ZMTP 1.0.
+    OldTraffic {
+        /// It is still to be told that the peer wants everything.
+        is_subscribed: bool,
+    },
     /// All that is said is encrypted.
     Sealed(Box<Opener>),
     /// A stream that knows no frames: `Ready` has not been said yet.
@@ -118,11 +143,7 @@ impl Connection {
     /// greeting are ready to be written. `opening` is what follows: of the mechanism of `config`.
     pub(crate) fn new(config: Arc<Config>, opening: Opening, now: Instant) -> Self {
         let mut connection = Connection::silent(config, now);
-        let greeting = Greeting::start(
-            &connection.config.security,
-            &connection.config.routing_id,
-            &mut connection.encoder,
-        );
+        let greeting = Greeting::start(&connection.config, &mut connection.encoder);
         connection.phase = Phase::Greeting(greeting, opening);
         connection.handshake_deadline = connection
             .config
@@ -147,7 +168,7 @@ impl Connection {
             decoder: Decoder::new(config.in_batch_size),
             encoder: Encoder::new(config.out_batch_size),
             parts: Vec::new(),
-            subscribes_by_command: false,
+            dialect: Dialect::Zmtp31,
             hears_subscriptions: matches!(config.socket_type, SocketType::Pub | SocketType::XPub),
             takes_rest_as_it_is: false,
             parts_are_all: false,
@@ -307,17 +328,13 @@ impl Connection {
         self.encoder.uncounted_message(message);
     }
 
-    /// Asks the peer for messages that start with `prefix`.
+    /// Asks the peer for messages that start with `prefix`; one of ZMTP 1.0 sends all there are.
     pub(crate) fn subscribe(&mut self, prefix: &[u8]) {
         debug_assert!(
             self.is_ready() || self.is_closed(),
             "no traffic before READY"
         );
-        if self.subscribes_by_command {
-            self.encoder.command("SUBSCRIBE", &[prefix]);
-        } else {
-            self.encoder.control_message(&[&[1], prefix]);
-        }
+        self.say_of_topics("SUBSCRIBE", 1, prefix);
     }
 
     /// Asks the peer for no more messages that start with `prefix`.
@@ -326,10 +343,16 @@ impl Connection {
             self.is_ready() || self.is_closed(),
             "no traffic before READY"
         );
-        if self.subscribes_by_command {
-            self.encoder.command("CANCEL", &[prefix]);
-        } else {
-            self.encoder.control_message(&[&[0], prefix]);
+        self.say_of_topics("CANCEL", 0, prefix);
+    }
+
+    fn say_of_topics(&mut self, command: &str, octet: u8, prefix: &[u8]) {
+        match self.dialect {
+            Dialect::Zmtp31 => self.encoder.command(command, &[prefix]),
+            Dialect::Zmtp30 | Dialect::Zmtp20 => {
+                self.encoder.control_message(&[&[octet], prefix]);
+            }
+            Dialect::Zmtp10 => {}
         }
     }
 
@@ -377,7 +400,15 @@ impl Connection {
 
     /// Whether messages may flow.
     pub(crate) fn is_ready(&self) -> bool {
-        matches!(self.phase, Phase::Traffic | Phase::Sealed(_) | Phase::Raw)
+        match self.phase {
+            Phase::Traffic | Phase::Sealed(_) | Phase::OldTraffic { .. } | Phase::Raw => true,
+            Phase::Greeting(..)
+            | Phase::Handshake { .. }
+            | Phase::OldIdentity(_)
+            | Phase::RawOpening
+            | Phase::Closing(_)
+            | Phase::Closed => false,
+        }
     }
 
     /// Whether nothing goes on until [`judged`](Self::judged) is called.
@@ -453,23 +484,25 @@ impl Connection {
     #[inline(never)]
     fn poll_any_event(&mut self) -> Option<Event> {
         match self.phase {
-            Phase::Traffic | Phase::Sealed(_) => match self.poll_traffic() {
-                Ok(event) => event,
-                // It may be in the middle of a message of ours: there is no last word.
-                Err(reason) => {
-                    self.mute = true;
-                    self.close(reason);
-                    self.poll_closed()
+            Phase::Traffic | Phase::Sealed(_) => {
+                let polled = self.poll_traffic();
+                self.or_end(polled)
+            }
+            Phase::OldTraffic { .. } => {
+                let polled = self.poll_old_traffic();
+                self.or_end(polled)
+            }
+            Phase::Greeting(..) | Phase::Handshake { .. } | Phase::OldIdentity(_) => {
+                match self.poll_opening() {
+                    Ok(event) => event,
+                    // RFC 37, Greeting: a peer that sent its greeting gets ours, then comes the
+                    // end.
+                    Err(reason) => {
+                        self.close(reason);
+                        self.poll_closed()
+                    }
                 }
-            },
-            Phase::Greeting(..) | Phase::Handshake { .. } => match self.poll_opening() {
-                Ok(event) => event,
-                // RFC 37, Greeting: a peer that sent its greeting gets ours, then comes the end.
-                Err(reason) => {
-                    self.close(reason);
-                    self.poll_closed()
-                }
-            },
+            }
             Phase::RawOpening => {
                 self.phase = Phase::Raw;
                 Some(Event::Ready(Box::default()))
@@ -483,10 +516,19 @@ impl Connection {
         }
     }
 
+    /// What a poll gave, or the end.
+    fn or_end(&mut self, polled: Result<Option<Event>, CloseReason>) -> Option<Event> {
+        polled.unwrap_or_else(|reason| {
+            // It may be in the middle of a message of ours: there is no last word.
+            self.mute = true;
+            self.close(reason);
+            self.poll_closed()
+        })
+    }
+
     fn poll_traffic(&mut self) -> Result<Option<Event>, CloseReason> {
-        if std::mem::take(&mut self.parts_are_all) {
-            let frames = std::mem::take(&mut self.parts);
-            return Ok(Some(Event::Message(Message::from_frames(frames))));
+        if let Some(message) = self.take_parts() {
+            return Ok(Some(message));
         }
         while let Some(frame) = self.decoder.next_frame()? {
             self.time_to_live = None;
@@ -516,6 +558,14 @@ impl Connection {
             }
         }
         Ok(None)
+    }
+
+    /// The message that ended with a subscription, if one has.
+    fn take_parts(&mut self) -> Option<Event> {
+        std::mem::take(&mut self.parts_are_all).then(|| {
+            let frames = std::mem::take(&mut self.parts);
+            Event::Message(Message::from_frames(frames))
+        })
     }
 
     /// A frame that was sealed, and the flags that were with it (RFC 26, The MESSAGE Command).
@@ -574,6 +624,9 @@ impl Connection {
     /// A command; it may stand between the frames of a message, and leaves that alone.
     #[cold]
     fn receive_command(&mut self, body: &[u8]) -> Result<Option<Event>, CloseReason> {
+        if self.dialect == Dialect::Zmtp20 {
+            return Err(old_peers::NO_COMMANDS);
+        }
         let command = Command::parse(body)?;
         match command {
             Command::Ping { ttl, context } => {
@@ -640,8 +693,10 @@ impl Connection {
     fn poll_opening(&mut self) -> Result<Option<Event>, CloseReason> {
         if let Phase::Greeting(greeting, _) = &mut self.phase {
             let octets = self.decoder.waiting();
-            let Some(version) = greeting.receive(octets, &mut self.encoder)? else {
-                return Ok(None);
+            let version = match greeting.receive(octets, &self.config, &mut self.encoder)? {
+                None => return Ok(None),
+                Some(Found::Old(old)) => return self.meet_old(old),
+                Some(Found::Current(version)) => version,
             };
             self.decoder.consume(greeting::LENGTH);
             self.decoder.limit_frames(Some(self.handshake_limit()));
@@ -655,6 +710,9 @@ impl Connection {
             if event.is_some() {
                 return Ok(event);
             }
+        }
+        if let Phase::OldIdentity(old) = self.phase {
+            return self.poll_old_identity(old);
         }
         if let Some(judgement) = self.judgement.take() {
             if let Some((version, state)) = self.take_handshake() {
@@ -751,7 +809,10 @@ impl Connection {
         self.decoder.limit_frames(limit);
         self.handshake_deadline = None;
         // ZMTP 3.1 brought the commands; ZMTP 3.0 subscribes by message (RFC 23).
-        self.subscribes_by_command = version >= (3, 1);
+        self.dialect = match version >= (3, 1) {
+            true => Dialect::Zmtp31,
+            false => Dialect::Zmtp30,
+        };
         let heartbeat = self.config.heartbeat;
         self.pings = heartbeat.map(|heartbeat| Box::new(Pings::new(heartbeat, self.heard)));
         Ok(Event::Ready(Box::new(PeerInfo {
@@ -809,6 +870,8 @@ impl Connection {
             going @ (Phase::Greeting(..)
             | Phase::Handshake { .. }
             | Phase::Traffic
+            | Phase::OldIdentity(_)
+            | Phase::OldTraffic { .. }
             | Phase::Sealed(_)
             | Phase::RawOpening
             | Phase::Raw) => {
@@ -816,30 +879,5 @@ impl Connection {
                 None
             }
         }
-    }
-}
-
-/// RFC 48, The DISH Socket Type: a message is two frames, a group of at most 255 octets and the
-/// body.
-fn judge_group_frame(index: usize, more: bool, body: &Frame) -> Result<(), CloseReason> {
-    match (index, more) {
-        (0, true) if body.len() > 255 => Err(CloseReason::MalformedMessage(
-            "a group of more than 255 octets",
-        )),
-        (0, true) | (1, false) => Ok(()),
-        (0, false) => Err(CloseReason::MalformedMessage("a group without a body")),
-        (_, _) => Err(CloseReason::MalformedMessage("frames behind the body")),
-    }
-}
-
-/// RFC 37, The Identity Property: at most 255 octets, and one that begins with zero is for
-/// implementations to make up, so that a peer that claims one gets another.
-fn judge_identity(theirs: &[u8]) -> Result<Frame, CloseReason> {
-    match theirs {
-        identity if identity.len() > 255 => Err(CloseReason::IdentityTooLong {
-            octets: identity.len(),
-        }),
-        [0, ..] => Ok(Frame::empty()),
-        identity => Ok(Frame::copy_from_slice(identity)),
     }
 }

@@ -1,4 +1,4 @@
-//! Octets in, frames out (RFC 37, Framing).
+//! Octets in, frames out (RFC 37, Framing; RFC 13, The Framing Layer).
 //!
 //! Two places take octets: one reusable buffer for everything, and, for a frame too large for
 //! it, the vector that becomes the frame, so that its octets are moved once, by the kernel.
@@ -169,6 +169,20 @@ impl Decoder {
 
     /// Takes the next frame off, if it is here whole.
     pub(super) fn next_frame(&mut self) -> Result<Option<Decoded<'_>>, CloseReason> {
+        self.take_frame(Header::parse)
+    }
+
+    /// The same for a peer of ZMTP 1.0.
+    #[cold]
+    pub(super) fn next_old_frame(&mut self) -> Result<Option<Decoded<'_>>, CloseReason> {
+        self.take_frame(Header::parse_old)
+    }
+
+    #[inline(always)]
+    fn take_frame(
+        &mut self,
+        parse: impl Fn(&[u8]) -> Result<Option<Header>, CloseReason>,
+    ) -> Result<Option<Decoded<'_>>, CloseReason> {
         if let Some(large) = self.large.take_if(|large| large.is_whole()) {
             self.after_large = large.size >= self.batch_size;
             return Ok(Some(large.into_decoded()));
@@ -177,7 +191,7 @@ impl Decoder {
             return Ok(None);
         }
         let waiting = &self.buffer[self.start..self.end];
-        let Some(header) = Header::parse(waiting)? else {
+        let Some(header) = parse(waiting)? else {
             return Ok(None);
         };
         // Judged by what is announced, before a single octet of it is kept.
@@ -206,7 +220,8 @@ impl Decoder {
         Ok(None)
     }
 
-    /// Whether a whole frame may be waiting to be taken off, or a fault to be found.
+    /// Whether a whole frame may be waiting to be taken off, or a fault to be found. Not for peers
+    /// of ZMTP 1.0.
     pub(super) fn has_undecoded(&self) -> bool {
         match &self.large {
             Some(large) => large.is_whole(),

@@ -1,4 +1,4 @@
-//! Messages in, octets out (RFC 37, Framing).
+//! Messages in, octets out (RFC 37, Framing; RFC 13, The Framing Layer).
 //!
 //! Small frames are copied, header and all, into chunks; large ones that are shared anyway
 //! stay where they are, and only their header is copied. So one vectored write takes many.
@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::frame::{put_header, Header, COMMAND, LONGEST_HEADER, MORE};
+use super::frame::{put_header, put_old_header, Framing, COMMAND, LONGEST_HEADER, MORE};
 use super::mechanism::{Sealer, OVERHEAD};
 use crate::message::{Frame, Message};
 
@@ -28,6 +28,8 @@ const SEALED_COMMAND: u8 = 0b10;
 
 #[derive(Debug)]
 pub(super) struct Encoder {
+    /// How all frames here are laid out.
+    framing: Framing,
     /// A chunk that would hold more octets is closed.
     chunk_size: usize,
     /// Goes out before `tail`.
@@ -89,6 +91,7 @@ impl Encoder {
     /// An encoder whose chunks are closed at `chunk_size` octets, unless a single frame has more.
     pub(super) fn new(chunk_size: usize) -> Self {
         Encoder {
+            framing: Framing::Zmtp2,
             chunk_size,
             sealed: VecDeque::new(),
             tail: Chunk::default(),
@@ -109,11 +112,22 @@ impl Encoder {
         }));
     }
 
-    /// Appends a whole message, encrypted if that has been settled.
+    /// Frames in this way. Comes before the first frame.
+    pub(super) fn frame_as(&mut self, framing: Framing) {
+        debug_assert_eq!(self.messages, 0, "all frames are alike");
+        self.framing = framing;
+    }
+
+    /// Appends a whole message, framed and encrypted as has been settled.
     pub(super) fn any_message(&mut self, message: &Message) {
-        if self.encryption.is_none() {
-            return self.message(message);
+        match (&self.encryption, self.framing) {
+            (Some(_), _) => self.encrypted_message(message),
+            (None, Framing::Zmtp2) => self.message(message),
+            (None, Framing::Zmtp1) => self.framed(message, put_old_header),
         }
+    }
+
+    fn encrypted_message(&mut self, message: &Message) {
         let start = self.appended;
         self.uncounted_message(message);
         let end = self.appended;
@@ -129,17 +143,23 @@ impl Encoder {
         self.messages += 1;
     }
 
-    /// Appends a whole message.
+    /// Appends a whole message to a peer of ZMTP 2.0 or later, without encryption.
     #[inline]
     pub(super) fn message(&mut self, message: &Message) {
+        debug_assert_eq!(self.framing, Framing::Zmtp2);
+        self.framed(message, put_header);
+    }
+
+    #[inline]
+    fn framed(&mut self, message: &Message, put_header: impl Fn(&mut Vec<u8>, u8, usize)) {
         let Some((last, first)) = message.frames().split_last() else {
             debug_assert!(false, "a message needs at least one frame");
             return;
         };
         for (index, frame) in first.iter().enumerate() {
-            self.frame(frame, MORE, index > 0);
+            self.frame(frame, MORE, index > 0, &put_header);
         }
-        self.frame(last, 0, !first.is_empty());
+        self.frame(last, 0, !first.is_empty(), &put_header);
         self.messages += 1;
     }
 
@@ -294,7 +314,7 @@ impl Encoder {
     /// Takes everything out; returns the messages of which not one octet was written, in order.
     pub(super) fn take_unsent(&mut self) -> Vec<Message> {
         let written = self.written;
-        let mut reader = UnsentReader::default();
+        let mut reader = UnsentReader::new(self.framing);
         for segment in self.sealed.drain(..) {
             match segment {
                 Segment::Staged(chunk) => reader.chunk(&chunk),
@@ -337,11 +357,17 @@ impl Encoder {
     }
 
     #[inline]
-    fn frame(&mut self, frame: &Frame, flags: u8, inside: bool) {
+    fn frame(
+        &mut self,
+        frame: &Frame,
+        flags: u8,
+        inside: bool,
+        put_header: impl Fn(&mut Vec<u8>, u8, usize),
+    ) {
         let body = &frame[..];
         if body.len() >= BY_REFERENCE {
             if let Some(octets) = frame.shared() {
-                return self.by_reference(octets.clone(), flags, inside);
+                return self.by_reference(octets.clone(), flags, inside, put_header);
             }
         }
         self.open_tail(body.len(), inside);
@@ -352,7 +378,13 @@ impl Encoder {
         self.tail.messages += usize::from(flags & MORE == 0);
     }
 
-    fn by_reference(&mut self, octets: Bytes, flags: u8, inside: bool) {
+    fn by_reference(
+        &mut self,
+        octets: Bytes,
+        flags: u8,
+        inside: bool,
+        put_header: impl Fn(&mut Vec<u8>, u8, usize),
+    ) {
         self.open_tail(0, inside);
         let before = self.tail.octets.len();
         put_header(&mut self.tail.octets, flags, octets.len());
@@ -376,7 +408,8 @@ impl Encoder {
         }
         self.open_tail(size, false);
         let start = self.tail.octets.len();
-        put_header(&mut self.tail.octets, flags, size);
+        let tail = &mut self.tail.octets;
+        self.framing.put_header(tail, flags, size);
         for piece in body {
             self.tail.octets.extend_from_slice(piece);
         }
@@ -487,8 +520,8 @@ impl Chunk {
 }
 
 /// Reads our own segments back, as a decoder would, but knows what has been written.
-#[derive(Default)]
 struct UnsentReader {
+    framing: Framing,
     messages: Vec<Message>,
     /// The message being read; `None` between messages.
     underway: Option<Underway>,
@@ -510,6 +543,14 @@ impl Underway {
 }
 
 impl UnsentReader {
+    fn new(framing: Framing) -> Self {
+        UnsentReader {
+            framing,
+            messages: Vec::new(),
+            underway: None,
+        }
+    }
+
     fn chunk(&mut self, chunk: &Chunk) {
         if chunk.begins_inside {
             // If what it continues has not been read, that is gone to the peer.
@@ -522,7 +563,7 @@ impl UnsentReader {
                 at = skipped.end;
                 continue;
             }
-            let Ok(Some(header)) = Header::parse(&chunk.octets[at..]) else {
+            let Ok(Some(header)) = self.framing.parse(&chunk.octets[at..]) else {
                 debug_assert!(false, "our own headers are whole and well-formed");
                 return;
             };

@@ -1,4 +1,5 @@
-//! Frame headers: flags and size in front of each body (RFC 37, Framing).
+//! Frame headers: flags and size in front of each body (RFC 37, Framing, which is RFC 15's but for
+//! commands), or, with peers of ZMTP 1.0, size and flags (RFC 13, The Framing Layer).
 
 use super::CloseReason;
 
@@ -11,6 +12,41 @@ pub(super) const COMMAND: u8 = 0b100;
 
 /// Flags, and a size of eight octets.
 pub(super) const LONGEST_HEADER: usize = 9;
+
+/// How frame headers are laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Framing {
+    /// Length, which counts the flags, then flags: ZMTP 1.0.
+    Zmtp1,
+    /// Flags, then length: ZMTP 2.0 and later.
+    Zmtp2,
+}
+
+impl Framing {
+    /// The version of the protocol that brought it.
+    pub(super) fn version(self) -> (u8, u8) {
+        match self {
+            Framing::Zmtp1 => (1, 0),
+            Framing::Zmtp2 => (2, 0),
+        }
+    }
+
+    /// The header `octets` begin with; `None` if they end within it.
+    pub(super) fn parse(self, octets: &[u8]) -> Result<Option<Header>, CloseReason> {
+        match self {
+            Framing::Zmtp1 => Header::parse_old(octets),
+            Framing::Zmtp2 => Header::parse(octets),
+        }
+    }
+
+    /// Appends a header.
+    pub(super) fn put_header(self, octets: &mut Vec<u8>, flags: u8, size: usize) {
+        match self {
+            Framing::Zmtp1 => put_old_header(octets, flags, size),
+            Framing::Zmtp2 => put_header(octets, flags, size),
+        }
+    }
+}
 
 /// A frame header as read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +95,29 @@ impl Header {
             length,
         }))
     }
+
+    /// The same in the framing of ZMTP 1.0 (RFC 13, The Framing Layer). The length counts the flags
+    /// octet, so that there is none of 0. A long length may be a short one.
+    pub(super) fn parse_old(octets: &[u8]) -> Result<Option<Header>, CloseReason> {
+        let (length, rest) = match octets.split_first() {
+            None => return Ok(None),
+            Some((0xff, rest)) => match rest.split_first_chunk() {
+                Some((length, rest)) => (u64::from_be_bytes(*length), rest),
+                None => return Ok(None),
+            },
+            Some((&length, rest)) => (u64::from(length), rest),
+        };
+        let Some(size) = length.checked_sub(1) else {
+            return Err(CloseReason::MalformedFrame("a length of 0"));
+        };
+        Ok(rest.first().map(|flags| Header {
+            // The other bits SHOULD be zero, but need not.
+            more: flags & MORE != 0,
+            command: false,
+            size,
+            length: octets.len() - rest.len() + 1,
+        }))
+    }
 }
 
 /// Appends the header of a body of `size` octets; `flags` are [`MORE`] or [`COMMAND`] or none.
@@ -74,9 +133,68 @@ pub(super) fn put_header(octets: &mut Vec<u8>, flags: u8, size: usize) {
     }
 }
 
+/// The same in the framing of ZMTP 1.0, which has no commands (RFC 13, The Framing Layer).
+#[inline]
+pub(super) fn put_old_header(octets: &mut Vec<u8>, flags: u8, size: usize) {
+    debug_assert_eq!(flags & !MORE, 0, "nothing else can be said");
+    match u8::try_from(size + 1) {
+        Ok(length @ 1..=0xfe) => octets.extend_from_slice(&[length, flags]),
+        Ok(_) | Err(_) => {
+            octets.push(0xff);
+            octets.extend_from_slice(&(size as u64 + 1).to_be_bytes());
+            octets.push(flags);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn old_headers_read_back_and_are_as_short_as_can_be() {
+        for flags in [0, MORE] {
+            for size in [0, 1, 252, 253, 254, 255, 65_536, usize::MAX >> 1] {
+                let mut octets = Vec::new();
+                put_old_header(&mut octets, flags, size);
+                assert_eq!(octets.len(), if size < 254 { 2 } else { 10 });
+                let header = Header {
+                    more: flags == MORE,
+                    command: false,
+                    size: size as u64,
+                    length: octets.len(),
+                };
+                assert_eq!(Header::parse_old(&octets), Ok(Some(header)));
+                for cut in 0..octets.len() {
+                    assert_eq!(Header::parse_old(&octets[..cut]), Ok(None));
+                }
+            }
+        }
+        let mut octets = Vec::new();
+        put_old_header(&mut octets, MORE, 5);
+        put_old_header(&mut octets, 0, 254);
+        assert_eq!(octets, b"\x06\x01\xff\0\0\0\0\0\0\0\xff\0");
+    }
+
+    #[test]
+    fn old_headers_may_be_odd_but_not_without_flags() {
+        let long = Header::parse_old(b"\xff\0\0\0\0\0\0\0\x04\x01");
+        let header = Header {
+            more: true,
+            command: false,
+            size: 3,
+            length: 10,
+        };
+        assert_eq!(long, Ok(Some(header)));
+        for flags in 0..=u8::MAX {
+            let header = Header::parse_old(&[1, flags]).unwrap().unwrap();
+            assert_eq!((header.more, header.command), (flags & 1 == 1, false));
+        }
+        for nothing in [&b"\0"[..], b"\xff\0\0\0\0\0\0\0\0"] {
+            let header = Header::parse_old(nothing);
+            assert!(matches!(header, Err(CloseReason::MalformedFrame(_))));
+        }
+    }
 
     #[test]
     fn headers_read_back_and_are_as_short_as_can_be() {

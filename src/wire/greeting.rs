@@ -2,13 +2,15 @@
 //!
 //! Ours goes out in three parts, each as soon as the peer has shown that it will understand:
 //! the signature at once, the major version to a peer whose signature is good, the rest to a
-//! peer of version 3. So peers of ZMTP 1.0 and 2.0 can be told apart before anything is said
-//! that they would misread.
+//! peer of version 3. So peers of ZMTP 1.0 and 2.0 are told apart before anything is said that
+//! they would misread (RFC 15, Backwards Interoperability).
 
 use super::close_reason::readable;
 use super::encoder::Encoder;
-use super::CloseReason;
-use crate::security::{Mechanism, Security};
+use super::metadata::announced_identity;
+use super::old::{self, Old};
+use super::{CloseReason, Config};
+use crate::security::Mechanism;
 
 /// Octets in a whole greeting.
 pub(super) const LENGTH: usize = 64;
@@ -27,8 +29,6 @@ const AS_SERVER_AT: usize = MECHANISM_AT + MECHANISM_LENGTH;
 /// The greeting underway: how much of ours is out.
 #[derive(Debug)]
 pub(super) struct Greeting {
-    mechanism: Mechanism,
-    as_server: bool,
     said: Said,
 }
 
@@ -39,49 +39,67 @@ enum Said {
     All,
 }
 
+/// What a greeting tells of the peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// ZMTP 3: its version. The greeting is whole, and good.
+    Current((u8, u8)),
+    /// ZMTP 2.0 or 1.0: what there is of a greeting is here.
+    Old(Old),
+}
+
 impl Greeting {
     /// Says the signature: all that may be said before the peer has spoken.
-    pub(super) fn start(security: &Security, routing_id: &[u8], encoder: &mut Encoder) -> Self {
-        encoder.control(&signature(routing_id.len()));
+    pub(super) fn start(config: &Config, encoder: &mut Encoder) -> Self {
+        encoder.control(&signature(announced_identity(config).len()));
         Greeting {
-            mechanism: security.mechanism(),
-            as_server: security.is_server(),
             said: Said::Signature,
         }
     }
 
     /// Judges the first `octets` of the peer, from offset 0 each time, and answers what can be
-    /// answered; returns the peer's version once its greeting is whole and good.
+    /// answered; returns what the peer is once its greeting is whole and good.
     pub(super) fn receive(
         &mut self,
         octets: &[u8],
+        config: &Config,
         encoder: &mut Encoder,
-    ) -> Result<Option<(u8, u8)>, CloseReason> {
-        check_signature(octets)?;
-        if octets.len() > SIGNATURE_END && self.said == Said::Signature {
+    ) -> Result<Option<Found>, CloseReason> {
+        match read_signature(octets)? {
+            None => return Ok(None),
+            Some(Signature::Old) => {
+                let old = Old::UNVERSIONED;
+                old::admits(config, old.version())?;
+                return Ok(Some(Found::Old(old)));
+            }
+            Some(Signature::Versioned) => {}
+        }
+        if self.said == Said::Signature {
             encoder.control(&[MAJOR]);
             self.said = Said::Major;
         }
         let Some(&major) = octets.get(MAJOR_AT) else {
             return Ok(None);
         };
-        match major {
-            // ZMTP 1.0 framing behind a signature, as early ZMTP 2.0 drafts had it.
-            0 => return Err(CloseReason::UnsupportedVersion { major: 1, minor: 0 }),
-            // RFC 37, Backwards Interoperability: a revision of 1 or 2 means ZMTP 2.0.
-            1 | 2 => return Err(CloseReason::UnsupportedVersion { major: 2, minor: 0 }),
-            // A higher version than ours is the peer's to step down from.
-            _ => {}
+        // A higher version than ours is the peer's to step down from.
+        if let Some(framing) = old::framing(major) {
+            old::admits(config, framing.version())?;
+            let old = octets.get(old::TYPE_AT).map(|&socket_type| Old {
+                framing,
+                socket_type: Some(socket_type),
+            });
+            return Ok(old.map(Found::Old));
         }
+        let (mechanism, as_server) = (config.security.mechanism(), config.security.is_server());
         if self.said == Said::Major {
-            encoder.control(&rest(self.mechanism, self.as_server));
+            encoder.control(&rest(mechanism, as_server));
             self.said = Said::All;
         }
         let (Some(&minor), Some(whole)) = (octets.get(MINOR_AT), octets.get(..LENGTH)) else {
             return Ok(None);
         };
         let theirs = &whole[MECHANISM_AT..MECHANISM_AT + MECHANISM_LENGTH];
-        if theirs != padded(self.mechanism) {
+        if theirs != padded(mechanism) {
             let theirs = theirs.split(|octet| *octet == 0).next().unwrap_or_default();
             return Err(CloseReason::MechanismMismatch {
                 theirs: readable(theirs),
@@ -89,18 +107,18 @@ impl Greeting {
         }
         // libzmq always sends 0 for as-server, whatever its role: only a 1 tells anything, and
         // NULL knows no roles.
-        if self.as_server && whole[AS_SERVER_AT] == 1 {
+        if as_server && whole[AS_SERVER_AT] == 1 {
             return Err(CloseReason::TwoServers);
         }
-        Ok(Some((major, minor)))
+        Ok(Some(Found::Current((major, minor))))
     }
 }
 
 /// `FF`, eight octets of padding, `7F`. The padding makes it, for a ZMTP 1.0 peer, the header
-/// of a long identity frame (RFC 37, Backwards Interoperability): length of the routing id + 1.
-fn signature(routing_id_length: usize) -> [u8; SIGNATURE_END + 1] {
+/// of a long identity frame (RFC 37, Backwards Interoperability): length of our identity + 1.
+fn signature(identity_length: usize) -> [u8; SIGNATURE_END + 1] {
     let mut octets = [0xff; SIGNATURE_END + 1];
-    octets[1..9].copy_from_slice(&(routing_id_length as u64 + 1).to_be_bytes());
+    octets[1..9].copy_from_slice(&(identity_length as u64 + 1).to_be_bytes());
     octets[SIGNATURE_END] = 0x7f;
     octets
 }
@@ -122,23 +140,34 @@ fn padded(mechanism: Mechanism) -> [u8; MECHANISM_LENGTH] {
     octets
 }
 
-/// A peer of ZMTP 2.0 or 3 begins with `FF`, and has the lowest bit of octet 9 set. One of
-/// ZMTP 1.0 begins with the length of its identity frame, `01` if it is anonymous; in the long
-/// form of that length, octet 9 is the flags octet, 0. A named ZMTP 1.0 peer cannot be told
-/// from junk: any octet would do.
-fn check_signature(octets: &[u8]) -> Result<(), CloseReason> {
-    const OLD: CloseReason = CloseReason::UnsupportedVersion { major: 1, minor: 0 };
-    match octets.first() {
-        None | Some(0xff) => {}
-        Some(0x01) => return Err(OLD),
-        Some(&octet) => return Err(CloseReason::NotZmtp { octet, offset: 0 }),
-    }
-    match octets.get(SIGNATURE_END) {
-        Some(0) => Err(OLD),
-        Some(&octet) if octet & 1 == 0 => Err(CloseReason::NotZmtp {
+/// What the first octets show.
+enum Signature {
+    /// ZMTP 2.0 or later: a version follows.
+    Versioned,
+    /// ZMTP 1.0: this is the header of its identity frame.
+    Old,
+}
+
+/// A peer of ZMTP 2.0 or later begins with `FF`, and has the lowest bit of octet 9 set. Any other
+/// is of ZMTP 1.0 (RFC 15, Backwards Interoperability), and begins with an identity frame: a
+/// length that is not 0, in one octet or in nine, and a flags octet of 0 (RFC 13, Full ZMTP
+/// Grammar). The RFC would not have those flags validated. But every implementation sends 0,
+/// and nothing else tells a peer of ZMTP 1.0 from one of some other protocol, whose next octets
+/// would be taken for messages.
+fn read_signature(octets: &[u8]) -> Result<Option<Signature>, CloseReason> {
+    let (flags_at, versioned) = match octets.first() {
+        None => return Ok(None),
+        Some(0) => (0, false),
+        Some(0xff) => (SIGNATURE_END, true),
+        Some(_) => (1, false),
+    };
+    match octets.get(flags_at) {
+        None => Ok(None),
+        Some(0) if flags_at > 0 => Ok(Some(Signature::Old)),
+        Some(&octet) if versioned && octet & 1 == 1 => Ok(Some(Signature::Versioned)),
+        Some(&octet) => Err(CloseReason::NotZmtp {
             octet,
-            offset: SIGNATURE_END,
+            offset: flags_at,
         }),
-        Some(_) | None => Ok(()),
     }
 }

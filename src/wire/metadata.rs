@@ -49,12 +49,20 @@ pub(super) fn announcement(config: &Config) -> Vec<u8> {
     let mut octets = Vec::new();
     put_property(&mut octets, "Socket-Type", socket_type.name().as_bytes());
     if socket_type.announces_identity() {
-        put_property(&mut octets, "Identity", &config.routing_id);
+        put_property(&mut octets, "Identity", announced_identity(config));
     }
     for (name, value) in &config.metadata {
         put_property(&mut octets, name, value);
     }
     octets
+}
+
+/// The routing id of a socket whose peers may route by it; empty for others.
+pub(super) fn announced_identity(config: &Config) -> &[u8] {
+    match config.socket_type.announces_identity() {
+        true => &config.routing_id,
+        false => &[],
+    }
 }
 
 pub(super) fn put_property(octets: &mut Vec<u8>, name: &str, value: &[u8]) {

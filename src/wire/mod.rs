@@ -1,4 +1,5 @@
-//! ZMTP 3.1 (RFC 37) on the wire, without touching the wire: octets in, events out, and back.
+//! ZMTP 3.1 (RFC 37) on the wire, down to 2.0 (RFC 15) and 1.0 (RFC 13), without touching the wire:
+//! octets in, events out, and back.
 //!
 //! Nothing here reads, writes, sleeps or looks at a clock; see [`Connection`] for the grammar.
 //! Protocol versions end here: whichever form a peer speaks, the same [`Event`] comes out.
@@ -19,6 +20,7 @@ mod greeting;
 mod heartbeat;
 mod mechanism;
 mod metadata;
+mod old;
 #[cfg(test)]
 mod tests;
 mod zap;

@@ -6,6 +6,7 @@ mod curve;
 mod ends;
 mod groups;
 mod heartbeat;
+mod old_peers;
 mod plain;
 mod raw;
 mod secured;
@@ -212,43 +213,6 @@ fn ready_is_octet_for_octet_what_libzmq_sends() {
         assert_eq!(said[..64], greeting(1));
         assert_eq!(said[64..], *ready);
         assert!(!connection.is_ready());
-    }
-}
-
-#[test]
-fn other_protocols_are_recognised_at_their_first_wrong_octet() {
-    let now = Instant::now();
-    for (octets, wrong_at) in [
-        (&b"GET / HTTP/1.1\r\n"[..], 0),
-        (b"\x16\x03\x01\x02\0", 0),
-        (b"\xff12345678\x02", 9),
-    ] {
-        let mut connection =
-            Connection::new(Arc::new(config(SocketType::Pull)), Opening::Null, now);
-        assert_eq!(feed(&mut connection, &octets[..wrong_at], now), []);
-        let events = feed(&mut connection, &octets[wrong_at..=wrong_at], now);
-        let octet = octets[wrong_at];
-        let offset = wrong_at;
-        assert_eq!(
-            events,
-            [Event::Closed(CloseReason::NotZmtp { octet, offset })]
-        );
-        events_of(config(SocketType::Pull), octets);
-    }
-}
-
-#[test]
-fn older_versions_are_recognised() {
-    for (octets, major) in [
-        (&b"\x01\0"[..], 1),
-        (b"\xff\0\0\0\0\0\0\0\x01\0", 1),
-        (b"\xff\0\0\0\0\0\0\0\x01\x7f\0\x05", 1),
-        (b"\xff\0\0\0\0\0\0\0\x01\x7f\x01\x05", 2),
-    ] {
-        let events = events_of(config(SocketType::Pull), octets);
-        let reason = CloseReason::UnsupportedVersion { major, minor: 0 };
-        assert!(reason.is_incompatible());
-        assert_eq!(events, [Event::Closed(reason)]);
     }
 }
 

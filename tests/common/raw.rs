@@ -97,13 +97,16 @@ impl Raw {
             return Raw::from_tcp(TcpStream::connect(address).unwrap());
         }
         let path = text.strip_prefix("ipc://").unwrap();
-        let stream = UnixStream::connect(path).unwrap();
-        stream.patience(PATIENCE).unwrap();
-        Raw(Box::new(stream))
+        Raw::from_unix(UnixStream::connect(path).unwrap())
     }
 
     pub(crate) fn from_tcp(stream: TcpStream) -> Raw {
         stream.set_nodelay(true).unwrap();
+        stream.patience(PATIENCE).unwrap();
+        Raw(Box::new(stream))
+    }
+
+    pub(crate) fn from_unix(stream: UnixStream) -> Raw {
         stream.patience(PATIENCE).unwrap();
         Raw(Box::new(stream))
     }

@@ -1,0 +1,140 @@
+//! Peers of ZMTP 2.0 (RFC 15) and ZMTP 1.0 (RFC 13): which of the two one is, and whether this
+//! socket talks to such a peer at all.
+//!
+//! Neither knows a handshake: behind a greeting of 12 octets, or of none, each side sends its
+//! identity in one frame, and messages from there on. There are no commands.
+
+use super::frame::Framing;
+use super::{CloseReason, Config};
+use crate::security::Mechanism;
+use crate::socket_type::SocketType;
+
+/// Octets in a greeting of ZMTP 2.0: signature, revision, socket type.
+const GREETING: usize = 12;
+
+/// Where the socket type stands in it.
+pub(super) const TYPE_AT: usize = GREETING - 1;
+
+/// A peer of an old version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Old {
+    /// Its frames, and ours to it.
+    pub(super) framing: Framing,
+    /// The number of its socket type, if it has said its version: ZMTP 1.0 has neither.
+    pub(super) socket_type: Option<u8>,
+}
+
+impl Old {
+    /// A peer of ZMTP 1.0: its first octet already belongs to a frame.
+    pub(super) const UNVERSIONED: Old = Old {
+        framing: Framing::Zmtp1,
+        socket_type: None,
+    };
+
+    /// Major and minor version.
+    pub(super) fn version(self) -> (u8, u8) {
+        self.framing.version()
+    }
+
+    /// How many octets come before its first frame.
+    pub(super) fn greeting_length(self) -> usize {
+        self.socket_type.map_or(0, |_| GREETING)
+    }
+}
+
+/// How a peer frames that has put `revision` where ZMTP 3 has its major version; `None` for ZMTP 3
+/// and later. Before the release of ZMTP 2.0, 0 stood for its greeting with the frames of 1.0; as
+/// for 1 and 2, see RFC 37, Backwards Interoperability.
+pub(super) fn framing(revision: u8) -> Option<Framing> {
+    match revision {
+        0 => Some(Framing::Zmtp1),
+        1 | 2 => Some(Framing::Zmtp2),
+        _ => None,
+    }
+}
+
+/// Whether a socket talks to peers of an old `version`. Not if it demands security, or nobody
+/// would need to break it: pretending to be old would do. And not if its type is younger than they
+/// are.
+pub(super) fn admits(config: &Config, version: (u8, u8)) -> Result<(), CloseReason> {
+    let (major, minor) = version;
+    if config.security.mechanism() != Mechanism::Null || config.authenticates {
+        return Err(CloseReason::InsecureVersion { major, minor });
+    }
+    match number(config.socket_type) {
+        Some(_) => Ok(()),
+        None => Err(CloseReason::UnsupportedVersion {
+            major,
+            minor,
+            ours: config.socket_type,
+        }),
+    }
+}
+
+/// The number of one of our socket types (RFC 15, Formal Grammar); `None` for types that ZMTP 2.0
+/// does not have.
+pub(super) fn number(ours: SocketType) -> Option<u8> {
+    match ours {
+        SocketType::Pair => Some(0),
+        // RFC 15, Publish-Subscribe: on the wire these two are one, and so are the next.
+        SocketType::Pub | SocketType::XPub => Some(1),
+        SocketType::Sub | SocketType::XSub => Some(2),
+        SocketType::Req => Some(3),
+        SocketType::Rep => Some(4),
+        SocketType::Dealer => Some(5),
+        SocketType::Router => Some(6),
+        SocketType::Pull => Some(7),
+        SocketType::Push => Some(8),
+        SocketType::Stream
+        | SocketType::Server
+        | SocketType::Client
+        | SocketType::Radio
+        | SocketType::Dish
+        | SocketType::Gather
+        | SocketType::Scatter
+        | SocketType::Peer
+        | SocketType::Channel => None,
+    }
+}
+
+/// The socket type that a peer says it has; `None` for a number that means nothing. libzmq 3.2
+/// sends 9 for XPUB and 10 for XSUB.
+pub(super) fn socket_type(theirs: u8) -> Option<SocketType> {
+    match theirs {
+        9 => Some(SocketType::XPub),
+        10 => Some(SocketType::XSub),
+        _ => SocketType::ALL
+            .into_iter()
+            .find(|kind| number(*kind) == Some(theirs)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn socket_types_have_the_numbers_of_the_rfc() {
+        let known: Vec<_> = (0..=u8::MAX).map_while(socket_type).collect();
+        assert_eq!(known[..], SocketType::ALL[..11]);
+        assert!((11..=u8::MAX).all(|number| socket_type(number).is_none()));
+        for ours in SocketType::ALL {
+            let place = SocketType::ALL.iter().position(|kind| *kind == ours);
+            let expected = match place {
+                Some(9) => Some(1),
+                Some(10) => Some(2),
+                Some(place @ 0..=8) => Some(place as u8),
+                _ => None,
+            };
+            assert_eq!(number(ours), expected, "{ours}");
+        }
+    }
+
+    #[test]
+    fn revisions_are_told_apart() {
+        assert_eq!(framing(0), Some(Framing::Zmtp1));
+        assert_eq!(framing(1), Some(Framing::Zmtp2));
+        assert_eq!(framing(2), Some(Framing::Zmtp2));
+        assert!((3..=u8::MAX).all(|revision| framing(revision).is_none()));
+    }
+}
