@@ -7,12 +7,15 @@
 Each line of input is one command, a JSON object; each gets one line of output, in order:
 {"ok": answer} or {"error": "why"}. The end of the input ends the peer.
 
-libzmq is called through ctypes, so any Python 3.8+ drives any libzmq 4.x.
+libzmq is called through ctypes, so any Python 3.8+ drives any libzmq since 2.2. Version 2 has no
+events, `unbind` and `disconnect`.
 
 Commands ("do"), with sockets known by a name of the caller's choice:
   version                                          -> "4.3.5"
   open        socket type                          a new socket; starts watching its events
-  set         socket option value                  an integer option, or text
+  set         socket option value                  an integer option, or text; what version 2
+                                                   has instead of SNDHWM and RCVHWM goes by
+                                                   their names
   bind        socket endpoint                      -> the resolved endpoint
   connect | unbind | disconnect  socket endpoint
   set_octets  socket option frame                  an option with a value of octets
@@ -80,7 +83,7 @@ OPTIONS = {
     "HEARTBEAT_IVL": 75, "HEARTBEAT_TTL": 76, "HEARTBEAT_TIMEOUT": 77, "XPUB_VERBOSER": 78,
     "METADATA": 95, "ROUTER_NOTIFY": 97, "HELLO_MSG": 110, "DISCONNECT_MSG": 111,
 }
-SUBSCRIBE, UNSUBSCRIBE, RCVMORE, EVENTS, RCVTIMEO, SNDTIMEO, LAST_ENDPOINT = 6, 7, 13, 15, 27, 28, 32
+HWM, SUBSCRIBE, UNSUBSCRIBE, RCVMORE, EVENTS, RCVTIMEO, SNDTIMEO, LAST_ENDPOINT = 1, 6, 7, 13, 15, 27, 28, 32
 SNDMORE = 2
 EAGAIN = 11
 
@@ -155,35 +158,36 @@ class Library:
             ctypes.CDLL(sodium, mode=ctypes.RTLD_GLOBAL)
         self.zmq = zmq = ctypes.CDLL(path)
         pointer, integer, size = ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t
+        self.major = self.numbers()[0]
         for name, result, arguments in [
-            ("zmq_version", None, [pointer, pointer, pointer]),
             ("zmq_errno", integer, []),
             ("zmq_strerror", ctypes.c_char_p, [integer]),
-            ("zmq_ctx_new", pointer, []),
-            ("zmq_ctx_term", integer, [pointer]),
+            ("zmq_init", pointer, [integer]),
+            ("zmq_term", integer, [pointer]),
             ("zmq_socket", pointer, [pointer, integer]),
             ("zmq_close", integer, [pointer]),
             ("zmq_setsockopt", integer, [pointer, integer, pointer, size]),
             ("zmq_getsockopt", integer, [pointer, integer, pointer, pointer]),
             ("zmq_bind", integer, [pointer, ctypes.c_char_p]),
             ("zmq_connect", integer, [pointer, ctypes.c_char_p]),
-            ("zmq_unbind", integer, [pointer, ctypes.c_char_p]),
-            ("zmq_disconnect", integer, [pointer, ctypes.c_char_p]),
-            ("zmq_send", integer, [pointer, ctypes.c_char_p, size, integer]),
             ("zmq_msg_init", integer, [pointer]),
-            ("zmq_msg_recv", integer, [pointer, pointer, integer]),
             ("zmq_msg_data", pointer, [pointer]),
             ("zmq_msg_size", size, [pointer]),
             ("zmq_msg_close", integer, [pointer]),
-            ("zmq_socket_monitor", integer, [pointer, ctypes.c_char_p, integer]),
             ("zmq_msg_init_size", integer, [pointer, size]),
-            ("zmq_msg_send", integer, [pointer, pointer, integer]),
-            ("zmq_msg_gets", ctypes.c_char_p, [pointer, ctypes.c_char_p]),
         ]:
             function = getattr(zmq, name)
             function.restype, function.argtypes = result, arguments
-        # Only a libzmq built with its draft types has these.
+        # The first six since version 3, then one since 4. The others has only a libzmq that was
+        # built with its draft types.
         for name, result, arguments in [
+            ("zmq_unbind", integer, [pointer, ctypes.c_char_p]),
+            ("zmq_disconnect", integer, [pointer, ctypes.c_char_p]),
+            ("zmq_send", integer, [pointer, ctypes.c_char_p, size, integer]),
+            ("zmq_msg_recv", integer, [pointer, pointer, integer]),
+            ("zmq_msg_send", integer, [pointer, pointer, integer]),
+            ("zmq_socket_monitor", integer, [pointer, ctypes.c_char_p, integer]),
+            ("zmq_msg_gets", ctypes.c_char_p, [pointer, ctypes.c_char_p]),
             ("zmq_msg_set_routing_id", integer, [pointer, ctypes.c_uint32]),
             ("zmq_msg_routing_id", ctypes.c_uint32, [pointer]),
             ("zmq_msg_set_group", integer, [pointer, ctypes.c_char_p]),
@@ -195,12 +199,16 @@ class Library:
             if hasattr(zmq, name):
                 function = getattr(zmq, name)
                 function.restype, function.argtypes = result, arguments
+        if self.major == 2:
+            zmq.zmq_send.argtypes = zmq.zmq_recv.argtypes = [pointer, pointer, integer]
+
+    def numbers(self):
+        numbers = [ctypes.c_int() for _ in range(3)]
+        self.zmq.zmq_version(*map(ctypes.byref, numbers))
+        return [number.value for number in numbers]
 
     def version(self):
-        numbers = (ctypes.c_int * 3)()
-        at = ctypes.addressof(numbers)
-        self.zmq.zmq_version(at, at + 4, at + 8)
-        return ".".join(map(str, numbers))
+        return ".".join(map(str, self.numbers()))
 
     def failure(self, what):
         number = self.zmq.zmq_errno()
@@ -226,11 +234,12 @@ class Socket:
         self.kind = kind
         self.pointer = library.check(self.zmq.zmq_socket(context, TYPES[kind]), f"open {kind}")
         self.timeouts = {}
-        self.more, self.more_size = ctypes.c_int(), ctypes.c_size_t(4)
+        # An int, but for version 2, where it has 64 bits: they are 0 where there is none.
+        self.more, self.more_size = ctypes.c_int64(), ctypes.c_size_t(8)
         # zmq_msg_t: 64 octets, aligned to 8.
         self.message = (ctypes.c_uint64 * 16)()
         self.events = None
-        if name is not None:
+        if name is not None and library.major > 2:
             watched = f"inproc://events-of-{name}".encode()
             library.check(self.zmq.zmq_socket_monitor(self.pointer, watched, 0xFFFF), "monitor")
             self.events = Socket(library, context, "PAIR", None)
@@ -255,6 +264,14 @@ class Socket:
     def attend(self):
         self.call("getsockopt", EVENTS, ctypes.byref(self.more), ctypes.byref(self.more_size))
 
+    def bind(self, endpoint):
+        """Binds; -> the resolved endpoint, which version 2 does not tell."""
+        if self.library.major == 2 and endpoint.endswith(":*"):
+            with socket.create_server(("127.0.0.1", 0)) as free:
+                endpoint = endpoint[:-1] + str(free.getsockname()[1])
+        self.call("bind", endpoint.encode())
+        return endpoint if self.library.major == 2 else self.last_endpoint()
+
     def last_endpoint(self):
         buffer, size = ctypes.create_string_buffer(512), ctypes.c_size_t(512)
         self.call("getsockopt", LAST_ENDPOINT, buffer, ctypes.byref(size))
@@ -267,12 +284,23 @@ class Socket:
         last = len(frames) - 1
         for index, frame in enumerate(frames):
             flags = SNDMORE if index < last else 0
-            sent = self.zmq.zmq_send(self.pointer, frame, len(frame), flags)
+            if self.library.major == 2:
+                sent = self.send_old(frame, flags)
+            else:
+                sent = self.zmq.zmq_send(self.pointer, frame, len(frame), flags)
             if not self.library.took_it(sent, "send"):
                 if index:
                     raise self.library.failure("send: libzmq stopped inside a message")
                 return False
         return True
+
+    def send_old(self, frame, flags):
+        message = ctypes.addressof(self.message)
+        self.library.check(self.zmq.zmq_msg_init_size(message, len(frame)), "message")
+        ctypes.memmove(self.zmq.zmq_msg_data(message), frame, len(frame))
+        sent = self.zmq.zmq_send(self.pointer, message, flags)
+        self.zmq.zmq_msg_close(message)
+        return sent
 
     def send_beside(self, beside, body):
         message = ctypes.addressof(self.message)
@@ -305,9 +333,11 @@ class Socket:
         message = ctypes.addressof(self.message)
         while True:
             self.zmq.zmq_msg_init(message)
-            if not self.library.took_it(
-                self.zmq.zmq_msg_recv(message, self.pointer, 0), "recv"
-            ):
+            if self.library.major == 2:
+                received = self.zmq.zmq_recv(self.pointer, message, 0)
+            else:
+                received = self.zmq.zmq_msg_recv(message, self.pointer, 0)
+            if not self.library.took_it(received, "recv"):
                 return None
             size = self.zmq.zmq_msg_size(message)
             frames += self.beside(message)
@@ -341,7 +371,7 @@ class Socket:
 class Peer:
     def __init__(self, library):
         self.library = library
-        self.context = library.check(library.zmq.zmq_ctx_new(), "context")
+        self.context = library.check(library.zmq.zmq_init(1), "context")
         self.sockets = {}
 
     def version(self):
@@ -352,14 +382,17 @@ class Peer:
 
     def set(self, socket, option, value):
         value = value if isinstance(value, int) else value.encode()
-        self.sockets[socket].set_option(OPTIONS[option], value)
+        number = OPTIONS[option]
+        if self.library.major == 2 and option in ("SNDHWM", "RCVHWM"):
+            # One for both ways, and larger.
+            number, value = HWM, struct.pack("Q", value)
+        self.sockets[socket].set_option(number, value)
 
     def set_octets(self, socket, option, frame):
         self.sockets[socket].set_option(OPTIONS[option], read_frame(frame))
 
     def bind(self, socket, endpoint):
-        self.sockets[socket].call("bind", endpoint.encode())
-        return self.sockets[socket].last_endpoint()
+        return self.sockets[socket].bind(endpoint)
 
     def connect(self, socket, endpoint):
         self.sockets[socket].call("connect", endpoint.encode())
@@ -455,7 +488,7 @@ class Peer:
     def term(self):
         for name in list(self.sockets):
             self.close(name)
-        self.library.check(self.library.zmq.zmq_ctx_term(self.context), "term")
+        self.library.check(self.library.zmq.zmq_term(self.context), "term")
 
 
 class Nursery:

@@ -484,14 +484,14 @@ impl Connection {
     #[inline(never)]
     fn poll_any_event(&mut self) -> Option<Event> {
         match self.phase {
-            Phase::Traffic | Phase::Sealed(_) => {
-                let polled = self.poll_traffic();
-                self.or_end(polled)
-            }
-            Phase::OldTraffic { .. } => {
-                let polled = self.poll_old_traffic();
-                self.or_end(polled)
-            }
+            Phase::Traffic | Phase::Sealed(_) => match self.poll_traffic() {
+                Ok(event) => event,
+                Err(reason) => self.end(reason),
+            },
+            Phase::OldTraffic { .. } => match self.poll_old_traffic() {
+                Ok(event) => event,
+                Err(reason) => self.end(reason),
+            },
             Phase::Greeting(..) | Phase::Handshake { .. } | Phase::OldIdentity(_) => {
                 match self.poll_opening() {
                     Ok(event) => event,
@@ -516,14 +516,12 @@ impl Connection {
         }
     }
 
-    /// What a poll gave, or the end.
-    fn or_end(&mut self, polled: Result<Option<Event>, CloseReason>) -> Option<Event> {
-        polled.unwrap_or_else(|reason| {
-            // It may be in the middle of a message of ours: there is no last word.
-            self.mute = true;
-            self.close(reason);
-            self.poll_closed()
-        })
+    /// Ends the traffic. It may be in the middle of a message of ours: there is no last word.
+    #[cold]
+    fn end(&mut self, reason: CloseReason) -> Option<Event> {
+        self.mute = true;
+        self.close(reason);
+        self.poll_closed()
     }
 
     fn poll_traffic(&mut self) -> Result<Option<Event>, CloseReason> {
@@ -561,6 +559,7 @@ impl Connection {
     }
 
     /// The message that ended with a subscription, if one has.
+    #[inline]
     fn take_parts(&mut self) -> Option<Event> {
         std::mem::take(&mut self.parts_are_all).then(|| {
             let frames = std::mem::take(&mut self.parts);

@@ -4,14 +4,20 @@
 use std::time::Duration;
 
 use crate::bench::{Bench, Outcome, Transport};
-use crate::cases::{case, Case, NEW, OLD, OLDEST};
+use crate::cases::{case, Case, NEW, OLD, OLDEST, ZMTP_1, ZMTP_2};
 use crate::conversation::{Pairing, PAIRINGS, ROUTED};
 use crate::frames::{message, text};
 use crate::side::{Side, Theirs};
 
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
-    for (one, other) in [(NEW, OLD), (OLD, NEW), (NEW, OLDEST)] {
+    for (one, other) in [
+        (NEW, OLD),
+        (OLD, NEW),
+        (NEW, OLDEST),
+        (NEW, ZMTP_2),
+        (NEW, ZMTP_1),
+    ] {
         for pairing in PAIRINGS.into_iter().chain(ROUTED) {
             // An envelope that ours would put on itself, libzmq's own REQ and REP do too.
             for transport in Transport::ALL {

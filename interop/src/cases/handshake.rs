@@ -8,7 +8,7 @@ use serde_json::json;
 use zmq_channels::{DisconnectReason, EventKind, Monitor, Options, PeerIdentity, SocketType};
 
 use crate::bench::{Bench, Outcome, Transport, PATIENCE};
-use crate::cases::{case, Case, DRAFT, NEW, OLD, OLDEST};
+use crate::cases::{case, Case, DRAFT, NEW, OLD, OLDEST, ZMTP_1, ZMTP_2};
 use crate::conversation::{Flow, Pairing, PAIRINGS, ROUTED};
 use crate::frames::{message, text};
 use crate::side::{Ours, Side, Theirs};
@@ -40,7 +40,7 @@ pub fn cases() -> Vec<Case> {
             ));
         }
     }
-    for version in [NEW, OLD, OLDEST, DRAFT] {
+    for version in [NEW, OLD, OLDEST, ZMTP_2, ZMTP_1, DRAFT] {
         for transport in Transport::ALL {
             let mut add = |what: &str, body: fn(&Bench, &str, Transport) -> Outcome| {
                 cases.push(case(
@@ -49,7 +49,10 @@ pub fn cases() -> Vec<Case> {
                 ));
             };
             add("who they are", who_they_are);
-            add("our properties", our_properties);
+            // ZMTP 2.0 and 1.0 have no properties.
+            if version != ZMTP_2 && version != ZMTP_1 {
+                add("our properties", our_properties);
+            }
             add("our hello", our_hello);
             add("our notices", our_notices);
             if version == DRAFT {
@@ -168,12 +171,14 @@ fn who_they_are(bench: &Bench, version: &str, transport: Transport) -> Outcome {
     let speaks = match version {
         NEW => (3, 1),
         OLD | OLDEST => (3, 0),
+        ZMTP_2 => (2, 0),
+        ZMTP_1 => (1, 0),
         // Made while 3.1 was, and says so.
         _ => (3, 1),
     };
-    if peer.socket_type != Some(SocketType::Dealer)
-        || peer.routing_id != "anna"
-        || peer.version != Some(speaks)
+    // ZMTP 1.0 does not tell types.
+    let socket_type = Some(SocketType::Dealer).filter(|_| version != ZMTP_1);
+    if peer.socket_type != socket_type || peer.routing_id != "anna" || peer.version != Some(speaks)
     {
         return Err(format!("they are not {peer:?}").into());
     }

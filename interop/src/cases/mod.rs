@@ -6,6 +6,7 @@ mod drafts;
 mod exchange;
 mod handshake;
 mod heartbeat;
+mod old_peers;
 mod proxies;
 mod publishing;
 mod reconnect;
@@ -31,6 +32,13 @@ pub const OLD: &str = "4.3.2";
 /// A libzmq that knows ZMTP 3.0 only, and neither heartbeats nor the monitor's event for a
 /// finished handshake.
 pub const OLDEST: &str = "4.1.6";
+
+/// A libzmq that speaks ZMTP 2.0.
+pub const ZMTP_2: &str = "3.2.2";
+
+/// A libzmq that speaks ZMTP 1.0, where subscribers filter and publishers do not. It knows no
+/// events, and neither `unbind` nor `disconnect`.
+pub const ZMTP_1: &str = "2.2.0";
 
 /// A libzmq that was built with its draft types.
 pub const DRAFT: &str = "4.3.4";
@@ -64,6 +72,7 @@ pub fn all() -> Vec<Case> {
         proxies::cases(),
         handshake::cases(),
         drafts::cases(),
+        old_peers::cases(),
         security::cases(),
     ]
     .into_iter()

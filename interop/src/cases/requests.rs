@@ -6,7 +6,7 @@ use serde_json::json;
 use zmq_channels::{Message, Options, Rep, Req, Request, Socket, SocketType};
 
 use crate::bench::{Bench, Outcome, Transport, PATIENCE};
-use crate::cases::{case, Case, NEW, OLD, OLDEST};
+use crate::cases::{case, Case, NEW, OLD, OLDEST, ZMTP_1, ZMTP_2};
 use crate::frames::{message, pattern, show, Frames};
 use crate::side::{Ours, Side, Theirs};
 
@@ -15,7 +15,7 @@ const COUNT: u32 = 200;
 
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
-    for version in [NEW, OLD, OLDEST] {
+    for version in [NEW, OLD, OLDEST, ZMTP_2, ZMTP_1] {
         for transport in Transport::ALL {
             let mut add = |what: &str, body: fn(&Bench, &str, Transport) -> Outcome| {
                 cases.push(case(

@@ -7,7 +7,7 @@ use serde_json::json;
 use zmq_channels::{Options, SocketType};
 
 use crate::bench::{Bench, Outcome, Transport, PATIENCE};
-use crate::cases::{case, Case, NEW, OLD, OLDEST};
+use crate::cases::{case, Case, NEW, OLD, OLDEST, ZMTP_1, ZMTP_2};
 use crate::frames::{pattern, Frames};
 use crate::side::{Ours, Side, Theirs};
 
@@ -16,7 +16,7 @@ const OCTETS: usize = 64;
 
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
-    for version in [NEW, OLD, OLDEST] {
+    for version in [NEW, OLD, OLDEST, ZMTP_2, ZMTP_1] {
         for transport in Transport::ALL {
             let mut add = |what: &str, body: fn(&Bench, &str, Transport) -> Outcome| {
                 let mut case = case(
