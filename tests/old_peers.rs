@@ -11,7 +11,7 @@ use std::os::unix::net::UnixListener;
 use std::time::{Duration, Instant};
 
 use common::raw::Raw;
-use common::{next, next_text, nothing_comes, put, within, Transport, LIMIT, PATIENCE};
+use common::{next, next_text, put, within, Transport, LIMIT, PATIENCE};
 use zmq_channels::{
     Context, Dealer, DisconnectReason, EventKind, Linger, Message, Monitor, Options, Pair,
     PeerIdentity, Pub, Pull, Push, Rep, Req, Router, Security, Socket, SocketType, Sub, Typed,
@@ -356,7 +356,7 @@ fn a_sub_filters_what_old_publishers_send() {
                 }
                 assert_eq!(next_text(&sub.receiver()), "news");
                 assert_eq!(next_text(&sub.receiver()), "news!");
-                nothing_comes(&sub.receiver());
+                assert!(sub.receiver().is_empty());
                 // RFC 13, Broadcast Content: "A subscriber SHALL NOT send any content."
                 sub.close_blocking();
                 assert_eq!(old.raw.read_to_end(), b"");
@@ -578,7 +578,7 @@ fn sockets_that_demand_security_refuse_old_peers() {
                         && text.contains("knows no security"),
                     "{text}"
                 );
-                nothing_comes(&pull.receiver());
+                assert!(pull.receiver().is_empty());
 
                 // Nor do we talk to such a server.
                 let options = options.clone().linger(Linger::For(Duration::ZERO));

@@ -50,6 +50,10 @@ pub fn cases() -> Vec<Case> {
                 move |bench| heartbeats(bench, version, pairing),
             ));
         }
+        cases.push(case(
+            format!("old peers/{version}/tcp/XSUB-PUB/user messages"),
+            move |bench| upstream_messages(bench, version),
+        ));
         for kind in YOUNG {
             cases.push(case(
                 format!("old peers/{version}/tcp/{} is younger", kind.name()),
@@ -125,6 +129,20 @@ fn heartbeats(bench: &Bench, version: &str, pairing: Pairing) -> Outcome {
         }
     }
     Ok(())
+}
+
+/// What an XSUB of ours sends that is no subscription is nothing to their PUB, and does no harm.
+fn upstream_messages(bench: &Bench, version: &str) -> Outcome {
+    let xsub = Ours::open(&bench.context(), SocketType::XSub)?;
+    let publisher = Theirs::open(&bench.peer(version)?, "PUB")?;
+    xsub.connect(&publisher.bind("tcp://127.0.0.1:*")?)?;
+    Flow::TheyPublish.prepare(&xsub, &publisher)?;
+    for _ in 0..3 {
+        Flow::TheyPublish.a_few_words(&xsub, &publisher)?;
+        xsub.send(&text("news"))?;
+        xsub.send(&vec![b"several".to_vec(), vec![], vec![7; 100_000]])?;
+    }
+    Flow::TheyPublish.a_few_words(&xsub, &publisher)
 }
 
 #[derive(Clone, Copy, Debug)]
