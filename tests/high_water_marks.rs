@@ -12,7 +12,7 @@ use common::{
     eventually, holds_within, next_text, put, wait_subscribed, within, Transport, LIMIT, PATIENCE,
 };
 use zmq_channels::{
-    Context, Linger, Options, Overflow, Pair, Pub, Pull, Push, Receiver, Rep, Req,
+    Context, Linger, Message, Options, Overflow, Pair, Pub, Pull, Push, Receiver, Rep, Req,
     SendTimeoutError, Sender, Socket, Sub, TrySendError, Typed,
 };
 
@@ -73,6 +73,52 @@ fn without_a_peer_the_send_mark_is_what_is_accepted() {
         check::<Push>(1);
         check::<Pair>(5);
         check::<Req>(5);
+    });
+}
+
+/// Where nothing moves, a large message pauses for its 2 ns per octet, the next ones do not, and
+/// the mark is what it is.
+#[test]
+fn large_messages_pause_and_are_accepted_up_to_the_mark() {
+    const MIB: usize = 1 << 20;
+    const MARK: usize = 20;
+    within(LIMIT, || {
+        let context = Context::new();
+        let push = context.socket_with::<Push>(sending(MARK)).unwrap();
+        let large = Message::from(vec![7; MIB]);
+        let mut longest = Duration::ZERO;
+        for _ in 0..MARK {
+            let start = Instant::now();
+            push.send_blocking(large.clone()).unwrap();
+            longest = longest.max(start.elapsed());
+        }
+        assert!(
+            longest >= Duration::from_nanos(2 * MIB as u64),
+            "{longest:?}"
+        );
+        assert_eq!(push.sender().len(), MARK);
+        let full = push.sender().send_timeout_blocking(large.clone(), WHILE);
+        assert_eq!(full, Err(SendTimeoutError::Timeout(large)));
+    });
+}
+
+#[test]
+fn a_large_message_pauses_no_longer_than_its_deadline() {
+    within(LIMIT, || {
+        let context = Context::new();
+        let push = context.socket_with::<Push>(sending(10)).unwrap();
+        let large = Message::from(vec![7; 50 << 20]);
+        push.send_blocking(large.clone()).unwrap();
+        push.send_blocking(large.clone()).unwrap();
+        let start = Instant::now();
+        // Nobody has paused yet, so this one would, for a tenth of a second.
+        let sent = push.sender().send_deadline_blocking(large, start);
+        assert_eq!(sent, Ok(()));
+        assert!(
+            start.elapsed() < Duration::from_millis(100),
+            "{:?}",
+            start.elapsed()
+        );
     });
 }
 
