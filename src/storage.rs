@@ -57,6 +57,10 @@ pub(crate) fn share(buffer: Vec<u8>) -> Bytes {
 
 /// A buffer with a capacity of `length` octets or more and anything in it, if one is kept.
 pub(crate) fn take(length: usize) -> Option<Vec<u8>> {
+    #[cfg(test)]
+    if tests::takes_nothing() {
+        return None;
+    }
     KEPT.take(length)
 }
 
@@ -144,8 +148,34 @@ impl Drop for Lent {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+    use std::cell::Cell;
+
+    thread_local! {
+        static TAKES_NOTHING: Cell<bool> = const { Cell::new(false) };
+    }
+
+    pub(super) fn takes_nothing() -> bool {
+        TAKES_NOTHING.get()
+    }
+
+    /// While this lives, the current thread gets no memory that others have used before: what it
+    /// holds is what it asked for.
+    pub(crate) struct FreshMemory;
+
+    impl FreshMemory {
+        pub(crate) fn only() -> Self {
+            TAKES_NOTHING.set(true);
+            FreshMemory
+        }
+    }
+
+    impl Drop for FreshMemory {
+        fn drop(&mut self) {
+            TAKES_NOTHING.set(false);
+        }
+    }
 
     /// Sizes at the edges of every way to keep a payload.
     fn sizes() -> impl Iterator<Item = usize> {
