@@ -108,10 +108,10 @@ impl Sender {
 
     /// As [`send`](Sender::send), blocking the thread.
     ///
-    /// A message of 256 KiB or more lets those before it go first while more than 8 MiB of its
-    /// like are on their way, for at most 2 ns for each of its octets: memory that stays in the
-    /// processor's cache is sent several times as fast. Where nothing moves, it is accepted all the
-    /// same while there is room.
+    /// A message of 256 KiB or more lets those before it go first while so many are on their way
+    /// that, were all as long as it is, they would be more than 8 MiB; for at most 2 ns for each of
+    /// its octets. Memory that stays in the processor's cache is sent several times as fast. Where
+    /// nothing moves, it is accepted all the same while there is room.
     ///
     /// # Errors
     ///

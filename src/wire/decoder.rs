@@ -380,6 +380,48 @@ mod tests {
     }
 
     #[test]
+    fn behind_a_large_frame_little_is_read_until_it_shows_what_follows() {
+        const BATCH: usize = 64 << 10;
+        let mut decoder = Decoder::new(BATCH);
+        decoder.limit_frames(None);
+        let put = |decoder: &mut Decoder, octets: &[u8]| {
+            let mut rest = octets;
+            while !rest.is_empty() {
+                let room = decoder.room();
+                let n = rest.len().min(room.len());
+                room[..n].copy_from_slice(&rest[..n]);
+                decoder.arrived(n);
+                rest = &rest[n..];
+                if rest.is_empty() {
+                    break;
+                }
+                assert!(decoder.next_frame().unwrap().is_none());
+            }
+        };
+        let frame = |size: usize| {
+            let mut octets = Vec::new();
+            put_header(&mut octets, 0, size);
+            octets.resize(octets.len() + size, 7);
+            octets
+        };
+        // Let the buffer grow as far as it may.
+        put(&mut decoder, &frame(BATCH / 4));
+        while decoder.next_frame().unwrap().is_some() {}
+        assert!(!decoder.expects_more());
+        for size in [BATCH, 3 * BATCH] {
+            let large = frame(size);
+            put(&mut decoder, &large[..large.len() - 1]);
+            assert!(decoder.next_frame().unwrap().is_none() && decoder.expects_more());
+            put(&mut decoder, &large[large.len() - 1..]);
+            assert!(decoder.next_frame().unwrap().is_some() && decoder.expects_more());
+            assert_eq!(decoder.room().len(), AFTER_LARGE);
+            put(&mut decoder, &frame(10));
+            assert!(decoder.next_frame().unwrap().is_some() && !decoder.expects_more());
+            assert!(decoder.room().len() > AFTER_LARGE);
+        }
+    }
+
+    #[test]
     fn large_frames_are_themselves_whatever_was_in_their_memory_before() {
         let sizes = [4097, 5000, 8191, 8192, 12_000, 70_000, 300_000];
         for piece in [777, 6000, usize::MAX] {
