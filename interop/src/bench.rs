@@ -55,6 +55,18 @@ impl Transport {
     pub const ALL: [Transport; 2] = [Transport::Tcp, Transport::Ipc];
 }
 
+/// Which end does something.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Who {
+    We,
+    They,
+}
+
+impl Who {
+    /// Either end binds, with the words for it in the name of a case.
+    pub const BINDS: [(Who, &'static str); 2] = [(Who::We, "we bind"), (Who::They, "they bind")];
+}
+
 impl fmt::Display for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

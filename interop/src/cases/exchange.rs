@@ -2,23 +2,17 @@
 
 use zmq_channels::Context;
 
-use crate::bench::{Bench, Outcome, Transport};
+use crate::bench::{Bench, Outcome, Transport, Who};
 use crate::cases::{case, Case, NEW, OLD, OLDEST, ZMTP_1, ZMTP_2};
 use crate::conversation::{Pairing, PAIRINGS, ROUTED};
 use crate::side::{Ours, Side, Theirs};
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Who {
-    We,
-    They,
-}
 
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for version in [NEW, OLD, OLDEST, ZMTP_2, ZMTP_1] {
         for transport in Transport::ALL {
             for pairing in PAIRINGS {
-                for (binder, binds) in [(Who::We, "we bind"), (Who::They, "they bind")] {
+                for (binder, binds) in Who::BINDS {
                     for (first, starts) in [(Who::We, "we first"), (Who::They, "they first")] {
                         cases.push(case(
                             format!("exchange/{version}/{transport}/{pairing}/{binds}, {starts}"),
@@ -32,7 +26,7 @@ pub fn cases() -> Vec<Case> {
         }
         for transport in Transport::ALL {
             for pairing in ROUTED {
-                for (binder, binds) in [(Who::We, "we bind"), (Who::They, "they bind")] {
+                for (binder, binds) in Who::BINDS {
                     cases.push(case(
                         format!("exchange/{version}/{transport}/{pairing}/{binds}"),
                         move |bench| exchange(bench, version, transport, pairing, binder, Who::We),

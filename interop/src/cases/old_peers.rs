@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use zmq_channels::{DisconnectReason, EventKind, Monitor, Options, Security, SocketType};
 
-use crate::bench::{Bench, Outcome, Transport, PATIENCE};
+use crate::bench::{Bench, Outcome, Transport, Who, PATIENCE};
 use crate::cases::{case, Case, ZMTP_1, ZMTP_2};
 use crate::conversation::{Flow, Pairing, PAIRINGS, ROUTED};
 use crate::frames::text;
@@ -17,19 +17,11 @@ const TIMES: u32 = 2;
 /// Nothing may come for so long, where only silence can show that.
 const MOMENT: Duration = Duration::from_millis(200);
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Who {
-    We,
-    They,
-}
-
-const WHO: [(Who, &str); 2] = [(Who::We, "we bind"), (Who::They, "they bind")];
-
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for version in [ZMTP_2, ZMTP_1] {
         for transport in Transport::ALL {
-            for (binder, binds) in WHO {
+            for (binder, binds) in Who::BINDS {
                 for pairing in PAIRINGS.into_iter().chain(ROUTED) {
                     cases.push(case(
                         format!("old peers/{version}/{transport}/{pairing}/killed, {binds}"),

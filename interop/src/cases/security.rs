@@ -10,7 +10,7 @@ use zmq_channels::{
     Options, Security, SocketType,
 };
 
-use crate::bench::{Bench, Outcome, Transport, PATIENCE};
+use crate::bench::{Bench, Outcome, Transport, Who, PATIENCE};
 use crate::cases::{case, Case, NEW, OLD, OLDEST};
 use crate::conversation::{Pairing, PAIRINGS, ROUTED};
 use crate::frames::{show, text, Frames};
@@ -37,12 +37,6 @@ enum Mechanism {
 
 const MECHANISMS: [Mechanism; 2] = [Mechanism::Plain, Mechanism::Curve];
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Who {
-    We,
-    They,
-}
-
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for mechanism in MECHANISMS {
@@ -52,7 +46,7 @@ pub fn cases() -> Vec<Case> {
                     |what: String| format!("security/{version}/{transport}/{mechanism:?}/{what}");
                 for pairing in PAIRINGS.into_iter().chain(ROUTED) {
                     for (server, serves) in [(Who::We, "we serve"), (Who::They, "they serve")] {
-                        for (binder, binds) in [(Who::We, "we bind"), (Who::They, "they bind")] {
+                        for (binder, binds) in Who::BINDS {
                             // A REQ of libzmq that is the server of a mechanism does not hear the
                             // reply, not even that of its own kind.
                             if server == Who::They && pairing.theirs == "REQ" {
