@@ -137,21 +137,6 @@ enum Help {
     None,
 }
 
-/// What somebody leaves behind who kept the lookout.
-struct Left {
-    /// Nothing that cannot wait for a moment.
-    rests: bool,
-    /// Much was read for what this thread got.
-    was_heavy: bool,
-}
-
-impl Left {
-    const FINISHED: Left = Left {
-        rests: false,
-        was_heavy: false,
-    };
-}
-
 impl Ship {
     /// Sleeps, turns, and sleeps again, until the pump is finished.
     fn run(&self) {
@@ -163,9 +148,10 @@ impl Ship {
         loop {
             let called = Called::so_far();
             let mut steering = self.helm.take();
-            let Some(Afloat { pump, asleep_until }) = steering.as_deref_mut() else {
+            let Some(afloat) = steering.as_deref_mut() else {
                 return;
             };
+            let pump = &mut afloat.pump;
             pump.mailbox.awake();
             pump.turn(Instant::now(), &post.ready);
             if pump.is_finished() {
@@ -186,15 +172,11 @@ impl Ship {
                 continue;
             }
             // Before sleep is prepared for: from then on this thread may be called.
-            let aside = has_called
-                && (!is_crowded || self.crowd.is_empty())
-                && !pump.is_pressed()
-                && self.lookout.step_aside();
+            let aside =
+                has_called && (!is_crowded || self.crowd.is_empty()) && self.lookout.step_aside();
             if aside {
-                if pump.mailbox.prepare_absence() {
+                if afloat.can_wait_a_moment() {
                     drop(post);
-                    // Whoever is here instead sees to what is due.
-                    *asleep_until = Some(pump.now);
                     drop(steering);
                     self.lookout.stand_by();
                     (has_called, is_crowded) = (false, false);
@@ -204,12 +186,15 @@ impl Ship {
                 }
                 self.lookout.step_back();
             }
+            let pump = &mut afloat.pump;
             let timeout = if pump.is_busy() || !pump.mailbox.prepare_sleep() {
                 Some(Duration::ZERO)
             } else {
                 (has_called, is_crowded) = (false, false);
-                *asleep_until = pump.deadline();
-                asleep_until.map(|until| until.saturating_duration_since(Instant::now()))
+                afloat.asleep_until = pump.deadline();
+                afloat
+                    .asleep_until
+                    .map(|until| until.saturating_duration_since(Instant::now()))
             };
             drop(steering);
             post.look(timeout);
@@ -239,8 +224,9 @@ impl Ship {
         }
     }
 
-    /// Does the pump's turns until the vigil is over, awake or asleep in between.
-    fn look_out(&self, vigil: &Vigil<'_>, spell: &mut Spell<'_, Post>) -> Left {
+    /// Does the pump's turns until the vigil is over, awake or asleep in between. Whether much was
+    /// read for what this thread got.
+    fn look_out(&self, vigil: &Vigil<'_>, spell: &mut Spell<'_, Post>) -> bool {
         let start = Instant::now();
         let (mut sleep, mut octets) = (None, None);
         loop {
@@ -252,24 +238,18 @@ impl Ship {
             let mut steering = self.helm.take();
             let turned = steer(&mut steering, |afloat| afloat.turn_again(&spell.ready));
             let (Some(Some(now)), Some(afloat)) = (turned, steering.as_deref_mut()) else {
-                return Left::FINISHED;
+                return false;
             };
             let pump = &mut afloat.pump;
             let read = pump.octets_in - *octets.get_or_insert(pump.octets_in);
             if vigil.is_over(now) {
-                return Left {
-                    rests: !pump.is_pressed(),
-                    was_heavy: read > HEAVY && now.saturating_duration_since(start) < HEAVY_TIME,
-                };
+                return read > HEAVY && now.saturating_duration_since(start) < HEAVY_TIME;
             }
             if vigil.spins(now) || pump.is_busy() {
                 continue;
             }
             let Some(longest) = vigil.longest_sleep(now) else {
-                return Left {
-                    rests: true,
-                    was_heavy: false,
-                };
+                return false;
             };
             if !pump.mailbox.prepare_sleep() {
                 continue;
@@ -289,14 +269,21 @@ impl Ship {
     /// Does a turn for a pump whose thread sleeps, if the current thread has the time for that.
     fn lend_a_hand(&self) -> Help {
         let now = Instant::now();
-        match self.helm.lend_a_hand(now) {
-            None => Help::None,
-            Some(mut steering) => {
-                match steer(&mut steering, |afloat| afloat.turn_until_it_rests(now)) {
-                    Some(true) => Help::Done,
-                    Some(false) | None => Help::Begun,
-                }
+        let Some(mut steering) = self.helm.lend_a_hand(now) else {
+            return Help::None;
+        };
+        let is_awaited = self.lookout.is_awaited();
+        let rests = steer(&mut steering, |afloat| {
+            if is_awaited {
+                afloat.pump.turn(now, &[]);
+                afloat.can_wait_a_moment()
+            } else {
+                afloat.turn_until_it_rests(now)
             }
+        });
+        match rests {
+            Some(true) => Help::Done,
+            Some(false) | None => Help::Begun,
         }
     }
 }
@@ -309,18 +296,16 @@ impl Watch for Ship {
         let Some(mut spell) = self.lookout.relieve() else {
             return true;
         };
-        let left = self.look_out(vigil, &mut spell);
+        let was_heavy = self.look_out(vigil, &mut spell);
         spell.ready.clear();
         drop(spell);
         // Only now: whoever has something for the pump from now on finds nobody on the lookout.
-        let can_wait = left.rests && {
-            let mut steering = self.helm.take();
-            steering.as_deref_mut().is_some_and(|afloat| {
-                afloat.asleep_until = Some(afloat.pump.now);
-                afloat.pump.mailbox.prepare_absence()
-            })
-        };
-        let in_peace = !left.was_heavy && (!vigil.has_rivals() || self.crowd.is_empty());
+        let mut steering = self.helm.take();
+        let can_wait = steering
+            .as_deref_mut()
+            .is_some_and(Afloat::can_wait_a_moment);
+        drop(steering);
+        let in_peace = !was_heavy && (!vigil.has_rivals() || self.crowd.is_empty());
         if !in_peace {
             self.lookout.renounce();
         }
@@ -371,6 +356,17 @@ impl Afloat {
         self.pump.mailbox.awake();
         self.pump.turn(now, ready);
         (!self.pump.is_finished()).then_some(now)
+    }
+
+    /// Whether what is left and what comes now can be left to somebody who comes in a moment. They
+    /// see to what is due then.
+    fn can_wait_a_moment(&mut self) -> bool {
+        let pump = &self.pump;
+        let can_wait = !pump.is_finished() && !pump.is_pressed() && pump.mailbox.prepare_absence();
+        if can_wait {
+            self.asleep_until = Some(pump.now);
+        }
+        can_wait
     }
 
     /// False if there is something left for the pump's thread.
