@@ -858,7 +858,7 @@ fn exchange<T>(empty: &mut VecDeque<T>, full: &mut VecDeque<T>) {
 }
 
 /// Moves up to `max` messages; all of them at the price of none where that is possible.
-fn move_some<T>(from: &mut VecDeque<T>, into: &mut VecDeque<T>, max: usize) -> usize {
+pub(crate) fn move_some<T>(from: &mut VecDeque<T>, into: &mut VecDeque<T>, max: usize) -> usize {
     let count = from.len().min(max);
     if count == from.len() && into.is_empty() {
         exchange(into, from);

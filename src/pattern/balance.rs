@@ -42,6 +42,14 @@ impl Balance {
         self.rotation.is_empty()
     }
 
+    /// The one peer that takes messages, as far as we know, if it is only one.
+    pub(super) fn sole_peer(&self) -> Option<PeerId> {
+        match self.rotation.len() {
+            1 => self.rotation.front().copied(),
+            _ => None,
+        }
+    }
+
     /// Sends to the next peer that takes the message and says which one that was; `None` if all
     /// are full or none is there.
     #[inline]
@@ -136,6 +144,22 @@ mod tests {
         balance.leave(PeerId(2));
         balance.writable(PeerId(0));
         assert_eq!(next(&mut balance, &mut outlet, 3), [3, 1, 3]);
+    }
+
+    #[test]
+    fn the_sole_peer_is_the_only_one_in_the_rotation() {
+        let mut outlet = Recorder::default();
+        let mut balance = balance(0);
+        assert_eq!(balance.sole_peer(), None);
+        balance.join(PeerId(4));
+        assert_eq!(balance.sole_peer(), Some(PeerId(4)));
+        balance.join(PeerId(5));
+        assert_eq!(balance.sole_peer(), None);
+        outlet.full.insert(PeerId(4));
+        assert_eq!(next(&mut balance, &mut outlet, 1), [5]);
+        assert_eq!(balance.sole_peer(), Some(PeerId(5)));
+        balance.writable(PeerId(4));
+        assert_eq!(balance.sole_peer(), None);
     }
 
     #[test]

@@ -47,6 +47,10 @@ impl Pattern for Dealer {
         }
     }
 
+    fn sole_peer(&self) -> Option<PeerId> {
+        self.balance.sole_peer()
+    }
+
     fn writable(&mut self, peer: PeerId) {
         self.balance.writable(peer);
     }

@@ -219,6 +219,12 @@ pub(crate) trait Pattern: Send {
     /// The user sends a message.
     fn submit(&mut self, message: &mut Message, outlet: &mut dyn Outlet) -> Verdict;
 
+    /// The one peer `submit` passes every message on to, as it is, until that one is full; `None`
+    /// if there is none, or a choice.
+    fn sole_peer(&self) -> Option<PeerId> {
+        None
+    }
+
     /// A peer that was at its high-water mark has room again.
     fn writable(&mut self, _peer: PeerId) {}
 

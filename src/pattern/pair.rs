@@ -66,6 +66,10 @@ impl Pattern for Pair {
         }
     }
 
+    fn sole_peer(&self) -> Option<PeerId> {
+        self.peer.filter(|_| !self.full)
+    }
+
     fn writable(&mut self, peer: PeerId) {
         if self.peer == Some(peer) {
             self.full = false;
@@ -101,6 +105,7 @@ mod tests {
             .unwrap();
         assert_eq!(outlet.take_sent(), [(4, ["a", "b"].into())]);
         assert_eq!(outlet.delivered, [Message::from("c")]);
+        assert_eq!(pair.sole_peer(), Some(PeerId(4)));
     }
 
     #[test]

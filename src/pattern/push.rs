@@ -37,6 +37,10 @@ impl Pattern for Push {
         }
     }
 
+    fn sole_peer(&self) -> Option<PeerId> {
+        self.balance.sole_peer()
+    }
+
     fn writable(&mut self, peer: PeerId) {
         self.balance.writable(peer);
     }

@@ -92,7 +92,16 @@ pub(super) trait Calls {
 
 impl<P: Pattern + ?Sized> Calls for P {
     fn give(&mut self, mut message: Message, outlet: &mut Recorder) -> Given {
-        match self.submit(&mut message, outlet) {
+        let (sole, given, before) = (self.sole_peer(), message.clone(), outlet.sent.len());
+        let verdict = self.submit(&mut message, outlet);
+        if let Some(sole) = sole {
+            match verdict {
+                Verdict::Sent => assert_eq!(outlet.sent[before..], [(sole, given)]),
+                Verdict::Blocked => assert!(outlet.full.contains(&sole)),
+                other => panic!("not left to the sole peer: {other:?}"),
+            }
+        }
+        match verdict {
             Verdict::Sent => Given::Sent,
             Verdict::Dropped(why) => Given::Dropped(why),
             Verdict::Blocked => Given::Blocked(message),

@@ -32,7 +32,6 @@ use super::counting::{self, Counts};
 use super::inproc::intro;
 use super::link::{Link, Loss, Origin, Path, NO_HUB};
 use super::marks::Mark;
-use super::reading::admit_all;
 use super::room::Rest;
 use super::world::World;
 use super::{Bound, Command, Pump};
@@ -340,15 +339,8 @@ impl<W: World> Pump<W> {
             cross.counts.messages_in += taken as u64;
             let octets = found.io.batch.range(from..).map(counting::octets);
             cross.counts.octets_in += octets.sum::<u64>();
-            let was_blocked = found.pattern.is_blocked();
-            let admitted = admit_all(&mut *found.pattern, peer, &mut found.io, from);
-            let unblocked = was_blocked && !found.pattern.is_blocked();
-            let delivered = found.io.batch.len() - from;
-            self.rooms[hub].take(delivered);
+            let (delivered, admitted) = self.admit(hub, peer, from, &mut VecDeque::new());
             self.rooms[hub].spend(delivered);
-            if unblocked {
-                self.schedule_send(hub);
-            }
             if let Err(violation) = admitted {
                 outcome = Err(violation);
                 break;

@@ -304,7 +304,7 @@ impl<S> Outlet for PumpOutlet<'_, S> {
                 if !self.io.buffers {
                     // Reserve the place in the twin's `out`: what was sent is delivered.
                     let room = &mut self.rooms[inproc.twin_hub];
-                    if !room.reserve(slot) {
+                    if room.reserve(slot, 1) == 0 {
                         link.blocked = true;
                         if !std::mem::replace(&mut link.hungry, true) {
                             room.queue(slot);

@@ -1,15 +1,17 @@
 //! Links between two sockets of one pump: no octets, messages move. Those between two pumps of
 //! one context are [`crossing`](super::crossing).
 
+use std::collections::VecDeque;
+
+use crate::channel::move_some;
 use crate::event::{EventKind, PeerIdentity};
-use crate::message::{Frame, Message};
+use crate::message::Frame;
 use crate::options::Overflow;
 use crate::pattern::{PeerId, PeerIntro, Violation};
 use crate::socket_type::SocketType;
 
 use super::counting::{self, Counts};
 use super::link::{Inproc, Loss, Origin, Path, NO_LINK};
-use super::reading::admit_all;
 use super::room::Rest;
 use super::world::World;
 use super::Pump;
@@ -232,30 +234,36 @@ impl<W: World> Pump<W> {
         most: usize,
         promised: bool,
     ) -> (usize, u64, Result<(), Violation>) {
-        let before = self.hubs.get(far).map_or(0, |hub| hub.io.batch.len());
-        let (mut moved, mut payload) = (0, 0);
-        let mut outcome = Ok(());
-        while moved < most && outcome.is_ok() {
-            let Some(Path::Inproc(inproc)) = self.links.get_mut(slot).map(|link| &mut link.path)
-            else {
-                break;
-            };
-            let twin = inproc.twin;
-            let Some(message) = inproc.queue.pop_front() else {
-                break;
-            };
-            moved += 1;
-            payload += counting::octets(&message);
-            outcome = self.receive(far, twin, message);
+        let (Some(link), Some(found)) = (self.links.get_mut(slot), self.hubs.get_mut(far)) else {
+            return (0, 0, Ok(()));
+        };
+        let Path::Inproc(inproc) = &mut link.path else {
+            return (0, 0, Ok(()));
+        };
+        let (batch, peer) = (&mut found.io.batch, PeerId(inproc.twin as u32));
+        let from = batch.len();
+        let moved = move_some(&mut inproc.queue, batch, most);
+        let payload: u64 = batch.range(from..).map(counting::octets).sum();
+        if promised {
+            self.rooms[far].redeem(moved);
         }
-        let after = self.hubs.get(far).map_or(0, |hub| hub.io.batch.len());
-        let room = &mut self.rooms[far];
+        let mut unseen = VecDeque::new();
+        let (delivered, outcome) = self.admit(far, peer, from, &mut unseen);
         match promised {
-            true => room.redeem(moved),
-            false => room.spend(after - before),
+            true => self.rooms[far].pledge(unseen.len()),
+            false => self.rooms[far].spend(delivered),
         }
-        room.take(after - before);
-        (moved, payload, outcome)
+        if unseen.is_empty() {
+            return (moved, payload, outcome);
+        }
+        // They are the unsent messages of a link that has not long to live.
+        let unmoved = unseen.len();
+        let unpaid: u64 = unseen.iter().map(counting::octets).sum();
+        if let Some(Path::Inproc(inproc)) = self.links.get_mut(slot).map(|link| &mut link.path) {
+            unseen.append(&mut inproc.queue);
+            inproc.queue = unseen;
+        }
+        (moved - unmoved, payload - unpaid, outcome)
     }
 
     /// Passes the first message of all on; false if it was not taken.
@@ -268,9 +276,14 @@ impl<W: World> Pump<W> {
             return true;
         };
         let payload = counting::octets(&hello);
-        self.rooms[far].take(1);
-        self.rooms[far].spend(1);
-        let received = self.receive(far, twin, hello);
+        let Some(found) = self.hubs.get_mut(far) else {
+            return true;
+        };
+        let from = found.io.batch.len();
+        found.io.batch.push_back(hello);
+        let (delivered, received) =
+            self.admit(far, PeerId(twin as u32), from, &mut VecDeque::new());
+        self.rooms[far].spend(delivered);
         self.push_batch(far);
         self.count_transfer(slot, twin, 1, payload);
         if let Err(violation) = received {
@@ -296,27 +309,6 @@ impl<W: World> Pump<W> {
             counts.messages_in += messages;
             counts.octets_in += octets;
         });
-    }
-
-    /// Gives one message from an inproc peer to the pattern; an error ends the peer.
-    fn receive(&mut self, hub: usize, from: usize, message: Message) -> Result<(), Violation> {
-        let Some(found) = self.hubs.get_mut(hub) else {
-            return Ok(());
-        };
-        let before = found.io.batch.len();
-        found.io.batch.push_back(message);
-        let was_blocked = found.pattern.is_blocked();
-        let admitted = admit_all(
-            &mut *found.pattern,
-            PeerId(from as u32),
-            &mut found.io,
-            before,
-        );
-        let unblocked = was_blocked && !found.pattern.is_blocked();
-        if unblocked {
-            self.schedule_send(hub);
-        }
-        admitted
     }
 
     /// One half of an inproc pair ends: so does the other, after what it was sent is delivered.

@@ -277,11 +277,9 @@ const READ_BUDGET: usize = 256 * 1024;
 const HEAVY: u64 = 2 * READ_BUDGET as u64;
 const HEAVY_TIME: Duration = Duration::from_millis(10);
 
-/// One sending slice of a hub, in messages: one lock of `in` for as many.
-const SEND_BATCH: usize = 256;
-
-/// Slices one hub gets in a turn before others have theirs.
-const SEND_SLICES: usize = 4;
+/// Messages one hub sends in a turn before others have theirs: as many as `in` holds at its
+/// default mark, which are then taken by exchanging two buffers.
+const SEND_BUDGET: usize = 1024;
 
 /// A pump: what one thread does for its sockets.
 pub(crate) struct Pump<W: World> {

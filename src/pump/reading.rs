@@ -1,9 +1,11 @@
 //! From the kernel to `out`: readiness, octets, events, batches.
 
+use std::collections::VecDeque;
 use std::io::{ErrorKind, Read};
 
 use crate::channel::Outcome;
 use crate::event::{EventKind, PeerIdentity};
+use crate::message::Message;
 use crate::pattern::{Admission, Pattern, PeerId, Upstream, Violation};
 use crate::security::Credentials;
 use crate::wire::{Event, PeerInfo};
@@ -18,11 +20,13 @@ use super::{Pump, READ_BUDGET};
 const DECODE_BURST: usize = 128;
 
 /// Shows the pattern the messages of a batch that are new, and takes out what it does not want.
-pub(super) fn admit_all(
+/// A violation ends that, and what came after it is put into `unseen`.
+fn admit_all(
     pattern: &mut dyn Pattern,
     peer: PeerId,
     io: &mut HubIo,
     from: usize,
+    unseen: &mut VecDeque<Message>,
 ) -> Result<(), Violation> {
     let mut kept = from;
     let mut outcome = Ok(());
@@ -41,6 +45,7 @@ pub(super) fn admit_all(
             Ok(Admission::Drop(why)) => io.count(why, 1),
             Err(violation) => {
                 outcome = Err(violation);
+                unseen.extend(io.batch.drain(index + 1..));
                 break;
             }
         }
@@ -269,18 +274,12 @@ impl<W: World> Pump<W> {
             let batch = &mut found.io.batch;
             let from = batch.len();
             let event = wire.connection.poll_messages(batch, limit);
-            let full = batch.len() - from == limit;
-            if batch.len() > from {
-                wire.counts.messages_in += (batch.len() - from) as u64;
-                let was_blocked = found.pattern.is_blocked();
-                let admitted = admit_all(&mut *found.pattern, peer, &mut found.io, from);
-                let unblocked = was_blocked && !found.pattern.is_blocked();
-                let delivered = found.io.batch.len() - from;
-                self.rooms[hub].take(delivered);
+            let decoded = batch.len() - from;
+            let full = decoded == limit;
+            if decoded > 0 {
+                wire.counts.messages_in += decoded as u64;
+                let (delivered, admitted) = self.admit(hub, peer, from, &mut VecDeque::new());
                 self.rooms[hub].spend(delivered);
-                if unblocked {
-                    self.schedule_send(hub);
-                }
                 if let Err(violation) = admitted {
                     return Decoded::Over(Loss::Violation(violation));
                 }
@@ -295,6 +294,29 @@ impl<W: World> Pump<W> {
                 }
             }
         }
+    }
+
+    /// What was received for a hub, and stands in its batch since `from`, is shown to its pattern,
+    /// up to a violation. Answers how many messages go to `out`.
+    pub(super) fn admit(
+        &mut self,
+        hub: usize,
+        peer: PeerId,
+        from: usize,
+        unseen: &mut VecDeque<Message>,
+    ) -> (usize, Result<(), Violation>) {
+        let Some(found) = self.hubs.get_mut(hub) else {
+            return (0, Ok(()));
+        };
+        let was_blocked = found.pattern.is_blocked();
+        let admitted = admit_all(&mut *found.pattern, peer, &mut found.io, from, unseen);
+        let unblocked = was_blocked && !found.pattern.is_blocked();
+        let delivered = found.io.batch.len() - from;
+        self.rooms[hub].take(delivered);
+        if unblocked {
+            self.schedule_send(hub);
+        }
+        (delivered, admitted)
     }
 
     /// Heeds what is no message; answers how that ends the decoding, if it does.

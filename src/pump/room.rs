@@ -102,21 +102,24 @@ impl Room {
         }
     }
 
-    /// Promises a link room for one message.
+    /// Promises a link room for up to so many messages, and says for how many.
     #[inline]
-    pub(super) fn reserve(&mut self, link: usize) -> bool {
-        if self.free == 0 {
-            return false;
-        }
-        if !self.ring.is_empty() {
-            if !self.is_turn_of(link) {
-                return false;
-            }
-            self.spend(1);
-        }
-        self.take(1);
-        self.reserved += 1;
-        true
+    pub(super) fn reserve(&mut self, link: usize, messages: usize) -> usize {
+        let room = match self.turn {
+            _ if self.ring.is_empty() => self.free,
+            Some(first) if first == link => self.free.min(self.left),
+            _ => 0,
+        };
+        let promised = messages.min(room);
+        self.spend(promised);
+        self.pledge(promised);
+        promised
+    }
+
+    /// So many messages that are on their way have room.
+    pub(super) fn pledge(&mut self, messages: usize) {
+        self.take(messages);
+        self.reserved += messages;
     }
 
     /// Promised messages are here, to be delivered or discarded by the pattern.
@@ -366,5 +369,31 @@ impl<W: World> Pump<W> {
         for slot in std::mem::take(&mut self.dry) {
             self.resume(slot);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_is_promised_to_whose_turn_it_is_and_never_twice() {
+        let mut room = Room::default();
+        room.learn(100);
+        assert_eq!((room.reserve(1, 30), room.reserve(2, 100)), (30, 70));
+        assert_eq!(room.reserve(1, 1), 0);
+        room.redeem(100);
+        room.take(100);
+        room.queue(1);
+        room.queue(2);
+        room.learn(80);
+        let out_of_turn = [1, 2, 3].map(|link| room.reserve(link, 1));
+        assert_eq!(out_of_turn, [0; 3], "who waits comes first, in turn");
+        assert_eq!(room.begin_turn(), Some(1));
+        assert_eq!((room.reserve(2, 1), room.reserve(3, 1)), (0, 0));
+        assert_eq!((room.reserve(1, 10), room.reserve(1, 100)), (10, 30));
+        room.end_turn(true);
+        assert_eq!(room.begin_turn(), Some(2));
+        assert_eq!((room.reserve(1, 1), room.reserve(2, 100)), (0, 40));
     }
 }

@@ -3,14 +3,15 @@
 use std::io::{ErrorKind, IoSlice, Write};
 use std::sync::Arc;
 
+use crate::channel::move_some;
 use crate::options::Overflow;
-use crate::pattern::{Drop, Verdict};
+use crate::pattern::{Drop, PeerId, Verdict};
 use crate::socket_type::SocketType;
 use crate::wire::MAX_SLICES;
 
 use super::link::{Leaving, Loss, Path};
 use super::world::World;
-use super::{Pump, SEND_BATCH, SEND_SLICES};
+use super::{Pump, SEND_BUDGET};
 
 /// Octets one link writes in a turn before others have theirs.
 const WRITE_BUDGET: usize = 1024 * 1024;
@@ -42,10 +43,12 @@ impl<W: World> Pump<W> {
         if !self.serve_requests(slot) {
             self.schedule_send(slot);
         }
-        for _ in 0..SEND_SLICES {
+        let mut budget = SEND_BUDGET;
+        while budget > 0 {
             let Some(hub) = self.hubs.get_mut(slot) else {
                 return;
             };
+            let mut more = true;
             if hub.io.pending.is_empty() {
                 if hub.pattern.is_blocked() {
                     return;
@@ -55,19 +58,20 @@ impl<W: World> Pump<W> {
                 };
                 // A policy that drops works on what is still in the channel: take one at a
                 // time, so that what waits stays replaceable.
-                let batch = match hub.options.send_overflow {
-                    Overflow::Block => SEND_BATCH,
+                let most = match hub.options.send_overflow {
+                    Overflow::Block => budget,
                     Overflow::DropNewest | Overflow::DropOldest | Overflow::Latest => 1,
                 };
-                inward.take(batch, &mut hub.io.pending);
-                if hub.io.pending.is_empty() {
-                    self.check_closing(slot);
-                    return;
-                }
+                more = inward.take(most, &mut hub.io.pending);
             }
-            if !self.place(slot) {
+            let taken = hub.io.pending.len();
+            if taken > 0 && !self.place(slot) {
                 return;
             }
+            if !more {
+                return self.check_closing(slot);
+            }
+            budget = budget.saturating_sub(taken);
         }
         self.schedule_send(slot);
     }
@@ -86,7 +90,7 @@ impl<W: World> Pump<W> {
         ports.calls().look(&mut given_up);
         let done = self.pattern_call(slot, |pattern, outlet| {
             given_up.iter().for_each(|&tag| pattern.forget(tag));
-            for _ in 0..SEND_BATCH * SEND_SLICES {
+            for _ in 0..SEND_BUDGET {
                 let Some(mut request) = ports.calls().take() else {
                     return true;
                 };
@@ -103,6 +107,7 @@ impl<W: World> Pump<W> {
 
     /// Gives what was taken to the pattern; false when no peer takes the next one.
     fn place(&mut self, slot: usize) -> bool {
+        self.pass_on(slot);
         let Some(hub) = self.hubs.get_mut(slot) else {
             return false;
         };
@@ -131,6 +136,25 @@ impl<W: World> Pump<W> {
             hub.io.pending = pending;
         }
         placed.unwrap_or(false)
+    }
+
+    /// Moves what was taken to the one inproc peer that there is, as far as there is room: the
+    /// pattern would do nothing else with each of them.
+    fn pass_on(&mut self, slot: usize) {
+        let Some(hub) = self.hubs.get_mut(slot) else {
+            return;
+        };
+        let Some(PeerId(peer)) = hub.pattern.sole_peer() else {
+            return;
+        };
+        let link = peer as usize;
+        let Some(Path::Inproc(inproc)) = self.links.get_mut(link).map(|link| &mut link.path) else {
+            return;
+        };
+        debug_assert!(!hub.io.buffers, "its room is in the twin's `out`");
+        let room = self.rooms[inproc.twin_hub].reserve(link, hub.io.pending.len());
+        move_some(&mut hub.io.pending, &mut inproc.queue, room);
+        self.transfer_later(link);
     }
 
     /// Gives a link a place among those that write.

@@ -23,6 +23,7 @@ use super::{Command, Company, HubId, Pump};
 
 mod crossing;
 mod fairness;
+mod nearby;
 mod securing;
 
 /// Turns after which a run that makes no progress has failed.

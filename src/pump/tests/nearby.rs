@@ -1,0 +1,111 @@
+//! What a hub sends in batches, most of all to sockets of the same pump.
+
+use super::*;
+use crate::statistics::DropReason;
+
+impl Sim {
+    fn statistics(&mut self, sock: &Sock) -> crate::statistics::Statistics {
+        let hub = sock.hub;
+        self.ask(sock.pump, |reply| Command::Statistics { hub, reply })
+    }
+}
+
+/// Sends so many messages before the pump turns again.
+fn burst(from: &Sock, numbers: std::ops::Range<u64>) {
+    for number in numbers {
+        assert!(from.offer(numbered(number)));
+    }
+}
+
+#[test]
+fn what_comes_behind_a_violation_is_unsent() {
+    let mut sim = Sim::new(0, Faults::default(), 1);
+    let router = sim.open(0, SocketType::Router, Options::new());
+    let endpoint = sim.bind(&router, "inproc://replies");
+    let req = sim.open(0, SocketType::Req, Options::new().routing_id("asker"));
+    sim.connect(&req, &endpoint);
+    assert!(req.offer("question".into()));
+    sim.until("the request", |_| router.take().is_some());
+    for reply in [&["asker", "no delimiter"][..], &["asker", "", "reply"]] {
+        for _ in 0..3 {
+            assert!(router.offer(reply.into()));
+        }
+    }
+    let lost = |sim: &mut Sim| {
+        sim.statistics(&router)
+            .dropped
+            .by(DropReason::ConnectionLost)
+    };
+    sim.until("the loss", |sim| lost(sim) > 0);
+    assert_eq!(lost(&mut sim), 5, "all but the first");
+    assert_eq!(sim.statistics(&router).messages_out, 1);
+    assert_eq!(sim.statistics(&req).messages_in, 1);
+    assert_eq!(req.take(), None);
+}
+
+#[test]
+fn a_batch_goes_as_far_as_there_is_room_and_the_rest_to_who_comes_next() {
+    for receive in [1, 7, 100] {
+        let mut sim = Sim::new(0, Faults::default(), 1);
+        let dealer = sim.open(0, SocketType::Dealer, Options::new());
+        let endpoint = sim.bind(&dealer, "inproc://batches");
+        let options = || Options::new().receive_high_water_mark(receive);
+        let [one, other] = [(); 2].map(|()| sim.open(0, SocketType::Dealer, options()));
+        sim.connect(&one, &endpoint);
+        burst(&dealer, 0..500);
+        for _ in 0..20 {
+            sim.step();
+        }
+        let receiver = one.receiver.as_ref().unwrap();
+        assert_eq!(receiver.len(), receive);
+        sim.connect(&other, &endpoint);
+        let mut got = vec![false; 500];
+        let mut count = 0;
+        sim.until("all of them", |_| {
+            for dealer in [&one, &other] {
+                let mut last = None;
+                while let Some(message) = dealer.take() {
+                    let number = number(&message);
+                    assert!(last < Some(number), "in order");
+                    assert!(!std::mem::replace(&mut got[number as usize], true), "once");
+                    last = Some(number);
+                    count += 1;
+                }
+            }
+            count == 500
+        });
+        let statistics = sim.statistics(&dealer);
+        assert_eq!(statistics.messages_out, 500);
+        assert_eq!(statistics.queued_out, 0);
+        let room = dealer.sender.as_ref().unwrap();
+        sim.until("the last release", |_| room.is_empty());
+    }
+}
+
+#[test]
+fn nobody_has_a_turn_to_itself() {
+    let mut sim = Sim::new(0, Faults::default(), 1);
+    let unlimited = || Options::new().high_water_marks(0);
+    let pull = sim.open(0, SocketType::Pull, unlimited());
+    let endpoint = sim.bind(&pull, "inproc://flood");
+    let push = sim.open(0, SocketType::Push, unlimited());
+    sim.connect(&push, &endpoint);
+    burst(&push, 0..3000);
+    let received = pull.receiver.as_ref().unwrap();
+    let mut turns = 0;
+    sim.until("all of them", |sim| {
+        turns += 1;
+        let mut held = sim.pumps[0].links.iter().map(|(_, link)| link.held());
+        assert!(held.all(|held| held <= 1024) && received.len() <= turns * 1024);
+        received.len() == 3000
+    });
+    assert!(turns >= 3);
+}
+
+#[test]
+fn who_has_sent_everything_is_closed() {
+    let mut sim = Sim::new(0, Faults::default(), 1);
+    let publisher = sim.open(0, SocketType::Pub, Options::new());
+    burst(&publisher, 0..3);
+    sim.close_and_wait(&publisher);
+}
