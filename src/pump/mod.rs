@@ -277,8 +277,10 @@ const READ_BUDGET: usize = 256 * 1024;
 const HEAVY: u64 = 2 * READ_BUDGET as u64;
 const HEAVY_TIME: Duration = Duration::from_millis(10);
 
-/// Messages one hub sends in a turn before others have theirs: as many as `in` holds at its
-/// default mark, which are then taken by exchanging two buffers.
+/// One sending slice of a hub, in messages: one lock of `in` for as many.
+const SEND_BATCH: usize = 256;
+
+/// Messages one hub sends in a turn before others have theirs.
 const SEND_BUDGET: usize = 1024;
 
 /// A pump: what one thread does for its sockets.
@@ -323,6 +325,8 @@ pub(crate) struct Pump<W: World> {
 
     /// Octets read from connections so far.
     octets_in: u64,
+    /// Octets written to connections so far.
+    octets_out: u64,
     /// Whether more is likely to arrive soon on the connection that was read last.
     expects_more: bool,
     /// Whether a timer is set to give the buffers of idle links back.
@@ -369,6 +373,7 @@ impl<W: World> Pump<W> {
             tasks: Slab::new(),
             runnable: VecDeque::new(),
             octets_in: 0,
+            octets_out: 0,
             expects_more: false,
             rest_is_due: false,
             next_serial: 1,

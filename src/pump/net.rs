@@ -274,12 +274,7 @@ impl Ship {
         };
         let is_awaited = self.lookout.is_awaited();
         let rests = steer(&mut steering, |afloat| {
-            if is_awaited {
-                afloat.pump.turn(now, &[]);
-                afloat.can_wait_a_moment()
-            } else {
-                afloat.turn_until_it_rests(now)
-            }
+            afloat.turn_until_it_rests(now, is_awaited)
         });
         match rests {
             Some(true) => Help::Done,
@@ -369,10 +364,12 @@ impl Afloat {
         can_wait
     }
 
-    /// False if there is something left for the pump's thread.
-    fn turn_until_it_rests(&mut self, now: Instant) -> bool {
-        let pump = &mut self.pump;
+    /// False if there is something left for the pump's thread. Somebody who is awaited can do the
+    /// rest, unless that is writing: then it is better done beside whoever has so much to send.
+    fn turn_until_it_rests(&mut self, now: Instant, is_awaited: bool) -> bool {
+        let octets_out = self.pump.octets_out;
         for _ in 0..HELPING_TURNS {
+            let pump = &mut self.pump;
             pump.turn(now, &[]);
             if pump.is_finished() {
                 return false;
@@ -381,6 +378,9 @@ impl Afloat {
                 // Nothing may be due sooner than its thread means to sleep.
                 let (due, until) = (pump.deadline(), self.asleep_until);
                 return due.is_none_or(|due| until.is_some_and(|until| until <= due));
+            }
+            if is_awaited && pump.octets_out == octets_out {
+                return self.can_wait_a_moment();
             }
         }
         false

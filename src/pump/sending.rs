@@ -11,7 +11,7 @@ use crate::wire::MAX_SLICES;
 
 use super::link::{Leaving, Loss, Path};
 use super::world::World;
-use super::{Pump, SEND_BUDGET};
+use super::{Pump, SEND_BATCH, SEND_BUDGET};
 
 /// Octets one link writes in a turn before others have theirs.
 const WRITE_BUDGET: usize = 1024 * 1024;
@@ -45,6 +45,7 @@ impl<W: World> Pump<W> {
         }
         let mut budget = SEND_BUDGET;
         while budget > 0 {
+            let batch = self.batch(slot);
             let Some(hub) = self.hubs.get_mut(slot) else {
                 return;
             };
@@ -59,7 +60,7 @@ impl<W: World> Pump<W> {
                 // A policy that drops works on what is still in the channel: take one at a
                 // time, so that what waits stays replaceable.
                 let most = match hub.options.send_overflow {
-                    Overflow::Block => budget,
+                    Overflow::Block => batch.min(budget),
                     Overflow::DropNewest | Overflow::DropOldest | Overflow::Latest => 1,
                 };
                 more = inward.take(most, &mut hub.io.pending);
@@ -74,6 +75,17 @@ impl<W: World> Pump<W> {
             budget = budget.saturating_sub(taken);
         }
         self.schedule_send(slot);
+    }
+
+    /// How many messages to take at once: no more than are likely to go somewhere. What is left in
+    /// `in` calls nobody when more comes.
+    fn batch(&self, slot: usize) -> usize {
+        let sole = self.hubs.get(slot).and_then(|hub| hub.pattern.sole_peer());
+        let link = sole.and_then(|PeerId(peer)| self.links.get(peer as usize));
+        match link.map(|link| &link.path) {
+            Some(Path::Inproc(inproc)) => self.rooms[inproc.twin_hub].free.max(1),
+            _ => SEND_BATCH,
+        }
     }
 
     /// Gives requests that are waited for one by one to the pattern, and has it forget those that
@@ -207,6 +219,7 @@ impl<W: World> Pump<W> {
                 Ok(written) => {
                     sent += wire.connection.transmitted(written);
                     wire.counts.octets_out += written as u64;
+                    self.octets_out += written as u64;
                     budget = budget.saturating_sub(written);
                     // A short write filled the kernel's buffer; room in it is a new edge.
                     if written < offered {
