@@ -39,6 +39,8 @@ pub(crate) struct Reading {
     pub(crate) p99: u64,
     /// Messages of the window that did not arrive, in rows where that may happen.
     pub(crate) lost: u64,
+    /// How far the processors were from each other, in nanoseconds there and back, if known.
+    pub(crate) distance: Option<u64>,
 }
 
 impl Reading {
@@ -103,6 +105,7 @@ fn watch(
         p50: figure()?,
         p99: figure()?,
         lost: figure()?,
+        distance: None,
     })
 }
 

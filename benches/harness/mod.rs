@@ -9,6 +9,7 @@
 
 pub(crate) mod cell;
 pub(crate) mod credit;
+pub(crate) mod distance;
 pub(crate) mod figures;
 pub(crate) mod meter;
 pub(crate) mod plan;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::cell::{self, Reading, Terms};
+use super::distance::Distances;
 use super::figures::Series;
 use super::{Contender, Row, Transport};
 
@@ -77,6 +78,7 @@ pub(crate) fn run(
     rounds: usize,
     mut told: impl FnMut(&dyn Contender, &Terms, usize, &Result<Reading, String>) -> bool,
 ) {
+    let mut distances = Distances::new();
     for round in 0..rounds {
         for line in lines.iter_mut() {
             for turn in 0..contenders.len() {
@@ -87,7 +89,11 @@ pub(crate) fn run(
                 if series.readings.is_empty() && series.failures.len() >= FAILURES {
                     continue;
                 }
-                let outcome = cell::measure(contenders[at], &line.terms);
+                let (mut outcome, distance) =
+                    distances.measure(|| cell::measure(contenders[at], &line.terms));
+                if let Ok(reading) = &mut outcome {
+                    reading.distance = distance;
+                }
                 let go_on = told(contenders[at], &line.terms, round, &outcome);
                 series.add(outcome);
                 if !go_on {

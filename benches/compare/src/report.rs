@@ -222,6 +222,7 @@ impl Record {
                 "messages": found.messages,
                 "seconds": found.seconds,
                 "per_second": found.per_second().round(),
+                "distance_ns": found.distance,
                 "connector_cpu_s": found.connector_cpu,
                 "binder_cpu_s": found.binder_cpu,
                 "p50_ns": terms.row.makes_trips().then_some(found.p50),
