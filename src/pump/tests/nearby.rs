@@ -17,6 +17,28 @@ fn burst(from: &Sock, numbers: std::ops::Range<u64>) {
     }
 }
 
+/// Messages the pump has taken and has no place for.
+fn pending(sim: &Sim, sock: &Sock) -> usize {
+    sim.pumps[sock.pump].hubs[sock.hub.slot].io.pending.len()
+}
+
+/// What a pump takes and cannot send leaves `in` empty, and then every message that comes calls it.
+#[test]
+fn what_waits_for_a_connection_stays_in_its_channel() {
+    let mut sim = Sim::new(0, Faults::default(), 2);
+    let options = || Options::new().receive_high_water_mark(10);
+    let [_pull, push] = sim.pair([SocketType::Pull, SocketType::Push], &options());
+    let (mut sent, over) = (0, sim.now + Duration::from_secs(1));
+    sim.until("a connection that is full for long", |sim| {
+        while push.offer(Message::from(vec![0; 10_000])) {
+            sent += 1;
+        }
+        sim.now >= over
+    });
+    assert!(sent > 1000 && pending(&sim, &push) <= 256);
+    assert!(push.sender.as_ref().unwrap().len() >= 1000);
+}
+
 #[test]
 fn what_comes_behind_a_violation_is_unsent() {
     let mut sim = Sim::new(0, Faults::default(), 1);
@@ -58,6 +80,7 @@ fn a_batch_goes_as_far_as_there_is_room_and_the_rest_to_who_comes_next() {
         }
         let receiver = one.receiver.as_ref().unwrap();
         assert_eq!(receiver.len(), receive);
+        assert!(pending(&sim, &dealer) <= 1, "the rest is in `in`");
         sim.connect(&other, &endpoint);
         let mut got = vec![false; 500];
         let mut count = 0;
