@@ -102,15 +102,19 @@ impl Room {
         }
     }
 
+    /// How much of what is free a link may have now.
+    fn share_of(&self, link: usize) -> usize {
+        match self.turn {
+            _ if !self.is_turn_of(link) => 0,
+            Some(_) => self.free.min(self.left),
+            None => self.free,
+        }
+    }
+
     /// Promises a link room for up to so many messages, and says for how many.
     #[inline]
     pub(super) fn reserve(&mut self, link: usize, messages: usize) -> usize {
-        let room = match self.turn {
-            _ if self.ring.is_empty() => self.free,
-            Some(first) if first == link => self.free.min(self.left),
-            _ => 0,
-        };
-        let promised = messages.min(room);
+        let promised = messages.min(self.share_of(link));
         self.spend(promised);
         self.pledge(promised);
         promised
@@ -254,11 +258,7 @@ impl<W: World> Pump<W> {
         if !self.rooms[slot].is_turn_of(link) || !self.has_room(slot) {
             return 0;
         }
-        let room = &self.rooms[slot];
-        match room.turn {
-            Some(_) => room.free.min(room.left),
-            None => room.free,
-        }
+        self.rooms[slot].share_of(link)
     }
 
     /// What keeps a link from room in `out` that has none for it.

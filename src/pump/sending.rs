@@ -45,7 +45,7 @@ impl<W: World> Pump<W> {
         }
         let mut budget = SEND_BUDGET;
         while budget > 0 {
-            let batch = self.batch(slot);
+            let most = self.batch(slot).min(budget);
             let Some(hub) = self.hubs.get_mut(slot) else {
                 return;
             };
@@ -57,16 +57,10 @@ impl<W: World> Pump<W> {
                 let Some(inward) = hub.ports.inward() else {
                     return;
                 };
-                // A policy that drops works on what is still in the channel: take one at a
-                // time, so that what waits stays replaceable.
-                let most = match hub.options.send_overflow {
-                    Overflow::Block => batch.min(budget),
-                    Overflow::DropNewest | Overflow::DropOldest | Overflow::Latest => 1,
-                };
                 more = inward.take(most, &mut hub.io.pending);
             }
             let taken = hub.io.pending.len();
-            if taken > 0 && !self.place(slot) {
+            if !self.place(slot) {
                 return;
             }
             if !more {
@@ -80,7 +74,15 @@ impl<W: World> Pump<W> {
     /// How many messages to take at once: no more than are likely to go somewhere. What is left in
     /// `in` calls nobody when more comes.
     fn batch(&self, slot: usize) -> usize {
-        let sole = self.hubs.get(slot).and_then(|hub| hub.pattern.sole_peer());
+        let Some(hub) = self.hubs.get(slot) else {
+            return 0;
+        };
+        // A policy that drops works on what is still in the channel: take one at a time, so that
+        // what waits stays replaceable.
+        if hub.options.send_overflow != Overflow::Block {
+            return 1;
+        }
+        let sole = hub.pattern.sole_peer();
         let link = sole.and_then(|PeerId(peer)| self.links.get(peer as usize));
         match link.map(|link| &link.path) {
             Some(Path::Inproc(inproc)) => self.rooms[inproc.twin_hub].free.max(1),
@@ -123,6 +125,9 @@ impl<W: World> Pump<W> {
         let Some(hub) = self.hubs.get_mut(slot) else {
             return false;
         };
+        if hub.io.pending.is_empty() {
+            return true;
+        }
         let lossy = hub.options.send_overflow != Overflow::Block;
         let mut pending = std::mem::take(&mut hub.io.pending);
         let placed = self.pattern_call(slot, |pattern, outlet| {
