@@ -19,8 +19,9 @@ const PROBES: u32 = 6;
 /// A probe that takes longer than this has met somebody else who is at work.
 const LIMIT: Duration = Duration::from_millis(50);
 
-/// Further than the least distance seen by this factor is apart.
-const APART: u64 = 2;
+/// Further than the least distance seen by this factor is apart. One of those that share a cache
+/// may be further than another by two.
+const APART: u64 = 3;
 
 /// How long to wait for the processors to come together before a measurement.
 const WAIT: Duration = Duration::from_millis(600);

@@ -78,7 +78,8 @@ pub(crate) fn run(
     rounds: usize,
     mut told: impl FnMut(&dyn Contender, &Terms, usize, &Result<Reading, String>) -> bool,
 ) {
-    let mut distances = Distances::new();
+    // A single round is for a quick look, and has no median to spoil.
+    let mut distances = (rounds > 1).then(Distances::new);
     for round in 0..rounds {
         for line in lines.iter_mut() {
             for turn in 0..contenders.len() {
@@ -89,8 +90,11 @@ pub(crate) fn run(
                 if series.readings.is_empty() && series.failures.len() >= FAILURES {
                     continue;
                 }
-                let (mut outcome, distance) =
-                    distances.measure(|| cell::measure(contenders[at], &line.terms));
+                let measure = || cell::measure(contenders[at], &line.terms);
+                let (mut outcome, distance) = match &mut distances {
+                    Some(distances) => distances.measure(measure),
+                    None => (measure(), None),
+                };
                 if let Ok(reading) = &mut outcome {
                     reading.distance = distance;
                 }
