@@ -75,8 +75,8 @@ pub struct ContextOptions {
     /// for no limit. (libzmq has no such option; see also
     /// [`Options::max_peers`](Options#structfield.max_peers).)
     pub max_connections: Option<usize>,
-    /// How long a blocking call may spin before its thread sleeps; default 50 µs, zero for never.
-    /// It does so only where that has paid off lately: where whoever it waits for answers within
+    /// How long a blocking call may spin before its thread sleeps; default 50 µs, at most 1 ms, zero
+    /// for never. It does so only where that has paid off lately: where whoever it waits for answers within
     /// microseconds from another processor. A thread that is answered later than that, or is alone
     /// on its processor, spins next to never. (libzmq has no such option.)
     ///
@@ -87,6 +87,11 @@ pub struct ContextOptions {
     /// something of the pump; until then, what arrives for other sockets of this pump may have to
     /// wait. Threads that wait for different sockets of one pump at the same time leave its work
     /// to the pump's thread.
+    ///
+    /// A task does the same in its polls, if it waits for what comes over tcp or ipc and that too
+    /// has paid off lately. One poll then lasts up to half of this, and the task asks to be polled
+    /// again at once, until twice this time has passed; only then it waits to be woken. Even if it
+    /// is served without that, it leaves the thread to other tasks after that time.
     ///
     /// For as long as this, and where it has paid off lately, the pump's thread spins too while
     /// frames of more than [`in_batch_size`](Options#structfield.in_batch_size) arrive piece by

@@ -1,4 +1,4 @@
-//! A thread that waits time and again does the pump's work itself. Nobody must notice but for the
+//! A thread or task that waits time and again does the pump's work itself. Nobody must notice but for the
 //! time it saves: whatever it does next, nothing is lost, late or asleep.
 
 // In a test, a broken promise is a panic.
@@ -6,13 +6,17 @@
 
 mod common;
 
-use std::sync::mpsc;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{mpsc, Arc};
+use std::task::Poll;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{alone, next, next_text, put, within, Transport, LIMIT, PATIENCE};
+use common::{alone, next, next_text, put, text, within, Transport, LIMIT, PATIENCE};
 use zmq_channels::{
-    Context, ContextOptions, Pull, Push, RecvError, RecvTimeoutError, Rep, Req, Socket,
+    Context, ContextOptions, Options, Pull, Push, RecvError, RecvTimeoutError, Rep, Req, Socket,
 };
 
 /// A REP that echoes, in a context of its own, until that is shut down.
@@ -277,6 +281,214 @@ fn several_keepers_in_turn_all_get_their_replies() {
             .collect();
         for client in clients {
             client.join().unwrap();
+        }
+    });
+}
+
+/// As [`go_round`], in a task.
+async fn go_round_in_a_task(req: &Socket<Req>, rounds: usize) {
+    for round in 0..rounds {
+        req.send(round.to_string()).await.unwrap();
+        assert_eq!(text(&req.recv().await.unwrap()), round.to_string());
+    }
+}
+
+/// A task looks out in its polls only, awake: of no use where there is one processor.
+fn has_company() -> bool {
+    thread::available_parallelism().is_ok_and(|count| count.get() > 1)
+}
+
+/// Runs a task on a thread that does nothing else, and others it spawns.
+fn run<R>(task: impl Future<Output = R>) -> R {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.build().unwrap().block_on(task)
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn round_trips_of_tasks_leave_the_pumps_thread_asleep() {
+    alone(LIMIT, || {
+        let context = Context::with_options(ContextOptions::new().name("easy")).unwrap();
+        let echo = Echo::new(Transport::Tcp);
+        let req = client(&context, &echo);
+        const ROUNDS: u64 = 400;
+        let (mut fewest, start) = (u64::MAX, Instant::now());
+        while has_company() && fewest > ROUNDS / 2 {
+            assert!(
+                start.elapsed() < LIMIT / 2,
+                "{fewest} in {ROUNDS} round trips"
+            );
+            // Counting takes so long that the task must show anew that it waits time and again.
+            run(go_round_in_a_task(&req, ROUNDS as usize));
+            let before = switches("easy-pump-0");
+            run(go_round_in_a_task(&req, ROUNDS as usize));
+            fewest = fewest.min(switches("easy-pump-0") - before);
+        }
+    });
+}
+
+#[test]
+fn a_task_that_looks_out_leaves_its_thread_to_others() {
+    within(LIMIT, || {
+        let context = Context::new();
+        let echo = Echo::new(Transport::Ipc);
+        let req = client(&context, &echo);
+        run(async move {
+            let turns = Arc::new(AtomicUsize::new(0));
+            let counted = Arc::clone(&turns);
+            let beside = tokio::spawn(async move {
+                loop {
+                    counted.fetch_add(1, Ordering::SeqCst);
+                    tokio::task::yield_now().await;
+                }
+            });
+            // Long enough for the task to be served within its polls.
+            go_round_in_a_task(&req, 2000).await;
+            let before = turns.load(Ordering::SeqCst);
+            let start = Instant::now();
+            while turns.load(Ordering::SeqCst) < before + 200 {
+                assert!(start.elapsed() < PATIENCE);
+                go_round_in_a_task(&req, 1).await;
+            }
+            beside.abort();
+        });
+    });
+}
+
+#[test]
+fn what_arrives_when_a_task_looks_out_no_more_is_received() {
+    within(LIMIT, || {
+        let (here, there) = (Context::new(), Context::new());
+        let echo = Echo::new(Transport::Tcp);
+        let req = client(&here, &echo);
+        let pull = here.socket::<Pull>().unwrap();
+        let push = there.socket::<Push>().unwrap();
+        push.connect(pull.bind("tcp://127.0.0.1:*").unwrap())
+            .unwrap();
+        for round in 0..100 {
+            run(async {
+                go_round_in_a_task(&req, 100).await;
+                // Polled some times, and never again.
+                let mut waits = pin!(req.recv());
+                for _ in 0..round % 4 {
+                    assert!(futures::poll!(&mut waits).is_pending());
+                }
+            });
+            put(&push.sender(), round.to_string());
+            let start = Instant::now();
+            while pull.receiver().is_empty() {
+                assert!(start.elapsed() < PATIENCE, "round {round}");
+                thread::yield_now();
+            }
+            assert_eq!(next_text(&pull.receiver()), round.to_string());
+        }
+    });
+}
+
+#[test]
+fn a_reply_that_a_task_gave_up_waiting_for_is_there_for_the_next_call() {
+    within(LIMIT, || {
+        let context = Context::new();
+        let echo = Echo::new(Transport::Tcp);
+        let req = client(&context, &echo);
+        run(async {
+            for round in 0..2000_u32 {
+                req.send(round.to_string()).await.unwrap();
+                let mut reply = None;
+                while reply.is_none() {
+                    let mut waits = pin!(req.recv());
+                    for _ in 0..=round % 3 {
+                        if let Poll::Ready(received) = futures::poll!(&mut waits) {
+                            reply = Some(received.unwrap());
+                            break;
+                        }
+                    }
+                }
+                assert_eq!(reply.as_ref().map(text), Some(round.to_string()));
+            }
+        });
+    });
+}
+
+#[test]
+fn a_task_on_the_lookout_is_told_that_its_socket_is_closed() {
+    within(LIMIT, || {
+        for round in 0..40 {
+            let context = Context::new();
+            let echo = Echo::new(Transport::Ipc);
+            let req = client(&context, &echo);
+            let sender = req.sender();
+            let (ready, is_ready) = mpsc::channel();
+            let waits = thread::spawn(move || {
+                run(async move {
+                    go_round_in_a_task(&req, 200).await;
+                    ready.send(()).unwrap();
+                    req.recv().await
+                })
+            });
+            is_ready.recv().unwrap();
+            let end = match round % 2 {
+                0 => {
+                    sender.close();
+                    RecvError::Disconnected
+                }
+                _ => {
+                    context.shutdown();
+                    RecvError::Terminated
+                }
+            };
+            assert_eq!(waits.join().unwrap(), Err(end));
+        }
+    });
+}
+
+#[test]
+fn tasks_of_one_pump_on_many_threads_all_get_their_replies() {
+    within(LIMIT, || {
+        let context = Context::new();
+        let echoes: Vec<Echo> = Transport::ALL
+            .into_iter()
+            .filter(|transport| !transport.is_inproc())
+            .map(Echo::new)
+            .collect();
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        let runtime = builder.worker_threads(2).build().unwrap();
+        let tasks: Vec<_> = (0..6)
+            .map(|number| {
+                let req = client(&context, &echoes[number % echoes.len()]);
+                runtime.spawn(async move { go_round_in_a_task(&req, 1000).await })
+            })
+            .collect();
+        for task in tasks {
+            runtime.block_on(task).unwrap();
+        }
+    });
+}
+
+#[test]
+fn what_tasks_send_while_they_look_out_for_room_arrives_in_order() {
+    within(LIMIT, || {
+        for transport in Transport::ALL {
+            let (context, other) = transport.contexts();
+            let options = Options::new().high_water_marks(10);
+            let pull = other.socket_with::<Pull>(options.clone()).unwrap();
+            let push = context.socket_with::<Push>(options).unwrap();
+            push.connect(pull.bind(transport.endpoint()).unwrap())
+                .unwrap();
+            const COUNT: u32 = 50_000;
+            let sends = thread::spawn(move || {
+                run(async move {
+                    for number in 0..COUNT {
+                        push.send(number.to_string()).await.unwrap();
+                    }
+                })
+            });
+            run(async {
+                for number in 0..COUNT {
+                    assert_eq!(text(&pull.recv().await.unwrap()), number.to_string());
+                }
+            });
+            sends.join().unwrap();
         }
     });
 }

@@ -11,10 +11,12 @@ use std::time::{Duration, Instant};
 use futures_core::stream::{FusedStream, Stream};
 
 use super::gate::{Gate, Line};
+use super::park::Awaits;
+use super::patience::Patience;
 use super::pending::{not_now, RecvFuture, RecvTimeoutFuture};
 use super::port::{after, Sender};
 use super::ports::{is_closed, Holder, Ports};
-use super::queue::{Nothing, Offer};
+use super::queue::Offer;
 use crate::error::{RecvError, RecvTimeoutError, Refusal, SendError, TryRecvError};
 use crate::message::{Frame, Message};
 
@@ -49,6 +51,7 @@ pub struct Requests {
     holder: Holder,
     /// The stream's place in line.
     line: Line,
+    patience: Patience,
     unanswered: Arc<Unanswered>,
 }
 
@@ -57,6 +60,7 @@ impl Requests {
         Requests {
             holder,
             line: Line::by_number(),
+            patience: Patience::default(),
             unanswered: Arc::new(Unanswered::default()),
         }
     }
@@ -226,6 +230,7 @@ impl Clone for Requests {
         Requests {
             holder: self.holder.clone(),
             line: Line::by_number(),
+            patience: Patience::default(),
             unanswered: Arc::clone(&self.unanswered),
         }
     }
@@ -252,11 +257,13 @@ impl Stream for Requests {
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Request>> {
         let this = self.get_mut();
         let ports = this.holder.ports();
-        match ports.pop_or_wait(&mut this.line, context.waker()) {
-            Ok(message) => Poll::Ready(Some(this.request(message))),
-            Err(Nothing::Empty) => Poll::Pending,
-            Err(_) => Poll::Ready(None),
-        }
+        let line = &mut this.line;
+        let popped = this
+            .patience
+            .poll(ports, Awaits::Items, context, |context| {
+                ports.poll_pop(line, context.waker())
+            });
+        popped.map(|popped| popped.ok().map(|message| this.request(message)))
     }
 }
 

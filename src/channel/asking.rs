@@ -9,6 +9,7 @@ use std::time::Instant;
 use super::answer::Answer;
 use super::calls::{Calls, GivenUp, Outcome};
 use super::park::{spin_on, Awaits};
+use super::patience::Patience;
 use super::pending::Deadline;
 use super::ports::Ports;
 use crate::error::{Refusal, RequestError, RequestTimeoutError};
@@ -38,6 +39,7 @@ pub struct RequestTimeoutFuture<'a> {
 struct Asking<'a> {
     ports: &'a Ports,
     stage: Stage,
+    patience: Patience,
 }
 
 enum Stage {
@@ -114,6 +116,7 @@ impl<'a> Asking<'a> {
         Asking {
             ports,
             stage: Stage::Unasked(message),
+            patience: Patience::default(),
         }
     }
 
@@ -144,6 +147,24 @@ impl<'a> Asking<'a> {
         };
         self.stage = Stage::Over;
         Poll::Ready(End::Outcome(outcome.unwrap_or(Outcome::Closed(None))))
+    }
+
+    /// In a task. Who has several requests under way has no time to look out for one of them.
+    fn poll_patiently(&mut self, context: &mut Context<'_>) -> Poll<End> {
+        let end = self.poll_end(context);
+        if end.is_ready() {
+            self.patience.served(self.ports, Awaits::Reply);
+            return end;
+        }
+        if !self.calls().is_only_one() {
+            return Poll::Pending;
+        }
+        let mut patience = mem::take(&mut self.patience);
+        let end = patience.poll_again(self.ports, Awaits::Reply, context, |context| {
+            self.poll_end(context)
+        });
+        self.patience = patience;
+        end
     }
 
     /// If the request is settled, its outcome can still be polled for.
@@ -197,7 +218,7 @@ impl Future for RequestFuture<'_> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let asking = &mut self.get_mut().0;
-        asking.poll_end(context).map(End::without_deadline)
+        asking.poll_patiently(context).map(End::without_deadline)
     }
 }
 
@@ -208,7 +229,7 @@ impl Future for RequestTimeoutFuture<'_> {
         let this = self.get_mut();
         let ports = this.asking.ports;
         let asking = &mut this.asking;
-        let result = match asking.poll_end(context) {
+        let result = match asking.poll_patiently(context) {
             Poll::Ready(end) => end.with_deadline(),
             Poll::Pending if this.deadline.has_passed(ports, context.waker()) => {
                 match asking.give_up() {

@@ -118,6 +118,11 @@ impl Calls {
         given_up
     }
 
+    /// Whether there is no request but one.
+    pub(super) fn is_only_one(&self) -> bool {
+        self.open.lock().waiting.len() == 1
+    }
+
     /// Requests that are open.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {

@@ -24,6 +24,10 @@ const SHORT_REST: u32 = 16;
 /// Waits between trials that have all been in vain.
 const LONG_REST: u32 = 4096;
 
+/// The same for tasks, which lose more where it is not seen for long that trying is worth it again:
+/// there are always two wake-ups more.
+const TASKS_LONG_REST: u32 = 512;
+
 /// So many waits in time in a row make up for one that was not: whoever called late was held up
 /// once, and resting would make many waits long for it.
 const STREAK: u32 = 32;
@@ -35,8 +39,9 @@ const CROWDED: u32 = 4096;
 /// Waits in a row that came soon after the one before, until a thread wants the lookout.
 const STEADY: u32 = 4;
 
-/// What a thread knows of its waits.
-struct Habit {
+/// What is known of the waits of a thread, or of the tasks that use one end of a channel.
+#[derive(Debug)]
+pub(super) struct Habit {
     /// Waits until the next trial, that one included; 0 while spinning.
     rest: Cell<u32>,
     /// The rest after that trial, if it is in vain.
@@ -51,10 +56,14 @@ struct Habit {
     steady: Cell<u32>,
     /// Waits left in which the lookout is left to the pump.
     crowded: Cell<u32>,
+    /// The most waits between trials.
+    longest_rest: u32,
 }
 
 thread_local! {
     static HABIT: Habit = const { Habit::new() };
+    /// When a task last left the thread to others.
+    static YIELDED: Cell<Option<Instant>> = const { Cell::new(None) };
 }
 
 /// How a thread spends a wait.
@@ -65,6 +74,22 @@ pub(super) struct Plan {
     pub(super) spins_until: Instant,
     /// Whether it would rather keep the lookout.
     pub(super) looks_out: bool,
+}
+
+impl Plan {
+    fn new(spins: bool, looks_out: bool, limit: Duration) -> Self {
+        let start = Instant::now();
+        Plan {
+            start,
+            spins_until: if spins { start + limit } else { start },
+            looks_out,
+        }
+    }
+
+    /// Whether there is to be any spinning.
+    pub(super) fn spins(&self) -> bool {
+        self.spins_until > self.start
+    }
 }
 
 /// A pump's thread that spins instead of falling asleep while more is expected to arrive.
@@ -102,33 +127,42 @@ impl Expectation {
 
 /// The current thread is about to wait, and may spin for up to `limit`.
 pub(super) fn begin(limit: Duration) -> Plan {
-    let start = Instant::now();
-    let (spins, looks_out) = HABIT
-        .try_with(|habit| (habit.spins(has_company), habit.looks_out(start)))
-        .unwrap_or_default();
-    Plan {
-        start,
-        spins_until: if spins { start + limit } else { start },
-        looks_out,
-    }
+    let plan = HABIT.try_with(|habit| habit.begin(limit));
+    plan.unwrap_or_else(|_| Plan::new(false, false, limit))
 }
 
 /// The thread is awake again, or will be parked: called or not.
 pub(super) fn learn(plan: &Plan, is_called: bool) {
-    if plan.spins_until > plan.start {
-        let in_time = is_called && Instant::now() <= plan.spins_until;
-        let _ = HABIT.try_with(|habit| habit.learn(in_time));
-    }
+    let _ = HABIT.try_with(|habit| habit.learn_from(plan, is_called));
 }
 
 /// The wait is over.
 pub(super) fn end() {
-    let _ = HABIT.try_with(|habit| habit.ended.set(Some(Instant::now())));
+    let _ = HABIT.try_with(Habit::end);
 }
 
 /// Others wait for the same pump.
 pub(super) fn has_rivals() {
-    let _ = HABIT.try_with(|habit| habit.crowded.set(CROWDED));
+    let _ = HABIT.try_with(Habit::has_rivals);
+}
+
+/// A task leaves the thread to others.
+pub(super) fn yields(now: Instant) {
+    let _ = YIELDED.try_with(|yielded| yielded.set(Some(now)));
+}
+
+/// Whether the last time a task of this thread did so is that long ago; then it does so now.
+pub(super) fn has_stayed(now: Instant, longest: Duration) -> bool {
+    let stayed = YIELDED.try_with(|yielded| {
+        let stayed = yielded
+            .get()
+            .is_none_or(|at| now.saturating_duration_since(at) > longest);
+        if stayed {
+            yielded.set(Some(now));
+        }
+        stayed
+    });
+    stayed.unwrap_or(true)
 }
 
 /// A moment between two looks.
@@ -139,7 +173,17 @@ pub(super) fn pause() {
 }
 
 impl Habit {
+    /// That of a thread, of which nothing is known yet.
     const fn new() -> Self {
+        Habit::of_longest_rest(LONG_REST)
+    }
+
+    /// That of tasks.
+    pub(super) const fn of_tasks() -> Self {
+        Habit::of_longest_rest(TASKS_LONG_REST)
+    }
+
+    const fn of_longest_rest(longest_rest: u32) -> Self {
         Habit {
             rest: Cell::new(SHORT_REST),
             next_rest: Cell::new(SHORT_REST),
@@ -148,7 +192,32 @@ impl Habit {
             ended: Cell::new(None),
             steady: Cell::new(0),
             crowded: Cell::new(0),
+            longest_rest,
         }
+    }
+
+    /// The next wait, in which there may be spinning for up to `limit`.
+    pub(super) fn begin(&self, limit: Duration) -> Plan {
+        let mut plan = Plan::new(self.spins(has_company), false, limit);
+        plan.looks_out = self.looks_out(plan.start);
+        plan
+    }
+
+    /// That wait is over, or there is no spinning any more: who waited was called or not.
+    pub(super) fn learn_from(&self, plan: &Plan, is_called: bool) {
+        if plan.spins() {
+            self.learn(is_called && Instant::now() <= plan.spins_until);
+        }
+    }
+
+    /// The wait is over.
+    pub(super) fn end(&self) {
+        self.ended.set(Some(Instant::now()));
+    }
+
+    /// Others wait for the same pump.
+    pub(super) fn has_rivals(&self) {
+        self.crowded.set(CROWDED);
     }
 
     /// Whether to spin in this wait. If so, then for as long as may be: to fall asleep because
@@ -161,7 +230,7 @@ impl Habit {
         }
         if rest == 1 {
             if !has_company() {
-                self.rest.set(LONG_REST);
+                self.rest.set(self.longest_rest);
                 return false;
             }
             self.rest.set(0);
@@ -186,7 +255,7 @@ impl Habit {
         if trial <= 1 && streak < STREAK {
             let rest = self.next_rest.get();
             self.rest.set(rest);
-            self.next_rest.set((rest * 2).min(LONG_REST));
+            self.next_rest.set((rest * 2).min(self.longest_rest));
         }
     }
 
@@ -206,7 +275,7 @@ impl Habit {
 }
 
 /// Whether there is another processor: on the only one nobody can call a thread that spins.
-fn has_company() -> bool {
+pub(super) fn has_company() -> bool {
     static PROCESSORS: Once<usize> = Once::new();
     let count = || std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
     *PROCESSORS.get_or_init(count) > 1

@@ -1,5 +1,6 @@
 //! Who keeps the lookout of a pump, that is waits for what the world brings: its own thread or a
-//! thread of the user's that would otherwise wait for that one.
+//! thread of the user's that would otherwise wait for that one (for tasks see
+//! [`patience`](super::patience)).
 //!
 //! A message that arrives passes through two threads, and waking the second one costs more than
 //! everything else. So a thread that waits for the pump time and again, and soon after it was
@@ -11,6 +12,7 @@
 use std::cell::Cell;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicIsize, Ordering};
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use super::park::{sleep, Vigil};
@@ -52,6 +54,12 @@ impl Called {
     pub(crate) fn since(self) -> (bool, u32) {
         let now = CALLED.try_with(Cell::get).unwrap_or(self);
         (now.all != self.all, now.served.wrapping_sub(self.served))
+    }
+
+    /// Whether whoever this thread called last, of those who have something to take, is this one.
+    pub(super) fn last_is(waker: &Waker) -> bool {
+        let last = CALLED.try_with(|cell| cell.get().last);
+        last == Ok(waker.data().addr())
     }
 
     /// The current thread calls somebody.
@@ -97,18 +105,31 @@ impl Crowd {
     }
 }
 
+/// What came of keeping the lookout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keeping {
+    /// The lookout was not to be had: the pump's thread will leave it as soon as it has called
+    /// somebody.
+    Denied,
+    /// Whatever there was, was for who kept it.
+    Peaceful,
+    /// Others wait who are served likewise: it is better kept all the time.
+    Crowded,
+}
+
 /// What a thread that waits for a pump can do for it.
 pub(crate) trait Watch: Send + Sync {
-    /// Keeps the lookout until the vigil is over. Returns at once if the lookout is not to be had:
-    /// the pump's thread will leave it as soon as it has called somebody. False if others wait who
-    /// are served like this thread: then the lookout is better kept all the time.
-    fn keep(&self, vigil: &Vigil<'_>) -> bool;
+    /// Keeps the lookout until the vigil is over.
+    fn keep(&self, vigil: &Vigil<'_>) -> Keeping;
 
     /// Ends the sleep of whoever keeps the lookout.
     fn kick(&self);
 
     /// The current thread will be parked.
     fn leave(&self);
+
+    /// A task waits, and nobody polls it: it will not keep the lookout.
+    fn decline(&self);
 }
 
 /// What one thread at a time looks out with, and whose turn that is.
@@ -209,6 +230,20 @@ impl<T> Lookout<T> {
     /// The current thread had better not look out any more.
     pub(crate) fn renounce(&self) {
         self.duty.lock().wanted = false;
+    }
+
+    /// Somebody waits who will not look out. Unless somebody else does at this moment, the pump's
+    /// thread is to, and is woken if it stands aside.
+    pub(crate) fn decline(&self) {
+        let aside = {
+            let mut duty = self.duty.lock();
+            if duty.kept {
+                return;
+            }
+            duty.wanted = false;
+            duty.aside.take()
+        };
+        aside.inspect(Thread::unpark);
     }
 
     /// The post for a thread that waits, if the pump's thread stands aside; if it does not yet,

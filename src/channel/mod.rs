@@ -42,6 +42,7 @@ mod names;
 mod pace;
 // In sight of the comparison of channels, which waits as a port does.
 pub(crate) mod park;
+mod patience;
 mod pending;
 mod port;
 mod ports;
@@ -67,7 +68,7 @@ pub(crate) use feed::{feed, Feed, Feeder};
 pub(crate) use habit::Expectation;
 pub(crate) use helm::{go_aboard, is_steering, Helm};
 pub(crate) use lazy::Lazy;
-pub(crate) use lookout::{Called, Crowd, Lookout, Spell, Watch};
+pub(crate) use lookout::{Called, Crowd, Keeping, Lookout, Spell, Watch};
 pub(crate) use mailbox::{Mailbox, Urgency};
 pub(crate) use names::Names;
 pub(crate) use park::{block_on, Spin, Vigil};

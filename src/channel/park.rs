@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use super::habit;
-use super::lookout::{Called, Crowd, Watch};
+use super::lookout::{Called, Crowd, Keeping, Watch};
 use super::sync::{current, AtomicU8, Mutex, Ordering, Thread};
 
 /// Polls until there is a result, parking the thread in between; `None` once the deadline has
@@ -96,35 +96,54 @@ fn drive<R>(
     }
 }
 
-/// The wait of a thread that may keep the lookout meanwhile.
+/// The wait of a thread that may keep the lookout meanwhile, or a moment of a task's.
 pub(crate) struct Vigil<'a> {
-    parker: &'a Parker,
-    awaits: Awaits,
+    waits: Waits<'a>,
     spins_until: Instant,
-    deadline: Option<Instant>,
     /// Whom this thread had called before.
     called: Called,
 }
 
-impl Vigil<'_> {
-    fn is_called(&self) -> bool {
-        self.parker.state.load(Ordering::SeqCst) == NOTIFIED
-    }
+#[derive(Clone, Copy)]
+enum Waits<'a> {
+    Thread {
+        parker: &'a Parker,
+        awaits: Awaits,
+        deadline: Option<Instant>,
+    },
+    /// In its poll.
+    Task(&'a Waker),
+}
 
-    fn is_late(&self, now: Instant) -> bool {
-        self.deadline.is_some_and(|deadline| now >= deadline)
+impl<'a> Vigil<'a> {
+    /// Of a task that is polled: until whoever it is calls anybody, or has kept the lookout for
+    /// so long.
+    pub(super) fn of_task(waker: &'a Waker, end: Instant) -> Self {
+        Vigil {
+            waits: Waits::Task(waker),
+            spins_until: end,
+            called: Called::so_far(),
+        }
     }
 
     /// Whether the turns that this thread did had something for others who waited.
     pub(crate) fn has_rivals(&self) -> bool {
-        let own = u32::from(self.is_called() && self.awaits != Awaits::Room);
+        let own = match self.waits {
+            Waits::Thread { parker, awaits, .. } => parker.is_called() && awaits != Awaits::Room,
+            Waits::Task(waker) => Called::last_is(waker),
+        };
         let (_, served) = self.called.since();
-        served > own
+        served > u32::from(own)
     }
 
     /// Whether the thread is to keep the lookout no longer.
     pub(crate) fn is_over(&self, now: Instant) -> bool {
-        self.is_called() || self.is_late(now)
+        match self.waits {
+            Waits::Thread {
+                parker, deadline, ..
+            } => parker.is_called() || deadline.is_some_and(|deadline| now >= deadline),
+            Waits::Task(_) => self.called.since().0 || !self.spins(now),
+        }
     }
 
     /// Whether it is too early to fall asleep.
@@ -135,7 +154,10 @@ impl Vigil<'_> {
     /// How long the thread may sleep, in whole milliseconds; `None` if that is not at all.
     pub(crate) fn longest_sleep(&self, now: Instant) -> Option<Duration> {
         const FOR_EVER: Duration = Duration::from_secs(3600);
-        let left = self.deadline.map_or(FOR_EVER, |deadline| {
+        let Waits::Thread { deadline, .. } = self.waits else {
+            return None;
+        };
+        let left = deadline.map_or(FOR_EVER, |deadline| {
             deadline.saturating_duration_since(now).min(FOR_EVER)
         });
         let millis = left.as_millis() as u64;
@@ -144,7 +166,9 @@ impl Vigil<'_> {
 
     /// Falls asleep, to be [kicked](Watch::kick) when it is called; false if it has been called.
     pub(crate) fn doze(&self, watch: Weak<dyn Watch>) -> bool {
-        let parker = self.parker;
+        let Waits::Thread { parker, .. } = self.waits else {
+            return false;
+        };
         *parker.watch.lock() = Some(watch);
         let dozes = parker
             .state
@@ -154,10 +178,11 @@ impl Vigil<'_> {
 
     /// Wakes up.
     pub(crate) fn rouse(&self) {
-        let _ = self
-            .parker
-            .state
-            .compare_exchange(DOZES, IDLE, Ordering::SeqCst, Ordering::SeqCst);
+        if let Waits::Thread { parker, .. } = self.waits {
+            let _ = parker
+                .state
+                .compare_exchange(DOZES, IDLE, Ordering::SeqCst, Ordering::SeqCst);
+        }
     }
 }
 
@@ -207,6 +232,10 @@ struct Parker {
 }
 
 impl Parker {
+    fn is_called(&self) -> bool {
+        self.state.load(Ordering::SeqCst) == NOTIFIED
+    }
+
     /// Looks out, spins or sleeps until woken or until the deadline; swallows one wake-up.
     fn wait(&self, spin: &Spin, awaits: Awaits, deadline: Option<Instant>) {
         super::helm::rest();
@@ -227,18 +256,20 @@ impl Parker {
             _ => None,
         };
         let vigil = Vigil {
-            parker: self,
-            awaits,
+            waits: Waits::Thread {
+                parker: self,
+                awaits,
+                deadline,
+            },
             spins_until: plan.spins_until,
-            deadline,
             called: Called::so_far(),
         };
         // While awake it can keep the lookout, should nobody else.
         let crowd = spin.crowd.as_ref().filter(|_| awaits == Awaits::Items);
         crowd.inspect(|crowd| crowd.shrink(1));
         loop {
-            let in_peace = watch.as_ref().is_none_or(|watch| watch.keep(&vigil));
-            if !in_peace {
+            let kept = watch.as_ref().map(|watch| watch.keep(&vigil));
+            if kept == Some(Keeping::Crowded) {
                 habit::has_rivals();
             }
             let now = Instant::now();
@@ -248,7 +279,7 @@ impl Parker {
             habit::pause();
         }
         crowd.inspect(|crowd| crowd.grow());
-        let is_called = vigil.is_called();
+        let is_called = self.is_called();
         habit::learn(&plan, is_called);
         if let (Some(watch), false) = (watch, is_called) {
             // Who is about to be parked cannot see anything.
@@ -329,7 +360,7 @@ mod tests {
     }
 
     impl Watch for Arc<Lookout> {
-        fn keep(&self, vigil: &Vigil<'_>) -> bool {
+        fn keep(&self, vigil: &Vigil<'_>) -> Keeping {
             *self.keeper.lock() = Some(current());
             let this: Arc<dyn Watch> = Arc::new(Arc::clone(self));
             while !vigil.is_over(Instant::now()) {
@@ -342,7 +373,7 @@ mod tests {
                     vigil.rouse();
                 }
             }
-            true
+            Keeping::Peaceful
         }
 
         fn kick(&self) {
@@ -351,6 +382,8 @@ mod tests {
         }
 
         fn leave(&self) {}
+
+        fn decline(&self) {}
     }
 
     fn looking_out(lookout: &Arc<Lookout>) -> (Spin, Arc<dyn Watch>) {

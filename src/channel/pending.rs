@@ -12,6 +12,7 @@ use std::time::Instant;
 use super::alarm::AlarmKey;
 use super::gate::Line;
 use super::park::{pause, spin_on, Awaits};
+use super::patience::Patience;
 use super::port::Receiver;
 use super::ports::{NotSent, Ports};
 use super::queue::{Nothing, Waiting};
@@ -30,6 +31,7 @@ pub struct SendFuture<'a> {
     ports: &'a Ports,
     message: Option<Message>,
     ticket: Ticket,
+    patience: Patience,
 }
 
 impl<'a> SendFuture<'a> {
@@ -38,6 +40,7 @@ impl<'a> SendFuture<'a> {
             ports,
             message: Some(message),
             ticket: None,
+            patience: Patience::default(),
         }
     }
 
@@ -47,6 +50,7 @@ impl<'a> SendFuture<'a> {
             ports,
             message: Some(message),
             ticket,
+            patience: Patience::default(),
         }
     }
 
@@ -62,6 +66,7 @@ impl<'a> SendFuture<'a> {
             ports,
             message,
             ticket: None,
+            patience: Patience::default(),
         }
     }
 
@@ -97,21 +102,41 @@ impl<'a> SendFuture<'a> {
         .unwrap_or(Err(why))
     }
 
+    /// Sends in the common case: this is the first call, and there is room.
+    #[inline]
+    fn offer_quietly(&mut self) -> bool {
+        let sent = match (self.ticket, &mut self.message) {
+            (None, Some(message)) => self.ports.offer_quietly(message),
+            _ => false,
+        };
+        if sent {
+            self.message = None;
+        }
+        sent
+    }
+
     fn poll_offer(&mut self, waker: &Waker) -> Poll<Result<(), NotSent>> {
-        if let (None, Some(message)) = (self.ticket, &mut self.message) {
-            if self.ports.offer_quietly(message) {
-                self.message = None;
-                return Poll::Ready(Ok(()));
-            }
+        if self.offer_quietly() {
+            return Poll::Ready(Ok(()));
         }
-        let ticket = &mut self.ticket;
-        match self
-            .ports
-            .offer(&mut self.message, Some(Waiting { ticket, waker }))
-        {
-            Err(NotSent::Full) => Poll::Pending,
-            done => Poll::Ready(done),
+        let waiting = Waiting {
+            ticket: &mut self.ticket,
+            waker,
+        };
+        self.ports.poll_offer(&mut self.message, waiting)
+    }
+
+    /// In a task.
+    fn poll_patiently(&mut self, context: &mut Context<'_>) -> Poll<Result<(), NotSent>> {
+        if self.offer_quietly() {
+            self.patience.served(self.ports, Awaits::Room);
+            return Poll::Ready(Ok(()));
         }
+        let (ports, message, ticket) = (self.ports, &mut self.message, &mut self.ticket);
+        self.patience.poll(ports, Awaits::Room, context, |context| {
+            let waker = context.waker();
+            ports.poll_offer(message, Waiting { ticket, waker })
+        })
     }
 
     pub(super) fn gives_up<E: From<SendError> + NoRoom>(&mut self, why: NotSent) -> E {
@@ -142,11 +167,8 @@ impl Future for SendFuture<'_> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        let sent = match this.poll_offer(context.waker()) {
-            Poll::Ready(sent) => sent,
-            Poll::Pending => return Poll::Pending,
-        };
-        Poll::Ready(sent.map_err(|why| this.fails(why)))
+        let sent = this.poll_patiently(context);
+        sent.map(|sent| sent.map_err(|why| this.fails(why)))
     }
 }
 
@@ -198,8 +220,9 @@ impl Future for SendTimeoutFuture<'_> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
+        let polled = this.send.poll_patiently(context);
         let waker = context.waker();
-        let sent = match this.send.poll_offer(waker) {
+        let sent = match polled {
             Poll::Ready(sent) => sent,
             Poll::Pending if this.deadline.has_passed(this.send.ports, waker) => Err(NotSent::Full),
             Poll::Pending => return Poll::Pending,
@@ -225,6 +248,7 @@ impl Drop for SendTimeoutFuture<'_> {
 pub struct RecvFuture<'a> {
     ports: &'a Ports,
     line: Line,
+    patience: Patience,
 }
 
 impl<'a> RecvFuture<'a> {
@@ -232,6 +256,7 @@ impl<'a> RecvFuture<'a> {
         RecvFuture {
             ports,
             line: Line::default(),
+            patience: Patience::default(),
         }
     }
 
@@ -240,6 +265,7 @@ impl<'a> RecvFuture<'a> {
         RecvFuture {
             ports,
             line: Line::by_number(),
+            patience: Patience::default(),
         }
     }
 
@@ -271,10 +297,16 @@ impl<'a> RecvFuture<'a> {
     }
 
     fn poll_pop(&mut self, waker: &Waker) -> Poll<Result<Message, Nothing>> {
-        match self.ports.pop_or_wait(&mut self.line, waker) {
-            Err(Nothing::Empty) => Poll::Pending,
-            done => Poll::Ready(done),
-        }
+        self.ports.poll_pop(&mut self.line, waker)
+    }
+
+    /// In a task.
+    fn poll_patiently(&mut self, context: &mut Context<'_>) -> Poll<Result<Message, Nothing>> {
+        let (ports, line) = (self.ports, &mut self.line);
+        self.patience
+            .poll(ports, Awaits::Items, context, |context| {
+                ports.poll_pop(line, context.waker())
+            })
     }
 }
 
@@ -288,10 +320,8 @@ impl Future for RecvFuture<'_> {
                 return Poll::Ready(Ok(message));
             }
         }
-        match this.poll_pop(context.waker()) {
-            Poll::Ready(popped) => Poll::Ready(popped.map_err(at_the_end)),
-            Poll::Pending => Poll::Pending,
-        }
+        let popped = this.poll_patiently(context);
+        popped.map(|popped| popped.map_err(at_the_end))
     }
 }
 
@@ -326,8 +356,9 @@ impl Future for RecvTimeoutFuture<'_> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
+        let polled = this.recv.poll_patiently(context);
         let waker = context.waker();
-        let popped = match this.recv.poll_pop(waker) {
+        let popped = match polled {
             Poll::Ready(popped) => popped,
             Poll::Pending if this.deadline.has_passed(this.recv.ports, waker) => {
                 Err(Nothing::Empty)
@@ -356,6 +387,7 @@ pub struct RecvManyFuture<'a> {
     into: &'a mut Vec<Message>,
     max: usize,
     line: Line,
+    patience: Patience,
 }
 
 impl<'a> RecvManyFuture<'a> {
@@ -365,6 +397,7 @@ impl<'a> RecvManyFuture<'a> {
             into,
             max,
             line: Line::default(),
+            patience: Patience::default(),
         }
     }
 
@@ -386,11 +419,8 @@ impl<'a> RecvManyFuture<'a> {
     }
 
     fn poll_pop(&mut self, waker: &Waker) -> Poll<Result<usize, Nothing>> {
-        let waiting = Some((&mut self.line, waker));
-        match self.ports.pop_many(self.into, self.max, waiting) {
-            Err(Nothing::Empty) => Poll::Pending,
-            done => Poll::Ready(done),
-        }
+        let (into, line) = (&mut *self.into, &mut self.line);
+        self.ports.poll_pop_many(into, self.max, line, waker)
     }
 }
 
@@ -402,10 +432,17 @@ impl Future for RecvManyFuture<'_> {
         if this.max == 0 {
             return Poll::Ready(Ok(0));
         }
-        match this.poll_pop(context.waker()) {
-            Poll::Ready(taken) => Poll::Ready(taken.map_err(at_the_end)),
-            Poll::Pending => Poll::Pending,
-        }
+        let RecvManyFuture {
+            ports,
+            into,
+            max,
+            line,
+            patience,
+        } = this;
+        let taken = patience.poll(ports, Awaits::Items, context, |context| {
+            ports.poll_pop_many(into, *max, line, context.waker())
+        });
+        taken.map(|taken| taken.map_err(at_the_end))
     }
 }
 

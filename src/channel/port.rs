@@ -11,12 +11,14 @@ use futures_sink::Sink;
 
 use super::gate::Line;
 use super::pace::{is_bulky, keep_pace};
+use super::park::Awaits;
+use super::patience::Patience;
 use super::pending::{
     not_now, Drain, IntoIter, Iter, RecvFuture, RecvManyFuture, RecvTimeoutFuture, SendFuture,
     SendTimeoutFuture,
 };
 use super::ports::{is_closed, Kind, Ports};
-use super::queue::{Channel, Nothing};
+use super::queue::Channel;
 use super::waiters::Ticket;
 use super::Hook;
 use crate::error::{
@@ -51,8 +53,8 @@ use crate::message::Message;
 ///
 /// A thread that sends while the pump sleeps may do its turn for it: a write to a connection, or
 /// the wakers of tasks that wait for a message; a thread that waits in a blocking call may do so
-/// too. As with every channel, a waker must not wait for a lock that is held while sending, or
-/// during a blocking call.
+/// too, and a task while it is polled. As with every channel, a waker must not wait for a lock that
+/// is held while sending, during a blocking call or while polling.
 pub struct Sender {
     ports: Arc<Ports>,
     sink: SinkState,
@@ -437,6 +439,7 @@ pub struct Receiver {
     ports: Arc<Ports>,
     /// The stream's place in line.
     line: Line,
+    patience: Patience,
 }
 
 impl Receiver {
@@ -448,6 +451,7 @@ impl Receiver {
         ports.enter(Kind::Receiver).then(|| Receiver {
             ports: Arc::clone(ports),
             line: Line::default(),
+            patience: Patience::default(),
         })
     }
 
@@ -676,6 +680,7 @@ impl Clone for Receiver {
         Receiver {
             ports: Arc::clone(&self.ports),
             line: Line::default(),
+            patience: Patience::default(),
         }
     }
 }
@@ -698,11 +703,13 @@ impl Stream for Receiver {
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Message>> {
         let this = self.get_mut();
-        match this.ports.pop_or_wait(&mut this.line, context.waker()) {
-            Ok(message) => Poll::Ready(Some(message)),
-            Err(Nothing::Empty) => Poll::Pending,
-            Err(_) => Poll::Ready(None),
-        }
+        let (ports, line) = (&*this.ports, &mut this.line);
+        let popped = this
+            .patience
+            .poll(ports, Awaits::Items, context, |context| {
+                ports.poll_pop(line, context.waker())
+            });
+        popped.map(Result::ok)
     }
 }
 

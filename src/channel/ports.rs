@@ -10,10 +10,11 @@ use super::calls::Calls;
 use super::gate::{Gate, Line};
 use super::helm;
 use super::park::Spin;
+use super::patience::Habits;
 use super::port::{Receiver, Sender};
 use super::queue::{Channel, Nothing, Offer, State, Waiting};
 use super::routes::Routes;
-use super::sync::Mutex;
+use super::sync::{Mutex, Once};
 use super::waiters::{Ticket, Waiters, Wakes};
 use super::Hook;
 use crate::error::Refusal;
@@ -88,8 +89,12 @@ pub(crate) struct Ports {
     /// `in` takes whatever has a frame, whenever there is room.
     plain: bool,
     handles: Mutex<Handles>,
-    /// How blocking calls may spin.
+    /// How those who wait may spin.
     spin: Spin,
+    /// Messages come, or have come, from beyond this process's memory.
+    afar: Once<()>,
+    /// Of the tasks that wait.
+    habits: Habits,
     alarms: Arc<Alarms>,
 }
 
@@ -164,6 +169,8 @@ impl Ports {
                 keepalive: Some(setup.keepalive),
             }),
             spin: setup.spin,
+            afar: Once::new(),
+            habits: Habits::new(),
             alarms: setup.alarms,
         });
         let holder = Holder(Arc::clone(&ports));
@@ -180,7 +187,22 @@ impl Ports {
         self.outward.as_ref()
     }
 
-    /// How blocking calls may spin.
+    /// A peer has been met whose messages come over a network.
+    pub(crate) fn reach_afar(&self) {
+        let _ = self.afar.set(());
+    }
+
+    /// Whether messages may come over a network. A hint.
+    #[inline]
+    pub(super) fn is_afar(&self) -> bool {
+        self.afar.get().is_some()
+    }
+
+    pub(super) fn habits(&self) -> &Habits {
+        &self.habits
+    }
+
+    /// How those who wait may spin.
     pub(crate) fn spin(&self) -> &Spin {
         &self.spin
     }
@@ -331,6 +353,18 @@ impl Ports {
         self.offer_any(slot, waiting)
     }
 
+    /// Sends the message in `slot`, or waits for room.
+    pub(crate) fn poll_offer(
+        &self,
+        slot: &mut Option<Message>,
+        waiting: Waiting<'_>,
+    ) -> Poll<Result<(), NotSent>> {
+        match self.offer(slot, Some(waiting)) {
+            Err(NotSent::Full) => Poll::Pending,
+            done => Poll::Ready(done),
+        }
+    }
+
     /// The first message that is sent after one was received carries the tag of that.
     fn offer_recalling(
         &self,
@@ -469,6 +503,18 @@ impl Ports {
         popped
     }
 
+    /// Takes a message, or waits for one.
+    pub(crate) fn poll_pop(
+        &self,
+        line: &mut Line,
+        waker: &Waker,
+    ) -> Poll<Result<Message, Nothing>> {
+        match self.pop_or_wait(line, waker) {
+            Err(Nothing::Empty) => Poll::Pending,
+            done => Poll::Ready(done),
+        }
+    }
+
     /// As [`try_pop`](Self::try_pop), past the turns others take.
     pub(crate) fn try_pop_by_number(&self) -> Result<Message, Nothing> {
         match &self.outward {
@@ -516,6 +562,20 @@ impl Ports {
             self.note(into.last());
         }
         popped
+    }
+
+    /// [`pop_many`](Self::pop_many), or waits.
+    pub(crate) fn poll_pop_many(
+        &self,
+        into: &mut Vec<Message>,
+        max: usize,
+        line: &mut Line,
+        waker: &Waker,
+    ) -> Poll<Result<usize, Nothing>> {
+        match self.pop_many(into, max, Some((line, waker))) {
+            Err(Nothing::Empty) => Poll::Pending,
+            done => Poll::Ready(done),
+        }
     }
 
     /// Remembers what was received last, where that matters.

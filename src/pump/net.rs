@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use mio::{Events, Interest, Poll, Registry, Token, Waker};
 
 use crate::channel::{
-    go_aboard, is_steering, quietly, Alarms, Called, Crowd, Expectation, Helm, Hook, Lookout,
-    Mailbox, Spell, Urgency, Vigil, Watch,
+    go_aboard, is_steering, quietly, Alarms, Called, Crowd, Expectation, Helm, Hook, Keeping,
+    Lookout, Mailbox, Spell, Urgency, Vigil, Watch,
 };
 use crate::endpoint::Endpoint;
 use crate::error::BindError;
@@ -284,12 +284,12 @@ impl Ship {
 }
 
 impl Watch for Ship {
-    fn keep(&self, vigil: &Vigil<'_>) -> bool {
+    fn keep(&self, vigil: &Vigil<'_>) -> Keeping {
         if is_steering() {
-            return true;
+            return Keeping::Denied;
         }
         let Some(mut spell) = self.lookout.relieve() else {
-            return true;
+            return Keeping::Denied;
         };
         let was_heavy = self.look_out(vigil, &mut spell);
         spell.ready.clear();
@@ -307,7 +307,10 @@ impl Watch for Ship {
         if !(can_wait && in_peace) {
             self.summon();
         }
-        in_peace
+        match in_peace {
+            true => Keeping::Peaceful,
+            false => Keeping::Crowded,
+        }
     }
 
     fn kick(&self) {
@@ -317,6 +320,10 @@ impl Watch for Ship {
 
     fn leave(&self) {
         self.lookout.summon();
+    }
+
+    fn decline(&self) {
+        self.lookout.decline();
     }
 }
 

@@ -345,6 +345,7 @@ impl<W: World> Pump<W> {
     fn meet(&mut self, slot: usize, info: PeerInfo) -> Result<(), Loss> {
         let intro = self.intro(slot, &info);
         self.attach(slot, &intro)?;
+        self.reach_afar(slot);
         self.probe(slot);
         self.tell_link(slot, || {
             EventKind::HandshakeSucceeded(PeerIdentity {
@@ -357,6 +358,17 @@ impl<W: World> Pump<W> {
             })
         });
         Ok(())
+    }
+
+    /// Those who wait for what the socket receives may have to look out for it.
+    fn reach_afar(&self, slot: usize) {
+        let hub = self
+            .links
+            .get(slot)
+            .and_then(|link| self.hubs.get(link.hub));
+        if let Some(hub) = hub {
+            hub.ports.reach_afar();
+        }
     }
 
     /// Ends a loan; the protocol machine may have an answer to write or a new deadline.
