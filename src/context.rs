@@ -83,10 +83,10 @@ pub struct ContextOptions {
     /// Unless this is zero, a thread that waits time and again, and is never away for long, also
     /// does the pump's work while it waits, instead of being woken by the pump's thread: what
     /// arrives is in its hands without another thread, with half the latency or less. When it is
-    /// away, the pump's thread comes back within about 0.3 ms, or at once if anybody asks
-    /// something of the pump; until then, what arrives for other sockets of this pump may have to
-    /// wait. Threads that wait for different sockets of one pump at the same time leave its work
-    /// to the pump's thread.
+    /// away, the pump's thread comes back within about 1 ms, or 0.3 ms if others wait for the pump;
+    /// and at once if anybody asks something of it, or begins to wait without looking out. Until
+    /// then, what arrives for other sockets of this pump may have to wait. Threads that wait for
+    /// different sockets of one pump at the same time leave its work to the pump's thread.
     ///
     /// A task does the same in its polls, if it waits for what comes over tcp or ipc and that too
     /// has paid off lately. One poll then lasts up to half of this, and the task asks to be polled

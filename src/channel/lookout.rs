@@ -19,8 +19,13 @@ use super::park::{sleep, Vigil};
 use super::sync::{current, Mutex, MutexGuard, Thread};
 
 /// How long the lookout may be without a keeper: what arrives or is sent then waits for so long.
-/// Long enough for a thread that takes what it got and comes back for more.
-pub(super) const ABSENCE: Duration = Duration::from_micros(250);
+/// Long enough for a thread that takes what it got, a thousand messages of some KiB, and comes back
+/// for more.
+pub(super) const ABSENCE: Duration = Duration::from_millis(1);
+
+/// The same while others wait. It is at their cost, and the keeper may have to queue up behind them
+/// for a processor.
+const SHORT_ABSENCE: Duration = Duration::from_micros(250);
 
 thread_local! {
     static CALLED: Cell<Called> = const { Cell::new(Called::NOBODY) };
@@ -86,22 +91,48 @@ impl Called {
     }
 }
 
-/// How many wait for something to take, from whatever socket of one pump, and cannot help
+/// How many wait for something from one pump, whatever their socket is, and cannot help
 /// themselves. A hint: it is no part of any model, and only speed depends on it.
 #[derive(Debug, Default)]
-pub(crate) struct Crowd(AtomicIsize);
+pub(crate) struct Crowd {
+    /// For something to take.
+    takers: AtomicIsize,
+    /// Threads that are parked for something else.
+    parked: AtomicIsize,
+}
 
 impl Crowd {
     pub(super) fn grow(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.takers.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn shrink(&self, by: usize) {
-        self.0.fetch_sub(by as isize, Ordering::Relaxed);
+        self.takers.fetch_sub(by as isize, Ordering::Relaxed);
     }
 
+    pub(super) fn parks(&self) {
+        self.parked.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn unparks(&self) {
+        self.parked.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Whether nobody waits for something to take.
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.load(Ordering::Relaxed) <= 0
+        self.takers.load(Ordering::Relaxed) <= 0
+    }
+
+    /// How long the lookout may be without a keeper.
+    fn absence(&self) -> Duration {
+        match self.is_empty() && !self.has_parked() {
+            true => ABSENCE,
+            false => SHORT_ABSENCE,
+        }
+    }
+
+    pub(super) fn has_parked(&self) -> bool {
+        self.parked.load(Ordering::Relaxed) > 0
     }
 }
 
@@ -193,12 +224,12 @@ impl<T> Lookout<T> {
         self.duty.lock().aside = None;
     }
 
-    /// Until the pump's thread is summoned, or nobody keeps the lookout any more. It must not have
-    /// the post.
-    pub(crate) fn stand_by(&self) {
+    /// Until the pump's thread is summoned, or nobody keeps the lookout any more, which `crowd` waits
+    /// for. It must not have the post.
+    pub(crate) fn stand_by(&self, crowd: &Crowd) {
         let (mut seen, mut sound_asleep) = (self.duty.lock().spells, false);
         loop {
-            sleep((!sound_asleep).then(|| Instant::now() + ABSENCE));
+            sleep((!sound_asleep).then(|| Instant::now() + crowd.absence()));
             let mut duty = self.duty.lock();
             if duty.aside.is_none() {
                 return;
@@ -326,7 +357,7 @@ mod tests {
                     thread::yield_now();
                 }
                 drop(post);
-                lookout.stand_by();
+                lookout.stand_by(&Crowd::default());
                 post = lookout.take();
                 *post += 1;
                 if tell.send(*post).is_err() {
@@ -444,6 +475,19 @@ mod tests {
         let called = Called::so_far();
         serve(&other);
         assert_eq!(called.since(), (true, 1));
+    }
+
+    #[test]
+    fn the_lookout_may_be_without_a_keeper_for_longer_while_nobody_waits() {
+        let crowd = Crowd::default();
+        assert_eq!(crowd.absence(), ABSENCE);
+        crowd.grow();
+        assert_eq!(crowd.absence(), SHORT_ABSENCE);
+        crowd.shrink(1);
+        crowd.parks();
+        assert!(crowd.is_empty() && crowd.absence() == SHORT_ABSENCE);
+        crowd.unparks();
+        assert_eq!(crowd.absence(), ABSENCE);
     }
 
     #[test]

@@ -243,7 +243,10 @@ impl Parker {
             return self.park(deadline);
         }
         if !self.spin(spin, awaits, deadline) {
+            let crowd = spin.crowd.as_ref().filter(|_| awaits != Awaits::Items);
+            crowd.inspect(|crowd| crowd.parks());
             self.park(deadline);
+            crowd.inspect(|crowd| crowd.unparks());
         }
         habit::end();
     }
@@ -251,10 +254,8 @@ impl Parker {
     /// Whether the wake-up came before the thread had to be parked.
     fn spin(&self, spin: &Spin, awaits: Awaits, deadline: Option<Instant>) -> bool {
         let plan = habit::begin(spin.limit);
-        let watch = match &spin.watch {
-            Some(watch) if plan.looks_out => watch.upgrade(),
-            _ => None,
-        };
+        let watch = spin.watch.as_ref().and_then(Weak::upgrade);
+        let looks_out = watch.as_ref().filter(|_| plan.looks_out);
         let vigil = Vigil {
             waits: Waits::Thread {
                 parker: self,
@@ -268,7 +269,7 @@ impl Parker {
         let crowd = spin.crowd.as_ref().filter(|_| awaits == Awaits::Items);
         crowd.inspect(|crowd| crowd.shrink(1));
         loop {
-            let kept = watch.as_ref().map(|watch| watch.keep(&vigil));
+            let kept = looks_out.map(|watch| watch.keep(&vigil));
             if kept == Some(Keeping::Crowded) {
                 habit::has_rivals();
             }
@@ -281,7 +282,7 @@ impl Parker {
         crowd.inspect(|crowd| crowd.grow());
         let is_called = self.is_called();
         habit::learn(&plan, is_called);
-        if let (Some(watch), false) = (watch, is_called) {
+        if let (Some(watch), false) = (&watch, is_called) {
             // Who is about to be parked cannot see anything.
             watch.leave();
         }
@@ -436,6 +437,34 @@ mod tests {
             });
             assert_eq!(waited, Some(()));
             caller.join().unwrap();
+        });
+    }
+
+    #[test]
+    fn who_is_parked_counts_as_one_who_waits() {
+        in_time(|| {
+            let crowd = Arc::new(Crowd::default());
+            let lookout = Arc::new(Lookout::default());
+            let (mut spin, _watch) = looking_out(&lookout);
+            spin.crowd = Some(Arc::clone(&crowd));
+            let (tell, told) = mpsc::channel();
+            let parked = thread::spawn(move || {
+                let mut told_already = false;
+                spin_on(&spin, Awaits::Room, None, |context| {
+                    if std::mem::replace(&mut told_already, true) {
+                        return Poll::Ready(());
+                    }
+                    tell.send(context.waker().clone()).unwrap();
+                    Poll::Pending
+                })
+            });
+            let waker: Waker = told.recv().unwrap();
+            while !crowd.has_parked() {
+                thread::yield_now();
+            }
+            waker.wake();
+            assert_eq!(parked.join().unwrap(), Some(()));
+            assert!(!crowd.has_parked());
         });
     }
 

@@ -178,7 +178,7 @@ impl Ship {
                 if afloat.can_wait_a_moment() {
                     drop(post);
                     drop(steering);
-                    self.lookout.stand_by();
+                    self.lookout.stand_by(&self.crowd);
                     (has_called, is_crowded) = (false, false);
                     post = self.lookout.take();
                     post.look(Some(Duration::ZERO));
