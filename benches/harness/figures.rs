@@ -67,6 +67,8 @@ pub(crate) struct Facts {
     pub(crate) cpu: String,
     pub(crate) cores: usize,
     pub(crate) kernel: String,
+    /// How the kernel controls the congestion of TCP: it makes a difference on loopback, too.
+    pub(crate) tcp: String,
     pub(crate) memory_mib: u64,
     /// Processes ready to run, on the average of the last minute.
     pub(crate) load: f64,
@@ -88,6 +90,9 @@ pub(crate) fn facts() -> Facts {
         cpu: model.to_owned(),
         cores: std::thread::available_parallelism().map_or(0, usize::from),
         kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
+        tcp: read("/proc/sys/net/ipv4/tcp_congestion_control")
+            .trim()
+            .to_owned(),
         memory_mib: memory.and_then(|kib| kib.parse().ok()).unwrap_or(0) / 1024,
         load: load.unwrap_or(-1.0),
     }
@@ -97,8 +102,8 @@ pub(crate) fn facts() -> Facts {
 pub(crate) fn machine() -> String {
     let facts = facts();
     format!(
-        "{}, {} cores, Linux {}, load {}",
-        facts.cpu, facts.cores, facts.kernel, facts.load
+        "{}, {} cores, Linux {}, TCP {}, load {}",
+        facts.cpu, facts.cores, facts.kernel, facts.tcp, facts.load
     )
 }
 

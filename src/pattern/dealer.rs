@@ -40,6 +40,10 @@ impl Pattern for Dealer {
         self.parts.pass(message)
     }
 
+    fn admits_all(&self, _peer: PeerId) -> bool {
+        self.parts == Parts::Any
+    }
+
     fn submit(&mut self, message: &mut Message, outlet: &mut dyn Outlet) -> Verdict {
         match self.balance.send(message, outlet) {
             Some(_) => Verdict::Sent,

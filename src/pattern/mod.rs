@@ -205,6 +205,11 @@ pub(crate) trait Pattern: Send {
     /// room for it in `out`. An error ends the peer's connection: `detach` follows.
     fn admit(&mut self, peer: PeerId, message: &mut Message) -> Result<Admission, Violation>;
 
+    /// Whether `admit` would deliver whatever that peer sends as it is, but for its tag.
+    fn admits_all(&self, _peer: PeerId) -> bool {
+        false
+    }
+
     /// An attached peer sent a command. An error ends its connection: `detach` follows. Those
     /// who do not publish take no notice.
     fn heed(

@@ -53,6 +53,10 @@ impl Pattern for Pair {
         }
     }
 
+    fn admits_all(&self, peer: PeerId) -> bool {
+        self.peer == Some(peer) && self.parts == Parts::Any
+    }
+
     fn submit(&mut self, message: &mut Message, outlet: &mut dyn Outlet) -> Verdict {
         let Some(peer) = self.peer.filter(|_| !self.full) else {
             return Verdict::Blocked;

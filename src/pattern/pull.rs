@@ -34,6 +34,10 @@ impl Pattern for Pull {
         self.parts.pass(message)
     }
 
+    fn admits_all(&self, _peer: PeerId) -> bool {
+        self.parts == Parts::Any
+    }
+
     fn submit(&mut self, _message: &mut Message, _outlet: &mut dyn Outlet) -> Verdict {
         Verdict::Dropped(Drop::ReceiveOnly)
     }

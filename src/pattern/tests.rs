@@ -111,11 +111,19 @@ impl<P: Pattern + ?Sized> Calls for P {
 
     fn hear(&mut self, peer: PeerId, heard: Heard, outlet: &mut Recorder) -> Result<(), Violation> {
         match heard {
-            Heard::Message(mut message) => match self.admit(peer, &mut message)? {
-                Admission::Deliver => outlet.delivered.push(message),
-                Admission::Answer => outlet.answers.push(message),
-                Admission::Drop(why) => outlet.dropped(why, 1),
-            },
+            Heard::Message(mut message) => {
+                let (all, sent) = (self.admits_all(peer), message.clone());
+                let admitted = self.admit(peer, &mut message);
+                if all {
+                    assert_eq!(admitted, Ok(Admission::Deliver));
+                    assert_eq!(message, sent);
+                }
+                match admitted? {
+                    Admission::Deliver => outlet.delivered.push(message),
+                    Admission::Answer => outlet.answers.push(message),
+                    Admission::Drop(why) => outlet.dropped(why, 1),
+                }
+            }
             Heard::Subscribe(prefix) => self.heed(peer, Upstream::Subscribe(prefix), outlet)?,
             Heard::Cancel(prefix) => self.heed(peer, Upstream::Cancel(prefix), outlet)?,
             Heard::Join(group) => self.heed(peer, Upstream::Join(group), outlet)?,

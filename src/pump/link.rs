@@ -132,6 +132,14 @@ impl<S: Read + Write> Wire<S> {
     }
 }
 
+impl<S> Wire<S> {
+    /// Whether the peer takes no message now.
+    pub(super) fn is_full(&self, limit: usize, buffers: bool) -> bool {
+        self.connection.staged_messages() >= limit
+            || (!buffers && self.connection.staged_octets() >= STAGING_LIMIT)
+    }
+}
+
 impl<S: Read> Wire<S> {
     /// Reads once, straight into the protocol machine's buffer.
     pub(super) fn fill(&mut self, now: Instant) -> io::Result<usize> {
@@ -229,10 +237,7 @@ impl<S> Link<S> {
     /// Whether this peer takes no message now.
     pub(super) fn is_full(&self, limit: usize, buffers: bool) -> bool {
         match &self.path {
-            Path::Wire(wire) => {
-                wire.connection.staged_messages() >= limit
-                    || (!buffers && wire.connection.staged_octets() >= STAGING_LIMIT)
-            }
+            Path::Wire(wire) => wire.is_full(limit, buffers),
             Path::Inproc(inproc) => buffers && inproc.queue.len() >= limit,
             Path::Cross(cross) => cross.held() >= limit,
             Path::Dialing { .. } | Path::Lent => true,

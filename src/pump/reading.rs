@@ -309,7 +309,14 @@ impl<W: World> Pump<W> {
             return (0, Ok(()));
         };
         let was_blocked = found.pattern.is_blocked();
-        let admitted = admit_all(&mut *found.pattern, peer, &mut found.io, from, unseen);
+        let admitted = match found.pattern.admits_all(peer) {
+            true => {
+                let new = found.io.batch.range_mut(from..);
+                new.for_each(|message| message.set_tag(0));
+                Ok(())
+            }
+            false => admit_all(&mut *found.pattern, peer, &mut found.io, from, unseen),
+        };
         let unblocked = was_blocked && !found.pattern.is_blocked();
         let delivered = found.io.batch.len() - from;
         self.rooms[hub].take(delivered);

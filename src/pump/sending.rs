@@ -155,8 +155,8 @@ impl<W: World> Pump<W> {
         placed.unwrap_or(false)
     }
 
-    /// Moves what was taken to the one inproc peer that there is, as far as there is room: the
-    /// pattern would do nothing else with each of them.
+    /// Moves what was taken to the one peer that there is, as far as there is room: the pattern
+    /// would do nothing else with each of them.
     fn pass_on(&mut self, slot: usize) {
         let Some(hub) = self.hubs.get_mut(slot) else {
             return;
@@ -165,13 +165,29 @@ impl<W: World> Pump<W> {
             return;
         };
         let link = peer as usize;
-        let Some(Path::Inproc(inproc)) = self.links.get_mut(link).map(|link| &mut link.path) else {
-            return;
-        };
-        debug_assert!(!hub.io.buffers, "its room is in the twin's `out`");
-        let room = self.rooms[inproc.twin_hub].reserve(link, hub.io.pending.len());
-        move_some(&mut hub.io.pending, &mut inproc.queue, room);
-        self.transfer_later(link);
+        debug_assert!(
+            !hub.io.buffers,
+            "who has a queue per peer asks for each message"
+        );
+        match self.links.get_mut(link).map(|link| &mut link.path) {
+            Some(Path::Inproc(inproc)) => {
+                // Its room is in the twin's `out`.
+                let room = self.rooms[inproc.twin_hub].reserve(link, hub.io.pending.len());
+                move_some(&mut hub.io.pending, &mut inproc.queue, room);
+                self.transfer_later(link);
+            }
+            Some(Path::Wire(wire)) => {
+                while !wire.is_full(hub.io.limit, false) {
+                    let Some(message) = hub.io.pending.front() else {
+                        break;
+                    };
+                    wire.connection.send(message);
+                    hub.io.pending.pop_front();
+                }
+                self.flush_later(link);
+            }
+            Some(Path::Cross(_) | Path::Dialing { .. } | Path::Lent) | None => {}
+        }
     }
 
     /// Gives a link a place among those that write.

@@ -63,10 +63,11 @@ pub(crate) fn write(chart: &Chart, path: &Path) -> Result<(), String> {
 pub(crate) fn note(record: &Value) -> String {
     let machine = &record["machine"];
     format!(
-        "{}, {} cores, Linux {}, {}; {} rounds of {} s",
+        "{}, {} cores, Linux {}, TCP {}, {}; {} rounds of {} s",
         machine["cpu"].as_str().unwrap_or("?"),
         machine["cores"],
         machine["kernel"].as_str().unwrap_or("?"),
+        machine["tcp"].as_str().unwrap_or("?"),
         record["date"].as_str().unwrap_or("?"),
         record["rounds"],
         record["window_s"],

@@ -289,6 +289,7 @@ pub(crate) fn machine() -> Value {
         "cpu": machine.cpu,
         "cores": machine.cores,
         "kernel": machine.kernel,
+        "tcp": machine.tcp,
         "memory_mib": machine.memory_mib,
         "load": machine.load,
     })

@@ -326,7 +326,7 @@ fn save(request: &Request, readings: &[Value], folder: &std::path::Path) -> Resu
         (
             "machine",
             json!({
-                "cpu": facts.cpu, "cores": facts.cores, "kernel": facts.kernel,
+                "cpu": facts.cpu, "cores": facts.cores, "kernel": facts.kernel, "tcp": facts.tcp,
                 "memory_mib": facts.memory_mib, "load": facts.load,
             }),
         ),

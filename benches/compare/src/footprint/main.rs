@@ -218,7 +218,7 @@ fn play_rate(transport: &str) -> ExitCode {
 fn save(sheet: &Sheet, folder: &std::path::Path) -> Result<(), String> {
     let facts = figures::facts();
     let machine = json!({
-        "cpu": facts.cpu, "cores": facts.cores, "kernel": facts.kernel,
+        "cpu": facts.cpu, "cores": facts.cores, "kernel": facts.kernel, "tcp": facts.tcp,
         "memory_mib": facts.memory_mib, "load": facts.load,
     });
     let mut text = format!("{{\n\"date\": {},\n", json!(figures::date()));
