@@ -24,7 +24,7 @@ use super::{HubId, Pump};
 
 /// Octets a link stages before its peer counts as full: four writes of 64 KiB keep the kernel
 /// busy, and little is at stake when the connection is lost.
-const STAGING_LIMIT: usize = 256 * 1024;
+pub(super) const STAGING_LIMIT: usize = 256 * 1024;
 
 /// Links that were idle for so long give the memory of their buffers back. Nobody is woken for
 /// links that have been idle since.

@@ -1,5 +1,6 @@
 //! What a hub sends in batches, most of all to sockets of the same pump.
 
+use super::super::link::{Path, STAGING_LIMIT};
 use super::*;
 use crate::statistics::DropReason;
 
@@ -22,20 +23,35 @@ fn pending(sim: &Sim, sock: &Sock) -> usize {
     sim.pumps[sock.pump].hubs[sock.hub.slot].io.pending.len()
 }
 
+/// Octets that wait for the connections of a socket.
+fn staged(sim: &Sim, sock: &Sock) -> usize {
+    let links = sim.pumps[sock.pump].links.iter();
+    let staged = links.filter_map(|(_, link)| match &link.path {
+        Path::Wire(wire) if link.hub == sock.hub.slot => Some(wire.connection.staged_octets()),
+        _ => None,
+    });
+    staged.sum()
+}
+
 /// What a pump takes and cannot send leaves `in` empty, and then every message that comes calls it.
 #[test]
 fn what_waits_for_a_connection_stays_in_its_channel() {
     let mut sim = Sim::new(0, Faults::default(), 2);
     let options = || Options::new().receive_high_water_mark(10);
     let [_pull, push] = sim.pair([SocketType::Pull, SocketType::Push], &options());
-    let (mut sent, over) = (0, sim.now + Duration::from_secs(1));
+    let (mut sent, mut most, over) = (0, 0, sim.now + Duration::from_secs(1));
     sim.until("a connection that is full for long", |sim| {
         while push.offer(Message::from(vec![0; 10_000])) {
             sent += 1;
         }
+        most = most.max(staged(sim, &push));
         sim.now >= over
     });
     assert!(sent > 1000 && pending(&sim, &push) <= 256);
+    assert!(
+        (1..=STAGING_LIMIT + 10_010).contains(&most),
+        "{most} octets"
+    );
     assert!(push.sender.as_ref().unwrap().len() >= 1000);
 }
 
