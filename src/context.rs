@@ -76,9 +76,9 @@ pub struct ContextOptions {
     /// [`Options::max_peers`](Options#structfield.max_peers).)
     pub max_connections: Option<usize>,
     /// How long a blocking call may spin before its thread sleeps; default 50 µs, at most 1 ms, zero
-    /// for never. It does so only where that has paid off lately: where whoever it waits for answers within
-    /// microseconds from another processor. A thread that is answered later than that, or is alone
-    /// on its processor, spins next to never. (libzmq has no such option.)
+    /// for never. It does so only where that has paid off lately: where whoever it waits for answers
+    /// within microseconds from another processor. A thread that is answered later than that, or is
+    /// alone on its processor, spins next to never. (libzmq has no such option.)
     ///
     /// Unless this is zero, a thread that waits time and again, and is never away for long, also
     /// does the pump's work while it waits, instead of being woken by the pump's thread: what
