@@ -46,6 +46,7 @@ mod patience;
 mod pending;
 mod port;
 mod ports;
+mod prefetch;
 mod queue;
 mod relay;
 mod roster;

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use super::lookout::Crowd;
+use super::prefetch::prefetch;
 use super::sync::{Apart, Mutex, MutexGuard};
 use super::waiters::{Ticket, Waiters, Wakes};
 use super::Hook;
@@ -146,7 +147,11 @@ impl<T> Channel<T> {
             return None;
         }
         head.released = released;
-        head.items.pop_front()
+        let item = head.items.pop_front();
+        if let Some(next) = head.items.front() {
+            prefetch(next);
+        }
+        item
     }
 
     /// Puts the message in, if it can be done now; otherwise it stays in `slot`.
@@ -601,6 +606,7 @@ impl<T: Default> Channel<T> {
         }
         tail.items.push_back(mem::take(slot));
         tail.accepted += 1;
+        prefetch(end(&tail.items));
         true
     }
 }
@@ -868,6 +874,14 @@ pub(crate) fn move_some<T>(from: &mut VecDeque<T>, into: &mut VecDeque<T>, max: 
         into.extend(from.drain(..count));
     }
     count
+}
+
+/// Where the next message goes, unless that is the start of the buffer.
+#[inline]
+fn end<T>(items: &VecDeque<T>) -> *const T {
+    let (front, back) = items.as_slices();
+    let last = if back.is_empty() { front } else { back };
+    last.as_ptr_range().end
 }
 
 fn limit(capacity: usize, policy: Overflow) -> u64 {
