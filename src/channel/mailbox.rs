@@ -105,6 +105,12 @@ impl<C> Mailbox<C> {
         self.state.lock().asleep = false;
     }
 
+    /// Whether something has come since the last [`collect`](Self::collect).
+    #[cfg(test)]
+    pub(crate) fn has_work(&self) -> bool {
+        self.state.lock().has_work()
+    }
+
     /// The pump goes. Returns the commands it has not seen; later ones go back to their posters.
     pub(crate) fn close(&self) -> Vec<C> {
         let mut state = self.state.lock();

@@ -646,6 +646,11 @@ impl<T> Channel<T> {
         more
     }
 
+    /// The pump comes back by itself: the next push need not call the consumer's hook.
+    pub(crate) fn disarm_consumer(&self) {
+        self.tail.lock().consumer_armed = false;
+    }
+
     /// The pump holds `count` messages that did not come through here: they count until they are
     /// [released](Self::release) like others.
     pub(crate) fn charge(&self, count: usize) {

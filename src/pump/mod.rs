@@ -277,9 +277,6 @@ const READ_BUDGET: usize = 256 * 1024;
 const HEAVY: u64 = 2 * READ_BUDGET as u64;
 const HEAVY_TIME: Duration = Duration::from_millis(10);
 
-/// One sending slice of a hub, in messages: one lock of `in` for as many.
-const SEND_BATCH: usize = 256;
-
 /// Messages one hub sends in a turn before others have theirs.
 const SEND_BUDGET: usize = 1024;
 

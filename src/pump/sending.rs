@@ -11,7 +11,7 @@ use crate::wire::MAX_SLICES;
 
 use super::link::{Leaving, Loss, Path};
 use super::world::World;
-use super::{Pump, SEND_BATCH, SEND_BUDGET};
+use super::{Pump, SEND_BUDGET};
 
 /// Octets one link writes in a turn before others have theirs.
 const WRITE_BUDGET: usize = 1024 * 1024;
@@ -61,6 +61,9 @@ impl<W: World> Pump<W> {
             }
             let taken = hub.io.pending.len();
             if !self.place(slot) {
+                if !more {
+                    self.need_no_call(slot);
+                }
                 return;
             }
             if !more {
@@ -71,8 +74,17 @@ impl<W: World> Pump<W> {
         self.schedule_send(slot);
     }
 
-    /// How many messages to take at once: no more than are likely to go somewhere. What is left in
-    /// `in` calls nobody when more comes.
+    /// Of what comes next nobody need be told: what was taken before it waits for a peer, and
+    /// whoever has room for that looks for more.
+    fn need_no_call(&self, slot: usize) {
+        let inward = self.hubs.get(slot).and_then(|hub| hub.ports.inward());
+        if let Some(inward) = inward {
+            inward.disarm_consumer();
+        }
+    }
+
+    /// How many messages to take at once: as many as possible. All there is costs no more than one
+    /// message, as a whole buffer; a part of it is moved one by one.
     fn batch(&self, slot: usize) -> usize {
         let Some(hub) = self.hubs.get(slot) else {
             return 0;
@@ -86,7 +98,7 @@ impl<W: World> Pump<W> {
         let link = sole.and_then(|PeerId(peer)| self.links.get(peer as usize));
         match link.map(|link| &link.path) {
             Some(Path::Inproc(inproc)) => self.rooms[inproc.twin_hub].free.max(1),
-            _ => SEND_BATCH,
+            _ => SEND_BUDGET,
         }
     }
 

@@ -222,6 +222,13 @@ fn the_consumer_is_called_once_per_emptiness() {
     assert_eq!(staged, [0, 1, 2, 3, 4, 5]);
     push(&channel, 6);
     assert_eq!(hook.get(), 3);
+    assert!(!channel.take(9, &mut staged));
+    channel.disarm_consumer();
+    push(&channel, 7);
+    assert_eq!(hook.get(), 3, "the pump said that it comes back");
+    assert!(!channel.take(9, &mut staged));
+    push(&channel, 8);
+    assert_eq!(hook.get(), 4);
 }
 
 #[test]
