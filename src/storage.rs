@@ -16,6 +16,9 @@ const SLAB: usize = 16 << 10;
 /// Longer ones would leave too much of a slab unused.
 const LONGEST_IN_SLAB: usize = SLAB / 8;
 
+/// Less than this does not get a slab of its own.
+const SHORTEST_RUN: usize = SLAB / 4;
+
 /// The shortest payload whose memory is kept, as a power of two.
 const SMALLEST_KEPT: u32 = 12;
 
@@ -48,6 +51,23 @@ pub(crate) fn copy(octets: &[u8]) -> Bytes {
         }
         _ => Bytes::copy_from_slice(octets),
     }
+}
+
+/// The longest payload that shares an allocation with others.
+pub(crate) const LONGEST_SHARING: usize = LONGEST_IN_SLAB;
+
+/// A copy of what stands at the beginning of `octets`, to be cut into payloads: of as many times
+/// `length` octets as may share an allocation. `None` if there is so little that each of them is
+/// better copied alone.
+pub(crate) fn copy_run(octets: &[u8], length: usize) -> Option<Bytes> {
+    if octets.len() < SHORTEST_RUN {
+        return None;
+    }
+    let mut buffer = take(SLAB).unwrap_or_else(|| Vec::with_capacity(SLAB));
+    buffer.clear();
+    let whole = SLAB / length * length;
+    buffer.extend_from_slice(&octets[..octets.len().min(whole)]);
+    Some(share(buffer))
 }
 
 /// A buffer as it is, whose memory will be kept if it is worth it.

@@ -275,6 +275,12 @@ impl Connection {
                         return None;
                     }
                 }
+                if let Some(body) = self.decoder.next_short_message() {
+                    messages.push_back(Message::single(Frame::from(body)));
+                    self.time_to_live = None;
+                    left -= 1;
+                    continue;
+                }
             }
             match self.poll_any_event() {
                 Some(Event::Message(message)) => messages.push_back(message),

@@ -1,5 +1,9 @@
 //! Octets in, frames out (RFC 37, Framing; RFC 13, The Framing Layer).
 //!
+//! Short payloads are copied out of the buffer many at once, a run, and are slices of that. What a
+//! payload that is kept for long holds on to is bounded by the length of a run, never by the
+//! buffer's.
+//!
 //! Two places take octets: one reusable buffer for everything, and, for a frame too large for
 //! it, the vector that becomes the frame, so that its octets are moved once, by the kernel.
 //! Both grow with the octets that arrive, never with a size that is merely announced.
@@ -10,7 +14,9 @@
 //! read into the right place is cheaper than copying it there. So a buffer that holds enough has
 //! a frame to be taken off.
 
-use super::frame::Header;
+use bytes::Bytes;
+
+use super::frame::{Header, LONG, LONGEST_HEADER};
 use super::CloseReason;
 use crate::message::{Frame, INLINE_CAPACITY};
 use crate::storage;
@@ -64,6 +70,9 @@ pub(super) struct Decoder {
     buffer: Vec<u8>,
     start: usize,
     end: usize,
+    /// A copy of what stands in the buffer from `run_start` on, of which short messages are parts.
+    run: Bytes,
+    run_start: usize,
     /// A read has filled the buffer: a larger one would have brought more.
     filled: bool,
     /// The frame taken off last was large: so may be the next.
@@ -82,6 +91,8 @@ impl Decoder {
             buffer: Vec::new(),
             start: 0,
             end: 0,
+            run: Bytes::new(),
+            run_start: 0,
             filled: false,
             after_large: false,
             large: None,
@@ -158,6 +169,51 @@ impl Decoder {
         }
         self.start = end;
         Some((window, *size))
+    }
+
+    /// The same for a message of its own that is longer, but short enough to share an allocation
+    /// with those around it.
+    #[inline]
+    pub(super) fn next_short_message(&mut self) -> Option<Bytes> {
+        let waiting = self.buffer.get(self.start..self.end)?;
+        let (header, size) = match waiting {
+            [0, size, ..] => (2, u64::from(*size)),
+            [LONG, rest @ ..] => (LONGEST_HEADER, u64::from_be_bytes(*rest.first_chunk()?)),
+            _ => return None,
+        };
+        let is_short = size > INLINE_CAPACITY as u64 && size <= storage::LONGEST_SHARING as u64;
+        let length = header + size as usize;
+        if !is_short || size > self.limit || length > waiting.len() || self.large.is_some() {
+            return None;
+        }
+        let start = self.start;
+        self.start += length;
+        Some(self.cut(start, header, size as usize))
+    }
+
+    /// The `size` octets behind a header, copied together with what lies behind them: many short
+    /// payloads at the price of a long one.
+    #[inline]
+    fn cut(&mut self, start: usize, header: usize, size: usize) -> Bytes {
+        // Frames are taken off one after the other: none lies before the run, and wraps around.
+        let at = (start + header).wrapping_sub(self.run_start);
+        match at.checked_add(size) {
+            Some(end) if end <= self.run.len() => self.run.slice(at..end),
+            _ => self.cut_anew(start, header, size),
+        }
+    }
+
+    #[inline(never)]
+    fn cut_anew(&mut self, start: usize, header: usize, size: usize) -> Bytes {
+        let body = header..header + size;
+        let waiting = &self.buffer[start..self.end];
+        self.run_start = start;
+        // What follows is likely to be as long.
+        self.run = storage::copy_run(waiting, body.end).unwrap_or_default();
+        if self.run.is_empty() {
+            return storage::copy(&waiting[body]);
+        }
+        self.run.slice(body)
     }
 
     /// Takes off what waits, at most `limit` octets of it: for streams that know no frames.
@@ -242,6 +298,7 @@ impl Decoder {
     /// Gives the buffer back if nothing waits in it.
     pub(super) fn shrink_to_fit(&mut self) {
         if self.start == self.end {
+            self.run = Bytes::new();
             self.buffer = Vec::new();
             self.start = 0;
             self.end = 0;
@@ -252,11 +309,13 @@ impl Decoder {
     #[cfg(test)]
     pub(super) fn capacity(&self) -> usize {
         let large = self.large.as_ref();
-        self.buffer.capacity() + large.map_or(0, |large| large.octets.capacity())
+        let large = large.map_or(0, |large| large.octets.capacity());
+        self.buffer.capacity() + self.run.len() + large
     }
 
     /// Afterwards there are octets behind `end`, if possible many.
     fn make_room(&mut self) {
+        self.run = Bytes::new();
         if self.start == self.end {
             self.start = 0;
             self.end = 0;
@@ -419,6 +478,133 @@ mod tests {
             assert!(decoder.next_frame().unwrap().is_some() && !decoder.expects_more());
             assert!(decoder.room().len() > AFTER_LARGE);
         }
+    }
+
+    /// All that comes out of `octets`, which arrive in pieces of these lengths, over and over; the
+    /// short ones as they are, without any frame taken before.
+    fn short_ones(octets: &[u8], pieces: &[usize], decoder: &mut Decoder) -> Vec<Bytes> {
+        let mut bodies = Vec::new();
+        let mut rest = octets;
+        for piece in pieces.iter().cycle() {
+            while let Some(body) = decoder.next_short_message() {
+                bodies.push(body);
+            }
+            match decoder.next_frame().unwrap() {
+                Some(decoded) => {
+                    bodies.push(Bytes::copy_from_slice(&decoded.body.into_frame()));
+                    continue;
+                }
+                None if rest.is_empty() => break,
+                None => {}
+            }
+            let room = decoder.room();
+            let n = rest.len().min(*piece).min(room.len());
+            room[..n].copy_from_slice(&rest[..n]);
+            decoder.arrived(n);
+            rest = &rest[n..];
+        }
+        bodies
+    }
+
+    fn stream(sizes: impl Iterator<Item = usize>) -> (Vec<u8>, Vec<Vec<u8>>) {
+        let bodies: Vec<Vec<u8>> = sizes
+            .enumerate()
+            .map(|(number, size)| (0..size).map(|at| (at * 7 + number) as u8).collect())
+            .collect();
+        let mut octets = Vec::new();
+        for body in &bodies {
+            put_header(&mut octets, 0, body.len());
+            octets.extend_from_slice(body);
+        }
+        (octets, bodies)
+    }
+
+    #[test]
+    fn short_messages_are_themselves_however_they_arrive() {
+        const LONGEST: usize = storage::LONGEST_SHARING;
+        let edges = [
+            0,
+            64,
+            65,
+            66,
+            255,
+            256,
+            257,
+            1000,
+            LONGEST - 1,
+            LONGEST,
+            LONGEST + 1,
+        ];
+        let mixed = (0..2000).map(|number| match number % 50 {
+            0 => 20_000,
+            _ => edges[number * number % edges.len()],
+        });
+        let alike = std::iter::repeat_n(300, 500);
+        for (octets, bodies) in [stream(mixed), stream(alike)] {
+            for pieces in [
+                &[usize::MAX][..],
+                &[4096],
+                &[5000, 1, 333],
+                &[70_000, 2, 9000],
+            ] {
+                let mut decoder = Decoder::new(128 << 10);
+                decoder.limit_frames(None);
+                let arrived = short_ones(&octets, pieces, &mut decoder);
+                assert!(arrived == bodies, "pieces of {pieces:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn short_messages_share_an_allocation_and_none_is_kept_for_those_to_come() {
+        let (octets, bodies) = stream(std::iter::repeat_n(300, 200));
+        let mut decoder = Decoder::new(128 << 10);
+        decoder.limit_frames(None);
+        decoder.filled = true;
+        let arrived = short_ones(&octets, &[usize::MAX], &mut decoder);
+        assert_eq!(arrived, bodies);
+        let neighbours = arrived
+            .windows(2)
+            .filter(|pair| pair[0].as_ptr_range().end.wrapping_add(9) == pair[1].as_ptr())
+            .count();
+        assert!(neighbours > 150, "{neighbours} of 199 neighbours");
+        decoder.shrink_to_fit();
+        assert_eq!(decoder.capacity(), 0);
+    }
+
+    #[test]
+    fn no_short_message_overtakes_a_large_one() {
+        let (octets, bodies) = stream([5000, 300].into_iter());
+        let mut decoder = Decoder::new(8 << 10);
+        decoder.limit_frames(None);
+        let mut rest = &octets[..];
+        while !rest.is_empty() {
+            let room = decoder.room();
+            // What comes behind the large one is read before that is taken off.
+            let n = rest.len().min(room.len()).min(2500);
+            room[..n].copy_from_slice(&rest[..n]);
+            decoder.arrived(n);
+            rest = &rest[n..];
+            assert_eq!(decoder.next_short_message(), None);
+            if decoder.large.is_none() {
+                assert!(decoder.next_frame().unwrap().is_none());
+            }
+        }
+        let large = decoder.next_frame().unwrap().unwrap();
+        assert_eq!(large.body.into_frame(), bodies[0]);
+        assert_eq!(decoder.next_short_message().unwrap(), bodies[1]);
+    }
+
+    #[test]
+    fn a_message_beyond_the_limit_is_no_short_one() {
+        let (octets, _) = stream([300, 301].into_iter());
+        let mut decoder = Decoder::new(8 << 10);
+        decoder.limit_frames(Some(300));
+        decoder.room()[..octets.len()].copy_from_slice(&octets);
+        decoder.arrived(octets.len());
+        assert_eq!(decoder.next_short_message().unwrap().len(), 300);
+        assert_eq!(decoder.next_short_message(), None);
+        assert!(decoder.next_frame().is_err());
     }
 
     #[test]
