@@ -14,6 +14,8 @@ use std::mem;
 use std::sync::Arc;
 use std::task::Waker;
 
+pub(crate) use self::buffers::move_some;
+use self::buffers::{end, exchange};
 use super::lookout::Crowd;
 use super::prefetch::prefetch;
 use super::sync::{Apart, Mutex, MutexGuard};
@@ -860,35 +862,6 @@ fn evict<T>(head: &mut Head<T>, tail: &mut Tail<T>, evicted: &mut Vec<T>) {
     }
 }
 
-/// Moves all messages to where none are, in exchange for the buffer there. That one is filled from
-/// its start again: a queue of a few messages, going round and round in a large buffer, would
-/// use more of the cache than it needs.
-fn exchange<T>(empty: &mut VecDeque<T>, full: &mut VecDeque<T>) {
-    mem::swap(empty, full);
-    full.clear();
-}
-
-/// Moves up to `max` messages; all of them at the price of none where that is possible.
-pub(crate) fn move_some<T>(from: &mut VecDeque<T>, into: &mut VecDeque<T>, max: usize) -> usize {
-    let count = from.len().min(max);
-    if count == from.len() && into.is_empty() {
-        exchange(into, from);
-    } else if count == from.len() {
-        into.append(from);
-    } else {
-        into.extend(from.drain(..count));
-    }
-    count
-}
-
-/// Where the next message goes, unless that is the start of the buffer.
-#[inline]
-fn end<T>(items: &VecDeque<T>) -> *const T {
-    let (front, back) = items.as_slices();
-    let last = if back.is_empty() { front } else { back };
-    last.as_ptr_range().end
-}
-
 fn limit(capacity: usize, policy: Overflow) -> u64 {
     match (policy, capacity) {
         (Overflow::Latest, _) => 1,
@@ -901,6 +874,7 @@ fn saturated(count: u64) -> usize {
     usize::try_from(count).unwrap_or(usize::MAX)
 }
 
+mod buffers;
 mod pace;
 #[cfg(all(test, not(loom)))]
 mod tests;
