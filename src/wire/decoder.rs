@@ -182,8 +182,11 @@ impl Decoder {
             _ => return None,
         };
         let is_short = size > INLINE_CAPACITY as u64 && size <= storage::LONGEST_SHARING as u64;
+        if !is_short || size > self.limit || self.large.is_some() {
+            return None;
+        }
         let length = header + size as usize;
-        if !is_short || size > self.limit || length > waiting.len() || self.large.is_some() {
+        if length > waiting.len() {
             return None;
         }
         let start = self.start;
@@ -605,6 +608,14 @@ mod tests {
         assert_eq!(decoder.next_short_message().unwrap().len(), 300);
         assert_eq!(decoder.next_short_message(), None);
         assert!(decoder.next_frame().is_err());
+        for announced in [u64::MAX, u64::MAX >> 1, 1 << 32, 0] {
+            let mut decoder = Decoder::new(8 << 10);
+            decoder.limit_frames(None);
+            let header = [&[LONG][..], &announced.to_be_bytes()].concat();
+            decoder.room()[..header.len()].copy_from_slice(&header);
+            decoder.arrived(header.len());
+            assert_eq!(decoder.next_short_message(), None, "{announced}");
+        }
     }
 
     #[test]
