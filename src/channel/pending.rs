@@ -106,7 +106,9 @@ impl<'a> SendFuture<'a> {
     #[inline]
     fn offer_quietly(&mut self) -> bool {
         let sent = match (self.ticket, &mut self.message) {
-            (None, Some(message)) => self.ports.offer_quietly(message),
+            (None, Some(message)) if self.ports.sends_plainly() => {
+                self.ports.offer_quietly(message)
+            }
             _ => false,
         };
         if sent {
@@ -315,7 +317,7 @@ impl Future for RecvFuture<'_> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        if this.line.is_nowhere() {
+        if this.line.is_nowhere() && this.ports.receives_plainly() {
             if let Some(message) = this.ports.pop_quietly() {
                 return Poll::Ready(Ok(message));
             }

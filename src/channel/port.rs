@@ -57,6 +57,8 @@ use crate::message::Message;
 /// is held while sending, during a blocking call or while polling.
 pub struct Sender {
     ports: Arc<Ports>,
+    /// Known here, where every call looks anyway.
+    plain: bool,
     sink: SinkState,
 }
 
@@ -78,6 +80,7 @@ impl Sender {
     pub(super) fn enter(ports: &Arc<Ports>) -> Option<Self> {
         ports.enter(Kind::Sender).then(|| Sender {
             ports: Arc::clone(ports),
+            plain: ports.sends_plainly(),
             sink: SinkState::default(),
         })
     }
@@ -125,7 +128,7 @@ impl Sender {
         if is_bulky(&message) {
             keep_pace(&self.ports, &message, None);
         }
-        if self.ports.offer_quietly(&mut message) {
+        if self.offer_quietly(&mut message) {
             return Ok(());
         }
         self.send_loudly(message)
@@ -141,7 +144,7 @@ impl Sender {
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
         let mut message = message.into();
         message.set_tag(0);
-        if self.ports.offer_quietly(&mut message) {
+        if self.offer_quietly(&mut message) {
             return Ok(());
         }
         self.try_send_loudly(message)
@@ -274,6 +277,12 @@ impl Sender {
         self.ports.inward()
     }
 
+    /// Sends in the common case.
+    #[inline]
+    fn offer_quietly(&self, message: &mut Message) -> bool {
+        self.plain && self.ports.offer_quietly(message)
+    }
+
     /// Where more is to be done than to put the message in.
     fn send_loudly(&self, message: Message) -> Result<(), SendError> {
         let mut slot = Some(message);
@@ -299,7 +308,7 @@ impl Sender {
         if is_bulky(&message) {
             keep_pace(&self.ports, &message, deadline);
         }
-        if self.ports.offer_quietly(&mut message) {
+        if self.offer_quietly(&mut message) {
             return Ok(());
         }
         let mut slot = Some(message);
@@ -331,6 +340,7 @@ impl Clone for Sender {
         let closed = !self.ports.enter(Kind::Sender);
         Sender {
             ports: Arc::clone(&self.ports),
+            plain: self.plain,
             sink: SinkState {
                 closed,
                 ..SinkState::default()
@@ -437,6 +447,8 @@ impl Sink<Message> for Sender {
 /// ```
 pub struct Receiver {
     ports: Arc<Ports>,
+    /// Known here, where every call looks anyway.
+    plain: bool,
     /// The stream's place in line.
     line: Line,
     patience: Patience,
@@ -450,6 +462,7 @@ impl Receiver {
     pub(super) fn enter(ports: &Arc<Ports>) -> Option<Self> {
         ports.enter(Kind::Receiver).then(|| Receiver {
             ports: Arc::clone(ports),
+            plain: ports.receives_plainly(),
             line: Line::default(),
             patience: Patience::default(),
         })
@@ -487,7 +500,7 @@ impl Receiver {
     /// Those of [`recv`](Receiver::recv).
     #[inline]
     pub fn recv_blocking(&self) -> Result<Message, RecvError> {
-        if let Some(message) = self.ports.pop_quietly() {
+        if let Some(message) = self.pop_quietly() {
             return Ok(message);
         }
         match self.ports.try_pop() {
@@ -504,7 +517,7 @@ impl Receiver {
     /// owed), and those of [`recv`](Receiver::recv).
     #[inline]
     pub fn try_recv(&self) -> Result<Message, TryRecvError> {
-        if let Some(message) = self.ports.pop_quietly() {
+        if let Some(message) = self.pop_quietly() {
             return Ok(message);
         }
         self.ports.try_pop().map_err(not_now)
@@ -663,8 +676,17 @@ impl Receiver {
         self.ports.outward()
     }
 
+    /// Receives in the common case.
+    #[inline]
+    fn pop_quietly(&self) -> Option<Message> {
+        match self.plain {
+            true => self.ports.pop_quietly(),
+            false => None,
+        }
+    }
+
     fn recv_blocking_until(&self, deadline: Option<Instant>) -> Result<Message, RecvTimeoutError> {
-        if let Some(message) = self.ports.pop_quietly() {
+        if let Some(message) = self.pop_quietly() {
             return Ok(message);
         }
         match self.ports.try_pop() {
@@ -679,6 +701,7 @@ impl Clone for Receiver {
         self.ports.enter(Kind::Receiver);
         Receiver {
             ports: Arc::clone(&self.ports),
+            plain: self.plain,
             line: Line::default(),
             patience: Patience::default(),
         }

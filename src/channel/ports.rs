@@ -79,14 +79,18 @@ impl FrameRule {
 
 /// The channels of one socket, shared by its handles and its pump.
 pub(crate) struct Ports {
-    inward: Option<Channel<Message>>,
-    outward: Option<Channel<Message>>,
+    /// Not in use where the type does not send, as the other where it does not receive: so that a
+    /// call finds its channel without a look whether it is there.
+    inward: Channel<Message>,
+    outward: Channel<Message>,
+    sends: bool,
+    receives: bool,
     gate: Option<Gate>,
     calls: Calls,
     frames: FrameRule,
     routes: Option<Routes>,
     recall: Option<Mutex<Recall>>,
-    /// `in` takes whatever has a frame, whenever there is room.
+    /// See [`sends_plainly`](Self::sends_plainly).
     plain: bool,
     handles: Mutex<Handles>,
     /// How those who wait may spin.
@@ -138,23 +142,26 @@ impl Ports {
     /// The ports of a new socket, and the first handle.
     pub(crate) fn open(setup: PortsSetup) -> (Arc<Ports>, Holder) {
         let (errand, hook) = (setup.errand, setup.hook);
-        let channel = |(capacity, policy), consumer, producer| {
+        let (sends, receives) = (setup.inward.is_some(), setup.outward.is_some());
+        let channel = |spec: Option<(usize, Overflow)>, consumer, producer| {
+            let (capacity, policy) = spec.unwrap_or_default();
             Channel::new(capacity, policy, consumer, producer)
         };
-        let plain = setup.frames == FrameRule::Any
+        let plain = sends
+            && setup.frames == FrameRule::Any
             && setup.routes.is_none()
             && !setup.alternating
             && !setup.recalling;
-        let outward = setup.outward.map(|spec| channel(spec, None, Some(hook)));
-        if let (Some(outward), Some(crowd)) = (&outward, &setup.spin.crowd) {
+        let outward = channel(setup.outward, None, Some(hook));
+        if let Some(crowd) = &setup.spin.crowd {
             outward.join(crowd);
         }
         let ports = Arc::new(Ports {
             plain,
-            inward: setup
-                .inward
-                .map(|spec| channel(spec, Some(Arc::clone(&errand)), None)),
+            inward: channel(setup.inward, Some(Arc::clone(&errand)), None),
             outward,
+            sends,
+            receives,
             gate: setup.alternating.then(Gate::new),
             calls: Calls::new(errand),
             frames: setup.frames,
@@ -179,12 +186,12 @@ impl Ports {
 
     /// The channel from the senders to the pump.
     pub(crate) fn inward(&self) -> Option<&Channel<Message>> {
-        self.inward.as_ref()
+        self.sends.then_some(&self.inward)
     }
 
     /// The channel from the pump to the receivers.
     pub(crate) fn outward(&self) -> Option<&Channel<Message>> {
-        self.outward.as_ref()
+        self.receives.then_some(&self.outward)
     }
 
     /// A peer has been met whose messages come over a network.
@@ -246,14 +253,14 @@ impl Ports {
     }
 
     fn first_state(&self) -> State {
-        let channel = self.inward.as_ref().or(self.outward.as_ref());
+        let channel = self.inward().or(self.outward());
         channel.map_or(State::Closed, Channel::state)
     }
 
     /// The user closes the socket: takes no more messages, from the user or for a type that only
     /// receives from the network.
     pub(crate) fn close(&self) {
-        match self.inward {
+        match self.inward() {
             Some(_) => self.close_sending(),
             None => self.close_receiving(),
         }
@@ -262,7 +269,7 @@ impl Ports {
     /// Closes `in`, and with it the socket, once what it holds is flushed.
     pub(crate) fn close_sending(&self) {
         self.handles.lock().close_requested = true;
-        if let Some(inward) = &self.inward {
+        if let Some(inward) = self.inward() {
             inward.close();
         }
         self.calls.close();
@@ -291,7 +298,10 @@ impl Ports {
     }
 
     fn both(&self, what: impl Fn(&Channel<Message>)) {
-        self.inward.iter().chain(&self.outward).for_each(what);
+        self.inward()
+            .into_iter()
+            .chain(self.outward())
+            .for_each(what);
         self.call_gate();
     }
 
@@ -328,14 +338,24 @@ impl Ports {
 
 /// Sending and receiving, for every kind of call.
 impl Ports {
-    /// Sends a message in the common case: there is room, and nothing else to be looked at or
-    /// done. Otherwise nothing has happened.
+    /// Whether `in` takes whatever has a frame, whenever there is room.
+    #[inline]
+    pub(crate) fn sends_plainly(&self) -> bool {
+        self.plain
+    }
+
+    /// Whether whatever is in `out` may be taken, and nothing else is to be done.
+    #[inline]
+    pub(crate) fn receives_plainly(&self) -> bool {
+        self.receives && self.gate.is_none() && self.recall.is_none()
+    }
+
+    /// Sends a message in the common case: there is room, and nobody to be told. Otherwise nothing
+    /// has happened. For those who know that it [goes plainly](Self::sends_plainly).
     #[inline]
     pub(crate) fn offer_quietly(&self, message: &mut Message) -> bool {
-        match &self.inward {
-            Some(inward) if self.plain && !message.is_empty() => inward.push_quietly(message),
-            _ => false,
-        }
+        debug_assert!(self.plain, "not asked before");
+        !message.is_empty() && self.inward.push_quietly(message)
     }
 
     /// Sends the message in `slot`, or leaves it there and says why.
@@ -392,7 +412,7 @@ impl Ports {
         slot: &mut Option<Message>,
         waiting: Option<Waiting<'_>>,
     ) -> Result<(), NotSent> {
-        let Some(inward) = &self.inward else {
+        let Some(inward) = self.inward() else {
             return Err(NotSent::Closed);
         };
         if let (Some(routes), Some(message)) = (&self.routes, &*slot) {
@@ -400,7 +420,7 @@ impl Ports {
                 return Err(self.unroutable(waiting));
             }
         }
-        let offer = match (&self.gate, &self.outward) {
+        let offer = match (&self.gate, self.outward()) {
             (Some(gate), Some(outward)) => match gate.offer(outward, inward, slot, waiting) {
                 Some(offer) => offer,
                 None => return Err(NotSent::Refused(Refusal::NoRequest)),
@@ -435,11 +455,7 @@ impl Ports {
     /// Waits for room. A closed channel makes nobody wait: it tells who sends.
     pub(crate) fn poll_room(&self, ticket: &mut Ticket, waker: &Waker) -> Poll<()> {
         let waiting = Waiting { ticket, waker };
-        match self
-            .inward
-            .as_ref()
-            .map(|inward| inward.room_or_wait(waiting))
-        {
+        match self.inward().map(|inward| inward.room_or_wait(waiting)) {
             Some(Offer::Full) => Poll::Pending,
             _ => Poll::Ready(()),
         }
@@ -448,33 +464,31 @@ impl Ports {
     /// A sender stops waiting.
     #[inline]
     pub(crate) fn leave_senders(&self, ticket: &mut Ticket) {
-        if let (true, Some(inward)) = (ticket.is_some(), &self.inward) {
+        if let (true, Some(inward)) = (ticket.is_some(), self.inward()) {
             inward.leave_senders(ticket);
         }
     }
 
     /// A call for a sender may have reached one who does not listen: there may be another.
     pub(crate) fn call_a_sender(&self) {
-        if let Some(inward) = &self.inward {
+        if let Some(inward) = self.inward() {
             inward.call_a_sender();
         }
     }
 
-    /// Takes a message in the common case: there is one, and nothing else to be done. Otherwise
-    /// nothing has happened.
+    /// Takes a message in the common case: there is one, and nobody to be told. Otherwise nothing has
+    /// happened. For those who know that it [goes plainly](Self::receives_plainly).
     #[inline]
     pub(crate) fn pop_quietly(&self) -> Option<Message> {
-        match &self.outward {
-            Some(outward) if self.gate.is_none() && self.recall.is_none() => outward.pop_quietly(),
-            _ => None,
-        }
+        debug_assert!(self.receives_plainly(), "not asked before");
+        self.outward.pop_quietly()
     }
 
     pub(crate) fn try_pop(&self) -> Result<Message, Nothing> {
-        let Some(outward) = &self.outward else {
+        let Some(outward) = self.outward() else {
             return Err(Nothing::Closed);
         };
-        let popped = match (&self.gate, &self.inward) {
+        let popped = match (&self.gate, self.inward()) {
             (Some(gate), Some(inward)) => gate.pop(outward, inward, None),
             _ => outward.try_pop(),
         };
@@ -483,10 +497,10 @@ impl Ports {
     }
 
     pub(crate) fn pop_or_wait(&self, line: &mut Line, waker: &Waker) -> Result<Message, Nothing> {
-        let Some(outward) = &self.outward else {
+        let Some(outward) = self.outward() else {
             return Err(Nothing::Closed);
         };
-        let popped = match (&self.gate, &self.inward) {
+        let popped = match (&self.gate, self.inward()) {
             (Some(gate), Some(inward)) if !line.by_number => {
                 gate.pop(outward, inward, Some((line, waker)))
             }
@@ -517,7 +531,7 @@ impl Ports {
 
     /// As [`try_pop`](Self::try_pop), past the turns others take.
     pub(crate) fn try_pop_by_number(&self) -> Result<Message, Nothing> {
-        match &self.outward {
+        match self.outward() {
             Some(outward) => outward.try_pop(),
             None => Err(Nothing::Closed),
         }
@@ -525,7 +539,7 @@ impl Ports {
 
     /// Answers the request of this tag, at any time; without frames, has it forgotten.
     pub(crate) fn answer_by_number(&self, slot: &mut Option<Message>) -> Offer {
-        match &self.inward {
+        match self.inward() {
             Some(inward) => inward.push_anyway(slot),
             None => Offer::Closed,
         }
@@ -550,7 +564,7 @@ impl Ports {
             into.push(message);
             return Ok(1);
         }
-        let popped = match (&self.outward, waiting) {
+        let popped = match (self.outward(), waiting) {
             (None, _) => Err(Nothing::Closed),
             (Some(outward), None) => outward.try_pop_many(into, max),
             (Some(outward), Some((line, waker))) => {
@@ -596,7 +610,7 @@ impl Ports {
         if line.is_nowhere() {
             return;
         }
-        match (&self.gate, &self.outward) {
+        match (&self.gate, self.outward()) {
             (Some(gate), Some(outward)) => gate.leave(outward, line),
             (None, Some(outward)) => outward.leave_receivers(&mut line.channel),
             (_, None) => {}
@@ -605,7 +619,7 @@ impl Ports {
 
     /// A call for a receiver may have reached one who does not listen: there may be another.
     pub(crate) fn call_a_receiver(&self) {
-        match (&self.gate, &self.outward) {
+        match (&self.gate, self.outward()) {
             (Some(gate), Some(outward)) => gate.call_next(outward),
             (None, Some(outward)) => outward.call_a_receiver(),
             (_, None) => {}
@@ -635,7 +649,7 @@ impl Ports {
             let mut handles = self.handles.lock();
             *handles.of(kind) -= 1;
             let holding = handles.holders
-                + match self.inward {
+                + match self.inward() {
                     Some(_) => handles.senders,
                     None => handles.receivers,
                 };
@@ -677,13 +691,13 @@ impl Holder {
 
     /// A sender, for the types that send.
     pub(crate) fn sender(&self) -> Option<Sender> {
-        self.0.inward.as_ref()?;
+        self.0.inward()?;
         Sender::enter(&self.0)
     }
 
     /// A receiver, for the types that receive.
     pub(crate) fn receiver(&self) -> Option<Receiver> {
-        self.0.outward.as_ref()?;
+        self.0.outward()?;
         Receiver::enter(&self.0)
     }
 }

@@ -32,7 +32,9 @@ pub(crate) struct Channel<T> {
     producer: Option<Arc<dyn Hook>>,
 }
 
-/// The receivers' side, and what a receiver must know about senders.
+/// The receivers' side, and what a receiver must know about senders. What the common case looks at
+/// stands first: with the lock before it, on one line of the cache and the beginning of the next.
+#[repr(C)]
 struct Head<T> {
     items: VecDeque<T>,
     /// How many of the accepted messages no longer count.
@@ -45,7 +47,9 @@ struct Head<T> {
     paced: Waiters,
 }
 
-/// The senders' side, and what a sender must know about receivers.
+/// The senders' side, and what a sender must know about receivers. In the order of
+/// [`Head`]'s fields.
+#[repr(C)]
 struct Tail<T> {
     items: VecDeque<T>,
     accepted: u64,
@@ -54,12 +58,12 @@ struct Tail<T> {
     /// The capacity; [`NEVER`] for no limit.
     limit: u64,
     state: State,
-    dropped: u64,
-    /// What `Head::released` was when a sender kept pace in vain; [`NEVER`] if none has.
-    stuck_at: u64,
     /// Call the consumer's hook on the next push. Only ever set while the channel is empty.
     consumer_armed: bool,
     receivers: Waiters,
+    dropped: u64,
+    /// What `Head::released` was when a sender kept pace in vain; [`NEVER`] if none has.
+    stuck_at: u64,
 }
 
 const NEVER: u64 = u64::MAX;
