@@ -14,7 +14,7 @@ use bytes::{Bytes, BytesMut};
 const SLAB: usize = 16 << 10;
 
 /// Longer ones would leave too much of a slab unused.
-const LONGEST_IN_SLAB: usize = SLAB / 8;
+pub(crate) const LONGEST_IN_SLAB: usize = SLAB / 8;
 
 /// Less than this does not get a slab of its own.
 const SHORTEST_RUN: usize = SLAB / 4;
@@ -52,9 +52,6 @@ pub(crate) fn copy(octets: &[u8]) -> Bytes {
         _ => Bytes::copy_from_slice(octets),
     }
 }
-
-/// The longest payload that shares an allocation with others.
-pub(crate) const LONGEST_SHARING: usize = LONGEST_IN_SLAB;
 
 /// A copy of what stands at the beginning of `octets`, to be cut into payloads: of as many times
 /// `length` octets as may share an allocation. `None` if there is so little that each of them is

@@ -181,7 +181,7 @@ impl Decoder {
             [LONG, rest @ ..] => (LONGEST_HEADER, u64::from_be_bytes(*rest.first_chunk()?)),
             _ => return None,
         };
-        let is_short = size > INLINE_CAPACITY as u64 && size <= storage::LONGEST_SHARING as u64;
+        let is_short = size > INLINE_CAPACITY as u64 && size <= storage::LONGEST_IN_SLAB as u64;
         if !is_short || size > self.limit || self.large.is_some() {
             return None;
         }
@@ -198,7 +198,7 @@ impl Decoder {
     /// payloads at the price of a long one.
     #[inline]
     fn cut(&mut self, start: usize, header: usize, size: usize) -> Bytes {
-        // Frames are taken off one after the other: none lies before the run, and wraps around.
+        // Where the buffer has been moved since, there is no run, and this may wrap around.
         let at = (start + header).wrapping_sub(self.run_start);
         match at.checked_add(size) {
             Some(end) if end <= self.run.len() => self.run.slice(at..end),
@@ -524,7 +524,7 @@ mod tests {
 
     #[test]
     fn short_messages_are_themselves_however_they_arrive() {
-        const LONGEST: usize = storage::LONGEST_SHARING;
+        const LONGEST: usize = storage::LONGEST_IN_SLAB;
         let edges = [
             0,
             64,
