@@ -60,10 +60,13 @@ pub(crate) fn copy_run(octets: &[u8], length: usize) -> Option<Bytes> {
     if octets.len() < SHORTEST_RUN {
         return None;
     }
-    let mut buffer = take(SLAB).unwrap_or_else(|| Vec::with_capacity(SLAB));
+    let run = &octets[..octets.len().min(SLAB / length * length)];
+    // No larger one that is kept: each of the payloads may be kept for long, and holds on to it.
+    let capacity = run.len().next_power_of_two();
+    let mut buffer =
+        take_within(capacity, capacity).unwrap_or_else(|| Vec::with_capacity(capacity));
     buffer.clear();
-    let whole = SLAB / length * length;
-    buffer.extend_from_slice(&octets[..octets.len().min(whole)]);
+    buffer.extend_from_slice(run);
     Some(share(buffer))
 }
 
@@ -74,11 +77,16 @@ pub(crate) fn share(buffer: Vec<u8>) -> Bytes {
 
 /// A buffer with a capacity of `length` octets or more and anything in it, if one is kept.
 pub(crate) fn take(length: usize) -> Option<Vec<u8>> {
+    take_within(length, usize::MAX)
+}
+
+/// The same, if its capacity is at most `most`.
+fn take_within(length: usize, most: usize) -> Option<Vec<u8>> {
     #[cfg(test)]
     if tests::takes_nothing() {
         return None;
     }
-    KEPT.take(length)
+    KEPT.take(length, most)
 }
 
 /// Cuts a copy off this thread's slab.
@@ -117,12 +125,12 @@ impl Keeper {
         }
     }
 
-    fn take(&self, length: usize) -> Option<Vec<u8>> {
+    fn take(&self, length: usize, most: usize) -> Option<Vec<u8>> {
         let first = class(length)?;
         let mut kept = self.kept();
         kept[first..].iter_mut().take(2).find_map(|buffers| {
             let tried = buffers.len().saturating_sub(TRIES);
-            let fits = |buffer: &Vec<u8>| buffer.capacity() >= length;
+            let fits = |buffer: &Vec<u8>| (length..=most).contains(&buffer.capacity());
             let index = buffers[tried..].iter().rposition(fits)?;
             Some(buffers.swap_remove(tried + index))
         })
@@ -224,18 +232,33 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_run_is_of_whole_payloads_and_bounded() {
+        let octets: Vec<u8> = (0..3 * SLAB).map(|i| (i % 251) as u8).collect();
+        assert_eq!(copy_run(&octets[..SHORTEST_RUN - 1], 100), None);
+        for length in [67, 300, 1024, LONGEST_IN_SLAB + 9] {
+            let run = copy_run(&octets, length).expect("enough");
+            assert!(run.len() % length == 0 && SLAB - run.len() < length);
+            assert_eq!(run, octets[..run.len()]);
+            let short = copy_run(&octets[..SHORTEST_RUN], length).expect("enough");
+            assert_eq!(short, octets[..SHORTEST_RUN]);
+        }
+    }
+
+    #[test]
     fn the_memory_of_a_large_one_is_used_again_once_nobody_has_it() {
         const SIZE: usize = (1 << 20) + 1;
         static KEEPER: Keeper = Keeper::new();
         let first = KEEPER.share(vec![1; SIZE]);
         let (at, copied) = (first.as_ptr(), first.clone());
         drop(first);
-        assert!(KEEPER.take(SIZE).is_none(), "still in use");
+        let any = |length| KEEPER.take(length, usize::MAX);
+        assert!(any(SIZE).is_none(), "still in use");
         drop(copied);
-        assert!(KEEPER.take(SIZE + 1).is_none(), "too small");
-        let again = KEEPER.take(SIZE - 1).expect("kept");
+        assert!(any(SIZE + 1).is_none(), "too small");
+        assert!(KEEPER.take(SIZE - 2, SIZE - 1).is_none(), "too large");
+        let again = any(SIZE - 1).expect("kept");
         assert_eq!((again.as_ptr(), again.len()), (at, SIZE));
-        assert!(KEEPER.take(SIZE).is_none(), "taken");
+        assert!(any(SIZE).is_none(), "taken");
     }
 
     #[test]
