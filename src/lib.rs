@@ -2,6 +2,7 @@
 
 mod authenticator;
 mod channel;
+mod clock;
 mod codec;
 mod context;
 #[cfg(feature = "curve")]

@@ -29,6 +29,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("security", 0),
     ("curve", 0),
     ("z85", 0),
+    ("clock", 0),
     ("wire", 1),
     ("channel", 1),
     ("pattern", 2),
@@ -93,6 +94,17 @@ fn only_the_pump_touches_the_world_and_only_the_channel_locks() {
         sources
             .iter()
             .flat_map(|source| reaching_out(source, &test_modules)),
+    );
+}
+
+#[test]
+fn sums_with_a_clock_cannot_panic() {
+    let sources = sources(&["src"]);
+    let test_modules = test_modules(&sources);
+    silent(
+        sources
+            .iter()
+            .flat_map(|source| beyond_the_clock(source, &test_modules)),
     );
 }
 
@@ -186,6 +198,39 @@ fn reaching_out(source: &Source, test_modules: &[Vec<String>]) -> Vec<String> {
                 let why = format!("{name} belongs to {} only", owners.join(" and "));
                 complaints.push(source.at(path.line, &why));
             }
+        }
+    }
+    complaints
+}
+
+/// What panics for a long enough duration: a product with a float, and a sum of `now` and anything
+/// but a constant. `crate::clock` has sums that do not. Tests are free.
+fn beyond_the_clock(source: &Source, test_modules: &[Vec<String>]) -> Vec<String> {
+    let module = source.module();
+    let is_test = test_modules.iter().any(|test| module.starts_with(test));
+    if is_test || source.path == "src/clock.rs" {
+        return Vec::new();
+    }
+    let tokens = tokens(&source.text);
+    let texts: Vec<&str> = tokens.iter().map(|token| token.text.as_str()).collect();
+    let is_constant = |name: &&str| name.chars().all(|c| c.is_ascii_uppercase() || c == '_');
+    let mut complaints = Vec::new();
+    for (at, token) in tokens
+        .iter()
+        .enumerate()
+        .filter(|(_, token)| !token.in_test)
+    {
+        let rest = match &texts[at + 1..] {
+            ["(", ")", rest @ ..] | rest => rest,
+        };
+        let panics = match (texts[at], rest) {
+            ("mul_f32" | "mul_f64" | "from_secs_f32" | "from_secs_f64", _) => true,
+            ("now", ["+", addend, ..]) => !is_constant(addend),
+            ("now", [".", "checked_add" | "add", ..]) => true,
+            _ => false,
+        };
+        if panics {
+            complaints.push(source.at(token.line, "may go beyond the clock: see crate::clock"));
         }
     }
     complaints

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use super::park::block_on;
 use super::sync::Mutex;
 use super::waiters::rouse;
+use crate::clock::later;
 
 /// A slot for one answer, and the right to fill it.
 pub(crate) fn answer<T>() -> (Answer<T>, Reply<T>) {
@@ -50,7 +51,7 @@ impl<T> Answer<T> {
 
     /// [`wait_until`](Self::wait_until), so long from now.
     pub(crate) fn wait_timeout(&self, timeout: Duration) -> Poll<Option<T>> {
-        match Instant::now().checked_add(timeout) {
+        match later(Instant::now(), timeout) {
             Some(deadline) => self.wait_until(deadline),
             // Longer than anybody can wait.
             None => Poll::Ready(block_on(None, |context| self.poll_answer(context)).flatten()),
@@ -92,9 +93,9 @@ impl<T> Future for Answer<T> {
 /// Waits until each is answered or given up, for at most so long; what is not answered by then
 /// is given up.
 pub(crate) fn wait_all<T>(answers: impl IntoIterator<Item = Answer<T>>, timeout: Duration) {
-    let deadline = Instant::now() + timeout;
+    let deadline = later(Instant::now(), timeout);
     for answer in answers {
-        let _ = answer.wait_until(deadline);
+        let _ = block_on(deadline, |context| answer.poll_answer(context));
     }
 }
 

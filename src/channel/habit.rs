@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::lookout::ABSENCE;
 use super::sync::Once;
+use crate::clock::later;
 
 /// Pauses of the processor between two looks.
 const PAUSES: u32 = 16;
@@ -81,7 +82,10 @@ impl Plan {
         let start = Instant::now();
         Plan {
             start,
-            spins_until: if spins { start + limit } else { start },
+            spins_until: match spins {
+                true => later(start, limit).unwrap_or(start),
+                false => start,
+            },
             looks_out,
         }
     }

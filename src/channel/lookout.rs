@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use super::park::{sleep, Vigil};
 use super::sync::{current, Mutex, MutexGuard, Thread};
+use crate::clock::later;
 
 /// How long the lookout may be without a keeper: what arrives or is sent then waits for so long.
 /// Long enough for a thread that takes what it got, a thousand messages of some KiB, and comes back
@@ -229,7 +230,8 @@ impl<T> Lookout<T> {
     pub(crate) fn stand_by(&self, crowd: &Crowd) {
         let (mut seen, mut sound_asleep) = (self.duty.lock().spells, false);
         loop {
-            sleep((!sound_asleep).then(|| Instant::now() + crowd.absence()));
+            let absence = (!sound_asleep).then(|| crowd.absence());
+            sleep(absence.and_then(|absence| later(Instant::now(), absence)));
             let mut duty = self.duty.lock();
             if duty.aside.is_none() {
                 return;

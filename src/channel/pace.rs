@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use super::park::{spin_on, Awaits};
 use super::ports::Ports;
 use super::queue::Waiting;
+use crate::clock::later;
 use crate::message::Message;
 
 /// The shortest message that keeps pace, in octets. Of shorter ones a thousand do little harm.
@@ -42,10 +43,10 @@ pub(super) fn keep_pace(ports: &Ports, message: &Message, deadline: Option<Insta
     let octets = message.octets();
     let most = (AHEAD / octets.max(1)).max(1) as u64;
     let longest = Duration::from_nanos((octets as u64).saturating_mul(NANOSECONDS_PER_OCTET));
-    let end = Instant::now() + longest;
-    let end = deadline.map_or(end, |deadline| deadline.min(end));
+    let end = later(Instant::now(), longest);
+    let end = end.into_iter().chain(deadline).min();
     let mut ticket = None;
-    let kept = spin_on(ports.spin(), Awaits::Room, Some(end), |context| {
+    let kept = spin_on(ports.spin(), Awaits::Room, end, |context| {
         let (ticket, waker) = (&mut ticket, context.waker());
         match inward.keep_pace(most, Waiting { ticket, waker }) {
             true => Poll::Ready(()),

@@ -15,6 +15,7 @@ use super::lookout::{Keeping, Watch};
 use super::park::{Awaits, Spin, Vigil};
 use super::ports::Ports;
 use super::sync::{Mutex, MutexGuard};
+use crate::clock::later;
 
 /// A task gives up after so many times what a thread spins for: where nobody at the other end looks
 /// out himself, two threads have to be woken there, one after the other, before there can be an
@@ -137,10 +138,9 @@ impl Patience {
         // While it is polled it can keep the lookout, should nobody else.
         let crowd = spin.crowd.as_ref().filter(|_| awaits == Awaits::Items);
         crowd.inspect(|crowd| crowd.shrink(1));
-        let kept = watch.keep(&Vigil::of_task(
-            waker,
-            plan.spins_until.min(now + spin.limit / MOMENT),
-        ));
+        let moment = later(now, spin.limit / MOMENT);
+        let end = moment.map_or(plan.spins_until, |end| end.min(plan.spins_until));
+        let kept = watch.keep(&Vigil::of_task(waker, end));
         crowd.inspect(|crowd| crowd.grow());
         if kept == Keeping::Crowded {
             ports.habits().of(awaits).has_rivals();

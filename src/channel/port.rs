@@ -21,6 +21,7 @@ use super::ports::{is_closed, Kind, Ports};
 use super::queue::Channel;
 use super::waiters::Ticket;
 use super::Hook;
+use crate::clock::later;
 use crate::error::{
     RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError,
 };
@@ -805,7 +806,7 @@ fn untagged(message: impl Into<Message>) -> Message {
 
 /// The moment after `timeout`; `None` if that is beyond all clocks.
 pub(crate) fn after(timeout: Duration) -> Option<Instant> {
-    Instant::now().checked_add(timeout)
+    later(Instant::now(), timeout)
 }
 
 fn describe(

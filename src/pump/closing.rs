@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::channel::Reply;
+use crate::clock::later;
 
 use super::hub::{Closing, Hub};
 use super::link::{Loss, Path};
@@ -128,13 +129,15 @@ impl<W: World> Pump<W> {
 
     /// Everything pending returns `Terminated`; what was accepted gets `grace` to leave.
     pub(super) fn begin_shutdown(&mut self, grace: Duration, reply: Reply<()>) {
-        let until = self.now + grace;
         if let Some((_, replies)) = &mut self.shutdown {
             replies.push(reply);
             return;
         }
+        let until = later(self.now, grace);
         self.shutdown = Some((until, vec![reply]));
-        self.timers.set(until, Timer::Shutdown);
+        if let Some(until) = until {
+            self.timers.set(until, Timer::Shutdown);
+        }
         let hubs: Vec<usize> = self.hubs.iter().map(|(slot, _)| slot).collect();
         // All of them first: the end of one socket is not to be seen as a loss by its peers here.
         self.terminate();
@@ -155,7 +158,7 @@ impl<W: World> Pump<W> {
     pub(super) fn settle(&mut self) {
         let now = self.now;
         if let Some((until, _)) = &self.shutdown {
-            if *until <= now || self.hubs.is_empty() {
+            if until.is_some_and(|until| until <= now) || self.hubs.is_empty() {
                 let hubs: Vec<usize> = self.hubs.iter().map(|(slot, _)| slot).collect();
                 for slot in hubs {
                     self.end_hub(slot);

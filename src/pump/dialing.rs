@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::clock::{later, prolonged};
 use crate::endpoint::Endpoint;
 use crate::error::{ConnectError, DetachError, EndpointError};
 use crate::event::{DisconnectReason, EventKind};
@@ -48,8 +49,8 @@ pub(super) struct Dialer {
 
 #[derive(Debug)]
 enum State {
-    /// Until then.
-    Pausing(Instant),
+    /// Until then; without a time for ever.
+    Pausing(Option<Instant>),
     /// For a name to be looked up.
     Resolving,
     /// For somebody to bind the inproc name.
@@ -134,7 +135,7 @@ impl<W: World> Pump<W> {
             wire: Arc::clone(&found.wire),
             alias,
             serial,
-            state: State::Pausing(self.now),
+            state: State::Pausing(Some(self.now)),
             targets: VecDeque::new(),
             round: Round::Fresh,
             failures: 0,
@@ -355,7 +356,7 @@ impl<W: World> Pump<W> {
     /// A dialer's timer fired.
     pub(super) fn dialer_is_due(&mut self, slot: usize) {
         match self.dialers.get(slot).map(|dialer| &dialer.state) {
-            Some(State::Pausing(until)) if *until <= self.now => self.try_to_connect(slot),
+            Some(State::Pausing(Some(until))) if *until <= self.now => self.try_to_connect(slot),
             _ => {}
         }
     }
@@ -422,7 +423,7 @@ impl<W: World> Pump<W> {
                         Origin::Accepted(_) => None,
                     };
                     let limit = limit.and_then(|dialer| dialer.options.handshake_timeout);
-                    *deadline = limit.and_then(|limit| self.now.checked_add(limit));
+                    *deadline = limit.and_then(|limit| later(self.now, limit));
                     if let Some(deadline) = *deadline {
                         self.timers.set(deadline, Timer::Link(slot));
                     }
@@ -508,7 +509,7 @@ impl<W: World> Pump<W> {
             };
             let deadline = options
                 .connect_timeout
-                .and_then(|limit| self.now.checked_add(limit));
+                .and_then(|limit| later(self.now, limit));
             let link = self.add_link(
                 hub_slot,
                 Origin::Dialed(slot),
@@ -555,12 +556,13 @@ impl<W: World> Pump<W> {
             .saturating_mul(1 << dialer.failures.min(16))
             .min(longest);
         let pause = doubled.max(at_least);
-        let jitter = pause.mul_f64((luck % 1024) as f64 / 4096.0);
+        let after = prolonged(pause, (luck % 1024) as u32, 4096);
         dialer.failures = dialer.failures.saturating_add(1);
-        let until = self.now + pause + jitter;
+        let until = later(self.now, after);
         dialer.state = State::Pausing(until);
-        self.timers.set(until, Timer::Dialer(slot));
-        let after = pause + jitter;
+        if let Some(until) = until {
+            self.timers.set(until, Timer::Dialer(slot));
+        }
         self.tell_dialer(slot, EventKind::ConnectRetried { after });
     }
 

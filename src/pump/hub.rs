@@ -7,6 +7,7 @@ use std::time::Instant;
 use slab::Slab;
 
 use crate::channel::{Outcome, Ports, Reply, Seat};
+use crate::clock::later;
 use crate::endpoint::Endpoint;
 use crate::error::{ConfigureError, SocketError};
 use crate::message::{Frame, Message};
@@ -180,7 +181,7 @@ impl Hub {
     pub(super) fn linger_deadline(&self, now: Instant) -> Option<Instant> {
         match self.options.linger {
             Linger::UntilSent => None,
-            Linger::For(duration) => now.checked_add(duration),
+            Linger::For(duration) => later(now, duration),
         }
     }
 

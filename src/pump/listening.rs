@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::channel::Seat;
+use crate::clock::later;
 use crate::endpoint::Endpoint;
 use crate::error::{BindError, DetachError};
 use crate::event::EventKind;
@@ -230,9 +231,10 @@ impl<W: World> Pump<W> {
 
     fn rest(&mut self, slot: usize, pause: Duration) {
         if let Some(listening) = self.listeners.get_mut(slot) {
-            let until = self.now + pause;
-            listening.resting_until = Some(until);
-            self.timers.set(until, Timer::Listener(slot));
+            listening.resting_until = later(self.now, pause);
+            if let Some(until) = listening.resting_until {
+                self.timers.set(until, Timer::Listener(slot));
+            }
         }
     }
 

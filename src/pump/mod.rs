@@ -331,7 +331,7 @@ pub(crate) struct Pump<W: World> {
     next_serial: u64,
     released: Vec<Reply<()>>,
     release_requested: bool,
-    shutdown: Option<(Instant, Vec<Reply<()>>)>,
+    shutdown: Option<(Option<Instant>, Vec<Reply<()>>)>,
     finished: bool,
     /// Kept between turns for their capacity.
     commands: Vec<Command>,

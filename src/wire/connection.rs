@@ -16,6 +16,7 @@ use super::mechanism::{self, Done, Handshake, Last, Opener, Opening, Step, OVERH
 use super::old::Old;
 use super::zap::Judgement;
 use super::{CloseReason, Config, Event, PeerInfo};
+use crate::clock::later;
 use crate::message::{Frame, Message};
 use crate::security::Mechanism;
 use crate::socket_type::SocketType;
@@ -148,7 +149,7 @@ impl Connection {
         connection.handshake_deadline = connection
             .config
             .handshake_timeout
-            .and_then(|timeout| now.checked_add(timeout));
+            .and_then(|timeout| later(now, timeout));
         connection
     }
 

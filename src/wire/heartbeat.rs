@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::encoder::Encoder;
 use super::Heartbeat;
+use crate::clock::later;
 
 /// The unit of a PING's time-to-live.
 pub(super) const TENTH_OF_A_SECOND: Duration = Duration::from_millis(100);
@@ -20,7 +21,7 @@ pub(super) struct Wait {
 impl Wait {
     /// A wait from `start` on; `None` for one that no clock sees the end of.
     pub(super) fn new(length: Duration, start: Instant) -> Option<Self> {
-        let deadline = start.checked_add(length)?;
+        let deadline = later(start, length)?;
         Some(Wait {
             length,
             deadline,
@@ -34,7 +35,7 @@ impl Wait {
 
     /// Waits as long again, from `now`.
     pub(super) fn restart(&mut self, now: Instant) {
-        self.deadline = now.checked_add(self.length).unwrap_or(self.deadline);
+        self.deadline = later(now, self.length).unwrap_or(self.deadline);
     }
 
     /// Whether the time is over and the peer was silent, as far as can be known: if there is an
@@ -74,7 +75,7 @@ impl Pings {
     /// The first goes out an interval after the peer was heard of.
     pub(super) fn new(config: Heartbeat, heard: Instant) -> Self {
         Pings {
-            next: heard.checked_add(config.interval),
+            next: later(heard, config.interval),
             config,
             answer: None,
             end: 0,
@@ -117,7 +118,7 @@ impl Pings {
         if self.next.is_none_or(|next| now < next) {
             return;
         }
-        self.next = now.checked_add(self.config.interval);
+        self.next = later(now, self.config.interval);
         let is_behind_others = encoder.octets() > 0;
         // One that is not written yet will do.
         if self.end <= encoder.written() {

@@ -2,8 +2,8 @@
 
 use crate::code::code_only;
 use crate::{
-    oversize, pointing_up, reaching_out, root_names, sleeping, test_modules, unfinished,
-    unintroduced, unjustified, unproven_unsafe, Source, MAX_COLUMNS, MAX_LINES,
+    beyond_the_clock, oversize, pointing_up, reaching_out, root_names, sleeping, test_modules,
+    unfinished, unintroduced, unjustified, unproven_unsafe, Source, MAX_COLUMNS, MAX_LINES,
 };
 
 fn source(path: &str, text: &str) -> Source {
@@ -193,6 +193,30 @@ fn tests_may_reach_out_and_only_they() {
         "",
         &[],
     );
+}
+
+#[test]
+fn a_sum_with_a_clock_is_caught() {
+    let check = |path: &str, text: &str, lines: &[usize]| {
+        caught(&beyond_the_clock(&source(path, text), &[]), path, lines);
+    };
+    check(
+        "src/pump/a.rs",
+        "fn f() {\n    self.now + pause;\n    Instant::now() + limit / 2;\n    now.checked_add(d);\n}",
+        &[2, 3, 4],
+    );
+    check(
+        "src/pump/a.rs",
+        "fn f() {\n    pause.mul_f64(0.5);\n}",
+        &[2],
+    );
+    check(
+        "src/pump/a.rs",
+        "fn f() { self.now + DRAIN_TIME; now - since; known + more; later(now, wait); }",
+        &[],
+    );
+    check("src/pump/a.rs", "#[test]\nfn f() { now + wait; }", &[]);
+    check("src/clock.rs", "fn later() { now.checked_add(wait) }", &[]);
 }
 
 #[test]

@@ -114,7 +114,7 @@ fn expand(
 
 pub(crate) struct Token {
     pub(crate) text: String,
-    line: usize,
+    pub(crate) line: usize,
     /// Below `#[cfg(test)]` or `#[test]`.
     pub(crate) in_test: bool,
     inline_modules: usize,
