@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::channel::{
-    answer, is_steering, wait_all, Answer, Lazy, Names, Once, Reply, Seats, Spin,
+    answer, is_steering, wait_all, Answer, Lazy, Mailbox, Names, Once, Reply, Seats, Spin,
 };
 use crate::error::{ContextError, SocketError};
 use crate::kind::{Any, Kind, Typed};
@@ -341,7 +341,8 @@ impl Context {
     /// # Errors
     /// [`SocketError::Terminated`] after [`shutdown`](Context::shutdown),
     /// [`SocketError::TooManySockets`] if the context has all it may have, [`SocketError::Io`] if
-    /// the pump's thread cannot be started.
+    /// the pump's thread cannot be started, [`SocketError::PumpFailed`] if the pump, or without a
+    /// choice of one all of them, have failed.
     pub fn socket<K: Typed>(&self) -> Result<Socket<K>, SocketError> {
         self.socket_with(self.inner.options.socket_options.clone())
     }
@@ -425,7 +426,7 @@ impl Context {
                 })
             }
             Some(pump) => self.inner.sockets.take_in(pump),
-            None => self.inner.sockets.take(),
+            None => self.inner.sockets.take(|pump| self.inner.is_well(pump)),
         };
         let seat = seat.ok_or(SocketError::TooManySockets)?;
         let pump = seat.row();
@@ -444,8 +445,8 @@ impl Context {
                 seat,
                 reply,
             })
-            .map_err(|_| SocketError::Terminated)?;
-        let (hub, holder) = opened.wait().unwrap_or(Err(SocketError::Terminated))?;
+            .map_err(|_| ended(&mailbox))?;
+        let (hub, holder) = opened.wait().unwrap_or_else(|| Err(ended(&mailbox)))?;
         let registrar = Arc::clone(&self.inner.registrar);
         Ok(Socket::new(kind, hub, mailbox, holder, registrar))
     }
@@ -460,9 +461,23 @@ impl Inner {
         net::start(self.options.thread_names(pump), company)
     }
 
+    /// Whether a pump can serve another socket: it has not failed.
+    fn is_well(&self, pump: usize) -> bool {
+        let failure = self.pumps[pump].look(|running| running.mailbox.health().failure());
+        failure.flatten().is_none()
+    }
+
     /// Lets no more pumps start, and gives up those that run.
     fn stop(&self) -> Vec<Running> {
         self.pumps.iter().filter_map(Lazy::close).collect()
+    }
+}
+
+/// Why a pump opens no socket.
+fn ended(mailbox: &Mailbox<Command>) -> SocketError {
+    match mailbox.health().failure() {
+        Some(failure) => failure.into(),
+        None => SocketError::Terminated,
     }
 }
 

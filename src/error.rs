@@ -7,6 +7,17 @@ use crate::message::Message;
 use crate::routing_id::RoutingId;
 use crate::socket_type::SocketType;
 
+/// Why the pump of a socket serves it no more, although nobody has closed it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum PumpFailure {
+    /// The pump has panicked, and said this: a fault of this library, or of code of the user's that
+    /// the pump calls, such as the destructor of what a message shares. All sockets on this pump
+    /// are closed; those on other pumps of the context are not.
+    #[error("the pump has panicked: {0}")]
+    Panicked(&'static str),
+}
+
 /// Why a socket refuses a message before accepting it: the caller's mistake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
@@ -35,7 +46,7 @@ pub enum Refusal {
 /// `send` or `send_blocking` did not take the message.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SendError<T = Message> {
-    /// The socket is closed.
+    /// The socket is closed, or its pump has [failed](crate::Socket::failure).
     #[error("the socket is closed")]
     Disconnected(T),
     /// The context has been shut down (libzmq's `ETERM`).
@@ -52,7 +63,7 @@ pub enum TrySendError<T = Message> {
     /// The high-water mark is reached (libzmq's `EAGAIN`).
     #[error("the high-water mark is reached")]
     Full(T),
-    /// The socket is closed.
+    /// The socket is closed, or its pump has [failed](crate::Socket::failure).
     #[error("the socket is closed")]
     Disconnected(T),
     /// The context has been shut down (libzmq's `ETERM`).
@@ -69,7 +80,7 @@ pub enum SendTimeoutError<T = Message> {
     /// The deadline passed while the high-water mark was reached (`ZMQ_SNDTIMEO`, `EAGAIN`).
     #[error("no room before the deadline")]
     Timeout(T),
-    /// The socket is closed.
+    /// The socket is closed, or its pump has [failed](crate::Socket::failure).
     #[error("the socket is closed")]
     Disconnected(T),
     /// The context has been shut down (libzmq's `ETERM`).
@@ -131,7 +142,8 @@ impl<T> From<SendError<T>> for SendTimeoutError<T> {
 /// `recv` or `recv_blocking` will give no more messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum RecvError {
-    /// The socket is closed and everything it had received has been taken.
+    /// The socket is closed, or its pump has [failed](crate::Socket::failure), and everything it
+    /// had received has been taken.
     #[error("the socket is closed")]
     Disconnected,
     /// The context has been shut down (libzmq's `ETERM`).
@@ -145,7 +157,8 @@ pub enum TryRecvError {
     /// There is none now (libzmq's `EAGAIN`).
     #[error("no message is waiting")]
     Empty,
-    /// The socket is closed and everything it had received has been taken.
+    /// The socket is closed, or its pump has [failed](crate::Socket::failure), and everything it
+    /// had received has been taken.
     #[error("the socket is closed")]
     Disconnected,
     /// The context has been shut down (libzmq's `ETERM`).
@@ -159,7 +172,8 @@ pub enum RecvTimeoutError {
     /// None came before the deadline (`ZMQ_RCVTIMEO`, `EAGAIN`).
     #[error("no message before the deadline")]
     Timeout,
-    /// The socket is closed and everything it had received has been taken.
+    /// The socket is closed, or its pump has [failed](crate::Socket::failure), and everything it
+    /// had received has been taken.
     #[error("the socket is closed")]
     Disconnected,
     /// The context has been shut down (libzmq's `ETERM`).
@@ -193,7 +207,8 @@ pub enum RequestError {
     /// was worked on, so it is not sent to another peer: that is for the caller to decide.
     #[error("the peer that had the request is gone")]
     PeerLost,
-    /// The socket is closed. The message is given back if no peer had it.
+    /// The socket is closed, or its pump has [failed](crate::Socket::failure). The message is given
+    /// back if no peer had it.
     #[error("the socket is closed")]
     Disconnected(Option<Message>),
     /// The context has been shut down (libzmq's `ETERM`). The message is given back if no peer
@@ -217,7 +232,8 @@ pub enum RequestTimeoutError {
     /// was worked on, so it is not sent to another peer: that is for the caller to decide.
     #[error("the peer that had the request is gone")]
     PeerLost,
-    /// The socket is closed. The message is given back if no peer had it.
+    /// The socket is closed, or its pump has [failed](crate::Socket::failure). The message is given
+    /// back if no peer had it.
     #[error("the socket is closed")]
     Disconnected(Option<Message>),
     /// The context has been shut down (libzmq's `ETERM`). The message is given back if no peer
@@ -349,6 +365,9 @@ pub enum BindError {
     /// The context has been shut down.
     #[error("the context has been shut down")]
     Terminated,
+    /// The pump has failed: all its sockets are closed.
+    #[error(transparent)]
+    PumpFailed(#[from] PumpFailure),
 }
 
 impl BindError {
@@ -364,7 +383,10 @@ impl BindError {
                 socket_type,
                 endpoint: given.to_string(),
             },
-            BindError::Endpoint(_) | BindError::Disconnected | BindError::Terminated => self,
+            BindError::Endpoint(_)
+            | BindError::Disconnected
+            | BindError::Terminated
+            | BindError::PumpFailed(_) => self,
         }
     }
 }
@@ -397,6 +419,9 @@ pub enum ConnectError {
     /// The context has been shut down.
     #[error("the context has been shut down")]
     Terminated,
+    /// The pump has failed: all its sockets are closed.
+    #[error(transparent)]
+    PumpFailed(#[from] PumpFailure),
 }
 
 /// `unbind`, `disconnect` or `disconnect_peer` failed.
@@ -418,6 +443,9 @@ pub enum DetachError {
     /// The context has been shut down.
     #[error("the context has been shut down")]
     Terminated,
+    /// The pump has failed: all its sockets are closed.
+    #[error(transparent)]
+    PumpFailed(#[from] PumpFailure),
 }
 
 /// `join` or `leave` failed.
@@ -442,6 +470,9 @@ pub enum GroupError {
     /// The context has been shut down.
     #[error("the context has been shut down")]
     Terminated,
+    /// The pump has failed: all its sockets are closed.
+    #[error(transparent)]
+    PumpFailed(#[from] PumpFailure),
 }
 
 /// `subscribe` or `unsubscribe` failed.
@@ -467,6 +498,9 @@ pub enum SubscribeError {
     /// The context has been shut down.
     #[error("the context has been shut down")]
     Terminated,
+    /// The pump has failed: all its sockets are closed.
+    #[error(transparent)]
+    PumpFailed(#[from] PumpFailure),
 }
 
 /// A socket's options could not be changed.
@@ -490,6 +524,9 @@ pub enum ConfigureError {
     /// The context has been shut down.
     #[error("the context has been shut down")]
     Terminated,
+    /// The pump has failed: all its sockets are closed.
+    #[error(transparent)]
+    PumpFailed(#[from] PumpFailure),
 }
 
 /// A monitor could not be made.
@@ -502,6 +539,9 @@ pub enum MonitorError {
     /// The context has been shut down.
     #[error("the context has been shut down")]
     Terminated,
+    /// The pump has failed: all its sockets are closed.
+    #[error(transparent)]
+    PumpFailed(#[from] PumpFailure),
 }
 
 /// A socket has no statistics any more.
@@ -514,6 +554,9 @@ pub enum StatisticsError {
     /// The context has been shut down.
     #[error("the context has been shut down")]
     Terminated,
+    /// The pump has failed: all its sockets are closed.
+    #[error(transparent)]
+    PumpFailed(#[from] PumpFailure),
 }
 
 /// Waiting for peers was in vain.
@@ -529,6 +572,9 @@ pub enum WaitError {
     /// The context has been shut down.
     #[error("the context has been shut down")]
     Terminated,
+    /// The pump has failed: all its sockets are closed.
+    #[error(transparent)]
+    PumpFailed(#[from] PumpFailure),
 }
 
 /// Waiting for peers with a deadline was in vain.
@@ -547,6 +593,9 @@ pub enum WaitTimeoutError {
     /// The context has been shut down.
     #[error("the context has been shut down")]
     Terminated,
+    /// The pump has failed: all its sockets are closed.
+    #[error(transparent)]
+    PumpFailed(#[from] PumpFailure),
 }
 
 impl From<WaitError> for WaitTimeoutError {
@@ -555,6 +604,7 @@ impl From<WaitError> for WaitTimeoutError {
             WaitError::Unsupported => WaitTimeoutError::Unsupported,
             WaitError::Disconnected => WaitTimeoutError::Disconnected,
             WaitError::Terminated => WaitTimeoutError::Terminated,
+            WaitError::PumpFailed(failure) => WaitTimeoutError::PumpFailed(failure),
         }
     }
 }
@@ -598,6 +648,9 @@ pub enum SocketError {
     /// The context has been shut down.
     #[error("the context has been shut down")]
     Terminated,
+    /// The pump has failed: all its sockets are closed.
+    #[error(transparent)]
+    PumpFailed(#[from] PumpFailure),
 }
 
 /// A channel could not be registered with a socket.

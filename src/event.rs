@@ -6,6 +6,7 @@ use std::ops::{BitOr, BitOrAssign};
 use std::time::Duration;
 
 use crate::endpoint::Endpoint;
+use crate::error::PumpFailure;
 use crate::message::Frame;
 use crate::security::AuthenticatorFault;
 use crate::socket_type::SocketType;
@@ -88,6 +89,12 @@ pub enum EventKind {
         /// What the system said.
         error: io::ErrorKind,
     },
+    /// The socket's pump has failed; `Stopped` follows. The connections are gone, which is not told
+    /// of each.
+    PumpFailed {
+        /// Why.
+        failure: PumpFailure,
+    },
     /// The socket is closed: no more events come (`ZMQ_EVENT_MONITOR_STOPPED`).
     Stopped,
 }
@@ -110,6 +117,7 @@ impl EventKind {
             EventKind::Disconnected { .. } => EventSet::DISCONNECTED,
             EventKind::Closed => EventSet::CLOSED,
             EventKind::CloseFailed { .. } => EventSet::CLOSE_FAILED,
+            EventKind::PumpFailed { .. } => EventSet::PUMP_FAILED,
             EventKind::Stopped => EventSet::STOPPED,
         }
     }
@@ -267,6 +275,7 @@ events! {
     HANDSHAKE_FAILED = 0x0800, HandshakeFailed;
     HANDSHAKE_SUCCEEDED = 0x1000, HandshakeSucceeded;
     CONNECT_FAILED = 0x2000, ConnectFailed;
+    PUMP_FAILED = 0x4000, PumpFailed;
 }
 
 impl EventSet {

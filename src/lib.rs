@@ -48,10 +48,10 @@ pub use curve::{CurveKey, CurveKeyError, CurveKeypair, CurveSecretKey};
 pub use endpoint::Endpoint;
 pub use error::{
     BindError, ConfigureError, ConnectError, ContextError, DetachError, EndpointError,
-    EndpointFault, GroupError, MonitorError, RecvError, RecvTimeoutError, Refusal, RegisterError,
-    RequestError, RequestTimeoutError, SelectError, SendError, SendTimeoutError, SocketError,
-    StatisticsError, SubscribeError, TryRecvError, TrySendError, TypedRecvError, TypedSendError,
-    WaitError, WaitTimeoutError,
+    EndpointFault, GroupError, MonitorError, PumpFailure, RecvError, RecvTimeoutError, Refusal,
+    RegisterError, RequestError, RequestTimeoutError, SelectError, SendError, SendTimeoutError,
+    SocketError, StatisticsError, SubscribeError, TryRecvError, TrySendError, TypedRecvError,
+    TypedSendError, WaitError, WaitTimeoutError,
 };
 pub use event::{DisconnectReason, Event, EventKind, EventSet, PeerIdentity};
 pub use kind::{

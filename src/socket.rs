@@ -9,9 +9,9 @@ use std::time::Duration;
 use crate::channel::{answer, Answer, Holder, Mailbox, Ports, Receiver, Reply, Sender};
 use crate::endpoint::Endpoint;
 use crate::error::{
-    BindError, ConfigureError, ConnectError, DetachError, GroupError, MonitorError, RecvError,
-    RecvTimeoutError, SendError, SendTimeoutError, StatisticsError, SubscribeError, TryRecvError,
-    TrySendError,
+    BindError, ConfigureError, ConnectError, DetachError, GroupError, MonitorError, PumpFailure,
+    RecvError, RecvTimeoutError, SendError, SendTimeoutError, StatisticsError, SubscribeError,
+    TryRecvError, TrySendError,
 };
 use crate::kind::{Addresses, Any, Joins, Kind, Receives, Sends, Subscribes, Topical, XPub};
 use crate::message::{Frame, Message};
@@ -198,19 +198,20 @@ impl<K: Kind> Socket<K> {
     /// Calling it again, or on a clone, resolves when the socket has closed.
     pub fn close(&self) -> impl Future<Output = Closed> + Send + 'static {
         let answer = self.request_close();
+        let ports = Arc::clone(self.holder.ports());
         async move {
-            match answer {
-                Some(answer) => answer.await.unwrap_or_default(),
-                None => Closed::default(),
-            }
+            let closed = match answer {
+                Some(answer) => answer.await,
+                None => None,
+            };
+            closed.unwrap_or_else(|| Closed::without_answer(&ports))
         }
     }
 
     /// [`close`](Socket::close), waiting in this thread.
     pub fn close_blocking(&self) -> Closed {
-        self.request_close()
-            .and_then(Answer::wait)
-            .unwrap_or_default()
+        let closed = self.request_close().and_then(Answer::wait);
+        closed.unwrap_or_else(|| Closed::without_answer(self.holder.ports()))
     }
 
     /// Changes options of the open socket, from what they are now. The high-water marks,
@@ -325,6 +326,14 @@ impl<K: Kind> Socket<K> {
         self.holder.ports().is_closed()
     }
 
+    /// Why the pump of this socket has failed; `None` if it has not. Calls that send or receive say
+    /// no more than `Disconnected` then, all others say this. A [`Monitor`] is told with
+    /// [`EventKind::PumpFailed`](crate::EventKind::PumpFailed).
+    #[must_use]
+    pub fn failure(&self) -> Option<PumpFailure> {
+        self.mailbox.health().failure()
+    }
+
     /// Who runs this context's registrations.
     pub(crate) fn registrar(&self) -> &Registrar {
         &self.registrar
@@ -401,8 +410,10 @@ impl<K: Kind> Socket<K> {
     }
 
     /// Why the pump did not answer.
-    fn ended<E>(&self, terminated: E, disconnected: E) -> E {
-        if self.holder.ports().is_terminated() {
+    fn ended<E: From<PumpFailure>>(&self, terminated: E, disconnected: E) -> E {
+        if let Some(failure) = self.failure() {
+            failure.into()
+        } else if self.holder.ports().is_terminated() {
             terminated
         } else {
             disconnected

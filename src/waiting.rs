@@ -273,6 +273,8 @@ impl Waiting {
     fn ended(&self) -> WaitError {
         if !self.supported {
             WaitError::Unsupported
+        } else if let Some(failure) = self.ports.health().failure() {
+            failure.into()
         } else if self.ports.is_terminated() {
             WaitError::Terminated
         } else {

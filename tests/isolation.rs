@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod common;
+#[path = "isolation/failing.rs"]
+mod failing;
 
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};

@@ -39,6 +39,14 @@ impl<T> Lazy<T> {
         }
     }
 
+    /// Looks at the value, if there is one.
+    pub(crate) fn look<U>(&self, look: impl FnOnce(&T) -> U) -> Option<U> {
+        match &*self.0.lock() {
+            State::Running(value) => Some(look(value)),
+            State::Idle | State::Closed => None,
+        }
+    }
+
     /// Gives the value up: nobody opens it after that.
     pub(crate) fn close(&self) -> Option<T> {
         match std::mem::replace(&mut *self.0.lock(), State::Closed) {

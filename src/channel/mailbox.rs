@@ -2,13 +2,16 @@
 //! the answer to one user call, so the mailbox needs no limit of its own.
 
 use std::mem;
+use std::sync::Arc;
 
+use super::health::Health;
 use super::sync::Mutex;
 
 /// The way into a pump: commands, marks on hubs that want service, and the sleep protocol.
 pub(crate) struct Mailbox<C> {
     state: Mutex<State<C>>,
     wake: Box<dyn Fn(Urgency) + Send + Sync>,
+    health: Arc<Health>,
 }
 
 /// What a sleeping pump is called for.
@@ -52,7 +55,13 @@ impl<C> Mailbox<C> {
                 closed: false,
             }),
             wake: Box::new(wake),
+            health: Health::new(),
         }
+    }
+
+    /// How the pump is that this leads to.
+    pub(crate) fn health(&self) -> &Arc<Health> {
+        &self.health
     }
 
     /// Posts a command; gives it back if the pump is gone.

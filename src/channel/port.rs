@@ -23,7 +23,8 @@ use super::waiters::Ticket;
 use super::Hook;
 use crate::clock::later;
 use crate::error::{
-    RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError,
+    PumpFailure, RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError,
+    TrySendError,
 };
 use crate::message::Message;
 
@@ -227,6 +228,12 @@ impl Sender {
     /// Idempotent, returns at once.
     pub fn close(&self) {
         self.ports.close_sending();
+    }
+
+    /// Why the socket's pump has failed; `None` if it has not. Then this says `Disconnected`.
+    #[must_use]
+    pub fn failure(&self) -> Option<PumpFailure> {
+        self.ports.health().failure()
     }
 
     /// Whether nothing can be sent any more.
@@ -634,6 +641,12 @@ impl Receiver {
     /// returns at once.
     pub fn close(&self) {
         self.ports.close_receiving();
+    }
+
+    /// Why the socket's pump has failed; `None` if it has not. Then this says `Disconnected`.
+    #[must_use]
+    pub fn failure(&self) -> Option<PumpFailure> {
+        self.ports.health().failure()
     }
 
     /// Whether nothing more will come than what is waiting.

@@ -8,6 +8,7 @@ use std::task::{Poll, Waker};
 use super::alarm::Alarms;
 use super::calls::Calls;
 use super::gate::{Gate, Line};
+use super::health::Health;
 use super::helm;
 use super::park::Spin;
 use super::patience::Habits;
@@ -38,6 +39,8 @@ pub(crate) struct PortsSetup {
     /// How blocking calls may spin.
     pub(crate) spin: Spin,
     pub(crate) alarms: Arc<Alarms>,
+    /// How the pump is.
+    pub(crate) health: Arc<Health>,
     /// Kept until the last handle of the socket is gone, then dropped by whoever drops that one.
     pub(crate) keepalive: Arc<dyn Any + Send + Sync>,
     /// Called when there is a first message to send.
@@ -100,6 +103,7 @@ pub(crate) struct Ports {
     /// Of the tasks that wait.
     habits: Habits,
     alarms: Arc<Alarms>,
+    health: Arc<Health>,
 }
 
 /// Tags of messages that were received; 0 for none.
@@ -179,6 +183,7 @@ impl Ports {
             afar: Once::new(),
             habits: Habits::new(),
             alarms: setup.alarms,
+            health: setup.health,
         });
         let holder = Holder(Arc::clone(&ports));
         (ports, holder)
@@ -233,6 +238,11 @@ impl Ports {
 
     pub(crate) fn alarms(&self) -> &Alarms {
         &self.alarms
+    }
+
+    /// How the pump is.
+    pub(crate) fn health(&self) -> &Arc<Health> {
+        &self.health
     }
 
     /// Whether the user wants the socket closed: said so, or dropped the last handle that holds

@@ -28,11 +28,13 @@ impl Seats {
         })
     }
 
-    /// Takes a seat in the emptiest row; `None` if all are taken.
-    pub(crate) fn take(self: &Arc<Self>) -> Option<Seat> {
+    /// Takes a seat in the emptiest row of those that are `fit`, or of all if none is; `None` if
+    /// all seats are taken.
+    pub(crate) fn take(self: &Arc<Self>, fit: impl Fn(usize) -> bool) -> Option<Seat> {
         self.take_where(|rows| {
             let rows = rows.iter().enumerate();
-            rows.min_by_key(|(_, taken)| **taken).map(|(row, _)| row)
+            let emptiest = rows.min_by_key(|(row, taken)| (!fit(*row), **taken));
+            emptiest.map(|(row, _)| row)
         })
     }
 
@@ -81,23 +83,23 @@ mod tests {
     #[test]
     fn the_emptiest_row_is_next() {
         let seats = Seats::new(3, None);
-        let mut taken: Vec<Seat> = (0..6).filter_map(|_| seats.take()).collect();
+        let mut taken: Vec<Seat> = (0..6).filter_map(|_| seats.take(|_| true)).collect();
         let rows: Vec<usize> = taken.iter().map(Seat::row).collect();
         assert_eq!(rows, [0, 1, 2, 0, 1, 2]);
         drop(taken.remove(1));
-        assert_eq!(seats.take().map(|seat| seat.row()), Some(1));
+        assert_eq!(seats.take(|_| true).map(|seat| seat.row()), Some(1));
         let first = [(); 3].map(|()| seats.take_in(0));
         assert!(first.iter().all(Option::is_some));
-        assert_eq!(seats.take().map(|seat| seat.row()), Some(1));
+        assert_eq!(seats.take(|_| true).map(|seat| seat.row()), Some(1));
         assert!(seats.take_in(3).is_none());
     }
 
     #[test]
     fn the_limit_is_on_all_rows_and_a_seat_can_be_taken_again() {
         let seats = Seats::new(2, Some(2));
-        let (first, second) = (seats.take(), seats.take_in(0));
+        let (first, second) = (seats.take(|_| true), seats.take_in(0));
         assert!(first.is_some() && second.is_some());
-        assert!(seats.take().is_none() && seats.take_in(1).is_none());
+        assert!(seats.take(|_| true).is_none() && seats.take_in(1).is_none());
         drop(first);
         assert_eq!(seats.taken(), 1);
         assert!(seats.take_in(1).is_some());

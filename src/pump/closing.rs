@@ -122,7 +122,10 @@ impl<W: World> Pump<W> {
         drop(hub.seat.take());
         if let Some(closing) = hub.closing.take() {
             for reply in closing.replies {
-                reply.send(Closed { undelivered });
+                reply.send(Closed {
+                    undelivered,
+                    failure: None,
+                });
             }
         }
     }

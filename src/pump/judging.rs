@@ -89,6 +89,7 @@ impl<W: World> Pump<W> {
             routes: None,
             recalling: false,
             alarms: Arc::clone(&self.alarms),
+            health: Arc::clone(self.mailbox.health()),
             // The context does not live for its pumps' own business.
             keepalive: Arc::new(()),
             spin: Spin::NEVER,

@@ -14,6 +14,7 @@ mod closing;
 mod counting;
 mod crossing;
 mod dialing;
+mod failing;
 mod hub;
 mod inproc;
 mod judging;
@@ -50,7 +51,8 @@ use crate::channel::{
 };
 use crate::endpoint::Endpoint;
 use crate::error::{
-    BindError, ConfigureError, ConnectError, DetachError, GroupError, SocketError, SubscribeError,
+    BindError, ConfigureError, ConnectError, DetachError, GroupError, PumpFailure, SocketError,
+    SubscribeError,
 };
 use crate::event::{Event, EventSet};
 use crate::message::Frame;
@@ -117,6 +119,20 @@ pub(crate) struct Bound {
 pub struct Closed {
     /// Messages that were accepted, but not on the wire when linger ended.
     pub undelivered: u64,
+    /// Why the pump has failed, if it has: then `undelivered` is what it had not reported as sent.
+    pub failure: Option<PumpFailure>,
+}
+
+impl Closed {
+    /// Of a socket whose pump gives no answer, because it has ended before.
+    pub(crate) fn without_answer(ports: &Ports) -> Closed {
+        let failure = ports.health().failure();
+        let unreported = ports.inward().filter(|_| failure.is_some());
+        Closed {
+            undelivered: unreported.map_or(0, |inward| inward.used() as u64),
+            failure,
+        }
+    }
 }
 
 /// What users ask of a pump. Each command has an answer slot of its own.
@@ -744,6 +760,7 @@ impl<W: World> Pump<W> {
             recalling: kind == SocketType::XPub,
             spin: self.company.spin.clone(),
             alarms: Arc::clone(&self.alarms),
+            health: Arc::clone(self.mailbox.health()),
             keepalive,
             errand: mark.errand(&self.mailbox),
             hook: mark.hook(&self.mailbox),

@@ -11,7 +11,7 @@ use mio::{Events, Interest, Poll, Registry, Token, Waker};
 
 use crate::channel::{
     go_aboard, is_steering, quietly, Alarms, Called, Crowd, Expectation, Helm, Hook, Keeping,
-    Lookout, Mailbox, Spell, Urgency, Vigil, Watch,
+    Lookout, Mailbox, Spell, Steering, Urgency, Vigil, Watch,
 };
 use crate::endpoint::Endpoint;
 use crate::error::BindError;
@@ -97,7 +97,11 @@ pub(crate) fn start(names: ThreadNames, mut company: Company) -> io::Result<Runn
     let thread = thread::Builder::new().name(names.pump).spawn(move || {
         let _until_the_end = closer;
         go_aboard();
-        ship.run();
+        if let Err(text) = quietly(|| ship.run()) {
+            // It may have been steering, or on its way to.
+            let afloat = ship.helm.take().take();
+            ship.fail(afloat, &text);
+        }
     })?;
     Ok(Running { mailbox, thread })
 }
@@ -235,9 +239,11 @@ impl Ship {
                 vigil.rouse();
                 spell.dozes(false);
             }
-            let mut steering = self.helm.take();
-            let turned = steer(&mut steering, |afloat| afloat.turn_again(&spell.ready));
-            let (Some(Some(now)), Some(afloat)) = (turned, steering.as_deref_mut()) else {
+            let turned = self.steer(self.helm.take(), |afloat| afloat.turn_again(&spell.ready));
+            let Some((Some(now), mut steering)) = turned else {
+                return false;
+            };
+            let Some(afloat) = steering.as_deref_mut() else {
                 return false;
             };
             let pump = &mut afloat.pump;
@@ -269,17 +275,44 @@ impl Ship {
     /// Does a turn for a pump whose thread sleeps, if the current thread has the time for that.
     fn lend_a_hand(&self) -> Help {
         let now = Instant::now();
-        let Some(mut steering) = self.helm.lend_a_hand(now) else {
+        let Some(steering) = self.helm.lend_a_hand(now) else {
             return Help::None;
         };
         let is_awaited = self.lookout.is_awaited();
-        let rests = steer(&mut steering, |afloat| {
+        let turned = self.steer(steering, |afloat| {
             afloat.turn_until_it_rests(now, is_awaited)
         });
-        match rests {
-            Some(true) => Help::Done,
-            Some(false) | None => Help::Begun,
+        match turned {
+            Some((true, _)) => Help::Done,
+            Some((false, _)) | None => Help::Begun,
         }
+    }
+
+    /// Has a thread of the user's do something with the pump. `None` if that has ended: should it
+    /// panic, then the pump fails as it does on its own thread, and the user's thread goes on.
+    fn steer<'a, R>(
+        &'a self,
+        mut steering: Steering<'a, Option<Box<Afloat>>>,
+        what: impl FnOnce(&mut Afloat) -> R,
+    ) -> Option<(R, Steering<'a, Option<Box<Afloat>>>)> {
+        let afloat = steering.as_deref_mut()?;
+        match quietly(|| what(afloat)) {
+            Ok(result) => Some((result, steering)),
+            Err(text) => {
+                let afloat = steering.take();
+                drop(steering);
+                self.fail(afloat, &text);
+                None
+            }
+        }
+    }
+
+    /// The pump has panicked: whoever waits for it is told, and its thread ends.
+    fn fail(&self, afloat: Option<Box<Afloat>>, text: &str) {
+        if let Some(afloat) = afloat {
+            afloat.pump.fail(text);
+        }
+        self.kick();
     }
 }
 
@@ -336,19 +369,6 @@ impl Post {
             self.ready.extend(self.events.iter().filter_map(readiness));
         }
     }
-}
-
-/// Has a thread of the user's do something with a pump. A pump does not panic. If it did all the
-/// same, it would end, as it does on its own thread, and whoever sends would be told so.
-fn steer<R>(steering: &mut Option<Box<Afloat>>, what: impl FnOnce(&mut Afloat) -> R) -> Option<R> {
-    let mut afloat = steering.take()?;
-    let (afloat, result) = quietly(move || {
-        let result = what(&mut afloat);
-        (afloat, result)
-    })
-    .ok()?;
-    *steering = Some(afloat);
-    Some(result)
 }
 
 impl Afloat {

@@ -58,6 +58,11 @@ impl<W: World> Pump<W> {
         }
     }
 
+    /// Something happened to a socket as a whole.
+    pub(super) fn tell_socket(&mut self, hub: usize, kind: EventKind) {
+        self.tell(hub, || Event::of(kind));
+    }
+
     /// Something happened to a connection.
     pub(super) fn tell_link(&mut self, slot: usize, kind: impl FnOnce() -> EventKind) {
         let Some(link) = self.links.get(slot) else {

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use super::super::alarm::Alarms;
 use super::super::habit::has_company;
+use super::super::health::Health;
 use super::super::ports::{FrameRule, Holder, PortsSetup};
 use super::super::testing::{in_time, Count, Woken};
 use super::*;
@@ -80,6 +81,7 @@ fn open(limit: Duration, pump: &Arc<Pump>) -> Holder {
             crowd: None,
         },
         alarms: Arc::new(Alarms::new(Arc::new(Count::default()))),
+        health: Health::new(),
         keepalive: Arc::new(()),
         errand: Arc::new(Count::default()),
         hook: Arc::new(Count::default()),

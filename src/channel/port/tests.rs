@@ -14,6 +14,7 @@ use futures::{SinkExt, StreamExt};
 use super::super::alarm::Alarms;
 use super::super::answering::{RecvRequestTimeoutFuture, Request, Requests};
 use super::super::asking::{RequestFuture, RequestTimeoutFuture};
+use super::super::health::Health;
 use super::super::park::Spin;
 use super::super::ports::{FrameRule, Holder, PortsSetup};
 use super::super::testing::{in_time, Count, Dice, Woken};
@@ -83,6 +84,7 @@ fn open_with(inward: Option<usize>, outward: Option<usize>, alternating: bool) -
         recalling: false,
         spin: Spin::NEVER,
         alarms: alarms.clone(),
+        health: Health::new(),
         keepalive,
         errand: hook.clone(),
         hook: hook.clone(),
@@ -561,6 +563,7 @@ fn drops_can_be_read_at_the_port() {
         recalling: false,
         spin: Spin::NEVER,
         alarms: Arc::new(Alarms::new(Arc::new(Count::default()))),
+        health: Health::new(),
         keepalive: Arc::new(()),
         errand: Arc::new(Count::default()),
         hook: Arc::new(Count::default()),

@@ -18,6 +18,7 @@ fn open(frames: FrameRule, recalling: bool) -> (Arc<Ports>, Holder) {
         routes: None,
         spin: Spin::NEVER,
         alarms: Arc::new(Alarms::new(Arc::new(Count::default()))),
+        health: Health::new(),
         keepalive: Arc::new(()),
         errand: Arc::new(Count::default()),
         hook: Arc::new(Count::default()),
