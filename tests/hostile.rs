@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod common;
+#[path = "hostile/signals.rs"]
+mod signals;
 
 use std::io::Write;
 use std::net::TcpListener;

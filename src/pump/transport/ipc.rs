@@ -24,7 +24,7 @@ use mio::event::Source;
 use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 
 use super::admission::Admission;
-use super::{backlog, invalid, is_in_progress, KernelBuffers};
+use super::{backlog, invalid, is_in_progress, quiet, KernelBuffers};
 use crate::endpoint::IpcAddress;
 use crate::options::{Options, PeerAddress};
 
@@ -64,6 +64,7 @@ impl Listener {
         self.admission.admit(|| credentials(&socket))?;
         // Should this fail, then because the peer is gone again, and the first read will say so.
         let _ = self.buffers.apply(&SockRef::from(&socket));
+        quiet::prepare(&SockRef::from(&socket));
         Ok(Stream {
             socket,
             name: self.name.clone(),
@@ -188,6 +189,7 @@ pub(super) fn connect(address: &IpcAddress, options: &Options) -> io::Result<Str
     };
     let socket = non_blocking()?;
     KernelBuffers::new(options).apply(&socket)?;
+    quiet::prepare(&SockRef::from(&socket));
     match socket.connect(&address) {
         Err(error) if error.kind() == ErrorKind::WouldBlock => Err(io::Error::new(
             ErrorKind::ResourceBusy,
@@ -562,11 +564,11 @@ impl Read for Stream {
 
 impl Write for Stream {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        self.socket.write(buffer)
+        quiet::write(&SockRef::from(&self.socket), buffer)
     }
 
     fn write_vectored(&mut self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.socket.write_vectored(buffers)
+        quiet::write_vectored(&SockRef::from(&self.socket), buffers)
     }
 
     fn flush(&mut self) -> io::Result<()> {

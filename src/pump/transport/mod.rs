@@ -18,6 +18,8 @@ mod admission;
 mod interfaces;
 #[cfg(unix)]
 mod ipc;
+#[cfg(unix)]
+mod quiet;
 pub(crate) mod socks;
 mod tcp;
 #[cfg(test)]
@@ -423,6 +425,9 @@ impl Read for Stream {
 impl Write for Stream {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
         match self {
+            #[cfg(unix)]
+            Stream::Tcp(stream) => quiet::write(&SockRef::from(&*stream), buffer),
+            #[cfg(not(unix))]
             Stream::Tcp(stream) => stream.write(buffer),
             #[cfg(unix)]
             Stream::Ipc(stream) => stream.write(buffer),
@@ -431,6 +436,9 @@ impl Write for Stream {
 
     fn write_vectored(&mut self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
         match self {
+            #[cfg(unix)]
+            Stream::Tcp(stream) => quiet::write_vectored(&SockRef::from(&*stream), buffers),
+            #[cfg(not(unix))]
             Stream::Tcp(stream) => stream.write_vectored(buffers),
             #[cfg(unix)]
             Stream::Ipc(stream) => stream.write_vectored(buffers),

@@ -7,6 +7,8 @@ use mio::event::Source;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use super::admission::Admission;
+#[cfg(unix)]
+use super::quiet;
 use super::tuning::Tuning;
 use super::{backlog, invalid, is_in_progress};
 use crate::endpoint::Host;
@@ -43,6 +45,8 @@ impl Listener {
         let socket = SockRef::from(&stream);
         let _ = socket.set_tcp_nodelay(true);
         let _ = self.tuning.apply_to_connection(&socket, self.ipv6);
+        #[cfg(unix)]
+        quiet::prepare(&socket);
         Ok((stream, peer))
     }
 
@@ -139,6 +143,8 @@ pub(super) fn connect(
 ) -> io::Result<mio::net::TcpStream> {
     let socket = non_blocking(address)?;
     socket.set_tcp_nodelay(true)?;
+    #[cfg(unix)]
+    quiet::prepare(&SockRef::from(&socket));
     Tuning::new(options).apply(&socket, address.is_ipv6())?;
     if let Some(source) = source {
         // Several destinations may be reached from one source port.
