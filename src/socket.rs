@@ -192,8 +192,10 @@ impl<K: Kind> Socket<K> {
     }
 
     /// Closes the socket: takes no more messages, sends those it accepted within
-    /// [`linger`](crate::Options#structfield.linger), and resolves when that is done. The future
-    /// may be dropped; the socket closes all the same.
+    /// [`linger`](crate::Options#structfield.linger), and resolves when that is done, or when
+    /// there is nothing left to wait for: no message (one that is written in part is lost with its
+    /// connection), or no endpoint by which a peer could come. The future may be dropped; the
+    /// socket closes all the same.
     ///
     /// Calling it again, or on a clone, resolves when the socket has closed.
     pub fn close(&self) -> impl Future<Output = Closed> + Send + 'static {

@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod common;
+#[path = "closing/lost.rs"]
+mod lost;
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -25,6 +27,7 @@ fn lingering(duration: Duration) -> Options {
 /// A PUSH that has accepted `count` messages and has nobody to give them to.
 fn undeliverable(options: Options, count: usize) -> Socket<Push> {
     let push = Context::new().socket_with::<Push>(options).unwrap();
+    push.connect(Transport::Inproc.endpoint()).unwrap();
     for number in 0..count {
         put(&push.sender(), number.to_string());
     }

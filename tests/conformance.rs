@@ -564,6 +564,8 @@ fn linger_is_kept() {
             for linger in [Duration::ZERO, 3 * STEP] {
                 let options = Options::new().linger(Linger::For(linger));
                 let socket = context.socket_of(kind, options).unwrap();
+                // A peer may come.
+                socket.bind(Transport::Inproc.endpoint()).unwrap();
                 let sender = socket.sender().unwrap();
                 (0..3).for_each(|_| put(&sender, "undeliverable"));
                 let start = Instant::now();

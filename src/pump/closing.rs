@@ -6,7 +6,7 @@ use crate::channel::Reply;
 use crate::clock::later;
 
 use super::hub::{Closing, Hub};
-use super::link::{Loss, Path};
+use super::link::{Link, Loss};
 use super::timers::Timer;
 use super::world::World;
 use super::{Closed, Pump};
@@ -28,7 +28,10 @@ impl<W: World> Pump<W> {
                 hub.closing = Some(Closing {
                     deadline,
                     replies: reply.into_iter().collect(),
+                    undelivered_before: hub.io.undelivered,
+                    waits_for: None,
                 });
+                self.closing.push(slot);
                 hub.ports.close_sending();
                 // Nobody waits for peers of a socket that takes no more messages.
                 hub.waits.clear();
@@ -38,7 +41,6 @@ impl<W: World> Pump<W> {
                 self.schedule_send(slot);
             }
         }
-        self.check_closing(slot);
     }
 
     /// A hub's linger timer fired.
@@ -52,30 +54,63 @@ impl<W: World> Pump<W> {
         }
     }
 
-    /// Ends a closing socket once nothing it accepted is left here.
-    pub(super) fn check_closing(&mut self, slot: usize) {
+    /// Ends the closing sockets that have nothing to wait for any more. This is the one place that
+    /// looks, at the end of each turn, whatever the reason was: sent, lost, given up.
+    fn end_flushed(&mut self) {
+        let mut at = 0;
+        while let Some(&slot) = self.closing.get(at) {
+            if self.is_waiting(slot) {
+                at += 1;
+            } else {
+                self.end_hub(slot);
+                debug_assert_ne!(self.closing.get(at), Some(&slot), "it is over");
+            }
+        }
+    }
+
+    /// Whether a closing socket holds anything that may still get out.
+    fn is_waiting(&mut self, slot: usize) -> bool {
+        while let Some(link) = self.unflushed(slot) {
+            if !self.links.get(link).is_some_and(Link::is_stuck) {
+                return true;
+            }
+            self.lose(link, Loss::World);
+        }
         let Some(hub) = self.hubs.get(slot) else {
-            return;
+            return false;
         };
-        if hub.closing.is_none() || !hub.io.pending.is_empty() || hub.pattern.kept() > 0 {
-            return;
+        if hub.parting > 0 {
+            return true;
         }
-        if hub.ports.inward().is_some_and(|inward| inward.len() > 0) {
-            return;
+        let in_hand = !hub.io.pending.is_empty() || hub.pattern.kept() > 0;
+        let accepted = || hub.ports.inward().is_some_and(|inward| inward.len() > 0);
+        (in_hand || accepted()) && self.may_have_peers(hub)
+    }
+
+    /// A link of a closing socket that has not got rid of everything: the same one as long as that
+    /// holds, so that this is a look at one link, mostly.
+    fn unflushed(&mut self, slot: usize) -> Option<usize> {
+        let hub = self.hubs.get_mut(slot)?;
+        let links = &self.links;
+        let is_unflushed = |link: usize| {
+            let found = links.get(link).filter(|found| found.hub == slot);
+            found.is_some_and(|found| !found.is_flushed())
+        };
+        let closing = hub.closing.as_mut()?;
+        if !closing.waits_for.is_some_and(is_unflushed) {
+            let mut links = hub.links.iter().copied();
+            closing.waits_for = links.find(|&link| is_unflushed(link));
         }
-        let flushed = hub.links.iter().all(|&link| {
-            self.links.get(link).is_none_or(|link| match &link.path {
-                Path::Wire(wire) => {
-                    link.held() == 0 && (!link.attached || !wire.connection.has_transmit())
-                }
-                Path::Inproc(_) | Path::Cross(_) | Path::Dialing { .. } | Path::Lent => {
-                    link.held() == 0
-                }
-            })
-        });
-        if flushed {
-            self.end_hub(slot);
-        }
+        closing.waits_for
+    }
+
+    /// Whether there is a way by which a peer may come, or has come.
+    fn may_have_peers(&self, hub: &Hub) -> bool {
+        let dials = |&dialer: &usize| {
+            let dialer = self.dialers.get(dialer);
+            dialer.is_some_and(|dialer| !dialer.has_given_up())
+        };
+        !(hub.links.is_empty() && hub.listeners.is_empty()) || hub.dialers.iter().any(dials)
     }
 
     /// Ends a socket now. What it still holds is counted as undelivered.
@@ -85,6 +120,10 @@ impl<W: World> Pump<W> {
             return;
         };
         let mut undelivered = (hub.io.pending.len() + hub.pattern.kept()) as u64;
+        if let Some(closing) = &hub.closing {
+            undelivered += hub.io.undelivered - closing.undelivered_before;
+            self.closing.retain(|&other| other != slot);
+        }
         hub.io.pending.clear();
         hub.ports.close_sending();
         if let Some(inward) = hub.ports.inward() {
@@ -156,9 +195,12 @@ impl<W: World> Pump<W> {
         }
     }
 
-    /// At the end of a turn: answers those who wait for sockets to close, and ends the pump
-    /// when its time has come.
+    /// At the end of a turn: ends sockets that are done, answers those who wait for that, and ends
+    /// the pump when its time has come.
     pub(super) fn settle(&mut self) {
+        if !self.closing.is_empty() {
+            self.end_flushed();
+        }
         let now = self.now;
         if let Some((until, _)) = &self.shutdown {
             if until.is_some_and(|until| until <= now) || self.hubs.is_empty() {

@@ -86,6 +86,11 @@ impl Dialer {
         self.state = State::Linked(link);
     }
 
+    /// Whether there will be no other attempt.
+    pub(super) fn has_given_up(&self) -> bool {
+        matches!(self.state, State::GivenUp)
+    }
+
     /// How often the connection was made again.
     pub(super) fn reconnects(&self) -> u64 {
         self.meetings.saturating_sub(1)

@@ -42,6 +42,8 @@ pub(super) struct Hub {
     pub(super) dialers: Vec<usize>,
     /// Every link of this socket, attached or not.
     pub(super) links: Vec<usize>,
+    /// Links that were let go and still hold messages of this socket.
+    pub(super) parting: usize,
     pub(super) closing: Option<Closing>,
     /// Whether the ports were found closed in an earlier turn.
     pub(super) close_noticed: bool,
@@ -76,6 +78,8 @@ pub(super) struct HubIo {
     pub(super) released: usize,
     /// Messages lost on their way out since `in` was last told.
     pub(super) lost: u64,
+    /// Messages that were accepted and will never be on the wire as a whole.
+    pub(super) undelivered: u64,
     /// Messages lost that `in` has been told of.
     pub(super) told: u64,
     /// Replies that came too late, that `out` has been told of.
@@ -101,6 +105,10 @@ impl HubIo {
         self.dropped.count(counting::reason(why), messages as u64);
         if why.is_loss() {
             self.lost += messages as u64;
+            // A request whose reply is lost was sent.
+            if why != Drop::RequestLost {
+                self.undelivered += messages as u64;
+            }
         }
         if why == Drop::Late {
             self.late += messages;
@@ -113,6 +121,10 @@ pub(super) struct Closing {
     /// When to stop flushing; `None` for never.
     pub(super) deadline: Option<Instant>,
     pub(super) replies: Vec<Reply<Closed>>,
+    /// The undelivered messages of the time before.
+    pub(super) undelivered_before: u64,
+    /// The link that was found to be waited for last.
+    pub(super) waits_for: Option<usize>,
 }
 
 impl Hub {
@@ -148,6 +160,7 @@ impl Hub {
                 charged: 0,
                 released: 0,
                 lost: 0,
+                undelivered: 0,
                 told: 0,
                 late_told: 0,
                 dropped: Dropped::default(),
@@ -161,6 +174,7 @@ impl Hub {
             listeners: Vec::new(),
             dialers: Vec::new(),
             links: Vec::new(),
+            parting: 0,
             closing: None,
             close_noticed: false,
             in_senders: false,

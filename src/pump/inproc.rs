@@ -221,7 +221,6 @@ impl<W: World> Pump<W> {
             return Rest::Done;
         }
         self.unblock(slot);
-        self.check_closing(hub);
         rest
     }
 

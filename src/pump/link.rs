@@ -65,6 +65,8 @@ pub(super) struct Link<S> {
     pub(super) seat: Option<Seat>,
     /// Who asks what to think of the peer.
     pub(super) errand: Option<HubId>,
+    /// Whose messages it still holds after it was let go.
+    pub(super) former: Option<HubId>,
 }
 
 /// Who started a link.
@@ -231,6 +233,7 @@ impl<S> Link<S> {
             met: None,
             seat: None,
             errand: None,
+            former: None,
         }
     }
 
@@ -268,6 +271,21 @@ impl<S> Link<S> {
             Path::Wire(wire) => Some(wire),
             Path::Dialing { .. } | Path::Inproc(_) | Path::Cross(_) | Path::Lent => None,
         }
+    }
+
+    /// Whether a socket that is closing need not wait for this link.
+    pub(super) fn is_flushed(&self) -> bool {
+        let says = match &self.path {
+            Path::Wire(wire) => self.attached && wire.connection.has_transmit(),
+            Path::Inproc(_) | Path::Cross(_) | Path::Dialing { .. } | Path::Lent => false,
+        };
+        !says && self.held() == 0
+    }
+
+    /// Whether nothing can be written to the peer any more, and nothing is read that would tell
+    /// of its end, because the user takes nothing.
+    pub(super) fn is_stuck(&self) -> bool {
+        self.hungry && matches!(&self.path, Path::Wire(wire) if wire.write_failed)
     }
 
     /// Messages this link holds on their way out.
@@ -483,6 +501,9 @@ impl<W: World> Pump<W> {
             return;
         };
         let held = link.held();
+        if let Some(former) = link.former.take() {
+            return self.has_parted(former, held);
+        }
         if held == 0 {
             return;
         }
@@ -522,6 +543,7 @@ impl<W: World> Pump<W> {
         } else {
             held
         };
+        hub.io.undelivered += lost as u64;
         // A lost request is told of by its pattern, which waits for the reply.
         if hub.kind != SocketType::Req {
             hub.io.lost += lost as u64;
@@ -622,10 +644,15 @@ impl<W: World> Pump<W> {
         link.leaving = Some(Leaving::Flushing(deadline));
         link.hub = NO_HUB;
         let held = link.held();
-        if let Some(hub) = self.hubs.get_mut(hub) {
-            hub.links.retain(|&other| other != slot);
-            if !hub.io.buffers {
-                hub.io.released += held;
+        if let Some(found) = self.hubs.get_mut(hub) {
+            found.links.retain(|&other| other != slot);
+            if !found.io.buffers {
+                found.io.released += held;
+            }
+            if held > 0 {
+                found.parting += 1;
+                let serial = found.serial;
+                link.former = Some(HubId { slot: hub, serial });
             }
         }
         self.fold_counts(hub, counts);
@@ -637,9 +664,20 @@ impl<W: World> Pump<W> {
         self.leave_crossing(slot);
     }
 
+    /// A link that was let go has sent what it held for a socket, but for so many messages.
+    fn has_parted(&mut self, former: HubId, lost: usize) {
+        if let Some(hub) = self.find(former).and_then(|slot| self.hubs.get_mut(slot)) {
+            hub.parting -= 1;
+            hub.io.undelivered += lost as u64;
+        }
+    }
+
     /// Says goodbye on a link whose last octet is written, and waits for the peer's.
     pub(super) fn say_goodbye(&mut self, slot: usize) {
         let until = self.now + DRAIN_TIME;
+        if let Some(former) = self.links.get_mut(slot).and_then(|link| link.former.take()) {
+            self.has_parted(former, 0);
+        }
         let Some(link) = self.links.get_mut(slot) else {
             return;
         };

@@ -117,7 +117,11 @@ pub(crate) struct Bound {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Closed {
-    /// Messages that were accepted, but not on the wire when linger ended.
+    /// Messages that were accepted, but were not on the wire as a whole when the socket ended:
+    /// because its linger was over, because they were lost with a connection after
+    /// [`close`](crate::Socket::close) was called, or because no peer can come for them any more.
+    /// Publishers count each copy. What was lost before is in the
+    /// [statistics](crate::Statistics#structfield.dropped) only.
     pub undelivered: u64,
     /// Why the pump has failed, if it has: then `undelivered` is what it had not reported as sent.
     pub failure: Option<PumpFailure>,
@@ -316,6 +320,8 @@ pub(crate) struct Pump<W: World> {
     dry: Vec<usize>,
     /// Links that patterns wanted to end: (slot, serial).
     dismissed: Vec<(usize, u64)>,
+    /// Hubs that are closing.
+    closing: Vec<usize>,
     /// Hubs somebody waits for the peers of.
     awaited: Vec<usize>,
     /// What came of questions about peers.
@@ -376,6 +382,7 @@ impl<W: World> Pump<W> {
             rooms: Vec::new(),
             dry: Vec::new(),
             dismissed: Vec::new(),
+            closing: Vec::new(),
             awaited: Vec::new(),
             answered: Vec::new(),
             readers: VecDeque::new(),

@@ -67,7 +67,7 @@ impl<W: World> Pump<W> {
                 return;
             }
             if !more {
-                return self.check_closing(slot);
+                return;
             }
             budget = budget.saturating_sub(taken);
         }
@@ -298,8 +298,5 @@ impl<W: World> Pump<W> {
             self.settle_credits(hub);
         }
         self.unblock(slot);
-        if !more {
-            self.check_closing(hub);
-        }
     }
 }

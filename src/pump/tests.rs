@@ -276,6 +276,7 @@ fn sim_every_message_arrives_once_and_in_order_over_a_rough_network() {
 fn sim_a_socket_that_is_about_to_close_is_waited_for() {
     let mut sim = Sim::new(0, ROUGH, 1);
     let push = sim.open(0, SocketType::Push, Options::new());
+    sim.bind(&push, "inproc://early");
     assert!(push.offer(numbered(0)));
     sim.step();
     drop(push);
@@ -565,6 +566,47 @@ fn sim_closing_flushes_what_was_accepted() {
         sim.until("the end of its links", |sim| {
             sim.pumps.iter().all(|p| p.links.is_empty())
         });
+    }
+}
+
+/// What a closing socket waits for may be lost with its connection, in part or as a whole.
+#[test]
+fn sim_closing_ends_however_often_connections_are_lost() {
+    for seed in seeds() {
+        for bound in [true, false] {
+            let mut sim = Sim::new(seed, BROKEN, 2);
+            let kinds = match bound {
+                true => [SocketType::Push, SocketType::Pull],
+                false => [SocketType::Pull, SocketType::Push],
+            };
+            let [one, other] = sim.pair(kinds, &Options::new());
+            let (push, pull) = if bound { (one, other) } else { (other, one) };
+            let accepted = 100;
+            for sent in 0..accepted {
+                assert!(push.offer(numbered(sent)));
+            }
+            let (closed, reply) = answer();
+            let (pump, hub) = (push.pump, push.hub);
+            let command = Command::Close { hub, reply };
+            assert!(sim.pumps[pump].mailbox.post(command).is_ok());
+            let (mut got, mut report) = (0, None);
+            sim.until("the end of the closed socket", |_| {
+                while let Some(message) = pull.take() {
+                    assert!(number(&message) >= got, "a message came twice");
+                    got = number(&message) + 1;
+                }
+                if let Poll::Ready(told) = closed.try_take() {
+                    report = told;
+                }
+                report.is_some()
+            });
+            let undelivered = report.map(|report| report.undelivered);
+            assert!(
+                undelivered.is_some_and(|lost| lost < accepted),
+                "{report:?}"
+            );
+            assert!(sim.pumps[pump].hubs.is_empty() && sim.pumps[pump].closing.is_empty());
+        }
     }
 }
 

@@ -104,3 +104,59 @@ fn a_peer_whose_context_was_shut_down_is_found_again() {
         }
     });
 }
+
+// ---- a peer that goes while the other side closes
+
+/// The peer goes while a socket sends what it had accepted before it was closed.
+fn closing_ends(from: SocketType, to: SocketType, transport: Transport, end: End) {
+    let (near, far) = transport.contexts();
+    let bound = open_to_receive(&far, to, marks(2));
+    let endpoint = bound.bind(transport.endpoint()).unwrap().to_string();
+    // Nothing is sent by another way, and it would wait for ever.
+    let patient = Options::new().high_water_marks(2).reconnect_interval(None);
+    let from = open(&near, from, patient);
+    let address = connect(&from, &endpoint);
+    let mut line = Line {
+        from,
+        to: bound,
+        address,
+        endpoint,
+    };
+    line.introduce();
+    // More than the two marks and the kernel hold, or would: a publisher drops the rest.
+    let (sender, payload) = (line.sender(), "x".repeat(4 << 20));
+    let mut accepted = 0;
+    while accepted < 8 {
+        match sender.send_timeout_blocking(line.message(&payload), STEP) {
+            Ok(()) => accepted += 1,
+            Err(_) => break,
+        }
+    }
+    let closed = line.from.close();
+    // It has begun: this is asked for later.
+    let _ = line.from.statistics();
+    match end {
+        End::SocketClosed => {
+            line.to.close_blocking();
+        }
+        End::ContextShutDown => far.shutdown(),
+    }
+    let (tell, told) = mpsc::channel();
+    thread::spawn(move || tell.send(futures::executor::block_on(closed)));
+    let closed = told.recv_timeout(PATIENCE).expect("it never closed");
+    assert!(closed.undelivered <= accepted, "{closed:?} of {accepted}");
+}
+
+#[test]
+fn closing_ends_though_the_peer_is_closed_meanwhile() {
+    for_each_flow(|from, to, transport| closing_ends(from, to, transport, End::SocketClosed));
+}
+
+#[test]
+fn closing_ends_though_the_context_of_the_peer_is_shut_down_meanwhile() {
+    for_each_flow(|from, to, transport| {
+        if !transport.is_inproc() {
+            closing_ends(from, to, transport, End::ContextShutDown);
+        }
+    });
+}
