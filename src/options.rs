@@ -367,8 +367,10 @@ pub struct Options {
     /// (`ZMQ_OUT_BATCH_SIZE`; default 64 KiB, where libzmq has 8 KiB). One write takes many pieces
     /// if they are there.
     pub out_batch_size: usize,
-    /// Peers the socket has at most, counted from the end of their handshake; who comes later is
-    /// disconnected, and counted in [`Statistics::refused`](crate::Statistics#structfield.refused).
+    /// Peers the socket has at most, counted from the end of their handshake; a peer that comes
+    /// later is disconnected, and counted in
+    /// [`Statistics::refused`](crate::Statistics#structfield.refused), where it stands when such a
+    /// peer loses what it has sent.
     /// `None`, the default, for no limit. (libzmq has no such option.)
     pub max_peers: Option<usize>,
     /// After what an endpoint is given up (`ZMQ_RECONNECT_STOP`); by default after nothing.

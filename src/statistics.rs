@@ -33,6 +33,13 @@ pub struct Statistics {
     pub handshakes_failed: u64,
     /// Peers that were not taken: for [`max_peers`](crate::Options#structfield.max_peers), or
     /// because the type of socket takes no more, or not under that routing id.
+    ///
+    /// A peer is refused before it can believe itself connected, so that it keeps its messages,
+    /// wherever the reason is known by then. It is not if the peer speaks ZMTP 1.0, if this ROUTER
+    /// connected to the peer (or is its PLAIN or CURVE client), or connected to a peer of ZMTP 2.0,
+    /// and the routing id turns out to be in use, or if the last place is taken while the
+    /// handshake is under way. What such a peer has sent is read for up to a second, and counted
+    /// as [`DropReason::PeerRefused`].
     pub refused: u64,
     /// Peers that hold a subscription or have joined a group now: PUB, XPUB, RADIO.
     pub subscribers: usize,
@@ -110,6 +117,9 @@ pub enum DropReason {
     /// [`receive_overflow`](crate::Options#structfield.receive_overflow) dropped it, or it came
     /// after the last receiver had gone.
     ReceiveOverflow,
+    /// It came from a peer that was refused when the peer already believed itself connected: see
+    /// [`Statistics::refused`].
+    PeerRefused,
 }
 
 impl DropReason {
@@ -129,6 +139,7 @@ impl DropReason {
         DropReason::ConnectionLost,
         DropReason::SendOverflow,
         DropReason::ReceiveOverflow,
+        DropReason::PeerRefused,
     ];
 }
 
@@ -149,6 +160,7 @@ impl fmt::Display for DropReason {
             DropReason::ConnectionLost => "the connection it was held for ended",
             DropReason::SendOverflow => "`in` was full",
             DropReason::ReceiveOverflow => "`out` was full or closed",
+            DropReason::PeerRefused => "the peer it came from was refused",
         })
     }
 }

@@ -10,6 +10,8 @@ mod common;
 mod fairness;
 #[path = "conformance/reconnect.rs"]
 mod reconnect;
+#[path = "conformance/refusal.rs"]
+mod refusal;
 
 use std::collections::HashMap;
 use std::sync::mpsc;

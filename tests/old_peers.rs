@@ -11,11 +11,11 @@ use std::os::unix::net::UnixListener;
 use std::time::{Duration, Instant};
 
 use common::raw::Raw;
-use common::{next, next_text, put, within, Transport, LIMIT, PATIENCE};
+use common::{eventually, next, next_text, put, within, Transport, LIMIT, PATIENCE};
 use zmq_channels::{
-    Context, Dealer, DisconnectReason, EventKind, Linger, Message, Monitor, Options, Pair,
-    PeerIdentity, Pub, Pull, Push, Rep, Req, Router, Security, Socket, SocketType, Sub, Typed,
-    XPub, XSub,
+    Context, Dealer, DisconnectReason, DropReason, EventKind, Linger, Message, Monitor, Options,
+    Pair, PeerIdentity, Pub, Pull, Push, Rep, Req, Router, Security, Socket, SocketType, Sub,
+    Typed, XPub, XSub,
 };
 
 const TRANSPORTS: [Transport; 2] = [Transport::Tcp, Transport::Ipc];
@@ -735,5 +735,57 @@ fn malformed_words_of_old_peers_end_the_connection() {
         let huge = b"\x01\0\xff\xff\xff\xff\xff\xff\xff\xff\xff\0";
         let reason = fate(&Options::new(), huge);
         assert!(matches!(reason, DisconnectReason::FrameTooLarge { .. }));
+    });
+}
+
+/// A peer of ZMTP 2.0 is refused before it has our greeting, if there is no room for anybody. One of
+/// 1.0 may have sent messages already: they are counted.
+#[test]
+fn what_a_refused_old_peer_sends_is_counted() {
+    within(LIMIT, || {
+        for transport in TRANSPORTS {
+            let context = Context::new();
+            let options = Options::new().max_peers(Some(1));
+            let pull = context.socket_with::<Pull>(options).unwrap();
+            let endpoint = pull.bind(transport.endpoint()).unwrap();
+            let _first = Old::meet(Raw::connect(&endpoint), Zmtp2, PUSH, "");
+            pull.wait_connected_timeout_blocking(1, PATIENCE).unwrap();
+
+            let mut second = Raw::connect(&endpoint);
+            second.write(b"\xff\0\0\0\0\0\0\0\x01\x7f\x01\x08");
+            let said = second.read_to_end();
+            assert!(said.len() < 12, "not all of a greeting: {said:?}");
+            assert_eq!(pull.statistics().unwrap().refused, 1);
+
+            let mut third = Old::meet(Raw::connect(&endpoint), Zmtp1, PUSH, "");
+            (0..5).for_each(|_| third.say(&["a message"]));
+            eventually("all of it is counted", || {
+                let statistics = pull.statistics().unwrap();
+                statistics.dropped.by(DropReason::PeerRefused) == 5 && statistics.refused == 2
+            });
+            assert_eq!(third.raw.read_to_end(), b"");
+        }
+    });
+}
+
+/// The routing id shows when an old peer believes itself connected: what it sends is read, and
+/// counted.
+#[test]
+fn what_an_old_peer_sends_under_a_routing_id_in_use_is_counted() {
+    within(LIMIT, || {
+        for (version, transport) in VERSIONS.into_iter().zip(TRANSPORTS) {
+            let router = Context::new().socket::<Router>().unwrap();
+            let endpoint = router.bind(transport.endpoint()).unwrap();
+            let _first = Old::meet(Raw::connect(&endpoint), version, DEALER, "twins");
+            router.wait_connected_timeout_blocking(1, PATIENCE).unwrap();
+            let mut second = Old::meet(Raw::connect(&endpoint), version, DEALER, "twins");
+            (0..200).for_each(|_| second.say(&["a message", "of two"]));
+            let counted = || router.statistics().unwrap().dropped;
+            eventually("all of it is counted", || {
+                counted().by(DropReason::PeerRefused) == 200
+            });
+            assert_eq!(router.statistics().unwrap().messages_in, 200);
+            assert_eq!(second.raw.read_to_end(), b"");
+        }
     });
 }

@@ -198,6 +198,11 @@ pub(crate) trait Pattern: Send {
         outlet: &mut dyn Outlet,
     ) -> Result<(), Rejected>;
 
+    /// Whether `attach` would reject any peer now.
+    fn is_taken(&self) -> bool {
+        false
+    }
+
     /// An attached peer is gone; its slot may come back as somebody else.
     fn detach(&mut self, peer: PeerId, outlet: &mut dyn Outlet);
 

@@ -38,6 +38,10 @@ impl Pattern for Pair {
         Ok(())
     }
 
+    fn is_taken(&self) -> bool {
+        self.peer.is_some()
+    }
+
     fn detach(&mut self, peer: PeerId, _outlet: &mut dyn Outlet) {
         if self.peer == Some(peer) {
             self.peer = None;

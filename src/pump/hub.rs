@@ -21,7 +21,7 @@ use crate::wire;
 use super::awaiting::Wait;
 use super::counting::{self, Tally};
 use super::judging::Errand;
-use super::link::{Link, Path};
+use super::link::{Link, Loss, Path};
 use super::room::Room;
 use super::watching::Watcher;
 use super::world::World;
@@ -184,6 +184,28 @@ impl Hub {
             seat: None,
             errand: None,
         }
+    }
+
+    /// Whether there are as many peers as the user allows.
+    pub(super) fn is_crowded(&self) -> bool {
+        let most = self.options.max_peers;
+        most.is_some_and(|most| self.peers >= most)
+    }
+
+    /// Why no peer is taken now, whatever it says of itself.
+    pub(super) fn is_full(&self) -> Option<Loss> {
+        match (self.is_crowded(), self.pattern.is_taken()) {
+            (true, _) => Some(Loss::Crowded),
+            (false, true) => Some(Loss::Refused),
+            (false, false) => None,
+        }
+    }
+
+    /// Whether there are peers that this socket does not take although their type fits.
+    pub(super) fn may_refuse(&self) -> bool {
+        self.options.max_peers.is_some()
+            || self.kind.has_one_peer()
+            || self.kind == SocketType::Router
     }
 
     /// Whether sockets of this type have anything to do with such an endpoint.

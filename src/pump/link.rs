@@ -16,6 +16,7 @@ use crate::wire::{CloseReason, Connection, Opening, PeerInfo};
 use super::counting::{Counts, Met};
 use super::crossing::Cross;
 use super::dialing::Greeted;
+use super::hub::Hub;
 use super::timers::Timer;
 use super::transport::socks::Handshake;
 use super::watching::Names;
@@ -190,6 +191,9 @@ pub(super) enum Leaving {
     Flushing(Option<Instant>),
     /// Nothing more will be written; waits for the peer to close.
     Draining(Instant),
+    /// As `Draining`, for a peer that was refused by this socket when it believed itself connected:
+    /// what it sent is counted.
+    Refused(Instant, HubId),
 }
 
 /// Why a link ends.
@@ -343,7 +347,8 @@ impl<W: World> Pump<W> {
                 return self.lose(slot, Loss::Unconnected(kind));
             }
         };
-        if config.socket_type.has_one_peer() && matches!(link.origin, Origin::Accepted(_)) {
+        let refuses = self.hubs.get(link.hub).is_some_and(Hub::may_refuse);
+        if refuses && matches!(link.origin, Origin::Accepted(_)) {
             connection.listen();
         }
         link.path = Path::Wire(Box::new(Wire {
@@ -403,11 +408,7 @@ impl<W: World> Pump<W> {
         let Some(found) = self.hubs.get_mut(hub) else {
             return Err(Loss::Refused);
         };
-        if found
-            .options
-            .max_peers
-            .is_some_and(|most| found.peers >= most)
-        {
+        if found.is_crowded() {
             found.tally.refused += 1;
             return Err(Loss::Crowded);
         }
@@ -597,6 +598,45 @@ impl<W: World> Pump<W> {
         }
     }
 
+    /// Ends a link whose peer is refused. One that has had our last word believes itself connected,
+    /// and may have sent messages: what still comes of them is read for a while, to be counted.
+    pub(super) fn refuse(&mut self, slot: usize, loss: Loss) {
+        let until = self.now + DRAIN_TIME;
+        let Some(link) = self.links.get_mut(slot) else {
+            return;
+        };
+        let hub = link.hub;
+        let refused_by = self.hubs.get(hub).map(|found| HubId {
+            slot: hub,
+            serial: found.serial,
+        });
+        let believes = match &mut link.path {
+            // What is not written yet must not be the last that is said.
+            Path::Wire(wire) if wire.connection.is_ready() && !wire.connection.has_transmit() => {
+                !wire.write_failed && self.world.finish(&mut wire.stream).is_ok()
+            }
+            _ => false,
+        };
+        let (Some(refused_by), true) = (refused_by, believes) else {
+            return self.lose(slot, loss);
+        };
+        let origin = link.origin;
+        self.record_end(slot, false, &loss);
+        self.leave_ring(slot);
+        if let Some(link) = self.links.get_mut(slot) {
+            link.leaving = Some(Leaving::Refused(until, refused_by));
+            link.hub = NO_HUB;
+        }
+        if let Some(found) = self.hubs.get_mut(hub) {
+            found.links.retain(|&other| other != slot);
+        }
+        if let Origin::Dialed(dialer) = origin {
+            self.link_ended(dialer, slot, &loss, Greeted::Begun);
+        }
+        self.timers.set(until, Timer::Link(slot));
+        self.feed(slot);
+    }
+
     /// Counts a link that ends, and tells of it.
     fn record_end(&mut self, slot: usize, attached: bool, loss: &Loss) {
         let Some(link) = self.links.get(slot) else {
@@ -781,9 +821,14 @@ impl<W: World> Pump<W> {
             link.timer = None;
         }
         let overdue = match (&link.path, link.leaving) {
-            (_, Some(Leaving::Flushing(Some(deadline)) | Leaving::Draining(deadline))) => {
-                deadline <= now
-            }
+            (
+                _,
+                Some(
+                    Leaving::Flushing(Some(deadline))
+                    | Leaving::Draining(deadline)
+                    | Leaving::Refused(deadline, _),
+                ),
+            ) => deadline <= now,
             (
                 Path::Dialing {
                     deadline: Some(deadline),
@@ -805,7 +850,10 @@ impl<W: World> Pump<W> {
         let Path::Wire(wire) = &mut link.path else {
             return;
         };
-        if matches!(link.leaving, Some(Leaving::Draining(_))) {
+        if matches!(
+            link.leaving,
+            Some(Leaving::Draining(_) | Leaving::Refused(..))
+        ) {
             return;
         }
         // What waits in the kernel, because `out` is full or others had their turn, is a sign of

@@ -8,13 +8,14 @@ use crate::event::{EventKind, PeerIdentity};
 use crate::message::Message;
 use crate::pattern::{Admission, Pattern, PeerId, Upstream, Violation};
 use crate::security::Credentials;
-use crate::wire::{Event, PeerInfo};
+use crate::statistics::DropReason;
+use crate::wire::{CloseReason, Event, PeerInfo};
 
-use super::hub::HubIo;
+use super::hub::{Hub, HubIo};
 use super::link::{Leaving, Link, Loss, Path, Wire, NO_HUB};
 use super::room::Rest;
 use super::world::{Readiness, World};
-use super::{Pump, READ_BUDGET};
+use super::{HubId, Pump, READ_BUDGET};
 
 /// Messages decoded before the pattern sees them: few enough to be still in the nearest cache.
 const DECODE_BURST: usize = 128;
@@ -62,6 +63,8 @@ enum Decoded {
     /// The peer wants to be judged.
     Judge(Credentials),
     Over(Loss),
+    /// There is no room for any peer.
+    Unwelcome(Loss),
 }
 
 /// How a reading slice ended.
@@ -143,12 +146,16 @@ impl<W: World> Pump<W> {
                 }
                 continue;
             }
-            if matches!(
-                link.leaving,
-                Some(Leaving::Draining(_) | Leaving::Flushing(_))
-            ) {
-                self.discard(slot);
-                continue;
+            match link.leaving {
+                None => {}
+                Some(Leaving::Draining(_) | Leaving::Flushing(_)) => {
+                    self.discard(slot);
+                    continue;
+                }
+                Some(Leaving::Refused(_, by)) => {
+                    self.count_refused(slot, by);
+                    continue;
+                }
             }
             if hub == NO_HUB {
                 continue;
@@ -183,8 +190,7 @@ impl<W: World> Pump<W> {
                 self.flush(slot);
                 self.lose(slot, loss);
             }
-            // Our READY, if it is still here, must not be the last that is said.
-            Slice::Unwelcome(loss) => self.lose(slot, loss),
+            Slice::Unwelcome(loss) => self.refuse(slot, loss),
         }
         Rest::Done
     }
@@ -200,6 +206,7 @@ impl<W: World> Pump<W> {
                 Decoded::All => {}
                 Decoded::NoRoom => break Slice::Starved,
                 Decoded::Over(loss) => break Slice::Over(loss),
+                Decoded::Unwelcome(loss) => break Slice::Unwelcome(loss),
                 Decoded::Judge(credentials) => {
                     if let Some(judgement) = self.have_judged(slot, &wire, &credentials) {
                         wire.connection.judged(judgement);
@@ -256,9 +263,17 @@ impl<W: World> Pump<W> {
                 if notices.is_some_and(|notices| !notices.is_empty()) && !self.has_room(hub) {
                     return Decoded::NoRoom;
                 }
-                match wire.connection.poll_event() {
-                    None => return Decoded::All,
-                    Some(event) => match self.control(hub, peer, event) {
+                let full = self.hubs.get(hub).and_then(Hub::is_full);
+                wire.connection.take_nobody(full.is_some());
+                match (wire.connection.poll_event(), full) {
+                    (None, _) => return Decoded::All,
+                    (Some(Event::Closed(CloseReason::NoRoom)), Some(loss)) => {
+                        if let Some(found) = self.hubs.get_mut(hub) {
+                            found.tally.refused += 1;
+                        }
+                        return Decoded::Unwelcome(loss);
+                    }
+                    (Some(event), _) => match self.control(hub, peer, event) {
                         Some(stop) => return stop,
                         None => continue,
                     },
@@ -429,6 +444,54 @@ impl<W: World> Pump<W> {
             if budget == 0 {
                 return self.feed(slot);
             }
+        }
+    }
+    /// Reads what a refused peer has sent, and counts the messages, until the peer closes.
+    fn count_refused(&mut self, slot: usize, by: HubId) {
+        let now = self.now;
+        let Some(Path::Wire(wire)) = self.links.get_mut(slot).map(|link| &mut link.path) else {
+            return;
+        };
+        let (mut refused, mut octets) = (0, 0);
+        let mut batch = VecDeque::new();
+        let over = loop {
+            // Commands are of no interest, nor is why the connection is of no more use.
+            while wire
+                .connection
+                .poll_messages(&mut batch, DECODE_BURST)
+                .is_some()
+                || !batch.is_empty()
+            {
+                refused += batch.len() as u64;
+                batch.clear();
+            }
+            if wire.connection.is_closed() {
+                break Some(true);
+            }
+            if octets >= READ_BUDGET as u64 {
+                break None;
+            }
+            match wire.fill(now) {
+                Ok(0) => break Some(true),
+                Ok(read) => octets += read as u64,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break Some(false),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => break Some(true),
+            }
+        };
+        if over == Some(false) {
+            wire.readable = false;
+        }
+        if let Some(found) = self.find(by).and_then(|hub| self.hubs.get_mut(hub)) {
+            found.tally.ended.messages_in += refused;
+            found.tally.ended.octets_in += octets;
+            let dropped = &mut found.io.dropped;
+            dropped.count(DropReason::PeerRefused, refused);
+        }
+        match over {
+            Some(true) => self.lose(slot, Loss::World),
+            Some(false) => {}
+            None => self.feed(slot),
         }
     }
 }

@@ -74,6 +74,9 @@ pub(crate) enum CloseReason {
     /// RFC 28 to 31 and 41 to 52 say which socket types may talk to each other.
     #[error("a peer of type {theirs:?} cannot talk to a socket of type {ours}")]
     IncompatibleSocketType { ours: SocketType, theirs: String },
+    /// The owner takes no peer now.
+    #[error("there is no room for another peer")]
+    NoRoom,
     /// The peer refused us with an ERROR command, and said this.
     #[error("refused by the peer: {0:?}")]
     PeerError(String),
@@ -119,6 +122,7 @@ impl CloseReason {
                 text: text.clone(),
             },
             CloseReason::Unjudged(fault) => DisconnectReason::Unjudged(*fault),
+            CloseReason::NoRoom => DisconnectReason::LimitReached,
             CloseReason::PeerError(said) => match authentication_status(said) {
                 Some(status) => DisconnectReason::AuthenticationFailed {
                     status,
@@ -156,6 +160,7 @@ impl CloseReason {
             | CloseReason::KeyExchange(_)
             | CloseReason::RepliesUnread { .. }
             | CloseReason::Unjudged(_)
+            | CloseReason::NoRoom
             | CloseReason::HandshakeTimeout
             | CloseReason::HeartbeatTimeout => false,
         }

@@ -95,6 +95,8 @@ pub(crate) struct Connection {
     mute: bool,
     /// The peer says READY first.
     listens: bool,
+    /// There is no room for the peer now.
+    takes_nobody: bool,
     /// What was made of the peer, and has not been heeded yet.
     judgement: Option<Judgement>,
 }
@@ -181,6 +183,7 @@ impl Connection {
             heard: now,
             mute: false,
             listens: false,
+            takes_nobody: false,
             judgement: None,
             config,
         }
@@ -192,6 +195,14 @@ impl Connection {
     /// before anything has arrived.
     pub(crate) fn listen(&mut self) {
         self.listens = true;
+    }
+
+    /// Whether there is no room for any peer now, to be said before each
+    /// [`poll_event`](Self::poll_event) of the handshake: it ends with [`CloseReason::NoRoom`]
+    /// before the word after which the peer believes itself connected. No ERROR tells the peer
+    /// why: libzmq would not come back, and lose what it holds for us.
+    pub(crate) fn take_nobody(&mut self, takes_nobody: bool) {
+        self.takes_nobody = takes_nobody;
     }
 
     // World → machine.
@@ -697,13 +708,22 @@ impl Connection {
 
     #[cold]
     fn poll_opening(&mut self) -> Result<Option<Event>, CloseReason> {
-        if let Phase::Greeting(greeting, _) = &mut self.phase {
+        if let Phase::Greeting(greeting, opening) = &mut self.phase {
             let octets = self.decoder.waiting();
             let version = match greeting.receive(octets, &self.config, &mut self.encoder)? {
                 None => return Ok(None),
-                Some(Found::Old(old)) => return self.meet_old(old),
+                Some(Found::Old(old)) => {
+                    // To ZMTP 1.0 the signature may have been all.
+                    if old.socket_type.is_some() {
+                        self.check_room()?;
+                    }
+                    return self.meet_old(old);
+                }
                 Some(Found::Current(version)) => version,
             };
+            if matches!(opening, Opening::Null) && !self.listens {
+                self.check_room()?;
+            }
             self.decoder.consume(greeting::LENGTH);
             self.decoder.limit_frames(Some(self.handshake_limit()));
             let Phase::Greeting(_, opening) = std::mem::replace(&mut self.phase, Phase::Closed)
@@ -722,6 +742,9 @@ impl Connection {
         }
         if let Some(judgement) = self.judgement.take() {
             if let Some((version, state)) = self.take_handshake() {
+                if !self.listens {
+                    self.check_room()?;
+                }
                 let step = state.judged(judgement, &self.config, &mut self.encoder)?;
                 let event = self.proceed(version, step)?;
                 if event.is_some() {
@@ -745,11 +768,21 @@ impl Connection {
             let Some((version, state)) = self.take_handshake() else {
                 return Ok(None);
             };
+            if state.introduces_itself_next() {
+                self.check_room()?;
+            }
             let step = state.receive(command, &self.config, &mut self.encoder)?;
             let event = self.proceed(version, step)?;
             if event.is_some() {
                 return Ok(event);
             }
+        }
+    }
+
+    fn check_room(&self) -> Result<(), CloseReason> {
+        match self.takes_nobody {
+            true => Err(CloseReason::NoRoom),
+            false => Ok(()),
         }
     }
 

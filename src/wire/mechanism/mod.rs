@@ -139,6 +139,18 @@ impl Handshake {
         }
     }
 
+    /// Whether the next command is answered by what makes the server believe itself connected.
+    pub(super) fn introduces_itself_next(&self) -> bool {
+        match self {
+            Handshake::PlainClient(state) => state.expects_welcome(),
+            #[cfg(feature = "curve")]
+            Handshake::CurveClient(state) => state.expects_welcome(),
+            Handshake::Null(_) | Handshake::PlainServer(_) => false,
+            #[cfg(feature = "curve")]
+            Handshake::CurveServer(_) => false,
+        }
+    }
+
     /// Takes a command of the peer's.
     pub(super) fn receive(
         self,

@@ -93,6 +93,10 @@ impl Client {
         Client::ExpectWelcome
     }
 
+    pub(super) fn expects_welcome(&self) -> bool {
+        matches!(self, Client::ExpectWelcome)
+    }
+
     pub(super) fn receive(
         self,
         command: Command<'_>,

@@ -66,6 +66,10 @@ impl Client {
         Ok(Step::Next(next.into()))
     }
 
+    pub(in super::super) fn expects_welcome(&self) -> bool {
+        matches!(self, Client::ExpectWelcome { .. })
+    }
+
     pub(in super::super) fn receive(
         self,
         command: Command<'_>,
