@@ -177,7 +177,8 @@ pub enum Verbosity {
     Changes,
     /// Every subscription, and the last cancellation (`ZMQ_XPUB_VERBOSE`).
     Subscriptions,
-    /// Every subscription and every cancellation (`ZMQ_XPUB_VERBOSER`).
+    /// Every subscription and every cancellation, also of what the peer had not subscribed to
+    /// (`ZMQ_XPUB_VERBOSER`).
     Everything,
 }
 

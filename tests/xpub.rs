@@ -13,8 +13,8 @@ use common::{
     eventually, next, next_text, nothing_comes, put, wait_subscribed, within, Transport, LIMIT,
 };
 use zmq_channels::{
-    Context, ManualSubscriptions, Message, Options, Overflow, Pub, Receiver, Socket, SocketError,
-    SocketType, Sub, SubscribeError, Verbosity, XPub, XPubEvent, XSub,
+    Context, ManualSubscriptions, Message, Options, Overflow, Proxy, Pub, Receiver, Socket,
+    SocketError, SocketType, Sub, SubscribeError, Verbosity, XPub, XPubEvent, XSub,
 };
 
 /// An XPUB, and the endpoint it is bound to.
@@ -148,12 +148,44 @@ fn verbosity_decides_what_the_user_hears_and_changes_at_run_time() {
         assert_eq!(next(&out), subscribe("a"));
         put(&two.sender(), cancel("a"));
         assert_eq!(next(&out), cancel("a"), "of each cancellation");
-        put(&two.sender(), "\0never");
         set(Verbosity::Changes);
+        put(&two.sender(), "\0never");
         put(&two.sender(), subscribe("a"));
         put(&two.sender(), cancel("end"));
         assert_eq!(next(&out), cancel("end"), "{:?}", out.try_recv());
         assert!(out.is_empty());
+    });
+}
+
+#[test]
+fn everything_includes_cancellations_of_what_is_not_held() {
+    within(LIMIT, || {
+        let verbose = || Options::new().xsub_verbose_unsubscribe(true);
+        for transport in Transport::ALL {
+            let (here, there) = transport.contexts();
+            let (xpub, endpoint) = bound(transport, &here, everything(Options::new()));
+            // Directly, and through a proxy on the way.
+            let back = here.socket_with::<XSub>(verbose()).unwrap();
+            back.connect(&endpoint).unwrap();
+            let (front, proxied) = bound(transport, &here, everything(Options::new()));
+            let _proxy = Proxy::start(&front, &back).unwrap();
+            let out = xpub.receiver();
+            for endpoint in [endpoint, proxied] {
+                let xsub = there.socket_with::<XSub>(verbose()).unwrap();
+                xsub.connect(&endpoint).unwrap();
+                for words in [
+                    [cancel("a"), subscribe("a"), subscribe("a")],
+                    [cancel("a"), cancel("a"), cancel("never")],
+                    [subscribe("b"), cancel("b"), cancel("b")],
+                ] {
+                    for word in words {
+                        put(&xsub.sender(), word.clone());
+                        assert_eq!(next(&out), word, "{transport:?}");
+                    }
+                }
+                assert_eq!(xpub.topics(), Ok(0));
+            }
+        }
     });
 }
 

@@ -119,8 +119,9 @@ impl Pattern for XPub {
                     true
                 } else {
                     match self.publish.remove(&prefix, peer) {
-                        Removal::NotHeld => false,
-                        Removal::Shared => self.verbosity == Verbosity::Everything,
+                        Removal::NotHeld | Removal::Shared => {
+                            self.verbosity == Verbosity::Everything
+                        }
                         Removal::Last => true,
                     }
                 };
@@ -273,8 +274,37 @@ mod tests {
         };
         assert_eq!(story(Verbosity::Changes), "+a +b -a -b");
         assert_eq!(story(Verbosity::Subscriptions), "+a +a +a +b +b -a -b");
-        let everything = "+a +a +a -a +b +b -b -a -b";
+        let everything = "+a +a +a -never -a -a +b +b -b -a -b";
         assert_eq!(story(Verbosity::Everything), everything);
+    }
+
+    #[test]
+    fn each_mode_tells_of_a_cancellation_by_who_held_the_topic() {
+        use ManualSubscriptions::{LastValue, Off, On};
+        use Verbosity::{Changes, Everything, Subscriptions};
+        // Held by nobody, by another peer only, by both, by this peer only.
+        for (manual, verbosity, told_of) in [
+            (Off, Changes, [false, false, false, true]),
+            (Off, Subscriptions, [false, false, false, true]),
+            (Off, Everything, [true; 4]),
+            (On, Changes, [true; 4]),
+            (On, Everything, [true; 4]),
+            (LastValue, Subscriptions, [true; 4]),
+        ] {
+            let holders: [&[u32]; 4] = [&[], &[2], &[1, 2], &[1]];
+            for (holders, told_of) in holders.into_iter().zip(told_of) {
+                let options = Options::new().xpub_verbosity(verbosity);
+                let (mut xpub, mut outlet) = open(options.xpub_manual(manual));
+                for &peer in holders {
+                    subscribe(&mut xpub, peer, "a", &mut outlet);
+                }
+                told(&mut outlet);
+                cancel(&mut xpub, 1, "a", &mut outlet);
+                let expected: &[&str] = if told_of { &["-a"] } else { &[] };
+                let case = (manual, verbosity, holders);
+                assert_eq!(told(&mut outlet), expected, "{case:?}");
+            }
+        }
     }
 
     #[test]
