@@ -399,9 +399,10 @@ pub struct Options {
     /// none.
     pub socks_proxy: Option<SocksProxy>,
     /// ROUTER: refuses a message to a peer that is not there, giving it back, and waits for room
-    /// where the peer is there but full, with everything sent after it
+    /// where the peer is there but full; messages to other peers do not wait
     /// (`ZMQ_ROUTER_MANDATORY`, default false: either message is dropped and counted). SERVER and
-    /// PEER always do.
+    /// PEER always do. Has an effect on full peers only where
+    /// [`send_overflow`](Options#structfield.send_overflow) is `Block`.
     pub router_mandatory: bool,
     /// ROUTER: a peer that announces a routing id that is in use takes it over, and the
     /// connection that had it ends (`ZMQ_ROUTER_HANDOVER`, default false: the newcomer is
@@ -432,8 +433,9 @@ pub struct Options {
     /// `ZMQ_XPUB_MANUAL_LAST_VALUE`).
     pub xpub_manual: ManualSubscriptions,
     /// PUB, XPUB, RADIO: waits while any peer that wants the message is full, instead of dropping
-    /// it for that peer (`ZMQ_XPUB_NODROP`, default false). Nobody gets the message meanwhile. The
-    /// send mark is then shared: half of it `in` holds (its capacity), half the queue of each peer.
+    /// it for that peer (`ZMQ_XPUB_NODROP`, default false). No peer gets the message meanwhile;
+    /// messages that only other peers want do not wait. Has an effect only where
+    /// [`send_overflow`](Options#structfield.send_overflow) is `Block`.
     pub xpub_no_drop: bool,
     /// PUB, XPUB: what each new peer is sent first (`ZMQ_XPUB_WELCOME_MSG`). Default `None`. A SUB
     /// lets it in only if it has subscribed to what it begins with before it connects.

@@ -8,6 +8,8 @@
 mod common;
 #[path = "conformance/fairness.rs"]
 mod fairness;
+#[path = "conformance/full_peer.rs"]
+mod full_peer;
 #[path = "conformance/reconnect.rs"]
 mod reconnect;
 #[path = "conformance/refusal.rs"]
@@ -92,7 +94,7 @@ fn is_multipart(kind: SocketType) -> bool {
 }
 
 fn has_transport(kind: SocketType, transport: Transport) -> bool {
-    kind != SocketType::Stream || transport != Transport::Inproc
+    kind != SocketType::Stream || !transport.is_inproc()
 }
 
 /// Each way messages flow: from a type that sends to one that receives.

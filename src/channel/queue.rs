@@ -16,6 +16,8 @@ use std::task::Waker;
 
 pub(crate) use self::buffers::move_some;
 use self::buffers::{end, exchange};
+use self::near::Near;
+pub(crate) use self::near::{NearPeer, Wants};
 use super::lookout::Crowd;
 use super::prefetch::prefetch;
 use super::sync::{Apart, Mutex, MutexGuard};
@@ -64,6 +66,11 @@ struct Tail<T> {
     dropped: u64,
     /// What `Head::released` was when a sender kept pace in vain; [`NEVER`] if none has.
     stuck_at: u64,
+    /// The capacity as it is told, of which `limit` may be a part.
+    capacity: u64,
+    /// While peers are near their marks, `limit` is what none of them can exceed, whichever gets the
+    /// next messages; beyond that each message is looked at.
+    near: Option<Box<Near<T>>>,
 }
 
 const NEVER: u64 = u64::MAX;
@@ -129,6 +136,8 @@ impl<T> Channel<T> {
                 state: State::Open,
                 dropped: 0,
                 stuck_at: NEVER,
+                capacity: limit(capacity, policy),
+                near: None,
                 consumer_armed: true,
                 receivers: Waiters::default(),
             })),
@@ -200,9 +209,11 @@ impl<T> Channel<T> {
     pub(crate) fn room_or_wait(&self, waiting: Waiting<'_>) -> Offer {
         let mut wakes = Wakes::default();
         let offer = {
-            let (mut head, tail) = self.both();
+            let (mut head, mut tail) = self.both();
             let offer = match tail.state {
-                State::Open if self.policy != Overflow::Block || tail.room() > 0 => Offer::Taken,
+                State::Open if self.policy != Overflow::Block || tail.room_for_any() > 0 => {
+                    Offer::Taken
+                }
                 State::Open => {
                     head.senders.register(waiting.ticket, waiting.waker);
                     return Offer::Full;
@@ -211,7 +222,7 @@ impl<T> Channel<T> {
                 State::Terminated => Offer::Terminated,
             };
             if let Some(ticket) = waiting.ticket.take() {
-                if !head.senders.remove(ticket) {
+                if !tail.remove_sender(&mut head, ticket) {
                     // Called, but the room is not used yet and may never be.
                     head.senders.call(1, &mut wakes);
                 }
@@ -276,7 +287,7 @@ impl<T> Channel<T> {
         {
             let mut head = self.head.lock();
             if !head.senders.remove(ticket) {
-                self.call_if_room(&mut head, &mut wakes);
+                self.call_if_room(&mut head, Some(ticket), &mut wakes);
             }
         }
         self.carry_out(wakes);
@@ -285,7 +296,7 @@ impl<T> Channel<T> {
     /// Calls a waiting sender if there is room.
     pub(crate) fn call_a_sender(&self) {
         let mut wakes = Wakes::default();
-        self.call_if_room(&mut self.head.lock(), &mut wakes);
+        self.call_if_room(&mut self.head.lock(), None, &mut wakes);
         self.carry_out(wakes);
     }
 
@@ -327,7 +338,7 @@ impl<T> Channel<T> {
 
     /// The capacity, `None` for no limit.
     pub(crate) fn capacity(&self) -> Option<usize> {
-        match self.tail.lock().limit {
+        match self.tail.lock().capacity {
             NEVER => None,
             limit => Some(saturated(limit)),
         }
@@ -335,11 +346,23 @@ impl<T> Channel<T> {
 
     /// Changes the capacity, 0 for no limit. What is already in stays in, whatever the figure.
     pub(crate) fn set_capacity(&self, capacity: usize) {
+        self.share_capacity(capacity, capacity);
+    }
+
+    /// Changes the capacity, of which the channel itself may use a `part`: the rest is that of the
+    /// queues behind it.
+    pub(crate) fn share_capacity(&self, capacity: usize, part: usize) {
         let mut wakes = Wakes::default();
         {
             let (mut head, mut tail) = self.both();
-            tail.limit = limit(capacity, self.policy);
-            head.senders.call(saturated(tail.room()), &mut wakes);
+            tail.capacity = limit(capacity, self.policy);
+            let limit = limit(part, self.policy);
+            match &mut tail.near {
+                Some(near) => near.set_capacity(limit),
+                None => tail.limit = limit,
+            }
+            head.senders
+                .call(saturated(tail.room_for_any()), &mut wakes);
             head.paced.call_all(&mut wakes);
             if head.resume_at != NEVER {
                 head.resume_at = tail.resume_at();
@@ -351,7 +374,8 @@ impl<T> Channel<T> {
 
     /// Lets nothing in until the next [`set_capacity`](Self::set_capacity).
     pub(crate) fn shut(&self) {
-        self.tail.lock().limit = 0;
+        let mut tail = self.tail.lock();
+        (tail.limit, tail.capacity) = (0, 0);
     }
 
     /// How many messages the overflow policy has dropped so far, and how many came too late.
@@ -395,14 +419,21 @@ impl<T> Channel<T> {
         rest.len()
     }
 
-    fn call_if_room(&self, head: &mut Head<T>, wakes: &mut Wakes) {
-        if head.senders.is_empty() {
-            return;
-        }
+    /// Calls a sender that waits for any room, and one of each peer that has some. A ticket is that
+    /// of a sender that stops waiting.
+    fn call_if_room(&self, head: &mut Head<T>, leaves: Ticket, wakes: &mut Wakes) {
         let mut tail = self.tail.lock();
         tail.released_seen = head.released;
-        if tail.room() > 0 {
+        if let (Some(ticket), Some(near)) = (leaves, &mut tail.near) {
+            if near.remove_sender(ticket) {
+                return;
+            }
+        }
+        if tail.room_for_any() > 0 {
             head.senders.call(1, wakes);
+            if let Some(near) = &mut tail.near {
+                near.call_one_each(wakes);
+            }
         }
     }
 
@@ -416,6 +447,9 @@ impl<T> Channel<T> {
             }
             tail.state = state;
             head.senders.call_all(&mut wakes);
+            if let Some(near) = &mut tail.near {
+                near.call_all(&mut wakes);
+            }
             head.paced.call_all(&mut wakes);
             tail.receivers.call_all(&mut wakes);
             wakes.consumer = true;
@@ -465,6 +499,9 @@ impl<T> Channel<T> {
         let mut evicted = Vec::new();
         let (mut head, mut tail) = self.both();
         let offer = match tail.state {
+            State::Open if tail.near.is_some() => {
+                return tail.offer_near(&mut head, slot, waiting, wakes);
+            }
             State::Open if tail.room() > 0 => {
                 tail.push(slot, wakes);
                 Offer::Taken
@@ -497,7 +534,7 @@ impl<T> Channel<T> {
             State::Terminated => Offer::Terminated,
         };
         if let Some(ticket) = waiting.and_then(|waiting| waiting.ticket.take()) {
-            head.senders.remove(ticket);
+            tail.remove_sender(&mut head, ticket);
         }
         offer
     }
@@ -708,7 +745,7 @@ impl<T> Channel<T> {
     pub(crate) fn room(&self) -> usize {
         let (_head, tail) = self.both();
         match (tail.state, self.policy) {
-            (State::Open, Overflow::Block) => saturated(tail.room()),
+            (State::Open, Overflow::Block) => saturated(tail.room_for_any()),
             _ => usize::MAX,
         }
     }
@@ -803,6 +840,14 @@ impl<T> Tail<T> {
         self.limit.saturating_sub(self.used())
     }
 
+    /// What fits in if it is for a peer that has room.
+    fn room_for_any(&self) -> u64 {
+        match &self.near {
+            Some(near) => near.capacity().saturating_sub(self.used()),
+            None => self.room(),
+        }
+    }
+
     #[inline]
     fn push(&mut self, slot: &mut Option<T>, wakes: &mut Wakes) {
         if let Some(item) = slot.take() {
@@ -879,6 +924,7 @@ fn saturated(count: u64) -> usize {
 }
 
 mod buffers;
+mod near;
 mod pace;
 #[cfg(all(test, not(loom)))]
 mod tests;

@@ -39,6 +39,12 @@ impl Waiters {
         self.crowd = Some(crowd);
     }
 
+    /// A place that belongs to another queue of the same channel: no two of them are the same.
+    pub(crate) fn reserve(&mut self) -> u64 {
+        self.next += 1;
+        self.next - 1
+    }
+
     /// Waits, or goes on waiting with this waker.
     pub(crate) fn register(&mut self, ticket: &mut Ticket, waker: &Waker) {
         let place = *ticket.get_or_insert(self.next);

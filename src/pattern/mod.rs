@@ -37,7 +37,7 @@ mod xsub;
 
 use crate::error::{GroupError, Refusal, SubscribeError};
 use crate::message::{Frame, Message};
-use crate::options::Options;
+use crate::options::{Options, Overflow};
 use crate::routing_id::RoutingId;
 use crate::socket_type::SocketType;
 
@@ -95,6 +95,19 @@ pub(crate) enum Admission {
     Answer,
     /// It goes nowhere.
     Drop(Drop),
+}
+
+/// Which messages of its user's a socket passes on to a peer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Interest {
+    /// Those whose first frame is its name.
+    Name(Frame),
+    /// Those whose first frame begins with one of these.
+    Prefixes(Vec<Frame>),
+    /// Those whose first frame begins with none of these.
+    OtherThan(Vec<Frame>),
+    /// Those whose first frame is one of these.
+    Groups(Vec<Frame>),
 }
 
 /// That peer is at its high-water mark now.
@@ -167,9 +180,6 @@ pub(crate) trait Outlet {
     /// Passes a message to a peer: what is left of it afterwards is of no use. If the peer is
     /// full, it is left as it was.
     fn send(&mut self, peer: PeerId, message: &mut Message) -> Result<(), Full>;
-    /// Whether [`send`](Outlet::send) would pass a message to that peer now. If not, `writable`
-    /// tells when that has changed.
-    fn takes(&mut self, peer: PeerId) -> bool;
     /// Passes a command to a peer.
     fn command(&mut self, peer: PeerId, command: Upstream);
     /// Counts losses.
@@ -186,6 +196,10 @@ pub(crate) trait Outlet {
     fn route_added(&mut self, name: &Frame);
     /// From now on there is nobody of that name.
     fn route_removed(&mut self, name: &Frame);
+    /// That many messages are kept for the name of a peer that is not there.
+    fn kept(&mut self, name: &Frame, messages: usize);
+    /// What [`Pattern::interest`] says of a peer has changed.
+    fn interest_changed(&mut self, peer: PeerId);
 }
 
 /// The routing of one socket.
@@ -264,6 +278,12 @@ pub(crate) trait Pattern: Send {
         false
     }
 
+    /// Which messages `submit` passes on to an attached peer, for a socket that
+    /// [buffers per peer](Pattern::buffers_per_peer); `None` for none at all.
+    fn interest(&self, _peer: PeerId) -> Option<Interest> {
+        None
+    }
+
     /// A peer is being lost, and `detach` follows: takes, for its return, those of the messages it
     /// had not sent that are not to go elsewhere.
     fn keep(&mut self, _peer: PeerId, _unsent: &mut Vec<Message>) {}
@@ -329,6 +349,20 @@ pub(crate) trait Pattern: Send {
     }
 }
 
+/// Whether senders wait for a peer that is full, and for no other: that is seen to before a message
+/// is accepted, so that [`Pattern::submit`] passes on whatever it gets. The other types that
+/// [buffer per peer](Pattern::buffers_per_peer) lose what a full peer cannot take, and so do these
+/// under a policy that drops.
+pub(crate) fn waits_for_peers(socket_type: SocketType, options: &Options) -> bool {
+    let waits = match socket_type {
+        SocketType::Router => options.router_mandatory,
+        SocketType::Server | SocketType::Peer | SocketType::Stream => true,
+        SocketType::Pub | SocketType::XPub | SocketType::Radio => options.xpub_no_drop,
+        _ => false,
+    };
+    waits && options.send_overflow == Overflow::Block
+}
+
 /// The pattern of a socket type, if there is one yet. Names and numbers that it makes up count on
 /// from `luck`.
 pub(crate) fn pattern(
@@ -354,7 +388,7 @@ pub(crate) fn pattern(
         SocketType::Channel => Box::new(pair::Pair::new(Parts::One)),
         SocketType::Stream => Box::new(stream::Stream::new(options, luck)),
         SocketType::XPub => Box::new(xpub::XPub::new(options)),
-        SocketType::Radio => Box::new(radio::Radio::new(options)),
+        SocketType::Radio => Box::new(radio::Radio::default()),
         SocketType::Dish => Box::new(dish::Dish::default()),
     })
 }

@@ -4,10 +4,11 @@ use crate::error::Refusal;
 use crate::message::Message;
 use crate::options::Options;
 
-use super::fan_out::FanOut;
+use super::fan_out::send_copies;
 use super::topics::{Removal, Topics};
 use super::{
-    Admission, Drop, Outlet, Pattern, PeerId, PeerIntro, Rejected, Upstream, Verdict, Violation,
+    Admission, Drop, Interest, Outlet, Pattern, PeerId, PeerIntro, Rejected, Upstream, Verdict,
+    Violation,
 };
 
 #[derive(Default)]
@@ -17,7 +18,6 @@ pub(super) struct Publish {
     peers: Vec<PeerId>,
     /// Who gets the message at hand; kept for its memory.
     matched: Vec<PeerId>,
-    fan_out: FanOut,
     /// Messages go to those who did not ask for them.
     inverted: bool,
     /// What each new peer is sent first.
@@ -27,7 +27,6 @@ pub(super) struct Publish {
 impl Publish {
     pub(super) fn new(options: &Options) -> Self {
         Publish {
-            fan_out: FanOut::new(options.xpub_no_drop),
             inverted: options.invert_matching,
             welcome: options.xpub_welcome.clone(),
             ..Publish::default()
@@ -36,13 +35,10 @@ impl Publish {
 
     /// Says whether the peer is the first who wants this.
     pub(super) fn insert(&mut self, prefix: &[u8], peer: PeerId) -> Result<bool, Violation> {
-        // Where matching is inverted, who asks for more gets less.
-        self.fan_out.look_again(peer);
         self.topics.insert(prefix, peer)
     }
 
     pub(super) fn remove(&mut self, prefix: &[u8], peer: PeerId) -> Removal {
-        self.fan_out.look_again(peer);
         self.topics.remove(prefix, peer)
     }
 
@@ -51,7 +47,6 @@ impl Publish {
         if let Some(place) = self.peers.iter().position(|&other| other == peer) {
             self.peers.swap_remove(place);
         }
-        self.fan_out.look_again(peer);
         self.topics.remove_peer(peer, lost);
     }
 
@@ -81,7 +76,7 @@ impl Publish {
         if self.peers.is_empty() {
             return Verdict::Dropped(Drop::NoPeer);
         }
-        self.fan_out.send(&self.matched, message, outlet)
+        send_copies(&self.matched, message, outlet)
     }
 }
 
@@ -112,40 +107,41 @@ impl Pattern for Publish {
         &mut self,
         peer: PeerId,
         command: Upstream,
-        _outlet: &mut dyn Outlet,
+        outlet: &mut dyn Outlet,
     ) -> Result<(), Violation> {
         match command {
             Upstream::Subscribe(prefix) => {
                 self.insert(&prefix, peer)?;
+                outlet.interest_changed(peer);
             }
             Upstream::Cancel(prefix) => {
                 self.remove(&prefix, peer);
+                outlet.interest_changed(peer);
             }
             Upstream::Join(_) | Upstream::Leave(_) => {}
         }
         Ok(())
     }
 
-    /// A subscriber at its high-water mark misses the message, and the outlet counts that, unless
-    /// nothing may be dropped. What nobody subscribed to is dropped as a whole.
+    /// A subscriber at its high-water mark misses the message, and the outlet counts that. What
+    /// nobody subscribed to is dropped as a whole.
     fn submit(&mut self, message: &mut Message, outlet: &mut dyn Outlet) -> Verdict {
         self.publish(message, None, outlet)
-    }
-
-    fn writable(&mut self, peer: PeerId) {
-        self.fan_out.look_again(peer);
-    }
-
-    fn is_blocked(&self) -> bool {
-        self.fan_out.is_blocked()
     }
 
     fn buffers_per_peer(&self) -> bool {
         true
     }
 
+    fn interest(&self, peer: PeerId) -> Option<Interest> {
+        let prefixes = self.topics.held_by(peer);
+        Some(match self.inverted {
+            true => Interest::OtherThan(prefixes),
+            false => Interest::Prefixes(prefixes),
+        })
+    }
+
     fn configure(&mut self, options: &Options, _outlet: &mut dyn Outlet) {
-        self.fan_out.set_no_drop(options.xpub_no_drop);
         self.inverted = options.invert_matching;
         self.welcome.clone_from(&options.xpub_welcome);
     }
@@ -237,7 +233,6 @@ mod tests {
             assert!(matches!(publish.give("a".into(), &mut outlet), Given::Sent));
             assert_eq!(outlet.take_sent().len(), 3 - full as usize);
             assert_eq!(outlet.drops.pop(), Some((Drop::PeerFull, full as usize)));
-            assert!(!publish.is_blocked());
         }
         outlet.full.clear();
         assert_eq!(receivers(&mut publish, "a"), [1, 2, 3]);

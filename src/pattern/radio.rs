@@ -2,12 +2,12 @@
 
 use crate::error::Refusal;
 use crate::message::{Message, MAX_GROUP};
-use crate::options::Options;
 
-use super::fan_out::FanOut;
+use super::fan_out::send_copies;
 use super::topics::Topics;
 use super::{
-    Admission, Drop, Outlet, Pattern, PeerId, PeerIntro, Rejected, Upstream, Verdict, Violation,
+    Admission, Drop, Interest, Outlet, Pattern, PeerId, PeerIntro, Rejected, Upstream, Verdict,
+    Violation,
 };
 
 /// Groups are kept as prefixes are, and matched as a whole.
@@ -18,16 +18,6 @@ pub(super) struct Radio {
     peers: usize,
     /// Who gets the message at hand; kept for its memory.
     members: Vec<PeerId>,
-    fan_out: FanOut,
-}
-
-impl Radio {
-    pub(super) fn new(options: &Options) -> Self {
-        Radio {
-            fan_out: FanOut::new(options.xpub_no_drop),
-            ..Radio::default()
-        }
-    }
 }
 
 impl Pattern for Radio {
@@ -43,7 +33,6 @@ impl Pattern for Radio {
 
     fn detach(&mut self, peer: PeerId, _outlet: &mut dyn Outlet) {
         self.peers = self.peers.saturating_sub(1);
-        self.fan_out.look_again(peer);
         self.groups.remove_peer(peer, |_, _| {});
     }
 
@@ -55,7 +44,7 @@ impl Pattern for Radio {
         &mut self,
         peer: PeerId,
         command: Upstream,
-        _outlet: &mut dyn Outlet,
+        outlet: &mut dyn Outlet,
     ) -> Result<(), Violation> {
         match command {
             Upstream::Join(group) | Upstream::Leave(group) if group.len() > MAX_GROUP => {
@@ -63,10 +52,11 @@ impl Pattern for Radio {
             }
             Upstream::Join(group) => {
                 self.groups.insert(&group, peer)?;
+                outlet.interest_changed(peer);
             }
             Upstream::Leave(group) => {
-                self.fan_out.look_again(peer);
                 self.groups.remove(&group, peer);
+                outlet.interest_changed(peer);
             }
             Upstream::Subscribe(_) | Upstream::Cancel(_) => {}
         }
@@ -86,23 +76,15 @@ impl Pattern for Radio {
         if self.peers == 0 {
             return Verdict::Dropped(Drop::NoPeer);
         }
-        self.fan_out.send(&self.members, message, outlet)
-    }
-
-    fn writable(&mut self, peer: PeerId) {
-        self.fan_out.look_again(peer);
-    }
-
-    fn is_blocked(&self) -> bool {
-        self.fan_out.is_blocked()
+        send_copies(&self.members, message, outlet)
     }
 
     fn buffers_per_peer(&self) -> bool {
         true
     }
 
-    fn configure(&mut self, options: &Options, _outlet: &mut dyn Outlet) {
-        self.fan_out.set_no_drop(options.xpub_no_drop);
+    fn interest(&self, peer: PeerId) -> Option<Interest> {
+        Some(Interest::Groups(self.groups.held_by(peer)))
     }
 
     fn subscribers(&self) -> usize {
@@ -171,23 +153,23 @@ mod tests {
     }
 
     #[test]
-    fn a_full_member_misses_a_message_or_holds_it() {
-        for no_drop in [false, true] {
-            let mut outlet = Recorder::default();
-            let mut radio = Radio::new(&Options::new().xpub_no_drop(no_drop));
-            attach(&mut radio, &[1, 2], &mut outlet);
-            join(&mut radio, 1, "a").unwrap();
-            join(&mut radio, 2, "a").unwrap();
-            outlet.full.insert(PeerId(1));
-            let given = radio.give(Message::to_group("a", "b"), &mut outlet);
-            assert_eq!(matches!(given, Given::Blocked(_)), no_drop);
-            assert_eq!(radio.is_blocked(), no_drop);
-            assert_eq!(outlet.take_sent().len(), usize::from(!no_drop));
-            radio
-                .hear(PeerId(1), Heard::Leave("a".into()), &mut outlet)
-                .unwrap();
-            assert!(!radio.is_blocked());
-        }
+    fn a_full_member_misses_a_message_and_its_groups_are_told() {
+        let mut outlet = Recorder::default();
+        let mut radio = Radio::default();
+        attach(&mut radio, &[1, 2], &mut outlet);
+        join(&mut radio, 1, "a").unwrap();
+        join(&mut radio, 2, "a").unwrap();
+        outlet.full.insert(PeerId(1));
+        radio.give(Message::to_group("a", "b"), &mut outlet);
+        assert_eq!(outlet.take_sent().len(), 1);
+        assert_eq!(outlet.drops, [(Drop::PeerFull, 1)]);
+        let groups = |radio: &Radio| radio.interest(PeerId(1)).unwrap();
+        assert_eq!(groups(&radio), Interest::Groups(vec!["a".into()]));
+        radio
+            .hear(PeerId(1), Heard::Leave("a".into()), &mut outlet)
+            .unwrap();
+        assert_eq!(groups(&radio), Interest::Groups(vec![]));
+        assert_eq!(outlet.changed, [PeerId(1)]);
     }
 
     #[test]

@@ -4,18 +4,21 @@ use crate::error::Refusal;
 use crate::message::{Frame, Message};
 use crate::options::{Notify, Options};
 use crate::routing_id::RoutingId;
+use crate::socket_type::SocketType;
 
 use super::routing_table::RoutingTable;
 use super::{
-    pass, Admission, Drop, Outlet, Pattern, PeerId, PeerIntro, Rejected, Verdict, Violation,
+    pass, waits_for_peers, Admission, Drop, Interest, Outlet, Pattern, PeerId, PeerIntro, Rejected,
+    Verdict, Violation,
 };
 
 /// A name that is taken is not given twice: the newcomer is rejected, or with
 /// `ZMQ_ROUTER_HANDOVER` the peer that had it. What is sent to a name that nobody has is dropped;
-/// so is what its peer cannot take now, unless `ZMQ_ROUTER_MANDATORY` makes it wait.
+/// so is what its peer cannot take now, unless with `ZMQ_ROUTER_MANDATORY` senders wait for it.
 pub(super) struct Router {
     table: RoutingTable,
-    mandatory: bool,
+    /// Senders wait for peers that are full.
+    admits: bool,
     handover: bool,
     notify: Notify,
 }
@@ -25,7 +28,7 @@ impl Router {
     pub(super) fn new(options: &Options, start: u32) -> Self {
         Router {
             table: RoutingTable::new(start, options.send_high_water_mark),
-            mandatory: options.router_mandatory,
+            admits: waits_for_peers(SocketType::Router, options),
             handover: options.router_handover,
             notify: options.router_notify,
         }
@@ -101,20 +104,16 @@ impl Pattern for Router {
             0 => Verdict::Refused(Refusal::NoFrames),
             // A name alone is no message.
             1 => Verdict::Dropped(Drop::Malformed),
-            _ => self.table.send(message, self.mandatory, outlet),
+            _ => self.table.send(message, self.admits, outlet),
         }
-    }
-
-    fn writable(&mut self, peer: PeerId) {
-        self.table.writable(peer);
-    }
-
-    fn is_blocked(&self) -> bool {
-        self.table.is_blocked()
     }
 
     fn buffers_per_peer(&self) -> bool {
         true
+    }
+
+    fn interest(&self, peer: PeerId) -> Option<Interest> {
+        self.table.interest(peer)
     }
 
     fn reserve(&mut self, name: Option<&RoutingId>, outlet: &mut dyn Outlet) -> Option<RoutingId> {
@@ -144,7 +143,7 @@ impl Pattern for Router {
 
     fn configure(&mut self, options: &Options, _outlet: &mut dyn Outlet) {
         self.table.set_limit(options.send_high_water_mark);
-        self.mandatory = options.router_mandatory;
+        self.admits = waits_for_peers(SocketType::Router, options);
         self.handover = options.router_handover;
         self.notify = options.router_notify;
     }
@@ -238,7 +237,6 @@ mod tests {
         outlet.full.insert(PeerId(1));
         let given = router.give(["one", "a"].into(), &mut outlet);
         assert!(matches!(given, Given::Dropped(Drop::PeerFull)));
-        assert!(!router.is_blocked());
     }
 
     fn aliased(
@@ -261,45 +259,24 @@ mod tests {
     }
 
     #[test]
-    fn where_routes_are_mandatory_a_full_peer_is_waited_for() {
+    fn which_messages_a_peer_gets_is_told() {
         let mut outlet = Recorder::default();
-        let mut router = Router::new(&Options::new().router_mandatory(true), 0);
-        named(&mut router, 1, "one").unwrap();
-        named(&mut router, 2, "two").unwrap();
-        outlet.full.insert(PeerId(1));
-        let message = Message::from(["one", "a"]);
-        let given = router.give(message.clone(), &mut outlet);
-        assert!(matches!(given, Given::Blocked(unsent) if unsent == message));
-        assert!(router.is_blocked());
-        // There is one line.
-        let given = router.give(["two", "b"].into(), &mut outlet);
-        assert!(matches!(given, Given::Blocked(_)));
-        router.writable(PeerId(2));
-        assert!(router.is_blocked(), "somebody else has room");
-        outlet.full.clear();
-        router.writable(PeerId(1));
-        assert!(!router.is_blocked());
-        assert!(matches!(router.give(message, &mut outlet), Given::Sent));
-        assert_eq!(outlet.take_sent(), [(1, "a".into())]);
-        // What can change, so that nobody waits for ever: it leaves, it loses its name, or it
-        // need not be waited for any more.
-        let block = |router: &mut Router, outlet: &mut Recorder, peer| {
-            outlet.full.insert(PeerId(peer));
-            let given = router.give(["one", "c"].into(), outlet);
-            assert!(matches!(given, Given::Blocked(_)));
-        };
-        block(&mut router, &mut outlet, 1);
-        router.detach(PeerId(1), &mut outlet);
-        assert!(!router.is_blocked());
         let options = Options::new().router_mandatory(true).router_handover(true);
-        router.configure(&options, &mut outlet);
-        named(&mut router, 3, "one").unwrap();
-        block(&mut router, &mut outlet, 3);
-        named(&mut router, 4, "one").unwrap();
-        assert!(!router.is_blocked());
-        block(&mut router, &mut outlet, 4);
+        let mut router = Router::new(&options, 0);
+        named(&mut router, 1, "one").unwrap();
+        let one = || Some(Interest::Name("one".into()));
+        assert_eq!(router.interest(PeerId(1)), one());
+        let intro = PeerIntro {
+            routing_id: "one".into(),
+            ..super::super::tests::intro()
+        };
+        router.attach(PeerId(2), &intro, &mut outlet).unwrap();
+        assert_eq!(outlet.changed, [PeerId(1)], "it has lost its name");
+        assert_eq!(router.interest(PeerId(1)), None);
+        assert_eq!(router.interest(PeerId(2)), one());
+        // Where nobody waits for it, it misses what it cannot take.
         router.configure(&Options::new(), &mut outlet);
-        assert!(!router.is_blocked());
+        outlet.full.insert(PeerId(2));
         let given = router.give(["one", "c"].into(), &mut outlet);
         assert!(matches!(given, Given::Dropped(Drop::PeerFull)));
     }

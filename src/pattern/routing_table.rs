@@ -6,7 +6,7 @@ use crate::message::{Frame, Message};
 use crate::routing_id::RoutingId;
 
 use super::peers::PeerMap;
-use super::{Drop, Full, Outlet, PeerId, Rejected, Verdict};
+use super::{Drop, Full, Interest, Outlet, PeerId, Rejected, Verdict};
 
 /// Who has which name.
 ///
@@ -23,8 +23,6 @@ pub(super) struct RoutingTable {
     limit: usize,
     /// How many are kept for all names together.
     kept: usize,
-    /// The name whose peer is full, where the next message must wait for it.
-    waiting: Option<Frame>,
 }
 
 #[derive(Default)]
@@ -53,7 +51,6 @@ impl RoutingTable {
             0 => usize::MAX,
             limit => limit,
         };
-        self.waiting = None;
     }
 
     /// A name that nobody has, made from the next number.
@@ -122,10 +119,10 @@ impl RoutingTable {
                 lost += 1;
             }
         }
+        outlet.kept(name, 0);
         if lost > 0 {
             outlet.dropped(Drop::PeerFull, lost);
         }
-        self.wait_no_longer(name);
         Ok(())
     }
 
@@ -145,7 +142,7 @@ impl RoutingTable {
         };
         if let Some(old) = displaced {
             self.names.remove(&old);
-            self.wait_no_longer(&name);
+            outlet.interest_changed(old);
         } else {
             outlet.route_added(&name);
         }
@@ -161,7 +158,7 @@ impl RoutingTable {
         match self.routes.get_mut(&name) {
             Some(route) if route.reserved => {
                 route.peer = None;
-                self.wait_no_longer(&name);
+                outlet.kept(&name, route.kept.len());
             }
             Some(_) => self.forget(&name, outlet),
             None => debug_assert!(false, "a peer with a name has a route"),
@@ -179,17 +176,19 @@ impl RoutingTable {
         self.routes.get(name.frame())?.peer
     }
 
-    /// Sends to the peer that the first frame names, and takes that frame off. A full peer makes
-    /// this message wait, and all behind it, or loses it.
+    /// Which messages go to a peer.
+    pub(super) fn interest(&self, peer: PeerId) -> Option<Interest> {
+        self.names.get(&peer).cloned().map(Interest::Name)
+    }
+
+    /// Sends to the peer that the first frame names, and takes that frame off. A full peer loses
+    /// the message; but what has been `admitted` has a place, also where it is only kept.
     pub(super) fn send(
         &mut self,
         message: &mut Message,
-        waits: bool,
+        admitted: bool,
         outlet: &mut dyn Outlet,
     ) -> Verdict {
-        if self.waiting.is_some() {
-            return Verdict::Blocked;
-        }
         let route = message.first().and_then(|name| self.routes.get_mut(name));
         let Some(route) = route else {
             return Verdict::Dropped(Drop::PeerGone);
@@ -199,32 +198,17 @@ impl RoutingTable {
         };
         let sent = match route.peer {
             Some(peer) => outlet.send(peer, message),
-            None if route.kept.len() < self.limit => {
+            None if admitted || route.kept.len() < self.limit => {
                 route.kept.push_back(std::mem::take(message));
                 self.kept += 1;
+                outlet.kept(&name, route.kept.len());
                 Ok(())
             }
             None => Err(Full),
         };
         match sent {
             Ok(()) => Verdict::Sent,
-            Err(Full) if waits => {
-                message.push_front(&name);
-                self.waiting = Some(name);
-                Verdict::Blocked
-            }
             Err(Full) => Verdict::Dropped(Drop::PeerFull),
-        }
-    }
-
-    pub(super) fn is_blocked(&self) -> bool {
-        self.waiting.is_some()
-    }
-
-    /// A peer has room again.
-    pub(super) fn writable(&mut self, peer: PeerId) {
-        if self.waiting.is_some() && self.names.get(&peer) == self.waiting.as_ref() {
-            self.waiting = None;
         }
     }
 
@@ -252,15 +236,9 @@ impl RoutingTable {
             if lost > 0 {
                 self.kept -= lost;
                 outlet.dropped(Drop::PeerGone, lost);
+                outlet.kept(name, 0);
             }
             outlet.route_removed(name);
-        }
-        self.wait_no_longer(name);
-    }
-
-    fn wait_no_longer(&mut self, name: &Frame) {
-        if self.waiting.as_ref() == Some(name) {
-            self.waiting = None;
         }
     }
 

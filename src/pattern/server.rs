@@ -5,17 +5,20 @@ use crate::error::Refusal;
 use crate::message::{Frame, Message};
 use crate::options::Options;
 use crate::routing_id::RoutingId;
+use crate::socket_type::SocketType;
 
 use super::routing_table::RoutingTable;
 use super::{
-    Admission, Drop, Outlet, Parts, Pattern, PeerId, PeerIntro, Rejected, Verdict, Violation,
+    waits_for_peers, Admission, Drop, Interest, Outlet, Parts, Pattern, PeerId, PeerIntro,
+    Rejected, Verdict, Violation,
 };
 
 /// The number is a frame of four octets in front of the payload of one frame: only between the
-/// user and us, never on the wire. A peer that is full makes the next message to it wait, and all
-/// behind that.
+/// user and us, never on the wire. Senders wait for a peer that is full.
 pub(super) struct Server {
     table: RoutingTable,
+    /// Senders wait for peers that are full.
+    admits: bool,
 }
 
 impl Server {
@@ -23,6 +26,7 @@ impl Server {
     pub(super) fn new(options: &Options, start: u32) -> Self {
         Server {
             table: RoutingTable::new(start, options.send_high_water_mark),
+            admits: waits_for_peers(SocketType::Server, options),
         }
     }
 }
@@ -63,21 +67,17 @@ impl Pattern for Server {
     fn submit(&mut self, message: &mut Message, outlet: &mut dyn Outlet) -> Verdict {
         match message.len() {
             0 => Verdict::Refused(Refusal::NoFrames),
-            2 => self.table.send(message, true, outlet),
+            2 => self.table.send(message, self.admits, outlet),
             _ => Verdict::Refused(Refusal::FrameCount { expected: 2 }),
         }
     }
 
-    fn writable(&mut self, peer: PeerId) {
-        self.table.writable(peer);
-    }
-
-    fn is_blocked(&self) -> bool {
-        self.table.is_blocked()
-    }
-
     fn buffers_per_peer(&self) -> bool {
         true
+    }
+
+    fn interest(&self, peer: PeerId) -> Option<Interest> {
+        self.table.interest(peer)
     }
 
     fn reserve(&mut self, name: Option<&RoutingId>, outlet: &mut dyn Outlet) -> Option<RoutingId> {
@@ -122,6 +122,7 @@ fn four_octets(number: u32) -> Frame {
 mod tests {
     use super::super::tests::{attach, Calls, Given, Heard, Recorder};
     use super::*;
+    use crate::options::Overflow;
 
     fn to(number: u32, text: &str) -> Message {
         Message::to(&RoutingId::from(number), text)
@@ -167,15 +168,29 @@ mod tests {
     }
 
     #[test]
-    fn a_full_peer_is_always_waited_for() {
+    fn only_under_a_policy_that_drops_a_full_peer_misses_a_message() {
         let mut outlet = Recorder::default();
-        let mut server = Server::new(&Options::new(), 0);
+        let mut server = Server::new(&Options::new().send_overflow(Overflow::DropNewest), 0);
         attach(&mut server, &[1], &mut outlet);
+        let number = Frame::from(RoutingId::from(1));
+        assert_eq!(server.interest(PeerId(1)), Some(Interest::Name(number)));
         outlet.full.insert(PeerId(1));
         let given = server.give(to(1, "a"), &mut outlet);
-        assert!(matches!(given, Given::Blocked(message) if message == to(1, "a")));
-        assert!(server.is_blocked());
+        assert!(matches!(given, Given::Dropped(Drop::PeerFull)));
         server.detach(PeerId(1), &mut outlet);
-        assert!(!server.is_blocked());
+        assert_eq!(server.interest(PeerId(1)), None);
+        // What is admitted has a place, though the mark is reached.
+        let options = Options::new().send_high_water_mark(1);
+        for (admits, policy) in [(false, Overflow::DropNewest), (true, Overflow::Block)] {
+            let mut server = Server::new(&options.clone().send_overflow(policy), 0);
+            let one = RoutingId::from(1);
+            server.reserve(Some(&one), &mut outlet);
+            let given = [(); 2].map(|()| server.give(to(1, "a"), &mut outlet));
+            assert!(matches!(given[0], Given::Sent));
+            assert_eq!(matches!(given[1], Given::Sent), admits);
+            let kept = usize::from(admits) + 1;
+            assert_eq!(server.kept(), kept);
+            assert_eq!(outlet.kept[one.frame()], kept);
+        }
     }
 }

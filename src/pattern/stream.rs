@@ -4,19 +4,23 @@ use crate::error::Refusal;
 use crate::message::{Frame, Message};
 use crate::options::Options;
 use crate::routing_id::RoutingId;
+use crate::socket_type::SocketType;
 
 use super::routing_table::RoutingTable;
 use super::{
-    pass, Admission, Drop, Outlet, Pattern, PeerId, PeerIntro, Rejected, Verdict, Violation,
+    pass, waits_for_peers, Admission, Drop, Interest, Outlet, Pattern, PeerId, PeerIntro, Rejected,
+    Verdict, Violation,
 };
 
 /// The first bit of the number in an id: set in those of connections that we made.
 const DIALED: u32 = 1 << 31;
 
-/// A message is an id and octets. Octets may not go missing from a stream, so a peer that is full
-/// is waited for. What is sent to an id that nobody has is dropped.
+/// A message is an id and bytes. Bytes may not go missing from a stream, so senders wait for a peer
+/// that is full. What is sent to an id that nobody has is dropped.
 pub(super) struct Stream {
     table: RoutingTable,
+    /// Senders wait for peers that are full.
+    admits: bool,
     /// Peers that the user has ended, on their way out.
     ended: Vec<PeerId>,
     /// Whether the user is told of each connection's beginning and end.
@@ -28,6 +32,7 @@ impl Stream {
     pub(super) fn new(options: &Options, start: u32) -> Self {
         Stream {
             table: RoutingTable::new(start, options.send_high_water_mark),
+            admits: waits_for_peers(SocketType::Stream, options),
             ended: Vec::new(),
             notifies: options.stream_notify,
         }
@@ -107,19 +112,15 @@ impl Pattern for Stream {
                 return Verdict::Sent;
             }
         }
-        self.table.send(message, true, outlet)
-    }
-
-    fn writable(&mut self, peer: PeerId) {
-        self.table.writable(peer);
-    }
-
-    fn is_blocked(&self) -> bool {
-        self.table.is_blocked()
+        self.table.send(message, self.admits, outlet)
     }
 
     fn buffers_per_peer(&self) -> bool {
         true
+    }
+
+    fn interest(&self, peer: PeerId) -> Option<Interest> {
+        self.table.interest(peer)
     }
 
     fn reserve(&mut self, name: Option<&RoutingId>, outlet: &mut dyn Outlet) -> Option<RoutingId> {
@@ -254,21 +255,16 @@ mod tests {
     }
 
     #[test]
-    fn a_full_peer_is_waited_for_as_long_as_it_is_there() {
+    fn which_bytes_a_peer_gets_is_told_as_long_as_it_is_there() {
         let mut outlet = Recorder::default();
         let mut stream = new();
         attach(&mut stream, &[1], &mut outlet);
-        let message = Message::from([name(&stream, 1), "octets".into()]);
-        outlet.full.insert(PeerId(1));
-        match stream.give(message.clone(), &mut outlet) {
-            Given::Blocked(unsent) => assert_eq!(unsent, message),
-            other => panic!("{other:?}"),
-        }
-        assert!(stream.is_blocked());
-        stream.writable(PeerId(2));
-        assert!(stream.is_blocked());
+        let id = name(&stream, 1);
+        let interest = Interest::Name(id.clone());
+        assert_eq!(stream.interest(PeerId(1)), Some(interest));
         stream.detach(PeerId(1), &mut outlet);
-        assert!(!stream.is_blocked());
+        assert_eq!(stream.interest(PeerId(1)), None);
+        let message = Message::from([id, "bytes".into()]);
         let given = stream.give(message, &mut outlet);
         assert!(matches!(given, Given::Dropped(Drop::PeerGone)));
     }

@@ -1,6 +1,6 @@
 //! What every pattern's tests need, and the conformance kit every pattern passes.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::*;
 
@@ -21,6 +21,10 @@ pub(super) struct Recorder {
     pub(super) unanswered: Vec<u64>,
     /// Names that can be sent to.
     pub(super) routes: HashSet<Frame>,
+    /// What is kept for names.
+    pub(super) kept: HashMap<Frame, usize>,
+    /// Peers whose interest has changed.
+    pub(super) changed: Vec<PeerId>,
 }
 
 impl Outlet for Recorder {
@@ -30,10 +34,6 @@ impl Outlet for Recorder {
         }
         self.sent.push((peer, std::mem::take(message)));
         Ok(())
-    }
-
-    fn takes(&mut self, peer: PeerId) -> bool {
-        !self.full.contains(&peer)
     }
 
     fn command(&mut self, peer: PeerId, command: Upstream) {
@@ -62,6 +62,14 @@ impl Outlet for Recorder {
 
     fn route_removed(&mut self, name: &Frame) {
         self.routes.remove(name);
+    }
+
+    fn kept(&mut self, name: &Frame, messages: usize) {
+        self.kept.insert(name.clone(), messages);
+    }
+
+    fn interest_changed(&mut self, peer: PeerId) {
+        self.changed.push(peer);
     }
 }
 

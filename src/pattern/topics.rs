@@ -2,6 +2,8 @@
 
 use slab::Slab;
 
+use crate::message::Frame;
+
 use super::peers::PeerMap;
 use super::tree::{shrink, NodeId, Tree, Value};
 use super::{PeerId, Violation};
@@ -137,6 +139,21 @@ impl Topics {
                 self.tree.prune(node);
             }
         }
+    }
+
+    /// The prefixes of a peer.
+    pub(super) fn held_by(&self, peer: PeerId) -> Vec<Frame> {
+        let Some(&member) = self.peers.get(&peer) else {
+            return Vec::new();
+        };
+        let mut prefix = Vec::new();
+        let nodes = self.members[member as usize].prefixes.iter();
+        nodes
+            .map(|&node| {
+                self.tree.prefix(node, &mut prefix);
+                Frame::from(prefix.as_slice())
+            })
+            .collect()
     }
 
     /// Distinct prefixes.

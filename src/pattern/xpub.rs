@@ -8,7 +8,7 @@ use super::peers::PeerMap;
 use super::publish::Publish;
 use super::topics::{Removal, Topics};
 use super::{
-    Admission, Outlet, Pattern, PeerId, PeerIntro, Rejected, Upstream, Verdict, Violation,
+    Admission, Interest, Outlet, Pattern, PeerId, PeerIntro, Rejected, Upstream, Verdict, Violation,
 };
 
 /// What goes to the user carries a tag that names the peer it came from: its slot, which use of
@@ -100,6 +100,7 @@ impl Pattern for XPub {
         outlet: &mut dyn Outlet,
     ) -> Result<(), Violation> {
         let tag = self.tag(peer);
+        outlet.interest_changed(peer);
         match command {
             Upstream::Subscribe(prefix) => {
                 let tell = if self.is_manual() {
@@ -144,16 +145,12 @@ impl Pattern for XPub {
         self.publish.publish(message, only, outlet)
     }
 
-    fn writable(&mut self, peer: PeerId) {
-        self.publish.writable(peer);
-    }
-
-    fn is_blocked(&self) -> bool {
-        self.publish.is_blocked()
-    }
-
     fn buffers_per_peer(&self) -> bool {
         true
+    }
+
+    fn interest(&self, peer: PeerId) -> Option<Interest> {
+        self.publish.interest(peer)
     }
 
     /// What a peer that left would have had is nobody's: then nothing is to be done.
@@ -202,7 +199,7 @@ fn tagged(mut message: Message, tag: u64) -> Message {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{attach, Calls, Given, Heard, Recorder};
+    use super::super::tests::{attach, Calls, Heard, Recorder};
     use super::super::topics::PREFIXES_PER_PEER;
     use super::*;
     use crate::message::Frame;
@@ -386,41 +383,18 @@ mod tests {
     }
 
     #[test]
-    fn without_drops_all_get_a_message_or_none() {
+    fn what_a_peer_gets_is_told_whenever_that_changes() {
         let (mut xpub, mut outlet) = open(Options::new().xpub_no_drop(true));
         subscribe(&mut xpub, 1, "", &mut outlet);
         subscribe(&mut xpub, 2, "a", &mut outlet);
-        let blocks = |xpub: &mut XPub, outlet: &mut Recorder| {
-            outlet.full = [PeerId(2)].into();
-            assert!(matches!(xpub.give("a".into(), outlet), Given::Blocked(_)));
-            assert!(outlet.sent.is_empty() && xpub.is_blocked());
-        };
-        blocks(&mut xpub, &mut outlet);
-        xpub.writable(PeerId(1));
-        assert!(xpub.is_blocked(), "that was another");
-        xpub.writable(PeerId(2));
-        assert!(!xpub.is_blocked());
-        outlet.full.clear();
-        xpub.give("a".into(), &mut outlet);
-        assert_eq!(outlet.take_sent().len(), 2);
-
-        blocks(&mut xpub, &mut outlet);
+        assert_eq!(std::mem::take(&mut outlet.changed), [PeerId(1), PeerId(2)]);
+        let interest = |xpub: &XPub| xpub.interest(PeerId(2)).unwrap();
+        assert_eq!(interest(&xpub), Interest::Prefixes(vec!["a".into()]));
         cancel(&mut xpub, 2, "a", &mut outlet);
-        assert!(!xpub.is_blocked());
-        xpub.give("a".into(), &mut outlet);
-        assert_eq!(outlet.take_sent().len(), 1);
-
-        subscribe(&mut xpub, 2, "a", &mut outlet);
-        blocks(&mut xpub, &mut outlet);
-        xpub.configure(&Options::new(), &mut outlet);
-        assert!(!xpub.is_blocked());
-        xpub.give("a".into(), &mut outlet);
-        assert_eq!(outlet.take_sent().len(), 1);
-        assert_eq!(outlet.drops, [(super::super::Drop::PeerFull, 1)]);
-
-        xpub.configure(&Options::new().xpub_no_drop(true), &mut outlet);
-        blocks(&mut xpub, &mut outlet);
-        xpub.detach(PeerId(2), &mut outlet);
-        assert!(!xpub.is_blocked());
+        assert_eq!(outlet.changed, [PeerId(2)]);
+        assert_eq!(interest(&xpub), Interest::Prefixes(vec![]));
+        xpub.configure(&Options::new().invert_matching(true), &mut outlet);
+        subscribe(&mut xpub, 2, "b", &mut outlet);
+        assert_eq!(interest(&xpub), Interest::OtherThan(vec!["b".into()]));
     }
 }

@@ -4,7 +4,7 @@ use crate::error::Refusal;
 use crate::message::{Frame, Message};
 use crate::options::Options;
 
-use super::fan_out::FanOut;
+use super::fan_out::send_copies;
 use super::subscriptions::Subscriptions;
 use super::{
     pass, Admission, Drop, Outlet, Pattern, PeerId, PeerIntro, Rejected, Verdict, Violation,
@@ -90,7 +90,7 @@ impl Pattern for XSub {
         }
         match self.subscriptions.publishers() {
             [] => Verdict::Dropped(Drop::NoPeer),
-            publishers => FanOut::default().send(publishers, message, outlet),
+            publishers => send_copies(publishers, message, outlet),
         }
     }
 

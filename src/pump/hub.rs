@@ -12,7 +12,7 @@ use crate::endpoint::Endpoint;
 use crate::error::{ConfigureError, SocketError};
 use crate::message::{Frame, Message};
 use crate::options::{Linger, Options};
-use crate::pattern::{self, Drop, Full, Outlet, Pattern, PeerId, Upstream};
+use crate::pattern::{self, waits_for_peers, Drop, Full, Outlet, Pattern, PeerId, Upstream};
 use crate::security::Mechanism;
 use crate::socket_type::SocketType;
 use crate::statistics::{DropReason, Dropped};
@@ -22,6 +22,7 @@ use super::awaiting::Wait;
 use super::counting::{self, Tally};
 use super::judging::Errand;
 use super::link::{Link, Loss, Path};
+use super::near::Near;
 use super::room::Room;
 use super::watching::Watcher;
 use super::world::World;
@@ -90,6 +91,8 @@ pub(super) struct HubIo {
     pub(super) limit: usize,
     /// Whether each peer has a queue of its own (fan-out).
     pub(super) buffers: bool,
+    /// Peers near their marks, where senders wait for them.
+    pub(super) near: Near,
 }
 
 impl HubIo {
@@ -166,6 +169,7 @@ impl Hub {
                 dropped: Dropped::default(),
                 limit: marks(kind, &options).1,
                 buffers: pattern.buffers_per_peer(),
+                near: Near::new(kind, &options),
             },
             options,
             ports,
@@ -229,7 +233,8 @@ impl Hub {
         if let Some(inward) = self.ports.inward() {
             if self.io.buffers {
                 // Each peer has its own queue.
-                inward.set_capacity(marks(self.kind, options).0);
+                let part = marks(self.kind, options).0;
+                inward.share_capacity(options.send_high_water_mark, part);
             } else if options.immediate && self.peers == 0 {
                 inward.shut();
             } else {
@@ -243,12 +248,12 @@ impl Hub {
 }
 
 /// The most messages `in` holds for types that have a queue per peer (0 for no limit), and the
-/// most any peer holds. Where a full peer makes `in` wait, the two share the high-water mark: what
-/// is on its way to that peer is in one or the other.
-fn marks(kind: SocketType, options: &Options) -> (usize, usize) {
+/// most any peer holds. Where senders wait for peers, what `in` holds for a peer counts against the
+/// mark of that peer, too: so no peer can exceed it that holds less than half.
+pub(super) fn marks(kind: SocketType, options: &Options) -> (usize, usize) {
     match options.send_high_water_mark {
         0 => (0, usize::MAX),
-        mark if never_drops(kind, options) => ((mark / 2).max(1), mark.div_ceil(2)),
+        mark if waits_for_peers(kind, options) => ((mark / 2).max(1), mark),
         mark => (mark, mark),
     }
 }
@@ -256,11 +261,6 @@ fn marks(kind: SocketType, options: &Options) -> (usize, usize) {
 /// Whether a message to nobody is refused: by SERVER and PEER always (libzmq's `EHOSTUNREACH`).
 pub(super) fn routes_are_mandatory(kind: SocketType, options: &Options) -> bool {
     kind != SocketType::Router || options.router_mandatory
-}
-
-/// Whether this socket sends copies and waits for everybody who wants one.
-fn never_drops(kind: SocketType, options: &Options) -> bool {
-    options.xpub_no_drop && matches!(kind, SocketType::Pub | SocketType::XPub | SocketType::Radio)
 }
 
 /// What a socket says and demands on connections made from now on.
@@ -325,7 +325,8 @@ impl<S> Outlet for PumpOutlet<'_, S> {
             debug_assert!(false, "a pattern knows only attached peers");
             return Err(Full);
         };
-        if link.is_full(self.io.limit, self.io.buffers) {
+        let admitted = self.io.near.admits();
+        if !admitted && link.is_full(self.io.limit, self.io.buffers) {
             link.blocked = true;
             return Err(Full);
         }
@@ -368,20 +369,10 @@ impl<S> Outlet for PumpOutlet<'_, S> {
                 return Err(Full);
             }
         }
+        if admitted {
+            self.io.near.note(slot, link);
+        }
         Ok(())
-    }
-
-    fn takes(&mut self, peer: PeerId) -> bool {
-        debug_assert!(
-            self.io.buffers,
-            "room in a twin's `out` is promised, not asked for"
-        );
-        let Some(link) = self.links.get_mut(peer.0 as usize) else {
-            return false;
-        };
-        let full = link.is_full(self.io.limit, self.io.buffers);
-        link.blocked |= full;
-        !full
     }
 
     fn command(&mut self, peer: PeerId, command: Upstream) {
@@ -457,6 +448,17 @@ impl<S> Outlet for PumpOutlet<'_, S> {
             routes.remove(name);
         }
     }
+
+    fn kept(&mut self, name: &Frame, messages: usize) {
+        self.io.near.note_kept(name, messages);
+    }
+
+    fn interest_changed(&mut self, peer: PeerId) {
+        if let Some(link) = self.links.get_mut(peer.0 as usize) {
+            link.filter = None;
+            self.io.near.changed |= link.near;
+        }
+    }
 }
 
 impl<W: World> Pump<W> {
@@ -480,7 +482,8 @@ impl<W: World> Pump<W> {
         };
         let was_blocked = hub.pattern.is_blocked();
         let answer = call(&mut *hub.pattern, &mut outlet);
-        let unblocked = was_blocked && !hub.pattern.is_blocked();
+        let unblocked =
+            (was_blocked && !hub.pattern.is_blocked()) || std::mem::take(&mut hub.io.near.changed);
         // What the pattern had to tell the user itself.
         if !(hub.io.batch.is_empty() && hub.io.outcomes.is_empty()) {
             self.push_batch(slot);
@@ -539,10 +542,15 @@ impl<W: World> Pump<W> {
             routes.set_mandatory(routes_are_mandatory(hub.kind, &options));
         }
         hub.io.limit = marks(hub.kind, &options).1;
+        hub.io.near.configure(hub.kind, &options);
         hub.options = Arc::clone(&options);
         hub.fit_capacities();
         let links = hub.links.clone();
-        self.pattern_call(slot, |pattern, outlet| pattern.configure(&options, outlet));
+        self.pattern_call(slot, |pattern, outlet| {
+            pattern.configure(&options, outlet);
+            outlet.interests_changed();
+        });
+        self.name_near(slot);
         self.refresh_room(slot);
         self.resume(slot);
         for link in links {
@@ -621,6 +629,7 @@ impl<W: World> Pump<W> {
 
     /// Tells `in` how many messages have left, so that more are accepted, and how many are lost.
     pub(super) fn settle_credits(&mut self, slot: usize) {
+        self.settle_near(slot);
         if let Some(hub) = self.hubs.get_mut(slot) {
             let released = std::mem::take(&mut hub.io.released);
             let lost = std::mem::take(&mut hub.io.lost);

@@ -17,6 +17,7 @@ use super::counting::{Counts, Met};
 use super::crossing::Cross;
 use super::dialing::Greeted;
 use super::hub::Hub;
+use super::near::Filter;
 use super::timers::Timer;
 use super::transport::socks::Handshake;
 use super::watching::Names;
@@ -50,6 +51,10 @@ pub(super) struct Link<S> {
     pub(super) attached: bool,
     /// Whether the pattern was told that this peer takes nothing now.
     pub(super) blocked: bool,
+    /// Whether senders look at what this peer has room for.
+    pub(super) near: bool,
+    /// Which messages it gets, as far as senders have been told.
+    pub(super) filter: Option<Arc<Filter>>,
     pub(super) in_readers: bool,
     pub(super) in_flushers: bool,
     /// Whether it waits for room in an `out`: its hub's, or for a half of an inproc pair its
@@ -228,6 +233,8 @@ impl<S> Link<S> {
             path,
             attached: false,
             blocked: false,
+            near: false,
+            filter: None,
             in_readers: false,
             in_flushers: false,
             hungry: false,
@@ -252,7 +259,7 @@ impl<S> Link<S> {
     }
 
     /// Whether a full peer has drained enough to be worth waking the pattern.
-    fn is_roomy(&self, limit: usize, buffers: bool) -> bool {
+    pub(super) fn is_roomy(&self, limit: usize, buffers: bool) -> bool {
         match &self.path {
             Path::Wire(wire) => {
                 wire.connection.staged_messages() <= limit / 2
@@ -738,6 +745,9 @@ impl<W: World> Pump<W> {
         let Some(link) = self.links.get_mut(slot) else {
             return;
         };
+        if link.near {
+            return self.tell_room(slot);
+        }
         if !link.blocked {
             return;
         }

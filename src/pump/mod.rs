@@ -21,6 +21,7 @@ mod judging;
 mod link;
 mod listening;
 mod marks;
+mod near;
 pub(crate) mod net;
 mod notices;
 mod reading;
@@ -599,7 +600,10 @@ impl<W: World> Pump<W> {
                 decision,
                 reply,
             } => {
-                let answer = self.with_pattern(hub, |pattern, _| pattern.decide(tag, decision));
+                let answer = self.with_pattern(hub, |pattern, outlet| {
+                    outlet.interests_changed();
+                    pattern.decide(tag, decision)
+                });
                 reply.send(answer.unwrap_or(Err(SubscribeError::Disconnected)));
             }
             Command::Join { hub, group, reply } => {
