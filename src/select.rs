@@ -72,7 +72,9 @@ pub enum Selected<T = Message> {
     Received(Token, T),
     /// This socket has room for a message, or is closed: try to send. The source has been
     /// removed; where others send too, the room may be gone before it is used, so add it again
-    /// if the message comes back.
+    /// if the message comes back. Where senders wait for single peers (ROUTER with
+    /// `router_mandatory`, SERVER, PEER, STREAM, publishers with `xpub_no_drop`), there is room for
+    /// a message to some peer: one to a full peer comes back all the same.
     Room(Token),
     /// This waker was woken, once or more since the last time.
     Woken(Token),
