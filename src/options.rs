@@ -80,7 +80,9 @@ pub enum Linger {
     /// Until everything is on the wire (libzmq's −1). The default.
     #[default]
     UntilSent,
-    /// For at most this long; zero drops at once what is not on the wire yet.
+    /// For at most this long; zero drops at once what is not on the wire yet. What an inproc peer
+    /// has room for is not dropped: over inproc a message counts as being with the peer once it
+    /// is sent.
     For(Duration),
 }
 

@@ -6,6 +6,8 @@
 mod common;
 #[path = "closing/lost.rs"]
 mod lost;
+#[path = "closing/nearby.rs"]
+mod nearby;
 
 use std::thread;
 use std::time::{Duration, Instant};

@@ -556,6 +556,19 @@ fn unbind_and_disconnect_end_what_they_began() {
     });
 }
 
+/// Over inproc a message is with the peer when it has been sent.
+#[test]
+fn over_inproc_closing_without_linger_takes_nothing_back() {
+    for_each_free_flow(|from, to, transport| {
+        if transport.is_inproc() {
+            let line = line((from, to), transport, plain());
+            (0..100).for_each(|number| line.put(number.to_string()));
+            assert_eq!(line.from.close_blocking().undelivered, 0);
+            (0..100).for_each(|number| assert_eq!(line.next(), number.to_string()));
+        }
+    });
+}
+
 /// What linger says about messages that have nobody to go to.
 #[test]
 fn linger_is_kept() {

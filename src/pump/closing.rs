@@ -5,14 +5,18 @@ use std::time::Duration;
 use crate::channel::Reply;
 use crate::clock::later;
 
-use super::hub::{Closing, Hub};
-use super::link::{Link, Loss};
+use super::hub::{Closing, HandOver, Hub};
+use super::link::{Link, Loss, Path};
 use super::timers::Timer;
 use super::world::World;
 use super::{Closed, Pump};
 
 /// How long a closed socket's links may take to write their last control octets.
 const GOODBYE_TIME: Duration = Duration::from_secs(1);
+
+/// How long a socket whose linger is over waits for other pumps to take what they have room for:
+/// much more than a turn of theirs takes.
+const HAND_OVER_TIME: Duration = Duration::from_secs(1);
 
 impl<W: World> Pump<W> {
     /// Begins to close a socket, or joins a close that has begun.
@@ -30,6 +34,7 @@ impl<W: World> Pump<W> {
                     replies: reply.into_iter().collect(),
                     undelivered_before: hub.io.undelivered,
                     waits_for: None,
+                    hand_over: None,
                 });
                 self.closing.push(slot);
                 hub.ports.close_sending();
@@ -45,13 +50,97 @@ impl<W: World> Pump<W> {
 
     /// A hub's linger timer fired.
     pub(super) fn linger_is_over(&mut self, slot: usize) {
-        let over = self.hubs.get(slot).is_some_and(|hub| {
-            let deadline = hub.closing.as_ref().and_then(|closing| closing.deadline);
-            deadline.is_some_and(|deadline| deadline <= self.now)
-        });
-        if over {
-            self.end_hub(slot);
+        let now = self.now;
+        let has_inproc_peers = self.has_inproc_peers(slot);
+        let closing = self.hubs.get_mut(slot).and_then(|hub| hub.closing.as_mut());
+        let Some(closing) = closing else {
+            return;
+        };
+        match &closing.hand_over {
+            Some(hand_over) if hand_over.until > now => {}
+            None if closing.deadline.is_none_or(|deadline| deadline > now) => {}
+            None if has_inproc_peers => {
+                let until = now + HAND_OVER_TIME;
+                let left = usize::MAX;
+                closing.hand_over = Some(HandOver { until, left });
+                self.timers.set(until, Timer::Hub(slot));
+            }
+            Some(_) | None => self.end_hub(slot),
         }
+    }
+
+    fn has_inproc_peers(&self, slot: usize) -> bool {
+        let Some(hub) = self.hubs.get(slot) else {
+            return false;
+        };
+        let is_inproc = |&link: &usize| {
+            let link = self.links.get(link);
+            link.is_some_and(|link| matches!(link.path, Path::Inproc(_) | Path::Cross(_)))
+        };
+        hub.links.iter().any(is_inproc)
+    }
+
+    /// Linger is over for a socket that has inproc peers. What they have room for goes to them all
+    /// the same: over inproc a message counts as being with the peer when it has been sent, wherever
+    /// it is just now. Whether there is more of that to do.
+    fn is_handing_over(&mut self, slot: usize) -> bool {
+        let Some(hub) = self.hubs.get(slot) else {
+            return false;
+        };
+        let links = hub.links.clone();
+        for &link in &links {
+            if let Some(Path::Inproc(inproc)) = self.links.get(link).map(|link| &link.path) {
+                // There may be room that nobody has seen yet.
+                self.resume(inproc.twin_hub);
+            }
+        }
+        self.send_first(slot);
+        for &link in &links {
+            match self.links.get_mut(link).map(|link| &mut link.path) {
+                Some(Path::Inproc(_)) => self.transfer_rest(link),
+                Some(Path::Cross(cross)) => cross.transfer(),
+                _ => {}
+            }
+        }
+        if self.comes_forward(slot) {
+            self.schedule_send(slot);
+            return true;
+        }
+        // The other pumps say what they have no room for.
+        let mut waits = false;
+        for link in links {
+            let Some(found) = self.links.get_mut(link) else {
+                continue;
+            };
+            let attached = found.attached;
+            if let Path::Cross(cross) = &mut found.path {
+                if attached && cross.held() > 0 {
+                    cross.say_last();
+                }
+                waits |= !attached || cross.held() > 0;
+            }
+        }
+        waits
+    }
+
+    /// Whether fewer messages are left than before that are not with any peer yet.
+    fn comes_forward(&mut self, slot: usize) -> bool {
+        let Some(hub) = self.hubs.get_mut(slot) else {
+            return false;
+        };
+        let waiting = hub.links.iter().filter_map(|&link| self.links.get(link));
+        let waiting = waiting.map(|link| match &link.path {
+            Path::Inproc(inproc) => inproc.queue.len(),
+            _ => 0,
+        });
+        let inward = hub.ports.inward().map_or(0, |inward| inward.len());
+        let left = waiting.sum::<usize>() + inward + hub.io.pending.len();
+        let closing = hub.closing.as_mut();
+        let Some(hand_over) = closing.and_then(|closing| closing.hand_over.as_mut()) else {
+            return false;
+        };
+        let before = std::mem::replace(&mut hand_over.left, left);
+        0 < left && left < before
     }
 
     /// Ends the closing sockets that have nothing to wait for any more. This is the one place that
@@ -59,13 +148,19 @@ impl<W: World> Pump<W> {
     fn end_flushed(&mut self) {
         let mut at = 0;
         while let Some(&slot) = self.closing.get(at) {
-            if self.is_waiting(slot) {
+            if self.is_waiting(slot) && (!self.lingered(slot) || self.is_handing_over(slot)) {
                 at += 1;
             } else {
                 self.end_hub(slot);
                 debug_assert_ne!(self.closing.get(at), Some(&slot), "it is over");
             }
         }
+    }
+
+    /// Whether the linger of a closing socket is over.
+    fn lingered(&self, slot: usize) -> bool {
+        let closing = self.hubs.get(slot).and_then(|hub| hub.closing.as_ref());
+        closing.is_some_and(|closing| closing.hand_over.is_some())
     }
 
     /// Whether a closing socket holds anything that may still get out.

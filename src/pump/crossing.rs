@@ -54,6 +54,8 @@ pub(crate) enum Signal {
     /// Nobody is bound to the name any more.
     NameGone,
     Upstream(Upstream),
+    /// All messages are here: what there is no room for now goes back.
+    Last,
 }
 
 /// One half of a link that crosses from pump to pump.
@@ -64,6 +66,10 @@ pub(super) struct Cross {
     signals: VecDeque<Signal>,
     /// Messages on the bridge, as far as is known.
     crossing: usize,
+    /// Whether the other side was told that there will be no more messages.
+    said_last: bool,
+    /// Whether the other side has said so.
+    is_last: bool,
     pub(super) in_transfers: bool,
     pub(super) counts: Counts,
 }
@@ -75,6 +81,8 @@ impl Cross {
             staged: VecDeque::new(),
             signals: VecDeque::new(),
             crossing: 0,
+            said_last: false,
+            is_last: false,
             in_transfers: false,
             counts: Counts::default(),
         }
@@ -92,6 +100,14 @@ impl Cross {
 
     pub(super) fn command(&mut self, command: Upstream) {
         self.signals.push_back(Signal::Upstream(command));
+    }
+
+    /// Has the other side take what it has room for now, and give back the rest.
+    pub(super) fn say_last(&mut self) {
+        if !std::mem::replace(&mut self.said_last, true) {
+            self.signals.push_back(Signal::Last);
+            self.transfer();
+        }
     }
 
     /// Messages the other side has not taken.
@@ -262,6 +278,15 @@ impl<W: World> Pump<W> {
                     None
                 }
                 Signal::NameGone => Some(Loss::NameGone),
+                Signal::Last if hub == NO_HUB => Some(Loss::Asked),
+                Signal::Last => {
+                    if let Some(Path::Cross(cross)) =
+                        self.links.get_mut(slot).map(|link| &mut link.path)
+                    {
+                        cross.is_last = true;
+                    }
+                    None
+                }
                 Signal::Upstream(command) => {
                     let peer = PeerId(slot as u32);
                     let heeded = self
@@ -275,8 +300,10 @@ impl<W: World> Pump<W> {
             }
         }
         let mut rest = Rest::Done;
+        let found = self.links.get(slot).map(|link| &link.path);
+        let is_last = matches!(found, Some(Path::Cross(cross)) if cross.is_last);
         if hub != NO_HUB && look.waiting {
-            match self.take_crossed(slot, hub) {
+            match self.take_crossed(slot, hub, is_last) {
                 Ok(how) => rest = how,
                 Err(_) => {
                     self.lose(slot, Loss::Refused);
@@ -284,7 +311,7 @@ impl<W: World> Pump<W> {
                 }
             }
         }
-        if look.closed {
+        if look.closed || (is_last && rest != Rest::Budget) {
             self.lose(slot, Loss::World);
             return Rest::Done;
         }
@@ -313,13 +340,19 @@ impl<W: World> Pump<W> {
         });
     }
 
-    /// Takes messages from a bridge while there is room for them; an error ends the peer.
-    fn take_crossed(&mut self, slot: usize, hub: usize) -> Result<Rest, Violation> {
+    /// Takes messages from a bridge while there is room for them, for the last ones even if it is
+    /// the turn of others; an error ends the peer.
+    fn take_crossed(&mut self, slot: usize, hub: usize, is_last: bool) -> Result<Rest, Violation> {
         let peer = PeerId(slot as u32);
         let mut budget = CROSSING_BUDGET;
         let mut outcome = Ok(Rest::Budget);
         while budget > 0 {
-            let most = self.room_for(slot, hub).min(CROSSING_BURST);
+            let room = match is_last {
+                true if self.has_room(hub) => self.rooms[hub].free,
+                true => 0,
+                false => self.room_for(slot, hub),
+            };
+            let most = room.min(CROSSING_BURST);
             let (Some(found), Some(link)) = (self.hubs.get_mut(hub), self.links.get_mut(slot))
             else {
                 return Ok(Rest::Done);

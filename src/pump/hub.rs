@@ -128,6 +128,16 @@ pub(super) struct Closing {
     pub(super) undelivered_before: u64,
     /// The link that was found to be waited for last.
     pub(super) waits_for: Option<usize>,
+    /// Linger is over, and inproc peers get what they have room for.
+    pub(super) hand_over: Option<HandOver>,
+}
+
+/// The end of a socket that has inproc peers.
+pub(super) struct HandOver {
+    /// When to stop, whatever the other pumps do.
+    pub(super) until: Instant,
+    /// Messages that were not with any peer when somebody looked last.
+    pub(super) left: usize,
 }
 
 impl Hub {

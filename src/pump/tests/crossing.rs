@@ -229,6 +229,63 @@ fn sim_across_pumps_closing_and_disconnecting_send_what_was_accepted() {
     }
 }
 
+/// Linger that is over takes nothing back that the peer has room for.
+#[test]
+fn sim_across_pumps_without_linger_the_peer_has_what_it_has_room_for() {
+    for seed in seeds() {
+        for (mark, room, sent) in [
+            (1000, 1000, 900),
+            (2000, 0, 2000),
+            (5, 3, 8),
+            (3000, 1000, 3000),
+        ] {
+            let mut sim = whimsical(seed, 2);
+            let options = Options::new()
+                .send_high_water_mark(mark)
+                .receive_high_water_mark(room)
+                .linger(Linger::For(Duration::ZERO));
+            let kinds = [SocketType::Pair, SocketType::Pair];
+            let [bound, connected] = sim.across(kinds, &options, seed % 2 == 0);
+            let (from, to) = match seed % 3 {
+                0 => (bound, connected),
+                _ => (connected, bound),
+            };
+            if seed % 3 == 0 {
+                sim.until("the peer", |sim| sim.links() == 2);
+                (0..10).for_each(|_| sim.step());
+            }
+            let mut offered = 0;
+            sim.until("acceptance", |_| {
+                while offered < sent && from.offer(numbered(offered)) {
+                    offered += 1;
+                }
+                offered == sent
+            });
+            let closed = sim.close(&from);
+            let (mut undelivered, mut got) = (None, 0);
+            sim.until("the end of the closed socket", |_| {
+                if let Poll::Ready(told) = closed.try_take() {
+                    undelivered = told.map(|closed| closed.undelivered);
+                }
+                undelivered.is_some()
+            });
+            while let Some(message) = to.take() {
+                assert_eq!(number(&message), got);
+                got += 1;
+            }
+            let expected = if room == 0 {
+                sent
+            } else {
+                sent.min(room as u64)
+            };
+            assert_eq!(got, expected, "seed {seed}: marks {mark} and {room}");
+            assert_eq!(undelivered, Some(sent - got), "seed {seed}");
+            drop((from, to));
+            sim.all_gone();
+        }
+    }
+}
+
 /// Two sides that let each other go at once must not wait for each other.
 #[test]
 fn sim_across_pumps_both_sides_leave_at_once() {
