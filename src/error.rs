@@ -35,6 +35,13 @@ pub enum Refusal {
         /// The number of frames.
         expected: usize,
     },
+    /// The message has more frames than any peer takes: [`Message::MAX_FRAMES`] together with those
+    /// that the type of socket puts in front (libzmq has no such limit).
+    #[error("a message of more than {limit} frames")]
+    TooManyFrames {
+        /// The most frames a message may have on this type of socket.
+        limit: usize,
+    },
     /// No peer has the routing id that is the message's first frame (libzmq's `EHOSTUNREACH`).
     #[error("no peer has this routing id")]
     Unroutable,

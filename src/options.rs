@@ -616,6 +616,14 @@ impl Options {
         if self.xpub_welcome.as_ref().is_some_and(Message::is_empty) {
             return fault("xpub_welcome", "a message without frames; None means none");
         }
+        for (option, message) in [("xpub_welcome", &self.xpub_welcome), ("hello", &self.hello)] {
+            if message
+                .as_ref()
+                .is_some_and(|message| message.len() > Message::MAX_FRAMES)
+            {
+                return fault(option, "a message of more than 1048576 frames");
+            }
+        }
         for (name, _) in &self.metadata {
             // RFC 37, Metadata: names of the application begin with "X-".
             let begins = name

@@ -8,11 +8,11 @@ mod common;
 use std::time::Duration;
 
 use bytes::Bytes;
-use common::{next, next_text, put, within, LIMIT};
+use common::{next, next_text, put, within, LIMIT, PATIENCE};
 use futures::executor::block_on;
 use zmq_channels::{
     Context, Frame, Message, Options, Overflow, Pair, Pub, Pull, Push, Receiver, Refusal, Rep, Req,
-    SendError, Sender, SocketError, SocketType, Sub, SubscribeError, TrySendError,
+    RequestError, SendError, Sender, SocketError, SocketType, Sub, SubscribeError, TrySendError,
 };
 
 /// A PUSH connected to a PULL over inproc.
@@ -178,5 +178,103 @@ fn everything_that_reads_as_octets_is_a_message() {
         sender.send_blocking(4_711_u32.to_be_bytes()).unwrap();
         let octets: [u8; 4] = next(&receiver)[0][..].try_into().unwrap();
         assert_eq!(u32::from_be_bytes(octets), 4_711);
+    });
+}
+
+// ---- what no peer takes
+
+/// More frames than the wire has are refused, and the message comes back; the connection, and what
+/// else is on it, is not harmed. What a socket puts in front of a message counts.
+#[test]
+fn a_message_of_more_frames_than_a_peer_takes_is_refused() {
+    const MOST: usize = Message::MAX_FRAMES;
+    let of = |frames: usize| -> Message { std::iter::repeat_n(Frame::empty(), frames).collect() };
+    within(LIMIT, move || {
+        let cases = [
+            (SocketType::Push, MOST),
+            (SocketType::Pair, MOST),
+            (SocketType::Dealer, MOST),
+            (SocketType::Pub, MOST),
+            (SocketType::XPub, MOST),
+            (SocketType::XSub, MOST),
+            (SocketType::Router, MOST + 1),
+            (SocketType::Req, MOST - 2),
+        ];
+        let context = Context::new();
+        for (kind, limit) in cases {
+            let socket = context.socket_of(kind, Options::new()).unwrap();
+            let sender = socket.sender().unwrap();
+            let refused = Refusal::TooManyFrames { limit };
+            match sender.try_send(of(limit + 1)) {
+                Err(TrySendError::Refused(why, message)) => {
+                    assert_eq!((why, message.len()), (refused, limit + 1), "{kind}");
+                }
+                other => panic!("{kind}: {other:?}"),
+            }
+            assert!(matches!(
+                block_on(sender.send(of(limit + 1))),
+                Err(SendError::Refused(why, _)) if why == refused
+            ));
+        }
+        // The longest that is taken arrives, and so does what is behind it.
+        let pull = context.socket::<Pull>().unwrap();
+        let push = context.socket::<Push>().unwrap();
+        push.connect(pull.bind("tcp://127.0.0.1:*").unwrap())
+            .unwrap();
+        put(&push.sender(), of(MOST));
+        assert!(push.sender().try_send(of(MOST + 1)).is_err());
+        put(&push.sender(), "behind it");
+        assert_eq!(next(&pull.receiver()).len(), MOST);
+        assert_eq!(next_text(&pull.receiver()), "behind it");
+        assert_eq!(pull.statistics().unwrap().peers.len(), 1);
+    });
+}
+
+/// A request and its reply both have an envelope.
+#[test]
+fn requests_and_replies_of_too_many_frames_are_refused() {
+    const MOST: usize = Message::MAX_FRAMES;
+    let of = |frames: usize| -> Message { std::iter::repeat_n(Frame::from("x"), frames).collect() };
+    within(LIMIT, move || {
+        let context = Context::new();
+        let rep = context.socket::<Rep>().unwrap();
+        let req = context.socket::<Req>().unwrap();
+        req.connect(rep.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
+        let refused = |limit| Refusal::TooManyFrames { limit };
+        match req.request_blocking(of(MOST - 1)) {
+            Err(RequestError::Refused(why, message)) => {
+                assert_eq!((why, message.len()), (refused(MOST - 2), MOST - 1));
+            }
+            other => panic!("{other:?}"),
+        }
+        // The longest there are, both ways.
+        let asked = {
+            let req = req.clone();
+            std::thread::spawn(move || req.request_blocking(of(MOST - 2)).map(|reply| reply.len()))
+        };
+        let request = rep.recv_timeout_blocking(PATIENCE).unwrap();
+        assert_eq!(request.len(), MOST - 2);
+        match rep.try_send(of(MOST - 1023)) {
+            Err(TrySendError::Refused(why, message)) => {
+                assert_eq!((why, message.len()), (refused(MOST - 1024), MOST - 1023));
+            }
+            other => panic!("{other:?}"),
+        }
+        rep.try_send(of(MOST - 1024)).unwrap();
+        assert_eq!(asked.join().unwrap(), Ok(MOST - 1024));
+
+        let requests = context.socket::<Rep>().unwrap();
+        let client = context.socket::<Req>().unwrap();
+        client
+            .connect(requests.bind("tcp://127.0.0.1:*").unwrap())
+            .unwrap();
+        client.send_blocking("a question").unwrap();
+        let request = requests.requests().recv_blocking().unwrap();
+        assert!(matches!(
+            request.reply(of(MOST)),
+            Err(SendError::Refused(why, _)) if why == refused(MOST - 1024)
+        ));
+        // It counts as unanswered: the client is freed.
+        assert_eq!(next(&client.receiver()), Message::from(""));
     });
 }

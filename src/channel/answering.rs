@@ -17,7 +17,7 @@ use super::pending::{not_now, RecvFuture, RecvTimeoutFuture};
 use super::port::{after, Sender};
 use super::ports::{is_closed, Holder, Ports};
 use super::queue::Offer;
-use crate::error::{RecvError, RecvTimeoutError, Refusal, SendError, TryRecvError};
+use crate::error::{RecvError, RecvTimeoutError, SendError, TryRecvError};
 use crate::message::{Frame, Message};
 
 /// What a client gets whose [`Request`] is dropped without a reply.
@@ -346,12 +346,16 @@ impl Request {
     /// # Errors
     /// [`Disconnected`](SendError::Disconnected) if the socket has been closed,
     /// [`Terminated`](SendError::Terminated) if the context has been shut down, and
-    /// [`Refused`](SendError::Refused) for a message without frames. The message comes back, and
+    /// [`Refused`](SendError::Refused) for a message without frames, or with too many. The message comes back, and
     /// the request counts as unanswered.
     pub fn reply(mut self, message: impl Into<Message>) -> Result<(), SendError> {
         let message = message.into();
-        if message.is_empty() {
-            return Err(SendError::Refused(Refusal::NoFrames, message));
+        let checked = match &self.way_back {
+            Some(way_back) => way_back.ports.check(&message),
+            None => Ok(()),
+        };
+        if let Err(why) = checked {
+            return Err(SendError::Refused(why, message));
         }
         match self.way_back.take() {
             Some(way_back) => way_back.reply(message),

@@ -129,8 +129,8 @@ impl<'a> Asking<'a> {
             let Stage::Unasked(mut message) = mem::replace(&mut self.stage, Stage::Over) else {
                 unreachable!("looked at a moment ago");
             };
-            if message.is_empty() {
-                return Poll::Ready(End::Refused(Refusal::NoFrames, message));
+            if let Err(why) = self.ports.check(&message) {
+                return Poll::Ready(End::Refused(why, message));
             }
             message.set_tag(0);
             match self.calls().ask(message) {

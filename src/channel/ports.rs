@@ -52,7 +52,8 @@ pub(crate) struct PortsSetup {
 /// What a message must look like to be sent, besides having any frames at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FrameRule {
-    Any,
+    /// No more than that many frames.
+    AtMost(usize),
     /// So many frames, as the types that send payload of one frame want it.
     Exactly(usize),
     /// A group and a body (RFC 48): two frames, the first of at most 255 octets.
@@ -64,7 +65,10 @@ impl FrameRule {
     fn check(self, message: &Message) -> Result<(), Refusal> {
         let expected = match self {
             _ if message.is_empty() => return Err(Refusal::NoFrames),
-            FrameRule::Any => return Ok(()),
+            FrameRule::AtMost(limit) if message.len() > limit => {
+                return Err(Refusal::TooManyFrames { limit });
+            }
+            FrameRule::AtMost(_) => return Ok(()),
             FrameRule::Exactly(frames) => frames,
             FrameRule::Grouped => 2,
         };
@@ -152,7 +156,7 @@ impl Ports {
             Channel::new(capacity, policy, consumer, producer)
         };
         let plain = sends
-            && setup.frames == FrameRule::Any
+            && matches!(setup.frames, FrameRule::AtMost(_))
             && setup.routes.is_none()
             && !setup.alternating
             && !setup.recalling;
@@ -365,7 +369,13 @@ impl Ports {
     #[inline]
     pub(crate) fn offer_quietly(&self, message: &mut Message) -> bool {
         debug_assert!(self.plain, "not asked before");
-        !message.is_empty() && self.inward.push_quietly(message)
+        self.check(message).is_ok() && self.inward.push_quietly(message)
+    }
+
+    /// Whether a message is one that may be sent here.
+    #[inline]
+    pub(crate) fn check(&self, message: &Message) -> Result<(), Refusal> {
+        self.frames.check(message)
     }
 
     /// Sends the message in `slot`, or leaves it there and says why.
@@ -374,7 +384,7 @@ impl Ports {
         slot: &mut Option<Message>,
         waiting: Option<Waiting<'_>>,
     ) -> Result<(), NotSent> {
-        if let Some(Err(why)) = slot.as_ref().map(|message| self.frames.check(message)) {
+        if let Some(Err(why)) = slot.as_ref().map(|message| self.check(message)) {
             return Err(NotSent::Refused(why));
         }
         if let Some(recall) = &self.recall {

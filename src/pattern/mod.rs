@@ -159,6 +159,13 @@ impl Drop {
     }
 }
 
+/// Frames that a REQ puts in front of a request, at most: its number and the delimiter.
+pub(crate) const REQUEST_ENVELOPE: usize = 2;
+
+/// Frames that a REP keeps free for the envelope of a reply, which is that of the request. A reply
+/// whose envelope is even longer is judged when it is sent.
+pub(crate) const REPLY_ENVELOPE: usize = 1024;
+
 /// The pattern does not take this peer: it has all the peers it can have.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Rejected;

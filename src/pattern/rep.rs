@@ -54,6 +54,9 @@ impl Pattern for Rep {
         if message.is_empty() {
             return Verdict::Dropped(Drop::Unanswered);
         }
+        if envelope.len() + 1 + message.len() > Message::MAX_FRAMES {
+            return Verdict::Dropped(Drop::Malformed);
+        }
         message.set_tag(0);
         put_envelope(envelope, message);
         match outlet.send(peer, message) {

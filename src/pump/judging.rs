@@ -85,7 +85,7 @@ impl<W: World> Pump<W> {
             inward: None,
             outward: None,
             alternating: false,
-            frames: FrameRule::Any,
+            frames: FrameRule::AtMost(usize::MAX),
             routes: None,
             recalling: false,
             alarms: Arc::clone(&self.alarms),

@@ -56,9 +56,9 @@ use crate::error::{
     SubscribeError,
 };
 use crate::event::{Event, EventSet};
-use crate::message::Frame;
+use crate::message::{Frame, Message};
 use crate::options::Options;
-use crate::pattern::{PeerIntro, Upstream};
+use crate::pattern::{PeerIntro, Upstream, REPLY_ENVELOPE, REQUEST_ENVELOPE};
 use crate::routing_id::RoutingId;
 use crate::socket_type::SocketType;
 use crate::statistics::Statistics;
@@ -799,12 +799,28 @@ impl<W: World> Pump<W> {
 }
 
 /// How many frames a message has to have that is sent on a socket of this type: the thread-safe
-/// types have no multipart messages, and what they address a message by is a frame of its own.
+/// types have no multipart messages, and what they address a message by is a frame of its own. No
+/// peer takes more than [`Message::MAX_FRAMES`], those that the socket puts in front included.
 fn frame_rule(kind: SocketType) -> FrameRule {
     match kind {
         SocketType::Client | SocketType::Scatter | SocketType::Channel => FrameRule::Exactly(1),
         SocketType::Server | SocketType::Peer => FrameRule::Exactly(2),
         SocketType::Radio => FrameRule::Grouped,
-        _ => FrameRule::Any,
+        // One frame says who the message is for.
+        SocketType::Router => FrameRule::AtMost(Message::MAX_FRAMES + 1),
+        SocketType::Req => FrameRule::AtMost(Message::MAX_FRAMES - REQUEST_ENVELOPE),
+        SocketType::Rep => FrameRule::AtMost(Message::MAX_FRAMES - REPLY_ENVELOPE),
+        // On the wire there are no frames.
+        SocketType::Stream => FrameRule::AtMost(usize::MAX),
+        SocketType::Pair
+        | SocketType::Pub
+        | SocketType::Sub
+        | SocketType::Dealer
+        | SocketType::Pull
+        | SocketType::Push
+        | SocketType::XPub
+        | SocketType::XSub
+        | SocketType::Dish
+        | SocketType::Gather => FrameRule::AtMost(Message::MAX_FRAMES),
     }
 }

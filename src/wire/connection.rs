@@ -31,7 +31,7 @@ const MAX_HANDSHAKE_COMMAND: u64 = 64 << 10;
 
 /// A frame of a message costs 72 octets here, and may cost 2 on the wire. So an unfinished
 /// message is stopped at 72 MiB for no payload at all; no application is known to come near.
-const MAX_FRAMES: usize = 1 << 20;
+const MAX_FRAMES: usize = Message::MAX_FRAMES;
 
 /// PINGs come seconds apart. A peer that leaves so many answers unread reads no more.
 const MAX_UNREAD_REPLIES: usize = 1024;

@@ -73,7 +73,7 @@ fn open(limit: Duration, pump: &Arc<Pump>) -> Holder {
         outward: Some((10, Overflow::Block)),
         alternating: false,
         recalling: false,
-        frames: FrameRule::Any,
+        frames: FrameRule::AtMost(Message::MAX_FRAMES),
         routes: None,
         spin: Spin {
             limit,

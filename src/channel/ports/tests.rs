@@ -68,7 +68,7 @@ fn a_message_with_the_wrong_frames_is_refused_and_given_back() {
 
 #[test]
 fn the_tag_received_last_goes_with_the_first_message_sent_after_it() {
-    let (ports, holder) = open(FrameRule::Any, true);
+    let (ports, holder) = open(FrameRule::AtMost(Message::MAX_FRAMES), true);
     let (sender, receiver) = (holder.sender().unwrap(), holder.receiver().unwrap());
     let outward = ports.outward().unwrap();
     let sent = || {
@@ -111,7 +111,7 @@ fn the_tag_received_last_goes_with_the_first_message_sent_after_it() {
 #[test]
 fn a_thread_whose_task_waits_in_vain_may_do_the_next_turn() {
     let waits = std::thread::spawn(|| {
-        let (ports, _holder) = open(FrameRule::Any, false);
+        let (ports, _holder) = open(FrameRule::AtMost(Message::MAX_FRAMES), false);
         let helm = helm::Helm::new(());
         let now = std::time::Instant::now();
         assert!(helm.lend_a_hand(now).is_some());
