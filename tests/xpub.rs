@@ -167,12 +167,15 @@ fn everything_includes_cancellations_of_what_is_not_held() {
             // Directly, and through a proxy on the way.
             let back = here.socket_with::<XSub>(verbose()).unwrap();
             back.connect(&endpoint).unwrap();
+            // A cancellation is told to those who are there.
+            back.wait_connected_blocking(1).unwrap();
             let (front, proxied) = bound(transport, &here, everything(Options::new()));
             let _proxy = Proxy::start(&front, &back).unwrap();
             let out = xpub.receiver();
             for endpoint in [endpoint, proxied] {
                 let xsub = there.socket_with::<XSub>(verbose()).unwrap();
                 xsub.connect(&endpoint).unwrap();
+                xsub.wait_connected_blocking(1).unwrap();
                 for words in [
                     [cancel("a"), subscribe("a"), subscribe("a")],
                     [cancel("a"), cancel("a"), cancel("never")],
