@@ -328,6 +328,14 @@ pub struct Message {
     body: Body,
 }
 
+/// Set in the tags of requests, and of their replies, that no call waits for, but that are counted.
+const NUMBERED: u64 = 1 << 63;
+
+/// The tag of a request that is the `number`th of its kind; not 0.
+pub(crate) const fn numbered(number: u64) -> u64 {
+    number | NUMBERED
+}
+
 #[derive(Clone)]
 enum Body {
     One(Frame),
@@ -521,6 +529,11 @@ impl Message {
     #[inline]
     pub(crate) fn set_tag(&mut self, tag: u64) {
         self.tag = tag;
+    }
+
+    /// Whether this is a request, or the reply to one, that a call waits for by its tag.
+    pub(crate) const fn belongs_to_a_call(&self) -> bool {
+        self.tag != 0 && self.tag & NUMBERED == 0
     }
 
     fn many(&mut self) -> &mut Vec<Frame> {

@@ -421,7 +421,9 @@ pub struct Options {
     /// any case.
     pub req_correlate: bool,
     /// REQ: a new request may be sent before the reply to the last one has come, and gives that
-    /// one up (`ZMQ_REQ_RELAXED`, default false). Go with
+    /// one up (`ZMQ_REQ_RELAXED`, default false): from the moment it is accepted no reply to an
+    /// earlier one is received, not even one that was already there; it is dropped and counted
+    /// ([`DropReason::Late`](crate::DropReason::Late)). Go with
     /// [`req_correlate`](Options#structfield.req_correlate), or late replies are taken for others.
     pub req_relaxed: bool,
     /// STREAM: tells the user of each peer's coming and going with an empty message

@@ -7,15 +7,20 @@ mod common;
 
 use std::collections::HashSet;
 use std::net::TcpListener;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 
 use common::raw::{self, Raw};
-use common::{eventually, next_text, put, within, LIMIT, PATIENCE};
+use common::{
+    alone, eventually, holds_within, next_text, put, text, within, Transport, LIMIT, PATIENCE,
+};
 use futures::executor::block_on;
 use futures::future::join_all;
 use zmq_channels::{
-    Context, Message, Options, Rep, Req, Request, RequestError, Requests, Socket, TryRecvError,
+    Context, DropReason, Message, Options, Rep, Req, Request, RequestError, Requests, Socket,
+    TryRecvError,
 };
 
 /// The next request; it must come.
@@ -280,5 +285,172 @@ fn a_rep_gives_a_numbered_envelope_back_as_it_was() {
         assert_eq!(other.read(4), b"\x01\x00\x00\x00");
         three.reply("too late").unwrap();
         eventually("the loss is counted", || rep.sender().dropped() == 1);
+    });
+}
+
+// ---- relaxed: a new request gives up the last one
+
+fn relaxed(correlate: bool) -> Options {
+    Options::new().req_relaxed(true).req_correlate(correlate)
+}
+
+/// Answers the next request, which must be this one, and waits until the reply is there, unread.
+fn answer_unread(req: &Socket<Req>, requests: &Requests, request: &str) {
+    let question = next_request(requests);
+    assert_eq!(text(&question), request);
+    question.reply(request.to_uppercase()).unwrap();
+    eventually("the reply is there", || req.receiver().len() == 1);
+}
+
+#[test]
+fn an_unread_reply_goes_when_the_next_relaxed_request_is_accepted() {
+    within(LIMIT, || {
+        for transport in Transport::ALL {
+            for correlate in [true, false] {
+                let (here, there) = transport.contexts();
+                let req = here.socket_with::<Req>(relaxed(correlate)).unwrap();
+                let rep = there.socket::<Rep>().unwrap();
+                let endpoint = transport.endpoint();
+                rep.bind(&endpoint).unwrap();
+                req.connect(&endpoint).unwrap();
+                let requests = rep.requests();
+                for _ in 0..3 {
+                    put(&req.sender(), "a");
+                    answer_unread(&req, &requests, "a");
+                    put(&req.sender(), "b");
+                    assert_eq!(req.try_recv(), Err(TryRecvError::Empty), "{transport:?}");
+                    answer_unread(&req, &requests, "b");
+                    assert_eq!(next_text(&req.receiver()), "B", "{transport:?} {correlate}");
+                }
+                // The peer is another one meanwhile.
+                put(&req.sender(), "a");
+                answer_unread(&req, &requests, "a");
+                rep.close_blocking();
+                let rep = there.socket::<Rep>().unwrap();
+                let bound = holds_within(PATIENCE, || rep.bind(&endpoint).is_ok());
+                assert!(bound, "{transport:?}");
+                assert_eq!(req.receiver().len(), 1, "what is read by nobody stays");
+                put(&req.sender(), "b");
+                assert_eq!(req.try_recv(), Err(TryRecvError::Empty), "{transport:?}");
+                answer_unread(&req, &rep.requests(), "b");
+                assert_eq!(next_text(&req.receiver()), "B", "{transport:?} {correlate}");
+                eventually("counted at the port", || req.receiver().dropped() == 4);
+                let dropped = req.statistics().unwrap().dropped;
+                assert_eq!(dropped.by(DropReason::Late), 4);
+                assert_eq!(dropped.total(), 4);
+            }
+        }
+    });
+}
+
+#[test]
+fn a_relaxed_request_gives_up_no_call_and_a_call_no_request() {
+    within(LIMIT, || {
+        let context = Context::new();
+        let req = context.socket_with::<Req>(relaxed(true)).unwrap();
+        let rep = context.socket::<Rep>().unwrap();
+        req.connect(rep.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
+        let requests = rep.requests();
+        let call = req.request("call");
+        put(&req.sender(), "a");
+        let call = thread::scope(|scope| {
+            let call = scope.spawn(|| block_on(call));
+            let mut both = [next_request(&requests), next_request(&requests)];
+            both.sort_by_key(|request| text(request));
+            let [a, call_there] = both;
+            a.reply("A").unwrap();
+            eventually("the reply is there", || req.receiver().len() == 1);
+            put(&req.sender(), "b");
+            assert_eq!(req.try_recv(), Err(TryRecvError::Empty));
+            answer_unread(&req, &requests, "b");
+            call_there.reply("CALL").unwrap();
+            call.join().unwrap()
+        });
+        assert_eq!(text(&call.unwrap()), "CALL");
+        let other = thread::scope(|scope| {
+            let other = scope.spawn(|| req.request_blocking("other"));
+            next_request(&requests).reply("OTHER").unwrap();
+            other.join().unwrap()
+        });
+        assert_eq!(text(&other.unwrap()), "OTHER");
+        assert_eq!(next_text(&req.receiver()), "B", "a call gives nothing up");
+    });
+}
+
+#[test]
+fn relaxing_an_open_socket_keeps_the_reply_to_the_last_strict_request() {
+    within(LIMIT, || {
+        let context = Context::new();
+        let req = context.socket::<Req>().unwrap();
+        let rep = context.socket::<Rep>().unwrap();
+        req.connect(rep.bind("inproc://relaxing").unwrap()).unwrap();
+        let requests = rep.requests();
+        for _ in 0..2 {
+            put(&req.sender(), "strict");
+            req.configure(|options| options.req_relaxed(true).req_correlate(true))
+                .unwrap();
+            answer_unread(&req, &requests, "strict");
+            assert_eq!(next_text(&req.receiver()), "STRICT");
+            put(&req.sender(), "a");
+            answer_unread(&req, &requests, "a");
+            put(&req.sender(), "b");
+            answer_unread(&req, &requests, "b");
+            req.configure(|options| options.req_relaxed(false)).unwrap();
+            put(&req.sender(), "c");
+            assert_eq!(next_text(&req.receiver()), "B", "a strict one keeps it");
+            answer_unread(&req, &requests, "c");
+            assert_eq!(next_text(&req.receiver()), "C");
+        }
+    });
+}
+
+/// Requests are sent while others receive: no reply that is older than the request accepted last
+/// before the call.
+#[test]
+fn no_receiver_gets_a_reply_to_a_request_that_was_given_up() {
+    const ROUNDS: u64 = 1000;
+    alone(LIMIT, || {
+        for transport in Transport::ALL {
+            let (here, there) = transport.contexts();
+            let req = here.socket_with::<Req>(relaxed(true)).unwrap();
+            let rep = there.socket::<Rep>().unwrap();
+            req.connect(rep.bind(transport.endpoint()).unwrap())
+                .unwrap();
+            let (accepted, received) = (AtomicU64::new(0), AtomicU64::new(0));
+            let over = AtomicBool::new(false);
+            let moment = Duration::from_millis(1);
+            thread::scope(|scope| {
+                scope.spawn(|| {
+                    while let Ok(request) = rep.recv_blocking() {
+                        let _ = rep.send_blocking(request);
+                    }
+                });
+                for _ in 0..2 {
+                    scope.spawn(|| {
+                        while !over.load(Ordering::SeqCst) {
+                            holds_within(moment, || !req.receiver().is_empty());
+                            let before = accepted.load(Ordering::SeqCst);
+                            if let Ok(reply) = req.try_recv() {
+                                let reply: u64 = text(&reply).parse().unwrap();
+                                assert!(reply >= before, "{transport:?}: {reply} after {before}");
+                                received.fetch_max(reply, Ordering::SeqCst);
+                            }
+                        }
+                    });
+                }
+                for number in 1..=ROUNDS {
+                    put(&req.sender(), number.to_string());
+                    accepted.store(number, Ordering::SeqCst);
+                    if number % 3 == 0 {
+                        holds_within(moment, || received.load(Ordering::SeqCst) >= number);
+                    }
+                }
+                eventually("the last one is answered", || {
+                    received.load(Ordering::SeqCst) == ROUNDS
+                });
+                over.store(true, Ordering::SeqCst);
+                rep.close_blocking();
+            });
+        }
     });
 }

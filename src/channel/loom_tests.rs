@@ -9,11 +9,13 @@ use loom::thread;
 
 use super::bridge::{bridge, BridgeEnd};
 use super::calls::{GivenUp, Outcome};
+use super::latest::Latest;
 use super::park::block_on;
 use super::queue::{Channel, NearPeer, Nothing, Offer, Waiting, Wants};
 use super::roster::Roster;
 use super::sync::{AtomicU8, Ordering};
 use super::Hook;
+use crate::message::Message;
 use crate::options::Overflow;
 
 type Numbers = Arc<Channel<u64>>;
@@ -530,6 +532,49 @@ fn loom_who_keeps_pace_is_not_forgotten() {
         });
         assert!(kept.is_some() && channel.used() == 1);
         pump.join().unwrap();
+    });
+}
+
+#[test]
+fn loom_no_reply_to_an_earlier_request_is_received() {
+    model(2, || {
+        let requests = Arc::new(Channel::<Message>::new(2, Overflow::Block, None, None));
+        let replies = Arc::new(Channel::<Message>::new(2, Overflow::Block, None, None));
+        let latest = Arc::new(Latest::new(true));
+        let ask = |text: &str| {
+            let mut slot = Some(Message::from(text));
+            assert_eq!(
+                latest.offer(&requests, &replies, &mut slot, None),
+                Offer::Taken
+            );
+        };
+        ask("a");
+        let pump = {
+            let (requests, replies) = (Arc::clone(&requests), Arc::clone(&replies));
+            let latest = Arc::clone(&latest);
+            thread::spawn(move || {
+                let mut late = 0;
+                for _ in 0..2 {
+                    let mut taken = VecDeque::new();
+                    requests.take(2, &mut taken);
+                    requests.release(taken.len());
+                    latest.deliver(&replies, &mut taken);
+                    late += latest.take_late();
+                }
+                late
+            })
+        };
+        ask("b");
+        // From here on nothing but the reply to the second.
+        let received = replies.try_pop().ok();
+        assert!(received.is_none_or(|reply| reply == Message::from("b")));
+        let late = pump.join().unwrap() + latest.take_late();
+        assert!(late <= 1);
+        let mut taken = VecDeque::new();
+        requests.take(2, &mut taken);
+        latest.deliver(&replies, &mut taken);
+        let rest = std::iter::from_fn(|| replies.try_pop().ok());
+        assert!(rest.into_iter().all(|reply| reply == Message::from("b")));
     });
 }
 

@@ -10,6 +10,7 @@ use super::calls::Calls;
 use super::gate::{Gate, Line};
 use super::health::Health;
 use super::helm;
+use super::latest::Latest;
 use super::park::Spin;
 use super::patience::Habits;
 use super::port::{Receiver, Sender};
@@ -30,6 +31,8 @@ pub(crate) struct PortsSetup {
     pub(crate) outward: Option<(usize, Overflow)>,
     /// Receive and send take turns, as REP wants it. Needs both channels.
     pub(crate) alternating: bool,
+    /// For a type that asks: whether a new request gives up the last one. Needs both channels.
+    pub(crate) relaxed: Option<bool>,
     /// Which messages `in` takes.
     pub(crate) frames: FrameRule,
     /// The names of the peers, for a type that addresses them.
@@ -93,6 +96,7 @@ pub(crate) struct Ports {
     sends: bool,
     receives: bool,
     gate: Option<Gate>,
+    latest: Option<Latest>,
     calls: Calls,
     frames: FrameRule,
     routes: Option<Routes>,
@@ -159,6 +163,7 @@ impl Ports {
             && matches!(setup.frames, FrameRule::AtMost(_))
             && setup.routes.is_none()
             && !setup.alternating
+            && setup.relaxed.is_none()
             && !setup.recalling;
         let outward = channel(setup.outward, None, Some(hook));
         if let Some(crowd) = &setup.spin.crowd {
@@ -171,6 +176,7 @@ impl Ports {
             sends,
             receives,
             gate: setup.alternating.then(Gate::new),
+            latest: setup.relaxed.map(Latest::new),
             calls: Calls::new(errand),
             frames: setup.frames,
             routes: setup.routes,
@@ -226,6 +232,11 @@ impl Ports {
     /// Requests that wait for their replies one by one.
     pub(crate) fn calls(&self) -> &Calls {
         &self.calls
+    }
+
+    /// What decides which replies are wanted, if the socket asks.
+    pub(crate) fn latest(&self) -> Option<&Latest> {
+        self.latest.as_ref()
     }
 
     /// The names of the peers, if the socket addresses them.
@@ -440,11 +451,14 @@ impl Ports {
                 return Err(self.unroutable(waiting));
             }
         }
-        let offer = match (&self.gate, self.outward()) {
-            (Some(gate), Some(outward)) => match gate.offer(outward, inward, slot, waiting) {
+        let offer = match (&self.gate, self.outward(), &self.latest) {
+            (Some(gate), Some(outward), _) => match gate.offer(outward, inward, slot, waiting) {
                 Some(offer) => offer,
                 None => return Err(NotSent::Refused(Refusal::NoRequest)),
             },
+            (None, Some(outward), Some(latest)) if latest.is_relaxed() => {
+                latest.offer(inward, outward, slot, waiting)
+            }
             _ => match waiting {
                 None => inward.try_push(slot),
                 Some(waiting) => inward.push_or_wait(slot, waiting),

@@ -18,6 +18,7 @@ pub(crate) use self::buffers::move_some;
 use self::buffers::{end, exchange};
 use self::near::Near;
 pub(crate) use self::near::{NearPeer, Wants};
+pub(crate) use self::sift::sift;
 use super::lookout::Crowd;
 use super::prefetch::prefetch;
 use super::sync::{Apart, Mutex, MutexGuard};
@@ -721,24 +722,31 @@ impl<T> Channel<T> {
         }
         let mut wakes = Wakes::default();
         let mut evicted = Vec::new();
+        self.append(batch, &mut evicted, &mut wakes);
+        self.carry_out(wakes);
+    }
+
+    /// As [`push_batch`](Self::push_batch); wakes and what the policy drops are left to the caller,
+    /// who may hold a lock.
+    #[inline]
+    pub(crate) fn append(&self, batch: &mut VecDeque<T>, evicted: &mut Vec<T>, wakes: &mut Wakes) {
         let closed = {
             let tail = self.tail.lock();
             if tail.state != State::Open {
                 true
             } else if tail.room() >= batch.len() as u64 {
                 let mut tail = tail;
-                tail.append(batch, &mut wakes);
+                tail.append(batch, wakes);
                 false
             } else {
                 drop(tail);
-                self.push_batch_with_both(batch, &mut evicted, &mut wakes)
+                self.push_batch_with_both(batch, evicted, wakes)
             }
         };
         if closed {
             self.tail.lock().dropped += batch.len() as u64;
             batch.clear();
         }
-        self.carry_out(wakes);
     }
 
     /// How many messages fit in now; `usize::MAX` for a channel that never makes the pump wait.
@@ -926,5 +934,6 @@ fn saturated(count: u64) -> usize {
 mod buffers;
 mod near;
 mod pace;
+mod sift;
 #[cfg(all(test, not(loom)))]
 mod tests;

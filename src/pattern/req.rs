@@ -7,22 +7,23 @@ use crate::message::{Frame, Message};
 use crate::options::Options;
 
 use super::balance::Balance;
-use super::{
-    pass, Admission, Drop, Outlet, Pattern, PeerId, PeerIntro, Rejected, Verdict, Violation,
-};
+use super::{Admission, Drop, Outlet, Pattern, PeerId, PeerIntro, Rejected, Verdict, Violation};
 
 /// Octets of the number in front of a request: libzmq's, in the order of this machine's octets.
 /// To a peer it is one more frame of the envelope, to be given back as it was.
 const NUMBER_OCTETS: usize = 4;
 
-/// A message without a tag is a request of the strict kind: its reply goes to `out`, and until
-/// that has come there is no other. A message with a tag is a request whose reply goes to whoever
-/// waits for that tag; it carries a number on the wire and waits for no other request.
+/// A message that belongs to no call is a request of the strict kind: its reply goes to `out`, with
+/// the same tag, and until that has come there is no other. A message that belongs to a call is a
+/// request whose reply goes to whoever waits for that tag; it carries a number on the wire and waits
+/// for no other request.
 #[derive(Default)]
 pub(super) struct Req {
     balance: Balance,
     /// The strict request that is not answered yet.
     waiting: Option<Waiting>,
+    /// The tag of the strict request.
+    strict_tag: u64,
     /// The requests with a tag that are not answered yet, by their numbers on the wire.
     asked: BTreeMap<u32, Asked>,
     /// Their numbers, by tag.
@@ -39,6 +40,11 @@ pub(super) struct Req {
 struct Waiting {
     peer: PeerId,
     number: Option<u32>,
+}
+
+/// Whether a request is of the strict kind.
+fn is_strict(message: &Message) -> bool {
+    !message.belongs_to_a_call()
 }
 
 struct Asked {
@@ -117,7 +123,8 @@ impl Pattern for Req {
         if self.waiting == Some(Waiting { peer, number }) {
             self.waiting = None;
             open_envelope(message);
-            return pass(message);
+            message.set_tag(self.strict_tag);
+            return Ok(Admission::Deliver);
         }
         let Some(number) = number else {
             return Ok(Admission::Drop(Drop::Unasked));
@@ -137,11 +144,11 @@ impl Pattern for Req {
     /// Puts the delimiter in front of what the user sends (RFC 28, "The REQ Socket Type"), and
     /// the number in front of that.
     fn submit(&mut self, message: &mut Message, outlet: &mut dyn Outlet) -> Verdict {
-        let tag = message.tag();
-        if self.balance.is_blocked() || (tag == 0 && self.must_wait()) {
+        let (tag, strict) = (message.tag(), is_strict(message));
+        if self.balance.is_blocked() || (strict && self.must_wait()) {
             return Verdict::Blocked;
         }
-        let number = (tag != 0 || self.correlate).then(|| self.free_number());
+        let number = (!strict || self.correlate).then(|| self.free_number());
         put_envelope(number, message);
         message.set_tag(0);
         let Some(peer) = self.balance.send(message, outlet) else {
@@ -152,13 +159,16 @@ impl Pattern for Req {
         if let Some(number) = number {
             self.next_number = number.wrapping_add(1);
         }
-        match (tag, number) {
-            (0, number) => self.waiting = Some(Waiting { peer, number }),
-            (tag, Some(number)) => {
+        match (strict, number) {
+            (true, number) => {
+                self.waiting = Some(Waiting { peer, number });
+                self.strict_tag = tag;
+            }
+            (false, Some(number)) => {
                 self.asked.insert(number, Asked { peer, tag });
                 self.numbers.insert(tag, number);
             }
-            (_, None) => debug_assert!(false, "a request with a tag has a number"),
+            (false, None) => debug_assert!(false, "a call's request has a number"),
         }
         Verdict::Sent
     }
@@ -182,6 +192,7 @@ impl Pattern for Req {
         if self.waiting == Some(Waiting { peer, number }) {
             self.waiting = None;
             open_envelope(&mut message);
+            message.set_tag(self.strict_tag);
             return Some(message);
         }
         let tag = self.close(number?)?;

@@ -97,6 +97,8 @@ impl<W: World> Pump<W> {
     /// What a socket has done so far.
     pub(super) fn statistics(&mut self, slot: usize) -> Option<Statistics> {
         self.settle_credits(slot);
+        // Late replies are told to `out` along with what goes there.
+        self.push_batch(slot);
         let links = self.hubs.get(slot)?.links.clone();
         for &link in &links {
             self.learn_names(link);

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use slab::Slab;
 
-use crate::channel::{Outcome, Ports, Reply, Seat};
+use crate::channel::{Channel, Latest, Outcome, Ports, Reply, Seat};
 use crate::clock::later;
 use crate::endpoint::Endpoint;
 use crate::error::{ConfigureError, SocketError};
@@ -227,6 +227,14 @@ impl Hub {
         self.kind != SocketType::Stream || endpoint.inproc_name().is_none()
     }
 
+    /// Counts the unread replies that went when the next request gave theirs up.
+    pub(super) fn heed_late(&mut self) {
+        let late = self.ports.latest().map_or(0, Latest::take_late);
+        if late > 0 {
+            self.io.count(Drop::Late, late);
+        }
+    }
+
     /// When linger ends, counted from `now`.
     pub(super) fn linger_deadline(&self, now: Instant) -> Option<Instant> {
         match self.options.linger {
@@ -254,6 +262,14 @@ impl Hub {
         if let Some(outward) = self.ports.outward() {
             outward.set_capacity(for_all(options.receive_high_water_mark));
         }
+    }
+}
+
+/// Puts messages into `out`, but for replies to requests that were given up.
+pub(super) fn push(ports: &Ports, outward: &Channel<Message>, batch: &mut VecDeque<Message>) {
+    match ports.latest() {
+        Some(latest) => latest.deliver(outward, batch),
+        None => outward.push_batch(batch),
     }
 }
 
@@ -553,6 +569,10 @@ impl<W: World> Pump<W> {
         }
         hub.io.limit = marks(hub.kind, &options).1;
         hub.io.near.configure(hub.kind, &options);
+        hub.heed_late();
+        if let Some(latest) = hub.ports.latest() {
+            latest.set_relaxed(options.req_relaxed);
+        }
         hub.options = Arc::clone(&options);
         hub.fit_capacities();
         let links = hub.links.clone();
@@ -602,6 +622,7 @@ impl<W: World> Pump<W> {
             hub.io.late += late;
             hub.io.dropped.count(DropReason::Late, late as u64);
         }
+        hub.heed_late();
         if hub.io.late > 0 {
             let late = std::mem::take(&mut hub.io.late);
             if let Some(outward) = hub.ports.outward() {
@@ -619,7 +640,7 @@ impl<W: World> Pump<W> {
             return;
         };
         if io.notices.is_empty() {
-            outward.push_batch(&mut io.batch);
+            push(&hub.ports, outward, &mut io.batch);
         }
         if !io.batch.is_empty() {
             io.notices.append(&mut io.batch);

@@ -85,6 +85,7 @@ impl<W: World> Pump<W> {
             inward: None,
             outward: None,
             alternating: false,
+            relaxed: None,
             frames: FrameRule::AtMost(usize::MAX),
             routes: None,
             recalling: false,

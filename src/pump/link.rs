@@ -532,6 +532,7 @@ impl<W: World> Pump<W> {
         };
         // What is not sent again, but is not lost either: it no longer counts against the mark.
         let mut uncharged = 0;
+        let is_req = hub.kind == SocketType::Req;
         let returned = unsent.len();
         hub.pattern.keep(PeerId(slot as u32), &mut unsent);
         let held = held - (returned - unsent.len());
@@ -539,7 +540,7 @@ impl<W: World> Pump<W> {
             let lost = held.saturating_sub(unsent.len());
             for message in unsent.into_iter().rev() {
                 match hub.pattern.unsend(PeerId(slot as u32), message) {
-                    Some(message) if hub.kind == SocketType::Req && message.tag() != 0 => {
+                    Some(message) if is_req && message.belongs_to_a_call() => {
                         hub.ports.calls().put_back(message);
                         uncharged += 1;
                     }
@@ -553,7 +554,7 @@ impl<W: World> Pump<W> {
         };
         hub.io.undelivered += lost as u64;
         // A lost request is told of by its pattern, which waits for the reply.
-        if hub.kind != SocketType::Req {
+        if !is_req {
             hub.io.lost += lost as u64;
             let why = DropReason::ConnectionLost;
             hub.io.dropped.count(why, lost as u64);

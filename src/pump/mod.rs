@@ -611,7 +611,8 @@ impl<W: World> Pump<W> {
                 reply.send(answer.unwrap_or(Err(GroupError::Disconnected)));
             }
             Command::Leave { hub, group, reply } => {
-                let answer = self.with_pattern(hub, |pattern, outlet| pattern.leave(group, outlet));
+                let answer =
+                    self.with_pattern(hub, |pattern, outlet| pattern.leave(group.clone(), outlet));
                 reply.send(answer.unwrap_or(Err(GroupError::Disconnected)));
             }
             Command::Topics { hub, reply } => {
@@ -764,6 +765,7 @@ impl<W: World> Pump<W> {
             outward: receiving
                 .then_some((options.receive_high_water_mark, options.receive_overflow)),
             alternating: kind == SocketType::Rep,
+            relaxed: (kind == SocketType::Req).then_some(options.req_relaxed),
             frames: frame_rule(kind),
             routes: kind
                 .addresses_peers()

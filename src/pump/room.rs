@@ -26,6 +26,7 @@
 
 use std::collections::VecDeque;
 
+use super::hub::push;
 use super::link::Path;
 use super::world::World;
 use super::Pump;
@@ -212,7 +213,7 @@ impl<W: World> Pump<W> {
         if let (1.., Some(outward)) = (first, hub.ports.outward()) {
             room.take(first);
             io.batch.extend(io.notices.drain(..first));
-            outward.push_batch(&mut io.batch);
+            push(&hub.ports, outward, &mut io.batch);
             while let Some(message) = io.batch.pop_back() {
                 io.notices.push_front(message);
             }

@@ -3,7 +3,7 @@
 use std::io::{ErrorKind, IoSlice, Write};
 use std::sync::Arc;
 
-use crate::channel::move_some;
+use crate::channel::{move_some, Latest};
 use crate::options::Overflow;
 use crate::pattern::{Drop, PeerId, Verdict};
 use crate::socket_type::SocketType;
@@ -112,6 +112,10 @@ impl<W: World> Pump<W> {
             return true;
         }
         let ports = Arc::clone(&hub.ports);
+        if ports.latest().is_some_and(Latest::is_relaxed) {
+            // Requests that were accepted meanwhile may have made replies late.
+            self.push_batch(slot);
+        }
         let mut given_up = Vec::new();
         ports.calls().look(&mut given_up);
         let done = self.pattern_call(slot, |pattern, outlet| {

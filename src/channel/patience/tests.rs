@@ -72,6 +72,7 @@ fn open(limit: Duration, pump: &Arc<Pump>) -> Holder {
         inward: Some((1, Overflow::Block)),
         outward: Some((10, Overflow::Block)),
         alternating: false,
+        relaxed: None,
         recalling: false,
         frames: FrameRule::AtMost(Message::MAX_FRAMES),
         routes: None,

@@ -13,6 +13,7 @@ fn open(frames: FrameRule, recalling: bool) -> (Arc<Ports>, Holder) {
         inward: Some((1, Overflow::Block)),
         outward: Some((10, Overflow::Block)),
         alternating: false,
+        relaxed: None,
         recalling,
         frames,
         routes: None,
