@@ -443,6 +443,11 @@ impl<K: Subscribes> Socket<K> {
 
     /// Takes one subscription back (`ZMQ_UNSUBSCRIBE`). One that was never made is no error.
     ///
+    /// When this returns, a SUB receives no more messages that match none of its other
+    /// subscriptions: those that waited are dropped, counted as
+    /// [`Unmatched`](crate::DropReason::Unmatched). An XSUB receives what waits and what is still on
+    /// its way.
+    ///
     /// # Errors
     /// [`SubscribeError`] if the socket is closed or its context shut down.
     pub fn unsubscribe(&self, prefix: impl AsRef<[u8]>) -> Result<(), SubscribeError> {
@@ -594,7 +599,8 @@ impl<K: Joins> Socket<K> {
             .unwrap_or_else(|| Err(self.ended(GroupError::Terminated, GroupError::Disconnected)))
     }
 
-    /// Leaves a group (`zmq_leave`).
+    /// Leaves a group (`zmq_leave`). When this returns, no more messages of it are received: those
+    /// that waited are dropped, counted as [`Unmatched`](crate::DropReason::Unmatched).
     ///
     /// # Errors
     /// [`GroupError::NotJoined`], [`GroupError::TooLong`], and if the socket is closed or its

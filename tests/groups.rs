@@ -10,7 +10,8 @@ use std::time::Duration;
 use common::raw::{self, Raw};
 use common::{eventually, next, put, within, Transport, LIMIT, PATIENCE};
 use zmq_channels::{
-    Context, Dish, GroupError, Message, Options, Radio, Refusal, SendError, Socket, SocketType,
+    Context, Dish, DropReason, GroupError, Message, Options, Radio, Refusal, SendError, Socket,
+    SocketType,
 };
 
 /// A RADIO and a DISH in no group, connected.
@@ -309,6 +310,35 @@ fn a_radio_that_sends_something_else_is_let_go() {
             assert!(bad.is_closed_within(PATIENCE));
             good.write(&raw::multipart(&["g", "goes on"]));
             assert_eq!(next(&dish.receiver()), to("g", "goes on"));
+        }
+    });
+}
+
+#[test]
+fn what_waits_goes_with_its_group() {
+    within(LIMIT, || {
+        for transport in Transport::ALL {
+            for radio_binds in [true, false] {
+                let (radio, dish) = connected(transport, radio_binds);
+                for group in ["a", "ab", "b"] {
+                    dish.join(group).unwrap();
+                }
+                eventually("joined", || radio.topics() == Ok(3));
+                for round in 0..10 {
+                    for group in ["a", "ab", "b"] {
+                        put(&radio.sender(), to(group, &round.to_string()));
+                    }
+                }
+                eventually("all are there", || dish.receiver().len() == 30);
+                dish.leave("a").unwrap();
+                dish.leave("b").unwrap();
+                assert_eq!(dish.leave("never"), Err(GroupError::NotJoined));
+                let rest: Vec<_> = dish.receiver().drain().collect();
+                let expected: Vec<_> = (0..10).map(|round| to("ab", &round.to_string())).collect();
+                assert_eq!(rest, expected, "{transport:?}");
+                let dropped = dish.statistics().unwrap().dropped;
+                assert_eq!(dropped.by(DropReason::Unmatched), 20);
+            }
         }
     });
 }

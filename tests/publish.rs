@@ -5,10 +5,16 @@
 
 mod common;
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
 use common::{
-    holds_within, next, next_text, put, text, wait_subscribed, within, Transport, LIMIT, PATIENCE,
+    eventually, holds_within, next, next_text, put, text, wait_subscribed, within, Transport,
+    LIMIT, PATIENCE,
 };
-use zmq_channels::{Context, Message, Pub, Receiver, Sender, Socket, Sub};
+use zmq_channels::{
+    Context, DropReason, Message, Options, Proxy, Pub, Pull, Push, Receiver, Sender, Socket, Sub,
+};
 
 /// A publisher and a subscriber without subscriptions, connected.
 fn connected(transport: Transport, publisher_binds: bool) -> (Socket<Pub>, Socket<Sub>) {
@@ -296,5 +302,187 @@ fn what_a_sender_publishes_comes_in_order() {
                 assert_eq!(text(&next(&sub.receiver())), format!("n {number}"));
             }
         });
+    });
+}
+
+// ---- what waits when a subscription ends
+
+/// How many messages wait, unread, once they are all there.
+fn unread(sub: &Socket<Sub>, expected: usize) {
+    eventually("all are there", || sub.receiver().len() == expected);
+}
+
+fn unmatched(sub: &Socket<Sub>) -> u64 {
+    sub.statistics().unwrap().dropped.by(DropReason::Unmatched)
+}
+
+#[test]
+fn what_waits_goes_with_the_last_subscription_to_it() {
+    within(LIMIT, || {
+        everywhere(|publisher, sub| {
+            for topic in ["a", "ab", "b", "b"] {
+                sub.subscribe(topic).unwrap();
+            }
+            for topic in ["a", "ab", "b"] {
+                wait_subscribed(publisher, &sub.receiver(), topic);
+            }
+            let before = unmatched(sub);
+            for round in 0..10 {
+                for topic in ["a", "ab", "b"] {
+                    put(publisher, format!("{topic} {round}"));
+                }
+            }
+            unread(sub, 30);
+            assert_eq!(next_text(&sub.receiver()), "a 0");
+            sub.unsubscribe("a").unwrap();
+            assert_eq!(sub.receiver().len(), 20);
+            assert_eq!(next_text(&sub.receiver()), "ab 0");
+            sub.unsubscribe("b").unwrap();
+            assert_eq!(sub.receiver().len(), 19, "it is subscribed to once more");
+            sub.unsubscribe("never").unwrap();
+            sub.unsubscribe("b").unwrap();
+            let rest: Vec<_> = sub.receiver().drain().map(|rest| text(&rest)).collect();
+            let expected: Vec<_> = (1..10).map(|round| format!("ab {round}")).collect();
+            assert_eq!(rest, expected);
+            assert_eq!(unmatched(sub), before + 9 + 10);
+        });
+    });
+}
+
+#[test]
+fn where_matching_is_inverted_what_waits_goes_with_a_new_subscription() {
+    within(LIMIT, || {
+        for transport in Transport::ALL {
+            let (here, there) = transport.contexts();
+            let inverted = || Options::new().invert_matching(true);
+            let publisher = here.socket_with::<Pub>(inverted()).unwrap();
+            let sub = there.socket_with::<Sub>(inverted()).unwrap();
+            sub.connect(publisher.bind(transport.endpoint()).unwrap())
+                .unwrap();
+            sub.wait_connected_blocking(1).unwrap();
+            publisher.wait_connected_blocking(1).unwrap();
+            for text in ["a 1", "b 1", "a 2", "b 2"] {
+                put(&publisher.sender(), text);
+            }
+            unread(&sub, 4);
+            sub.subscribe("a").unwrap();
+            assert_eq!(sub.receiver().len(), 2);
+            sub.configure(|options| options.invert_matching(false))
+                .unwrap();
+            assert!(sub.receiver().is_empty(), "b is not subscribed to");
+            assert_eq!(unmatched(&sub), 4);
+        }
+    });
+}
+
+#[test]
+fn room_for_others_comes_with_what_goes() {
+    within(LIMIT, || {
+        for transport in Transport::ALL {
+            let (here, there) = transport.contexts();
+            let small = || Options::new().high_water_marks(4);
+            let publisher = here.socket_with::<Pub>(small().xpub_no_drop(true)).unwrap();
+            let sub = there.socket_with::<Sub>(small()).unwrap();
+            sub.subscribe("").unwrap();
+            sub.connect(publisher.bind(transport.endpoint()).unwrap())
+                .unwrap();
+            publisher.wait_subscribed_blocking(1).unwrap();
+            sub.subscribe("b").unwrap();
+            thread::scope(|scope| {
+                let sender = publisher.sender();
+                scope.spawn(move || {
+                    (0..2000).for_each(|_| put(&sender, vec![b'a'; 1000]));
+                    put(&sender, "b");
+                });
+                unread(&sub, 4);
+                sub.unsubscribe("").unwrap();
+                assert_eq!(next_text(&sub.receiver()), "b", "{transport:?}");
+            });
+        }
+    });
+}
+
+#[test]
+fn whoever_receives_gets_nothing_that_is_no_longer_subscribed_to() {
+    within(LIMIT, || {
+        for transport in Transport::ALL {
+            let (here, there) = transport.contexts();
+            let publisher = here.socket::<Pub>().unwrap();
+            let sub = there.socket::<Sub>().unwrap();
+            sub.connect(publisher.bind(transport.endpoint()).unwrap())
+                .unwrap();
+            for round in 0..20 {
+                sub.subscribe("a").unwrap();
+                sub.subscribe("b").unwrap();
+                wait_subscribed(&publisher.sender(), &sub.receiver(), "a");
+                wait_subscribed(&publisher.sender(), &sub.receiver(), "b");
+                let (over, end) = (AtomicBool::new(false), AtomicBool::new(false));
+                thread::scope(|scope| {
+                    scope.spawn(|| {
+                        while !end.load(Ordering::SeqCst) {
+                            put(&publisher.sender(), "a");
+                            put(&publisher.sender(), "b");
+                        }
+                    });
+                    let took = scope.spawn(|| {
+                        let mut after = 0;
+                        while after < 100 {
+                            let is_over = over.load(Ordering::SeqCst);
+                            // One way to receive as good as another.
+                            let mut got = Vec::new();
+                            match round % 3 {
+                                0 => got.push(next(&sub.receiver())),
+                                1 => {
+                                    let receiver = sub.receiver();
+                                    receiver.recv_many_blocking(&mut got, 64).unwrap();
+                                }
+                                _ => got.extend(sub.receiver().iter().take(1)),
+                            }
+                            if is_over {
+                                assert!(got.iter().all(|message| message[0] == "b"));
+                                after += got.len();
+                            }
+                        }
+                    });
+                    sub.unsubscribe("a").unwrap();
+                    over.store(true, Ordering::SeqCst);
+                    let took = took.join();
+                    end.store(true, Ordering::SeqCst);
+                    took.unwrap();
+                });
+                sub.unsubscribe("b").unwrap();
+                assert!(sub.receiver().is_empty());
+            }
+        }
+    });
+}
+
+#[test]
+fn a_proxy_passes_on_nothing_that_is_no_longer_subscribed_to() {
+    within(LIMIT, || {
+        let context = Context::new();
+        let publisher = context.socket::<Pub>().unwrap();
+        let front = context.socket::<Sub>().unwrap();
+        let small = || Options::new().high_water_marks(2);
+        let back = context.socket_with::<Push>(small()).unwrap();
+        let pull = context.socket_with::<Pull>(small()).unwrap();
+        front.subscribe("a").unwrap();
+        front.subscribe("b").unwrap();
+        front
+            .connect(publisher.bind("tcp://127.0.0.1:*").unwrap())
+            .unwrap();
+        pull.connect(back.bind("inproc://back").unwrap()).unwrap();
+        publisher.wait_subscribed_blocking(1).unwrap();
+        let _proxy = Proxy::start(&front, &back).unwrap();
+        (0..50).for_each(|_| put(&publisher.sender(), "a"));
+        put(&publisher.sender(), "b");
+        // What the sockets behind the proxy hold, it has passed on.
+        eventually("no more is taken", || {
+            back.sender().len() == 2 && pull.receiver().len() == 2
+        });
+        eventually("all are there", || front.receiver().len() == 47);
+        front.unsubscribe("a").unwrap();
+        let came: Vec<_> = (0..5).map(|_| next_text(&pull.receiver())).collect();
+        assert_eq!(came, ["a", "a", "a", "a", "b"]);
     });
 }

@@ -536,6 +536,43 @@ fn loom_who_keeps_pace_is_not_forgotten() {
 }
 
 #[test]
+fn loom_what_was_discarded_is_never_received_afterwards() {
+    loom::model(|| {
+        let channel = channel(2);
+        let discarded = Arc::new(AtomicU8::new(0));
+        let receiver = {
+            let (channel, discarded) = (Arc::clone(&channel), Arc::clone(&discarded));
+            thread::spawn(move || {
+                let mut received = Vec::new();
+                loop {
+                    let before = discarded.load(Ordering::SeqCst) == 1;
+                    match pop(&channel) {
+                        Ok(number) => received.push((number, before)),
+                        Err(why) => {
+                            assert_eq!(why, Nothing::Closed);
+                            return received;
+                        }
+                    }
+                }
+            })
+        };
+        // The pump: one that is kept and one that is not, then room for another.
+        let mut batch = VecDeque::from([1, 2]);
+        channel.push_batch(&mut batch);
+        let gone = channel.discard(|number| *number != 1);
+        discarded.store(1, Ordering::SeqCst);
+        channel.push_batch(&mut VecDeque::from([3]));
+        channel.close();
+        let received = receiver.join().unwrap();
+        assert!(!received.contains(&(1, true)));
+        let numbers: Vec<u64> = received.iter().map(|(number, _)| *number).collect();
+        let expected: &[u64] = if gone == 1 { &[2, 3] } else { &[1, 2, 3] };
+        assert_eq!(numbers, expected);
+        assert_eq!(channel.used(), 0);
+    });
+}
+
+#[test]
 fn loom_no_reply_to_an_earlier_request_is_received() {
     model(2, || {
         let requests = Arc::new(Channel::<Message>::new(2, Overflow::Block, None, None));

@@ -37,8 +37,8 @@ impl Pattern for Dish {
     /// Filters once more: a RADIO may send what was on its way before a LEAVE reached it.
     fn admit(&mut self, _peer: PeerId, message: &mut Message) -> Result<Admission, Violation> {
         match message.frames() {
-            [group, _body] if group.len() <= MAX_GROUP => {
-                if self.groups.contains(group) {
+            [group, _] if group.len() <= MAX_GROUP => {
+                if self.wants(message) {
                     pass(message)
                 } else {
                     Ok(Admission::Drop(Drop::Unmatched))
@@ -76,6 +76,11 @@ impl Pattern for Dish {
             outlet.command(radio, Upstream::Leave(group.clone()));
         }
         Ok(())
+    }
+
+    fn wants(&self, message: &Message) -> bool {
+        let group = message.first();
+        group.is_some_and(|group| self.groups.contains(group))
     }
 
     fn topics(&self) -> usize {

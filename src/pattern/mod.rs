@@ -325,6 +325,11 @@ pub(crate) trait Pattern: Send {
     /// The user takes one `subscribe` back.
     fn unsubscribe(&mut self, _prefix: Frame, _outlet: &mut dyn Outlet) {}
 
+    /// Whether a message that was delivered and that the user has not taken yet is still wanted.
+    fn wants(&self, _message: &Message) -> bool {
+        true
+    }
+
     /// The user decides what the peer gets that a message he received came from; `tag` is that
     /// message's, 0 for none.
     fn decide(&mut self, _tag: u64, _decision: Upstream) -> Result<(), SubscribeError> {

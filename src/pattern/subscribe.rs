@@ -42,8 +42,7 @@ impl Pattern for Subscribe {
     /// Filters once more: a publisher may send what it was asked for before a CANCEL reached it,
     /// or everything.
     fn admit(&mut self, _peer: PeerId, message: &mut Message) -> Result<Admission, Violation> {
-        let topic = message.first();
-        if topic.is_some_and(|topic| self.subscriptions.matches_any(topic) != self.inverted) {
+        if self.wants(message) {
             pass(message)
         } else {
             Ok(Admission::Drop(Drop::Unmatched))
@@ -60,6 +59,11 @@ impl Pattern for Subscribe {
 
     fn unsubscribe(&mut self, prefix: Frame, outlet: &mut dyn Outlet) {
         self.subscriptions.unsubscribe(&prefix, outlet);
+    }
+
+    fn wants(&self, message: &Message) -> bool {
+        let topic = message.first();
+        topic.is_some_and(|topic| self.subscriptions.matches_any(topic) != self.inverted)
     }
 
     fn configure(&mut self, options: &Options, _outlet: &mut dyn Outlet) {

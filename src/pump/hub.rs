@@ -573,7 +573,7 @@ impl<W: World> Pump<W> {
         if let Some(latest) = hub.ports.latest() {
             latest.set_relaxed(options.req_relaxed);
         }
-        hub.options = Arc::clone(&options);
+        let before = std::mem::replace(&mut hub.options, Arc::clone(&options));
         hub.fit_capacities();
         let links = hub.links.clone();
         self.pattern_call(slot, |pattern, outlet| {
@@ -581,6 +581,9 @@ impl<W: World> Pump<W> {
             outlet.interests_changed();
         });
         self.name_near(slot);
+        if before.invert_matching != options.invert_matching {
+            self.sort_out_of(slot, &[]);
+        }
         self.refresh_room(slot);
         self.resume(slot);
         for link in links {

@@ -30,6 +30,7 @@ mod room;
 mod sending;
 #[cfg(test)]
 mod sim;
+mod sorting;
 mod tasks;
 #[cfg(test)]
 mod tests;
@@ -584,14 +585,16 @@ impl<W: World> Pump<W> {
             }
             Command::Subscribe { hub, prefix, reply } => {
                 let answer = self.with_pattern(hub, |pattern, outlet| {
-                    pattern.subscribe(prefix, outlet);
+                    pattern.subscribe(prefix.clone(), outlet);
                 });
+                self.sort_out(hub, &prefix);
                 reply.send(answer.ok_or(SubscribeError::Disconnected));
             }
             Command::Unsubscribe { hub, prefix, reply } => {
                 let answer = self.with_pattern(hub, |pattern, outlet| {
-                    pattern.unsubscribe(prefix, outlet);
+                    pattern.unsubscribe(prefix.clone(), outlet);
                 });
+                self.sort_out(hub, &prefix);
                 reply.send(answer.ok_or(SubscribeError::Disconnected));
             }
             Command::Decide {
@@ -613,6 +616,7 @@ impl<W: World> Pump<W> {
             Command::Leave { hub, group, reply } => {
                 let answer =
                     self.with_pattern(hub, |pattern, outlet| pattern.leave(group.clone(), outlet));
+                self.sort_out(hub, &group);
                 reply.send(answer.unwrap_or(Err(GroupError::Disconnected)));
             }
             Command::Topics { hub, reply } => {

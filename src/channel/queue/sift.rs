@@ -23,6 +23,14 @@ impl<T> Channel<T> {
         tail.released_seen = head.released;
         unwanted
     }
+
+    /// As [`retain`](Self::retain): drops what is not to be kept, and returns how much that was.
+    pub(crate) fn discard(&self, keep: impl FnMut(&T) -> bool) -> usize {
+        let mut wakes = Wakes::default();
+        let unwanted = self.retain(keep, &mut wakes);
+        self.carry_out(wakes);
+        unwanted.len()
+    }
 }
 
 /// Moves what is not to be kept to `unwanted`.

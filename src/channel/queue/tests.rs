@@ -809,3 +809,23 @@ fn nobody_keeps_pace_with_a_channel_that_closes_or_changes() {
         assert_eq!(goes, channel.state() != State::Open);
     }
 }
+
+#[test]
+fn what_is_not_kept_is_taken_out_of_both_halves_and_makes_room() {
+    let hook = Arc::new(Count::default());
+    let channel = Channel::new(6, Overflow::Block, None, Some(hook.clone()));
+    assert_eq!(fill(&channel, 6), 6);
+    assert_eq!(
+        channel.try_pop(),
+        Ok(0),
+        "one half is filled from the other"
+    );
+    assert_eq!(push(&channel, 6), Offer::Taken);
+    assert!(channel.arm_producer());
+    assert_eq!(channel.discard(|number| number % 2 == 0), 3);
+    assert_eq!(hook.get(), 1, "half of it is free");
+    assert_eq!((channel.len(), channel.used(), channel.room()), (3, 3, 3));
+    assert_eq!(channel.discard(|_| true), 0);
+    assert_eq!(take_all(&channel), [2, 4, 6]);
+    assert_eq!((channel.used(), channel.dropped()), (0, 0));
+}
