@@ -1,17 +1,21 @@
 //! A context: the pumps its sockets share, and the scope of inproc names.
 
 use std::fmt;
+use std::future::Future;
+use std::ops::Deref;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use crate::channel::{
-    answer, is_steering, wait_all, Answer, Lazy, Mailbox, Names, Once, Reply, Seats, Spin,
+    answer, is_steering, undelivered, wait_all, Answer, Lazy, Mailbox, Names, Once, Recurring,
+    Reply, Seats, Spin,
 };
-use crate::error::{ContextError, SocketError};
+use crate::error::{ContextError, PumpFailure, SocketError};
 use crate::kind::{Any, Kind, Typed};
 use crate::options::Options;
 use crate::pump::net::{self, Running, ThreadNames};
-use crate::pump::{Command, Company};
+use crate::pump::{Closed, Command, Company, Release};
 use crate::register::Registrar;
 use crate::socket::Socket;
 use crate::socket_type::SocketType;
@@ -26,7 +30,8 @@ const SPIN: Duration = Duration::from_micros(50);
 /// The longest spin that is accepted: beyond, sleeping is better by any measure.
 const MAX_SPIN: Duration = Duration::from_millis(1);
 
-/// How long dropping the last handle of everything waits for sockets that are closing.
+/// How long dropping the last handle of everything waits for sockets that are closing while a panic
+/// unwinds.
 const DROP_WAIT: Duration = Duration::from_secs(2);
 
 /// The most pumps a context may have: more than any machine has processors for, and few enough to
@@ -97,6 +102,12 @@ pub struct ContextOptions {
     /// frames of more than [`in_batch_size`](Options#structfield.in_batch_size) arrive piece by
     /// piece.
     pub spin: Duration,
+    /// How long sockets that are closing may take at most, whatever their
+    /// [`linger`](Options#structfield.linger) says, once the last handle of all is dropped or
+    /// [`Context::close`] is called. When it is over they end, and what they have not sent is
+    /// [undelivered](Closed#structfield.undelivered). `None`, the default, for no limit, as with
+    /// libzmq's `zmq_ctx_term`.
+    pub linger_limit: Option<Duration>,
     /// The options of sockets that are opened without options of their own, in the place of
     /// `ZMQ_IPV6` and `ZMQ_BLOCKY` for a context; default [`Options::new`].
     pub socket_options: Options,
@@ -112,6 +123,7 @@ impl ContextOptions {
             max_sockets: None,
             max_connections: None,
             spin: SPIN,
+            linger_limit: None,
             socket_options: Options::new(),
         }
     }
@@ -148,6 +160,13 @@ impl ContextOptions {
     #[must_use]
     pub fn spin(mut self, spin: Duration) -> Self {
         self.spin = spin;
+        self
+    }
+
+    /// Sets [`linger_limit`](ContextOptions#structfield.linger_limit).
+    #[must_use]
+    pub fn linger_limit(mut self, linger_limit: Option<Duration>) -> Self {
+        self.linger_limit = linger_limit;
         self
     }
 
@@ -225,9 +244,19 @@ const NO_SUCH_PUMP: &str = "the context has no such pump";
 /// the thread for [registrations](crate::Registration) (`zmq-register`) with the first of those.
 /// Handles are cheap to clone and all mean the same context.
 ///
-/// Sockets and ports keep their context alive. Dropping the last handle of all waits, for at most
-/// two seconds ([`Context::DROP_WAIT`]), until sockets that are being closed have sent what they
-/// accepted; then the pumps end. A process that exits does not wait for pumps.
+/// Sockets and ports keep their context alive. Dropping the last handle of all waits until sockets
+/// that are being closed have sent what they accepted, as long as their
+/// [`linger`](Options#structfield.linger) says: by default until it is sent, also to a peer that has
+/// yet to come, unless that would have to come over inproc: nobody is left who could open it.
+/// [`linger_limit`](ContextOptions#structfield.linger_limit) sets a limit to that, and
+/// while a panic unwinds no drop waits longer than [`Context::DROP_WAIT`]. Then the pumps end. What
+/// was not sent is counted by [`Context::undelivered`]; [`Context::close`] waits as well, and
+/// returns the figure.
+///
+/// A program ends well if the last handle is dropped before `main` returns, or if it calls
+/// [`close_blocking`](Context::close_blocking) there. Handles that are never dropped, because they
+/// belong to other threads or stand in a `static`, and [`std::process::exit`] wait for nothing: a
+/// process that exits does not wait for pumps.
 ///
 /// ```
 /// use zmq_channels::{Context, Pull, Push};
@@ -250,7 +279,14 @@ const NO_SUCH_PUMP: &str = "the context has no such pump";
 /// pumps it takes a moment to reach the other one.
 #[derive(Clone)]
 pub struct Context {
+    inner: Arc<Hold>,
+}
+
+/// What all handles have together, those of sockets and ports too. The last one to go waits.
+struct Hold {
     inner: Arc<Inner>,
+    /// Whether the context goes on without handles.
+    is_global: bool,
 }
 
 struct Inner {
@@ -263,9 +299,24 @@ struct Inner {
     registrar: Arc<Registrar>,
 }
 
+/// The default context, and what its present handles have.
+struct Global {
+    inner: Arc<Inner>,
+    hold: Recurring<Hold>,
+}
+
+impl Deref for Hold {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.inner
+    }
+}
+
 impl Context {
     /// How long dropping the last handle of all (of the context, its sockets and their ports)
-    /// waits for sockets that are closing.
+    /// waits at most for sockets that are closing while a panic unwinds: 2 s. The sockets go on
+    /// closing if the process does.
     pub const DROP_WAIT: Duration = DROP_WAIT;
 
     /// A context of its own: no thread yet, no names.
@@ -285,8 +336,9 @@ impl Context {
 
     /// The default context: one for the whole process, made when it is first asked for.
     ///
-    /// It lasts as long as the process, whose end does not wait for it: sockets that must have
-    /// sent everything are [closed](Socket::close) before. Once it was
+    /// It lasts as long as the process. Whenever the last handle of anything in it is dropped, that
+    /// waits for sockets that are closing, as with any other context; so does the end of `main` if
+    /// the last handles are dropped there. Once it was [closed](Context::close) or
     /// [shut down](Context::shutdown) it stays so.
     ///
     /// ```
@@ -304,29 +356,27 @@ impl Context {
     /// ```
     #[must_use]
     pub fn global() -> Self {
-        static GLOBAL: Once<Context> = Once::new();
-        GLOBAL.get_or_init(Context::new).clone()
+        static GLOBAL: Once<Global> = Once::new();
+        let global = GLOBAL.get_or_init(|| Global {
+            inner: Arc::new(Inner::new(ContextOptions::new())),
+            hold: Recurring::new(),
+        });
+        let hold = || Hold {
+            inner: Arc::clone(&global.inner),
+            is_global: true,
+        };
+        Context {
+            inner: global.hold.get(hold),
+        }
     }
 
     fn made(options: ContextOptions) -> Self {
-        let inner = Inner {
-            pumps: (0..options.pumps).map(|_| Lazy::new()).collect(),
-            sockets: Seats::new(options.pumps, options.max_sockets),
-            company: Company {
-                pump: 0,
-                names: Arc::new(Names::new()),
-                spin: Spin {
-                    limit: options.spin,
-                    watch: None,
-                    crowd: None,
-                },
-                connections: Seats::new(1, options.max_connections),
-            },
-            options,
-            registrar: Arc::default(),
+        let hold = Hold {
+            inner: Arc::new(Inner::new(options)),
+            is_global: false,
         };
         Context {
-            inner: Arc::new(inner),
+            inner: Arc::new(hold),
         }
     }
 
@@ -392,6 +442,71 @@ impl Context {
         self.open(socket_type, options)
     }
 
+    /// Closes all sockets of the context, each as [`Socket::close`] does, and resolves when they have
+    /// sent what they accepted, as long as their [`linger`](Options#structfield.linger) says and
+    /// [`linger_limit`](ContextOptions#structfield.linger_limit) allows: with the number of messages
+    /// that stayed undelivered. Then the context is over, as after
+    /// [`shutdown`](Context::shutdown), which also ends the wait of this call.
+    ///
+    /// The future may be dropped; the sockets close all the same.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use zmq_channels::{Context, ContextOptions, Push};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let limit = Some(Duration::from_millis(10));
+    /// let context = Context::with_options(ContextOptions::new().linger_limit(limit))?;
+    /// let push = context.socket::<Push>()?;
+    /// push.connect("inproc://nobody is there")?;
+    /// push.send_blocking("hello?")?;
+    /// assert_eq!(context.close_blocking().undelivered, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn close(&self) -> impl Future<Output = Closed> + Send + 'static {
+        let asked = self.ask_to_close();
+        let inner = Arc::clone(&self.inner.inner);
+        async move {
+            let mut all = Closed::default();
+            for closed in asked {
+                all.undelivered += closed.await.unwrap_or_default().undelivered;
+            }
+            all.failure = inner.failure();
+            drop(inner.release());
+            all
+        }
+    }
+
+    /// [`close`](Context::close), waiting in this thread.
+    pub fn close_blocking(&self) -> Closed {
+        let asked = self.ask_to_close().into_iter();
+        let closed = asked.map(|closed| closed.wait().unwrap_or_default().undelivered);
+        let undelivered = closed.sum();
+        let failure = self.inner.failure();
+        drop(self.inner.release());
+        Closed {
+            undelivered,
+            failure,
+        }
+    }
+
+    fn ask_to_close(&self) -> Vec<Answer<Closed>> {
+        self.inner.ask_running(Release {
+            limit: self.inner.options.linger_limit,
+            closes: true,
+            ends: false,
+        })
+    }
+
+    /// How many messages all sockets of this process, whatever their context, had accepted and not
+    /// [delivered](Closed#structfield.undelivered) when they ended, since it began: what dropping
+    /// the last handle of a context has cost can be seen here.
+    #[must_use]
+    pub fn undelivered() -> u64 {
+        undelivered()
+    }
+
     /// Ends the context: every pending call on its sockets returns `Terminated`, messages that
     /// can leave at once still do, then connections, files and threads are gone. Takes at
     /// most about 100 ms. Close sockets first to be sure that everything was sent.
@@ -453,6 +568,49 @@ impl Context {
 }
 
 impl Inner {
+    fn new(options: ContextOptions) -> Self {
+        Inner {
+            pumps: (0..options.pumps).map(|_| Lazy::new()).collect(),
+            sockets: Seats::new(options.pumps, options.max_sockets),
+            company: Company {
+                pump: 0,
+                names: Arc::new(Names::new()),
+                spin: Spin {
+                    limit: options.spin,
+                    watch: None,
+                    crowd: None,
+                },
+                connections: Seats::new(1, options.max_connections),
+            },
+            options,
+            registrar: Arc::default(),
+        }
+    }
+
+    /// Asks the pumps that run, and go on running, to say when no socket is closing.
+    fn ask_running(&self, release: Release) -> Vec<Answer<Closed>> {
+        let mailboxes = self
+            .pumps
+            .iter()
+            .filter_map(|pump| pump.look(|running| Arc::clone(&running.mailbox)));
+        let asked = mailboxes.filter_map(|mailbox| {
+            let (done, reply) = answer();
+            let posted = mailbox.post(Command::Release { release, reply });
+            posted.is_ok().then_some(done)
+        });
+        asked.collect()
+    }
+
+    /// Gives up the pumps that run: they end with their last socket.
+    fn release(&self) -> Vec<Answer<Closed>> {
+        let release = Release {
+            limit: self.options.linger_limit,
+            closes: false,
+            ends: true,
+        };
+        ask_all(&self.stop(), |reply| Command::Release { release, reply })
+    }
+
     fn start(&self, pump: usize) -> std::io::Result<Running> {
         let company = Company {
             pump,
@@ -463,14 +621,23 @@ impl Inner {
 
     /// Whether a pump can serve another socket: it has not failed.
     fn is_well(&self, pump: usize) -> bool {
-        let failure = self.pumps[pump].look(|running| running.mailbox.health().failure());
-        failure.flatten().is_none()
+        failure_of(&self.pumps[pump]).is_none()
+    }
+
+    /// Why the first pump has failed of those that have.
+    fn failure(&self) -> Option<PumpFailure> {
+        self.pumps.iter().find_map(failure_of)
     }
 
     /// Lets no more pumps start, and gives up those that run.
     fn stop(&self) -> Vec<Running> {
         self.pumps.iter().filter_map(Lazy::close).collect()
     }
+}
+
+fn failure_of(pump: &Lazy<Running>) -> Option<PumpFailure> {
+    pump.look(|running| running.mailbox.health().failure())
+        .flatten()
 }
 
 /// Why a pump opens no socket.
@@ -482,7 +649,7 @@ fn ended(mailbox: &Mailbox<Command>) -> SocketError {
 }
 
 /// Asks all pumps the same before any of them is waited for.
-fn ask_all(running: &[Running], command: impl Fn(Reply<()>) -> Command) -> Vec<Answer<()>> {
+fn ask_all<T>(running: &[Running], command: impl Fn(Reply<T>) -> Command) -> Vec<Answer<T>> {
     let asked = running.iter().filter_map(|running| {
         let (done, reply) = answer();
         let posted = running.mailbox.post(command(reply));
@@ -497,17 +664,23 @@ impl Default for Context {
     }
 }
 
-impl Drop for Inner {
+impl Drop for Hold {
     fn drop(&mut self) {
-        let running = self.stop();
-        let asked = ask_all(&running, |reply| Command::Release { reply });
+        let asked = match self.is_global {
+            true => self.ask_running(Release {
+                limit: self.options.linger_limit,
+                ..Release::default()
+            }),
+            false => self.release(),
+        };
         // A turn of a pump may drop the last handle; it cannot wait for its own pump, and keeps
         // none of the others waiting.
         if is_steering() {
             return;
         }
-        // What is not done by then is given up: a peer may never come.
-        wait_all(asked, DROP_WAIT);
+        // A panic is to be seen, though a peer may never come.
+        let limit = thread::panicking().then_some(DROP_WAIT);
+        wait_all(asked, limit);
     }
 }
 

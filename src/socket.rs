@@ -35,8 +35,8 @@ use crate::statistics::Statistics;
 /// Dropping the last handle that can send (for kinds that only receive: the last handle) closes
 /// the socket: what was accepted is sent within [`linger`](crate::Options#structfield.linger), then
 /// the connections close, and what was received can still be taken. If it was the last handle of
-/// its context as well, dropping it waits up to [`Context::DROP_WAIT`](crate::Context::DROP_WAIT)
-/// for that: async code that must not wait closes its sockets with [`close`](Socket::close) first.
+/// its [context](crate::Context) as well, dropping it waits for that: async code that must not wait
+/// closes its sockets with [`close`](Socket::close) first.
 pub struct Socket<K: Kind> {
     kind: SocketType,
     hub: HubId,

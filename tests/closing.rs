@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod common;
+#[path = "closing/last_handle.rs"]
+mod last_handle;
 #[path = "closing/lost.rs"]
 mod lost;
 #[path = "closing/nearby.rs"]
@@ -268,40 +270,6 @@ fn a_reply_sent_by_a_server_that_goes_arrives() {
             drop(rep);
             assert_eq!(next_text(&req.receiver()), "last answer", "{transport:?}");
         }
-    });
-}
-
-/// The last context handle waits for what is closing, but not for ever.
-#[test]
-fn dropping_a_context_waits_a_bounded_time() {
-    within(LIMIT, || {
-        let context = Context::new();
-        let push = context.socket::<Push>().unwrap();
-        push.connect(Transport::Tcp.endpoint()).unwrap();
-        put(&push.sender(), "nobody will ever take this");
-        drop(push);
-        let start = Instant::now();
-        drop(context);
-        let took = start.elapsed();
-        assert!(
-            took < Context::DROP_WAIT + Duration::from_secs(1),
-            "{took:?}"
-        );
-        assert!(took >= Context::DROP_WAIT / 2, "it gave up early: {took:?}");
-
-        let context = Context::new();
-        let open = context.socket::<Push>().unwrap();
-        let start = Instant::now();
-        drop(context);
-        assert!(
-            start.elapsed() < Duration::from_secs(1),
-            "open sockets are no reason to wait"
-        );
-        let pull = Context::new().socket::<Pull>().unwrap();
-        open.connect(pull.bind("tcp://127.0.0.1:*").unwrap())
-            .unwrap();
-        put(&open.sender(), "goes on without its context");
-        assert_eq!(next_text(&pull.receiver()), "goes on without its context");
     });
 }
 

@@ -92,10 +92,13 @@ impl<T> Future for Answer<T> {
 
 /// Waits until each is answered or given up, for at most so long; what is not answered by then
 /// is given up.
-pub(crate) fn wait_all<T>(answers: impl IntoIterator<Item = Answer<T>>, timeout: Duration) {
-    let deadline = later(Instant::now(), timeout);
+pub(crate) fn wait_all<T>(answers: impl IntoIterator<Item = Answer<T>>, timeout: Option<Duration>) {
+    let deadline = timeout.and_then(|timeout| later(Instant::now(), timeout));
     for answer in answers {
-        let _ = block_on(deadline, |context| answer.poll_answer(context));
+        match deadline {
+            Some(deadline) => drop(answer.wait_until(deadline)),
+            None => drop(answer.wait()),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
-//! Something that starts at first use and can be closed for good.
+//! Something that starts at first use and can be closed for good, or begins again.
 
 use std::io;
+use std::sync::{Arc, Weak};
 
 use super::sync::Mutex;
 
@@ -53,5 +54,24 @@ impl<T> Lazy<T> {
             State::Running(value) => Some(value),
             State::Idle | State::Closed => None,
         }
+    }
+}
+
+/// A value that is made when it is asked for and nobody has it, and lasts until the last one who
+/// has it lets go.
+pub(crate) struct Recurring<T>(Mutex<Weak<T>>);
+
+impl<T> Recurring<T> {
+    pub(crate) fn new() -> Self {
+        Recurring(Mutex::new(Weak::new()))
+    }
+
+    pub(crate) fn get(&self, make: impl FnOnce() -> T) -> Arc<T> {
+        let mut last = self.0.lock();
+        last.upgrade().unwrap_or_else(|| {
+            let made = Arc::new(make());
+            *last = Arc::downgrade(&made);
+            made
+        })
     }
 }

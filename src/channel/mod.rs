@@ -56,6 +56,7 @@ mod routes;
 mod seats;
 mod sync;
 mod tasks;
+mod undelivered;
 mod waiters;
 
 pub(crate) use alarm::{Alarms, Deadline};
@@ -71,7 +72,7 @@ pub(crate) use feed::{feed, Feed, Feeder};
 pub(crate) use habit::Expectation;
 pub(crate) use helm::{go_aboard, is_steering, Helm, Steering};
 pub(crate) use latest::Latest;
-pub(crate) use lazy::Lazy;
+pub(crate) use lazy::{Lazy, Recurring};
 pub(crate) use lookout::{Called, Crowd, Keeping, Lookout, Spell, Watch};
 pub(crate) use mailbox::{Mailbox, Urgency};
 pub(crate) use names::Names;
@@ -88,6 +89,7 @@ pub(crate) use routes::Routes;
 pub(crate) use seats::{Seat, Seats};
 pub(crate) use sync::Once;
 pub(crate) use tasks::{quietly, Tasks};
+pub(crate) use undelivered::{count_undelivered, undelivered};
 pub(crate) use waiters::Ticket;
 
 /// How a channel calls its pump. Called with no lock held, from any thread; must not block.

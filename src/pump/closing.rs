@@ -1,15 +1,16 @@
 //! How a socket ends: flush, close the wire, close `out`, report. And how a pump ends.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::channel::Reply;
+use crate::channel::{count_undelivered, Reply};
 use crate::clock::later;
+use crate::endpoint::Endpoint;
 
 use super::hub::{Closing, HandOver, Hub};
 use super::link::{Link, Loss, Path};
 use super::timers::Timer;
 use super::world::World;
-use super::{Closed, Pump};
+use super::{Closed, Pump, Release};
 
 /// How long a closed socket's links may take to write their last control octets.
 const GOODBYE_TIME: Duration = Duration::from_secs(1);
@@ -17,6 +18,14 @@ const GOODBYE_TIME: Duration = Duration::from_secs(1);
 /// How long a socket whose linger is over waits for other pumps to take what they have room for:
 /// much more than a turn of theirs takes.
 const HAND_OVER_TIME: Duration = Duration::from_secs(1);
+
+/// Somebody waits until no socket is closing.
+pub(super) struct Released {
+    until: Option<Instant>,
+    /// What was undelivered before.
+    before: u64,
+    reply: Reply<Closed>,
+}
 
 impl<W: World> Pump<W> {
     /// Begins to close a socket, or joins a close that has begun.
@@ -51,21 +60,30 @@ impl<W: World> Pump<W> {
     /// A hub's linger timer fired.
     pub(super) fn linger_is_over(&mut self, slot: usize) {
         let now = self.now;
-        let has_inproc_peers = self.has_inproc_peers(slot);
-        let closing = self.hubs.get_mut(slot).and_then(|hub| hub.closing.as_mut());
+        let closing = self.hubs.get(slot).and_then(|hub| hub.closing.as_ref());
         let Some(closing) = closing else {
             return;
         };
         match &closing.hand_over {
             Some(hand_over) if hand_over.until > now => {}
             None if closing.deadline.is_none_or(|deadline| deadline > now) => {}
-            None if has_inproc_peers => {
-                let until = now + HAND_OVER_TIME;
-                let left = usize::MAX;
-                closing.hand_over = Some(HandOver { until, left });
-                self.timers.set(until, Timer::Hub(slot));
-            }
-            Some(_) | None => self.end_hub(slot),
+            None => self.begin_to_hand_over(slot),
+            Some(_) => self.end_hub(slot),
+        }
+    }
+
+    /// A closing socket waits no longer for anything but inproc peers, and for those only until
+    /// they have what they have room for.
+    fn begin_to_hand_over(&mut self, slot: usize) {
+        if !self.has_inproc_peers(slot) {
+            return self.end_hub(slot);
+        }
+        let until = self.now + HAND_OVER_TIME;
+        let closing = self.hubs.get_mut(slot).and_then(|hub| hub.closing.as_mut());
+        if let Some(closing) = closing {
+            let left = usize::MAX;
+            closing.hand_over = Some(HandOver { until, left });
+            self.timers.set(until, Timer::Hub(slot));
         }
     }
 
@@ -148,11 +166,18 @@ impl<W: World> Pump<W> {
     fn end_flushed(&mut self) {
         let mut at = 0;
         while let Some(&slot) = self.closing.get(at) {
-            if self.is_waiting(slot) && (!self.lingered(slot) || self.is_handing_over(slot)) {
+            if !self.is_waiting(slot) {
+                self.end_hub(slot);
+            } else if self.lingered(slot) {
+                match self.is_handing_over(slot) {
+                    true => at += 1,
+                    false => self.end_hub(slot),
+                }
+            } else if self.released.is_empty() || self.waits_for_network(slot) {
                 at += 1;
             } else {
-                self.end_hub(slot);
-                debug_assert_ne!(self.closing.get(at), Some(&slot), "it is over");
+                // Nobody has a handle of any socket here: nobody opens another one, or makes room.
+                self.begin_to_hand_over(slot);
             }
         }
     }
@@ -177,9 +202,27 @@ impl<W: World> Pump<W> {
         if hub.parting > 0 {
             return true;
         }
-        let in_hand = !hub.io.pending.is_empty() || hub.pattern.kept() > 0;
-        let accepted = || hub.ports.inward().is_some_and(|inward| inward.len() > 0);
-        (in_hand || accepted()) && self.may_have_peers(hub)
+        has_in_hand(hub) && self.may_have_peers(hub)
+    }
+
+    /// Whether it is not only sockets of this context that a closing socket waits for.
+    fn waits_for_network(&self, slot: usize) -> bool {
+        let Some(hub) = self.hubs.get(slot) else {
+            return false;
+        };
+        let is_beyond = |endpoint: &Endpoint| endpoint.inproc_name().is_none();
+        let has_in_hand = has_in_hand(hub);
+        let holds = |&link: &usize| {
+            self.links.get(link).is_some_and(|link| match &link.path {
+                Path::Wire(_) | Path::Dialing { .. } | Path::Lent => {
+                    has_in_hand || !link.is_flushed()
+                }
+                Path::Inproc(_) | Path::Cross(_) => false,
+            })
+        };
+        hub.parting > 0
+            || hub.links.iter().any(holds)
+            || (has_in_hand && self.has_endpoint(hub, is_beyond))
     }
 
     /// A link of a closing socket that has not got rid of everything: the same one as long as that
@@ -199,13 +242,22 @@ impl<W: World> Pump<W> {
         closing.waits_for
     }
 
-    /// Whether there is a way by which a peer may come, or has come.
+    /// Whether a peer of a socket is there, or may come by one of its endpoints.
     fn may_have_peers(&self, hub: &Hub) -> bool {
+        !hub.links.is_empty() || self.has_endpoint(hub, |_| true)
+    }
+
+    /// Whether a socket has an endpoint of this kind by which peers may come.
+    fn has_endpoint(&self, hub: &Hub, is_wanted: fn(&Endpoint) -> bool) -> bool {
+        let listens = |&listener: &usize| {
+            let listening = self.listeners.get(listener);
+            listening.is_some_and(|listening| is_wanted(&listening.endpoint))
+        };
         let dials = |&dialer: &usize| {
             let dialer = self.dialers.get(dialer);
-            dialer.is_some_and(|dialer| !dialer.has_given_up())
+            dialer.is_some_and(|dialer| is_wanted(&dialer.endpoint) && !dialer.has_given_up())
         };
-        !(hub.links.is_empty() && hub.listeners.is_empty()) || hub.dialers.iter().any(dials)
+        hub.listeners.iter().any(listens) || hub.dialers.iter().any(dials)
     }
 
     /// Ends a socket now. What it still holds is counted as undelivered.
@@ -250,6 +302,8 @@ impl<W: World> Pump<W> {
         let Some(mut hub) = self.hubs.try_remove(slot) else {
             return;
         };
+        self.undelivered += undelivered;
+        count_undelivered(undelivered);
         self.rooms[slot].forget();
         hub.ports.finish();
         // Whoever is told that the socket has closed may open another one.
@@ -311,12 +365,8 @@ impl<W: World> Pump<W> {
                 return;
             }
         }
-        // A socket that is to be closed may not have been looked after yet.
-        let closes = |hub: &Hub| hub.closing.is_some() || hub.ports.close_requested();
-        if !self.released.is_empty() && !self.hubs.iter().any(|(_, hub)| closes(hub)) {
-            for reply in std::mem::take(&mut self.released) {
-                reply.send(());
-            }
+        if !self.released.is_empty() {
+            self.answer_released();
         }
         if self.release_requested
             && self.released.is_empty()
@@ -327,7 +377,57 @@ impl<W: World> Pump<W> {
         }
     }
 
+    /// Somebody waits until no socket is closing, or nobody may use this pump any more.
+    pub(super) fn release_hubs(&mut self, release: Release, reply: Reply<Closed>) {
+        let before = self.undelivered;
+        self.release_requested |= release.ends;
+        if release.closes {
+            // What the pump itself asks of others ends with the connection it is about.
+            let hubs = self.hubs.iter().filter(|(_, hub)| hub.errand.is_none());
+            let hubs: Vec<usize> = hubs.map(|(slot, _)| slot).collect();
+            hubs.into_iter().for_each(|slot| self.close(slot, None));
+        }
+        let until = release.limit.and_then(|limit| self.now.checked_add(limit));
+        if let Some(until) = until {
+            self.timers.set(until, Timer::Shutdown);
+        }
+        self.released.push(Released {
+            until,
+            before,
+            reply,
+        });
+    }
+
+    /// Answers those who wait until no socket is closing, after ending those that take longer than
+    /// they may.
+    fn answer_released(&mut self) {
+        let now = self.now;
+        // A socket that is to be closed may not have been looked after yet.
+        let closes = |hub: &Hub| hub.closing.is_some() || hub.ports.close_requested();
+        let is_over = |released: &Released| released.until.is_some_and(|until| until <= now);
+        if self.released.iter().any(is_over) {
+            let closing = self.hubs.iter().filter(|(_, hub)| closes(hub));
+            let closing: Vec<usize> = closing.map(|(slot, _)| slot).collect();
+            closing.into_iter().for_each(|slot| self.end_hub(slot));
+        }
+        if self.hubs.iter().any(|(_, hub)| closes(hub)) {
+            return;
+        }
+        self.tell_released();
+    }
+
+    fn tell_released(&mut self) {
+        for released in std::mem::take(&mut self.released) {
+            let undelivered = self.undelivered - released.before;
+            released.reply.send(Closed {
+                undelivered,
+                failure: None,
+            });
+        }
+    }
+
     fn finish(&mut self) {
+        self.tell_released();
         self.finished = true;
         self.end_tasks();
         // What was asked too late gets no answer, which says enough.
@@ -342,4 +442,11 @@ impl<W: World> Pump<W> {
             }
         }
     }
+}
+
+/// Whether a socket has accepted messages that no peer has yet.
+fn has_in_hand(hub: &Hub) -> bool {
+    !hub.io.pending.is_empty()
+        || hub.pattern.kept() > 0
+        || hub.ports.inward().is_some_and(|inward| inward.len() > 0)
 }

@@ -141,6 +141,17 @@ impl Closed {
     }
 }
 
+/// How the end of a context's sockets is waited for.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Release {
+    /// How long they may take at most: then those that are closing are ended.
+    pub(crate) limit: Option<Duration>,
+    /// Whether those that are open are closed.
+    pub(crate) closes: bool,
+    /// Whether the pump ends once no socket is left.
+    pub(crate) ends: bool,
+}
+
 /// What users ask of a pump. Each command has an answer slot of its own.
 pub(crate) enum Command {
     Open {
@@ -273,9 +284,10 @@ pub(crate) enum Command {
         intro: PeerIntro,
         end: End,
     },
-    /// The last context handle is gone: answer once no socket is closing, end once none is left.
+    /// Answer once no socket is closing.
     Release {
-        reply: Reply<()>,
+        release: Release,
+        reply: Reply<Closed>,
     },
     /// The context ends: everything pending returns `Terminated`. Where there are several pumps
     /// all have done this before the first one [ends](Command::Shutdown), so that the end of a
@@ -353,8 +365,10 @@ pub(crate) struct Pump<W: World> {
     /// Whether a timer is set to give the buffers of idle links back.
     rest_is_due: bool,
     next_serial: u64,
-    released: Vec<Reply<()>>,
+    released: Vec<closing::Released>,
     release_requested: bool,
+    /// Messages of sockets that have ended which were undelivered.
+    undelivered: u64,
     shutdown: Option<(Option<Instant>, Vec<Reply<()>>)>,
     finished: bool,
     /// Kept between turns for their capacity.
@@ -401,6 +415,7 @@ impl<W: World> Pump<W> {
             next_serial: 1,
             released: Vec::new(),
             release_requested: false,
+            undelivered: 0,
             shutdown: None,
             finished: false,
             commands: Vec::new(),
@@ -683,10 +698,7 @@ impl<W: World> Pump<W> {
                 intro,
                 end,
             } => self.join_from_afar(&name, kind, &intro, end),
-            Command::Release { reply } => {
-                self.released.push(reply);
-                self.release_requested = true;
-            }
+            Command::Release { release, reply } => self.release_hubs(release, reply),
             Command::Terminate { reply } => {
                 self.terminate();
                 reply.send(());

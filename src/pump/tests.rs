@@ -19,7 +19,7 @@ use crate::socket_type::SocketType;
 
 use super::hub::wire_config;
 use super::sim::{Faults, Luck, Network, Node};
-use super::{Command, Company, HubId, Pump};
+use super::{Command, Company, HubId, Pump, Release};
 
 mod crossing;
 mod fairness;
@@ -281,7 +281,10 @@ fn sim_a_socket_that_is_about_to_close_is_waited_for() {
     sim.step();
     drop(push);
     let (released, reply) = answer();
-    let posted = sim.pumps[0].mailbox.post(Command::Release { reply });
+    let posted = sim.pumps[0].mailbox.post(Command::Release {
+        release: Release::default(),
+        reply,
+    });
     assert!(posted.is_ok());
     for _ in 0..100 {
         sim.step();

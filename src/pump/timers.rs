@@ -18,7 +18,7 @@ pub(super) enum Timer {
     Hub(usize),
     /// Links that have fallen idle give their buffers back.
     Rest,
-    /// The grace of a shutdown ends.
+    /// The grace of a shutdown ends, or the time that closing sockets have.
     Shutdown,
 }
 
