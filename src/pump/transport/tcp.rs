@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
 
 use mio::event::Source;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
@@ -175,10 +176,14 @@ pub(super) fn connected(stream: &mio::net::TcpStream) -> io::Result<bool> {
     match stream.peer_addr() {
         // Connecting to a port nobody listens on, the system may choose that very port to leave
         // from, and TCP connects the socket to itself.
-        Ok(peer) if stream.local_addr()? == peer => Err(io::Error::new(
-            io::ErrorKind::ConnectionRefused,
-            "connected to itself: nobody listens there",
-        )),
+        Ok(peer) if stream.local_addr()? == peer => {
+            // Reset, or it would keep the port in TIME_WAIT from whoever wants to listen there.
+            let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
+            Err(io::Error::new(
+                io::ErrorKind::ConnectionRefused,
+                "connected to itself: nobody listens there",
+            ))
+        }
         Ok(_) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::NotConnected || is_in_progress(&error) => {
             Ok(false)

@@ -112,6 +112,8 @@ fn converse(listener: &mut Listener, text: &str) -> (Stream, Stream, String) {
 mod settings;
 
 mod over_tcp {
+    use socket2::{Domain, Socket, Type};
+
     use super::*;
 
     /// A wildcard on an address of one test's own, where the system has so many: no other test
@@ -252,6 +254,25 @@ mod over_tcp {
         let error = connect_text(&format!("tcp://{address};{address}")).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
         assert!(error.to_string().contains("itself"), "{error}");
+    }
+
+    /// Whoever leaves by chance from the port it connects to has not asked for `SO_REUSEADDR`: then
+    /// TIME_WAIT keeps the port from everybody for a minute.
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn the_port_of_a_connection_to_itself_is_free_at_once() {
+        let address: SocketAddr = "127.77.15.1:0".parse().unwrap();
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.bind(&address.into()).unwrap();
+        let address = socket.local_addr().unwrap().as_socket().unwrap();
+        socket.connect(&address.into()).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let stream = Stream::Tcp(mio::net::TcpStream::from_std(socket.into()));
+        let error = stream.connected().unwrap_err();
+        assert!(error.to_string().contains("itself"), "{error}");
+        drop(stream);
+        let (_listener, resolved) = bind_text(&format!("tcp://{address}")).unwrap();
+        assert_eq!(resolved.as_str(), format!("tcp://{address}"));
     }
 
     #[test]
