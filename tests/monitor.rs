@@ -239,6 +239,56 @@ fn peers_that_do_not_fit_are_told_apart() {
 }
 
 #[test]
+fn sockets_of_types_that_do_not_fit_are_told_at_both_ends() {
+    within(LIMIT, || {
+        for transport in Transport::ALL {
+            let (near, far) = transport.contexts();
+            let publisher = near.socket::<Pub>().unwrap();
+            let push = far.socket::<Push>().unwrap();
+            let (server, client) = (publisher.monitor().unwrap(), push.monitor().unwrap());
+            let endpoint = publisher.bind(transport.endpoint()).unwrap();
+            push.connect(&endpoint).unwrap();
+
+            assert_eq!(told(&server).kind, EventKind::Listening, "{transport:?}");
+            let accepted = told(&server);
+            assert_eq!(accepted.kind, EventKind::Accepted, "{transport:?}");
+            let wrong = DisconnectReason::IncompatibleSocketType("PUSH".into());
+            for expected in [failed(wrong.clone()), disconnected(wrong)] {
+                let event = told(&server);
+                assert_eq!(event.kind, expected, "{transport:?}");
+                assert_eq!(event.connection, accepted.connection);
+            }
+
+            let connected = told_next(&client);
+            assert_eq!(connected.kind, EventKind::Connected, "{transport:?}");
+            let event = told(&client);
+            let EventKind::HandshakeFailed { reason } = event.kind else {
+                panic!("{transport:?}: {event:?}");
+            };
+            // On a stream the ERROR of a peer may be here before its READY.
+            match &reason {
+                DisconnectReason::IncompatibleSocketType(theirs) => assert_eq!(theirs, "PUB"),
+                DisconnectReason::RefusedByPeer(_) => assert!(!transport.is_inproc()),
+                _ => panic!("{transport:?}: {reason:?}"),
+            }
+            assert_eq!(event.connection, connected.connection);
+            assert_eq!(told(&client).kind, disconnected(reason), "{transport:?}");
+            let retried = told(&client).kind;
+            let slowly = Duration::from_secs(5)..Duration::from_secs(7);
+            assert!(
+                matches!(retried, EventKind::ConnectRetried { after } if slowly.contains(&after)),
+                "{transport:?}: {retried:?}"
+            );
+            for statistics in [publisher.statistics(), push.statistics()] {
+                let statistics = statistics.unwrap();
+                assert!(statistics.handshakes_failed >= 1, "{transport:?}");
+                assert!(statistics.peers.is_empty());
+            }
+        }
+    });
+}
+
+#[test]
 fn time_that_runs_out_is_told() {
     within(LIMIT, || {
         let context = Context::new();

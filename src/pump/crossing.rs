@@ -29,7 +29,7 @@ use crate::pattern::{Admission, Outlet, PeerId, PeerIntro, Upstream, Violation};
 use crate::socket_type::SocketType;
 
 use super::counting::{self, Counts};
-use super::inproc::intro;
+use super::inproc::{incompatible, intro};
 use super::link::{Link, Loss, Origin, Path, NO_HUB};
 use super::marks::Mark;
 use super::room::Rest;
@@ -163,8 +163,8 @@ impl<W: World> Pump<W> {
         }
     }
 
-    /// Starts to join a dialer with whoever is bound to its name on another pump; false if it
-    /// would not be welcome.
+    /// Starts to join a dialer with whoever is bound to its name on another pump; false if that
+    /// cannot begin.
     pub(super) fn join_afar(&mut self, dialer: usize, bound: &Bound) -> bool {
         let Some(dialing) = self.dialers.get(dialer) else {
             return false;
@@ -174,9 +174,6 @@ impl<W: World> Pump<W> {
             return false;
         };
         let kind = found.kind;
-        if !kind.accepts(bound.kind) {
-            return false;
-        }
         let (near, far) = bridge();
         let command = Command::Cross {
             name: name.to_owned(),
@@ -223,16 +220,21 @@ impl<W: World> Pump<W> {
         let Some(found) = self.hubs.get(hub) else {
             return;
         };
-        if !found.kind.accepts(kind) {
-            return;
-        }
+        let ours = found.kind;
         let mut cross = Cross::new(end);
         // Before all that the pattern may have to say to its new peer.
-        let far_intro = intro(found.kind, &found.options.routing_id);
+        let far_intro = intro(ours, &found.options.routing_id);
         cross.signals.push_back(Signal::Ready(far_intro));
         let path = Path::Cross(Box::new(cross));
         let link = self.add_link(hub, Origin::Accepted(listener), path);
         self.tell_link(link, || EventKind::Accepted);
+        if !ours.accepts(kind) {
+            // The other side learns our type, and finds out by itself.
+            if let Some(Path::Cross(cross)) = self.links.get_mut(link).map(|link| &mut link.path) {
+                cross.transfer();
+            }
+            return self.lose(link, incompatible(ours, kind));
+        }
         if let Err(loss) = self.meet_afar(link, near_intro) {
             return self.lose(link, loss);
         }
@@ -320,6 +322,12 @@ impl<W: World> Pump<W> {
 
     /// The pattern meets a peer of another pump.
     fn meet_afar(&mut self, slot: usize, intro: &PeerIntro) -> Result<(), Loss> {
+        let ours = self.links.get(slot).and_then(|link| self.hubs.get(link.hub));
+        if let (Some(ours), Some(theirs)) = (ours.map(|hub| hub.kind), intro.socket_type) {
+            if !ours.accepts(theirs) {
+                return Err(incompatible(ours, theirs));
+            }
+        }
         self.attach(slot, intro)?;
         self.tell_link(slot, || {
             let (socket_type, id) = (intro.socket_type, intro.routing_id.clone());

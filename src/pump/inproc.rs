@@ -9,6 +9,7 @@ use crate::message::Frame;
 use crate::options::Overflow;
 use crate::pattern::{PeerId, PeerIntro, Violation};
 use crate::socket_type::SocketType;
+use crate::wire::CloseReason;
 
 use super::counting::{self, Counts};
 use super::link::{Inproc, Loss, Origin, Path, NO_LINK};
@@ -20,7 +21,8 @@ use super::Pump;
 const TRANSFER_BUDGET: usize = 1024;
 
 impl<W: World> Pump<W> {
-    /// Joins a dialer's hub and a listener's hub; false if either does not want the other.
+    /// Joins a dialer's hub and a listener's hub; false if either does not want the other, which
+    /// both sides' monitors are told.
     pub(super) fn join(&mut self, dialer: usize, listener: usize) -> bool {
         let (Some(dialing), Some(listening)) =
             (self.dialers.get(dialer), self.listeners.get(listener))
@@ -32,9 +34,6 @@ impl<W: World> Pump<W> {
             return false;
         };
         let (near_type, far_type) = (near_hub.kind, far_hub.kind);
-        if !near_type.accepts(far_type) {
-            return false;
-        }
         let near_intro = intro(near_type, &near_hub.options.routing_id);
         let far_intro = PeerIntro {
             alias: dialing.alias.as_ref().map(Frame::from),
@@ -54,6 +53,13 @@ impl<W: World> Pump<W> {
         }
         self.tell_link(near_link, || EventKind::Connected);
         self.tell_link(far_link, || EventKind::Accepted);
+        if !near_type.accepts(far_type) {
+            // As with a connection, each end finds out by itself.
+            self.part_twins(near_link, far_link);
+            self.lose(far_link, incompatible(far_type, near_type));
+            self.lose(near_link, incompatible(near_type, far_type));
+            return false;
+        }
         for (link, intro) in [(far_link, near_intro), (near_link, far_intro)] {
             if let Err(loss) = self.attach(link, &intro) {
                 self.lose(link, loss);
@@ -310,6 +316,16 @@ impl<W: World> Pump<W> {
         });
     }
 
+    /// From here on each half of an inproc pair ends by itself.
+    fn part_twins(&mut self, near: usize, far: usize) {
+        for slot in [near, far] {
+            if let Some(Path::Inproc(inproc)) = self.links.get_mut(slot).map(|link| &mut link.path)
+            {
+                inproc.twin = NO_LINK;
+            }
+        }
+    }
+
     /// One half of an inproc pair ends: so does the other, after what it was sent is delivered.
     pub(super) fn release_twin(&mut self, slot: usize) {
         let Some(link) = self.links.get_mut(slot) else {
@@ -328,6 +344,15 @@ impl<W: World> Pump<W> {
             }
         }
     }
+}
+
+/// The end of a link within this context whose sockets cannot talk to each other: what the
+/// handshake of a connection would have found.
+pub(super) fn incompatible(ours: SocketType, theirs: SocketType) -> Loss {
+    Loss::Wire(CloseReason::IncompatibleSocketType {
+        ours,
+        theirs: theirs.name().to_owned(),
+    })
 }
 
 pub(super) fn intro(socket_type: SocketType, routing_id: &[u8]) -> PeerIntro {

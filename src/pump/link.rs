@@ -574,6 +574,8 @@ impl<W: World> Pump<W> {
         };
         let (hub, origin, serial) = (link.hub, link.origin, link.serial);
         let greeted = match link.path {
+            // Within a context the types of the two sockets are the whole handshake.
+            Path::Inproc(_) | Path::Cross(_) if matches!(loss, Loss::Wire(_)) => Greeted::Begun,
             Path::Dialing { .. } | Path::Inproc(_) | Path::Cross(_) => Greeted::Not,
             Path::Wire(_) | Path::Lent if link.attached => Greeted::Done,
             Path::Wire(_) | Path::Lent => Greeted::Begun,
