@@ -33,7 +33,8 @@ pub struct Event {
 ///
 /// A client sees `ConnectDelayed`, `Connected`, `HandshakeSucceeded`, and once the connection is
 /// lost `Disconnected`, `ConnectRetried`, and so on; where nobody listens, `ConnectDelayed`,
-/// `ConnectFailed`, `ConnectRetried`. A server sees `Listening`, then for each peer `Accepted`,
+/// `ConnectFailed`, `ConnectRetried`. `ConnectDelayed` is for tcp: over ipc and inproc an attempt
+/// succeeds or fails at once. A server sees `Listening`, then for each peer `Accepted`,
 /// `HandshakeSucceeded`, `Disconnected`, and at the end `Closed`. Every `Connected` and every
 /// `Accepted` is followed by a `Disconnected`, and the last event of all is `Stopped`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +48,10 @@ pub enum EventKind {
         /// What the system said.
         error: io::ErrorKind,
     },
-    /// An attempt to connect was begun and takes its time (`ZMQ_EVENT_CONNECT_DELAYED`).
+    /// An attempt to connect was begun, and the system did not say at once how it ended
+    /// (`EINPROGRESS`; `ZMQ_EVENT_CONNECT_DELAYED`). `Connected` or `ConnectFailed` follows, with
+    /// the same connection number. With TCP every attempt is such a one, over loopback too, and
+    /// through a proxy the one to connect to the proxy; with ipc and inproc none is.
     ConnectDelayed,
     /// A connection was made; the handshake follows (`ZMQ_EVENT_CONNECTED`).
     Connected,

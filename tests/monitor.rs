@@ -494,6 +494,49 @@ fn a_bind_that_fails_is_told() {
     });
 }
 
+/// What happens to one attempt after another, with the number of each.
+#[test]
+fn an_attempt_over_tcp_is_told_before_how_it_ends() {
+    within(LIMIT, || {
+        for transport in Transport::ALL {
+            let (near, far) = transport.contexts();
+            let options = Options::new().reconnect_interval(Some(Duration::from_millis(10)));
+            let push = near.socket_with::<Push>(options).unwrap();
+            let monitor = push.monitor().unwrap();
+            let endpoint = push.connect(transport.endpoint()).unwrap();
+            let delayed = transport == Transport::Tcp;
+            let attempt = |ends: fn(&EventKind) -> bool| {
+                let mut event = told(&monitor);
+                if delayed {
+                    assert_eq!(event.kind, EventKind::ConnectDelayed);
+                    assert_eq!(event.endpoint.as_ref(), Some(&endpoint));
+                    let number = event.connection;
+                    event = told(&monitor);
+                    assert!(number.is_some() && event.connection == number);
+                }
+                assert!(ends(&event.kind), "{transport:?}: {event:?}");
+            };
+            if !transport.is_inproc() {
+                for _ in 0..2 {
+                    attempt(|kind| matches!(kind, EventKind::ConnectFailed { .. }));
+                    let retried = told(&monitor).kind;
+                    assert!(matches!(retried, EventKind::ConnectRetried { .. }));
+                }
+            }
+            let pull = far.socket::<Pull>().unwrap();
+            pull.bind(&endpoint).unwrap();
+            push.wait_connected_blocking(1).unwrap();
+            drop(push);
+            let kinds: Vec<_> = monitor.iter().map(|event| event.kind).collect();
+            let connected = kinds.iter().position(|kind| *kind == EventKind::Connected);
+            let connected = connected.expect("a connection was made");
+            let before = connected.checked_sub(1).map(|index| &kinds[index]);
+            let told_before = before == Some(&EventKind::ConnectDelayed);
+            assert_eq!(told_before, delayed, "{transport:?}: {kinds:?}");
+        }
+    });
+}
+
 #[test]
 fn every_monitor_of_a_socket_is_told_what_it_asked_for() {
     within(LIMIT, || {

@@ -322,7 +322,10 @@ impl<W: World> Pump<W> {
 
     /// The pattern meets a peer of another pump.
     fn meet_afar(&mut self, slot: usize, intro: &PeerIntro) -> Result<(), Loss> {
-        let ours = self.links.get(slot).and_then(|link| self.hubs.get(link.hub));
+        let ours = self
+            .links
+            .get(slot)
+            .and_then(|link| self.hubs.get(link.hub));
         if let (Some(ours), Some(theirs)) = (ours.map(|hub| hub.kind), intro.socket_type) {
             if !ours.accepts(theirs) {
                 return Err(incompatible(ours, theirs));

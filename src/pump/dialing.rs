@@ -17,7 +17,7 @@ use crate::wire;
 use super::link::{Inproc, Leaving, Loss, Origin, Path, NO_HUB, NO_LINK};
 use super::timers::Timer;
 use super::transport::socks::{self, Handshake};
-use super::transport::{self, Resolution, Target};
+use super::transport::{self, Begun, Resolution, Target};
 use super::world::World;
 use super::Pump;
 
@@ -500,8 +500,11 @@ impl<W: World> Pump<W> {
                 }
                 return self.pause_dialer(slot, Duration::ZERO);
             };
-            let stream = match self.world.connect(&target, &options) {
-                Ok(stream) => stream,
+            let Begun {
+                stream,
+                in_progress,
+            } = match self.world.connect(&target, &options) {
+                Ok(begun) => begun,
                 Err(error) => {
                     dialer.attempt_failed(error.kind());
                     self.tell_dialer(slot, failed(&error));
@@ -527,6 +530,9 @@ impl<W: World> Pump<W> {
             if let Some(dialer) = self.dialers.get_mut(slot) {
                 dialer.is_linked(link);
             }
+            if in_progress {
+                self.tell_link(link, || EventKind::ConnectDelayed);
+            }
             if let Some(deadline) = deadline {
                 self.timers.set(deadline, Timer::Link(link));
             }
@@ -537,12 +543,8 @@ impl<W: World> Pump<W> {
             if let Err(error) = watched {
                 return self.lose(link, Loss::Unconnected(error.kind()));
             }
-            // It may be connected already: ipc always is.
-            self.dialed(link);
-            if let Some(Path::Dialing { .. }) = self.links.get(link).map(|link| &link.path) {
-                self.tell_link(link, || EventKind::ConnectDelayed);
-            }
-            return;
+            // It may be connected already: ipc always is, and loopback nearly always.
+            return self.dialed(link);
         }
     }
 

@@ -17,7 +17,7 @@ use crate::endpoint::Endpoint;
 use crate::error::BindError;
 use crate::options::Options;
 
-use super::transport::{self, BoundListener, Listener, Resolution, Stream, Target};
+use super::transport::{self, Begun, BoundListener, Listener, Resolution, Stream, Target};
 use super::world::{Readiness, Source, World};
 use super::{Command, Company, Pump, HEAVY, HEAVY_TIME};
 
@@ -476,7 +476,7 @@ impl World for Net {
         listener.accept().map(|(stream, _)| stream)
     }
 
-    fn connect(&mut self, target: &Target, options: &Options) -> io::Result<Stream> {
+    fn connect(&mut self, target: &Target, options: &Options) -> io::Result<Begun<Stream>> {
         transport::connect(target, options)
     }
 

@@ -10,7 +10,7 @@ use crate::endpoint::Endpoint;
 use crate::error::BindError;
 use crate::options::Options;
 
-use super::transport::{self, BoundListener, Resolution, Target};
+use super::transport::{self, Begun, BoundListener, Resolution, Target};
 use super::world::{Readiness, Source, World};
 
 /// Octets a simulated kernel buffers per direction.
@@ -291,7 +291,7 @@ impl World for Node {
         })
     }
 
-    fn connect(&mut self, target: &Target, _options: &Options) -> io::Result<SimStream> {
+    fn connect(&mut self, target: &Target, _options: &Options) -> io::Result<Begun<SimStream>> {
         let network = &mut *self.network.borrow_mut();
         let refused = network.faults.refused;
         if network.luck.strikes(refused) {
@@ -301,10 +301,14 @@ impl World for Node {
         let backlog = network.backlogs.get_mut(&address(target));
         backlog.ok_or(ErrorKind::ConnectionRefused)?.push_back(wire);
         network.wires.push(Wire::default());
-        Ok(SimStream {
+        let stream = SimStream {
             network: Rc::clone(&self.network),
             wire,
             side: 0,
+        };
+        Ok(Begun {
+            stream,
+            in_progress: false,
         })
     }
 

@@ -7,7 +7,7 @@ use crate::endpoint::Endpoint;
 use crate::error::BindError;
 use crate::options::Options;
 
-use super::transport::{BoundListener, Target};
+use super::transport::{Begun, BoundListener, Target};
 
 /// A source of readiness, by its slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +52,7 @@ pub(crate) trait World {
     fn accept(&mut self, listener: &Self::Listener) -> io::Result<Self::Stream>;
 
     /// Starts connecting. The stream is not watched yet.
-    fn connect(&mut self, target: &Target, options: &Options) -> io::Result<Self::Stream>;
+    fn connect(&mut self, target: &Target, options: &Options) -> io::Result<Begun<Self::Stream>>;
 
     /// Whether a stream that was connecting is connected by now.
     fn connected(&mut self, stream: &Self::Stream) -> io::Result<bool>;

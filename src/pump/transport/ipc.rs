@@ -24,7 +24,7 @@ use mio::event::Source;
 use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 
 use super::admission::Admission;
-use super::{backlog, invalid, is_in_progress, quiet, KernelBuffers};
+use super::{backlog, invalid, is_in_progress, quiet, Begun, KernelBuffers};
 use crate::endpoint::IpcAddress;
 use crate::options::{Options, PeerAddress};
 
@@ -181,7 +181,7 @@ fn credentials(_socket: &mio::net::UnixStream) -> PeerAddress {
     }
 }
 
-pub(super) fn connect(address: &IpcAddress, options: &Options) -> io::Result<Stream> {
+pub(super) fn connect(address: &IpcAddress, options: &Options) -> io::Result<Begun<Stream>> {
     let (address, name) = match address {
         IpcAddress::Wildcard => return Err(invalid("ipc://* is for binding")),
         IpcAddress::Path(path) => (SockAddr::unix(path)?, format!("ipc://{path}")),
@@ -190,17 +190,24 @@ pub(super) fn connect(address: &IpcAddress, options: &Options) -> io::Result<Str
     let socket = non_blocking()?;
     KernelBuffers::new(options).apply(&socket)?;
     quiet::prepare(&SockRef::from(&socket));
-    match socket.connect(&address) {
-        Err(error) if error.kind() == ErrorKind::WouldBlock => Err(io::Error::new(
-            ErrorKind::ResourceBusy,
-            "the backlog of the listener is full",
-        )),
-        Err(error) if !is_in_progress(&error) => Err(error),
-        Ok(()) | Err(_) => Ok(Stream {
-            socket: mio::net::UnixStream::from_std(socket.into()),
-            name: name.into(),
-        }),
-    }
+    let in_progress = match socket.connect(&address) {
+        Err(error) if error.kind() == ErrorKind::WouldBlock => {
+            return Err(io::Error::new(
+                ErrorKind::ResourceBusy,
+                "the backlog of the listener is full",
+            ))
+        }
+        Err(error) if !is_in_progress(&error) => return Err(error),
+        outcome => outcome.is_err(),
+    };
+    let stream = Stream {
+        socket: mio::net::UnixStream::from_std(socket.into()),
+        name: name.into(),
+    };
+    Ok(Begun {
+        stream,
+        in_progress,
+    })
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]

@@ -52,6 +52,23 @@ pub(crate) enum Target {
     Ipc(IpcAddress),
 }
 
+/// A connection that was begun.
+#[derive(Debug)]
+pub(crate) struct Begun<S> {
+    pub(crate) stream: S,
+    /// Whether the system did not say at once how that ended.
+    pub(crate) in_progress: bool,
+}
+
+impl<S> Begun<S> {
+    fn map<T>(self, change: impl FnOnce(S) -> T) -> Begun<T> {
+        Begun {
+            stream: change(self.stream),
+            in_progress: self.in_progress,
+        }
+    }
+}
+
 /// Whether an endpoint needs the resolver before it can be connected to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Resolution {
@@ -194,15 +211,18 @@ fn bind_error(endpoint: &Endpoint, source: io::Error) -> BindError {
     BindError::Io { endpoint, source }
 }
 
-/// Starts to connect; [`Stream::connected`] tells how it went once the stream is writable.
+/// Starts to connect; [`Stream::connected`] tells how it went once the stream is writable, if that
+/// was not known at once.
 ///
 /// A refusal may come at once or later. An ipc listener whose backlog is full is
 /// [`ResourceBusy`](io::ErrorKind::ResourceBusy) at once: worth another try.
-pub(crate) fn connect(target: &Target, options: &Options) -> io::Result<Stream> {
+pub(crate) fn connect(target: &Target, options: &Options) -> io::Result<Begun<Stream>> {
     match target {
-        Target::Tcp { addr, source } => tcp::connect(*addr, *source, options).map(Stream::Tcp),
+        Target::Tcp { addr, source } => {
+            tcp::connect(*addr, *source, options).map(|begun| begun.map(Stream::Tcp))
+        }
         #[cfg(unix)]
-        Target::Ipc(address) => ipc::connect(address, options).map(Stream::Ipc),
+        Target::Ipc(address) => ipc::connect(address, options).map(|begun| begun.map(Stream::Ipc)),
         #[cfg(not(unix))]
         Target::Ipc(_) => Err(no_ipc_here()),
     }

@@ -11,7 +11,7 @@ use super::admission::Admission;
 #[cfg(unix)]
 use super::quiet;
 use super::tuning::Tuning;
-use super::{backlog, invalid, is_in_progress};
+use super::{backlog, invalid, is_in_progress, Begun};
 use crate::endpoint::Host;
 use crate::options::{Options, PeerAddress};
 
@@ -141,7 +141,7 @@ pub(super) fn connect(
     address: SocketAddr,
     source: Option<SocketAddr>,
     options: &Options,
-) -> io::Result<mio::net::TcpStream> {
+) -> io::Result<Begun<mio::net::TcpStream>> {
     let socket = non_blocking(address)?;
     socket.set_tcp_nodelay(true)?;
     #[cfg(unix)]
@@ -153,10 +153,14 @@ pub(super) fn connect(
         socket.set_reuse_address(true)?;
         socket.bind(&source.into())?;
     }
-    match socket.connect(&address.into()) {
-        Err(error) if !is_in_progress(&error) => Err(error),
-        Ok(()) | Err(_) => Ok(mio::net::TcpStream::from_std(socket.into())),
-    }
+    let in_progress = match socket.connect(&address.into()) {
+        Err(error) if !is_in_progress(&error) => return Err(error),
+        outcome => outcome.is_err(),
+    };
+    Ok(Begun {
+        stream: mio::net::TcpStream::from_std(socket.into()),
+        in_progress,
+    })
 }
 
 fn non_blocking(address: SocketAddr) -> io::Result<Socket> {

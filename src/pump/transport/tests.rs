@@ -83,7 +83,7 @@ fn target_of(endpoint: &Endpoint) -> Target {
 
 fn connect_text(text: &str) -> io::Result<Stream> {
     let endpoint = Endpoint::parse_for_connect(text).unwrap();
-    let mut stream = connect(&target_of(&endpoint), &Options::new())?;
+    let mut stream = connect(&target_of(&endpoint), &Options::new())?.stream;
     wait_connected(&mut stream)?;
     Ok(stream)
 }
@@ -303,7 +303,7 @@ mod over_tcp {
             .kernel_send_buffer(Some(20_000))
             .kernel_receive_buffer(Some(30_000));
         let (mut listener, resolved) = bind(&for_bind("tcp://127.0.0.1:*"), &options).unwrap();
-        let mut here = connect(&target_of(&resolved), &options).unwrap();
+        let mut here = connect(&target_of(&resolved), &options).unwrap().stream;
         wait_connected(&mut here).unwrap();
         let (there, _) = wait_accepted(&mut listener);
         for stream in [here, there] {
@@ -645,7 +645,7 @@ mod over_ipc {
         let options = Options::new().kernel_send_buffer(Some(20_000));
         let endpoint = for_bind(&directory.endpoint("feed"));
         let (mut listener, resolved) = bind(&endpoint, &options).unwrap();
-        let here = connect(&target_of(&resolved), &options).unwrap();
+        let here = connect(&target_of(&resolved), &options).unwrap().stream;
         let (there, _) = wait_accepted(&mut listener);
         for stream in [&here, &there] {
             let Stream::Ipc(stream) = stream else {

@@ -8,7 +8,7 @@ use crate::options::TcpKeepalive;
 /// A listener, and both ends of a connection, made with these options.
 fn sockets(wildcard: &str, options: &Options) -> (Listener, Stream, Stream) {
     let (mut listener, resolved) = bind_with(wildcard, options).unwrap();
-    let mut here = connect(&target_of(&resolved), options).unwrap();
+    let mut here = connect(&target_of(&resolved), options).unwrap().stream;
     wait_connected(&mut here).unwrap();
     let (there, _) = wait_accepted(&mut listener);
     (listener, here, there)
