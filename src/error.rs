@@ -378,6 +378,16 @@ pub enum BindError {
 }
 
 impl BindError {
+    /// The same, with an address that is in use told as that.
+    pub(crate) fn settled(self) -> Self {
+        match self {
+            BindError::Io { endpoint, source } if source.kind() == io::ErrorKind::AddrInUse => {
+                BindError::InUse(endpoint)
+            }
+            other => other,
+        }
+    }
+
     /// The same, told of the endpoint the user gave.
     pub(crate) fn about(self, given: &Endpoint) -> Self {
         match self {

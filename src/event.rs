@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::ops::{BitOr, BitOrAssign};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::endpoint::Endpoint;
@@ -29,6 +30,85 @@ pub struct Event {
     pub remote: Option<Endpoint>,
 }
 
+/// What the operating system, its resolver or a proxy says of something that failed: the lasting
+/// part of an [`io::Error`], which can be neither cloned nor compared.
+///
+/// ```
+/// use std::io::{self, ErrorKind};
+/// use zmq_channels::SystemError;
+///
+/// let told = SystemError::from(io::Error::from_raw_os_error(111));
+/// assert_eq!(told.raw_os_error(), Some(111));
+/// # #[cfg(target_os = "linux")]
+/// assert_eq!(told.kind(), ErrorKind::ConnectionRefused);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SystemError {
+    kind: io::ErrorKind,
+    code: Option<i32>,
+    text: Option<Arc<str>>,
+}
+
+impl SystemError {
+    /// What kind of error it is, as far as the standard library knows.
+    #[must_use]
+    pub fn kind(&self) -> io::ErrorKind {
+        self.kind
+    }
+
+    /// The operating system's number for it (`errno`), such as `EMFILE`; `None` if the error came
+    /// from somewhere else, such as a resolver or a proxy.
+    #[must_use]
+    pub fn raw_os_error(&self) -> Option<i32> {
+        self.code
+    }
+}
+
+impl From<&io::Error> for SystemError {
+    fn from(error: &io::Error) -> Self {
+        SystemError {
+            kind: error.kind(),
+            code: error.raw_os_error(),
+            text: error.get_ref().map(|said| said.to_string().into()),
+        }
+    }
+}
+
+impl From<io::Error> for SystemError {
+    fn from(error: io::Error) -> Self {
+        SystemError::from(&error)
+    }
+}
+
+impl From<io::ErrorKind> for SystemError {
+    fn from(kind: io::ErrorKind) -> Self {
+        SystemError {
+            kind,
+            code: None,
+            text: None,
+        }
+    }
+}
+
+impl From<SystemError> for io::Error {
+    fn from(error: SystemError) -> Self {
+        match (error.code, error.text) {
+            (Some(code), _) => io::Error::from_raw_os_error(code),
+            (None, Some(text)) => io::Error::new(error.kind, &*text),
+            (None, None) => error.kind.into(),
+        }
+    }
+}
+
+impl fmt::Display for SystemError {
+    /// As [`io::Error`] reads.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        io::Error::from(self.clone()).fmt(f)
+    }
+}
+
+impl std::error::Error for SystemError {}
+
 /// What happened.
 ///
 /// A client sees `ConnectDelayed`, `Connected`, `HandshakeSucceeded`, and once the connection is
@@ -46,7 +126,7 @@ pub enum EventKind {
     /// (`ZMQ_EVENT_BIND_FAILED`).
     BindFailed {
         /// What the system said.
-        error: io::ErrorKind,
+        error: SystemError,
     },
     /// An attempt to connect was begun, and the system did not say at once how it ended
     /// (`EINPROGRESS`; `ZMQ_EVENT_CONNECT_DELAYED`). `Connected` or `ConnectFailed` follows, with
@@ -70,7 +150,7 @@ pub enum EventKind {
     /// A connection could not be accepted (`ZMQ_EVENT_ACCEPT_FAILED`).
     AcceptFailed {
         /// What the system said.
-        error: io::ErrorKind,
+        error: SystemError,
     },
     /// Messages may flow (`ZMQ_EVENT_HANDSHAKE_SUCCEEDED`).
     HandshakeSucceeded(PeerIdentity),
@@ -91,7 +171,7 @@ pub enum EventKind {
     /// (`ZMQ_EVENT_CLOSE_FAILED`).
     CloseFailed {
         /// What the system said.
-        error: io::ErrorKind,
+        error: SystemError,
     },
     /// The socket's pump has failed; `Stopped` follows. The connections are gone, which is not told
     /// of each.
@@ -170,7 +250,7 @@ pub enum DisconnectReason {
     PeerClosed,
     /// The system says that the connection is broken, or cannot be made.
     #[error("{0}")]
-    Io(io::ErrorKind),
+    Io(SystemError),
     /// The attempt to connect took longer than
     /// [`connect_timeout`](crate::Options#structfield.connect_timeout) or the system allows.
     #[error("the attempt to connect took too long")]
@@ -319,6 +399,25 @@ impl fmt::Debug for EventSet {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_system_error_keeps_what_was_said() {
+        let numbered = SystemError::from(io::Error::from_raw_os_error(24));
+        assert_eq!(numbered.raw_os_error(), Some(24));
+        assert_eq!(numbered.kind(), io::Error::from_raw_os_error(24).kind());
+        assert_eq!(
+            numbered.to_string(),
+            io::Error::from_raw_os_error(24).to_string()
+        );
+        let told = io::Error::new(io::ErrorKind::PermissionDenied, "the proxy says no");
+        let told = SystemError::from(told);
+        assert_eq!(told.raw_os_error(), None);
+        assert_eq!(told.to_string(), "the proxy says no");
+        let again = io::Error::from(told.clone());
+        assert_eq!(SystemError::from(again), told);
+        let kind = SystemError::from(io::ErrorKind::AddrInUse);
+        assert_eq!(kind.to_string(), "address in use");
+    }
 
     #[test]
     fn every_kind_of_event_has_a_bit_of_its_own() {

@@ -53,7 +53,7 @@ pub use error::{
     SocketError, StatisticsError, SubscribeError, TryRecvError, TrySendError, TypedRecvError,
     TypedSendError, WaitError, WaitTimeoutError,
 };
-pub use event::{DisconnectReason, Event, EventKind, EventSet, PeerIdentity};
+pub use event::{DisconnectReason, Event, EventKind, EventSet, PeerIdentity, SystemError};
 pub use kind::{
     Addresses, Any, Channel, Client, Dealer, Dish, Gather, Joins, Kind, Pair, Peer, Pub, Publishes,
     Pull, Push, Radio, Receives, Rep, Req, Router, Scatter, Sends, Server, Stream, Sub, Subscribes,

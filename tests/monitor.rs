@@ -8,7 +8,7 @@ use std::io::ErrorKind;
 use std::time::Duration;
 
 use common::raw::{self, Raw};
-use common::{next, nothing_comes, put, within, Transport, LIMIT, PATIENCE};
+use common::{alone, next, nothing_comes, put, within, Transport, LIMIT, PATIENCE};
 use futures::{FutureExt, StreamExt};
 use zmq_channels::{
     Context, DisconnectReason, Event, EventKind, EventSet, Linger, Monitor, MonitorError,
@@ -136,8 +136,11 @@ fn a_client_without_a_server_is_told_of_each_attempt() {
                     panic!("{transport:?}: {event:?}");
                 };
                 let nobody = [ErrorKind::ConnectionRefused, ErrorKind::NotFound];
-                let refused = |kind: &ErrorKind| *reason == DisconnectReason::Io(*kind);
-                assert!(nobody.iter().any(refused), "{reason:?}");
+                let DisconnectReason::Io(error) = reason else {
+                    panic!("{transport:?}: {reason:?}");
+                };
+                assert!(nobody.contains(&error.kind()), "{error:?}");
+                assert!(error.raw_os_error().is_some(), "{error:?}");
                 assert_eq!(event.endpoint.as_ref(), Some(&endpoint));
                 attempts.extend(event.connection);
                 let retried = told(&monitor);
@@ -487,8 +490,13 @@ fn a_bind_that_fails_is_told() {
             let monitor = two.monitor().unwrap();
             two.bind(&endpoint).unwrap_err();
             let event = told(&monitor);
-            let error = ErrorKind::AddrInUse;
-            assert_eq!(event.kind, EventKind::BindFailed { error });
+            let EventKind::BindFailed { error } = event.kind else {
+                panic!("{transport:?}: {event:?}");
+            };
+            assert_eq!(error.kind(), ErrorKind::AddrInUse);
+            // Names within a context are nothing the system knows of, and ipc looks before it
+            // asks the system.
+            assert_eq!(error.raw_os_error().is_some(), transport == Transport::Tcp);
             assert_eq!(event.endpoint, Some(endpoint));
         }
     });
@@ -534,6 +542,65 @@ fn an_attempt_over_tcp_is_told_before_how_it_ends() {
             let told_before = before == Some(&EventKind::ConnectDelayed);
             assert_eq!(told_before, delayed, "{transport:?}: {kinds:?}");
         }
+    });
+}
+
+#[test]
+fn the_systems_own_number_of_an_error_is_told() {
+    alone(LIMIT, || {
+        const EMFILE: i32 = 24;
+        let context = Context::new();
+        let pull = context.socket::<Pull>().unwrap();
+        let selected = MonitorOptions::new().events(EventSet::ACCEPT_FAILED);
+        let monitor = pull.monitor_with(selected).unwrap();
+        let endpoint = pull.bind("tcp://127.0.0.1:*").unwrap();
+        let push = context.socket::<Push>().unwrap();
+        let failed = MonitorOptions::new().events(EventSet::CONNECT_FAILED);
+        let client = push.monitor_with(failed).unwrap();
+        let address = endpoint.as_str().strip_prefix("tcp://").unwrap();
+        // All descriptors there are, but for those of the connections below.
+        let mut files = Vec::new();
+        while let Ok(file) = std::fs::File::open("/dev/null") {
+            files.push(file);
+        }
+        files.pop();
+        let _waiting = std::net::TcpStream::connect(address).unwrap();
+        let event = told(&monitor).kind;
+        let EventKind::AcceptFailed { error } = &event else {
+            panic!("{event:?}");
+        };
+        assert_eq!(error.raw_os_error(), Some(EMFILE));
+        assert!(error.to_string().contains("os error 24"), "{error}");
+        push.connect(&endpoint).unwrap();
+        let event = told(&client).kind;
+        let EventKind::ConnectFailed {
+            reason: DisconnectReason::Io(error),
+        } = &event
+        else {
+            panic!("{event:?}");
+        };
+        assert_eq!(error.raw_os_error(), Some(EMFILE));
+    });
+}
+
+#[test]
+fn a_name_that_nobody_knows_is_told_in_the_resolvers_words() {
+    within(LIMIT, || {
+        let context = Context::new();
+        let push = context.socket::<Push>().unwrap();
+        let monitor = push.monitor().unwrap();
+        push.connect("tcp://no-such-host.invalid:5555").unwrap();
+        let event = told(&monitor).kind;
+        let EventKind::ConnectFailed {
+            reason: DisconnectReason::Io(error),
+        } = &event
+        else {
+            panic!("{event:?}");
+        };
+        assert!(
+            error.to_string().contains("no-such-host.invalid"),
+            "{error}"
+        );
     });
 }
 

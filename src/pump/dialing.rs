@@ -330,8 +330,8 @@ impl<W: World> Pump<W> {
             Loss::Wire(reason) => reason.is_incompatible(),
             // Whoever binds the name next may have done so already.
             Loss::NameGone => return self.try_to_connect(slot),
-            Loss::Unconnected(kind) => {
-                dialer.attempt_failed(*kind);
+            Loss::Unconnected(error) => {
+                dialer.attempt_failed(error.kind());
                 false
             }
             Loss::World
@@ -440,7 +440,7 @@ impl<W: World> Pump<W> {
         match connected {
             Ok(false) => {}
             Ok(true) => self.open_wire_in_place(slot),
-            Err(error) => self.lose(slot, Loss::Unconnected(error.kind())),
+            Err(error) => self.lose(slot, Loss::Unconnected(error.into())),
         }
     }
 
@@ -541,7 +541,7 @@ impl<W: World> Pump<W> {
                 _ => return,
             };
             if let Err(error) = watched {
-                return self.lose(link, Loss::Unconnected(error.kind()));
+                return self.lose(link, Loss::Unconnected(error.into()));
             }
             // It may be connected already: ipc always is, and loopback nearly always.
             return self.dialed(link);
@@ -590,7 +590,7 @@ impl<W: World> Pump<W> {
 /// An attempt to connect failed at once.
 fn failed(error: &std::io::Error) -> EventKind {
     EventKind::ConnectFailed {
-        reason: DisconnectReason::Io(error.kind()),
+        reason: DisconnectReason::Io(error.into()),
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::channel::Seat;
-use crate::event::{DisconnectReason, EventKind};
+use crate::event::{DisconnectReason, EventKind, SystemError};
 use crate::message::{Frame, Message};
 use crate::pattern::{Admission, Outlet, PeerId, PeerIntro, Upstream, Violation};
 use crate::socket_type::SocketType;
@@ -207,9 +207,9 @@ pub(super) enum Loss {
     /// The peer closed.
     World,
     /// The world broke the connection.
-    Io(io::ErrorKind),
+    Io(SystemError),
     /// There never was a connection, for this reason.
-    Unconnected(io::ErrorKind),
+    Unconnected(SystemError),
     /// There are too many connections.
     Crowded,
     /// The protocol machine closed it.
@@ -345,13 +345,12 @@ impl<W: World> Pump<W> {
             Ok(Some(opening)) => Connection::new(Arc::clone(&config), opening, self.now),
             // Without luck there is no secret.
             Err(error) => {
-                let kind = error.kind();
                 link.path = Path::Dialing {
                     stream,
                     deadline: None,
                     tunnel: None,
                 };
-                return self.lose(slot, Loss::Unconnected(kind));
+                return self.lose(slot, Loss::Unconnected(error.into()));
             }
         };
         let refuses = self.hubs.get(link.hub).is_some_and(Hub::may_refuse);
@@ -853,7 +852,7 @@ impl<W: World> Pump<W> {
         };
         if overdue {
             let loss = match link.path {
-                Path::Dialing { .. } => Loss::Unconnected(io::ErrorKind::TimedOut),
+                Path::Dialing { .. } => Loss::Unconnected(io::ErrorKind::TimedOut.into()),
                 Path::Wire(_) | Path::Inproc(_) | Path::Cross(_) | Path::Lent => Loss::World,
             };
             self.lose(slot, loss);

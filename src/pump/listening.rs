@@ -48,13 +48,13 @@ impl<W: World> Pump<W> {
         let bound = self.try_to_bind(hub, endpoint);
         if let Err(error) = &bound {
             let error = match error {
-                BindError::InUse(_) => ErrorKind::AddrInUse,
-                BindError::Io { source, .. } => source.kind(),
-                _ => ErrorKind::InvalidInput,
+                BindError::InUse(_) => ErrorKind::AddrInUse.into(),
+                BindError::Io { source, .. } => source.into(),
+                _ => ErrorKind::InvalidInput.into(),
             };
             self.tell_endpoint(hub, endpoint, EventKind::BindFailed { error });
         }
-        bound
+        bound.map_err(BindError::settled)
     }
 
     fn try_to_bind(&mut self, hub: usize, endpoint: &Endpoint) -> Result<Endpoint, BindError> {
@@ -91,7 +91,8 @@ impl<W: World> Pump<W> {
             return Err(BindError::Disconnected);
         };
         let slot = self.listeners.vacant_key();
-        let (listener, resolved) = self.world.adopt(listener, &found.options, slot)?;
+        let adopted = self.world.adopt(listener, &found.options, slot);
+        let (listener, resolved) = adopted.map_err(BindError::settled)?;
         Ok(self.listen(hub, slot, Some(listener), resolved))
     }
 
@@ -172,7 +173,7 @@ impl<W: World> Pump<W> {
         let (hub, endpoint) = (listening.hub, &listening.endpoint);
         self.tell_endpoint(hub, endpoint, EventKind::Closed);
         if let Err(error) = ended {
-            let error = error.kind();
+            let error = error.into();
             self.tell_endpoint(hub, endpoint, EventKind::CloseFailed { error });
         }
     }
@@ -224,7 +225,7 @@ impl<W: World> Pump<W> {
     fn accept_failed(&mut self, slot: usize, error: &std::io::Error) {
         if let Some(listening) = self.listeners.get(slot) {
             let (hub, endpoint) = (listening.hub, listening.endpoint.clone());
-            let error = error.kind();
+            let error = error.into();
             self.tell_endpoint(hub, &endpoint, EventKind::AcceptFailed { error });
         }
     }

@@ -243,7 +243,7 @@ impl<W: World> Pump<W> {
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => wire.readable = false,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => break Slice::Over(Loss::Io(error.kind())),
+                Err(error) => break Slice::Over(Loss::Io(error.into())),
             }
         };
         self.give_back(slot, wire);

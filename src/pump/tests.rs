@@ -737,7 +737,7 @@ fn sim_what_a_listener_leaves_behind_is_told() {
     let monitor = sim.watch(&pull);
     sim.bind(&pull, "tcp://127.0.0.1:0");
     sim.close_and_wait(&pull);
-    let error = std::io::ErrorKind::PermissionDenied;
+    let error = std::io::ErrorKind::PermissionDenied.into();
     let kinds: Vec<_> = told(&monitor).into_iter().map(|event| event.kind).collect();
     assert_eq!(
         kinds[1..],

@@ -188,8 +188,10 @@ impl Loss {
     pub(super) fn reason(&self) -> DisconnectReason {
         match self {
             Loss::World | Loss::NameGone => DisconnectReason::PeerClosed,
-            Loss::Unconnected(io::ErrorKind::TimedOut) => DisconnectReason::ConnectTimeout,
-            Loss::Io(kind) | Loss::Unconnected(kind) => DisconnectReason::Io(*kind),
+            Loss::Unconnected(error) if error.kind() == io::ErrorKind::TimedOut => {
+                DisconnectReason::ConnectTimeout
+            }
+            Loss::Io(error) | Loss::Unconnected(error) => DisconnectReason::Io(error.clone()),
             Loss::Crowded => DisconnectReason::LimitReached,
             Loss::Wire(reason) => reason.public(),
             Loss::Refused => DisconnectReason::Refused,

@@ -32,7 +32,8 @@ pub(crate) trait World {
     type Stream: Read + Write;
     type Listener;
 
-    /// Starts listening; answers the resolved endpoint.
+    /// Starts listening; answers the resolved endpoint. An address in use is an error of the
+    /// system's like any other.
     fn bind(
         &mut self,
         endpoint: &Endpoint,

@@ -205,9 +205,6 @@ fn check_listens(socket: &socket2::Socket) -> io::Result<()> {
 
 fn bind_error(endpoint: &Endpoint, source: io::Error) -> BindError {
     let endpoint = endpoint.to_string();
-    if source.kind() == io::ErrorKind::AddrInUse {
-        return BindError::InUse(endpoint);
-    }
     BindError::Io { endpoint, source }
 }
 

@@ -69,7 +69,7 @@ fn bind_text(text: &str) -> Result<(Listener, Endpoint), BindError> {
 }
 
 fn bind_with(text: &str, options: &Options) -> Result<(Listener, Endpoint), BindError> {
-    bind(&settle(&for_bind(text), options.ipv6)?, options)
+    bind(&settle(&for_bind(text), options.ipv6)?, options).map_err(BindError::settled)
 }
 
 fn target_of(endpoint: &Endpoint) -> Target {
@@ -633,10 +633,8 @@ mod over_ipc {
             }
         };
         assert_eq!(error.kind(), ErrorKind::ResourceBusy);
-        assert!(matches!(
-            bind(&endpoint, &Options::new()),
-            Err(BindError::InUse(_))
-        ));
+        let second = bind(&endpoint, &Options::new()).map_err(BindError::settled);
+        assert!(matches!(second, Err(BindError::InUse(_))));
     }
 
     #[test]
