@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::endpoint::Endpoint;
 use crate::error::PumpFailure;
 use crate::message::Frame;
+use crate::routing_id::RoutingId;
 use crate::security::AuthenticatorFault;
 use crate::socket_type::SocketType;
 
@@ -28,6 +29,11 @@ pub struct Event {
     pub local: Option<Endpoint>,
     /// The peer's end of the connection.
     pub remote: Option<Endpoint>,
+    /// The name by which a ROUTER, SERVER, PEER or STREAM addresses the peer, from
+    /// [`HandshakeSucceeded`](EventKind::HandshakeSucceeded) on, its
+    /// [`Disconnected`](EventKind::Disconnected) included: the routing id that the peer announced,
+    /// the one it was connected to with, or one that was made up. `None` for other types.
+    pub known_as: Option<RoutingId>,
 }
 
 /// What the operating system, its resolver or a proxy says of something that failed: the lasting

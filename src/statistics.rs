@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::endpoint::Endpoint;
 use crate::message::Frame;
+use crate::routing_id::RoutingId;
 use crate::socket_type::SocketType;
 
 /// What a socket has done so far: a snapshot, see [`Socket::statistics`](crate::Socket::statistics).
@@ -67,6 +68,10 @@ pub struct PeerStatistics {
     pub socket_type: Option<SocketType>,
     /// The routing id the peer announced; empty for none.
     pub routing_id: Frame,
+    /// The name by which a ROUTER, SERVER, PEER or STREAM addresses the peer, whether that was
+    /// announced, given when connecting, or made up; `None` for other types, and for a peer whose
+    /// name another one has taken over.
+    pub known_as: Option<RoutingId>,
     /// How long ago the handshake was done.
     pub connected_for: Duration,
     /// Whole messages that came from this peer.
@@ -82,6 +87,14 @@ pub struct PeerStatistics {
     /// How often the connection of this endpoint was lost and made again; 0 for a peer that
     /// connected to us.
     pub reconnects: u64,
+    /// How often a connection of this endpoint did not get through its handshake since it was
+    /// connected to; 0 for a peer that connected to us.
+    pub handshakes_failed: u64,
+    /// Messages lost on their way to this peer, or that it sent and this socket does not take, by
+    /// reason. They are part of the socket's [`dropped`](Statistics#structfield.dropped), which
+    /// also counts those of peers that are gone, those lost with a connection, and what was lost
+    /// in `in` or `out` or for want of a peer.
+    pub dropped: Dropped,
 }
 
 /// Why a message was lost.

@@ -605,6 +605,64 @@ fn a_name_that_nobody_knows_is_told_in_the_resolvers_words() {
 }
 
 #[test]
+fn peers_go_by_the_names_that_their_socket_gave_them() {
+    within(LIMIT, || {
+        for transport in Transport::ALL {
+            for server in [SocketType::Router, SocketType::Server, SocketType::Stream] {
+                if server == SocketType::Stream && transport.is_inproc() {
+                    continue;
+                }
+                let client = match server {
+                    SocketType::Router => SocketType::Dealer,
+                    SocketType::Server => SocketType::Client,
+                    other => other,
+                };
+                let (near, far) = transport.contexts();
+                let server = near.socket_of(server, Options::new()).unwrap();
+                let selected = EventSet::HANDSHAKE_SUCCEEDED | EventSet::DISCONNECTED;
+                let monitor = server.monitor_with(MonitorOptions::new().events(selected));
+                let monitor = monitor.unwrap();
+                let endpoint = server.bind(transport.endpoint()).unwrap();
+                let client = far.socket_of(client, Options::new()).unwrap();
+                client.connect(&endpoint).unwrap();
+                server.wait_connected_blocking(1).unwrap();
+                let statistics = server.statistics().unwrap();
+                let name = statistics.peers[0].known_as.clone();
+                let name = name.expect("the socket made a name up");
+                assert!(server.has_peer(&name), "{transport:?}");
+                // It is what stands in front of a message.
+                assert_eq!(statistics.peers[0].routing_id, zmq_channels::Frame::empty());
+                client.close_blocking();
+                for _ in 0..2 {
+                    let event = told(&monitor);
+                    assert_eq!(
+                        event.known_as.as_ref(),
+                        Some(&name),
+                        "{transport:?}: {event:?}"
+                    );
+                }
+            }
+            // One that the peer has chosen, and none where peers have none.
+            let (near, far) = transport.contexts();
+            let router = near.socket::<Router>().unwrap();
+            let options = Options::new().routing_id("anna");
+            let dealer = far.socket_with::<zmq_channels::Dealer>(options).unwrap();
+            let monitor = dealer.monitor().unwrap();
+            dealer
+                .connect(router.bind(transport.endpoint()).unwrap())
+                .unwrap();
+            router.wait_connected_blocking(1).unwrap();
+            dealer.wait_connected_blocking(1).unwrap();
+            let known = router.statistics().unwrap().peers[0].known_as.clone();
+            assert_eq!(known.unwrap().as_bytes(), b"anna");
+            assert_eq!(dealer.statistics().unwrap().peers[0].known_as, None);
+            drop(dealer);
+            assert!(monitor.iter().all(|event| event.known_as.is_none()));
+        }
+    });
+}
+
+#[test]
 fn every_monitor_of_a_socket_is_told_what_it_asked_for() {
     within(LIMIT, || {
         let context = Context::new();

@@ -10,7 +10,7 @@ use common::raw::{self, Raw};
 use common::{eventually, next, put, within, Transport, LIMIT};
 use zmq_channels::{
     Context, DropReason, Linger, Options, Overflow, Pair, Pub, Pull, Push, Rep, Req, Router,
-    SocketType, Statistics, StatisticsError, Sub,
+    SocketType, Statistics, StatisticsError, Sub, Unanswered,
 };
 
 /// Losses, as a list.
@@ -169,6 +169,171 @@ fn a_publisher_counts_each_copy_and_each_loss() {
             14 + 20 + 2
         );
         assert_eq!(sender.dropped(), 8);
+    });
+}
+
+/// What one peer of a socket lost, by the number of its connection.
+fn lost_by(statistics: &Statistics, reason: DropReason) -> Vec<(u64, u64)> {
+    let peers = statistics.peers.iter();
+    peers
+        .map(|peer| (peer.connection, peer.dropped.by(reason)))
+        .collect()
+}
+
+/// A socket that drops what a full peer cannot take, and how to name the peer it is for.
+fn droppers() -> Vec<(SocketType, SocketType)> {
+    vec![
+        (SocketType::Pub, SocketType::Sub),
+        (SocketType::XPub, SocketType::Sub),
+        (SocketType::Radio, SocketType::Dish),
+        (SocketType::XSub, SocketType::XPub),
+        (SocketType::Router, SocketType::Dealer),
+    ]
+}
+
+#[test]
+fn the_peer_that_is_slow_can_be_named() {
+    within(LIMIT * 2, || {
+        const MESSAGES: usize = 1000;
+        for transport in Transport::ALL {
+            for (kind, peer_kind) in droppers() {
+                let case = format!("{transport:?}, {kind}");
+                let (near, far) = transport.contexts();
+                let marks = Options::new()
+                    .high_water_marks(2)
+                    .kernel_send_buffer(Some(4096));
+                let marks = marks.kernel_receive_buffer(Some(4096));
+                let sender = near.socket_of(kind, marks.clone()).unwrap();
+                let endpoint = sender.bind(transport.endpoint()).unwrap();
+                let peer = |name: &str| {
+                    let marks = marks.clone();
+                    let options = match peer_kind {
+                        SocketType::Dealer => marks.routing_id(name),
+                        _ => marks,
+                    };
+                    let peer = far.socket_of(peer_kind, options).unwrap();
+                    peer.connect(&endpoint).unwrap();
+                    match peer_kind {
+                        SocketType::Sub => peer.subscribe("a").unwrap(),
+                        SocketType::Dish => peer.join("a").unwrap(),
+                        _ => {}
+                    }
+                    peer
+                };
+                let quick = peer("quick");
+                sender.wait_connected_blocking(1).unwrap();
+                let quick_one = sender.statistics().unwrap().peers[0].connection;
+                let slow = peer("slow");
+                sender.wait_connected_blocking(2).unwrap();
+                if matches!(peer_kind, SocketType::Sub | SocketType::Dish) {
+                    sender.wait_subscribed_blocking(2).unwrap();
+                }
+                let body = vec![7; 16 << 10];
+                let out = quick.receiver().unwrap();
+                for _ in 0..MESSAGES {
+                    let sends = sender.sender().unwrap();
+                    match kind {
+                        SocketType::Router => {
+                            put(&sends, [&b"quick"[..], &body]);
+                            put(&sends, [&b"slow"[..], &body]);
+                        }
+                        _ => put(&sends, [&b"a"[..], &body]),
+                    }
+                    // Nobody reads what is for the slow one.
+                    next(&out);
+                    let statistics = sender.statistics().unwrap();
+                    if statistics.dropped.by(DropReason::PeerFull) >= 3 {
+                        break;
+                    }
+                }
+                let statistics = sender.statistics().unwrap();
+                let full = statistics.dropped.by(DropReason::PeerFull);
+                assert!(full >= 3, "{case}: {statistics:?}");
+                for (connection, lost) in lost_by(&statistics, DropReason::PeerFull) {
+                    let expected = if connection == quick_one { 0 } else { full };
+                    assert_eq!(lost, expected, "{case}");
+                }
+                // What it lost stays lost when it goes.
+                slow.close_blocking();
+                eventually("the slow one is gone", || {
+                    sender.statistics().unwrap().peers.len() == 1
+                });
+                let statistics = sender.statistics().unwrap();
+                assert_eq!(statistics.dropped.by(DropReason::PeerFull), full, "{case}");
+                assert_eq!(statistics.peers[0].dropped.total(), 0, "{case}");
+            }
+        }
+    });
+}
+
+#[test]
+fn what_a_peer_sends_that_nobody_takes_is_counted_as_its_own() {
+    within(LIMIT, || {
+        let context = Context::new();
+        let publisher = context.socket::<Pub>().unwrap();
+        let endpoint = publisher.bind("tcp://127.0.0.1:*").unwrap();
+        let _silent = Raw::peer(&endpoint, "SUB");
+        publisher.wait_connected_blocking(1).unwrap();
+        let silent = publisher.statistics().unwrap().peers[0].connection;
+        let mut talkative = Raw::peer(&endpoint, "SUB");
+        (0..3).for_each(|_| talkative.write(&raw::frame(0, b"what do you think?")));
+        eventually("it is counted", || {
+            publisher.statistics().unwrap().dropped.total() == 3
+        });
+        let statistics = publisher.statistics().unwrap();
+        for (connection, lost) in lost_by(&statistics, DropReason::Unasked) {
+            assert_eq!(lost, if connection == silent { 0 } else { 3 });
+        }
+    });
+}
+
+#[test]
+fn a_reply_that_a_client_does_not_get_is_counted_as_its_own() {
+    within(LIMIT, || {
+        for transport in Transport::ALL {
+            let (near, far) = transport.contexts();
+            let rep = near.socket::<Rep>().unwrap();
+            let endpoint = rep.bind(transport.endpoint()).unwrap();
+            let clients: Vec<_> = (0..2).map(|_| far.socket::<Req>().unwrap()).collect();
+            for client in &clients {
+                client.connect(&endpoint).unwrap();
+                put(&client.sender(), "a question");
+            }
+            let requests = rep.requests();
+            let request = || requests.recv_timeout_blocking(common::PATIENCE).unwrap();
+            request().reply("an answer").unwrap();
+            request().leave_unanswered(Unanswered::Silence);
+            eventually("one is counted", || {
+                rep.statistics().unwrap().dropped.by(DropReason::Unanswered) == 1
+            });
+            let lost = lost_by(&rep.statistics().unwrap(), DropReason::Unanswered);
+            let mut lost: Vec<u64> = lost.into_iter().map(|(_, lost)| lost).collect();
+            lost.sort_unstable();
+            assert_eq!(lost, [0, 1], "{transport:?}");
+        }
+    });
+}
+
+#[test]
+fn failed_handshakes_are_counted_for_the_endpoint_too() {
+    within(LIMIT, || {
+        let (near, far) = Transport::Tcp.contexts();
+        let options = Options::new().reconnect_interval(Some(Duration::from_millis(10)));
+        let push = near.socket_with::<Push>(options).unwrap();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = format!("tcp://{}", listener.local_addr().unwrap());
+        push.connect(&endpoint).unwrap();
+        // Three that hang up before they have said a word.
+        for _ in 0..3 {
+            drop(listener.accept().unwrap());
+        }
+        let pull = far.socket::<Pull>().unwrap();
+        pull.bind_listener(listener).unwrap();
+        push.wait_connected_blocking(1).unwrap();
+        let statistics = push.statistics().unwrap();
+        assert_eq!(statistics.handshakes_failed, 3);
+        let peer = &statistics.peers[0];
+        assert_eq!((peer.handshakes_failed, peer.reconnects), (3, 0));
     });
 }
 

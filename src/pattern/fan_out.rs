@@ -15,9 +15,15 @@ pub(super) fn send_copies(
     };
     let mut missed = 0;
     for &peer in others {
-        missed += usize::from(outlet.send(peer, &mut message.clone()).is_err());
+        if outlet.send(peer, &mut message.clone()).is_err() {
+            missed += 1;
+            outlet.missed(peer, Drop::PeerFull, 1);
+        }
     }
-    missed += usize::from(outlet.send(last, message).is_err());
+    if outlet.send(last, message).is_err() {
+        missed += 1;
+        outlet.missed(last, Drop::PeerFull, 1);
+    }
     if missed > 0 {
         outlet.dropped(Drop::PeerFull, missed);
     }

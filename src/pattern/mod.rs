@@ -191,6 +191,8 @@ pub(crate) trait Outlet {
     fn command(&mut self, peer: PeerId, command: Upstream);
     /// Counts losses.
     fn dropped(&mut self, why: Drop, messages: usize);
+    /// Says whose losses those are that are counted here or by a verdict.
+    fn missed(&mut self, peer: PeerId, why: Drop, messages: usize);
     /// Gives the user a message of the pattern's own making. It waits for room in `out` if there
     /// is none: as long as any waits, no peer of this socket is heard.
     fn deliver(&mut self, message: Message);
@@ -313,6 +315,12 @@ pub(crate) trait Pattern: Send {
 
     /// That endpoint is no longer connected to.
     fn release(&mut self, _name: &RoutingId, _outlet: &mut dyn Outlet) {}
+
+    /// The name by which a peer is addressed; `None` if this pattern does not address peers, or
+    /// if the peer has lost its name.
+    fn name(&self, _peer: PeerId) -> Option<RoutingId> {
+        None
+    }
 
     /// The attached peer of that name.
     fn find(&self, _name: &RoutingId) -> Option<PeerId> {

@@ -52,6 +52,7 @@ impl Pattern for Rep {
             return Verdict::Dropped(Drop::PeerGone);
         };
         if message.is_empty() {
+            outlet.missed(peer, Drop::Unanswered, 1);
             return Verdict::Dropped(Drop::Unanswered);
         }
         if envelope.len() + 1 + message.len() > Message::MAX_FRAMES {
@@ -61,7 +62,10 @@ impl Pattern for Rep {
         put_envelope(envelope, message);
         match outlet.send(peer, message) {
             Ok(()) => Verdict::Sent,
-            Err(Full) => Verdict::Dropped(Drop::PeerFull),
+            Err(Full) => {
+                outlet.missed(peer, Drop::PeerFull, 1);
+                Verdict::Dropped(Drop::PeerFull)
+            }
         }
     }
 
@@ -268,6 +272,7 @@ mod tests {
         let request = outlet.delivered.remove(0);
         let verdict = rep.give(answer(&request, "A"), &mut outlet);
         assert!(matches!(verdict, Given::Dropped(Drop::PeerFull)));
+        assert_eq!(outlet.missed, [(PeerId(1), Drop::PeerFull, 1)]);
         assert_eq!(rep.requests.len(), 0);
     }
 

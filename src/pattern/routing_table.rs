@@ -122,6 +122,7 @@ impl RoutingTable {
         outlet.kept(name, 0);
         if lost > 0 {
             outlet.dropped(Drop::PeerFull, lost);
+            outlet.missed(peer, Drop::PeerFull, lost);
         }
         Ok(())
     }
@@ -171,6 +172,11 @@ impl RoutingTable {
         self.names.get(&peer)
     }
 
+    /// The same, as users have it.
+    pub(super) fn id(&self, peer: PeerId) -> Option<RoutingId> {
+        self.name(peer).and_then(|name| RoutingId::new(name).ok())
+    }
+
     /// The peer of that name.
     pub(super) fn find(&self, name: &RoutingId) -> Option<PeerId> {
         self.routes.get(name.frame())?.peer
@@ -196,7 +202,8 @@ impl RoutingTable {
         let Some(name) = message.pop_front() else {
             return Verdict::Dropped(Drop::Malformed);
         };
-        let sent = match route.peer {
+        let peer = route.peer;
+        let sent = match peer {
             Some(peer) => outlet.send(peer, message),
             None if admitted || route.kept.len() < self.limit => {
                 route.kept.push_back(std::mem::take(message));
@@ -208,7 +215,12 @@ impl RoutingTable {
         };
         match sent {
             Ok(()) => Verdict::Sent,
-            Err(Full) => Verdict::Dropped(Drop::PeerFull),
+            Err(Full) => {
+                if let Some(peer) = peer {
+                    outlet.missed(peer, Drop::PeerFull, 1);
+                }
+                Verdict::Dropped(Drop::PeerFull)
+            }
         }
     }
 

@@ -136,6 +136,10 @@ impl Pattern for Stream {
         self.table.release(name.frame(), outlet);
     }
 
+    fn name(&self, peer: PeerId) -> Option<RoutingId> {
+        self.table.id(peer)
+    }
+
     fn find(&self, name: &RoutingId) -> Option<PeerId> {
         self.table.find(name)
     }

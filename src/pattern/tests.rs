@@ -11,6 +11,8 @@ pub(super) struct Recorder {
     pub(super) commands: Vec<(PeerId, Upstream)>,
     pub(super) delivered: Vec<Message>,
     pub(super) drops: Vec<(Drop, usize)>,
+    /// Whose of these were.
+    pub(super) missed: Vec<(PeerId, Drop, usize)>,
     /// Peers at their high-water mark.
     pub(super) full: HashSet<PeerId>,
     /// Peers whose connections are to end.
@@ -42,6 +44,10 @@ impl Outlet for Recorder {
 
     fn dropped(&mut self, why: Drop, messages: usize) {
         self.drops.push((why, messages));
+    }
+
+    fn missed(&mut self, peer: PeerId, why: Drop, messages: usize) {
+        self.missed.push((peer, why, messages));
     }
 
     fn deliver(&mut self, message: Message) {

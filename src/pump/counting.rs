@@ -4,7 +4,8 @@
 use std::time::Instant;
 
 use crate::message::{Frame, Message};
-use crate::pattern::Drop;
+use crate::pattern::{Drop, PeerId};
+use crate::routing_id::RoutingId;
 use crate::socket_type::SocketType;
 use crate::statistics::{DropReason, Dropped, PeerStatistics, Statistics};
 
@@ -37,6 +38,19 @@ pub(super) struct Met {
     pub(super) since: Instant,
     pub(super) socket_type: Option<SocketType>,
     pub(super) routing_id: Frame,
+    /// The name that the pattern gave it.
+    pub(super) known_as: Option<RoutingId>,
+    /// What was lost on the way to it, or not taken from it; none at all for most.
+    pub(super) dropped: Option<Box<Dropped>>,
+}
+
+impl Met {
+    /// Counts a loss as this peer's. The socket counts it too.
+    #[cold]
+    pub(super) fn count(&mut self, why: Drop, messages: usize) {
+        let dropped = self.dropped.get_or_insert_with(Box::default);
+        dropped.count(reason(why), messages as u64);
+    }
 }
 
 impl Counts {
@@ -107,10 +121,13 @@ impl<W: World> Pump<W> {
         let mut total = hub.tally.ended;
         let mut peers = Vec::with_capacity(hub.peers);
         let mut held = 0;
-        for link in links.into_iter().filter_map(|link| self.links.get(link)) {
+        for slot in links {
+            let Some(link) = self.links.get(slot) else {
+                continue;
+            };
             total.add(link.counts());
             held += link.held();
-            peers.extend(self.peer_statistics(link));
+            peers.extend(self.peer_statistics(slot, link));
         }
         peers.sort_by_key(|peer| std::cmp::Reverse(peer.connected_for));
         let (inward, outward) = (hub.ports.inward(), hub.ports.outward());
@@ -142,16 +159,19 @@ impl<W: World> Pump<W> {
         })
     }
 
-    fn peer_statistics(&self, link: &Link<W::Stream>) -> Option<PeerStatistics> {
+    /// The name by which the pattern addresses a peer.
+    pub(super) fn known_as(&self, slot: usize) -> Option<RoutingId> {
+        let hub = self.hubs.get(self.links.get(slot)?.hub)?;
+        hub.pattern.name(PeerId(slot as u32))
+    }
+
+    fn peer_statistics(&self, slot: usize, link: &Link<W::Stream>) -> Option<PeerStatistics> {
         let met = link.met.as_deref().filter(|_| link.attached)?;
         let names = link.names.as_deref().cloned().unwrap_or_default();
         let counts = link.counts();
-        let reconnects = match link.origin {
-            Origin::Dialed(dialer) => self
-                .dialers
-                .get(dialer)
-                .map_or(0, |dialer| dialer.reconnects()),
-            Origin::Accepted(_) => 0,
+        let dialer = match link.origin {
+            Origin::Dialed(dialer) => self.dialers.get(dialer),
+            Origin::Accepted(_) => None,
         };
         Some(PeerStatistics {
             connection: link.serial,
@@ -160,13 +180,16 @@ impl<W: World> Pump<W> {
             remote: names.remote,
             socket_type: met.socket_type,
             routing_id: met.routing_id.clone(),
+            known_as: self.known_as(slot),
             connected_for: self.now.saturating_duration_since(met.since),
             messages_in: counts.messages_in,
             messages_out: counts.messages_out,
             octets_in: counts.octets_in,
             octets_out: counts.octets_out,
             queued: link.held(),
-            reconnects,
+            reconnects: dialer.map_or(0, |dialer| dialer.reconnects()),
+            handshakes_failed: dialer.map_or(0, |dialer| dialer.handshakes_failed),
+            dropped: met.dropped.as_deref().copied().unwrap_or_default(),
         })
     }
 

@@ -45,6 +45,8 @@ pub(super) struct Dialer {
     failures: u32,
     /// Handshakes that succeeded.
     meetings: u64,
+    /// Connections that did not get through their handshake.
+    pub(super) handshakes_failed: u64,
 }
 
 #[derive(Debug)]
@@ -145,6 +147,7 @@ impl<W: World> Pump<W> {
             round: Round::Fresh,
             failures: 0,
             meetings: 0,
+            handshakes_failed: 0,
         });
         if let Some(hub) = self.hubs.get_mut(hub) {
             hub.dialers.push(dialer);

@@ -441,6 +441,13 @@ impl<S> Outlet for PumpOutlet<'_, S> {
         self.io.count(why, messages);
     }
 
+    fn missed(&mut self, peer: PeerId, why: Drop, messages: usize) {
+        let link = self.links.get_mut(peer.0 as usize);
+        if let Some(met) = link.and_then(|link| link.met.as_deref_mut()) {
+            met.count(why, messages);
+        }
+    }
+
     fn deliver(&mut self, message: Message) {
         let room = &mut self.rooms[self.hub];
         if self.io.notices.is_empty() && room.free > 0 {

@@ -419,6 +419,16 @@ impl<W: World> Pump<W> {
             return Err(Loss::Crowded);
         }
         self.count_peers(hub, true);
+        // Before the pattern meets it, which may lose what it had kept for the peer.
+        if let Some(link) = self.links.get_mut(slot) {
+            link.met = Some(Box::new(Met {
+                since: self.now,
+                socket_type: intro.socket_type,
+                routing_id: intro.routing_id.clone(),
+                known_as: None,
+                dropped: None,
+            }));
+        }
         let peer = PeerId(slot as u32);
         let accepted = self
             .pattern_call(hub, |pattern, outlet| {
@@ -430,15 +440,17 @@ impl<W: World> Pump<W> {
             if let Some(found) = self.hubs.get_mut(hub) {
                 found.tally.refused += 1;
             }
+            if let Some(link) = self.links.get_mut(slot) {
+                link.met = None;
+            }
             return Err(Loss::Refused);
         }
+        let known_as = self.known_as(slot);
         if let Some(link) = self.links.get_mut(slot) {
             link.attached = true;
-            link.met = Some(Box::new(Met {
-                since: self.now,
-                socket_type: intro.socket_type,
-                routing_id: intro.routing_id.clone(),
-            }));
+            if let Some(met) = &mut link.met {
+                met.known_as = known_as;
+            }
         }
         self.say_hello(slot);
         self.greet_dialer(slot);
@@ -653,9 +665,17 @@ impl<W: World> Pump<W> {
         };
         let (hub, counts) = (link.hub, link.counts());
         let connected = !matches!(link.path, Path::Dialing { .. });
+        let origin = link.origin;
         self.fold_counts(hub, counts);
-        if let Some(hub) = self.hubs.get_mut(hub) {
-            if connected && !attached && !matches!(loss, Loss::Asked) {
+        if connected && !attached && !matches!(loss, Loss::Asked) {
+            let dialer = match origin {
+                Origin::Dialed(dialer) => self.dialers.get_mut(dialer),
+                Origin::Accepted(_) => None,
+            };
+            if let Some(dialer) = dialer {
+                dialer.handshakes_failed += 1;
+            }
+            if let Some(hub) = self.hubs.get_mut(hub) {
                 hub.tally.handshakes_failed += 1;
             }
         }

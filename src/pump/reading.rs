@@ -11,6 +11,7 @@ use crate::security::Credentials;
 use crate::statistics::DropReason;
 use crate::wire::{CloseReason, Event, PeerInfo};
 
+use super::counting::Met;
 use super::hub::{Hub, HubIo};
 use super::link::{Leaving, Link, Loss, Path, Wire, NO_HUB};
 use super::room::Rest;
@@ -20,11 +21,13 @@ use super::{HubId, Pump, READ_BUDGET};
 /// Messages decoded before the pattern sees them: few enough to be still in the nearest cache.
 const DECODE_BURST: usize = 128;
 
-/// Shows the pattern the messages of a batch that are new, and takes out what it does not want.
-/// A violation ends that, and what came after it is put into `unseen`.
+/// Shows the pattern the messages of a batch that are new, and takes out what it does not want,
+/// which is counted for the peer too. A violation ends that, and what came after it is put into
+/// `unseen`.
 fn admit_all(
     pattern: &mut dyn Pattern,
     peer: PeerId,
+    mut met: Option<&mut Met>,
     io: &mut HubIo,
     from: usize,
     unseen: &mut VecDeque<Message>,
@@ -43,7 +46,12 @@ fn admit_all(
                 let reply = std::mem::take(&mut io.batch[index]);
                 io.outcomes.push((reply.tag(), Outcome::Replied(reply)));
             }
-            Ok(Admission::Drop(why)) => io.count(why, 1),
+            Ok(Admission::Drop(why)) => {
+                io.count(why, 1);
+                if let Some(met) = &mut met {
+                    met.count(why, 1);
+                }
+            }
             Err(violation) => {
                 outcome = Err(violation);
                 unseen.extend(io.batch.drain(index + 1..));
@@ -330,7 +338,11 @@ impl<W: World> Pump<W> {
                 new.for_each(|message| message.set_tag(0));
                 Ok(())
             }
-            false => admit_all(&mut *found.pattern, peer, &mut found.io, from, unseen),
+            false => {
+                let link = self.links.get_mut(peer.0 as usize);
+                let met = link.and_then(|link| link.met.as_deref_mut());
+                admit_all(&mut *found.pattern, peer, met, &mut found.io, from, unseen)
+            }
         };
         let unblocked = was_blocked && !found.pattern.is_blocked();
         let delivered = found.io.batch.len() - from;

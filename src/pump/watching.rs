@@ -73,13 +73,17 @@ impl<W: World> Pump<W> {
             return;
         }
         self.learn_names(slot);
-        let names = self.links.get(slot).and_then(|link| link.names.as_deref());
+        let link = self.links.get(slot);
+        let names = link.and_then(|link| link.names.as_deref());
         let names = names.cloned().unwrap_or_default();
+        let met = link.and_then(|link| link.met.as_deref());
+        let known_as = met.and_then(|met| met.known_as.clone());
         self.tell(hub, || Event {
             endpoint: names.endpoint,
             connection: Some(serial),
             local: names.local,
             remote: names.remote,
+            known_as,
             ..Event::of(kind())
         });
     }
@@ -179,6 +183,7 @@ impl Event {
             connection: None,
             local: None,
             remote: None,
+            known_as: None,
         }
     }
 }
