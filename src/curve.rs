@@ -203,7 +203,7 @@ pub enum CurveKeyError {
     #[error("a key has 32 octets, or 40 digits of Z85")]
     Length,
     /// What is no Z85 at all.
-    #[error("not Z85: {0}")]
+    #[error("not Z85")]
     Z85(#[from] Z85Error),
 }
 

@@ -1,4 +1,6 @@
 //! One error type per call. A call that could not take a message gives it back.
+//!
+//! What an error says does not repeat what its `source` says: print the chain of sources too.
 
 use std::io;
 
@@ -359,7 +361,7 @@ pub enum BindError {
     #[error("{0} is in use")]
     InUse(String),
     /// The system refused, and says why.
-    #[error("cannot bind {endpoint}: {source}")]
+    #[error("cannot bind {endpoint}")]
     Io {
         /// The endpoint as given.
         endpoint: String,
@@ -660,7 +662,7 @@ pub enum SocketError {
     #[error("the context has all the sockets it may have")]
     TooManySockets,
     /// The pump thread could not be started.
-    #[error("cannot start a pump: {0}")]
+    #[error("cannot start a pump")]
     Io(#[from] io::Error),
     /// The context has been shut down.
     #[error("the context has been shut down")]
@@ -678,7 +680,7 @@ pub enum RegisterError {
     #[error("{0} sockets have no such port")]
     Unsupported(SocketType),
     /// The thread for registrations could not be started.
-    #[error("cannot start the thread for registrations: {0}")]
+    #[error("cannot start the thread for registrations")]
     Io(#[from] io::Error),
     /// The context has been shut down.
     #[error("the context has been shut down")]
@@ -718,4 +720,55 @@ pub enum TypedRecvError<E, R = RecvError> {
     /// The port gave no message.
     #[error(transparent)]
     Recv(R),
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error;
+
+    use super::*;
+    use crate::curve::CurveKeyError;
+    use crate::z85::Z85Error;
+
+    #[test]
+    fn no_error_repeats_its_source() {
+        let system = || io::Error::from_raw_os_error(24);
+        let endpoint = "tcp://127.0.0.1:*".to_owned();
+        let source = system();
+        let errors: [Box<dyn Error>; 4] = [
+            Box::new(BindError::Io { endpoint, source }),
+            Box::new(SocketError::Io(system())),
+            Box::new(RegisterError::Io(system())),
+            Box::new(CurveKeyError::Z85(Z85Error)),
+        ];
+        for error in errors {
+            let source = error.source().expect("it has a source").to_string();
+            assert!(!error.to_string().contains(&source), "{error}");
+        }
+    }
+
+    /// In the text of any error of this crate: what is a source is not shown, too.
+    #[test]
+    fn no_text_of_an_error_shows_its_source() {
+        let sources = [
+            include_str!("error.rs"),
+            include_str!("curve.rs"),
+            include_str!("authenticator.rs"),
+            include_str!("event.rs"),
+            include_str!("proxy.rs"),
+            include_str!("security.rs"),
+        ];
+        for text in sources {
+            let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+            let mut shown = "";
+            for line in code.lines().map(str::trim) {
+                if line.starts_with("#[error(") {
+                    shown = line;
+                }
+                let is_source = line.contains("#[from]") || line.starts_with("source:");
+                let repeats = shown.contains("{0}") || shown.contains("{source}");
+                assert!(!(is_source && repeats), "{shown} {line}");
+            }
+        }
+    }
 }
