@@ -16,17 +16,27 @@ use crate::error::{EndpointError, EndpointFault};
 /// | form | meaning |
 /// |---|---|
 /// | `tcp://127.0.0.1:5555`, `tcp://[::1]:5555`, `tcp://[fe80::1%eth0]:5555` | an address |
+/// | `tcp://::1:5555`, `tcp://fe80::1%eth0:5555` | the same: behind the last colon stands the port |
 /// | `tcp://example.org:5555` | a name, resolved when binding and at each attempt to connect |
 /// | `tcp://eth0:5555` | bind only, on Linux: the first address of an interface |
 /// | `tcp://*:5555` | bind only: every IPv4 interface, with the option `ipv6` every interface |
 /// | `tcp://127.0.0.1:*` or `:0` | bind only: a port the system picks |
-/// | `tcp://10.0.0.1:0;example.org:5555` | connect only: leave from this source address |
+/// | `tcp://10.0.0.1:0;example.org:5555` | connect only: leave from this address and port (0: any) |
+/// | `tcp://eth0:0;example.org:5555` | connect only: leave from this interface (Linux), or host |
 /// | `ipc:///run/app.sock` | a Unix domain socket, at most 107 octets of path |
 /// | `ipc://@name` | a name in Linux's abstract namespace |
 /// | `ipc://*` | bind only: a fresh path in a private directory |
 /// | `inproc://name` | a name inside one context, at most 4096 octets |
 ///
 /// Schemes are written in lower case. Two endpoints are equal when their texts are.
+///
+/// The name of a source is looked up at each attempt, outside the pump's thread; an interface goes
+/// before a host of that name. The attempt leaves from the first of its addresses that is of the
+/// destination's family.
+///
+/// An IPv6 address without brackets must have its port behind it: `tcp://::1:5555` is port 5555 of
+/// `::1`, never the address `::1:5555`, and `tcp://fe80::1` is port 1 of something that is no
+/// address. What the socket is bound to is told with brackets.
 ///
 /// ```
 /// use zmq_channels::{Endpoint, EndpointFault};
@@ -50,8 +60,7 @@ pub struct Endpoint {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Address {
     Tcp {
-        /// Where to leave from, when connecting: never a name. Port 0 leaves the choice to the
-        /// system.
+        /// Where to leave from, when connecting. Port 0 leaves the choice to the system.
         source: Option<(Host, u16)>,
         host: Host,
         /// 0 (written `*` or `0`) asks for a port of the system's choice; never when connecting.
@@ -130,21 +139,22 @@ impl Endpoint {
         Ok(endpoint)
     }
 
-    /// Checks the `host:port` of a proxy.
+    /// Checks the `host:port` of a proxy, perhaps with a source in front.
     pub(crate) fn parse_proxy(address: &str) -> Result<Endpoint, EndpointError> {
-        let proxy = Endpoint::parse_for_connect(&format!("tcp://{address}"))?;
-        match proxy.address {
-            Address::Tcp { source: None, .. } => Ok(proxy),
-            _ => Err(error(address, EndpointFault::BadHost)),
-        }
+        Endpoint::parse_for_connect(&format!("tcp://{address}"))
     }
 
-    /// The same destination, left for from where `other` is left for.
+    /// The same destination, left for from where `other` is left for, if that says.
     pub(crate) fn leaving_as(mut self, other: &Endpoint) -> Endpoint {
-        if let (Address::Tcp { source, .. }, Address::Tcp { source: theirs, .. }) =
-            (&mut self.address, &other.address)
+        if let (
+            Address::Tcp { source, .. },
+            Address::Tcp {
+                source: Some(theirs),
+                ..
+            },
+        ) = (&mut self.address, &other.address)
         {
-            source.clone_from(theirs);
+            *source = Some(theirs.clone());
         }
         self
     }
@@ -281,20 +291,11 @@ fn parse(text: &str) -> Result<Address, EndpointFault> {
 
 fn parse_tcp(address: &str) -> Result<Address, EndpointFault> {
     let (source, destination) = match address.split_once(';') {
-        Some((source, destination)) => (Some(parse_source(source)?), destination),
+        Some((source, destination)) => (Some(parse_host_and_port(source)?), destination),
         None => (None, address),
     };
     let (host, port) = parse_host_and_port(destination)?;
     Ok(Address::Tcp { source, host, port })
-}
-
-/// A source is an address of this machine: looking up a name would say nothing about it.
-fn parse_source(source: &str) -> Result<(Host, u16), EndpointFault> {
-    let (host, port) = parse_host_and_port(source)?;
-    match host {
-        Host::Name(_) => Err(EndpointFault::BadHost),
-        Host::Any | Host::V4(_) | Host::V6(..) => Ok((host, port)),
-    }
 }
 
 fn parse_host_and_port(text: &str) -> Result<(Host, u16), EndpointFault> {
@@ -346,9 +347,8 @@ fn parse_host(host: &str) -> Result<Host, EndpointFault> {
     if host == "*" {
         return Ok(Host::Any);
     }
-    if parse_ipv6(host).is_ok() {
-        // Which colon ends it? Brackets would tell.
-        return Err(EndpointFault::BadIpv6);
+    if let Ok(host) = parse_ipv6(host) {
+        return Ok(host);
     }
     if let Ok(ip) = host.parse() {
         return Ok(Host::V4(ip));
@@ -484,6 +484,20 @@ mod tests {
             ("tcp://127.0.0.1:65535", tcp(v4("127.0.0.1"), 65535)),
             ("tcp://127.0.0.1:00080", tcp(v4("127.0.0.1"), 80)),
             ("tcp://[::1]:1", tcp(v6("::1", None), 1)),
+            ("tcp://::1:5555", tcp(v6("::1", None), 5555)),
+            ("tcp://:::1", tcp(v6("::", None), 1)),
+            (
+                "tcp://2001:db8:0:0:0:0:0:7:80",
+                tcp(v6("2001:db8::7", None), 80),
+            ),
+            (
+                "tcp://::ffff:192.0.2.7:80",
+                tcp(v6("::ffff:192.0.2.7", None), 80),
+            ),
+            (
+                "tcp://fe80::1%eth0:5555",
+                tcp(v6("fe80::1", Some("eth0")), 5555),
+            ),
             (
                 "tcp://[fe80::1%eth0.100]:80",
                 tcp(v6("fe80::1", Some("eth0.100")), 80),
@@ -541,6 +555,7 @@ mod tests {
             ("tcp://127.0.0.1:*", tcp(v4("127.0.0.1"), 0)),
             ("tcp://127.0.0.1:0", tcp(v4("127.0.0.1"), 0)),
             ("tcp://[::1]:*", tcp(v6("::1", None), 0)),
+            ("tcp://::1:*", tcp(v6("::1", None), 0)),
             ("tcp://localhost:00", tcp(name("localhost"), 0)),
             ("ipc://*", Address::Ipc(IpcAddress::Wildcard)),
         ];
@@ -563,6 +578,9 @@ mod tests {
             ("tcp://10.0.0.1:99;a.b:80", (v4("10.0.0.1"), 99)),
             ("tcp://[::1]:99;a.b:80", (v6("::1", None), 99)),
             ("tcp://*:99;a.b:80", (Host::Any, 99)),
+            ("tcp://::1:99;a.b:80", (v6("::1", None), 99)),
+            ("tcp://eth0.100:*;a.b:80", (name("eth0.100"), 0)),
+            ("tcp://my.host:99;a.b:80", (name("my.host"), 99)),
         ];
         for (text, expected) in good {
             let parsed = Endpoint::parse_for_connect(text).unwrap();
@@ -578,7 +596,8 @@ mod tests {
             ("tcp://;a.b:80", NoPort),
             ("tcp://10.0.0.1;a.b:80", NoPort),
             ("tcp://:1;a.b:80", BadHost),
-            ("tcp://eth0:0;a.b:80", BadHost),
+            ("tcp://eth0;a.b:80", NoPort),
+            ("tcp://et h0:0;a.b:80", BadHost),
             ("tcp://10.0.0.1:0;", NoPort),
             ("tcp://10.0.0.1:0;*:80", WildcardConnect),
             ("tcp://10.0.0.1:0;a.b:0", WildcardConnect),
@@ -644,8 +663,11 @@ mod tests {
             ("tcp://1:5555", BadHost),
             (&host_256, BadHost),
             (&many_labels, BadHost),
-            ("tcp://::1:5555", BadIpv6),
-            ("tcp://fe80::1%eth0:5555", BadIpv6),
+            ("tcp://::1", BadHost),
+            ("tcp://1:2:3:4:5:6:7:8", BadHost),
+            ("tcp://::1:", NoPort),
+            ("tcp://::1:65536", BadPort),
+            ("tcp://fe80::1%:5555", BadHost),
             ("tcp://a:b:5555", BadHost),
             ("tcp://localhost:5555:5555", BadHost),
             ("tcp://[::1:5555", BadIpv6),

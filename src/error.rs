@@ -323,8 +323,8 @@ pub enum EndpointFault {
     /// The host is empty or has characters no host has.
     #[error("the host is malformed")]
     BadHost,
-    /// An IPv6 address without brackets, or with a bad zone.
-    #[error("an IPv6 address must be valid and stand in brackets")]
+    /// What stands in brackets is no IPv6 address, or has a bad zone.
+    #[error("what stands in brackets must be an IPv6 address")]
     BadIpv6,
     /// A path or name with a NUL octet.
     #[error("the name contains a NUL octet")]
@@ -739,7 +739,7 @@ mod tests {
             Box::new(BindError::Io { endpoint, source }),
             Box::new(SocketError::Io(system())),
             Box::new(RegisterError::Io(system())),
-            Box::new(CurveKeyError::Z85(Z85Error)),
+            Box::new(CurveKeyError::Z85(Z85Error::Length(3))),
         ];
         for error in errors {
             let source = error.source().expect("it has a source").to_string();

@@ -120,10 +120,13 @@ pub enum TcpKeepalive {
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct SocksProxy {
-    /// The proxy's `host:port`.
+    /// The proxy's `host:port`, or `source:port;host:port` to leave for it from that source, as in
+    /// an [`Endpoint`]; a source in the endpoint that is connected to goes before.
     pub address: String,
-    /// User name and password, 1 to 255 octets each (`ZMQ_SOCKS_USERNAME`,
-    /// `ZMQ_SOCKS_PASSWORD`, RFC 1929); `None` asks for a proxy that wants none.
+    /// User name of 1 to 255 bytes and password of 0 to 255 (`ZMQ_SOCKS_USERNAME`,
+    /// `ZMQ_SOCKS_PASSWORD`, RFC 1929); `None` asks for a proxy that wants none. RFC 1929 has no
+    /// empty password: it is sent as one of length zero, as libzmq does, and is for proxies that
+    /// take it.
     pub credentials: Option<(String, String)>,
 }
 
@@ -706,16 +709,13 @@ impl Options {
             if Endpoint::parse_proxy(&proxy.address).is_err() {
                 return fault("socks_proxy", "the address is not host:port");
             }
-            let fits = |text: &String| (1..=MAX_CREDENTIAL).contains(&text.len());
-            if proxy
-                .credentials
-                .as_ref()
-                .is_some_and(|(user, password)| !fits(user) || !fits(password))
-            {
-                return fault(
-                    "socks_proxy",
-                    "user name or password not of 1 to 255 octets",
-                );
+            if let Some((user, password)) = &proxy.credentials {
+                if !(1..=MAX_CREDENTIAL).contains(&user.len()) {
+                    return fault("socks_proxy", "user name not of 1 to 255 bytes");
+                }
+                if password.len() > MAX_CREDENTIAL {
+                    return fault("socks_proxy", "password longer than 255 bytes");
+                }
             }
         }
         Ok(())

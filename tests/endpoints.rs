@@ -344,7 +344,7 @@ fn malformed_endpoints_are_typed_errors() {
         ("tcp://a b:5555", BadHost),
         ("tcp://1.2.3.4.5:5555", BadHost),
         ("tcp://127.0.0.256:5555", BadHost),
-        ("tcp://::1:5555", BadIpv6),
+        ("tcp://::1", BadHost),
         ("tcp://[::1:5555", BadIpv6),
         ("tcp://[::g]:5555", BadIpv6),
         ("tcp://[]:5555", BadIpv6),
@@ -455,5 +455,60 @@ fn a_closed_socket_binds_and_connects_no_more() {
             pull.disconnect("inproc://x"),
             Err(DetachError::Terminated)
         ));
+    });
+}
+
+#[test]
+fn an_ipv6_address_needs_no_brackets() {
+    within(LIMIT, || {
+        if !has_ipv6() {
+            return;
+        }
+        let pull = pull();
+        let bound = pull.bind("tcp://::1:*").unwrap();
+        let port = bound.as_str().strip_prefix("tcp://[::1]:").unwrap();
+        let push = Context::new().socket::<Push>().unwrap();
+        // It is called what it was called by.
+        let plain = format!("tcp://::1:{port}");
+        assert_eq!(push.connect(&plain).unwrap().as_str(), plain);
+        put(&push.sender(), "hello");
+        assert_eq!(next_text(&pull.receiver()), "hello");
+        push.disconnect(&plain).unwrap();
+        pull.unbind(&bound).unwrap();
+    });
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_source_may_be_an_interface_or_a_host() {
+    use zmq_channels::{EventKind, EventSet, MonitorOptions};
+    within(LIMIT, || {
+        let pull = pull();
+        let accepted = MonitorOptions::new().events(EventSet::ACCEPTED);
+        let monitor = pull.monitor_with(accepted).unwrap();
+        let bound = pull.bind("tcp://127.0.0.1:*").unwrap();
+        let to = bound.as_str().strip_prefix("tcp://").unwrap();
+        for name in ["lo", "localhost"] {
+            let free = TcpListener::bind("127.0.0.1:0").unwrap();
+            let port = free.local_addr().unwrap().port();
+            drop(free);
+            let push = Context::new().socket::<Push>().unwrap();
+            push.connect(format!("tcp://{name}:{port};{to}")).unwrap();
+            put(&push.sender(), name);
+            assert_eq!(next_text(&pull.receiver()), name);
+            let event = monitor.recv_timeout_blocking(common::PATIENCE).unwrap();
+            let from = event.remote.unwrap();
+            assert_eq!(from.as_str(), format!("tcp://127.0.0.1:{port}"));
+        }
+        // A name may appear later: it is asked for again at each attempt.
+        let push = Context::new().socket::<Push>().unwrap();
+        let failed = MonitorOptions::new().events(EventSet::CONNECT_FAILED);
+        let monitor = push.monitor_with(failed).unwrap();
+        push.connect(format!("tcp://no-such-interface:0;{to}"))
+            .unwrap();
+        for _ in 0..2 {
+            let event = monitor.recv_timeout_blocking(common::PATIENCE).unwrap();
+            assert!(matches!(event.kind, EventKind::ConnectFailed { .. }));
+        }
     });
 }

@@ -89,6 +89,10 @@ fn what_the_system_cannot_do_is_a_typed_error() {
         let brief = Some(Duration::from_millis(999));
         let long = Some(Duration::from_secs(32_768));
         let proxy = |address: &str| Options::new().socks_proxy(SocksProxy::new(address));
+        let known = |user: &str, password: &str| {
+            let proxy = SocksProxy::new("127.0.0.1:1080");
+            Options::new().socks_proxy(proxy.credentials(user, password))
+        };
         let bad = [
             ("tcp_keepalive", keepalive(brief, None, None)),
             ("tcp_keepalive", keepalive(None, long, None)),
@@ -106,7 +110,10 @@ fn what_the_system_cannot_do_is_a_typed_error() {
             ("bind_to_device", Options::new().bind_to_device("a\0b")),
             ("socks_proxy", proxy("no-port")),
             ("socks_proxy", proxy("*:1080")),
-            ("socks_proxy", proxy("127.0.0.1:0;127.0.0.1:1080")),
+            ("socks_proxy", proxy("127.0.0.1;127.0.0.1:1080")),
+            ("socks_proxy", known("", "secret")),
+            ("socks_proxy", known(&"u".repeat(256), "secret")),
+            ("socks_proxy", known("user", &"p".repeat(256))),
         ];
         let context = Context::new();
         for (name, options) in bad {
@@ -725,6 +732,49 @@ fn the_proxy_may_have_a_name_and_want_a_password() {
         put(&push.sender(), "hello");
         assert_eq!(next_text(&pull.receiver()), "hello");
         assert_eq!(proxy.request(), "192.0.2.9 5555 for me");
+    });
+}
+
+#[test]
+fn a_password_may_be_empty() {
+    within(LIMIT, || {
+        let pull = pull(Options::new());
+        let endpoint = pull.bind("tcp://127.0.0.1:*").unwrap();
+        let proxy = Proxy::start(address(&endpoint).to_owned(), Some(""), Manner::Slow);
+        let named = SocksProxy::new(&proxy.address).credentials("me", "");
+        let push = push(eager().socks_proxy(named));
+        push.connect("tcp://192.0.2.9:5555").unwrap();
+        put(&push.sender(), "hello");
+        assert_eq!(next_text(&pull.receiver()), "hello");
+        assert_eq!(proxy.request(), "192.0.2.9 5555 for me");
+    });
+}
+
+/// A port that was free a moment ago, for a source to leave from.
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_proxy_is_left_for_from_the_source() {
+    within(LIMIT, || {
+        let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
+        let place = proxy.local_addr().unwrap();
+        let (mine, its) = (free_port(), free_port());
+        // The endpoint's source goes before the proxy's.
+        for (source, via, port) in [
+            (format!("lo:{mine};"), String::new(), mine),
+            (format!("localhost:{mine};"), format!("lo:{its};"), mine),
+            (String::new(), format!("lo:{its};"), its),
+        ] {
+            let push = push(eager().socks_proxy(SocksProxy::new(format!("{via}{place}"))));
+            push.connect(format!("tcp://{source}192.0.2.9:5555"))
+                .unwrap();
+            let stream = accept(&proxy);
+            assert_eq!(stream.peer_addr().unwrap().port(), port, "{source} {via}");
+        }
     });
 }
 

@@ -91,13 +91,7 @@ pub(crate) fn settle(endpoint: &Endpoint, ipv6: bool) -> Result<Endpoint, BindEr
     if !is_looked_up(host) {
         return Ok(endpoint.clone());
     }
-    // An interface goes before a host of the same name, as with libzmq. Where interfaces cannot be
-    // listed there is still the resolver.
-    let interface = match host {
-        Host::Name(name) => interfaces::addresses(name, *port).unwrap_or_default(),
-        Host::Any | Host::V4(_) | Host::V6(..) => None,
-    };
-    let addresses = match interface {
+    let addresses = match of_interface(host, *port) {
         Some(addresses) => of_families(addresses, ipv6, host),
         None => resolve(host, *port, ipv6),
     };
@@ -105,6 +99,15 @@ pub(crate) fn settle(endpoint: &Endpoint, ipv6: bool) -> Result<Endpoint, BindEr
     let address = addresses.first().copied().map(Endpoint::from_tcp);
     // `resolve` never returns none, but an error costs less than the proof.
     address.ok_or_else(|| bind_error(endpoint, io::ErrorKind::AddrNotAvailable.into()))
+}
+
+/// The addresses of the interface of that name. It goes before a host of the same name, as with
+/// libzmq. Where interfaces cannot be listed there is still the resolver.
+fn of_interface(host: &Host, port: u16) -> Option<Vec<SocketAddr>> {
+    match host {
+        Host::Name(name) => interfaces::addresses(name, port).unwrap_or_default(),
+        Host::Any | Host::V4(_) | Host::V6(..) => None,
+    }
 }
 
 /// Whether [`settle`] has anything to do.
@@ -260,7 +263,7 @@ pub(crate) fn targets(endpoint: &Endpoint) -> io::Result<Resolution> {
 }
 
 /// Asks the system's resolver, and may take as long as that does. IPv4 comes first, and alone
-/// without `ipv6`; a source address leaves only the destinations of its own family.
+/// without `ipv6`; a source leaves only the destinations of the families that it has addresses of.
 pub(crate) fn lookup(
     host: &Host,
     port: u16,
@@ -268,13 +271,26 @@ pub(crate) fn lookup(
     ipv6: bool,
 ) -> io::Result<Vec<Target>> {
     let addresses = resolve(host, port, ipv6)?;
+    let sources = match source {
+        Some((host, port)) if is_looked_up(host) => match of_interface(host, *port) {
+            Some(addresses) => addresses,
+            None => resolve(host, *port, true)?,
+        },
+        Some(_) | None => Vec::new(),
+    };
     let mut targets = Vec::with_capacity(addresses.len());
     for addr in addresses {
         let source = match source {
             None => None,
             Some((host, port)) => match numeric_source(host, *port, addr) {
-                None => resolve(host, *port, ipv6)?.first().copied(),
-                source => source,
+                Some(source) => Some(source),
+                None => {
+                    let mut sources = sources.iter().copied();
+                    match sources.find(|source| source.is_ipv4() == addr.is_ipv4()) {
+                        None => continue,
+                        source => source,
+                    }
+                }
             },
         };
         targets.extend(tcp_target(addr, source));
@@ -285,7 +301,7 @@ pub(crate) fn lookup(
     Ok(targets)
 }
 
-/// The source address for one destination, unless its zone needs the resolver.
+/// The source address for one destination, unless its name, or that of its zone, is looked up.
 fn numeric_source(host: &Host, port: u16, destination: SocketAddr) -> Option<SocketAddr> {
     match (host, destination) {
         (Host::Any, SocketAddr::V4(_)) => Some((Ipv4Addr::UNSPECIFIED, port).into()),

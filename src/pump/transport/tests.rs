@@ -64,6 +64,10 @@ fn for_bind(text: &str) -> Endpoint {
     Endpoint::parse_for_bind(text).unwrap()
 }
 
+fn for_connect(text: &str) -> Endpoint {
+    Endpoint::parse_for_connect(text).unwrap()
+}
+
 fn bind_text(text: &str) -> Result<(Listener, Endpoint), BindError> {
     bind_with(text, &Options::new())
 }
@@ -286,14 +290,46 @@ mod over_tcp {
             format!("{source};{to}"),
             format!("tcp://*:0;{to}"),
             format!("tcp://127.0.0.1:*;localhost:{port}"),
+            format!("tcp://localhost:*;{to}"),
+            format!("tcp://lo:*;localhost:{port}"),
+            format!("tcp://lo:{}", source.as_str().rsplit_once(':').unwrap().1) + ";" + to,
         ] {
+            if text.contains("//lo:") && !cfg!(target_os = "linux") {
+                continue;
+            }
             let (here, _, peer) = converse(&mut listener, &text);
             assert_eq!(here.local_name().unwrap(), peer);
+            let port = source.as_str().rsplit_once(':').unwrap().1;
             if text.starts_with(source.as_str()) {
                 assert_eq!(peer, source.as_str());
             } else {
                 assert!(peer.starts_with("tcp://127.0.0.1:"), "{peer}");
+                assert!(!text.starts_with(&format!("tcp://lo:{port};")) || peer.ends_with(port));
             }
+        }
+        let nowhere = for_connect(&format!("tcp://no-such-source.invalid:0;{to}"));
+        let Ok(Resolution::Lookup { host, port, source }) = targets(&nowhere) else {
+            panic!("a name is looked up");
+        };
+        let error = lookup(&host, port, source.as_ref(), false).unwrap_err();
+        assert!(error.to_string().contains("no-such-source"), "{error}");
+    }
+
+    /// An interface with addresses of both families fits destinations of both.
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_source_has_the_family_of_its_destination() {
+        for (text, from) in [
+            ("tcp://lo:7;127.0.0.1:80", "127.0.0.1:7"),
+            ("tcp://lo:7;::1:80", "[::1]:7"),
+        ] {
+            if from.starts_with('[') && std::net::TcpListener::bind("[::1]:0").is_err() {
+                continue;
+            }
+            let Target::Tcp { source, .. } = target_of(&for_connect(text)) else {
+                panic!("{text} is tcp");
+            };
+            assert_eq!(source, Some(from.parse().unwrap()), "{text}");
         }
     }
 
