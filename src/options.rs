@@ -203,6 +203,10 @@ pub enum ManualSubscriptions {
 }
 
 /// After what a socket does not connect to an endpoint again (`ZMQ_RECONNECT_STOP`).
+///
+/// An endpoint that is [disconnected](crate::Socket::disconnect) is never connected to again, so
+/// there is no field for `ZMQ_RECONNECT_STOP_AFTER_DISCONNECT`: in libzmq an attempt may go on after
+/// `zmq_disconnect` for as long as messages linger.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ReconnectStop {
     /// Nobody listens there (`ZMQ_RECONNECT_STOP_CONN_REFUSED`): every address the endpoint's name

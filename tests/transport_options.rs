@@ -399,6 +399,41 @@ fn an_endpoint_without_zmtp_is_given_up_if_asked() {
     });
 }
 
+/// What `ZMQ_RECONNECT_STOP_AFTER_DISCONNECT` asks of libzmq.
+#[test]
+fn an_endpoint_that_was_disconnected_is_never_tried_again() {
+    within(LIMIT, || {
+        // Nobody was there yet, or a connection was lost with a message on its way.
+        for met in [false, true] {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let place = format!("tcp://{}", listener.local_addr().unwrap());
+            let push = push(eager());
+            let sender = push.sender();
+            if met {
+                push.connect(&place).unwrap();
+                let mut peer = Raw::from_tcp(accept(&listener));
+                peer.shake_hands(GREETING, "PULL");
+                put(&sender, "here");
+                assert_eq!(peer.read_frame(), (0, b"here".to_vec()));
+                let address = listener.local_addr().unwrap();
+                drop((listener, peer));
+                put(&sender, "kept for whoever comes");
+                push.disconnect(&place).unwrap();
+                let again = TcpListener::bind(address).unwrap();
+                assert!(accept_within(&again, ABSENCE).is_none());
+            } else {
+                let address = listener.local_addr().unwrap();
+                drop(listener);
+                push.connect(&place).unwrap();
+                put(&sender, "kept for whoever comes");
+                push.disconnect(&place).unwrap();
+                let again = TcpListener::bind(address).unwrap();
+                assert!(accept_within(&again, ABSENCE).is_none());
+            }
+        }
+    });
+}
+
 #[test]
 fn a_peer_that_was_there_is_not_given_up() {
     within(LIMIT, || {
