@@ -12,6 +12,7 @@ use std::collections::VecDeque;
 use std::mem;
 use std::sync::Arc;
 
+use super::queue::give_back;
 use super::sync::{Mutex, MutexGuard};
 use super::Hook;
 
@@ -89,6 +90,17 @@ impl<M, S> BridgeEnd<M, S> {
             theirs.call(edge)
         };
         notify(hook);
+    }
+
+    /// Gives the memory that a burst took back, if little is left of it.
+    pub(crate) fn give_back(&self) {
+        give_back(&mut self.lock().mine().messages);
+    }
+
+    /// Messages there is memory for on this side.
+    #[cfg(test)]
+    pub(crate) fn buffered(&self) -> usize {
+        self.lock().mine().messages.capacity()
     }
 
     /// Takes the signals, and looks what else there is.

@@ -82,7 +82,9 @@ pub use pending::{SendFuture, SendTimeoutFuture};
 pub(crate) use port::after as deadline_after;
 pub use port::{Receiver, Sender, WeakReceiver, WeakSender};
 pub(crate) use ports::{FrameRule, Holder, Ports, PortsSetup};
-pub(crate) use queue::{move_some, sift, Channel, NearPeer, Nothing, Waiting, Wants};
+pub(crate) use queue::{
+    give_back, move_some, sift, Channel, NearPeer, Nothing, Waiting, Wants, KEPT_BUFFER,
+};
 pub(crate) use relay::{Carried, Relay};
 pub(crate) use roster::Roster;
 pub(crate) use routes::Routes;

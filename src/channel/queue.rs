@@ -14,8 +14,8 @@ use std::mem;
 use std::sync::Arc;
 use std::task::Waker;
 
-pub(crate) use self::buffers::move_some;
 use self::buffers::{end, exchange};
+pub(crate) use self::buffers::{give_back, move_some, KEPT_BUFFER};
 use self::near::Near;
 pub(crate) use self::near::{NearPeer, Wants};
 pub(crate) use self::sift::sift;
@@ -75,9 +75,6 @@ struct Tail<T> {
 }
 
 const NEVER: u64 = u64::MAX;
-
-/// An emptied buffer with room for more messages than this is not kept for an idle channel.
-const KEPT_BUFFER: usize = 1024;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum State {

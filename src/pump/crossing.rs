@@ -21,7 +21,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use crate::channel::{bridge, BridgeEnd, Mailbox};
+use crate::channel::{bridge, give_back, BridgeEnd, Mailbox};
 use crate::event::{EventKind, PeerIdentity};
 use crate::message::Message;
 use crate::options::Overflow;
@@ -108,6 +108,18 @@ impl Cross {
             self.signals.push_back(Signal::Last);
             self.transfer();
         }
+    }
+
+    /// Gives the memory that a burst took back.
+    pub(super) fn give_back(&mut self) {
+        give_back(&mut self.staged);
+        self.end.give_back();
+    }
+
+    /// Messages there is memory for.
+    #[cfg(test)]
+    pub(super) fn buffered(&self) -> usize {
+        self.staged.capacity() + self.end.buffered()
     }
 
     /// Messages the other side has not taken.

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use slab::Slab;
 
-use crate::channel::{Channel, Latest, Outcome, Ports, Reply, Seat};
+use crate::channel::{give_back, Channel, Latest, Outcome, Ports, Reply, Seat, KEPT_BUFFER};
 use crate::clock::later;
 use crate::endpoint::Endpoint;
 use crate::error::{ConfigureError, SocketError};
@@ -27,6 +27,10 @@ use super::room::Room;
 use super::watching::Watcher;
 use super::world::World;
 use super::{Closed, HubId, Pump};
+
+/// As many messages at once are a burst, after which a socket keeps the memory they took for a
+/// while.
+const BURST: usize = KEPT_BUFFER / 8;
 
 /// One socket: its channels, its pattern, and what is between them.
 pub(super) struct Hub {
@@ -49,6 +53,8 @@ pub(super) struct Hub {
     /// Whether the ports were found closed in an earlier turn.
     pub(super) close_noticed: bool,
     pub(super) in_senders: bool,
+    /// Whether there was a burst since the pump last looked for memory to give back.
+    pub(super) bursting: bool,
     /// Monitors.
     pub(super) watchers: Vec<Watcher>,
     /// Who waits for peers.
@@ -192,6 +198,7 @@ impl Hub {
             closing: None,
             close_noticed: false,
             in_senders: false,
+            bursting: false,
             watchers: Vec::new(),
             waits: Vec::new(),
             tally: Tally::default(),
@@ -241,6 +248,30 @@ impl Hub {
             Linger::UntilSent => None,
             Linger::For(duration) => later(now, duration),
         }
+    }
+
+    /// Some messages were moved at once, in a buffer with room for more: whether there may be memory
+    /// to give back later.
+    pub(super) fn takes_much(&mut self, messages: usize, room: usize) -> bool {
+        let burst = messages >= BURST;
+        self.bursting |= burst;
+        burst || room > KEPT_BUFFER
+    }
+
+    /// Gives the memory that a burst took back, if there was none since the last look. Whether
+    /// there is more to come.
+    pub(super) fn rest(&mut self) -> bool {
+        if std::mem::take(&mut self.bursting) {
+            return true;
+        }
+        let io = &mut self.io;
+        let mut busy = give_back(&mut io.pending);
+        busy |= give_back(&mut io.batch);
+        busy |= give_back(&mut io.notices);
+        for channel in [self.ports.inward(), self.ports.outward()] {
+            busy |= channel.is_some_and(|channel| channel.give_back());
+        }
+        busy
     }
 
     /// The high-water marks are per peer: the channels' capacities follow the number of peers.
@@ -649,12 +680,16 @@ impl<W: World> Pump<W> {
             io.batch.clear();
             return;
         };
+        let (moved, room) = (io.batch.len(), io.batch.capacity());
         if io.notices.is_empty() {
             push(&hub.ports, outward, &mut io.batch);
         }
         if !io.batch.is_empty() {
             io.notices.append(&mut io.batch);
             self.dry.push(slot);
+        }
+        if hub.takes_much(moved, room) {
+            self.rest_later();
         }
     }
 

@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::channel::Seat;
+use crate::channel::{give_back, Seat};
 use crate::event::{DisconnectReason, EventKind, SystemError};
 use crate::message::{Frame, Message};
 use crate::pattern::{Admission, Outlet, PeerId, PeerIntro, Upstream, Violation};
@@ -28,8 +28,8 @@ use super::{HubId, Pump};
 /// busy, and little is at stake when the connection is lost.
 pub(super) const STAGING_LIMIT: usize = 256 * 1024;
 
-/// Links that were idle for so long give the memory of their buffers back. Nobody is woken for
-/// links that have been idle since.
+/// Links and sockets that were idle for this long give the memory of their buffers back. No thread
+/// is woken for those that have been idle since.
 const REST_AFTER: Duration = Duration::from_secs(5);
 
 /// How long a link that said goodbye waits for the peer to do so too, so that the kernel does
@@ -817,7 +817,7 @@ impl<W: World> Pump<W> {
         }
     }
 
-    /// Sees to it that this link's buffers are given back when it falls idle.
+    /// Sees to it that the buffers of links and sockets are given back when they fall idle.
     pub(super) fn rest_later(&mut self) {
         if !self.rest_is_due {
             self.rest_is_due = true;
@@ -825,18 +825,27 @@ impl<W: World> Pump<W> {
         }
     }
 
-    /// Links that were idle since the last look give their buffers back.
+    /// Links and sockets that were idle since the last look give their buffers back. Those that
+    /// still hold much are looked at again.
     pub(super) fn rest_idle(&mut self) {
         self.rest_is_due = false;
         let mut busy = false;
         for (_, link) in &mut self.links {
-            if let Path::Wire(wire) = &mut link.path {
-                if !std::mem::replace(&mut wire.active, false) {
-                    wire.connection.shrink_to_fit();
-                } else {
-                    busy = true;
+            match &mut link.path {
+                Path::Wire(wire) => {
+                    if !std::mem::replace(&mut wire.active, false) {
+                        wire.connection.shrink_to_fit();
+                    } else {
+                        busy = true;
+                    }
                 }
+                Path::Inproc(inproc) => busy |= give_back(&mut inproc.queue),
+                Path::Cross(cross) => cross.give_back(),
+                Path::Dialing { .. } | Path::Lent => {}
             }
+        }
+        for (_, hub) in &mut self.hubs {
+            busy |= hub.rest();
         }
         if busy {
             self.rest_later();

@@ -60,6 +60,9 @@ impl<W: World> Pump<W> {
                 more = inward.take(most, &mut hub.io.pending);
             }
             let taken = hub.io.pending.len();
+            if hub.takes_much(taken, hub.io.pending.capacity()) {
+                self.rest_later();
+            }
             if !self.place(slot) {
                 if !more {
                     self.need_no_call(slot);

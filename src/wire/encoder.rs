@@ -343,6 +343,14 @@ impl Encoder {
         if self.tail.octets.is_empty() {
             self.tail = Chunk::default();
         }
+        if self.sealed.is_empty() {
+            self.sealed = VecDeque::new();
+        }
+        if let Some(encryption) = &mut self.encryption {
+            if encryption.messages.is_empty() {
+                encryption.messages = VecDeque::new();
+            }
+        }
     }
 
     /// Octets held, used or not, but for those kept by reference.

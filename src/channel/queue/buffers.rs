@@ -24,6 +24,22 @@ pub(crate) fn move_some<T>(from: &mut VecDeque<T>, into: &mut VecDeque<T>, max: 
     count
 }
 
+/// An emptied buffer with room for more messages than this is not kept for an idle channel.
+pub(crate) const KEPT_BUFFER: usize = 1024;
+
+/// Gives the memory that a burst took back, if little is left of it. Whether much memory is in
+/// use.
+pub(crate) fn give_back<T>(items: &mut VecDeque<T>) -> bool {
+    if items.capacity() <= KEPT_BUFFER {
+        return false;
+    }
+    let few = items.len() <= KEPT_BUFFER;
+    if few {
+        items.shrink_to(KEPT_BUFFER);
+    }
+    !few
+}
+
 /// Where the next message goes, unless that is the start of the buffer.
 #[inline]
 pub(super) fn end<T>(items: &VecDeque<T>) -> *const T {

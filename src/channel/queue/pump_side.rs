@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use super::{evict, move_some, saturated, Channel, State, NEVER};
+use super::{evict, give_back, move_some, saturated, Channel, State, NEVER};
 use crate::channel::waiters::Wakes;
 use crate::options::Overflow;
 
@@ -39,6 +39,22 @@ impl<T> Channel<T> {
         };
         self.carry_out(wakes);
         more
+    }
+
+    /// Gives the memory that a burst took back, if little is left of it: for channels that have
+    /// fallen idle. Whether much memory is in use.
+    pub(crate) fn give_back(&self) -> bool {
+        let mut head = self.head.lock();
+        let mut tail = self.tail.lock();
+        give_back(&mut head.items) | give_back(&mut tail.items)
+    }
+
+    /// Messages there is memory for.
+    #[cfg(test)]
+    pub(crate) fn buffered(&self) -> usize {
+        let head = self.head.lock();
+        let tail = self.tail.lock();
+        head.items.capacity() + tail.items.capacity()
     }
 
     /// The pump comes back by itself: the next push need not call the consumer's hook.

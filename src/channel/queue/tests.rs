@@ -506,6 +506,22 @@ fn a_buffer_grown_by_a_burst_is_given_back() {
 }
 
 #[test]
+fn an_idle_channel_keeps_no_memory_but_for_what_is_in_it() {
+    let channel = channel(0, Overflow::Block);
+    fill(&channel, 100_000);
+    assert!(channel.give_back(), "much is in use");
+    assert_eq!(take_all(&channel).len(), 100_000);
+    push(&channel, 7);
+    assert!(!channel.give_back());
+    assert!(
+        channel.buffered() <= 2 * KEPT_BUFFER,
+        "{}",
+        channel.buffered()
+    );
+    assert_eq!(take_all(&channel), [7]);
+}
+
+#[test]
 fn many_senders_and_receivers_lose_and_double_nothing() {
     in_time(|| {
         const SENDERS: u64 = 4;

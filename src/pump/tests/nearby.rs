@@ -157,3 +157,79 @@ fn who_has_sent_everything_is_closed() {
     burst(&publisher, 0..3);
     sim.close_and_wait(&publisher);
 }
+
+/// Messages there is memory for, wherever one socket and its connections keep them.
+fn buffered(sim: &Sim, sock: &Sock) -> usize {
+    let pump = &sim.pumps[sock.pump];
+    let hub = &pump.hubs[sock.hub.slot];
+    let io = &hub.io;
+    let ports = [hub.ports.inward(), hub.ports.outward()];
+    let channels = ports.into_iter().flatten();
+    let links = pump.links.iter().map(|(_, link)| match &link.path {
+        Path::Inproc(inproc) => inproc.queue.capacity(),
+        Path::Cross(cross) => cross.buffered(),
+        Path::Wire(_) | Path::Dialing { .. } | Path::Lent => 0,
+    });
+    io.pending.capacity()
+        + io.batch.capacity()
+        + io.notices.capacity()
+        + channels.map(|channel| channel.buffered()).sum::<usize>()
+        + links.sum::<usize>()
+}
+
+#[test]
+fn sim_the_memory_of_a_burst_is_given_back_when_the_socket_is_idle() {
+    const BURST: u64 = 30_000;
+    for (endpoint, far) in [
+        ("inproc://burst", 0),
+        ("inproc://burst", 1),
+        ("tcp://127.0.0.1:0", 1),
+    ] {
+        let mut sim = Sim::new(0, Faults::default(), 2);
+        let options = Options::new().high_water_marks(0);
+        let push = sim.open(0, SocketType::Push, options.clone());
+        let pull = sim.open(far, SocketType::Pull, options);
+        let place = sim.bind(&push, endpoint);
+        sim.connect(&pull, &place);
+        let sockets = [&push, &pull];
+        for (read_late, trickle) in [(false, false), (true, false), (false, true)] {
+            let case = format!("{endpoint} {far}, late {read_late}, trickle {trickle}");
+            for number in 0..BURST {
+                assert!(push.offer(Message::from(number.to_string())));
+            }
+            let receiver = pull.receiver.as_ref().unwrap();
+            sim.until("all arrive", |_| receiver.len() as u64 == BURST);
+            let held = sockets
+                .map(|sock| buffered(&sim, sock))
+                .iter()
+                .sum::<usize>();
+            assert!(held as u64 >= BURST, "{case}: {held}");
+            let idle = |sim: &mut Sim, trickle: bool| {
+                for _ in 0..4 {
+                    sim.now += Duration::from_secs(6);
+                    (0..4).for_each(|_| sim.step());
+                    if trickle {
+                        assert!(push.offer(Message::from("drop")));
+                        sim.until("it arrives", |_| pull.take().is_some());
+                    }
+                }
+            };
+            // What waits for a reader waits, and is looked at again.
+            if read_late {
+                idle(&mut sim, false);
+                assert_eq!(receiver.len() as u64, BURST);
+            }
+            (0..BURST).for_each(|number| {
+                assert_eq!(pull.take().unwrap(), Message::from(number.to_string()));
+            });
+            idle(&mut sim, trickle);
+            for sock in sockets {
+                let held = buffered(&sim, sock);
+                assert!(held <= 8 * 1024, "{case}: {held}");
+            }
+            // And then no thread is woken for it.
+            let looks = sim.pumps.iter().any(|pump| pump.rest_is_due);
+            assert!(!looks || trickle, "{case}: woken again");
+        }
+    }
+}
