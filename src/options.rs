@@ -13,8 +13,9 @@ use crate::security::Security;
 /// RFC 37 allows an identity 255 octets.
 const MAX_ROUTING_ID: usize = 255;
 
-/// A PING has 16 bits for tenths of a second (RFC 37, Connection Heartbeating).
-const MAX_HEARTBEAT_TTL: Duration = Duration::from_millis(6_553_500);
+/// A PING has 16 bits for tenths of a second (RFC 37, Connection Heartbeating): these are one too
+/// many.
+const HEARTBEAT_TTL_LIMIT: Duration = Duration::from_millis(6_553_600);
 
 /// Peers need not listen to a handshake of any length. Those of this library take 64 KiB and 128
 /// properties.
@@ -344,8 +345,9 @@ pub struct Options {
     /// it is heard of if it asks for signs of life as well, at intervals shorter than this.
     pub heartbeat_timeout: Option<Duration>,
     /// How long the peer should wait for our next sign of life before it ends the connection
-    /// (`ZMQ_HEARTBEAT_TTL`), at most 6553.5 s, in steps of 100 ms; `None`, the default, does not
-    /// tell it.
+    /// (`ZMQ_HEARTBEAT_TTL`), rounded down to tenths of a second; `None`, the default, and less
+    /// than 100 ms do not tell it. A PING has 16 bits for it: 6553.6 s and more are an error when
+    /// the socket is opened, as with libzmq, and never a shorter time.
     pub heartbeat_ttl: Option<Duration>,
     /// How connections over tcp and ipc are secured (`ZMQ_PLAIN_SERVER`, `ZMQ_PLAIN_USERNAME`,
     /// `ZMQ_PLAIN_PASSWORD`, `ZMQ_CURVE_SERVER`, `ZMQ_CURVE_PUBLICKEY`, `ZMQ_CURVE_SECRETKEY`,
@@ -618,9 +620,9 @@ impl Options {
         }
         if self
             .heartbeat_ttl
-            .is_some_and(|ttl| ttl > MAX_HEARTBEAT_TTL)
+            .is_some_and(|ttl| ttl >= HEARTBEAT_TTL_LIMIT)
         {
-            return fault("heartbeat_ttl", "longer than 6553.5 s");
+            return fault("heartbeat_ttl", "not below 6553.6 s");
         }
         if self.xpub_welcome.as_ref().is_some_and(Message::is_empty) {
             return fault("xpub_welcome", "a message without frames; None means none");

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use common::raw::{command, frame, Raw, GREETING};
 use common::{next_text, put, within, LIMIT, PATIENCE};
-use zmq_channels::{Context, Options, Pair, Pull, Push, Socket};
+use zmq_channels::{ConfigureError, Context, Options, Pair, Pull, Push, Socket, SocketError};
 
 const SOON: Duration = Duration::from_millis(20);
 
@@ -52,6 +52,39 @@ fn a_silent_peer_is_dropped_and_dialed_again() {
             // RFC 37, Connection Heartbeating: tenths of a second, rounded down.
             assert_eq!(raw.read(9), b"\x04\x07\x04PING\0\x0f");
             assert!(raw.is_closed_within(PATIENCE));
+        }
+    });
+}
+
+#[test]
+fn a_time_to_live_that_does_not_fit_is_an_error() {
+    within(LIMIT, || {
+        let telling = |millis: u64| {
+            let options = Options::new().heartbeat_interval(Some(SOON));
+            options.heartbeat_ttl(Some(Duration::from_millis(millis)))
+        };
+        let context = Context::new();
+        let open = context.socket::<Push>().unwrap();
+        // 16 bits of tenths, and what wraps around to a short time.
+        for millis in [6_553_600, 6_553_700, 13_107_200, u64::MAX] {
+            match context.socket_with::<Push>(telling(millis)) {
+                Err(SocketError::Option { option, .. }) => assert_eq!(option, "heartbeat_ttl"),
+                other => panic!("{millis}: {other:?}"),
+            }
+            match open.configure(|_| telling(millis)) {
+                Err(ConfigureError::Option { option, .. }) => assert_eq!(option, "heartbeat_ttl"),
+                other => panic!("{millis}: {other:?}"),
+            }
+        }
+        for (millis, tenths) in [
+            (99, [0, 0]),
+            (100, [0, 1]),
+            (25_699, [1, 0]),
+            (6_553_599, [255, 255]),
+        ] {
+            let (_pull, mut raw) = pull(telling(millis));
+            let ping = [&b"\x04PING"[..], &tenths].concat();
+            assert_eq!(raw.read_frame(), (4, ping), "{millis} ms");
         }
     });
 }
