@@ -83,7 +83,8 @@ kinds! {
     /// of a connection, five octets, and a chunk of at most 8 KiB, which begins and ends anywhere;
     /// an empty chunk tells that the connection began or ended. Of what is sent, the first frame is
     /// an id and the others are octets; with none at all the connection ends, once everything
-    /// before is written. A message for a connection that is not there is refused. One
+    /// before is written, and its end is told like any other (libzmq does not tell of ends that
+    /// the user made). A message for a connection that is not there is refused. One
     /// that does not take what it is sent, up to the high-water mark, holds up what is sent after.
     /// A connection that we make keeps its id when it is made again.
     ///

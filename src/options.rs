@@ -297,7 +297,11 @@ pub struct Options {
     pub send_overflow: Overflow,
     /// What a full `out` does (no libzmq twin but `ZMQ_CONFLATE`; default [`Overflow::Block`]).
     pub receive_overflow: Overflow,
-    /// How long closing goes on sending (`ZMQ_LINGER`, default [`Linger::UntilSent`]).
+    /// How long closing goes on sending (`ZMQ_LINGER`, default [`Linger::UntilSent`]). What waits
+    /// in `in` belongs to the socket and not to one of its peers, so it may go to any peer: until
+    /// it has, or this time is over, a closing socket goes on listening and connecting, and takes
+    /// new peers (libzmq binds messages to a peer when they are sent, and stops listening at
+    /// once).
     pub linger: Linger,
     /// The name peers of type ROUTER know this socket by: 1 to 255 octets, the first not zero;
     /// empty for none (`ZMQ_ROUTING_ID`, default empty).
@@ -436,7 +440,7 @@ pub struct Options {
     /// [`req_correlate`](Options#structfield.req_correlate), or late replies are taken for others.
     pub req_relaxed: bool,
     /// STREAM: tells the user of each peer's coming and going with an empty message
-    /// (`ZMQ_STREAM_NOTIFY`, default true).
+    /// (`ZMQ_STREAM_NOTIFY`, default true), of connections that the user ended too.
     pub stream_notify: bool,
     /// XPUB: which subscriptions the user is told of (`ZMQ_XPUB_VERBOSE`, `ZMQ_XPUB_VERBOSER`).
     /// While `out` is full of them no peer is heard: who does not read it sets

@@ -144,7 +144,9 @@ impl<K: Kind> Socket<K> {
 
     /// Connects to an endpoint: returns at once, also when nobody is bound there yet, and keeps
     /// connecting again until [`disconnect`](Socket::disconnect). Connecting twice to the same
-    /// endpoint makes two connections.
+    /// endpoint makes two connections, whatever the type: a SUB that is connected twice receives
+    /// each message twice, and a PUB sends each twice. (libzmq ignores the second connect of
+    /// DEALER, SUB, PUB and REQ over tcp and ipc.)
     ///
     /// # Errors
     /// [`ConnectError::Endpoint`] for a malformed endpoint, [`ConnectError::Unsupported`] for one
@@ -163,7 +165,9 @@ impl<K: Kind> Socket<K> {
 
     /// Stops listening on an endpoint, given as [`bind`](Socket::bind) answered it, and closes
     /// the connections made through it once what they hold is sent. The address is free when
-    /// this returns.
+    /// this returns. The path that `ipc://*` came to is removed with its directory, and no other
+    /// bind to `ipc://*` gets it: peers that still connect there are refused until a socket is bound
+    /// to that very path.
     ///
     /// # Errors
     /// [`DetachError::NotFound`] if the socket is not bound there.

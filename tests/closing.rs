@@ -451,3 +451,21 @@ fn closing_between_request_and_reply_hangs_nobody() {
         assert_eq!(req.recv_blocking(), Err(RecvError::Disconnected));
     });
 }
+
+/// What waits in `in` is the socket's, not a peer's.
+#[test]
+fn a_closing_socket_takes_new_peers_for_what_it_still_has() {
+    within(LIMIT, || {
+        for transport in Transport::ALL {
+            let (near, far) = transport.contexts();
+            let push = near.socket::<Push>().unwrap();
+            let endpoint = push.bind(transport.endpoint()).unwrap();
+            put(&push.sender(), "for the next peer");
+            let closing = std::thread::spawn(move || push.close_blocking());
+            let pull = far.socket::<Pull>().unwrap();
+            pull.connect(&endpoint).unwrap();
+            assert_eq!(next_text(&pull.receiver()), "for the next peer");
+            assert_eq!(closing.join().unwrap().undelivered, 0, "{transport:?}");
+        }
+    });
+}

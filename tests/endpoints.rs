@@ -96,6 +96,24 @@ fn bind_makes_a_fresh_ipc_path() {
         assert!(ipc_path(&endpoint).is_absolute() && ipc_path(&endpoint).exists());
         reaches(&Context::new(), endpoint.as_str(), &first);
         reaches(&Context::new(), other.as_str(), &second);
+        // Its name goes with it, and comes back only to who asks for it.
+        first.unbind(&endpoint).unwrap();
+        let folder = ipc_path(&endpoint).parent().unwrap();
+        assert!(!ipc_path(&endpoint).exists() && !folder.exists());
+        for _ in 0..10 {
+            assert_ne!(first.bind("ipc://*").unwrap(), endpoint);
+        }
+        match first.bind(&endpoint) {
+            Err(BindError::Io { source, .. }) => {
+                assert_eq!(source.kind(), std::io::ErrorKind::NotFound)
+            }
+            other => panic!("its directory is gone: {other:?}"),
+        }
+        fs::create_dir(folder).unwrap();
+        first.bind(&endpoint).unwrap();
+        reaches(&Context::new(), endpoint.as_str(), &first);
+        first.unbind(&endpoint).unwrap();
+        fs::remove_dir(folder).unwrap();
     });
 }
 

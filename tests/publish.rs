@@ -486,3 +486,36 @@ fn a_proxy_passes_on_nothing_that_is_no_longer_subscribed_to() {
         assert_eq!(came, ["a", "a", "a", "a", "b"]);
     });
 }
+
+#[test]
+fn who_is_connected_twice_hears_and_says_everything_twice() {
+    within(LIMIT, || {
+        for transport in Transport::ALL {
+            for sub_connects in [true, false] {
+                let (near, far) = transport.contexts();
+                let publisher = near.socket::<Pub>().unwrap();
+                let subscriber = far.socket::<Sub>().unwrap();
+                subscriber.subscribe("").unwrap();
+                let place = transport.endpoint();
+                for _ in 0..2 {
+                    match sub_connects {
+                        true => subscriber.connect(&place).map(drop).unwrap(),
+                        false => publisher.connect(&place).map(drop).unwrap(),
+                    }
+                }
+                match sub_connects {
+                    true => publisher.bind(&place).map(drop).unwrap(),
+                    false => subscriber.bind(&place).map(drop).unwrap(),
+                }
+                publisher.wait_subscribed_blocking(2).unwrap();
+                let out = subscriber.receiver();
+                for text in ["one", "two"] {
+                    put(&publisher.sender(), text);
+                    assert_eq!(next_text(&out), text, "{transport:?}");
+                    assert_eq!(next_text(&out), text, "{transport:?}");
+                }
+                assert_eq!(subscriber.statistics().unwrap().messages_in, 4);
+            }
+        }
+    });
+}

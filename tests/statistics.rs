@@ -239,7 +239,7 @@ fn the_peer_that_is_slow_can_be_named() {
                         }
                         _ => put(&sends, [&b"a"[..], &body]),
                     }
-                    // Nobody reads what is for the slow one.
+                    // What is for the slow one is not read.
                     next(&out);
                     let statistics = sender.statistics().unwrap();
                     if statistics.dropped.by(DropReason::PeerFull) >= 3 {

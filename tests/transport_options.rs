@@ -403,7 +403,7 @@ fn an_endpoint_without_zmtp_is_given_up_if_asked() {
 #[test]
 fn an_endpoint_that_was_disconnected_is_never_tried_again() {
     within(LIMIT, || {
-        // Nobody was there yet, or a connection was lost with a message on its way.
+        // There was no peer yet, or a connection was lost with a message on its way.
         for met in [false, true] {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
             let place = format!("tcp://{}", listener.local_addr().unwrap());
@@ -417,7 +417,7 @@ fn an_endpoint_that_was_disconnected_is_never_tried_again() {
                 assert_eq!(peer.read_frame(), (0, b"here".to_vec()));
                 let address = listener.local_addr().unwrap();
                 drop((listener, peer));
-                put(&sender, "kept for whoever comes");
+                put(&sender, "kept for the next peer");
                 push.disconnect(&place).unwrap();
                 let again = TcpListener::bind(address).unwrap();
                 assert!(accept_within(&again, ABSENCE).is_none());
@@ -425,7 +425,7 @@ fn an_endpoint_that_was_disconnected_is_never_tried_again() {
                 let address = listener.local_addr().unwrap();
                 drop(listener);
                 push.connect(&place).unwrap();
-                put(&sender, "kept for whoever comes");
+                put(&sender, "kept for the next peer");
                 push.disconnect(&place).unwrap();
                 let again = TcpListener::bind(address).unwrap();
                 assert!(accept_within(&again, ABSENCE).is_none());
