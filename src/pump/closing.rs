@@ -220,7 +220,13 @@ impl<W: World> Pump<W> {
                 Path::Inproc(_) | Path::Cross(_) => false,
             })
         };
-        hub.parting > 0
+        let parts = || {
+            self.links.iter().any(|(_, link)| {
+                let former = link.former.map(|former| (former.slot, former.serial));
+                former == Some((slot, hub.serial)) && matches!(link.path, Path::Wire(_))
+            })
+        };
+        (hub.parting > 0 && parts())
             || hub.links.iter().any(holds)
             || (has_in_hand && self.has_endpoint(hub, is_beyond))
     }

@@ -265,6 +265,49 @@ fn a_full_out_does_not_hide_that_the_peer_is_gone() {
     });
 }
 
+/// Octets to a peer that speaks no ZMTP do not go to another one.
+#[test]
+fn a_stream_that_is_lost_is_not_waited_for() {
+    within(LIMIT, || {
+        for transport in WIRES {
+            let stream = socket(SocketType::Stream, Options::new());
+            let endpoint = stream.bind(transport.endpoint()).unwrap();
+            let peer = Raw::connect(&endpoint);
+            let id = next(&stream.receiver().unwrap())[0].clone();
+            let large = [id, vec![7_u8; LARGE].into()];
+            put(&stream.sender().unwrap(), Message::from_iter(large));
+            eventually("it is on its way", || {
+                stream.statistics().unwrap().octets_out > 100_000
+            });
+            let closing = begin_to_close(&stream);
+            drop(peer);
+            let what = format!("{transport:?}");
+            assert_eq!(undelivered(&closing, &what), 1, "{what}");
+        }
+    });
+}
+
+/// What was let go before is waited for like everything else.
+#[test]
+fn what_a_disconnected_peer_is_to_get_still_is_waited_for() {
+    within(LIMIT, || {
+        for transport in WIRES {
+            let endpoint = transport.endpoint();
+            let door = Door::open(&endpoint);
+            let push = socket(SocketType::Push, Options::new());
+            push.connect(&endpoint).unwrap();
+            let peer = door.peer("PULL");
+            send_in_part(&push);
+            push.disconnect(&endpoint).unwrap();
+            let closing = begin_to_close(&push);
+            assert!(closing.recv_timeout(Duration::from_millis(20)).is_err());
+            drop(peer);
+            let what = format!("{transport:?}");
+            assert_eq!(undelivered(&closing, &what), 1, "{what}");
+        }
+    });
+}
+
 /// A request that went out whole is not undelivered, whatever becomes of its reply.
 #[test]
 fn only_what_did_not_get_out_is_undelivered() {
