@@ -8,7 +8,7 @@ mod common;
 
 use std::collections::HashSet;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::mpsc;
 use std::thread;
@@ -178,6 +178,26 @@ fn names_that_are_bound_resolve_to_ipv4_without_ipv6() {
             Err(BindError::InUse(endpoint)) => assert_eq!(endpoint, named),
             other => panic!("{other:?}"),
         }
+    });
+}
+
+/// Where the system knows `localhost` by two addresses, nobody listens at the first.
+#[test]
+fn the_next_address_of_a_name_is_tried_in_the_same_attempt() {
+    within(LIMIT, || {
+        let known: Vec<_> = ("localhost", 1).to_socket_addrs().unwrap().collect();
+        let last = match known.iter().any(SocketAddr::is_ipv6) {
+            true => "[::1]",
+            false => "127.0.0.1",
+        };
+        let pull = pull(Options::new().ipv6(true));
+        let endpoint = pull.bind(format!("tcp://{last}:*")).unwrap();
+        let port = endpoint.as_str().rsplit_once(':').unwrap().1;
+        let never_again = Options::new().ipv6(true).reconnect_interval(None);
+        let push = Context::new().socket_with::<Push>(never_again).unwrap();
+        push.connect(format!("tcp://localhost:{port}")).unwrap();
+        push.send_blocking("hello").unwrap();
+        assert_eq!(next_text(&pull.receiver()), "hello");
     });
 }
 

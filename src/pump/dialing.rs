@@ -293,6 +293,10 @@ impl<W: World> Pump<W> {
         let dialer = self.dialers.try_remove(slot)?;
         match (&dialer.state, dialer.endpoint.inproc_name()) {
             (State::Linked(link), _) => Some(*link),
+            (State::Resolving, _) => {
+                self.world.stop_resolving(dialer.serial);
+                None
+            }
             (State::Waiting, Some(name)) => {
                 let caller = (self.company.pump, dialer.serial);
                 self.company.names.stop_waiting(name, caller);
@@ -385,9 +389,15 @@ impl<W: World> Pump<W> {
         }
     }
 
-    /// A name has been looked up.
-    pub(super) fn resolved(&mut self, ticket: u64, targets: std::io::Result<Vec<Target>>) {
+    /// A name has been looked up, for all who asked.
+    pub(super) fn resolved(&mut self, tickets: &[u64], targets: io::Result<Vec<Target>>) {
         self.world.resolved();
+        for &ticket in tickets {
+            self.resolved_for(ticket, targets.as_deref());
+        }
+    }
+
+    fn resolved_for(&mut self, ticket: u64, targets: Result<&[Target], &io::Error>) {
         let found = self
             .dialers
             .iter()
@@ -399,10 +409,10 @@ impl<W: World> Pump<W> {
             return;
         };
         match targets {
-            Ok(targets) => dialer.targets = targets.into(),
+            Ok(targets) => dialer.targets = targets.iter().cloned().collect(),
             Err(error) => {
                 dialer.targets.clear();
-                self.tell_dialer(slot, failed(&error));
+                self.tell_dialer(slot, failed(error));
             }
         }
         self.next_target(slot);

@@ -20,6 +20,7 @@ mod inproc;
 mod judging;
 mod link;
 mod listening;
+mod lookups;
 mod marks;
 mod near;
 pub(crate) mod net;
@@ -268,9 +269,9 @@ pub(crate) enum Command {
     Spawn {
         task: Task,
     },
-    /// A name was looked up for the dialer behind `ticket`.
+    /// A name was looked up for the dialers behind `tickets`.
     Resolved {
-        ticket: u64,
+        tickets: Vec<u64>,
         targets: io::Result<Vec<Target>>,
     },
     /// Somebody bound an inproc name that a dialer of this pump waits for.
@@ -690,7 +691,7 @@ impl<W: World> Pump<W> {
                 None => reply.send(Closed::default()),
             },
             Command::Spawn { task } => self.spawn(task),
-            Command::Resolved { ticket, targets } => self.resolved(ticket, targets),
+            Command::Resolved { tickets, targets } => self.resolved(&tickets, targets),
             Command::NameAppeared { name } => self.name_appeared(&name),
             Command::Cross {
                 name,

@@ -17,15 +17,13 @@ use crate::endpoint::Endpoint;
 use crate::error::BindError;
 use crate::options::Options;
 
+use super::lookups::{Lookups, Question};
 use super::transport::{self, Begun, BoundListener, Listener, Resolution, Stream, Target};
 use super::world::{Readiness, Source, World};
 use super::{Command, Company, Pump, HEAVY, HEAVY_TIME};
 
 /// Readiness taken from the kernel in one call.
 const EVENTS: usize = 1024;
-
-/// Lookups of host names that run at once: each has a thread while it runs.
-const LOOKUPS: usize = 8;
 
 /// Turns somebody does who lends a hand: what they bring about may take another one, or two.
 const HELPING_TURNS: usize = 4;
@@ -83,8 +81,7 @@ pub(crate) fn start(names: ThreadNames, mut company: Company) -> io::Result<Runn
         mailbox: Arc::clone(&mailbox),
         resolver_name: names.resolver,
         luck: RandomState::new().build_hasher().finish() | 1,
-        lookups: 0,
-        waiting: Vec::new(),
+        lookups: Lookups::default(),
     };
     company.spin.watch = Some(ship.this.clone());
     company.spin.crowd = Some(Arc::clone(&ship.crowd));
@@ -442,10 +439,7 @@ pub(crate) struct Net {
     mailbox: Arc<Mailbox<Command>>,
     resolver_name: String,
     luck: u64,
-    /// Lookups that are running.
-    lookups: usize,
-    /// Lookups that wait for one of those to end.
-    waiting: Vec<(Endpoint, bool, u64)>,
+    lookups: Lookups,
 }
 
 impl World for Net {
@@ -531,18 +525,17 @@ impl World for Net {
     }
 
     fn resolve(&mut self, endpoint: &Endpoint, ipv6: bool, ticket: u64) {
-        if self.lookups < LOOKUPS {
-            self.look_up(endpoint.clone(), ipv6, ticket);
-        } else {
-            self.waiting.push((endpoint.clone(), ipv6, ticket));
-        }
+        let next = self.lookups.ask(endpoint, ipv6, ticket);
+        self.look_up(next);
+    }
+
+    fn stop_resolving(&mut self, ticket: u64) {
+        self.lookups.forget(ticket);
     }
 
     fn resolved(&mut self) {
-        self.lookups = self.lookups.saturating_sub(1);
-        if let Some((endpoint, ipv6, ticket)) = self.waiting.pop() {
-            self.look_up(endpoint, ipv6, ticket);
-        }
+        let next = self.lookups.answered();
+        self.look_up(next);
     }
 
     fn entropy(&mut self, octets: &mut [u8]) -> io::Result<()> {
@@ -591,8 +584,16 @@ impl Net {
     }
 
     /// Asks the system's resolver, which blocks, on a thread that lives as long as the question.
-    fn look_up(&mut self, endpoint: Endpoint, ipv6: bool, ticket: u64) {
-        let mailbox = Arc::clone(&self.mailbox);
+    fn look_up(&self, question: Option<Question>) {
+        let Some(Question {
+            endpoint,
+            ipv6,
+            tickets,
+        }) = question
+        else {
+            return;
+        };
+        let (mailbox, asked) = (Arc::clone(&self.mailbox), tickets.clone());
         let spawned = thread::Builder::new()
             .name(self.resolver_name.clone())
             .spawn(move || {
@@ -604,12 +605,14 @@ impl Net {
                     Err(error) => Err(error),
                 };
                 // A pump that has ended needs no answer.
-                let _ = mailbox.post(Command::Resolved { ticket, targets });
+                let _ = mailbox.post(Command::Resolved {
+                    tickets: asked,
+                    targets,
+                });
             });
-        self.lookups += 1;
         if let Err(error) = spawned {
             let _ = self.mailbox.post(Command::Resolved {
-                ticket,
+                tickets,
                 targets: Err(error),
             });
         }

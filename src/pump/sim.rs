@@ -10,11 +10,16 @@ use crate::endpoint::Endpoint;
 use crate::error::BindError;
 use crate::options::Options;
 
+use super::lookups::{Lookups, Question};
 use super::transport::{self, Begun, BoundListener, Resolution, Target};
 use super::world::{Readiness, Source, World};
+use super::Command;
 
 /// Octets a simulated kernel buffers per direction.
 const PIPE: usize = 8 * 1024;
+
+/// Steps that a lookup takes.
+const LOOKUP: usize = 40;
 
 /// What can go wrong, each in parts per thousand of the chances it has.
 #[derive(Clone, Copy, Debug, Default)]
@@ -67,6 +72,10 @@ pub(super) struct Network {
     pub(super) resets: usize,
     /// Listeners that end leave something behind.
     pub(super) litters: bool,
+    /// Where endpoints are whose hosts have names; others do not resolve.
+    pub(super) names: HashMap<String, Vec<Target>>,
+    /// Lookups that were answered.
+    pub(super) lookups: usize,
 }
 
 #[derive(Default)]
@@ -89,6 +98,8 @@ impl Network {
             next_port: 40_000,
             resets: 0,
             litters: false,
+            names: HashMap::new(),
+            lookups: 0,
         }))
     }
 }
@@ -107,6 +118,9 @@ pub(super) struct Node {
     network: Rc<RefCell<Network>>,
     watched: Vec<Watched>,
     listening: Vec<(String, usize)>,
+    lookups: Lookups,
+    /// Questions the simulated resolver works on, and in how many steps it knows the answer.
+    asked: Vec<(usize, Question)>,
     luck: Luck,
 }
 
@@ -117,8 +131,31 @@ impl Node {
             network: Rc::clone(network),
             watched: Vec::new(),
             listening: Vec::new(),
+            lookups: Lookups::default(),
+            asked: Vec::new(),
             luck,
         }
+    }
+
+    /// What the resolver has found out by this step.
+    pub(super) fn answers(&mut self) -> Vec<Command> {
+        let mut network = self.network.borrow_mut();
+        let mut answers = Vec::new();
+        self.asked.retain_mut(|(steps, question)| {
+            *steps -= 1;
+            if *steps > 0 {
+                return true;
+            }
+            network.lookups += 1;
+            let found = network.names.get(question.endpoint.as_str());
+            let unknown = || io::Error::new(ErrorKind::NotFound, "no such host");
+            answers.push(Command::Resolved {
+                tickets: std::mem::take(&mut question.tickets),
+                targets: found.cloned().ok_or_else(unknown),
+            });
+            false
+        });
+        answers
     }
 
     /// What is ready now, less what is told later.
@@ -364,11 +401,19 @@ impl World for Node {
         }
     }
 
-    fn resolve(&mut self, _endpoint: &Endpoint, _ipv6: bool, _ticket: u64) {
-        panic!("simulated endpoints are numeric");
+    fn resolve(&mut self, endpoint: &Endpoint, ipv6: bool, ticket: u64) {
+        let next = self.lookups.ask(endpoint, ipv6, ticket);
+        self.asked.extend(next.map(|next| (LOOKUP, next)));
     }
 
-    fn resolved(&mut self) {}
+    fn stop_resolving(&mut self, ticket: u64) {
+        self.lookups.forget(ticket);
+    }
+
+    fn resolved(&mut self) {
+        let next = self.lookups.answered();
+        self.asked.extend(next.map(|next| (LOOKUP, next)));
+    }
 
     fn entropy(&mut self, octets: &mut [u8]) -> io::Result<()> {
         octets.fill_with(|| self.luck.next() as u8);

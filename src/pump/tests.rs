@@ -24,6 +24,7 @@ use super::{Command, Company, HubId, Pump, Release};
 mod crossing;
 mod fairness;
 mod nearby;
+mod resolving;
 mod securing;
 
 /// Turns after which a run that makes no progress has failed.
@@ -90,6 +91,11 @@ impl Sim {
             if self.whim.as_mut().is_some_and(|whim| whim.below(2) == 0) {
                 idle &= !pump.is_busy();
                 continue;
+            }
+            let answers = pump.world().answers();
+            idle &= answers.is_empty();
+            for answer in answers {
+                assert!(pump.mailbox.post(answer).is_ok());
             }
             let ready = pump.world().ready();
             pump.turn(self.now, &ready);
