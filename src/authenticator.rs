@@ -233,7 +233,7 @@ pub struct AuthenticationRequest {
     pub routing_id: Frame,
     /// What the peer has shown.
     pub credentials: Credentials,
-    /// The way back, until it is taken.
+    /// The way back, until it is taken. Nothing comes of the answer if the peer has left.
     request: Option<Request>,
 }
 

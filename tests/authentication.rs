@@ -8,6 +8,7 @@ mod common;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use common::raw::{command, greeting, ready, Raw};
 use common::{next, put, within, Transport, LIMIT, PATIENCE};
 use futures::StreamExt;
 use zmq_channels::{
@@ -609,6 +610,91 @@ fn a_storm_of_peers_is_judged_one_by_one() {
             assert_eq!(seen, (0..60).collect::<Vec<u32>>());
             judging.join().unwrap();
             drop((pushes, authenticator));
+        }
+    });
+}
+
+// ---- peers that do not wait
+
+/// A peer that leaves while nobody answers goes at once, and so does the question about it:
+/// without a limit on handshakes it would stay for ever.
+#[test]
+fn a_peer_that_leaves_while_it_is_being_judged_is_noticed_at_once() {
+    within(LIMIT, || {
+        let null = || Options::new().zap_domain("global");
+        let hello = command("HELLO", b"\x05admin\x06secret");
+        let null_ready = ready("PUSH");
+        // More than is kept of what comes meanwhile.
+        let flood = [&hello[..], &vec![0; 160 << 10]].concat();
+        for transport in [Transport::Tcp, Transport::Ipc] {
+            for (options, mechanism, words) in [
+                (plain_server(), &b"PLAIN"[..], &hello),
+                (plain_server(), b"PLAIN", &flood),
+                (null(), b"NULL", &null_ready),
+                (null(), b"NULL", &Vec::new()),
+            ] {
+                let context = Context::new();
+                let silent = context.authenticator().unwrap();
+                let pull = context
+                    .socket_with::<Pull>(options.handshake_timeout(None))
+                    .unwrap();
+                let monitor = pull.monitor().unwrap();
+                let endpoint = pull.bind(transport.endpoint()).unwrap();
+                let mut raw = Raw::connect(&endpoint);
+                raw.write(&greeting(1, mechanism));
+                raw.read(64);
+                raw.write_anyway(words);
+                let _unanswered = silent.recv_timeout_blocking(PATIENCE).unwrap();
+                if words.len() > 100_000 {
+                    // No peer says that much before it has been judged.
+                    let reason = outcome(&monitor).unwrap_err();
+                    assert!(
+                        matches!(reason, DisconnectReason::Protocol(_)),
+                        "{reason:?}"
+                    );
+                } else {
+                    drop(raw);
+                    left(&monitor);
+                }
+                assert_eq!(pull.statistics().unwrap().handshakes_failed, 1);
+            }
+        }
+    });
+}
+
+/// The peer has left, as the server is told.
+fn left(monitor: &Monitor) {
+    let reason = outcome(monitor).unwrap_err();
+    // What was unread on either side may have made a reset of it.
+    let is_end = matches!(
+        reason,
+        DisconnectReason::PeerClosed | DisconnectReason::Io(_)
+    );
+    assert!(is_end, "{reason:?}");
+}
+
+#[cfg(feature = "curve")]
+#[test]
+fn a_curve_client_that_leaves_while_it_is_being_judged_is_noticed_at_once() {
+    use zmq_channels::CurveKeypair;
+    within(LIMIT, || {
+        for transport in [Transport::Tcp, Transport::Ipc] {
+            let keypair = || CurveKeypair::generate().unwrap();
+            let server = keypair();
+            let client = Security::CurveClient {
+                keypair: keypair(),
+                server_key: *server.public(),
+            };
+            let options = Options::new()
+                .security(Security::CurveServer(server))
+                .handshake_timeout(None);
+            let scene = scene(options, plain_client().security(client));
+            let silent = scene.context.authenticator().unwrap();
+            let endpoint = scene.pull.bind(transport.endpoint()).unwrap();
+            scene.push.connect(endpoint).unwrap();
+            let _unanswered = silent.recv_timeout_blocking(PATIENCE).unwrap();
+            scene.push.close_blocking();
+            left(&scene.server);
         }
     });
 }

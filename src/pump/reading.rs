@@ -238,9 +238,15 @@ impl<W: World> Pump<W> {
             if budget == 0 {
                 break Slice::Budget;
             }
-            if !wire.readable || wire.connection.awaits_judgement() {
+            if !wire.readable {
                 self.expects_more = wire.connection.expects_more();
                 break Slice::Dry;
+            }
+            // While a peer is being judged it is read on, so that its end is noticed and the question
+            // called off. What it sends is kept undecoded: nothing, but for a peer that does not wait.
+            if wire.connection.awaits_judgement() && !wire.connection.wants_read() {
+                let what = String::from("data from a peer that is being judged");
+                break Slice::Over(Loss::Wire(CloseReason::UnexpectedCommand(what)));
             }
             debug_assert!(wire.connection.wants_read(), "everything here is decoded");
             match wire.fill(self.now) {
