@@ -34,6 +34,9 @@ const MAX_SPIN: Duration = Duration::from_millis(1);
 /// unwinds.
 const DROP_WAIT: Duration = Duration::from_secs(2);
 
+/// As many descriptors as most systems let a process have from the start.
+const DEFAULT_MAX_HANDSHAKES: usize = 1024;
+
 /// The most pumps a context may have: more than any machine has processors for, and few enough to
 /// be looked through for each socket.
 const MAX_PUMPS: usize = 1024;
@@ -75,11 +78,20 @@ pub struct ContextOptions {
     pub max_sockets: Option<usize>,
     /// Connections that all listeners of all sockets together have accepted at most, over tcp
     /// and ipc, from the accept to the end of the connection. Who comes later is disconnected at
-    /// once, or takes the place of the one that has been silent longest, if one has not finished
-    /// its handshake. Connections that sockets make themselves do not count. `None`, the default,
+    /// once, or takes the place of one that has not finished its handshake, if there is one: which,
+    /// [`max_handshakes`](ContextOptions#structfield.max_handshakes) says. Connections that sockets make themselves do not count. `None`, the default,
     /// for no limit. (libzmq has no such option; see also
     /// [`Options::max_peers`](Options#structfield.max_peers).)
     pub max_connections: Option<usize>,
+    /// Accepted connections of each pump, over tcp and ipc, whose handshake is not finished, at
+    /// least 1 (default 1024). Each holds a file descriptor for up to
+    /// [`handshake_timeout`](Options#structfield.handshake_timeout). Beyond that many one is ended
+    /// for each newcomer, so that a flood does not lock honest peers out: one that has been silent
+    /// since it was accepted, or else any; of the address (over ipc, the process) that has most of
+    /// them; the oldest of those. A peer of ZMTP says its first bytes as soon as it is connected. If
+    /// these need time to arrive, it takes a limit above their number in that time to be safe from
+    /// a flood of silent connections from the peer's own address. (libzmq has no such limit.)
+    pub max_handshakes: usize,
     /// How long a blocking call may spin before its thread sleeps; default 50 µs, at most 1 ms, zero
     /// for never. It does so only where that has paid off lately: where whoever it waits for answers
     /// within microseconds from another processor. A thread that is answered later than that, or is
@@ -122,6 +134,7 @@ impl ContextOptions {
             name: String::new(),
             max_sockets: None,
             max_connections: None,
+            max_handshakes: DEFAULT_MAX_HANDSHAKES,
             spin: SPIN,
             linger_limit: None,
             socket_options: Options::new(),
@@ -153,6 +166,13 @@ impl ContextOptions {
     #[must_use]
     pub fn max_connections(mut self, max_connections: Option<usize>) -> Self {
         self.max_connections = max_connections;
+        self
+    }
+
+    /// Sets [`max_handshakes`](ContextOptions#structfield.max_handshakes).
+    #[must_use]
+    pub fn max_handshakes(mut self, max_handshakes: usize) -> Self {
+        self.max_handshakes = max_handshakes;
         self
     }
 
@@ -190,6 +210,9 @@ impl ContextOptions {
         }
         if self.max_connections == Some(0) {
             return fault("max_connections", "zero; None means no limit");
+        }
+        if self.max_handshakes == 0 {
+            return fault("max_handshakes", "zero: nobody could ever connect");
         }
         if self.spin > MAX_SPIN {
             return fault("spin", "longer than 1 ms");
@@ -581,6 +604,7 @@ impl Inner {
                     crowd: None,
                 },
                 connections: Seats::new(1, options.max_connections),
+                max_handshakes: options.max_handshakes,
             },
             options,
             registrar: Arc::default(),

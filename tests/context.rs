@@ -161,6 +161,7 @@ fn options_a_context_cannot_have_are_refused() {
     assert_eq!(fault(options().name("a\0b")), "name");
     assert_eq!(fault(options().max_sockets(Some(0))), "max_sockets");
     assert_eq!(fault(options().max_connections(Some(0))), "max_connections");
+    assert_eq!(fault(options().max_handshakes(0)), "max_handshakes");
     assert_eq!(fault(options().spin(Duration::from_secs(1))), "spin");
     let bad = Options::new().backlog(0);
     assert_eq!(fault(options().socket_options(bad)), "backlog");

@@ -12,8 +12,13 @@ use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use common::raw::{command, frame, greeting, long_header, multipart, ready, Raw, GREETING};
-use common::{alone, next, next_text, nothing_comes, put, resident, within, Transport, LIMIT};
-use zmq_channels::{Context, Endpoint, Options, Pull, Push, Rep, Req, Socket, SocketType};
+use common::{
+    alone, eventually, next, next_text, nothing_comes, put, resident, within, Transport, LIMIT,
+    PATIENCE,
+};
+use zmq_channels::{
+    Context, ContextOptions, Endpoint, Options, Pull, Push, Rep, Req, Socket, SocketType,
+};
 
 /// A PULL, and a PUSH that is and stays connected to it.
 struct Honest {
@@ -443,5 +448,39 @@ fn clients_that_leave_do_not_stop_a_server() {
         assert_eq!(next_text(&rep.receiver()), "and I stay");
         put(&rep.sender(), "welcome");
         assert_eq!(next_text(&req.receiver()), "welcome");
+    });
+}
+
+/// An honest peer that is slow with its handshake stays while a flood of others comes and goes:
+/// silent ones from its own address, and such that greet, from elsewhere.
+#[test]
+fn a_flood_of_unfinished_handshakes_locks_no_slow_peer_out() {
+    const PLACES: usize = 16;
+    within(LIMIT, || {
+        for greets in [false, true] {
+            let options = ContextOptions::new().max_handshakes(PLACES);
+            let context = Context::with_options(options).unwrap();
+            let pull = context.socket::<Pull>().unwrap();
+            let tcp = pull.bind("tcp://127.0.0.1:*").unwrap();
+            let ipc = pull.bind(Transport::Ipc.endpoint()).unwrap();
+            let mut honest = Raw::connect(if greets { &ipc } else { &tcp });
+            honest.write(&GREETING[..10]);
+            honest.read(11);
+            let mut flood: Vec<_> = (0..10 * PLACES).map(|_| Raw::connect(&tcp)).collect();
+            if greets {
+                let greeting = &GREETING[..10];
+                flood.iter_mut().for_each(|raw| raw.write_anyway(greeting));
+            }
+            eventually("only as many stay as there are places, less one", || {
+                flood.retain_mut(|raw| !raw.is_closed_within(Duration::from_millis(1)));
+                flood.len() < PLACES
+            });
+            honest.write(&GREETING[10..]);
+            honest.read(53);
+            honest.write(&ready("PUSH"));
+            pull.wait_connected_timeout_blocking(1, PATIENCE).unwrap();
+            honest.write(&frame(0, b"honest"));
+            assert_eq!(next_text(&pull.receiver()), "honest");
+        }
     });
 }

@@ -73,6 +73,8 @@ pub(super) struct Link<S> {
     pub(super) errand: Option<HubId>,
     /// Whose messages it still holds after it was let go.
     pub(super) former: Option<HubId>,
+    /// Where the peer is, while its handshake with us is unfinished and we accepted it.
+    pub(super) unfinished: Option<Arc<str>>,
 }
 
 /// Who started a link.
@@ -245,6 +247,7 @@ impl<S> Link<S> {
             seat: None,
             errand: None,
             former: None,
+            unfinished: None,
         }
     }
 
@@ -446,6 +449,7 @@ impl<W: World> Pump<W> {
             return Err(Loss::Refused);
         }
         let known_as = self.known_as(slot);
+        self.leave_handshakes(slot);
         if let Some(link) = self.links.get_mut(slot) {
             link.attached = true;
             if let Some(met) = &mut link.met {
@@ -595,6 +599,7 @@ impl<W: World> Pump<W> {
         if let Some(errand) = link.errand {
             self.call_off(errand);
         }
+        self.leave_handshakes(slot);
         self.give_notice(slot, &loss);
         self.recover(slot);
         self.detach(slot);
@@ -644,7 +649,9 @@ impl<W: World> Pump<W> {
         let origin = link.origin;
         self.record_end(slot, false, &loss);
         self.leave_ring(slot);
+        self.leave_handshakes(slot);
         if let Some(link) = self.links.get_mut(slot) {
+            link.seat = None;
             link.leaving = Some(Leaving::Refused(until, refused_by));
             link.hub = NO_HUB;
         }
@@ -656,6 +663,15 @@ impl<W: World> Pump<W> {
         }
         self.timers.set(until, Timer::Link(slot));
         self.feed(slot);
+    }
+
+    /// A handshake is finished, or over.
+    fn leave_handshakes(&mut self, slot: usize) {
+        if let Some(link) = self.links.get_mut(slot) {
+            if let Some(source) = link.unfinished.take() {
+                self.handshakes.leave(&source, link.serial);
+            }
+        }
     }
 
     /// Counts a link that ends, and tells of it.

@@ -20,10 +20,6 @@ use super::Pump;
 /// Connections one listener accepts in a turn before others have theirs.
 const ACCEPT_BUDGET: usize = 64;
 
-/// Accepted connections of one pump that have not finished their handshake. Beyond it the
-/// oldest goes: a flood of silent connections cannot lock honest peers out.
-const HANDSHAKE_LIMIT: usize = 1024;
-
 /// How long accepting rests after its budget.
 const ACCEPT_YIELD: Duration = Duration::from_millis(1);
 
@@ -258,44 +254,43 @@ impl<W: World> Pump<W> {
             },
         );
         debug_assert_eq!(link, link_slot);
+        let mut serial = None;
         if let Some(found) = self.links.get_mut(link) {
             found.seat = Some(seat);
-            self.handshakes.push_back((link, found.serial));
+            serial = Some(found.serial);
+            if let Path::Dialing { stream, .. } = &found.path {
+                let (source, now) = (self.world.address(stream), self.now);
+                let source = self.handshakes.enter(source, found.serial, link, now);
+                found.unfinished = Some(source);
+            }
         }
         self.open_wire_in_place(link);
-        self.limit_handshakes();
+        while self.handshakes.len() > self.company.max_handshakes
+            && self.end_a_handshake(serial).is_some()
+        {}
     }
 
-    /// One of the connections the context may have accepted. If all are taken, the oldest one
-    /// here that has not finished its handshake makes way: silent connections cannot keep honest
-    /// peers out.
+    /// One of the connections the context may have accepted. If all are taken, one here that has
+    /// not finished its handshake makes way: silent connections cannot keep honest peers out.
     fn seat_for_newcomer(&mut self) -> Option<Seat> {
         loop {
             let seat = self.company.connections.take_in(0);
             if seat.is_some() {
                 return seat;
             }
-            self.end_oldest_handshake()?;
+            self.end_a_handshake(None)?;
         }
     }
 
-    /// Forgets finished handshakes, and ends the oldest unfinished ones beyond the limit.
-    fn limit_handshakes(&mut self) {
-        while self.handshakes.len() > HANDSHAKE_LIMIT {
-            self.end_oldest_handshake();
-        }
-    }
-
-    /// Ends the oldest handshake, if it is unfinished; `None` if there is none at all.
-    fn end_oldest_handshake(&mut self) -> Option<()> {
-        let (slot, serial) = self.handshakes.pop_front()?;
-        let unfinished = self
-            .links
-            .get(slot)
-            .is_some_and(|link| link.serial == serial && !link.attached);
-        if unfinished {
-            self.lose(slot, Loss::Crowded);
-        }
+    /// Ends an unfinished handshake, but not that of the newcomer; `None` if there is no other.
+    fn end_a_handshake(&mut self, newcomer: Option<u64>) -> Option<()> {
+        let links = &self.links;
+        let has_spoken = |slot: usize| {
+            let path = links.get(slot).map(|link| &link.path);
+            matches!(path, Some(Path::Wire(wire)) if wire.counts.octets_in > 0)
+        };
+        let victim = self.handshakes.victim(newcomer, self.now, has_spoken)?;
+        self.lose(victim, Loss::Crowded);
         Some(())
     }
 }

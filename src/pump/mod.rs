@@ -15,6 +15,7 @@ mod counting;
 mod crossing;
 mod dialing;
 mod failing;
+mod handshakes;
 mod hub;
 mod inproc;
 mod judging;
@@ -68,6 +69,7 @@ use crate::statistics::Statistics;
 pub(crate) use awaiting::Awaited;
 use crossing::End;
 use dialing::Dialer;
+use handshakes::Handshakes;
 use hub::{routes_are_mandatory, Hub};
 use link::Link;
 use listening::Listening;
@@ -104,6 +106,8 @@ pub(crate) struct Company {
     pub(crate) spin: Spin,
     /// What accepted connections sit on.
     pub(crate) connections: Arc<Seats>,
+    /// Accepted connections of one pump, at most, whose handshake is not finished.
+    pub(crate) max_handshakes: usize,
 }
 
 /// Who is bound to an inproc name.
@@ -350,8 +354,8 @@ pub(crate) struct Pump<W: World> {
     flushers: VecDeque<usize>,
     /// Inproc links with something for their twin.
     transfers: VecDeque<usize>,
-    /// Accepted links that have not finished their handshake, oldest first: (slot, serial).
-    handshakes: VecDeque<(usize, u64)>,
+    /// Accepted links that have not finished their handshake.
+    handshakes: Handshakes,
 
     tasks: Slab<tasks::Running>,
     /// Tasks that were woken.
@@ -406,7 +410,7 @@ impl<W: World> Pump<W> {
             senders: VecDeque::new(),
             flushers: VecDeque::new(),
             transfers: VecDeque::new(),
-            handshakes: VecDeque::new(),
+            handshakes: Handshakes::default(),
             tasks: Slab::new(),
             runnable: VecDeque::new(),
             octets_in: 0,

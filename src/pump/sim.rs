@@ -80,6 +80,8 @@ pub(super) struct Network {
 
 #[derive(Default)]
 struct Wire {
+    /// Where side 0 is.
+    from: Rc<str>,
     /// To side 0 and to side 1.
     pipes: [VecDeque<u8>; 2],
     /// Whether side 0, side 1 has said that it writes no more, or is gone.
@@ -122,10 +124,15 @@ pub(super) struct Node {
     /// Questions the simulated resolver works on, and in how many steps it knows the answer.
     asked: Vec<(usize, Question)>,
     luck: Luck,
+    address: Rc<str>,
 }
 
 impl Node {
     pub(super) fn new(network: &Rc<RefCell<Network>>) -> Self {
+        Node::at(network, "192.0.2.1")
+    }
+
+    pub(super) fn at(network: &Rc<RefCell<Network>>, address: &str) -> Self {
         let luck = Luck::new(network.borrow_mut().luck.next());
         Node {
             network: Rc::clone(network),
@@ -134,6 +141,7 @@ impl Node {
             lookups: Lookups::default(),
             asked: Vec::new(),
             luck,
+            address: address.into(),
         }
     }
 
@@ -337,7 +345,10 @@ impl World for Node {
         let wire = network.wires.len();
         let backlog = network.backlogs.get_mut(&address(target));
         backlog.ok_or(ErrorKind::ConnectionRefused)?.push_back(wire);
-        network.wires.push(Wire::default());
+        network.wires.push(Wire {
+            from: Rc::clone(&self.address),
+            ..Wire::default()
+        });
         let stream = SimStream {
             network: Rc::clone(&self.network),
             wire,
@@ -357,8 +368,8 @@ impl World for Node {
         (None, None)
     }
 
-    fn address(&self, _stream: &SimStream) -> String {
-        "192.0.2.1".to_owned()
+    fn address(&self, stream: &SimStream) -> String {
+        self.network.borrow().wires[stream.wire].from.to_string()
     }
 
     fn watch(&mut self, stream: &mut SimStream, slot: usize) -> io::Result<()> {

@@ -23,6 +23,7 @@ use super::{Command, Company, HubId, Pump, Release};
 
 mod crossing;
 mod fairness;
+mod flood;
 mod nearby;
 mod resolving;
 mod securing;
@@ -68,6 +69,7 @@ impl Sim {
                     names: Arc::clone(&names),
                     spin: Spin::NEVER,
                     connections: Seats::new(1, None),
+                    max_handshakes: 1024,
                 };
                 let mailbox = Arc::new(Mailbox::new(|_| {}));
                 let alarms = Arc::new(Alarms::new(Arc::new(Silent)));
