@@ -273,6 +273,13 @@ pub enum DisconnectReason {
         /// Octets it may send.
         limit: u64,
     },
+    /// The frames of a message from the peer had more bytes together than
+    /// [`max_message_size`](crate::Options#structfield.max_message_size).
+    #[error("a message of more than {limit} bytes")]
+    MessageTooLarge {
+        /// Bytes a message may have.
+        limit: u64,
+    },
     /// The peer's socket is of a type that cannot talk to ours.
     #[error("a socket of type {0:?} cannot talk to this one")]
     IncompatibleSocketType(String),

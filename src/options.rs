@@ -22,6 +22,11 @@ const HEARTBEAT_TTL_LIMIT: Duration = Duration::from_millis(6_553_600);
 const MAX_METADATA: usize = 32 * 1024;
 const MAX_PROPERTIES: usize = 100;
 
+/// Frames of full size that a message may have if the user limits frames and says nothing of
+/// messages; and the bytes it may have in any case, for messages of many small frames.
+const DERIVED_FRAMES: u64 = 256;
+const DERIVED_AT_LEAST: u64 = 16 << 20;
+
 /// What Linux takes as the pauses of keepalive, in seconds.
 const KEEPALIVE_SECONDS: std::ops::RangeInclusive<u64> = 1..=32_767;
 
@@ -309,6 +314,13 @@ pub struct Options {
     /// The largest frame a peer may send, in octets; `None` for no limit
     /// (`ZMQ_MAXMSGSIZE`, default `None`). A peer that announces more is disconnected.
     pub max_frame_size: Option<u64>,
+    /// The most bytes that all frames of one message from a peer may have together. A peer that
+    /// sends more is disconnected as soon as that shows, whether the message is whole or not.
+    /// `None`, the default, derives it from
+    /// [`max_frame_size`](Options#structfield.max_frame_size): 256 times that, and no less than
+    /// 16 MiB; no limit if that has none. Over inproc, as there, nothing is limited. (libzmq has no
+    /// such option.)
+    pub max_message_size: Option<u64>,
     /// The first pause before connecting again (`ZMQ_RECONNECT_IVL`, default 100 ms);
     /// `None` never connects again.
     pub reconnect_interval: Option<Duration>,
@@ -509,6 +521,7 @@ impl Options {
             linger: Linger::UntilSent,
             routing_id: Vec::new(),
             max_frame_size: None,
+            max_message_size: None,
             reconnect_interval: Some(Self::DEFAULT_RECONNECT_INTERVAL),
             reconnect_interval_max: Self::DEFAULT_RECONNECT_INTERVAL_MAX,
             connect_timeout: None,
@@ -591,6 +604,13 @@ impl Options {
             return fault("backlog", "not within 1 and 2147483647");
         }
         Ok(())
+    }
+
+    /// The most bytes a message of a peer may have.
+    pub(crate) fn message_limit(&self) -> Option<u64> {
+        let derived = |frame: u64| frame.saturating_mul(DERIVED_FRAMES).max(DERIVED_AT_LEAST);
+        self.max_message_size
+            .or_else(|| self.max_frame_size.map(derived))
     }
 
     /// The options that are about who may talk to us.
@@ -794,6 +814,7 @@ setters! {
     receive_overflow: Overflow,
     linger: Linger,
     max_frame_size: Option<u64>,
+    max_message_size: Option<u64>,
     reconnect_interval: Option<Duration>,
     reconnect_interval_max: Duration,
     connect_timeout: Option<Duration>,

@@ -84,6 +84,9 @@ pub struct PeerStatistics {
     pub octets_out: u64,
     /// Messages held for this peer.
     pub queued: usize,
+    /// Bytes of a message of several frames, or of a large one, that has not come whole: what it
+    /// occupies of our memory, but for what its frames cost each. Always 0 over inproc.
+    pub unfinished_in: u64,
     /// How often the connection of this endpoint was lost and made again; 0 for a peer that
     /// connected to us.
     pub reconnects: u64,

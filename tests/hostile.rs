@@ -17,7 +17,8 @@ use common::{
     PATIENCE,
 };
 use zmq_channels::{
-    Context, ContextOptions, Endpoint, Options, Pull, Push, Rep, Req, Socket, SocketType,
+    Context, ContextOptions, DisconnectReason, Endpoint, EventKind, Options, Pull, Push, Rep, Req,
+    Socket, SocketType,
 };
 
 /// A PULL, and a PUSH that is and stays connected to it.
@@ -481,6 +482,42 @@ fn a_flood_of_unfinished_handshakes_locks_no_slow_peer_out() {
             pull.wait_connected_timeout_blocking(1, PATIENCE).unwrap();
             honest.write(&frame(0, b"honest"));
             assert_eq!(next_text(&pull.receiver()), "honest");
+        }
+    });
+}
+
+/// An endless message ends where the socket says, and until then it is seen to grow.
+#[test]
+fn an_endless_message_is_seen_to_grow_and_ends_at_its_limit() {
+    within(LIMIT, || {
+        const FRAME: usize = 64 << 10;
+        let more = frame(1, &[7; FRAME]);
+        for (options, limit) in [
+            (Options::new().max_message_size(Some(1 << 20)), 1 << 20),
+            (Options::new().max_frame_size(Some(FRAME as u64)), 16 << 20),
+        ] {
+            let pull = Context::new().socket_with::<Pull>(options).unwrap();
+            let monitor = pull.monitor().unwrap();
+            let endpoint = pull.bind("tcp://127.0.0.1:*").unwrap();
+            let mut raw = Raw::peer(&endpoint, "PUSH");
+            let frames = limit / FRAME;
+            raw.write(&more);
+            raw.write(&more);
+            eventually("two frames are counted", || {
+                let peers = pull.statistics().unwrap().peers;
+                peers
+                    .first()
+                    .is_some_and(|peer| peer.unfinished_in == 2 * FRAME as u64)
+            });
+            (2..=frames).for_each(|_| raw.write_anyway(&more));
+            let reason = loop {
+                let event = monitor.recv_timeout_blocking(PATIENCE).unwrap();
+                if let EventKind::Disconnected { reason } = event.kind {
+                    break reason;
+                }
+            };
+            let limit = limit as u64;
+            assert_eq!(reason, DisconnectReason::MessageTooLarge { limit });
         }
     });
 }

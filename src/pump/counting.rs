@@ -187,6 +187,10 @@ impl<W: World> Pump<W> {
             octets_in: counts.octets_in,
             octets_out: counts.octets_out,
             queued: link.held(),
+            unfinished_in: match &link.path {
+                Path::Wire(wire) => wire.connection.unfinished_octets(),
+                Path::Dialing { .. } | Path::Inproc(_) | Path::Cross(_) | Path::Lent => 0,
+            },
             reconnects: dialer.map_or(0, |dialer| dialer.reconnects()),
             handshakes_failed: dialer.map_or(0, |dialer| dialer.handshakes_failed),
             dropped: met.dropped.as_deref().copied().unwrap_or_default(),

@@ -326,6 +326,7 @@ pub(super) fn wire_config(kind: SocketType, options: &Options) -> wire::Config {
         socket_type: kind,
         routing_id: options.routing_id.clone(),
         max_frame_size: options.max_frame_size,
+        max_message_size: options.message_limit(),
         only_first_subscribe: options.only_first_subscribe,
         handshake_timeout: options.handshake_timeout,
         heartbeat: heartbeat(options),

@@ -17,6 +17,9 @@ pub(crate) enum CloseReason {
     /// A frame larger than the socket takes.
     #[error("a frame of {announced} octets was announced, the limit is {limit}")]
     FrameTooLarge { announced: u64, limit: u64 },
+    /// A message larger than the socket takes, all its frames together.
+    #[error("a message of more than {limit} bytes")]
+    MessageTooLarge { limit: u64 },
     /// A message of more frames than anybody means to send.
     #[error("a message of more than {limit} frames")]
     TooManyFrames { limit: usize },
@@ -107,6 +110,9 @@ impl CloseReason {
                 announced: *announced,
                 limit: *limit,
             },
+            CloseReason::MessageTooLarge { limit } => {
+                DisconnectReason::MessageTooLarge { limit: *limit }
+            }
             CloseReason::UnsupportedVersion { .. }
             | CloseReason::InsecureVersion { .. }
             | CloseReason::MechanismMismatch { .. }
@@ -150,6 +156,7 @@ impl CloseReason {
             CloseReason::NotZmtp { .. }
             | CloseReason::MalformedFrame(_)
             | CloseReason::FrameTooLarge { .. }
+            | CloseReason::MessageTooLarge { .. }
             | CloseReason::TooManyFrames { .. }
             | CloseReason::MalformedMessage(_)
             | CloseReason::MalformedCommand(_)

@@ -73,6 +73,8 @@ pub(crate) struct Connection {
     encoder: Encoder,
     /// The frames so far of a message whose last has not come.
     parts: Vec<Frame>,
+    /// Octets in `parts`, if messages are limited.
+    parts_octets: u64,
     dialect: Dialect,
     /// Ours wants to hear of them.
     hears_subscriptions: bool,
@@ -171,6 +173,7 @@ impl Connection {
             decoder: Decoder::new(config.in_batch_size),
             encoder: Encoder::new(config.out_batch_size),
             parts: Vec::new(),
+            parts_octets: 0,
             dialect: Dialect::Zmtp31,
             hears_subscriptions: matches!(config.socket_type, SocketType::Pub | SocketType::XPub),
             takes_rest_as_it_is: false,
@@ -454,6 +457,12 @@ impl Connection {
         self.encoder.messages()
     }
 
+    /// Octets of a message that has not come whole.
+    pub(crate) fn unfinished_octets(&self) -> u64 {
+        let parts = self.parts.iter().map(|part| part.len() as u64);
+        parts.sum::<u64>() + self.decoder.large_octets() as u64
+    }
+
     /// Octets of memory held in buffers, used or not, but for payloads kept by reference.
     #[cfg(test)]
     pub(crate) fn capacity(&self) -> usize {
@@ -504,11 +513,11 @@ impl Connection {
         match self.phase {
             Phase::Traffic | Phase::Sealed(_) => match self.poll_traffic() {
                 Ok(event) => event,
-                Err(reason) => self.end(reason),
+                Err(reason) => self.end(self.blamed(reason)),
             },
             Phase::OldTraffic { .. } => match self.poll_old_traffic() {
                 Ok(event) => event,
-                Err(reason) => self.end(reason),
+                Err(reason) => self.end(self.blamed(reason)),
             },
             Phase::Greeting(..) | Phase::Handshake { .. } | Phase::OldIdentity(_) => {
                 match self.poll_opening() {
@@ -581,6 +590,8 @@ impl Connection {
     fn take_parts(&mut self) -> Option<Event> {
         std::mem::take(&mut self.parts_are_all).then(|| {
             let frames = std::mem::take(&mut self.parts);
+            self.parts_octets = 0;
+            self.limit_frames();
             Event::Message(Message::from_frames(frames))
         })
     }
@@ -630,12 +641,60 @@ impl Connection {
         if self.is_grouped {
             judge_group_frame(self.parts.len(), more, &body)?;
         }
+        let limited = self.config.max_message_size;
+        if let Some(limit) = limited {
+            self.parts_octets = self.parts_octets.saturating_add(body.len() as u64);
+            if self.parts_octets > limit {
+                return Err(CloseReason::MessageTooLarge { limit });
+            }
+        }
         self.parts.push(body);
+        if limited.is_some() && (more || self.parts.len() > 1) {
+            if !more {
+                self.parts_octets = 0;
+            }
+            self.limit_frames();
+        }
         if more {
             return Ok(None);
         }
+        self.parts_octets = 0;
         let frames = std::mem::take(&mut self.parts);
         Ok(Some(Event::Message(Message::from_frames(frames))))
+    }
+
+    /// Sets the largest frame to take next: what is left of the message, if that is less than the
+    /// limit for frames. A command between the frames of a message has room in any case.
+    fn limit_frames(&mut self) {
+        const COMMANDS: u64 = MAX_HANDSHAKE_COMMAND;
+        let whole = self.config.max_message_size;
+        let left = match self.parts_octets {
+            0 => whole,
+            octets => whole.map(|whole| whole.saturating_sub(octets).max(COMMANDS)),
+        };
+        let limits = [self.config.max_frame_size, left];
+        let limit = limits.into_iter().flatten().min();
+        let sealed = matches!(self.phase, Phase::Sealed(_));
+        let overhead = if sealed { OVERHEAD as u64 } else { 0 };
+        self.decoder
+            .limit_frames(limit.map(|limit| limit.saturating_add(overhead)));
+    }
+
+    /// A frame that is too large for the rest of its message, and not for a frame.
+    fn blamed(&self, reason: CloseReason) -> CloseReason {
+        let sealed = matches!(self.phase, Phase::Sealed(_));
+        let overhead = if sealed { OVERHEAD as u64 } else { 0 };
+        match (&reason, self.config.max_message_size) {
+            (CloseReason::FrameTooLarge { announced, .. }, Some(limit))
+                if self
+                    .config
+                    .max_frame_size
+                    .is_none_or(|most| *announced <= most.saturating_add(overhead)) =>
+            {
+                CloseReason::MessageTooLarge { limit }
+            }
+            _ => reason,
+        }
     }
 
     /// A command; it may stand between the frames of a message, and leaves that alone.
@@ -827,7 +886,6 @@ impl Connection {
         let metadata = done.metadata;
         let socket_type = self.judge_socket_type(metadata.value("Socket-Type"))?;
         let identity = judge_identity(metadata.value("Identity").unwrap_or_default())?;
-        let mut limit = self.config.max_frame_size;
         self.phase = Phase::Traffic;
         match done.last {
             Last::Nothing => {}
@@ -842,10 +900,9 @@ impl Connection {
                 }
                 self.encoder.seal(sealer);
                 self.phase = Phase::Sealed(opener);
-                limit = limit.map(|limit| limit.saturating_add(OVERHEAD as u64));
             }
         }
-        self.decoder.limit_frames(limit);
+        self.limit_frames();
         self.handshake_deadline = None;
         // ZMTP 3.1 brought the commands; ZMTP 3.0 subscribes by message (RFC 23).
         self.dialect = match version >= (3, 1) {
@@ -899,6 +956,7 @@ impl Connection {
         // Nobody will ask for what is left of these; half a message is no message.
         self.decoder = Decoder::new(self.config.in_batch_size);
         self.parts = Vec::new();
+        self.parts_octets = 0;
     }
 
     #[cold]

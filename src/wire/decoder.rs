@@ -298,6 +298,11 @@ impl Decoder {
         self.after_large || large.is_some_and(|large| large.size >= self.batch_size)
     }
 
+    /// Octets that have come of a large frame.
+    pub(super) fn large_octets(&self) -> usize {
+        self.large.as_ref().map_or(0, |large| large.arrived)
+    }
+
     /// Gives the buffer back if nothing waits in it.
     pub(super) fn shrink_to_fit(&mut self) {
         if self.start == self.end {

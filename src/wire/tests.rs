@@ -6,6 +6,7 @@ mod curve;
 mod ends;
 mod groups;
 mod heartbeat;
+mod limits;
 mod old_peers;
 mod plain;
 mod raw;
@@ -32,6 +33,7 @@ pub(in crate::wire) fn config(socket_type: SocketType) -> Config {
         socket_type,
         routing_id: Vec::new(),
         max_frame_size: None,
+        max_message_size: None,
         only_first_subscribe: false,
         handshake_timeout: Some(Duration::from_secs(30)),
         heartbeat: None,

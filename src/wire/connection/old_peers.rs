@@ -88,7 +88,6 @@ impl Connection {
             ));
         }
         let identity = judge_identity(&frame.body.into_frame())?;
-        self.decoder.limit_frames(self.config.max_frame_size);
         self.handshake_deadline = None;
         self.dialect = match old.socket_type {
             Some(_) => Dialect::Zmtp20,
@@ -102,6 +101,7 @@ impl Connection {
                 is_subscribed: self.hears_subscriptions && self.dialect == Dialect::Zmtp10,
             },
         };
+        self.limit_frames();
         Ok(Some(Event::Ready(Box::new(PeerInfo {
             socket_type: old.socket_type.and_then(old::socket_type),
             identity,

@@ -332,6 +332,28 @@ fn the_limit_for_frames_is_one_for_what_the_user_gets() {
 }
 
 #[test]
+fn the_limit_for_messages_is_one_for_what_the_user_gets() {
+    for (size, taken) in [(400, true), (401, false)] {
+        let [client, server] = securities();
+        let mut limited = secured(SocketType::Router, server);
+        limited.max_message_size = Some(1000);
+        let mut pair = Pair::new(secured(SocketType::Dealer, client), limited);
+        pair.settle();
+        pair.take_traffic();
+        pair.ends[0].send(Message::from([vec![1; 600], vec![2; size]]));
+        pair.ends[0].send(Message::from(vec![3; 1000]));
+        pair.settle();
+        match &pair.events[1][..] {
+            [Event::Message(_), Event::Message(_)] => assert!(taken, "{size}"),
+            [Event::Closed(CloseReason::MessageTooLarge { limit: 1000 })] => {
+                assert!(!taken, "{size}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
 fn nothing_shows_what_a_handshake_keeps_secret() {
     let [client, server] = securities();
     let ends = pair();

@@ -1,0 +1,117 @@
+//! How large a message may be, all its frames together.
+
+use super::*;
+
+/// Messages up to `most` octets.
+fn limited(socket_type: SocketType, most: u64) -> Config {
+    Config {
+        max_message_size: Some(most),
+        ..config(socket_type)
+    }
+}
+
+fn too_large(limit: u64) -> Event {
+    Event::Closed(CloseReason::MessageTooLarge { limit })
+}
+
+#[test]
+fn the_frames_of_a_message_are_limited_together() {
+    let whole = message(&[&[1; 400], &[2; 400], &[3; 200]]);
+    for (last, event) in [(200, whole.clone()), (201, too_large(1000))] {
+        let octets = script(
+            1,
+            &[
+                PUSH_READY,
+                &frame(1, &[1; 400]),
+                &frame(1, &[2; 400]),
+                // It is no part of the message.
+                &frame(4, b"\x04PING\0\0some context"),
+                &frame(0, &vec![3; last]),
+            ],
+        );
+        assert_eq!(
+            traffic_of(limited(SocketType::Pull, 1000), &octets),
+            [event]
+        );
+    }
+    // The next message begins at nothing; and one frame is a message, too.
+    for (last, event) in [(1000, message(&[&[4; 1000]])), (1001, too_large(1000))] {
+        let octets = script(
+            1,
+            &[
+                PUSH_READY,
+                &frame(1, &[1; 400]),
+                &frame(1, &[2; 400]),
+                &frame(0, &[3; 200]),
+                &frame(0, &vec![4; last]),
+            ],
+        );
+        let events = traffic_of(limited(SocketType::Pull, 1000), &octets);
+        assert_eq!(events, [whole.clone(), event]);
+    }
+}
+
+#[test]
+fn publishers_are_limited_as_well() {
+    for (size, event) in [
+        (500, message(&[b"a", &[7; 499], &[7; 500]])),
+        (501, too_large(1000)),
+    ] {
+        let octets = script(
+            1,
+            &[
+                SUB_READY,
+                &frame(1, b"a"),
+                &frame(1, &[7; 499]),
+                &frame(0, &vec![7; size]),
+            ],
+        );
+        let config = limited(SocketType::XPub, 1000);
+        assert_eq!(traffic_of(config, &octets), [event]);
+    }
+}
+
+#[test]
+fn what_is_announced_is_judged_before_it_has_come() {
+    const LIMIT: u64 = 1 << 20;
+    let announced = |octets: u64| [&[2][..], &octets.to_be_bytes()].concat();
+    for begun in [&[][..], &[frame(1, &vec![5; 300_000])]] {
+        let held = begun.iter().map(Vec::len).sum::<usize>() as u64;
+        let mut pieces = vec![PUSH_READY];
+        pieces.extend(begun.iter().map(Vec::as_slice));
+        let header = announced(LIMIT + 1 - held.saturating_sub(9));
+        pieces.push(&header);
+        let octets = script(1, &pieces);
+        let events = feed_all(limited(SocketType::Pull, LIMIT), &octets);
+        assert_eq!(events.last(), Some(&too_large(LIMIT)), "{held} before");
+    }
+    // What is too large for a frame is told as that.
+    let mut both = limited(SocketType::Pull, LIMIT);
+    both.max_frame_size = Some(1000);
+    let octets = script(1, &[PUSH_READY, &frame(1, &[1; 1000]), &announced(1001)]);
+    let reason = CloseReason::FrameTooLarge {
+        announced: 1001,
+        limit: 1000,
+    };
+    assert_eq!(feed_all(both, &octets).last(), Some(&Event::Closed(reason)));
+}
+
+fn feed_all(config: Config, octets: &[u8]) -> Vec<Event> {
+    let now = Instant::now();
+    let mut connection = Connection::new(Arc::new(config), Opening::Null, now);
+    feed(&mut connection, octets, now)
+}
+
+#[test]
+fn what_has_come_of_a_message_is_counted() {
+    let now = Instant::now();
+    let mut connection = ready(config(SocketType::Pull), 1, PUSH_READY, now);
+    assert_eq!(connection.unfinished_octets(), 0);
+    feed(&mut connection, &frame(1, &[1; 300]), now);
+    assert_eq!(connection.unfinished_octets(), 300);
+    let large = frame(0, &vec![1; 200_000]);
+    feed(&mut connection, &large[..100_009], now);
+    assert_eq!(connection.unfinished_octets(), 100_300);
+    assert_eq!(feed(&mut connection, &large[100_009..], now).len(), 1);
+    assert_eq!(connection.unfinished_octets(), 0);
+}
