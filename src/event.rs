@@ -287,6 +287,16 @@ pub enum DisconnectReason {
     /// where this socket demands it, or that is older than this type of socket.
     #[error("{0}")]
     Incompatible(String),
+    /// The peer speaks an older version of ZMTP than
+    /// [`oldest_zmtp`](crate::Options#structfield.oldest_zmtp) allows: 1.0 is what every peer seems
+    /// to speak whose first bytes could be a frame of that.
+    #[error("the peer speaks ZMTP {major}.{minor}, which is older than what is taken")]
+    OldVersion {
+        /// The first number of its version.
+        major: u8,
+        /// The second number of its version.
+        minor: u8,
+    },
     /// The peer did not pass what this socket's
     /// [`Authenticator`](crate::Authenticator) or ZAP handler decides on, or this socket did not
     /// pass the peer's (`ZMQ_EVENT_HANDSHAKE_FAILED_AUTH`).

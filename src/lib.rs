@@ -63,7 +63,7 @@ pub use message::{Frame, Message, XPubEvent, INLINE_CAPACITY};
 pub use monitor::{Events, Monitor, MonitorOptions};
 pub use options::{
     AcceptFilter, Linger, ManualSubscriptions, Notify, Options, Overflow, PeerAddress,
-    ReconnectStop, SocksProxy, TcpKeepalive, Verbosity,
+    ReconnectStop, SocksProxy, TcpKeepalive, Verbosity, ZmtpVersion,
 };
 pub use proxy::{Proxy, ProxyError, ProxyStatistics, ProxyTraffic};
 pub use pump::{BoundListener, Closed};

@@ -267,6 +267,34 @@ impl fmt::Debug for AcceptFilter {
     }
 }
 
+/// A version of ZMTP, the protocol of tcp and ipc connections: see
+/// [`Options::oldest_zmtp`](Options#structfield.oldest_zmtp).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum ZmtpVersion {
+    /// 1.0 (RFC 13), of libzmq 2.
+    #[default]
+    V1_0,
+    /// 2.0 (RFC 15), of libzmq 3.
+    V2_0,
+    /// 3.0 (RFC 23), of libzmq 4.0 and 4.1.
+    V3_0,
+    /// 3.1 (RFC 37), of libzmq 4.2 and later, and of this library.
+    V3_1,
+}
+
+impl ZmtpVersion {
+    /// Major and minor version.
+    pub(crate) fn number(self) -> (u8, u8) {
+        match self {
+            ZmtpVersion::V1_0 => (1, 0),
+            ZmtpVersion::V2_0 => (2, 0),
+            ZmtpVersion::V3_0 => (3, 0),
+            ZmtpVersion::V3_1 => (3, 1),
+        }
+    }
+}
+
 /// Two filters are equal if one is a clone of the other.
 impl PartialEq for AcceptFilter {
     fn eq(&self, other: &Self) -> bool {
@@ -311,6 +339,13 @@ pub struct Options {
     /// The name peers of type ROUTER know this socket by: 1 to 255 octets, the first not zero;
     /// empty for none (`ZMQ_ROUTING_ID`, default empty).
     pub routing_id: Vec<u8>,
+    /// The oldest version of ZMTP a peer may speak; default [`ZmtpVersion::V1_0`], as with libzmq.
+    /// A peer of an older one is disconnected, and monitors are told
+    /// [`DisconnectReason::OldVersion`](crate::DisconnectReason::OldVersion). A peer of ZMTP 1.0
+    /// says nothing by which it can be told from one of another protocol: what clients of RDP,
+    /// Minecraft or DNS say first may reach the user as messages, unless this is
+    /// [`V2_0`](ZmtpVersion::V2_0) or later. STREAM ignores it. (libzmq has no such option.)
+    pub oldest_zmtp: ZmtpVersion,
     /// The largest frame a peer may send, in octets; `None` for no limit
     /// (`ZMQ_MAXMSGSIZE`, default `None`). A peer that announces more is disconnected.
     pub max_frame_size: Option<u64>,
@@ -520,6 +555,7 @@ impl Options {
             receive_overflow: Overflow::Block,
             linger: Linger::UntilSent,
             routing_id: Vec::new(),
+            oldest_zmtp: ZmtpVersion::V1_0,
             max_frame_size: None,
             max_message_size: None,
             reconnect_interval: Some(Self::DEFAULT_RECONNECT_INTERVAL),
@@ -813,6 +849,7 @@ setters! {
     send_overflow: Overflow,
     receive_overflow: Overflow,
     linger: Linger,
+    oldest_zmtp: ZmtpVersion,
     max_frame_size: Option<u64>,
     max_message_size: Option<u64>,
     reconnect_interval: Option<Duration>,

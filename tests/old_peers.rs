@@ -15,7 +15,7 @@ use common::{eventually, next, next_text, put, within, Transport, LIMIT, PATIENC
 use zmq_channels::{
     Context, Dealer, DisconnectReason, DropReason, EventKind, Linger, Message, Monitor, Options,
     Pair, PeerIdentity, Pub, Pull, Push, Rep, Req, Router, Security, Socket, SocketType, Sub,
-    Typed, XPub, XSub,
+    Typed, XPub, XSub, ZmtpVersion,
 };
 
 const TRANSPORTS: [Transport; 2] = [Transport::Tcp, Transport::Ipc];
@@ -786,6 +786,92 @@ fn what_an_old_peer_sends_under_a_routing_id_in_use_is_counted() {
             });
             assert_eq!(router.statistics().unwrap().messages_in, 200);
             assert_eq!(second.raw.read_to_end(), b"");
+        }
+    });
+}
+
+/// What other protocols begin with that looks like ZMTP 1.0: a length, no flags, and what could be
+/// frames.
+fn foreign_openings() -> [(&'static str, Vec<u8>); 3] {
+    let rdp = b"\x03\0\0\x2b\x26\xe0\0\0\0\0\0Cookie: mstshash=admin\r\n\x01\0\x08\0\x0b\0\0\0";
+    let minecraft = b"\x10\0\xff\x05\x09localhost\x63\xdd\x01\x01\0";
+    let mut dns = b"\x01\0\x07\0\x01\0\0\x01\0\0\0\0\0\0".to_vec();
+    dns.extend([b'a'; 244]);
+    [
+        ("RDP", rdp.to_vec()),
+        ("Minecraft", minecraft.to_vec()),
+        ("DNS", dns),
+    ]
+}
+
+#[test]
+fn other_protocols_do_not_pass_for_a_version_that_is_not_taken() {
+    within(LIMIT, || {
+        for (oldest, passes) in [
+            (ZmtpVersion::V1_0, true),
+            (ZmtpVersion::V2_0, false),
+            (ZmtpVersion::V3_0, false),
+            (ZmtpVersion::V3_1, false),
+        ] {
+            for (protocol, opening) in foreign_openings() {
+                let options = Options::new().oldest_zmtp(oldest);
+                let pull = Context::new().socket_with::<Pull>(options).unwrap();
+                let monitor = pull.monitor().unwrap();
+                let endpoint = pull.bind("tcp://127.0.0.1:*").unwrap();
+                let mut raw = Raw::connect(&endpoint);
+                raw.write(&opening);
+                if passes {
+                    next(&pull.receiver());
+                    continue;
+                }
+                let reason = DisconnectReason::OldVersion { major: 1, minor: 0 };
+                assert_eq!(refused(&monitor), reason, "{protocol}");
+                assert_eq!(raw.read_to_end().len(), 10, "our signature");
+                let push = Context::new().socket::<Push>().unwrap();
+                push.connect(&endpoint).unwrap();
+                put(&push.sender(), "honest");
+                assert_eq!(
+                    next_text(&pull.receiver()),
+                    "honest",
+                    "and nothing before it"
+                );
+            }
+        }
+    });
+}
+
+#[test]
+fn the_oldest_version_is_taken_and_none_that_is_older() {
+    within(LIMIT, || {
+        let openings: [((u8, u8), &[u8]); 3] = [
+            ((1, 0), b"\x01\0"),
+            ((2, 0), b"\xff\0\0\0\0\0\0\0\x01\x7f\x01\x08\0\0"),
+            ((3, 0), &common::raw::greeting(0, b"NULL")),
+        ];
+        for (oldest, number) in [
+            (ZmtpVersion::V1_0, (1, 0)),
+            (ZmtpVersion::V2_0, (2, 0)),
+            (ZmtpVersion::V3_0, (3, 0)),
+            (ZmtpVersion::V3_1, (3, 1)),
+        ] {
+            for (version, opening) in openings {
+                let options = Options::new().oldest_zmtp(oldest);
+                let pull = Context::new().socket_with::<Pull>(options).unwrap();
+                let monitor = pull.monitor().unwrap();
+                let endpoint = pull.bind(Transport::Ipc.endpoint()).unwrap();
+                let mut raw = Raw::connect(&endpoint);
+                raw.write(opening);
+                if version < number {
+                    let (major, minor) = version;
+                    let reason = DisconnectReason::OldVersion { major, minor };
+                    assert_eq!(refused(&monitor), reason);
+                    continue;
+                }
+                if version.0 == 3 {
+                    raw.write(&common::raw::ready("PUSH"));
+                }
+                pull.wait_connected_timeout_blocking(1, PATIENCE).unwrap();
+            }
         }
     });
 }

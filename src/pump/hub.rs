@@ -324,6 +324,7 @@ pub(super) fn routes_are_mandatory(kind: SocketType, options: &Options) -> bool 
 pub(super) fn wire_config(kind: SocketType, options: &Options) -> wire::Config {
     wire::Config {
         socket_type: kind,
+        oldest_version: options.oldest_zmtp.number(),
         routing_id: options.routing_id.clone(),
         max_frame_size: options.max_frame_size,
         max_message_size: options.message_limit(),

@@ -59,6 +59,9 @@ pub(crate) enum CloseReason {
         minor: u8,
         ours: SocketType,
     },
+    /// An older version than the socket takes.
+    #[error("the peer speaks ZMTP {major}.{minor}, which is older than what is taken")]
+    OldVersion { major: u8, minor: u8 },
     /// ZMTP 1.0 and 2.0 know no security, and this socket demands it.
     #[error("the peer speaks ZMTP {major}.{minor}, which knows no security")]
     InsecureVersion { major: u8, minor: u8 },
@@ -113,6 +116,10 @@ impl CloseReason {
             CloseReason::MessageTooLarge { limit } => {
                 DisconnectReason::MessageTooLarge { limit: *limit }
             }
+            CloseReason::OldVersion { major, minor } => DisconnectReason::OldVersion {
+                major: *major,
+                minor: *minor,
+            },
             CloseReason::UnsupportedVersion { .. }
             | CloseReason::InsecureVersion { .. }
             | CloseReason::MechanismMismatch { .. }
@@ -146,6 +153,7 @@ impl CloseReason {
     pub(crate) fn is_incompatible(&self) -> bool {
         match self {
             CloseReason::UnsupportedVersion { .. }
+            | CloseReason::OldVersion { .. }
             | CloseReason::InsecureVersion { .. }
             | CloseReason::MechanismMismatch { .. }
             | CloseReason::TwoServers

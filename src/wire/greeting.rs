@@ -98,6 +98,7 @@ impl Greeting {
         let (Some(&minor), Some(whole)) = (octets.get(MINOR_AT), octets.get(..LENGTH)) else {
             return Ok(None);
         };
+        old::admits_version(config, (major, minor))?;
         let theirs = &whole[MECHANISM_AT..MECHANISM_AT + MECHANISM_LENGTH];
         if theirs != padded(mechanism) {
             let theirs = theirs.split(|octet| *octet == 0).next().unwrap_or_default();

@@ -39,6 +39,8 @@ pub(crate) use zap::{
 pub(crate) struct Config {
     /// Announced to the peer, and decides whom to talk to.
     pub(crate) socket_type: SocketType,
+    /// Major and minor version of the oldest ZMTP to talk to.
+    pub(crate) oldest_version: (u8, u8),
     /// Announced by the types whose peers may route by it; empty for none.
     pub(crate) routing_id: Vec<u8>,
     /// The largest frame the peer may send, in octets; `None` for no limit.

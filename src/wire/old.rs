@@ -58,6 +58,7 @@ pub(super) fn framing(revision: u8) -> Option<Framing> {
 /// are.
 pub(super) fn admits(config: &Config, version: (u8, u8)) -> Result<(), CloseReason> {
     let (major, minor) = version;
+    admits_version(config, version)?;
     if config.security.mechanism() != Mechanism::Null || config.authenticates {
         return Err(CloseReason::InsecureVersion { major, minor });
     }
@@ -68,6 +69,15 @@ pub(super) fn admits(config: &Config, version: (u8, u8)) -> Result<(), CloseReas
             minor,
             ours: config.socket_type,
         }),
+    }
+}
+
+/// Whether a socket talks to peers of a `version` at all.
+pub(super) fn admits_version(config: &Config, version: (u8, u8)) -> Result<(), CloseReason> {
+    let (major, minor) = version;
+    match version < config.oldest_version {
+        true => Err(CloseReason::OldVersion { major, minor }),
+        false => Ok(()),
     }
 }
 

@@ -31,6 +31,7 @@ const PUB_READY: &[u8] = b"\x04\x19\x05READY\x0bSocket-Type\0\0\0\x03PUB";
 pub(in crate::wire) fn config(socket_type: SocketType) -> Config {
     Config {
         socket_type,
+        oldest_version: (1, 0),
         routing_id: Vec::new(),
         max_frame_size: None,
         max_message_size: None,
