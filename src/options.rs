@@ -69,6 +69,9 @@ const MAX_ZAP_DOMAIN: usize = 255;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Overflow {
     /// Wait until there is room: nothing is lost, the pressure climbs to the sender. The default.
+    /// Only the queue of a single peer drops the message that does not fit, as ZeroMQ has it, unless
+    /// [`xpub_no_drop`](Options#structfield.xpub_no_drop) or
+    /// [`router_mandatory`](Options#structfield.router_mandatory) is set.
     #[default]
     Block,
     /// Drop the message that does not fit.
@@ -326,7 +329,8 @@ pub struct Options {
     /// Messages the socket holds per peer on their way in; 0 for no limit
     /// (`ZMQ_RCVHWM`, default 1000).
     pub receive_high_water_mark: usize,
-    /// What a full `in` does (no libzmq twin but `ZMQ_CONFLATE`; default [`Overflow::Block`]).
+    /// What a full `in` does, and on types that have a queue for each peer (PUB, XPUB, RADIO, XSUB,
+    /// ROUTER, REP) that queue (no libzmq twin but `ZMQ_CONFLATE`; default [`Overflow::Block`]).
     pub send_overflow: Overflow,
     /// What a full `out` does (no libzmq twin but `ZMQ_CONFLATE`; default [`Overflow::Block`]).
     pub receive_overflow: Overflow,
@@ -382,7 +386,7 @@ pub struct Options {
     /// Messages are accepted only while a peer is connected (`ZMQ_IMMEDIATE`, default false:
     /// up to the high-water mark is accepted before): until then `in` is full, and a policy that
     /// drops does so. Either way a message is bound to a peer only when that peer is connected.
-    /// Types with a queue for each peer (PUB, ROUTER and their likes) take no notice.
+    /// PAIR, REQ, PUSH, DEALER, CLIENT, SCATTER, CHANNEL: others have a queue for each peer.
     pub immediate: bool,
     /// How often each peer is asked for a sign of life, from the handshake on
     /// (`ZMQ_HEARTBEAT_IVL`); `None`, the default, never asks. libzmq answers since 4.2. Peers of
@@ -402,7 +406,7 @@ pub struct Options {
     pub heartbeat_ttl: Option<Duration>,
     /// How connections over tcp and ipc are secured (`ZMQ_PLAIN_SERVER`, `ZMQ_PLAIN_USERNAME`,
     /// `ZMQ_PLAIN_PASSWORD`, `ZMQ_CURVE_SERVER`, `ZMQ_CURVE_PUBLICKEY`, `ZMQ_CURVE_SECRETKEY`,
-    /// `ZMQ_CURVE_SERVERKEY`); default [`Security::Null`]. inproc and STREAM take no notice. Peers
+    /// `ZMQ_CURVE_SERVERKEY`); default [`Security::Null`]. Not for STREAM; inproc has none. Peers
     /// of ZMTP 2.0 and 1.0, which know no security, are refused unless it is [`Security::Null`]
     /// and [`zap_domain`](Options#structfield.zap_domain) is empty.
     pub security: Security,
@@ -507,8 +511,8 @@ pub struct Options {
     /// PUB, XPUB, SUB: messages go to those who did *not* subscribe to them
     /// (`ZMQ_INVERT_MATCHING`, default false). Both ends must be set.
     pub invert_matching: bool,
-    /// XPUB, XSUB: only the first frame of a message of several may be a subscription
-    /// (`ZMQ_ONLY_FIRST_SUBSCRIBE`, default false). For an XPUB, on connections made from then on;
+    /// PUB, XPUB, XSUB: only the first frame of a message of several may be a subscription
+    /// (`ZMQ_ONLY_FIRST_SUBSCRIBE`, default false). For PUB and XPUB, on connections made from then on;
     /// set it at both ends.
     pub only_first_subscribe: bool,
     /// XSUB: passes on every cancellation, not only the last one of a topic

@@ -172,6 +172,32 @@ impl SocketType {
         matches!(self, Router | Server | Peer | Stream)
     }
 
+    /// Whether sockets of this type say hello (`ZMQ_HELLO_MSG`): those whose peers take any message
+    /// at any time.
+    pub(crate) const fn says_hello(self) -> bool {
+        use SocketType::*;
+        match self {
+            Pair | Push | Dealer | Router | Server | Client | Peer | Channel | Scatter => true,
+            Pub | Sub | XPub | XSub | Req | Rep | Pull | Stream | Radio | Dish | Gather => false,
+        }
+    }
+
+    /// Whether users of this type are told of the loss of a peer (`ZMQ_DISCONNECT_MSG`,
+    /// `ZMQ_HICCUP_MSG`): those who take any message at any time.
+    pub(crate) const fn hears_of_losses(self) -> bool {
+        use SocketType::*;
+        match self {
+            Pair | Pull | Dealer | Router | Server | Client | Peer | Channel | Gather => true,
+            Pub | Sub | XPub | XSub | Req | Rep | Push | Stream | Radio | Dish | Scatter => false,
+        }
+    }
+
+    /// Whether sockets of this type may send each new peer an empty message (`ZMQ_PROBE_ROUTER`).
+    pub(crate) const fn probes(self) -> bool {
+        use SocketType::*;
+        matches!(self, Req | Dealer | Router)
+    }
+
     /// Whether READY carries an `Identity` property: only the types whose peers may route by it.
     pub(crate) const fn announces_identity(self) -> bool {
         use SocketType::*;

@@ -12,8 +12,8 @@ use common::{
     eventually, holds_within, next_text, put, wait_subscribed, within, Transport, LIMIT, PATIENCE,
 };
 use zmq_channels::{
-    Context, Linger, Message, Options, Overflow, Pair, Pub, Pull, Push, Receiver, Rep, Req,
-    SendTimeoutError, Sender, Socket, Sub, TrySendError, Typed,
+    Any, Context, DropReason, Linger, Message, Options, Overflow, Pair, Pub, Pull, Push, Receiver,
+    Rep, Req, SendTimeoutError, Sender, Socket, SocketType, Sub, TrySendError, Typed,
 };
 
 /// A full channel is one that stays full while everybody had time to make room.
@@ -464,5 +464,185 @@ fn sliding_buffers_never_stop_a_ping_pong() {
             1000 - 64
         );
         comes(&right.receiver(), 1000 - 64..1000);
+    });
+}
+
+// ---- the policy of each peer's queue
+
+/// Types that send each peer its own, and the peer that gets it.
+const WITH_QUEUES: [(SocketType, SocketType); 6] = [
+    (SocketType::Pub, SocketType::Sub),
+    (SocketType::XPub, SocketType::Sub),
+    (SocketType::Radio, SocketType::Dish),
+    (SocketType::XSub, SocketType::XPub),
+    (SocketType::Router, SocketType::Dealer),
+    (SocketType::Rep, SocketType::Dealer),
+];
+
+/// Messages that are sent to each peer, of this many octets.
+const PIECES: usize = 40;
+const PIECE: usize = 512 << 10;
+
+/// The number of a piece, as the peer gets it.
+fn number(message: &Message) -> usize {
+    let piece = message.iter().last().unwrap();
+    assert_eq!(piece.len(), PIECE);
+    usize::from(piece[1])
+}
+
+/// Sends the pieces to all peers, one by one, so that `in` loses none.
+fn send_pieces(socket: &Socket<Any>, kind: SocketType, peers: &[Socket<Any>]) {
+    let sender = socket.sender().unwrap();
+    let taken = || eventually("the pump takes it", || sender.is_empty());
+    for piece in 0..PIECES {
+        let mut body = vec![2; PIECE];
+        body[1] = piece as u8;
+        match kind {
+            SocketType::Radio => put(&sender, Message::to_group("", body)),
+            SocketType::Router => {
+                for peer in 0..peers.len() {
+                    put(&sender, [format!("peer {peer}").into_bytes(), body.clone()]);
+                    taken();
+                }
+            }
+            SocketType::Rep => {
+                for peer in peers {
+                    put(&peer.sender().unwrap(), ["", "a request"]);
+                    let request = socket.receiver().unwrap();
+                    common::next(&request);
+                    put(&sender, body.clone());
+                    taken();
+                }
+            }
+            _ => put(&sender, body),
+        }
+        taken();
+    }
+}
+
+/// A socket with two peers that do not read, under a policy and a mark.
+fn with_slow_peers(
+    transport: Transport,
+    (kind, partner): (SocketType, SocketType),
+    options: Options,
+) -> (Socket<Any>, Vec<Socket<Any>>) {
+    let (here, there) = transport.contexts();
+    let kernel = Some(64 << 10);
+    let options = options.kernel_send_buffer(kernel);
+    let socket = here.socket_of(kind, options).unwrap();
+    let endpoint = socket.bind(transport.endpoint()).unwrap();
+    let peers: Vec<_> = (0..2)
+        .map(|peer| {
+            let mut options = receiving(1).kernel_receive_buffer(kernel);
+            if partner == SocketType::Dealer {
+                options = options.routing_id(format!("peer {peer}"));
+            }
+            let peer = there.socket_of(partner, options).unwrap();
+            match partner {
+                SocketType::Sub => peer.subscribe("").unwrap(),
+                SocketType::Dish => peer.join("").unwrap(),
+                _ => {}
+            }
+            peer.connect(&endpoint).unwrap();
+            peer
+        })
+        .collect();
+    socket.wait_connected_blocking(2).unwrap();
+    if matches!(kind, SocketType::Pub | SocketType::XPub | SocketType::Radio) {
+        socket.wait_subscribed_blocking(2).unwrap();
+    }
+    (socket, peers)
+}
+
+fn each_queue_obeys(transport: Transport, types: (SocketType, SocketType)) {
+    use Overflow::{Block, DropNewest, DropOldest, Latest};
+    for (policy, mark) in [
+        (Block, 4),
+        (DropNewest, 4),
+        (DropOldest, 4),
+        (DropOldest, 1),
+        (Latest, 1000),
+    ] {
+        let case = format!("{transport:?} {types:?} {policy:?} {mark}");
+        let options = Options::new()
+            .send_high_water_mark(mark)
+            .send_overflow(policy);
+        let (socket, peers) = with_slow_peers(transport, types, options);
+        send_pieces(&socket, types.0, &peers);
+        // No more is lost from here on, and as many as are not lost arrive.
+        let statistics = socket.statistics().unwrap();
+        let most = if policy == Latest { 2 } else { mark.max(2) };
+        let mut lost = 0;
+        assert_eq!(statistics.peers.len(), 2);
+        let held = || socket.statistics().unwrap().peers;
+        eventually(&format!("{case}: the mark is kept"), || {
+            held().iter().all(|peer| peer.queued <= most)
+        });
+        for peer in &statistics.peers {
+            let reason = match policy {
+                Block | DropNewest => DropReason::PeerFull,
+                DropOldest | Latest => DropReason::SendOverflow,
+            };
+            assert!(peer.dropped.by(reason) > 0, "{case}");
+            assert_eq!(peer.dropped.total(), peer.dropped.by(reason), "{case}");
+            lost += peer.dropped.total();
+        }
+        assert_eq!(statistics.dropped.total(), lost, "{case}");
+        assert_eq!(socket.sender().unwrap().dropped(), lost, "{case}");
+        let expected = 2 * PIECES - lost as usize;
+        let mut came = [vec![], vec![]];
+        let receivers = [0, 1].map(|peer: usize| peers[peer].receiver().unwrap());
+        eventually(&format!("{case}: what is not lost comes"), || {
+            for (came, receiver) in came.iter_mut().zip(&receivers) {
+                came.extend(receiver.drain().map(|piece| number(&piece)));
+            }
+            came.iter().map(Vec::len).sum::<usize>() == expected
+        });
+        for numbers in came {
+            let case = format!("{case}: {numbers:?}");
+            assert!(numbers.is_sorted_by(|one, other| one < other), "{case}");
+            let newest = PIECES - 1;
+            match policy {
+                Block | DropNewest => {
+                    let first: Vec<_> = (0..mark).collect();
+                    assert_eq!(numbers[..mark], first, "{case}");
+                    assert!(*numbers.last().unwrap() < newest, "{case}");
+                }
+                DropOldest => {
+                    // One of the queue may have been on its way when the last came.
+                    let newest: Vec<_> = (PIECES + 1 - mark.max(2)..PIECES).collect();
+                    assert!(numbers.ends_with(&newest), "{case}");
+                }
+                Latest => assert_eq!(*numbers.last().unwrap(), newest, "{case}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn each_peers_queue_obeys_the_policy_over_tcp() {
+    within(2 * LIMIT, || {
+        for types in WITH_QUEUES {
+            each_queue_obeys(Transport::Tcp, types);
+        }
+    });
+}
+
+#[test]
+fn each_peers_queue_obeys_the_policy_over_ipc() {
+    within(2 * LIMIT, || {
+        for types in WITH_QUEUES {
+            each_queue_obeys(Transport::Ipc, types);
+        }
+    });
+}
+
+#[test]
+fn each_peers_queue_obeys_the_policy_within_a_context() {
+    within(2 * LIMIT, || {
+        for types in WITH_QUEUES {
+            each_queue_obeys(Transport::Inproc, types);
+            each_queue_obeys(Transport::AcrossPumps, types);
+        }
     });
 }

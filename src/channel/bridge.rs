@@ -103,6 +103,15 @@ impl<M, S> BridgeEnd<M, S> {
         self.lock().mine().messages.capacity()
     }
 
+    /// Takes back the oldest messages that the other side has not taken, until no more than `most`
+    /// are left.
+    pub(crate) fn take_back(&self, most: usize, into: &mut Vec<M>) {
+        let mut sides = self.lock();
+        let theirs = sides.theirs();
+        let count = theirs.messages.len().saturating_sub(most);
+        into.extend(theirs.messages.drain(..count));
+    }
+
     /// Takes the signals, and looks what else there is.
     pub(crate) fn look(&self, signals: &mut VecDeque<S>) -> Look {
         let mut sides = self.lock();
@@ -353,6 +362,26 @@ mod tests {
         let mut unsent = VecDeque::new();
         assert_eq!(right.close(&mut unsent), 0);
         assert_eq!(unsent, [7, 8]);
+    }
+
+    #[test]
+    fn the_oldest_that_were_not_taken_are_taken_back() {
+        let (left, of_left, right, of_right) = watched();
+        send(&left, 0..5, "");
+        look(&right);
+        take(&right, 1);
+        let mut back = Vec::new();
+        left.take_back(2, &mut back);
+        assert_eq!(back, [1, 2]);
+        left.take_back(2, &mut back);
+        assert_eq!(back, [1, 2]);
+        left.take_back(0, &mut back);
+        assert_eq!((back, take(&right, 9)), (vec![1, 2, 3, 4], vec![]));
+        assert_eq!(look(&left).1.taken, 1, "what was taken back was not taken");
+        assert_eq!((of_left.get(), of_right.get()), (1, 1));
+        send(&left, 5..6, "");
+        assert_eq!(of_right.get(), 2, "there was nothing any more");
+        assert_eq!(take(&right, 9), [5]);
     }
 
     #[test]

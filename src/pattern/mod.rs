@@ -121,6 +121,8 @@ pub(crate) enum Drop {
     NoPeer,
     /// The peer it was for is at its high-water mark.
     PeerFull,
+    /// It was the oldest in the queue of its peer, and made room for a newer one.
+    Overflow,
     /// The peer it was for is not there any more.
     PeerGone,
     /// A peer sent what nobody had asked it for.
@@ -146,7 +148,7 @@ impl Drop {
     /// nobody subscribed to is no loss, and neither is what a peer had no business to send.
     pub(crate) fn is_loss(self) -> bool {
         match self {
-            Drop::PeerFull | Drop::PeerGone | Drop::RequestLost => true,
+            Drop::PeerFull | Drop::Overflow | Drop::PeerGone | Drop::RequestLost => true,
             Drop::NoPeer
             | Drop::Unasked
             | Drop::Late

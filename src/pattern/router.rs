@@ -27,7 +27,7 @@ impl Router {
     /// Names for peers without one count on from `start`.
     pub(super) fn new(options: &Options, start: u32) -> Self {
         Router {
-            table: RoutingTable::new(start, options.send_high_water_mark),
+            table: RoutingTable::new(start, options),
             admits: waits_for_peers(SocketType::Router, options),
             handover: options.router_handover,
             notify: options.router_notify,
@@ -146,7 +146,7 @@ impl Pattern for Router {
     }
 
     fn configure(&mut self, options: &Options, _outlet: &mut dyn Outlet) {
-        self.table.set_limit(options.send_high_water_mark);
+        self.table.configure(options);
         self.admits = waits_for_peers(SocketType::Router, options);
         self.handover = options.router_handover;
         self.notify = options.router_notify;
@@ -357,6 +357,32 @@ mod tests {
         router.release(&id("x"), &mut outlet);
         assert_eq!(outlet.drops, [(Drop::PeerGone, 1)]);
         assert!(router.table.is_empty() && outlet.routes.is_empty());
+    }
+
+    #[test]
+    fn what_is_kept_for_a_reserved_name_obeys_the_policy() {
+        let policies = [
+            (Overflow::DropNewest, &["a", "b"][..], Drop::PeerFull),
+            (Overflow::DropOldest, &["c", "d"], Drop::Overflow),
+            (Overflow::Latest, &["d"], Drop::Overflow),
+        ];
+        for (policy, kept, reason) in policies {
+            let mut outlet = Recorder::default();
+            let options = Options::new().send_high_water_mark(2).send_overflow(policy);
+            let mut router = Router::new(&options, 0);
+            router.reserve(Some(&id("x")), &mut outlet);
+            let mut lost = 0;
+            for text in ["a", "b", "c", "d"] {
+                let given = router.give(["x", text].into(), &mut outlet);
+                lost += usize::from(matches!(given, Given::Dropped(why) if why == reason));
+            }
+            lost += outlet.drops.len();
+            assert_eq!((lost, router.kept()), (4 - kept.len(), kept.len()));
+            assert!(outlet.drops.iter().all(|&drop| drop == (reason, 1)));
+            aliased(&mut router, 3, "x", &mut outlet).unwrap();
+            let expected: Vec<_> = kept.iter().map(|&text| (3, text.into())).collect();
+            assert_eq!(outlet.take_sent(), expected, "{policy:?}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use crate::message::{Frame, Message};
+use crate::options::{Options, Overflow};
 use crate::routing_id::RoutingId;
 
 use super::peers::PeerMap;
@@ -21,6 +22,8 @@ pub(super) struct RoutingTable {
     numbered: u32,
     /// The most messages kept for one name.
     limit: usize,
+    /// Where one more is too much, the oldest is lost.
+    slides: bool,
     /// How many are kept for all names together.
     kept: usize,
 }
@@ -35,21 +38,25 @@ struct Route {
 }
 
 impl RoutingTable {
-    /// Names that are made up count on from `start`; each name is kept up to `limit` messages, 0
-    /// for no limit.
-    pub(super) fn new(start: u32, limit: usize) -> Self {
+    /// Names that are made up count on from `start`.
+    pub(super) fn new(start: u32, options: &Options) -> Self {
         let mut table = RoutingTable {
             numbered: start,
             ..RoutingTable::default()
         };
-        table.set_limit(limit);
+        table.configure(options);
         table
     }
 
-    pub(super) fn set_limit(&mut self, limit: usize) {
-        self.limit = match limit {
+    /// For each name as many messages are kept as the high-water mark says, under the policy of
+    /// the peers' queues.
+    pub(super) fn configure(&mut self, options: &Options) {
+        let policy = options.send_overflow;
+        self.slides = matches!(policy, Overflow::DropOldest | Overflow::Latest);
+        self.limit = match options.send_high_water_mark {
+            _ if policy == Overflow::Latest => 1,
             0 => usize::MAX,
-            limit => limit,
+            mark => mark,
         };
     }
 
@@ -205,9 +212,18 @@ impl RoutingTable {
         let peer = route.peer;
         let sent = match peer {
             Some(peer) => outlet.send(peer, message),
-            None if admitted || route.kept.len() < self.limit => {
+            None if admitted || self.slides || route.kept.len() < self.limit => {
                 route.kept.push_back(std::mem::take(message));
                 self.kept += 1;
+                let excess = match admitted {
+                    true => 0,
+                    false => route.kept.len().saturating_sub(self.limit),
+                };
+                if excess > 0 {
+                    route.kept.drain(..excess);
+                    self.kept -= excess;
+                    outlet.dropped(Drop::Overflow, excess);
+                }
                 outlet.kept(&name, route.kept.len());
                 Ok(())
             }

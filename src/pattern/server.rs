@@ -25,7 +25,7 @@ impl Server {
     /// Peers are numbered on from `start`.
     pub(super) fn new(options: &Options, start: u32) -> Self {
         Server {
-            table: RoutingTable::new(start, options.send_high_water_mark),
+            table: RoutingTable::new(start, options),
             admits: waits_for_peers(SocketType::Server, options),
         }
     }
@@ -114,7 +114,7 @@ impl Pattern for Server {
     }
 
     fn configure(&mut self, options: &Options, _outlet: &mut dyn Outlet) {
-        self.table.set_limit(options.send_high_water_mark);
+        self.table.configure(options);
     }
 }
 

@@ -31,7 +31,7 @@ impl Stream {
     /// Ids for peers that come to us count on from `start`.
     pub(super) fn new(options: &Options, start: u32) -> Self {
         Stream {
-            table: RoutingTable::new(start, options.send_high_water_mark),
+            table: RoutingTable::new(start, options),
             admits: waits_for_peers(SocketType::Stream, options),
             ended: Vec::new(),
             notifies: options.stream_notify,
@@ -149,7 +149,7 @@ impl Pattern for Stream {
     }
 
     fn configure(&mut self, options: &Options, _outlet: &mut dyn Outlet) {
-        self.table.set_limit(options.send_high_water_mark);
+        self.table.configure(options);
         self.notifies = options.stream_notify;
     }
 }

@@ -116,7 +116,10 @@ impl<W: World> Pump<W> {
         for &link in &links {
             match self.links.get_mut(link).map(|link| &mut link.path) {
                 Some(Path::Inproc(_)) => self.transfer_rest(link),
-                Some(Path::Cross(cross)) => cross.transfer(),
+                Some(Path::Cross(cross)) => {
+                    let lost = cross.transfer();
+                    self.slid(link, lost);
+                }
                 _ => {}
             }
         }
@@ -132,10 +135,12 @@ impl<W: World> Pump<W> {
             };
             let attached = found.attached;
             if let Path::Cross(cross) = &mut found.path {
-                if attached && cross.held() > 0 {
-                    cross.say_last();
-                }
+                let lost = match attached && cross.held() > 0 {
+                    true => cross.say_last(),
+                    false => 0,
+                };
                 waits |= !attached || cross.held() > 0;
+                self.slid(link, lost);
             }
         }
         waits

@@ -95,6 +95,7 @@ pub(super) fn reason(why: Drop) -> DropReason {
     match why {
         Drop::NoPeer => DropReason::NoPeer,
         Drop::PeerFull => DropReason::PeerFull,
+        Drop::Overflow => DropReason::SendOverflow,
         Drop::PeerGone => DropReason::PeerGone,
         Drop::Unasked => DropReason::Unasked,
         Drop::Late => DropReason::Late,

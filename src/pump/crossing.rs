@@ -70,6 +70,8 @@ pub(super) struct Cross {
     said_last: bool,
     /// Whether the other side has said so.
     is_last: bool,
+    /// The most messages that may wait for the other side, where the oldest are lost for new ones.
+    keeps: usize,
     pub(super) in_transfers: bool,
     pub(super) counts: Counts,
 }
@@ -83,6 +85,7 @@ impl Cross {
             crossing: 0,
             said_last: false,
             is_last: false,
+            keeps: usize::MAX,
             in_transfers: false,
             counts: Counts::default(),
         }
@@ -91,6 +94,26 @@ impl Cross {
     pub(super) fn send(&mut self, message: Message) {
         self.counts.octets_out += counting::octets(&message);
         self.staged.push_back(message);
+    }
+
+    /// The same, where no more than `most` may wait: the oldest make room. Returns how many that
+    /// were which had not been sent yet; others are found by [`transfer`](Self::transfer).
+    pub(super) fn slide(&mut self, message: Message, most: usize) -> usize {
+        self.keeps = most;
+        self.send(message);
+        let count = self.staged.len().saturating_sub(most);
+        let lost: u64 = self
+            .staged
+            .drain(..count)
+            .map(|old| counting::octets(&old))
+            .sum();
+        self.counts.octets_out -= lost;
+        count
+    }
+
+    /// Nothing is lost for new messages from now on.
+    pub(super) fn keep_all(&mut self) {
+        self.keeps = usize::MAX;
     }
 
     /// Sends what counts against no mark, before all other messages.
@@ -102,12 +125,14 @@ impl Cross {
         self.signals.push_back(Signal::Upstream(command));
     }
 
-    /// Has the other side take what it has room for now, and give back the rest.
-    pub(super) fn say_last(&mut self) {
-        if !std::mem::replace(&mut self.said_last, true) {
-            self.signals.push_back(Signal::Last);
-            self.transfer();
+    /// Has the other side take what it has room for now, and give back the rest. Returns how many
+    /// messages were lost, as [`transfer`](Self::transfer) does.
+    pub(super) fn say_last(&mut self) -> usize {
+        if std::mem::replace(&mut self.said_last, true) {
+            return 0;
         }
+        self.signals.push_back(Signal::Last);
+        self.transfer()
     }
 
     /// Gives the memory that a burst took back.
@@ -127,12 +152,20 @@ impl Cross {
         self.staged.len() + self.crossing
     }
 
-    /// Sends what is staged.
-    pub(super) fn transfer(&mut self) {
+    /// Sends what is staged. Returns how many of the messages on the bridge were lost for that.
+    pub(super) fn transfer(&mut self) -> usize {
         self.in_transfers = false;
+        let mut lost = Vec::new();
+        if self.keeps != usize::MAX {
+            let most = self.keeps.saturating_sub(self.staged.len());
+            self.end.take_back(most, &mut lost);
+            self.crossing -= lost.len();
+            self.counts.octets_out -= lost.iter().map(counting::octets).sum::<u64>();
+        }
         let before = self.staged.len();
         self.end.send(&mut self.staged, &mut self.signals);
         self.crossing += before - self.staged.len();
+        lost.len()
     }
 
     /// What the other side has not taken, once the bridge is closed.
@@ -226,7 +259,7 @@ impl<W: World> Pump<W> {
             // look it up once more.
             let mut cross = Cross::new(end);
             cross.signals.push_back(Signal::NameGone);
-            cross.transfer();
+            let _nothing = cross.transfer();
             return;
         };
         let Some(found) = self.hubs.get(hub) else {
@@ -454,8 +487,9 @@ impl<W: World> Pump<W> {
     /// A link was let go, and takes no more messages; what it holds still goes out.
     pub(super) fn leave_crossing(&mut self, slot: usize) {
         if let Some(Path::Cross(cross)) = self.links.get_mut(slot).map(|link| &mut link.path) {
-            cross.transfer();
+            let lost = cross.transfer();
             cross.end.leave();
+            self.slid(slot, lost);
         }
         // The other side may have been let go, too.
         self.feed(slot);

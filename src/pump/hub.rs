@@ -24,6 +24,7 @@ use super::judging::Errand;
 use super::link::{Link, Loss, Path};
 use super::near::Near;
 use super::room::Room;
+use super::sliding::slides;
 use super::watching::Watcher;
 use super::world::World;
 use super::{Closed, HubId, Pump};
@@ -99,6 +100,8 @@ pub(super) struct HubIo {
     pub(super) buffers: bool,
     /// Peers near their marks, where senders wait for them.
     pub(super) near: Near,
+    /// The most messages such a queue holds that loses its oldest.
+    pub(super) slides: Option<usize>,
 }
 
 impl HubIo {
@@ -186,6 +189,7 @@ impl Hub {
                 limit: marks(kind, &options).1,
                 buffers: pattern.buffers_per_peer(),
                 near: Near::new(kind, &options),
+                slides: slides(&options, pattern.buffers_per_peer()),
             },
             options,
             ports,
@@ -379,6 +383,9 @@ pub(super) struct PumpOutlet<'a, S> {
 
 impl<S> Outlet for PumpOutlet<'_, S> {
     fn send(&mut self, peer: PeerId, message: &mut Message) -> Result<(), Full> {
+        if let Some(most) = self.io.slides {
+            return self.slide(peer, message, most);
+        }
         let slot = peer.0 as usize;
         let Some(link) = self.links.get_mut(slot) else {
             debug_assert!(false, "a pattern knows only attached peers");
@@ -609,6 +616,9 @@ impl<W: World> Pump<W> {
         }
         hub.io.limit = marks(hub.kind, &options).1;
         hub.io.near.configure(hub.kind, &options);
+        let slid = hub.io.slides;
+        hub.io.slides = slides(&options, hub.io.buffers);
+        let slides_no_more = slid.is_some() && hub.io.slides.is_none();
         hub.heed_late();
         if let Some(latest) = hub.ports.latest() {
             latest.set_relaxed(options.req_relaxed);
@@ -621,6 +631,9 @@ impl<W: World> Pump<W> {
             outlet.interests_changed();
         });
         self.name_near(slot);
+        if slides_no_more {
+            self.slide_no_more(slot);
+        }
         if before.invert_matching != options.invert_matching {
             self.sort_out_of(slot, &[]);
         }

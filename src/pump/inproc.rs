@@ -98,7 +98,10 @@ impl<W: World> Pump<W> {
                     inproc.in_transfers = false;
                     self.transfer_now(slot);
                 }
-                Some(Path::Cross(cross)) => cross.transfer(),
+                Some(Path::Cross(cross)) => {
+                    let lost = cross.transfer();
+                    self.slid(slot, lost);
+                }
                 _ => {}
             }
         }

@@ -108,6 +108,9 @@ pub(super) enum Path<S> {
 pub(super) struct Wire<S> {
     pub(super) stream: S,
     pub(super) connection: Connection,
+    /// Messages that wait until everything before them is written, where a policy may still lose
+    /// them.
+    pub(super) waiting: Option<Box<VecDeque<Message>>>,
     pub(super) readable: bool,
     /// The end of the stream was announced: it comes after what is still buffered.
     pub(super) read_closed: bool,
@@ -290,7 +293,7 @@ impl<S> Link<S> {
     /// Whether a socket that is closing need not wait for this link.
     pub(super) fn is_flushed(&self) -> bool {
         let says = match &self.path {
-            Path::Wire(wire) => self.attached && wire.connection.has_transmit(),
+            Path::Wire(wire) => self.attached && wire.has_more(),
             Path::Inproc(_) | Path::Cross(_) | Path::Dialing { .. } | Path::Lent => false,
         };
         !says && self.held() == 0
@@ -305,7 +308,7 @@ impl<S> Link<S> {
     /// Messages this link holds on their way out.
     pub(super) fn held(&self) -> usize {
         match &self.path {
-            Path::Wire(wire) => wire.connection.staged_messages(),
+            Path::Wire(wire) => wire.held(),
             Path::Inproc(inproc) => inproc.queue.len(),
             Path::Cross(cross) => cross.held(),
             Path::Dialing { .. } | Path::Lent => 0,
@@ -363,6 +366,7 @@ impl<W: World> Pump<W> {
         link.path = Path::Wire(Box::new(Wire {
             stream,
             connection,
+            waiting: None,
             readable: true,
             read_closed: false,
             writable: true,
@@ -471,11 +475,7 @@ impl<W: World> Pump<W> {
         let Some(hub) = self.hubs.get(link.hub) else {
             return;
         };
-        let probes = matches!(
-            hub.kind,
-            SocketType::Req | SocketType::Dealer | SocketType::Router
-        );
-        if !probes || !hub.options.probe_router {
+        if !hub.kind.probes() || !hub.options.probe_router {
             return;
         }
         let mut probe = Message::from(Frame::empty());
@@ -531,7 +531,7 @@ impl<W: World> Pump<W> {
             return;
         }
         let mut unsent: Vec<Message> = match &mut link.path {
-            Path::Wire(wire) => wire.connection.take_unsent(),
+            Path::Wire(wire) => wire.take_unsent(),
             Path::Cross(cross) => cross.take_unsent(),
             Path::Inproc(inproc) => {
                 let buffers = self.hubs.get(link.hub).is_some_and(|hub| hub.io.buffers);

@@ -32,6 +32,7 @@ mod room;
 mod sending;
 #[cfg(test)]
 mod sim;
+mod sliding;
 mod sorting;
 mod tasks;
 #[cfg(test)]

@@ -2,65 +2,10 @@
 
 use crate::message::Message;
 use crate::pattern::{Admission, Outlet, PeerId};
-use crate::socket_type::SocketType;
 
 use super::link::{Loss, Origin, Path};
 use super::world::World;
 use super::Pump;
-
-/// Whether sockets of this type say hello (`ZMQ_HELLO_MSG`): those whose peers take any message
-/// at any time.
-fn greets(kind: SocketType) -> bool {
-    match kind {
-        SocketType::Pair
-        | SocketType::Push
-        | SocketType::Dealer
-        | SocketType::Router
-        | SocketType::Server
-        | SocketType::Client
-        | SocketType::Peer
-        | SocketType::Channel
-        | SocketType::Scatter => true,
-        SocketType::Pub
-        | SocketType::Sub
-        | SocketType::XPub
-        | SocketType::XSub
-        | SocketType::Req
-        | SocketType::Rep
-        | SocketType::Pull
-        | SocketType::Stream
-        | SocketType::Radio
-        | SocketType::Dish
-        | SocketType::Gather => false,
-    }
-}
-
-/// Whether users of this type are told of the loss of a peer (`ZMQ_DISCONNECT_MSG`,
-/// `ZMQ_HICCUP_MSG`): those who take any message at any time.
-fn hears_of_losses(kind: SocketType) -> bool {
-    match kind {
-        SocketType::Pair
-        | SocketType::Pull
-        | SocketType::Dealer
-        | SocketType::Router
-        | SocketType::Server
-        | SocketType::Client
-        | SocketType::Peer
-        | SocketType::Channel
-        | SocketType::Gather => true,
-        SocketType::Pub
-        | SocketType::Sub
-        | SocketType::XPub
-        | SocketType::XSub
-        | SocketType::Req
-        | SocketType::Rep
-        | SocketType::Push
-        | SocketType::Stream
-        | SocketType::Radio
-        | SocketType::Dish
-        | SocketType::Scatter => false,
-    }
-}
 
 impl<W: World> Pump<W> {
     /// The first message to a new peer. It does not count against the high-water mark.
@@ -68,7 +13,7 @@ impl<W: World> Pump<W> {
         let Some(link) = self.links.get_mut(slot) else {
             return;
         };
-        let Some(hub) = self.hubs.get(link.hub).filter(|hub| greets(hub.kind)) else {
+        let Some(hub) = self.hubs.get(link.hub).filter(|hub| hub.kind.says_hello()) else {
             return;
         };
         let Some(hello) = hub.options.hello.as_ref().filter(|hello| !hello.is_empty()) else {
@@ -106,7 +51,7 @@ impl<W: World> Pump<W> {
             return;
         };
         let local = matches!(loss, Loss::Asked) || found.closing.is_some();
-        if local || !hears_of_losses(found.kind) {
+        if local || !found.kind.hears_of_losses() {
             return;
         }
         let notice = match origin {

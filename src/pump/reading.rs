@@ -111,7 +111,7 @@ impl<W: World> Pump<W> {
                 wire.readable |= readable;
                 wire.read_closed |= read_closed;
                 wire.writable |= writable;
-                if writable && !wire.connection.has_transmit() {
+                if writable && !wire.has_more() {
                     wire.watch_room(&mut self.world, slot, false);
                 }
                 if readable {

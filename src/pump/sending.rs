@@ -244,7 +244,7 @@ impl<W: World> Pump<W> {
         let mut budget = WRITE_BUDGET;
         let mut sent = 0;
         let had_failed = wire.write_failed;
-        while wire.writable && !wire.write_failed && wire.connection.has_transmit() {
+        while wire.writable && !wire.write_failed && wire.refill() {
             if budget == 0 {
                 break;
             }
@@ -279,7 +279,7 @@ impl<W: World> Pump<W> {
             wire.watch_room(&mut self.world, slot, true);
         }
         wire.counts.messages_out += sent as u64;
-        let (failed, more) = (wire.write_failed, wire.connection.has_transmit());
+        let (failed, more) = (wire.write_failed, wire.has_more());
         let leaving = link.leaving;
         if more && !failed && budget == 0 {
             self.flush_later(slot);
