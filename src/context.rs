@@ -556,6 +556,13 @@ impl Context {
             return Err(SocketError::Unsupported(kind));
         }
         options.check()?;
+        if let Some(option) = options.without_effect(kind, &self.inner.options.socket_options) {
+            let socket_type = kind;
+            return Err(SocketError::WithoutEffect {
+                option,
+                socket_type,
+            });
+        }
         let seat = match options.pump {
             Some(pump) if pump >= self.inner.options.pumps => {
                 return Err(SocketError::Option {

@@ -534,6 +534,14 @@ pub enum ConfigureError {
         /// What is wrong with its value.
         reason: &'static str,
     },
+    /// An option is set that can have no effect on sockets of this type.
+    #[error("option {option} has no effect on {socket_type} sockets")]
+    WithoutEffect {
+        /// The field of `Options`.
+        option: &'static str,
+        /// The type of the socket.
+        socket_type: SocketType,
+    },
     /// This option is settled when the socket is opened.
     #[error("option {0} cannot be changed on an open socket")]
     Fixed(&'static str),
@@ -656,6 +664,14 @@ pub enum SocketError {
         option: &'static str,
         /// What is wrong with its value.
         reason: &'static str,
+    },
+    /// An option is set that can have no effect on sockets of this type.
+    #[error("option {option} has no effect on {socket_type} sockets")]
+    WithoutEffect {
+        /// The field of `Options`.
+        option: &'static str,
+        /// The type of the socket.
+        socket_type: SocketType,
     },
     /// The context has all the sockets it may have: `ContextOptions::max_sockets` (libzmq's
     /// `EMFILE`).

@@ -237,9 +237,10 @@ impl<K: Kind> Socket<K> {
     /// ```
     ///
     /// # Errors
-    /// [`ConfigureError::Option`] for a value an option cannot have, [`ConfigureError::Fixed`] for
-    /// a change of overflow policy; then nothing is changed. `change` is called again if another
-    /// handle changes the options at the same time.
+    /// [`ConfigureError::Option`] for a value an option cannot have,
+    /// [`ConfigureError::WithoutEffect`] for an option that does nothing for this type of socket,
+    /// [`ConfigureError::Fixed`] for a change of overflow policy; then nothing is changed. `change`
+    /// is called again if another handle changes the options at the same time.
     pub fn configure(
         &self,
         mut change: impl FnMut(Options) -> Options,
@@ -248,6 +249,13 @@ impl<K: Kind> Socket<K> {
             let seen = self.options()?;
             let options = change(Options::clone(&seen));
             options.check()?;
+            let socket_type = self.socket_type();
+            if let Some(option) = options.without_effect(socket_type, &seen) {
+                return Err(ConfigureError::WithoutEffect {
+                    option,
+                    socket_type,
+                });
+            }
             let options = Arc::new(options);
             let changed = self.ask(|hub, reply| Command::Configure {
                 hub,

@@ -72,7 +72,8 @@ fn without_drops_the_slowest_sets_the_pace_over_every_transport() {
             let options = Options::new().xpub_no_drop(true).high_water_marks(10);
             let (xpub, endpoint) = bound(transport, &here, options.clone());
             let subs = ["", "n"].map(|topic| {
-                let sub = there.socket_with::<Sub>(options.clone()).unwrap();
+                let options = Options::new().high_water_marks(10);
+                let sub = there.socket_with::<Sub>(options).unwrap();
                 sub.subscribe(topic).unwrap();
                 sub.connect(&endpoint).unwrap();
                 assert_eq!(next(&xpub.receiver()), subscribe(topic));
@@ -138,6 +139,7 @@ fn a_blocked_publisher_goes_on_when_the_peer_leaves_or_wants_no_more_or_drops_ar
                     .high_water_marks(2)
                     .linger(Linger::For(Duration::ZERO));
                 let (xpub, endpoint) = bound(transport, &here, options.clone());
+                let options = options.xpub_no_drop(false);
                 let sub = there.socket_with::<Sub>(options).unwrap();
                 sub.subscribe("n").unwrap();
                 sub.connect(&endpoint).unwrap();

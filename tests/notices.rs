@@ -9,7 +9,8 @@ use std::time::Duration;
 use common::raw::Raw;
 use common::{eventually, next, next_text, nothing_comes, put, text, within, Transport, LIMIT};
 use zmq_channels::{
-    Context, Dealer, Message, Options, Pair, Pull, Push, Rep, Req, Router, TrySendError,
+    Context, ContextOptions, Dealer, Message, Options, Pair, Pull, Push, Rep, Req, Router,
+    TrySendError,
 };
 
 fn quick() -> Options {
@@ -116,9 +117,13 @@ fn hello_does_not_count_against_the_high_water_mark() {
 #[test]
 fn types_whose_turn_it_is_do_not_say_hello() {
     within(LIMIT, || {
-        let context = Context::new();
-        let req = context.socket_with::<Req>(quick().hello("hello")).unwrap();
-        let rep = context.socket_with::<Rep>(quick().hello("hello")).unwrap();
+        // A context gives it to all its sockets.
+        let options = ContextOptions::new().socket_options(quick().hello("hello"));
+        let context = Context::with_options(options).unwrap();
+        let (req, rep) = (
+            context.socket::<Req>().unwrap(),
+            context.socket::<Rep>().unwrap(),
+        );
         req.connect(rep.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
         put(&req.sender(), "request");
         assert_eq!(next_text(&rep.receiver()), "request");

@@ -12,12 +12,13 @@ use std::pin::pin;
 use std::thread;
 use std::time::Duration;
 
-use common::{within, LIMIT, PATIENCE};
+use common::{next_text, put, within, LIMIT, PATIENCE};
 use futures::executor::block_on;
 use futures::FutureExt;
 use zmq_channels::{
-    ConfigureError, Context, ContextError, ContextOptions, EventKind, Linger, Options, Overflow,
-    Pub, Pull, Push, Rep, Req, Select, SocketError, Sub, TcpKeepalive,
+    ConfigureError, Context, ContextError, ContextOptions, EventKind, Linger, ManualSubscriptions,
+    Message, Notify, Options, Overflow, Pub, Pull, Push, ReconnectStop, Rep, Req, Security, Select,
+    SocketError, SocketType, SocksProxy, Sub, TcpKeepalive, Verbosity, ZmtpVersion,
 };
 
 #[test]
@@ -332,5 +333,332 @@ fn the_longest_durations_work_in_every_call() {
             };
             blocks(|| registered.wait_timeout_blocking(long).is_ok(), ends);
         }
+    });
+}
+
+// ---- what has no effect on a type of socket
+
+/// An option, set to a value that is not its default, and the types it means something for.
+struct Setting {
+    option: &'static str,
+    set: fn(Options) -> Options,
+    types: Vec<SocketType>,
+}
+
+fn settings() -> Vec<Setting> {
+    use SocketType::*;
+    let all = || SocketType::ALL.to_vec();
+    let all_but = |without: &[SocketType]| {
+        let mut types = all();
+        types.retain(|kind| !without.contains(kind));
+        types
+    };
+    let zmtp = || all_but(&[Stream]);
+    let s = |option, set, types| Setting { option, set, types };
+    vec![
+        s(
+            "send_high_water_mark",
+            |o| o.send_high_water_mark(7),
+            all_but(&[Sub, Pull, Dish, Gather]),
+        ),
+        s(
+            "receive_high_water_mark",
+            |o| o.receive_high_water_mark(7),
+            all_but(&[Pub, Push, Radio, Scatter]),
+        ),
+        s(
+            "send_overflow",
+            |o| o.send_overflow(Overflow::Latest),
+            all_but(&[Sub, Pull, Dish, Gather]),
+        ),
+        s(
+            "receive_overflow",
+            |o| o.receive_overflow(Overflow::DropNewest),
+            all_but(&[Pub, Push, Radio, Scatter]),
+        ),
+        s("linger", |o| o.linger(Linger::For(SECOND)), all()),
+        s("routing_id", |o| o.routing_id("id"), zmtp()),
+        s("max_frame_size", |o| o.max_frame_size(Some(9)), zmtp()),
+        s("max_message_size", |o| o.max_message_size(Some(9)), zmtp()),
+        s("oldest_zmtp", |o| o.oldest_zmtp(ZmtpVersion::V3_0), zmtp()),
+        s("reconnect_interval", |o| o.reconnect_interval(None), all()),
+        s(
+            "reconnect_interval_max",
+            |o| o.reconnect_interval_max(SECOND),
+            all(),
+        ),
+        s(
+            "connect_timeout",
+            |o| o.connect_timeout(Some(SECOND)),
+            all(),
+        ),
+        s(
+            "handshake_timeout",
+            |o| o.handshake_timeout(Some(SECOND)),
+            zmtp(),
+        ),
+        s("backlog", |o| o.backlog(9), all()),
+        s(
+            "kernel_send_buffer",
+            |o| o.kernel_send_buffer(Some(9999)),
+            all(),
+        ),
+        s(
+            "kernel_receive_buffer",
+            |o| o.kernel_receive_buffer(Some(9999)),
+            all(),
+        ),
+        s("pump", |o| o.pump(Some(0)), all()),
+        s(
+            "immediate",
+            |o| o.immediate(true),
+            vec![Pair, Req, Push, Dealer, Client, Scatter, Channel],
+        ),
+        s(
+            "heartbeat_interval",
+            |o| o.heartbeat_interval(Some(SECOND)),
+            zmtp(),
+        ),
+        s(
+            "heartbeat_timeout",
+            |o| o.heartbeat_timeout(Some(SECOND)),
+            zmtp(),
+        ),
+        s("heartbeat_ttl", |o| o.heartbeat_ttl(Some(SECOND)), zmtp()),
+        s("security", |o| o.security(Security::PlainServer), zmtp()),
+        s("zap_domain", |o| o.zap_domain("domain"), zmtp()),
+        s("zap_enforce_domain", |o| o.zap_enforce_domain(true), zmtp()),
+        s("metadata", |o| o.property("X-Name", "value"), zmtp()),
+        s("in_batch_size", |o| o.in_batch_size(9999), all()),
+        s("out_batch_size", |o| o.out_batch_size(9999), all()),
+        s(
+            "max_peers",
+            |o| o.max_peers(Some(9)),
+            all_but(&[Pair, Channel]),
+        ),
+        s(
+            "reconnect_stop",
+            |o| {
+                o.reconnect_stop(ReconnectStop {
+                    refused: true,
+                    handshake_failed: false,
+                })
+            },
+            all(),
+        ),
+        s("accept_filter", |o| o.accept_filter(|_| true), all()),
+        #[cfg(target_os = "linux")]
+        s(
+            "tcp_max_retransmit",
+            |o| o.tcp_max_retransmit(Some(SECOND)),
+            all(),
+        ),
+        #[cfg(target_os = "linux")]
+        s("bind_to_device", |o| o.bind_to_device("lo"), all()),
+        s("ipv6", |o| o.ipv6(true), all()),
+        s(
+            "tcp_keepalive",
+            |o| o.tcp_keepalive(TcpKeepalive::Off),
+            all(),
+        ),
+        s("type_of_service", |o| o.type_of_service(8), all()),
+        s(
+            "socks_proxy",
+            |o| o.socks_proxy(SocksProxy::new("127.0.0.1:1")),
+            all(),
+        ),
+        s(
+            "router_mandatory",
+            |o| o.router_mandatory(true),
+            vec![Router],
+        ),
+        s("router_handover", |o| o.router_handover(true), vec![Router]),
+        s(
+            "router_notify",
+            |o| o.router_notify(Notify::Both),
+            vec![Router],
+        ),
+        s(
+            "probe_router",
+            |o| o.probe_router(true),
+            vec![Req, Dealer, Router],
+        ),
+        s("req_correlate", |o| o.req_correlate(true), vec![Req]),
+        s("req_relaxed", |o| o.req_relaxed(true), vec![Req]),
+        s("stream_notify", |o| o.stream_notify(false), vec![Stream]),
+        s(
+            "xpub_verbosity",
+            |o| o.xpub_verbosity(Verbosity::Everything),
+            vec![XPub],
+        ),
+        s(
+            "xpub_manual",
+            |o| o.xpub_manual(ManualSubscriptions::On),
+            vec![XPub],
+        ),
+        s(
+            "xpub_no_drop",
+            |o| o.xpub_no_drop(true),
+            vec![Pub, XPub, Radio],
+        ),
+        s(
+            "xpub_welcome",
+            |o| o.xpub_welcome("welcome"),
+            vec![Pub, XPub],
+        ),
+        s(
+            "invert_matching",
+            |o| o.invert_matching(true),
+            vec![Pub, XPub, Sub],
+        ),
+        s(
+            "only_first_subscribe",
+            |o| o.only_first_subscribe(true),
+            vec![Pub, XPub, XSub],
+        ),
+        s(
+            "xsub_verbose_unsubscribe",
+            |o| o.xsub_verbose_unsubscribe(true),
+            vec![XSub],
+        ),
+        s(
+            "hello",
+            |o| o.hello("hello"),
+            vec![
+                Pair, Push, Dealer, Router, Server, Client, Peer, Channel, Scatter,
+            ],
+        ),
+        s(
+            "disconnect_notice",
+            |o| o.disconnect_notice("gone"),
+            vec![
+                Pair, Pull, Dealer, Router, Server, Client, Peer, Channel, Gather,
+            ],
+        ),
+        s(
+            "hiccup_notice",
+            |o| o.hiccup_notice("gone"),
+            vec![
+                Pair, Pull, Dealer, Router, Server, Client, Peer, Channel, Gather,
+            ],
+        ),
+    ]
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[test]
+fn what_has_no_effect_on_a_type_is_refused() {
+    within(LIMIT, || {
+        let context = Context::new();
+        for Setting { option, set, types } in settings() {
+            assert_ne!(set(Options::new()), Options::new(), "{option}");
+            for kind in SocketType::ALL {
+                let opened = context.socket_of(kind, set(Options::new()));
+                let socket = context.socket_of(kind, Options::new()).unwrap();
+                let configured = socket.configure(set);
+                if types.contains(&kind) {
+                    opened.unwrap();
+                    let fixed = ["pump", "send_overflow", "receive_overflow"];
+                    if fixed.contains(&option) {
+                        assert_eq!(configured, Err(ConfigureError::Fixed(option)), "{kind}");
+                    } else {
+                        assert_eq!(configured, Ok(()), "{option} {kind}");
+                    }
+                    continue;
+                }
+                let error = opened.unwrap_err();
+                let text = format!("option {option} has no effect on {kind} sockets");
+                assert_eq!(error.to_string(), text);
+                let SocketError::WithoutEffect {
+                    option: named,
+                    socket_type,
+                } = error
+                else {
+                    panic!("{error}");
+                };
+                assert_eq!((named, socket_type), (option, kind));
+                let refused = ConfigureError::WithoutEffect {
+                    option,
+                    socket_type,
+                };
+                assert_eq!(configured, Err(refused), "{option} {kind}");
+                assert_eq!(*socket.options().unwrap(), Options::new());
+            }
+        }
+    });
+}
+
+#[test]
+fn what_a_context_gives_to_all_its_sockets_is_refused_by_none() {
+    within(LIMIT, || {
+        let unlike = ["pump", "socks_proxy", "security"];
+        let settings = settings();
+        let all = settings
+            .iter()
+            .filter(|setting| !unlike.contains(&setting.option))
+            .fold(Options::new(), |options, setting| (setting.set)(options));
+        let context =
+            Context::with_options(ContextOptions::new().socket_options(all.clone())).unwrap();
+        for kind in SocketType::ALL {
+            let socket = context.socket_of(kind, all.clone().backlog(10)).unwrap();
+            socket.configure(|options| options.backlog(11)).unwrap();
+        }
+        let pull = context.socket_of(SocketType::Pull, all.clone().hello("another"));
+        assert!(matches!(
+            pull,
+            Err(SocketError::WithoutEffect {
+                option: "hello",
+                ..
+            })
+        ));
+    });
+}
+
+#[test]
+fn one_value_for_both_directions_suits_those_that_have_one() {
+    within(LIMIT, || {
+        let context = Context::new();
+        for kind in SocketType::ALL {
+            for options in [
+                Options::new().high_water_marks(7),
+                Options::new().overflow(Overflow::Latest),
+                Options::new().sliding(7),
+            ] {
+                context.socket_of(kind, options).unwrap();
+            }
+            let unlike = Options::new().high_water_marks(7);
+            let unlike = [
+                unlike.clone().send_high_water_mark(8),
+                unlike.receive_high_water_mark(8),
+            ];
+            let opened = unlike.map(|options| context.socket_of(kind, options).is_ok());
+            assert_eq!(opened, [kind.sends() && kind.receives(); 2], "{kind}");
+        }
+    });
+}
+
+/// A sample of what is accepted: it does something.
+#[test]
+fn what_is_accepted_has_an_effect() {
+    within(LIMIT, || {
+        let context = Context::new();
+        let push = context.socket_with::<Push>(Options::new().immediate(true));
+        push.unwrap().try_send("nobody is there").unwrap_err();
+
+        let push = context.socket_with::<Push>(Options::new().hello("hello"));
+        let (push, pull) = (push.unwrap(), context.socket::<Pull>().unwrap());
+        push.connect(pull.bind("inproc://effect").unwrap()).unwrap();
+        put(&push.sender(), "first");
+        assert_eq!(next_text(&pull.receiver()), "hello");
+        assert_eq!(next_text(&pull.receiver()), "first");
+
+        let options = Options::new().receive_overflow(Overflow::DropNewest);
+        let pull = context.socket_with::<Pull>(options.receive_high_water_mark(1));
+        let (push, pull) = (context.socket::<Push>().unwrap(), pull.unwrap());
+        push.connect(pull.bind("inproc://overflow").unwrap())
+            .unwrap();
+        (0..5).for_each(|_| put(&push.sender(), Message::from("x")));
+        common::eventually("dropped", || pull.receiver().dropped() == 4);
     });
 }

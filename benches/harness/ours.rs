@@ -56,7 +56,7 @@ impl Library for Ours {
     /// A window of [`request`](Socket::request)s, the oldest of which is waited for.
     fn requests(&self, place: &Place, mut trips: Trips) {
         let req = context()
-            .socket_with::<Req>(options(place))
+            .socket_with::<Req>(options(place, SocketType::Req))
             .expect("a socket");
         req.connect(&place.endpoints[0]).expect("connect");
         let mut under_way = VecDeque::new();
@@ -128,7 +128,9 @@ impl Handles {
             Kind::Pub => SocketType::Pub,
             Kind::Sub => SocketType::Sub,
         };
-        let socket = context().socket_of(kind, options(place)).expect("a socket");
+        let socket = context()
+            .socket_of(kind, options(place, kind))
+            .expect("a socket");
         Handles {
             sender: socket.sender(),
             receiver: socket.receiver(),
@@ -261,9 +263,9 @@ fn context() -> &'static Context {
     CONTEXT.get_or_init(Context::new)
 }
 
-fn options(place: &Place) -> Options {
-    // As everybody who has it; without effect on anything but PUB.
+fn options(place: &Place, kind: SocketType) -> Options {
+    // As everybody who has it.
     Options::new()
         .high_water_marks(place.high_water_mark)
-        .xpub_no_drop(true)
+        .xpub_no_drop(kind == SocketType::Pub)
 }

@@ -163,6 +163,7 @@ fn five_octets(number: u32) -> Frame {
 mod tests {
     use super::super::tests::{attach, Calls, Given, Heard, Recorder};
     use super::*;
+    use crate::options::Overflow;
 
     fn router() -> Router {
         Router::new(&Options::new(), 0)

@@ -1,0 +1,136 @@
+//! Which options mean something for which types of socket: the one place that says it.
+//!
+//! What can have no effect is refused, so that nobody relies on it. Not refused are options that
+//! have their default value, those that the context gives to all its sockets, and, for a type that
+//! only sends or only receives, an option of the other direction that is set to the same as that of
+//! its own: one limit or policy for both directions is one for the direction there is.
+
+use super::Options;
+use crate::socket_type::SocketType;
+
+/// What one option is about.
+struct Row {
+    option: &'static str,
+    is_alike: fn(&Options, &Options) -> bool,
+    means_something: fn(SocketType) -> bool,
+}
+
+macro_rules! table {
+    ($($option:ident: $means_something:expr,)*) => {
+        const TABLE: &[Row] = &[$(Row {
+            option: stringify!($option),
+            is_alike: |these, those| these.$option == those.$option,
+            means_something: $means_something,
+        }),*];
+
+        /// Does not compile while an option has no row.
+        const _: fn(&Options) = |options| {
+            let Options { $($option: _),* } = options;
+        };
+    };
+}
+
+table! {
+    send_high_water_mark: SocketType::sends,
+    receive_high_water_mark: SocketType::receives,
+    send_overflow: SocketType::sends,
+    receive_overflow: SocketType::receives,
+    linger: every,
+    // Who judges peers is told it, whatever the type (RFC 27).
+    routing_id: speaks_zmtp,
+    max_frame_size: speaks_zmtp,
+    max_message_size: speaks_zmtp,
+    oldest_zmtp: speaks_zmtp,
+    reconnect_interval: every,
+    reconnect_interval_max: every,
+    connect_timeout: every,
+    handshake_timeout: speaks_zmtp,
+    backlog: every,
+    kernel_send_buffer: every,
+    kernel_receive_buffer: every,
+    pump: every,
+    immediate: sends_to_any_peer,
+    heartbeat_interval: speaks_zmtp,
+    heartbeat_timeout: speaks_zmtp,
+    heartbeat_ttl: speaks_zmtp,
+    security: speaks_zmtp,
+    zap_domain: speaks_zmtp,
+    zap_enforce_domain: speaks_zmtp,
+    metadata: speaks_zmtp,
+    in_batch_size: every,
+    out_batch_size: every,
+    max_peers: has_several_peers,
+    reconnect_stop: every,
+    accept_filter: every,
+    ipv6: every,
+    tcp_keepalive: every,
+    tcp_max_retransmit: every,
+    type_of_service: every,
+    bind_to_device: every,
+    socks_proxy: every,
+    router_mandatory: |kind| kind == SocketType::Router,
+    router_handover: |kind| kind == SocketType::Router,
+    router_notify: |kind| kind == SocketType::Router,
+    probe_router: SocketType::probes,
+    req_correlate: |kind| kind == SocketType::Req,
+    req_relaxed: |kind| kind == SocketType::Req,
+    stream_notify: |kind| kind == SocketType::Stream,
+    xpub_verbosity: |kind| kind == SocketType::XPub,
+    xpub_manual: |kind| kind == SocketType::XPub,
+    xpub_no_drop: |kind| matches!(kind, SocketType::Pub | SocketType::XPub | SocketType::Radio),
+    xpub_welcome: |kind| matches!(kind, SocketType::Pub | SocketType::XPub),
+    invert_matching: |kind| matches!(kind, SocketType::Pub | SocketType::XPub | SocketType::Sub),
+    only_first_subscribe: |kind| {
+        matches!(kind, SocketType::Pub | SocketType::XPub | SocketType::XSub)
+    },
+    xsub_verbose_unsubscribe: |kind| kind == SocketType::XSub,
+    hello: SocketType::says_hello,
+    disconnect_notice: SocketType::hears_of_losses,
+    hiccup_notice: SocketType::hears_of_losses,
+}
+
+fn every(_kind: SocketType) -> bool {
+    true
+}
+
+/// STREAM has no handshake, no frames and no commands.
+fn speaks_zmtp(kind: SocketType) -> bool {
+    kind != SocketType::Stream
+}
+
+fn has_several_peers(kind: SocketType) -> bool {
+    !kind.has_one_peer()
+}
+
+/// Whether what is sent waits for any peer at all: not where each has a queue of its own.
+fn sends_to_any_peer(kind: SocketType) -> bool {
+    use SocketType::*;
+    matches!(
+        kind,
+        Pair | Req | Push | Dealer | Client | Scatter | Channel
+    )
+}
+
+impl Options {
+    /// The first option that is set, has no effect on sockets of this type, and is not as in
+    /// `given`, which nobody chose for this socket.
+    pub(crate) fn without_effect(&self, kind: SocketType, given: &Options) -> Option<&'static str> {
+        let defaults = Options::new();
+        let rows = TABLE.iter().filter(|row| !(row.means_something)(kind));
+        let mut set = rows
+            .filter(|row| !(row.is_alike)(self, &defaults) && !(row.is_alike)(self, given))
+            .map(|row| row.option);
+        set.find(|option| !self.is_for_both_directions(option))
+    }
+
+    /// Whether an option of one direction says the same as that of the other.
+    fn is_for_both_directions(&self, option: &str) -> bool {
+        match option {
+            "send_high_water_mark" | "receive_high_water_mark" => {
+                self.send_high_water_mark == self.receive_high_water_mark
+            }
+            "send_overflow" | "receive_overflow" => self.send_overflow == self.receive_overflow,
+            _ => false,
+        }
+    }
+}
