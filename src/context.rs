@@ -4,7 +4,6 @@ use std::fmt;
 use std::future::Future;
 use std::ops::Deref;
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
 use crate::channel::{
@@ -709,9 +708,7 @@ impl Drop for Hold {
         if is_steering() {
             return;
         }
-        // A panic is to be seen, though a peer may never come.
-        let limit = thread::panicking().then_some(DROP_WAIT);
-        wait_all(asked, limit);
+        wait_all(asked, DROP_WAIT);
     }
 }
 

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::park::block_on;
@@ -90,10 +91,13 @@ impl<T> Future for Answer<T> {
     }
 }
 
-/// Waits until each is answered or given up, for at most so long; what is not answered by then
-/// is given up.
-pub(crate) fn wait_all<T>(answers: impl IntoIterator<Item = Answer<T>>, timeout: Option<Duration>) {
-    let deadline = timeout.and_then(|timeout| later(Instant::now(), timeout));
+/// Waits until each is answered or given up; while the thread unwinds for a panic, for at most so
+/// long, because a panic is to be seen. What is not answered by then is given up.
+pub(crate) fn wait_all<T>(answers: impl IntoIterator<Item = Answer<T>>, in_a_panic: Duration) {
+    let deadline = match thread::panicking() {
+        true => later(Instant::now(), in_a_panic),
+        false => None,
+    };
     for answer in answers {
         match deadline {
             Some(deadline) => drop(answer.wait_until(deadline)),
@@ -130,7 +134,6 @@ impl<T> Drop for Reply<T> {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
-    use std::thread;
     use std::time::Duration;
 
     #[test]
