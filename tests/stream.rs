@@ -15,8 +15,8 @@ use std::time::Duration;
 use common::{eventually, holds_within, ipc_path, next, nothing_comes, put, within};
 use common::{Transport, ABSENCE, LIMIT, PATIENCE};
 use zmq_channels::{
-    Any, BindError, ConnectError, Context, Endpoint, Frame, Message, Options, Receiver, Refusal,
-    SendError, SocketType, Stream, TrySendError,
+    Any, BindError, ConnectError, Context, ContextOptions, Endpoint, Frame, Message, Options,
+    Receiver, Refusal, SendError, SocketType, Stream, TrySendError,
 };
 
 const MIB: usize = 1024 * 1024;
@@ -354,10 +354,12 @@ fn a_full_out_stops_the_peer_and_loses_nothing() {
 #[test]
 fn a_silent_connection_lives_and_notices_are_an_option() {
     within(LIMIT, || {
-        let options = Options::new()
-            .stream_notify(false)
-            .handshake_timeout(Some(Duration::from_millis(10)));
-        let stream = Context::new().socket_with::<Stream>(options).unwrap();
+        // A context gives it to all its sockets; here there is no handshake.
+        let options = Options::new().handshake_timeout(Some(Duration::from_millis(10)));
+        let context = ContextOptions::new().socket_options(options.clone());
+        let context = Context::with_options(context).unwrap();
+        let stream = context.socket_with::<Stream>(options.stream_notify(false));
+        let stream = stream.unwrap();
         let receiver = stream.receiver();
         let endpoint = stream.bind("tcp://127.0.0.1:*").unwrap();
         let mut plain = connect(&endpoint);
