@@ -78,8 +78,8 @@ pub struct ContextOptions {
     /// Connections that all listeners of all sockets together have accepted at most, over tcp
     /// and ipc, from the accept to the end of the connection. Who comes later is disconnected at
     /// once, or takes the place of one that has not finished its handshake, if there is one: which,
-    /// [`max_handshakes`](ContextOptions#structfield.max_handshakes) says. Connections that sockets make themselves do not count. `None`, the default,
-    /// for no limit. (libzmq has no such option; see also
+    /// [`max_handshakes`](ContextOptions#structfield.max_handshakes) says. Connections that sockets
+    /// make themselves do not count. `None`, the default, for no limit. (libzmq has no such option; see also
     /// [`Options::max_peers`](Options#structfield.max_peers).)
     pub max_connections: Option<usize>,
     /// Accepted connections of each pump, over tcp and ipc, whose handshake is not finished, at

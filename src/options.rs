@@ -4,14 +4,18 @@ mod effect;
 mod setters;
 
 use std::fmt;
-use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::endpoint::Endpoint;
 use crate::error::{ConfigureError, ContextError, SocketError};
 use crate::message::Message;
 use crate::security::Security;
+
+mod accept_filter;
+mod zmtp_version;
+
+pub use accept_filter::{AcceptFilter, PeerAddress};
+pub use zmtp_version::ZmtpVersion;
 
 /// RFC 37 allows an identity 255 octets.
 const MAX_ROUTING_ID: usize = 255;
@@ -228,87 +232,6 @@ pub struct ReconnectStop {
     /// speaks no ZMTP, or nothing (`ZMQ_RECONNECT_STOP_HANDSHAKE_FAILED`).
     pub handshake_failed: bool,
 }
-
-/// Decides which connections a listener takes: called with the peer's address right after the
-/// accept, before a single octet is exchanged (in the place of `ZMQ_TCP_ACCEPT_FILTER` and
-/// `ZMQ_IPC_FILTER_PID`, `_UID`, `_GID`). It runs on the pump's thread and must not wait: every
-/// socket of that thread waits for it. A connection at which it panics is not taken.
-#[derive(Clone)]
-pub struct AcceptFilter(Arc<dyn Fn(&PeerAddress) -> bool + Send + Sync>);
-
-/// Who is at the other end of a connection, as the operating system says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum PeerAddress {
-    /// A TCP peer.
-    Tcp(SocketAddr),
-    /// A process of this machine, as it was when it connected; what the system does not tell is
-    /// `None`, which on systems other than Linux is everything.
-    Ipc {
-        /// Its process id.
-        pid: Option<i32>,
-        /// Its user id.
-        uid: Option<u32>,
-        /// Its group id.
-        gid: Option<u32>,
-    },
-}
-
-impl AcceptFilter {
-    /// A filter that takes the connections for which `accepts` answers true.
-    pub fn new(accepts: impl Fn(&PeerAddress) -> bool + Send + Sync + 'static) -> Self {
-        AcceptFilter(Arc::new(accepts))
-    }
-
-    /// Whether a connection from `peer` is taken.
-    #[must_use]
-    pub fn accepts(&self, peer: &PeerAddress) -> bool {
-        (self.0)(peer)
-    }
-}
-
-impl fmt::Debug for AcceptFilter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("AcceptFilter")
-    }
-}
-
-/// A version of ZMTP, the protocol of tcp and ipc connections: see
-/// [`Options::oldest_zmtp`](Options#structfield.oldest_zmtp).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum ZmtpVersion {
-    /// 1.0 (RFC 13), of libzmq 2.
-    #[default]
-    V1_0,
-    /// 2.0 (RFC 15), of libzmq 3.
-    V2_0,
-    /// 3.0 (RFC 23), of libzmq 4.0 and 4.1.
-    V3_0,
-    /// 3.1 (RFC 37), of libzmq 4.2 and later, and of this library.
-    V3_1,
-}
-
-impl ZmtpVersion {
-    /// Major and minor version.
-    pub(crate) fn number(self) -> (u8, u8) {
-        match self {
-            ZmtpVersion::V1_0 => (1, 0),
-            ZmtpVersion::V2_0 => (2, 0),
-            ZmtpVersion::V3_0 => (3, 0),
-            ZmtpVersion::V3_1 => (3, 1),
-        }
-    }
-}
-
-/// Two filters are equal if one is a clone of the other.
-impl PartialEq for AcceptFilter {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
-    }
-}
-
-impl Eq for AcceptFilter {}
 
 /// The settings of one socket. Plain values: build one, pass it to
 /// [`Context::socket_with`](crate::Context::socket_with), keep or change a copy. An option that can

@@ -346,8 +346,8 @@ impl Request {
     /// # Errors
     /// [`Disconnected`](SendError::Disconnected) if the socket has been closed,
     /// [`Terminated`](SendError::Terminated) if the context has been shut down, and
-    /// [`Refused`](SendError::Refused) for a message without frames, or with too many. The message comes back, and
-    /// the request counts as unanswered.
+    /// [`Refused`](SendError::Refused) for a message without frames, or with too many. The message
+    /// comes back, and the request counts as unanswered.
     pub fn reply(mut self, message: impl Into<Message>) -> Result<(), SendError> {
         let message = message.into();
         let checked = match &self.way_back {

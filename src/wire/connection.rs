@@ -12,7 +12,7 @@ use super::decoder::Decoder;
 use super::encoder::Encoder;
 use super::greeting::{self, Found, Greeting};
 use super::heartbeat::{Pings, Wait, TENTH_OF_A_SECOND};
-use super::mechanism::{self, Done, Handshake, Last, Opener, Opening, Step, OVERHEAD};
+use super::mechanism::{self, Done, Handshake, Last, Opener, Opening, Step};
 use super::old::Old;
 use super::zap::Judgement;
 use super::{CloseReason, Config, Event, PeerInfo};
@@ -22,6 +22,7 @@ use crate::security::Mechanism;
 use crate::socket_type::SocketType;
 
 mod judging;
+mod limits;
 mod old_peers;
 
 use judging::{judge_group_frame, judge_identity};
@@ -198,14 +199,6 @@ impl Connection {
     /// before anything has arrived.
     pub(crate) fn listen(&mut self) {
         self.listens = true;
-    }
-
-    /// Whether there is no room for any peer now, to be said before each
-    /// [`poll_event`](Self::poll_event) of the handshake: it ends with [`CloseReason::NoRoom`]
-    /// before the word after which the peer believes itself connected. No ERROR tells the peer
-    /// why: libzmq would not come back, and lose what it holds for us.
-    pub(crate) fn take_nobody(&mut self, takes_nobody: bool) {
-        self.takes_nobody = takes_nobody;
     }
 
     // World → machine.
@@ -457,12 +450,6 @@ impl Connection {
         self.encoder.messages()
     }
 
-    /// Octets of a message that has not come whole.
-    pub(crate) fn unfinished_octets(&self) -> u64 {
-        let parts = self.parts.iter().map(|part| part.len() as u64);
-        parts.sum::<u64>() + self.decoder.large_octets() as u64
-    }
-
     /// Octets of memory held in buffers, used or not, but for payloads kept by reference.
     #[cfg(test)]
     pub(crate) fn capacity(&self) -> usize {
@@ -663,40 +650,6 @@ impl Connection {
         Ok(Some(Event::Message(Message::from_frames(frames))))
     }
 
-    /// Sets the largest frame to take next: what is left of the message, if that is less than the
-    /// limit for frames. A command between the frames of a message has room in any case.
-    fn limit_frames(&mut self) {
-        const COMMANDS: u64 = MAX_HANDSHAKE_COMMAND;
-        let whole = self.config.max_message_size;
-        let left = match self.parts_octets {
-            0 => whole,
-            octets => whole.map(|whole| whole.saturating_sub(octets).max(COMMANDS)),
-        };
-        let limits = [self.config.max_frame_size, left];
-        let limit = limits.into_iter().flatten().min();
-        let sealed = matches!(self.phase, Phase::Sealed(_));
-        let overhead = if sealed { OVERHEAD as u64 } else { 0 };
-        self.decoder
-            .limit_frames(limit.map(|limit| limit.saturating_add(overhead)));
-    }
-
-    /// A frame that is too large for the rest of its message, and not for a frame.
-    fn blamed(&self, reason: CloseReason) -> CloseReason {
-        let sealed = matches!(self.phase, Phase::Sealed(_));
-        let overhead = if sealed { OVERHEAD as u64 } else { 0 };
-        match (&reason, self.config.max_message_size) {
-            (CloseReason::FrameTooLarge { announced, .. }, Some(limit))
-                if self
-                    .config
-                    .max_frame_size
-                    .is_none_or(|most| *announced <= most.saturating_add(overhead)) =>
-            {
-                CloseReason::MessageTooLarge { limit }
-            }
-            _ => reason,
-        }
-    }
-
     /// A command; it may stand between the frames of a message, and leaves that alone.
     #[cold]
     fn receive_command(&mut self, body: &[u8]) -> Result<Option<Event>, CloseReason> {
@@ -838,13 +791,6 @@ impl Connection {
         }
     }
 
-    fn check_room(&self) -> Result<(), CloseReason> {
-        match self.takes_nobody {
-            true => Err(CloseReason::NoRoom),
-            false => Ok(()),
-        }
-    }
-
     /// The state is consumed; until there is a next one, the connection counts as over.
     fn take_handshake(&mut self) -> Option<((u8, u8), Handshake)> {
         match std::mem::replace(&mut self.phase, Phase::Closed) {
@@ -918,31 +864,6 @@ impl Connection {
             properties: metadata.into_properties(),
             allowed: done.allowed.unwrap_or_default(),
         })))
-    }
-
-    /// RFC 37, The Socket Type Property: a peer that may not talk to us is told so.
-    fn judge_socket_type(
-        &mut self,
-        theirs: Option<&[u8]>,
-    ) -> Result<Option<SocketType>, CloseReason> {
-        let Some(theirs) = theirs else {
-            return Ok(None);
-        };
-        let known = std::str::from_utf8(theirs)
-            .ok()
-            .and_then(|name| name.parse().ok());
-        match known {
-            Some(theirs) if self.config.socket_type.accepts(theirs) => Ok(Some(theirs)),
-            Some(_) | None => {
-                let ours = self.config.socket_type;
-                let reason = format!("{ours} does not talk to this socket type");
-                mechanism::say_error(&reason, &mut self.encoder);
-                Err(CloseReason::IncompatibleSocketType {
-                    ours,
-                    theirs: readable(theirs),
-                })
-            }
-        }
     }
 
     /// Whether much of what the peer sends is likely to arrive soon.

@@ -1,6 +1,10 @@
 //! Frames that are held to more than their layout.
 
+use super::Connection;
 use crate::message::Frame;
+use crate::socket_type::SocketType;
+use crate::wire::close_reason::readable;
+use crate::wire::mechanism;
 use crate::wire::CloseReason;
 
 /// RFC 48, The DISH Socket Type: a message is two frames, a group of at most 255 octets and the
@@ -25,5 +29,32 @@ pub(super) fn judge_identity(theirs: &[u8]) -> Result<Frame, CloseReason> {
         }),
         [0, ..] => Ok(Frame::empty()),
         identity => Ok(Frame::copy_from_slice(identity)),
+    }
+}
+
+impl Connection {
+    /// RFC 37, The Socket Type Property: a peer that may not talk to us is told so.
+    pub(super) fn judge_socket_type(
+        &mut self,
+        theirs: Option<&[u8]>,
+    ) -> Result<Option<SocketType>, CloseReason> {
+        let Some(theirs) = theirs else {
+            return Ok(None);
+        };
+        let known = std::str::from_utf8(theirs)
+            .ok()
+            .and_then(|name| name.parse().ok());
+        match known {
+            Some(theirs) if self.config.socket_type.accepts(theirs) => Ok(Some(theirs)),
+            Some(_) | None => {
+                let ours = self.config.socket_type;
+                let reason = format!("{ours} does not talk to this socket type");
+                mechanism::say_error(&reason, &mut self.encoder);
+                Err(CloseReason::IncompatibleSocketType {
+                    ours,
+                    theirs: readable(theirs),
+                })
+            }
+        }
     }
 }

@@ -1,0 +1,63 @@
+//! How much a peer may send at once, and whether there is room for it at all.
+
+use super::{Connection, Phase, MAX_HANDSHAKE_COMMAND};
+use crate::wire::mechanism::OVERHEAD;
+use crate::wire::CloseReason;
+
+impl Connection {
+    /// Whether there is no room for any peer now, to be said before each
+    /// [`poll_event`](Self::poll_event) of the handshake: it ends with [`CloseReason::NoRoom`]
+    /// before the word after which the peer believes itself connected. No ERROR tells the peer
+    /// why: libzmq would not come back, and lose what it holds for us.
+    pub(crate) fn take_nobody(&mut self, takes_nobody: bool) {
+        self.takes_nobody = takes_nobody;
+    }
+
+    /// Octets of a message that has not come whole.
+    pub(crate) fn unfinished_octets(&self) -> u64 {
+        let parts = self.parts.iter().map(|part| part.len() as u64);
+        parts.sum::<u64>() + self.decoder.large_octets() as u64
+    }
+
+    /// Sets the largest frame to take next: what is left of the message, if that is less than the
+    /// limit for frames. A command between the frames of a message has room in any case.
+    pub(super) fn limit_frames(&mut self) {
+        const COMMANDS: u64 = MAX_HANDSHAKE_COMMAND;
+        let whole = self.config.max_message_size;
+        let left = match self.parts_octets {
+            0 => whole,
+            octets => whole.map(|whole| whole.saturating_sub(octets).max(COMMANDS)),
+        };
+        let limits = [self.config.max_frame_size, left];
+        let limit = limits.into_iter().flatten().min();
+        let sealed = matches!(self.phase, Phase::Sealed(_));
+        let overhead = if sealed { OVERHEAD as u64 } else { 0 };
+        self.decoder
+            .limit_frames(limit.map(|limit| limit.saturating_add(overhead)));
+    }
+
+    /// A frame that is too large for the rest of its message, and not for a frame.
+    pub(super) fn blamed(&self, reason: CloseReason) -> CloseReason {
+        let sealed = matches!(self.phase, Phase::Sealed(_));
+        let overhead = if sealed { OVERHEAD as u64 } else { 0 };
+        match (&reason, self.config.max_message_size) {
+            (CloseReason::FrameTooLarge { announced, .. }, Some(limit))
+                if self
+                    .config
+                    .max_frame_size
+                    .is_none_or(|most| *announced <= most.saturating_add(overhead)) =>
+            {
+                CloseReason::MessageTooLarge { limit }
+            }
+            _ => reason,
+        }
+    }
+
+    /// Ends the handshake if there is no room for any peer.
+    pub(super) fn check_room(&self) -> Result<(), CloseReason> {
+        match self.takes_nobody {
+            true => Err(CloseReason::NoRoom),
+            false => Ok(()),
+        }
+    }
+}
