@@ -299,6 +299,22 @@ const NO_SUCH_PUMP: &str = "the context has no such pump";
 /// lives on one of them. Between sockets of one pump inproc is fastest, and what `connect`,
 /// `subscribe` and their likes change there is true for both sides when they return; between
 /// pumps it takes a moment to reach the other one.
+///
+/// # Processes that fork
+///
+/// A forked child has its parent's memory, but none of its threads: its parent's sockets have no
+/// pump there. All that a pump would have to answer fails at once with
+/// [`PumpFailure::Forked`](crate::PumpFailure::Forked), such as `bind`, `statistics`, `wait_…` and a
+/// new socket in the parent's context; `close` and [`shutdown`](Context::shutdown) return. Blocking
+/// calls that send, receive or request fail with `Disconnected`; `failure()` says why. The parent,
+/// its connections and its listeners are not disturbed, not by dropping handles in the child either.
+///
+/// So that messages do not pay for this, the child is told where the pump would be called or waited
+/// for. A message that is sent while the pump is at work at the very moment of the fork, or has
+/// others waiting before it, may be accepted, and goes nowhere; `try_recv` finds nothing more, and a
+/// future or a [`Select`](crate::Select) that waits to receive may wait for ever. As with the memory
+/// allocator, a lock that another thread held at the fork stays locked. In the child, make a
+/// [`Context::new`]: that works as anywhere.
 #[derive(Clone)]
 pub struct Context {
     inner: Arc<Hold>,
@@ -357,6 +373,9 @@ impl Context {
     }
 
     /// The default context: one for the whole process, made when it is first asked for.
+    ///
+    /// In a process that was forked it is the parent's, if that has used it: its sockets fail there
+    /// with [`PumpFailure::Forked`](crate::PumpFailure::Forked).
     ///
     /// It lasts as long as the process. Whenever the last handle of anything in it is dropped, that
     /// waits for sockets that are closing, as with any other context; so does the end of `main` if

@@ -18,6 +18,10 @@ pub enum PumpFailure {
     /// are closed; those on other pumps of the context are not.
     #[error("the pump has panicked: {0}")]
     Panicked(&'static str),
+    /// This process was forked from the one whose pump it is, and threads are not forked. A new
+    /// [`Context`](crate::Context) works; the other process goes on undisturbed.
+    #[error("the pump is a thread of the process that this one was forked from")]
+    Forked,
 }
 
 /// Why a socket refuses a message before accepting it: the caller's mistake.
@@ -701,6 +705,9 @@ pub enum RegisterError {
     /// The context has been shut down.
     #[error("the context has been shut down")]
     Terminated,
+    /// The pump of the socket has failed.
+    #[error(transparent)]
+    PumpFailed(#[from] PumpFailure),
 }
 
 /// A [`Select`](crate::Select) answers nothing.

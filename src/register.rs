@@ -16,7 +16,7 @@ use futures_core::Stream;
 use futures_sink::Sink;
 
 use crate::channel::{answer, quietly, Answer, Lazy, Receiver, Reply, Sender};
-use crate::error::{RecvError, RegisterError, SendError};
+use crate::error::{PumpFailure, RecvError, RegisterError, SendError};
 use crate::kind::{Any, Kind, Receives, Sends};
 use crate::message::Message;
 use crate::pump::registering::{self, Runner};
@@ -255,6 +255,9 @@ impl Registrar {
     }
 
     fn start<M: Mover>(&self, mover: M) -> Result<Registration, RegisterError> {
+        if let Some(failure) = mover.failure() {
+            return Err(failure.into());
+        }
         let tasks = self
             .0
             .open(|| registering::start("zmq-register"), Runner::tasks)
@@ -293,6 +296,9 @@ impl Default for Registrar {
 
 /// Moves messages between a port and a channel of the user's.
 trait Mover: Unpin + Send + 'static {
+    /// Why the socket's pump serves it no more.
+    fn failure(&self) -> Option<PumpFailure>;
+
     /// Moves what can be moved. Once `stopping`, takes nothing more.
     fn poll_move(&mut self, stopping: bool, context: &mut Context<'_>) -> Poll<Ended>;
 }
@@ -360,6 +366,10 @@ where
     S: Stream + Send + 'static,
     S::Item: Into<Message>,
 {
+    fn failure(&self) -> Option<PumpFailure> {
+        self.sender.failure()
+    }
+
     fn poll_move(&mut self, stopping: bool, context: &mut Context<'_>) -> Poll<Ended> {
         if let Some(closing) = &mut self.closing {
             let closed = ready!(closing.as_mut().poll(context));
@@ -447,6 +457,10 @@ where
     S: Sink<T> + Send + 'static,
     S::Error: Into<Box<dyn Error + Send + Sync>>,
 {
+    fn failure(&self) -> Option<PumpFailure> {
+        self.receiver.failure()
+    }
+
     fn poll_move(&mut self, stopping: bool, context: &mut Context<'_>) -> Poll<Ended> {
         let failed = match quietly(|| self.try_move(stopping, context)) {
             Ok(Ok(polled)) => return polled,

@@ -6,6 +6,9 @@
 mod common;
 #[path = "isolation/failing.rs"]
 mod failing;
+#[cfg(target_os = "linux")]
+#[path = "isolation/forking.rs"]
+mod forking;
 
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};

@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use super::alarm::{Alarms, Deadline};
+use super::health::Health;
 use super::park::block_on;
 use super::pending::{at_the_end, not_now, too_late};
 use super::queue::{Channel, Nothing, Waiting};
@@ -16,9 +17,17 @@ use crate::error::{RecvError, RecvTimeoutError, TryRecvError};
 use crate::options::Overflow;
 
 /// A channel that keeps the newest `capacity` items, at least one.
-pub(crate) fn feed<T>(capacity: usize, alarms: Arc<Alarms>) -> (Feeder<T>, Feed<T>) {
+pub(crate) fn feed<T>(
+    capacity: usize,
+    alarms: Arc<Alarms>,
+    health: Arc<Health>,
+) -> (Feeder<T>, Feed<T>) {
     let channel = Channel::new(capacity.max(1), Overflow::DropOldest, None, None);
-    let shared = Arc::new(Shared { channel, alarms });
+    let shared = Arc::new(Shared {
+        channel,
+        alarms,
+        health,
+    });
     let feeder = Feeder(Arc::downgrade(&shared));
     (feeder, Feed::new(shared))
 }
@@ -26,6 +35,7 @@ pub(crate) fn feed<T>(capacity: usize, alarms: Arc<Alarms>) -> (Feeder<T>, Feed<
 struct Shared<T> {
     channel: Channel<T>,
     alarms: Arc<Alarms>,
+    health: Arc<Health>,
 }
 
 /// The upper end. Dropping it closes the channel.
@@ -153,6 +163,7 @@ impl<T> Drop for Feed<T> {
 /// A call's place in line, given up with it.
 struct Place<'a, T> {
     channel: &'a Channel<T>,
+    health: &'a Health,
     ticket: Ticket,
 }
 
@@ -160,6 +171,7 @@ impl<'a, T> Place<'a, T> {
     fn new(shared: &'a Shared<T>) -> Self {
         Place {
             channel: &shared.channel,
+            health: &shared.health,
             ticket: None,
         }
     }
@@ -170,6 +182,8 @@ impl<'a, T> Place<'a, T> {
             waker: context.waker(),
         };
         match self.channel.pop_or_wait(waiting) {
+            // Nobody would ever put anything in.
+            Err(Nothing::Empty) if self.health.is_elsewhere() => Poll::Ready(Err(Nothing::Closed)),
             Err(Nothing::Empty) => Poll::Pending,
             done => Poll::Ready(done),
         }
@@ -190,7 +204,11 @@ mod tests {
     use std::time::Duration;
 
     fn small() -> (Feeder<u32>, Feed<u32>) {
-        feed(2, Arc::new(Alarms::new(Arc::new(Count::default()))))
+        feed(
+            2,
+            Arc::new(Alarms::new(Arc::new(Count::default()))),
+            Health::new(),
+        )
     }
 
     #[test]

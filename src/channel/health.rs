@@ -1,17 +1,25 @@
 //! Whether a pump still serves its sockets, and if not, why.
 
+use std::process;
 use std::sync::Arc;
 
 use super::sync::Once;
 use crate::error::PumpFailure;
 
 /// What the handles of a pump's sockets know of it.
-#[derive(Debug, Default)]
-pub(crate) struct Health(Once<PumpFailure>);
+#[derive(Debug)]
+pub(crate) struct Health {
+    failure: Once<PumpFailure>,
+    /// The one whose pump it is. A process forked from that has the memory, but not the thread.
+    process: u32,
+}
 
 impl Health {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::default()
+        Arc::new(Health {
+            failure: Once::new(),
+            process: process::id(),
+        })
     }
 
     /// The pump has panicked, and said this.
@@ -19,12 +27,26 @@ impl Health {
         // Kept for as long as the process lasts, once for each pump: so an error that tells of it
         // is a plain value like the others.
         *self
-            .0
+            .failure
             .get_or_init(|| PumpFailure::Panicked(String::leak(text.to_owned())))
     }
 
     /// Why the pump serves nobody any more; `None` if it does, or has ended as it was told to.
     pub(crate) fn failure(&self) -> Option<PumpFailure> {
-        self.0.get().copied()
+        let _ = self.is_elsewhere();
+        self.known_failure()
+    }
+
+    /// The same, as far as it has been found out. Costs a look.
+    pub(crate) fn known_failure(&self) -> Option<PumpFailure> {
+        self.failure.get().copied()
+    }
+
+    /// Whether this process was forked from the pump's. Asks the system: not for every message.
+    pub(crate) fn is_elsewhere(&self) -> bool {
+        if self.process != process::id() {
+            let _ = self.failure.set(PumpFailure::Forked);
+        }
+        self.known_failure() == Some(PumpFailure::Forked)
     }
 }

@@ -67,6 +67,11 @@ impl<T> Helm<T> {
         Steering::begin(self.0.lock(), None)
     }
 
+    /// The helm, if nobody steers.
+    pub(crate) fn try_take(&self) -> Option<Steering<'_, T>> {
+        Some(Steering::begin(self.0.try_lock()?, None))
+    }
+
     /// The helm for a thread that may lend a hand: if nobody else steers, and this thread neither
     /// steers another pump nor is in a hurry. To be asked once for each call of a sleeping pump.
     pub(crate) fn lend_a_hand(&self, now: Instant) -> Option<Steering<'_, T>> {

@@ -45,7 +45,16 @@ impl<C> State<C> {
 
 impl<C> Mailbox<C> {
     /// `wake` ends the pump's sleep. It is called at most once per sleep, with no lock held.
+    #[cfg(test)]
     pub(crate) fn new(wake: impl Fn(Urgency) + Send + Sync + 'static) -> Self {
+        Mailbox::with_health(wake, Health::new())
+    }
+
+    /// The same, of a pump whose health others know too.
+    pub(crate) fn with_health(
+        wake: impl Fn(Urgency) + Send + Sync + 'static,
+        health: Arc<Health>,
+    ) -> Self {
         Mailbox {
             state: Mutex::new(State {
                 commands: Vec::new(),
@@ -55,7 +64,7 @@ impl<C> Mailbox<C> {
                 closed: false,
             }),
             wake: Box::new(wake),
-            health: Health::new(),
+            health,
         }
     }
 
@@ -66,6 +75,10 @@ impl<C> Mailbox<C> {
 
     /// Posts a command; gives it back if the pump is gone.
     pub(crate) fn post(&self, command: C) -> Result<(), C> {
+        // Before the lock, which a thread may have held that has not been forked.
+        if self.health.is_elsewhere() {
+            return Err(command);
+        }
         let mut command = Some(command);
         self.leave(Urgency::Wake, |state| state.commands.extend(command.take()));
         command.map_or(Ok(()), Err)
@@ -84,6 +97,9 @@ impl<C> Mailbox<C> {
 
     /// Makes the pump look again, for nothing in particular (a new earliest alarm).
     pub(crate) fn nudge(&self) {
+        if self.health.known_failure().is_some() {
+            return;
+        }
         self.leave(Urgency::Wake, |state| state.nudged = true);
     }
 

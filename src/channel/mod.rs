@@ -70,6 +70,7 @@ pub(crate) use bridge::{bridge, BridgeEnd};
 pub(crate) use calls::Outcome;
 pub(crate) use feed::{feed, Feed, Feeder};
 pub(crate) use habit::Expectation;
+pub(crate) use health::Health;
 pub(crate) use helm::{go_aboard, is_steering, Helm, Steering};
 pub(crate) use latest::Latest;
 pub(crate) use lazy::{Lazy, Recurring};

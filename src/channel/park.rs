@@ -240,6 +240,8 @@ impl Parker {
     fn wait(&self, spin: &Spin, awaits: Awaits, deadline: Option<Instant>) {
         super::helm::rest();
         if spin.limit.is_zero() || cfg!(loom) {
+            let watch = spin.watch.as_ref().and_then(Weak::upgrade);
+            watch.inspect(|watch| watch.leave());
             return self.park(deadline);
         }
         if !self.spin(spin, awaits, deadline) {

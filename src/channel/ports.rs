@@ -19,7 +19,7 @@ use super::routes::Routes;
 use super::sync::{Mutex, Once};
 use super::waiters::{Ticket, Waiters, Wakes};
 use super::Hook;
-use crate::error::Refusal;
+use crate::error::{PumpFailure, Refusal};
 use crate::message::{Message, MAX_GROUP};
 use crate::options::Overflow;
 
@@ -465,10 +465,27 @@ impl Ports {
             },
         };
         match offer {
+            Offer::Taken if self.health.known_failure() == Some(PumpFailure::Forked) => {
+                self.take_back(inward, slot)
+            }
             Offer::Taken => Ok(()),
             Offer::Full => Err(NotSent::Full),
             Offer::Closed => Err(NotSent::Closed),
             Offer::Terminated => Err(NotSent::Terminated),
+        }
+    }
+
+    /// A message was accepted, and in telling the pump it was found out that there is none.
+    #[cold]
+    fn take_back(
+        &self,
+        inward: &Channel<Message>,
+        slot: &mut Option<Message>,
+    ) -> Result<(), NotSent> {
+        *slot = inward.pop_newest();
+        match slot {
+            Some(_) => Err(NotSent::Closed),
+            None => Ok(()),
         }
     }
 

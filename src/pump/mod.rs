@@ -139,7 +139,9 @@ impl Closed {
     /// Of a socket whose pump gives no answer, because it has ended before.
     pub(crate) fn without_answer(ports: &Ports) -> Closed {
         let failure = ports.health().failure();
-        let unreported = ports.inward().filter(|_| failure.is_some());
+        // What a forked process shares, the other one sends.
+        let is_lost = matches!(failure, Some(PumpFailure::Panicked(_)));
+        let unreported = ports.inward().filter(|_| is_lost);
         Closed {
             undelivered: unreported.map_or(0, |inward| inward.used() as u64),
             failure,
@@ -485,6 +487,12 @@ impl<W: World> Pump<W> {
     /// Whether this pump will do nothing any more.
     pub(crate) fn is_finished(&self) -> bool {
         self.finished
+    }
+
+    /// The channels of all sockets.
+    fn all_ports(&self) -> Vec<Arc<Ports>> {
+        let hubs = self.hubs.iter();
+        hubs.map(|(_, hub)| Arc::clone(&hub.ports)).collect()
     }
 
     #[cfg(test)]

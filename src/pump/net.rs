@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use mio::{Events, Interest, Poll, Registry, Token, Waker};
 
 use crate::channel::{
-    go_aboard, is_steering, quietly, Alarms, Called, Crowd, Expectation, Helm, Hook, Keeping,
-    Lookout, Mailbox, Spell, Steering, Urgency, Vigil, Watch,
+    go_aboard, is_steering, quietly, Alarms, Called, Crowd, Expectation, Health, Helm, Hook,
+    Keeping, Lookout, Mailbox, Spell, Steering, Urgency, Vigil, Watch,
 };
 use crate::endpoint::Endpoint;
 use crate::error::BindError;
@@ -39,6 +39,9 @@ pub(crate) struct Running {
 impl Running {
     /// Waits until the pump's thread has ended.
     pub(crate) fn join(self) {
+        if self.mailbox.health().is_elsewhere() {
+            return;
+        }
         // A pump does not panic; if it did, its sockets are closed and there is nothing to say.
         let _ = self.thread.join();
     }
@@ -56,7 +59,9 @@ pub(crate) fn start(names: ThreadNames, mut company: Company) -> io::Result<Runn
     let poll = Poll::new()?;
     let waker = Waker::new(poll.registry(), WAKER)?;
     let registry = poll.registry().try_clone()?;
+    let health = Health::new();
     let ship = Arc::new_cyclic(|this: &Weak<Ship>| Ship {
+        health: Arc::clone(&health),
         this: this.clone(),
         helm: Helm::new(None),
         lookout: Lookout::new(Post {
@@ -69,11 +74,12 @@ pub(crate) fn start(names: ThreadNames, mut company: Company) -> io::Result<Runn
     });
     // The pump's thread has the ship: handles that outlive it keep no file descriptor open.
     let called = Arc::downgrade(&ship);
-    let mailbox = Arc::new(Mailbox::new(move |urgency| {
+    let wake = move |urgency| {
         if let Some(ship) = called.upgrade() {
             ship.call(urgency);
         }
-    }));
+    };
+    let mailbox = Arc::new(Mailbox::with_health(wake, health));
     let nudge = Nudge(Arc::clone(&mailbox));
     let alarms = Arc::new(Alarms::new(Arc::new(nudge)));
     let net = Net {
@@ -112,6 +118,7 @@ struct Ship {
     crowd: Arc<Crowd>,
     /// Wakes the pump's thread while it looks out.
     waker: Waker,
+    health: Arc<Health>,
 }
 
 /// What the world brings is seen from here.
@@ -204,6 +211,10 @@ impl Ship {
 
     /// The pump sleeps, and there is something for it.
     fn call(&self, urgency: Urgency) {
+        // Those who lend a hand ask later, and only if they could disturb anybody.
+        if urgency != Urgency::Errand && self.is_elsewhere() {
+            return;
+        }
         let help = match urgency {
             Urgency::Errand => self.lend_a_hand(),
             Urgency::Look | Urgency::Wake => Help::None,
@@ -216,6 +227,18 @@ impl Ship {
         if !can_wait {
             self.summon();
         }
+    }
+
+    /// Whether this process was forked from the pump's. Then all sockets are closed, in the memory
+    /// of this process: neither connections nor the poller are its own, nor is anything dropped.
+    fn is_elsewhere(&self) -> bool {
+        let is_elsewhere = self.health.is_elsewhere();
+        if is_elsewhere {
+            if let Some(steering) = self.helm.try_take() {
+                abandon(steering);
+            }
+        }
+        is_elsewhere
     }
 
     /// Has whoever looks out, or is to, do a turn.
@@ -273,8 +296,20 @@ impl Ship {
     fn lend_a_hand(&self) -> Help {
         let now = Instant::now();
         let Some(steering) = self.helm.lend_a_hand(now) else {
-            return Help::None;
+            return match self.is_elsewhere() {
+                true => Help::Done,
+                false => Help::None,
+            };
         };
+        // A turn without connections is nobody's business but this process's.
+        let has_connections = steering.as_deref().is_some_and(|afloat| {
+            let pump = &afloat.pump;
+            pump.octets_in | pump.octets_out != 0
+        });
+        if has_connections && self.health.is_elsewhere() {
+            abandon(steering);
+            return Help::Done;
+        }
         let is_awaited = self.lookout.is_awaited();
         let turned = self.steer(steering, |afloat| {
             afloat.turn_until_it_rests(now, is_awaited)
@@ -321,6 +356,9 @@ impl Watch for Ship {
         let Some(mut spell) = self.lookout.relieve() else {
             return Keeping::Denied;
         };
+        if self.is_elsewhere() {
+            return Keeping::Denied;
+        }
         let was_heavy = self.look_out(vigil, &mut spell);
         spell.ready.clear();
         drop(spell);
@@ -349,11 +387,23 @@ impl Watch for Ship {
     }
 
     fn leave(&self) {
-        self.lookout.summon();
+        if !self.is_elsewhere() {
+            self.lookout.summon();
+        }
     }
 
     fn decline(&self) {
         self.lookout.decline();
+    }
+}
+
+/// Closes the sockets of a pump whose thread has not been forked with this process.
+fn abandon(steering: Steering<'_, Option<Box<Afloat>>>) {
+    let ports = steering.as_deref().map(|afloat| afloat.pump.all_ports());
+    // Not under the lock: who is told of an end may come back here.
+    drop(steering);
+    for ports in ports.into_iter().flatten() {
+        ports.finish();
     }
 }
 

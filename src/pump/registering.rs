@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crate::channel::{answer, Answer, Tasks};
+use crate::channel::{answer, Answer, Health, Tasks};
 
 /// A thread that runs tasks, from outside.
 pub(crate) struct Runner {
+    health: Arc<Health>,
     tasks: Arc<Tasks>,
     thread: JoinHandle<()>,
     ended: Answer<()>,
@@ -28,6 +29,10 @@ impl Runner {
     /// As [`end`](Self::end), and waits until the thread has ended; no longer than so long,
     /// because a task may hang.
     pub(crate) fn end_within(self, patience: Duration) {
+        // The thread has not been forked with this process.
+        if self.health.is_elsewhere() {
+            return;
+        }
         self.end();
         // A task that ends its own context cannot wait for its own end.
         if thread::current().id() == self.thread.thread().id() {
@@ -52,6 +57,7 @@ pub(crate) fn start(name: &str) -> io::Result<Runner> {
             running.run();
         })?;
     Ok(Runner {
+        health: Health::new(),
         tasks,
         thread,
         ended,

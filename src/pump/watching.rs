@@ -2,6 +2,7 @@
 //! for one look at an empty list.
 
 use std::io;
+use std::sync::Arc;
 
 use crate::channel::{feed, Feed, Feeder};
 use crate::endpoint::Endpoint;
@@ -36,7 +37,8 @@ impl<W: World> Pump<W> {
     ) -> Option<Feed<Event>> {
         let alarms = self.alarms.clone();
         let found = self.hubs.get_mut(hub)?;
-        let (feeder, feed) = feed(capacity, alarms);
+        let health = Arc::clone(self.mailbox.health());
+        let (feeder, feed) = feed(capacity, alarms, health);
         found.watchers.push(Watcher { events, feeder });
         // Who leaves can no longer be asked.
         for link in found.links.clone() {

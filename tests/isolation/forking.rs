@@ -1,0 +1,287 @@
+//! A process that is forked has the handles of its parent's sockets, but not the pump.
+
+use std::time::{Duration, Instant};
+
+use futures::FutureExt;
+use zmq_channels::{
+    BindError, ConfigureError, ConnectError, Context, EventKind, Monitor, MonitorError, Options,
+    Pull, PumpFailure, Push, RecvError, RegisterError, Rep, Req, RequestError, SendError, Socket,
+    SocketError, StatisticsError, Sub, SubscribeError, WaitError,
+};
+
+use crate::common::{alone, eventually, next_text, LIMIT, PATIENCE};
+
+const FORKED: PumpFailure = PumpFailure::Forked;
+
+/// How long a call may take in the child.
+const SOON: Duration = Duration::from_secs(1);
+
+/// What the parent has when it forks: connections over tcp that have been used, and a pump at rest.
+struct Parent {
+    context: Context,
+    push: Socket<Push>,
+    pull: Socket<Pull>,
+    req: Socket<Req>,
+    rep: Socket<Rep>,
+    sub: Socket<Sub>,
+    monitor: Monitor,
+}
+
+impl Parent {
+    fn new(options: &Options) -> Parent {
+        let context = Context::global();
+        let push = context.socket_with::<Push>(options.clone()).unwrap();
+        let pull = context.socket_with::<Pull>(options.clone()).unwrap();
+        let req = context.socket_with::<Req>(options.clone()).unwrap();
+        let rep = context.socket_with::<Rep>(options.clone()).unwrap();
+        let sub = context.socket::<Sub>().unwrap();
+        push.connect(pull.bind("tcp://127.0.0.1:*").unwrap())
+            .unwrap();
+        req.connect(rep.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
+        push.send_blocking("before").unwrap();
+        assert_eq!(next_text(&pull.receiver()), "before");
+        req.wait_connected_timeout_blocking(1, PATIENCE).unwrap();
+        let monitor = pull.monitor().unwrap();
+        Parent {
+            context,
+            push,
+            pull,
+            req,
+            rep,
+            sub,
+            monitor,
+        }
+    }
+
+    /// As if nothing had happened.
+    fn goes_on(&self) {
+        for number in 0..10 {
+            self.push.send_blocking(number.to_string()).unwrap();
+        }
+        for number in 0..10 {
+            assert_eq!(next_text(&self.pull.receiver()), number.to_string());
+        }
+        let mut asked = std::pin::pin!(self.req.request("well?"));
+        assert!(asked.as_mut().now_or_never().is_none());
+        let request = self.rep.recv_blocking().unwrap();
+        assert_eq!(request, "well?".into());
+        self.rep.send_blocking("yes").unwrap();
+        assert_eq!(futures::executor::block_on(asked), Ok("yes".into()));
+        assert_eq!(self.monitor.len(), 0, "no connection has come or gone");
+        assert_eq!(self.pull.failure(), None);
+    }
+}
+
+/// Waits until the pump's thread sleeps.
+fn at_rest() {
+    eventually("the pump sleeps", || {
+        let threads = std::fs::read_dir("/proc/self/task").unwrap();
+        let mut states = threads.filter_map(|thread| {
+            let stat = std::fs::read_to_string(thread.ok()?.path().join("stat")).ok()?;
+            stat.contains("(zmq-pump)")
+                .then(|| stat.contains("(zmq-pump) S"))
+        });
+        states.all(|sleeps| sleeps)
+    });
+}
+
+/// Whether the check holds in a child, each call of which is over soon.
+fn holds_in_a_child(check: impl FnOnce() -> bool) -> bool {
+    at_rest();
+    // SAFETY: the child calls this library, which is what is tested, and ends without returning
+    // from here: nothing of the test's own is torn down twice.
+    #[allow(unsafe_code)]
+    unsafe {
+        let child = libc::fork();
+        assert!(child >= 0);
+        if child == 0 {
+            libc::alarm(10);
+            let start = Instant::now();
+            let holds = check() && start.elapsed() < SOON;
+            libc::_exit(i32::from(!holds));
+        }
+        let mut status = -1;
+        assert_eq!(libc::waitpid(child, &mut status, 0), child);
+        status == 0
+    }
+}
+
+/// A call by its name, and whether it does what it should.
+type Check<'a> = (&'static str, Box<dyn FnOnce() -> bool + 'a>);
+
+/// Each is the first call of its child.
+fn checks(parent: &Parent) -> Vec<Check<'_>> {
+    let Parent {
+        context,
+        push,
+        pull,
+        req,
+        sub,
+        monitor,
+        ..
+    } = parent;
+    let lost = |message: &str| Err(SendError::Disconnected(message.into()));
+    vec![
+        (
+            "send",
+            Box::new(move || {
+                let sent = push.send_blocking("never") == lost("never");
+                sent && push.send_blocking("never") == lost("never")
+                    && push.failure() == Some(FORKED)
+            }),
+        ),
+        (
+            "recv",
+            Box::new(|| {
+                let received = pull.recv_blocking() == Err(RecvError::Disconnected);
+                received && pull.failure() == Some(FORKED)
+            }),
+        ),
+        (
+            "request",
+            Box::new(|| {
+                let asked = req.request_blocking("never");
+                matches!(asked, Err(RequestError::Disconnected(_)))
+            }),
+        ),
+        (
+            "statistics",
+            Box::new(|| matches!(pull.statistics(), Err(StatisticsError::PumpFailed(FORKED)))),
+        ),
+        (
+            "bind",
+            Box::new(|| {
+                matches!(
+                    pull.bind("tcp://127.0.0.1:*"),
+                    Err(BindError::PumpFailed(FORKED))
+                )
+            }),
+        ),
+        (
+            "connect",
+            Box::new(|| {
+                matches!(
+                    pull.connect("tcp://127.0.0.1:9"),
+                    Err(ConnectError::PumpFailed(FORKED))
+                )
+            }),
+        ),
+        (
+            "subscribe",
+            Box::new(|| sub.subscribe("") == Err(SubscribeError::PumpFailed(FORKED))),
+        ),
+        (
+            "options",
+            Box::new(|| matches!(pull.options(), Err(ConfigureError::PumpFailed(FORKED)))),
+        ),
+        (
+            "monitor",
+            Box::new(|| matches!(pull.monitor(), Err(MonitorError::PumpFailed(FORKED)))),
+        ),
+        (
+            "a monitor's events",
+            Box::new(|| monitor.recv_blocking() == Err(RecvError::Disconnected)),
+        ),
+        (
+            "wait",
+            Box::new(|| pull.wait_connected_blocking(9) == Err(WaitError::PumpFailed(FORKED))),
+        ),
+        (
+            "register",
+            Box::new(|| {
+                let stream = futures::stream::pending::<zmq_channels::Message>();
+                matches!(
+                    push.register_in(stream),
+                    Err(RegisterError::PumpFailed(FORKED))
+                )
+            }),
+        ),
+        (
+            "close",
+            Box::new(|| {
+                let closed = push.close_blocking();
+                closed.failure == Some(FORKED) && closed.undelivered == 0
+            }),
+        ),
+        (
+            "socket",
+            Box::new(|| {
+                matches!(
+                    context.socket::<Push>(),
+                    Err(SocketError::PumpFailed(FORKED))
+                )
+            }),
+        ),
+        (
+            "global",
+            Box::new(|| {
+                let opened = Context::global().socket::<Push>();
+                matches!(opened, Err(SocketError::PumpFailed(FORKED)))
+            }),
+        ),
+        (
+            "shutdown",
+            Box::new(|| {
+                context.shutdown();
+                true
+            }),
+        ),
+        (
+            "a context of its own",
+            Box::new(|| {
+                let context = Context::new();
+                let (push, pull) = (context.socket::<Push>(), context.socket::<Pull>());
+                let (Ok(push), Ok(pull)) = (push, pull) else {
+                    return false;
+                };
+                let connected = pull
+                    .bind("tcp://127.0.0.1:*")
+                    .map(|bound| push.connect(bound));
+                let received = push
+                    .send_blocking("x")
+                    .map(|()| pull.recv_timeout_blocking(SOON));
+                let closed = push.close_blocking().undelivered == 0;
+                connected.is_ok() && received == Ok(Ok("x".into())) && closed
+            }),
+        ),
+    ]
+}
+
+#[test]
+fn a_forked_child_is_told_at_once_and_its_parent_goes_on() {
+    alone(LIMIT, || {
+        let parent = Parent::new(&Options::new());
+        for (name, check) in checks(&parent) {
+            assert!(holds_in_a_child(check), "{name}");
+            parent.goes_on();
+        }
+        let kind = parent.pull.monitor().unwrap();
+        parent.pull.close_blocking();
+        assert!(kind.iter().any(|event| event.kind == EventKind::Stopped));
+    });
+}
+
+#[test]
+fn a_forked_child_may_drop_what_it_has() {
+    alone(LIMIT, || {
+        let kept = Parent::new(&Options::new());
+        let context = Context::new();
+        let dropped = context.socket::<Push>().unwrap();
+        dropped
+            .connect(kept.pull.bind("tcp://127.0.0.1:*").unwrap())
+            .unwrap();
+        dropped.send_blocking("from another context").unwrap();
+        assert_eq!(next_text(&kept.pull.receiver()), "from another context");
+        while kept.monitor.try_recv().is_ok() {}
+        let mut handles = Some((dropped.clone(), context.clone(), dropped.sender()));
+        drop((dropped, context));
+        assert!(holds_in_a_child(|| {
+            drop(handles.take());
+            true
+        }));
+        kept.goes_on();
+        let (push, ..) = handles.unwrap();
+        push.send_blocking("still there").unwrap();
+        assert_eq!(next_text(&kept.pull.receiver()), "still there");
+    });
+}
