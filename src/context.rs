@@ -305,15 +305,13 @@ const NO_SUCH_PUMP: &str = "the context has no such pump";
 /// A forked child has its parent's memory, but none of its threads: its parent's sockets have no
 /// pump there. All that a pump would have to answer fails at once with
 /// [`PumpFailure::Forked`](crate::PumpFailure::Forked), such as `bind`, `statistics`, `wait_…` and a
-/// new socket in the parent's context; `close` and [`shutdown`](Context::shutdown) return. Blocking
-/// calls that send, receive or request fail with `Disconnected`; `failure()` says why. The parent,
+/// new socket in the parent's context; `close` and [`shutdown`](Context::shutdown) return. Calls
+/// that send, receive or request fail with `Disconnected`; `failure()` says why. The parent,
 /// its connections and its listeners are not disturbed, not by dropping handles in the child either.
 ///
-/// So that messages do not pay for this, the child is told where the pump would be called or waited
-/// for. A message that is sent while the pump is at work at the very moment of the fork, or has
-/// others waiting before it, may be accepted, and goes nowhere; `try_recv` finds nothing more, and a
-/// future or a [`Select`](crate::Select) that waits to receive may wait for ever. As with the memory
-/// allocator, a lock that another thread held at the fork stays locked. In the child, make a
+/// A lock that another thread held at the very moment of the fork stays locked in the child, where a
+/// call that needs it hangs: so it is with every lock of a process that forks while its threads are at
+/// work. A fork that the C library does not make (a bare `clone`) is not noticed. In the child, make a
 /// [`Context::new`]: that works as anywhere.
 #[derive(Clone)]
 pub struct Context {

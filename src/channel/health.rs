@@ -1,8 +1,8 @@
 //! Whether a pump still serves its sockets, and if not, why.
 
-use std::process;
 use std::sync::Arc;
 
+use super::fork;
 use super::sync::Once;
 use crate::error::PumpFailure;
 
@@ -10,15 +10,15 @@ use crate::error::PumpFailure;
 #[derive(Debug)]
 pub(crate) struct Health {
     failure: Once<PumpFailure>,
-    /// The one whose pump it is. A process forked from that has the memory, but not the thread.
-    process: u32,
+    /// That of the process whose pump it is. One forked from that has the memory, but not the thread.
+    generation: usize,
 }
 
 impl Health {
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Health {
             failure: Once::new(),
-            process: process::id(),
+            generation: fork::first_generation(),
         })
     }
 
@@ -37,16 +37,23 @@ impl Health {
         self.known_failure()
     }
 
-    /// The same, as far as it has been found out. Costs a look.
+    /// The same, as far as it has been found out.
     pub(crate) fn known_failure(&self) -> Option<PumpFailure> {
         self.failure.get().copied()
     }
 
-    /// Whether this process was forked from the pump's. Asks the system: not for every message.
+    /// Of the process whose pump it is.
+    pub(super) fn generation(&self) -> usize {
+        self.generation
+    }
+
+    /// Whether this process was forked from the pump's.
+    #[inline]
     pub(crate) fn is_elsewhere(&self) -> bool {
-        if self.process != process::id() {
+        let is_elsewhere = self.generation != fork::generation();
+        if is_elsewhere {
             let _ = self.failure.set(PumpFailure::Forked);
         }
-        self.known_failure() == Some(PumpFailure::Forked)
+        is_elsewhere
     }
 }

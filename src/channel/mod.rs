@@ -32,6 +32,7 @@ mod asking;
 mod bridge;
 mod calls;
 mod feed;
+mod fork;
 mod gate;
 mod habit;
 mod health;

@@ -106,7 +106,7 @@ impl<'a> SendFuture<'a> {
     #[inline]
     fn offer_quietly(&mut self) -> bool {
         let sent = match (self.ticket, &mut self.message) {
-            (None, Some(message)) if self.ports.sends_plainly() => {
+            (None, Some(message)) if self.ports.sends_plainly() && self.ports.is_at_home() => {
                 self.ports.offer_quietly(message)
             }
             _ => false,

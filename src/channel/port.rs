@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use futures_core::stream::{FusedStream, Stream};
 use futures_sink::Sink;
 
+use super::fork;
 use super::gate::Line;
 use super::pace::{is_bulky, keep_pace};
 use super::park::Awaits;
@@ -61,6 +62,8 @@ pub struct Sender {
     ports: Arc<Ports>,
     /// Known here, where every call looks anyway.
     plain: bool,
+    /// That of the process the pump is in, for the same reason.
+    generation: usize,
     sink: SinkState,
 }
 
@@ -83,6 +86,7 @@ impl Sender {
         ports.enter(Kind::Sender).then(|| Sender {
             ports: Arc::clone(ports),
             plain: ports.sends_plainly(),
+            generation: ports.generation(),
             sink: SinkState::default(),
         })
     }
@@ -288,7 +292,7 @@ impl Sender {
     /// Sends in the common case.
     #[inline]
     fn offer_quietly(&self, message: &mut Message) -> bool {
-        self.plain && self.ports.offer_quietly(message)
+        self.plain && self.generation == fork::generation() && self.ports.offer_quietly(message)
     }
 
     /// Where more is to be done than to put the message in.
@@ -349,6 +353,7 @@ impl Clone for Sender {
         Sender {
             ports: Arc::clone(&self.ports),
             plain: self.plain,
+            generation: self.generation,
             sink: SinkState {
                 closed,
                 ..SinkState::default()

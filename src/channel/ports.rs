@@ -7,6 +7,7 @@ use std::task::{Poll, Waker};
 
 use super::alarm::Alarms;
 use super::calls::Calls;
+use super::fork;
 use super::gate::{Gate, Line};
 use super::health::Health;
 use super::helm;
@@ -19,7 +20,7 @@ use super::routes::Routes;
 use super::sync::{Mutex, Once};
 use super::waiters::{Ticket, Waiters, Wakes};
 use super::Hook;
-use crate::error::{PumpFailure, Refusal};
+use crate::error::Refusal;
 use crate::message::{Message, MAX_GROUP};
 use crate::options::Overflow;
 
@@ -103,6 +104,8 @@ pub(crate) struct Ports {
     recall: Option<Mutex<Recall>>,
     /// See [`sends_plainly`](Self::sends_plainly).
     plain: bool,
+    /// Of the process whose pump it is.
+    generation: usize,
     handles: Mutex<Handles>,
     /// How those who wait may spin.
     spin: Spin,
@@ -193,6 +196,7 @@ impl Ports {
             afar: Once::new(),
             habits: Habits::new(),
             alarms: setup.alarms,
+            generation: setup.health.generation(),
             health: setup.health,
         });
         let holder = Holder(Arc::clone(&ports));
@@ -258,6 +262,27 @@ impl Ports {
     /// How the pump is.
     pub(crate) fn health(&self) -> &Arc<Health> {
         &self.health
+    }
+
+    /// Of the process whose pump it is.
+    pub(super) fn generation(&self) -> usize {
+        self.generation
+    }
+
+    /// Whether the pump is in this process.
+    #[inline]
+    pub(super) fn is_at_home(&self) -> bool {
+        self.generation == fork::generation()
+    }
+
+    /// Whether this process was forked from that of the pump. Then the socket is closed here.
+    #[inline]
+    fn is_orphaned(&self) -> bool {
+        let is_orphaned = !self.is_at_home();
+        if is_orphaned {
+            self.finish();
+        }
+        is_orphaned
     }
 
     /// Whether the user wants the socket closed: said so, or dropped the last handle that holds
@@ -395,6 +420,9 @@ impl Ports {
         slot: &mut Option<Message>,
         waiting: Option<Waiting<'_>>,
     ) -> Result<(), NotSent> {
+        if self.is_orphaned() {
+            return Err(NotSent::Closed);
+        }
         if let Some(Err(why)) = slot.as_ref().map(|message| self.check(message)) {
             return Err(NotSent::Refused(why));
         }
@@ -465,27 +493,10 @@ impl Ports {
             },
         };
         match offer {
-            Offer::Taken if self.health.known_failure() == Some(PumpFailure::Forked) => {
-                self.take_back(inward, slot)
-            }
             Offer::Taken => Ok(()),
             Offer::Full => Err(NotSent::Full),
             Offer::Closed => Err(NotSent::Closed),
             Offer::Terminated => Err(NotSent::Terminated),
-        }
-    }
-
-    /// A message was accepted, and in telling the pump it was found out that there is none.
-    #[cold]
-    fn take_back(
-        &self,
-        inward: &Channel<Message>,
-        slot: &mut Option<Message>,
-    ) -> Result<(), NotSent> {
-        *slot = inward.pop_newest();
-        match slot {
-            Some(_) => Err(NotSent::Closed),
-            None => Ok(()),
         }
     }
 
@@ -544,7 +555,7 @@ impl Ports {
             _ => outward.try_pop(),
         };
         self.note(popped.as_ref().ok());
-        popped
+        self.unless_orphaned(popped)
     }
 
     pub(crate) fn pop_or_wait(&self, line: &mut Line, waker: &Waker) -> Result<Message, Nothing> {
@@ -565,7 +576,16 @@ impl Ports {
             helm::rest();
         }
         self.note(popped.as_ref().ok());
-        popped
+        self.unless_orphaned(popped)
+    }
+
+    /// Nothing will come where there is no pump.
+    #[inline]
+    fn unless_orphaned<U>(&self, popped: Result<U, Nothing>) -> Result<U, Nothing> {
+        match popped {
+            Err(Nothing::Empty) if self.is_orphaned() => Err(Nothing::Closed),
+            popped => popped,
+        }
     }
 
     /// Takes a message, or waits for one.
@@ -626,7 +646,7 @@ impl Ports {
         if popped.is_ok() {
             self.note(into.last());
         }
-        popped
+        self.unless_orphaned(popped)
     }
 
     /// [`pop_many`](Self::pop_many), or waits.

@@ -417,15 +417,6 @@ impl<T> Channel<T> {
         rest.len()
     }
 
-    /// Takes the message back that was put in last, if it is still here.
-    pub(crate) fn pop_newest(&self) -> Option<T> {
-        let mut head = self.head.lock();
-        let mut tail = self.tail.lock();
-        let newest = tail.items.pop_back().or_else(|| head.items.pop_back());
-        head.released += u64::from(newest.is_some());
-        newest
-    }
-
     /// Calls a sender that waits for any room, and one of each peer that has some. A ticket is that
     /// of a sender that stops waiting.
     fn call_if_room(&self, head: &mut Head<T>, leaves: Ticket, wakes: &mut Wakes) {

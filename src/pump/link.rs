@@ -110,7 +110,7 @@ pub(super) struct Wire<S> {
     pub(super) connection: Connection,
     /// Messages that wait until everything before them is written, where a policy may still lose
     /// them.
-    pub(super) waiting: Option<Box<VecDeque<Message>>>,
+    pub(super) waiting: Option<VecDeque<Message>>,
     pub(super) readable: bool,
     /// The end of the stream was announced: it comes after what is still buffered.
     pub(super) read_closed: bool,

@@ -295,21 +295,12 @@ impl Ship {
     /// Does a turn for a pump whose thread sleeps, if the current thread has the time for that.
     fn lend_a_hand(&self) -> Help {
         let now = Instant::now();
-        let Some(steering) = self.helm.lend_a_hand(now) else {
-            return match self.is_elsewhere() {
-                true => Help::Done,
-                false => Help::None,
-            };
-        };
-        // A turn without connections is nobody's business but this process's.
-        let has_connections = steering.as_deref().is_some_and(|afloat| {
-            let pump = &afloat.pump;
-            pump.octets_in | pump.octets_out != 0
-        });
-        if has_connections && self.health.is_elsewhere() {
-            abandon(steering);
+        if self.is_elsewhere() {
             return Help::Done;
         }
+        let Some(steering) = self.helm.lend_a_hand(now) else {
+            return Help::None;
+        };
         let is_awaited = self.lookout.is_awaited();
         let turned = self.steer(steering, |afloat| {
             afloat.turn_until_it_rests(now, is_awaited)

@@ -98,7 +98,7 @@ impl<S> Wire<S> {
     pub(super) fn take_unsent(&mut self) -> Vec<Message> {
         let mut unsent = self.connection.take_unsent();
         if let Some(waiting) = self.waiting.take() {
-            unsent.extend(*waiting);
+            unsent.extend(waiting);
         }
         unsent
     }
@@ -129,7 +129,7 @@ impl<S> PumpOutlet<'_, S> {
         let lost = match &mut link.path {
             Path::Wire(wire) => {
                 let staged = wire.connection.staged_messages();
-                let waiting = wire.waiting.get_or_insert_with(Box::default);
+                let waiting = wire.waiting.get_or_insert_default();
                 waiting.push_back(std::mem::take(message));
                 if !link.in_flushers {
                     link.in_flushers = true;

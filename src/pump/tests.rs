@@ -284,7 +284,7 @@ fn sim_every_message_arrives_once_and_in_order_over_a_rough_network() {
 fn sim_a_socket_that_is_about_to_close_is_waited_for() {
     let mut sim = Sim::new(0, ROUGH, 1);
     let push = sim.open(0, SocketType::Push, Options::new());
-    sim.bind(&push, "inproc://early");
+    sim.bind(&push, "tcp://127.0.0.1:0");
     assert!(push.offer(numbered(0)));
     sim.step();
     drop(push);

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use futures::FutureExt;
 use zmq_channels::{
     BindError, ConfigureError, ConnectError, Context, EventKind, Monitor, MonitorError, Options,
-    Pull, PumpFailure, Push, RecvError, RegisterError, Rep, Req, RequestError, SendError, Socket,
-    SocketError, StatisticsError, Sub, SubscribeError, WaitError,
+    Pull, PumpFailure, Push, RecvError, RegisterError, Rep, Req, RequestError, Select, Selected,
+    SendError, Socket, SocketError, StatisticsError, Sub, SubscribeError, TryRecvError,
+    TrySendError, WaitError,
 };
 
 use crate::common::{alone, eventually, next_text, LIMIT, PATIENCE};
@@ -24,6 +25,8 @@ struct Parent {
     req: Socket<Req>,
     rep: Socket<Rep>,
     sub: Socket<Sub>,
+    /// Messages wait in it.
+    waiting: Socket<Push>,
     monitor: Monitor,
 }
 
@@ -41,6 +44,8 @@ impl Parent {
         push.send_blocking("before").unwrap();
         assert_eq!(next_text(&pull.receiver()), "before");
         req.wait_connected_timeout_blocking(1, PATIENCE).unwrap();
+        let waiting = context.socket_with::<Push>(options.clone()).unwrap();
+        waiting.send_blocking("no peer").unwrap();
         let monitor = pull.monitor().unwrap();
         Parent {
             context,
@@ -49,6 +54,7 @@ impl Parent {
             req,
             rep,
             sub,
+            waiting,
             monitor,
         }
     }
@@ -117,6 +123,7 @@ fn checks(parent: &Parent) -> Vec<Check<'_>> {
         pull,
         req,
         sub,
+        waiting,
         monitor,
         ..
     } = parent;
@@ -128,6 +135,29 @@ fn checks(parent: &Parent) -> Vec<Check<'_>> {
                 let sent = push.send_blocking("never") == lost("never");
                 sent && push.send_blocking("never") == lost("never")
                     && push.failure() == Some(FORKED)
+            }),
+        ),
+        (
+            "a send behind others",
+            Box::new(|| {
+                waiting.try_send("never") == Err(TrySendError::Disconnected("never".into()))
+            }),
+        ),
+        (
+            "a receive that does not wait",
+            Box::new(|| pull.try_recv() == Err(TryRecvError::Disconnected)),
+        ),
+        (
+            "a future that receives",
+            Box::new(|| pull.recv().now_or_never() == Some(Err(RecvError::Disconnected))),
+        ),
+        (
+            "a select",
+            Box::new(|| {
+                let mut select = Select::new();
+                let token = select.receiver(pull.receiver());
+                let selected = select.wait();
+                selected == Ok(Selected::Ended(token, RecvError::Disconnected))
             }),
         ),
         (
