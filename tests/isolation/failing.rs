@@ -89,6 +89,7 @@ fn everybody_who_waits_for_a_pump_that_panics_is_told_why() {
             let held = context.socket_with::<Push>(here).unwrap();
             let monitor = pull.monitor().unwrap();
             for socket in [&push, &held] {
+                socket.bind("tcp://127.0.0.1:*").unwrap();
                 socket.send_blocking("waits for a peer").unwrap();
             }
             thread::scope(|scope| {
