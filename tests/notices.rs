@@ -9,7 +9,7 @@ use std::time::Duration;
 use common::raw::Raw;
 use common::{eventually, next, next_text, nothing_comes, put, text, within, Transport, LIMIT};
 use zmq_channels::{
-    Context, ContextOptions, Dealer, Message, Options, Pair, Pull, Push, Rep, Req, Router,
+    Context, ContextOptions, Dealer, Linger, Message, Options, Pair, Pull, Push, Rep, Req, Router,
     TrySendError,
 };
 
@@ -77,7 +77,11 @@ fn hello_is_said_again_after_every_reconnect() {
 fn hello_does_not_count_against_the_high_water_mark() {
     within(LIMIT, || {
         let context = Context::new();
-        let options = Options::new().send_high_water_mark(2).hello("hello");
+        // No peer ever takes what is accepted in the end.
+        let options = Options::new()
+            .send_high_water_mark(2)
+            .hello("hello")
+            .linger(Linger::For(Duration::ZERO));
         let push = context.socket_with::<Push>(options).unwrap();
         let endpoint = push.bind("tcp://127.0.0.1:*").unwrap();
         for _ in 0..10 {

@@ -398,7 +398,7 @@ impl<W: World> Pump<W> {
             let hubs: Vec<usize> = hubs.map(|(slot, _)| slot).collect();
             hubs.into_iter().for_each(|slot| self.close(slot, None));
         }
-        let until = release.limit.and_then(|limit| self.now.checked_add(limit));
+        let until = release.limit.and_then(|limit| later(self.now, limit));
         if let Some(until) = until {
             self.timers.set(until, Timer::Shutdown);
         }

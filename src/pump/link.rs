@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::channel::{give_back, Seat};
 use crate::event::{DisconnectReason, EventKind, SystemError};
 use crate::message::{Frame, Message};
-use crate::pattern::{Admission, Outlet, PeerId, PeerIntro, Upstream, Violation};
+use crate::pattern::{PeerId, PeerIntro, Upstream, Violation};
 use crate::socket_type::SocketType;
 use crate::statistics::DropReason;
 use crate::wire::{CloseReason, Connection, Opening, PeerInfo};
@@ -464,42 +464,6 @@ impl<W: World> Pump<W> {
         self.greet_dialer(slot);
         self.schedule_send(hub);
         Ok(())
-    }
-
-    /// Sends a new peer an empty message, so that a ROUTER there learns of us
-    /// (`ZMQ_PROBE_ROUTER`). It is nobody's, and counts nowhere.
-    pub(super) fn probe(&mut self, slot: usize) {
-        let Some(link) = self.links.get_mut(slot).filter(|link| link.attached) else {
-            return;
-        };
-        let Some(hub) = self.hubs.get(link.hub) else {
-            return;
-        };
-        if !hub.kind.probes() || !hub.options.probe_router {
-            return;
-        }
-        let mut probe = Message::from(Frame::empty());
-        match &mut link.path {
-            Path::Wire(wire) => {
-                wire.connection.greet(&probe);
-                self.flush_later(slot);
-            }
-            Path::Inproc(inproc) => {
-                let (far, twin) = (inproc.twin_hub, PeerId(inproc.twin as u32));
-                self.pattern_call(far, |pattern, outlet| {
-                    if pattern.admit(twin, &mut probe) == Ok(Admission::Deliver) {
-                        outlet.deliver(probe);
-                    }
-                });
-            }
-            Path::Cross(cross) => {
-                cross.greet(probe);
-                self.cross_later(slot);
-            }
-            Path::Dialing { .. } | Path::Lent => {
-                debug_assert!(false, "an attached peer has a wire or a twin");
-            }
-        }
     }
 
     /// The pattern forgets the peer; what it had not sent yet goes back or is counted lost.

@@ -1,6 +1,6 @@
 //! Messages of the socket's own at the beginning and at the end of a connection.
 
-use crate::message::Message;
+use crate::message::{Frame, Message};
 use crate::pattern::{Admission, Outlet, PeerId};
 
 use super::link::{Loss, Origin, Path};
@@ -8,6 +8,42 @@ use super::world::World;
 use super::Pump;
 
 impl<W: World> Pump<W> {
+    /// Sends a new peer an empty message, so that a ROUTER there learns of us
+    /// (`ZMQ_PROBE_ROUTER`). It is nobody's, and counts nowhere.
+    pub(super) fn probe(&mut self, slot: usize) {
+        let Some(link) = self.links.get_mut(slot).filter(|link| link.attached) else {
+            return;
+        };
+        let Some(hub) = self.hubs.get(link.hub) else {
+            return;
+        };
+        if !hub.kind.probes() || !hub.options.probe_router {
+            return;
+        }
+        let mut probe = Message::from(Frame::empty());
+        match &mut link.path {
+            Path::Wire(wire) => {
+                wire.connection.greet(&probe);
+                self.flush_later(slot);
+            }
+            Path::Inproc(inproc) => {
+                let (far, twin) = (inproc.twin_hub, PeerId(inproc.twin as u32));
+                self.pattern_call(far, |pattern, outlet| {
+                    if pattern.admit(twin, &mut probe) == Ok(Admission::Deliver) {
+                        outlet.deliver(probe);
+                    }
+                });
+            }
+            Path::Cross(cross) => {
+                cross.greet(probe);
+                self.cross_later(slot);
+            }
+            Path::Dialing { .. } | Path::Lent => {
+                debug_assert!(false, "an attached peer has a wire or a twin");
+            }
+        }
+    }
+
     /// The first message to a new peer. It does not count against the high-water mark.
     pub(super) fn say_hello(&mut self, slot: usize) {
         let Some(link) = self.links.get_mut(slot) else {

@@ -30,8 +30,7 @@ use judging::{judge_group_frame, judge_identity};
 /// No command of a handshake needs more; a peer that has not shown who it is gets no more.
 const MAX_HANDSHAKE_COMMAND: u64 = 64 << 10;
 
-/// A frame of a message costs 72 octets here, and may cost 2 on the wire. So an unfinished
-/// message is stopped at 72 MiB for no payload at all; no application is known to come near.
+/// A frame costs 72 bytes here, and may cost 2 on the wire: what is unfinished ends at 72 MiB.
 const MAX_FRAMES: usize = Message::MAX_FRAMES;
 
 /// PINGs come seconds apart. A peer that leaves so many answers unread reads no more.
