@@ -211,7 +211,7 @@ impl ContextOptions {
             return fault("max_connections", "zero; None means no limit");
         }
         if self.max_handshakes == 0 {
-            return fault("max_handshakes", "zero: nobody could ever connect");
+            return fault("max_handshakes", "zero: no peer could ever connect");
         }
         if self.spin > MAX_SPIN {
             return fault("spin", "longer than 1 ms");
@@ -269,7 +269,7 @@ const NO_SUCH_PUMP: &str = "the context has no such pump";
 /// Sockets and ports keep their context alive. Dropping the last handle of all waits until sockets
 /// that are being closed have sent what they accepted, as long as their
 /// [`linger`](Options#structfield.linger) says: by default until it is sent, also to a peer that has
-/// yet to come, unless that would have to come over inproc: nobody is left who could open it.
+/// yet to come, unless that would have to come over inproc: no handle is left that could open it.
 /// [`linger_limit`](ContextOptions#structfield.linger_limit) sets a limit to that, and
 /// while a panic unwinds no drop waits longer than [`Context::DROP_WAIT`]. Then the pumps end. What
 /// was not sent is counted by [`Context::undelivered`]; [`Context::close`] waits as well, and
@@ -497,7 +497,7 @@ impl Context {
     /// let limit = Some(Duration::from_millis(10));
     /// let context = Context::with_options(ContextOptions::new().linger_limit(limit))?;
     /// let push = context.socket::<Push>()?;
-    /// push.connect("inproc://nobody is there")?;
+    /// push.connect("inproc://not-bound")?;
     /// push.send_blocking("hello?")?;
     /// assert_eq!(context.close_blocking().undelivered, 1);
     /// # Ok(())

@@ -9,7 +9,7 @@ use crate::message::Message;
 use crate::routing_id::RoutingId;
 use crate::socket_type::SocketType;
 
-/// Why the pump of a socket serves it no more, although nobody has closed it.
+/// Why the pump of a socket no longer services it, although the socket was not closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum PumpFailure {

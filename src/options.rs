@@ -78,7 +78,8 @@ pub enum Overflow {
     /// Wait until there is room: nothing is lost, the pressure climbs to the sender. The default.
     /// Only the queue of a single peer drops the message that does not fit, as ZeroMQ has it, unless
     /// [`xpub_no_drop`](Options#structfield.xpub_no_drop) or
-    /// [`router_mandatory`](Options#structfield.router_mandatory) is set.
+    /// [`router_mandatory`](Options#structfield.router_mandatory) is set, or the socket is a SERVER,
+    /// PEER or STREAM: then senders wait for that peer.
     #[default]
     Block,
     /// Drop the message that does not fit.
@@ -258,7 +259,7 @@ pub struct Options {
     /// (`ZMQ_RCVHWM`, default 1000).
     pub receive_high_water_mark: usize,
     /// What a full `in` does, and on types that have a queue for each peer (PUB, XPUB, RADIO, XSUB,
-    /// ROUTER, REP) that queue (no libzmq twin but `ZMQ_CONFLATE`; default [`Overflow::Block`]).
+    /// ROUTER, REP, SERVER, PEER, STREAM) that queue (no libzmq twin but `ZMQ_CONFLATE`; default [`Overflow::Block`]).
     pub send_overflow: Overflow,
     /// What a full `out` does (no libzmq twin but `ZMQ_CONFLATE`; default [`Overflow::Block`]).
     pub receive_overflow: Overflow,

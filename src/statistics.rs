@@ -116,7 +116,7 @@ pub enum DropReason {
     Late,
     /// A peer sent a message without the envelope or the body it needs.
     Malformed,
-    /// Nobody had subscribed to it, or the subscription ended before it was received.
+    /// No peer had subscribed to it, or the subscription ended before it was received.
     Unmatched,
     /// The peer left without replying to the request.
     RequestLost,

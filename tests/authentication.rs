@@ -616,7 +616,7 @@ fn a_storm_of_peers_is_judged_one_by_one() {
 
 // ---- peers that do not wait
 
-/// A peer that leaves while nobody answers goes at once, and so does the question about it:
+/// A peer that leaves while no answer comes goes at once, and so does the question about it:
 /// without a limit on handshakes it would stay for ever.
 #[test]
 fn a_peer_that_leaves_while_it_is_being_judged_is_noticed_at_once() {

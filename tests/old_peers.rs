@@ -738,7 +738,7 @@ fn malformed_words_of_old_peers_end_the_connection() {
     });
 }
 
-/// A peer of ZMTP 2.0 is refused before it has our greeting, if there is no room for anybody. One of
+/// A peer of ZMTP 2.0 is refused before it has our greeting, if there is no room for a peer. One of
 /// 1.0 may have sent messages already: they are counted.
 #[test]
 fn what_a_refused_old_peer_sends_is_counted() {

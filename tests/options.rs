@@ -181,7 +181,7 @@ fn the_longest_durations_work_in_every_option() {
     });
 }
 
-/// A PUSH and a PULL with these options meet, although somebody else refuses the PUSH before.
+/// A PUSH and a PULL with these options meet, although another socket refuses the PUSH before.
 fn carries(name: &str, options: &Options) {
     let context = Context::new();
     let push = context.socket_with::<Push>(options.clone()).unwrap();
@@ -240,7 +240,7 @@ fn waits<F: Future>(call: F, meanwhile: impl FnOnce()) -> F::Output {
     block_on(call)
 }
 
-/// Calls in a thread of its own, and has `meanwhile` done beside it.
+/// Calls in another thread, and has `meanwhile` done beside it.
 fn blocks<R: Send>(call: impl FnOnce() -> R + Send, meanwhile: impl FnOnce()) -> R {
     thread::scope(|scope| {
         let calling = scope.spawn(call);
@@ -644,7 +644,7 @@ fn what_is_accepted_has_an_effect() {
     within(LIMIT, || {
         let context = Context::new();
         let push = context.socket_with::<Push>(Options::new().immediate(true));
-        push.unwrap().try_send("nobody is there").unwrap_err();
+        push.unwrap().try_send("no peer is there").unwrap_err();
 
         let push = context.socket_with::<Push>(Options::new().hello("hello"));
         let (push, pull) = (push.unwrap(), context.socket::<Pull>().unwrap());

@@ -329,7 +329,7 @@ fn an_unread_reply_goes_when_the_next_relaxed_request_is_accepted() {
                 let rep = there.socket::<Rep>().unwrap();
                 let bound = holds_within(PATIENCE, || rep.bind(&endpoint).is_ok());
                 assert!(bound, "{transport:?}");
-                assert_eq!(req.receiver().len(), 1, "what is read by nobody stays");
+                assert_eq!(req.receiver().len(), 1, "what is not read stays");
                 put(&req.sender(), "b");
                 assert_eq!(req.try_recv(), Err(TryRecvError::Empty), "{transport:?}");
                 answer_unread(&req, &rep.requests(), "b");

@@ -181,7 +181,7 @@ fn names_that_are_bound_resolve_to_ipv4_without_ipv6() {
     });
 }
 
-/// Where the system knows `localhost` by two addresses, nobody listens at the first.
+/// Where the system knows `localhost` by two addresses, no socket listens at the first.
 #[test]
 fn the_next_address_of_a_name_is_tried_in_the_same_attempt() {
     within(LIMIT, || {

@@ -182,7 +182,7 @@ impl<'a, T> Place<'a, T> {
             waker: context.waker(),
         };
         match self.channel.pop_or_wait(waiting) {
-            // Nobody would ever put anything in.
+            // Nothing would ever be put in.
             Err(Nothing::Empty) if self.health.is_elsewhere() => Poll::Ready(Err(Nothing::Closed)),
             Err(Nothing::Empty) => Poll::Pending,
             done => Poll::Ready(done),

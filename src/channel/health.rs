@@ -31,7 +31,7 @@ impl Health {
             .get_or_init(|| PumpFailure::Panicked(String::leak(text.to_owned())))
     }
 
-    /// Why the pump serves nobody any more; `None` if it does, or has ended as it was told to.
+    /// Why the pump services no socket any more; `None` if it does, or has ended as it was told to.
     pub(crate) fn failure(&self) -> Option<PumpFailure> {
         let _ = self.is_elsewhere();
         self.known_failure()

@@ -67,7 +67,7 @@ impl<T> Helm<T> {
         Steering::begin(self.0.lock(), None)
     }
 
-    /// The helm, if nobody steers.
+    /// The helm, if no thread steers.
     pub(crate) fn try_take(&self) -> Option<Steering<'_, T>> {
         Some(Steering::begin(self.0.try_lock()?, None))
     }

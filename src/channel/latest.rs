@@ -49,7 +49,7 @@ impl Latest {
         self.relaxed.store(u8::from(relaxed), Ordering::Relaxed);
     }
 
-    /// A hint to who changes it at the same time; whoever has changed it sees it changed.
+    /// A hint while another thread changes it; the thread that has changed it sees that.
     pub(crate) fn is_relaxed(&self) -> bool {
         self.relaxed.load(Ordering::Relaxed) != 0
     }

@@ -57,8 +57,7 @@ impl<T> Lazy<T> {
     }
 }
 
-/// A value that is made when it is asked for and nobody has it, and lasts until the last one who
-/// has it lets go.
+/// A value that is made when it is asked for and not held, and lasts until it is not held any more.
 pub(crate) struct Recurring<T>(Mutex<Weak<T>>);
 
 impl<T> Recurring<T> {

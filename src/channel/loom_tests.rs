@@ -644,7 +644,7 @@ fn loom_a_sender_to_a_full_peer_goes_on_when_that_has_room_and_another_before() 
             let channel = channel.clone();
             thread::spawn(move || push(&channel, 4))
         };
-        // Nobody is to give way first.
+        // No room is needed for that.
         assert_eq!(push(&channel, 3), Offer::Taken);
         let mut taken = VecDeque::new();
         channel.take(usize::MAX, &mut taken);

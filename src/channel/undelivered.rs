@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 static UNDELIVERED: AtomicUsize = AtomicUsize::new(0);
 
-/// A socket has ended that held so many messages.
+/// A socket has ended that held this many messages.
 pub(crate) fn count_undelivered(messages: u64) {
     let messages = usize::try_from(messages).unwrap_or(usize::MAX);
     UNDELIVERED.fetch_add(messages, Ordering::Relaxed);

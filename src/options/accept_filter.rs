@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// Decides which connections a listener takes: called with the peer's address right after the
-/// accept, before a single octet is exchanged (in the place of `ZMQ_TCP_ACCEPT_FILTER` and
+/// accept, before a single byte is exchanged (in the place of `ZMQ_TCP_ACCEPT_FILTER` and
 /// `ZMQ_IPC_FILTER_PID`, `_UID`, `_GID`). It runs on the pump's thread and must not wait: every
 /// socket of that thread waits for it. A connection at which it panics is not taken.
 #[derive(Clone)]

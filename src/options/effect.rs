@@ -1,6 +1,6 @@
 //! Which options mean something for which types of socket: the one place that says it.
 //!
-//! What can have no effect is refused, so that nobody relies on it. Not refused are options that
+//! What can have no effect is refused, so that no program relies on it. Not refused are options that
 //! have their default value, those that the context gives to all its sockets, and, for a type that
 //! only sends or only receives, an option of the other direction that is set to the same as that of
 //! its own: one limit or policy for both directions is one for the direction there is.
@@ -102,7 +102,7 @@ fn has_several_peers(kind: SocketType) -> bool {
     !kind.has_one_peer()
 }
 
-/// Whether what is sent waits for any peer at all: not where each has a queue of its own.
+/// Whether what is sent waits for any peer at all: not where each has its own queue.
 fn sends_to_any_peer(kind: SocketType) -> bool {
     use SocketType::*;
     matches!(
@@ -113,7 +113,7 @@ fn sends_to_any_peer(kind: SocketType) -> bool {
 
 impl Options {
     /// The first option that is set, has no effect on sockets of this type, and is not as in
-    /// `given`, which nobody chose for this socket.
+    /// `given`, which was not chosen for this socket.
     pub(crate) fn without_effect(&self, kind: SocketType, given: &Options) -> Option<&'static str> {
         let defaults = Options::new();
         let rows = TABLE.iter().filter(|row| !(row.means_something)(kind));

@@ -124,7 +124,7 @@ impl Pattern for Publish {
     }
 
     /// A subscriber at its high-water mark misses the message, and the outlet counts that. What
-    /// nobody subscribed to is dropped as a whole.
+    /// no peer subscribed to is dropped as a whole.
     fn submit(&mut self, message: &mut Message, outlet: &mut dyn Outlet) -> Verdict {
         self.publish(message, None, outlet)
     }

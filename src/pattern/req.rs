@@ -15,7 +15,7 @@ const NUMBER_OCTETS: usize = 4;
 
 /// A message that belongs to no call is a request of the strict kind: its reply goes to `out`, with
 /// the same tag, and until that has come there is no other. A message that belongs to a call is a
-/// request whose reply goes to whoever waits for that tag; it carries a number on the wire and waits
+/// request whose reply goes to the call that waits for that tag; it carries a number on the wire and waits
 /// for no other request.
 #[derive(Default)]
 pub(super) struct Req {

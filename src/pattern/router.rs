@@ -279,7 +279,7 @@ mod tests {
         assert_eq!(outlet.changed, [PeerId(1)], "it has lost its name");
         assert_eq!(router.interest(PeerId(1)), None);
         assert_eq!(router.interest(PeerId(2)), one());
-        // Where nobody waits for it, it misses what it cannot take.
+        // Where senders do not wait for it, it misses what it cannot take.
         router.configure(&Options::new(), &mut outlet);
         outlet.full.insert(PeerId(2));
         let given = router.give(["one", "c"].into(), &mut outlet);

@@ -16,7 +16,7 @@ use super::{
 const DIALED: u32 = 1 << 31;
 
 /// A message is an id and bytes. Bytes may not go missing from a stream, so senders wait for a peer
-/// that is full. What is sent to an id that nobody has is dropped.
+/// that is full. What is sent to an id that no peer has is dropped.
 pub(super) struct Stream {
     table: RoutingTable,
     /// Senders wait for peers that are full.

@@ -279,7 +279,7 @@ mod tests {
     fn each_mode_tells_of_a_cancellation_by_who_held_the_topic() {
         use ManualSubscriptions::{LastValue, Off, On};
         use Verbosity::{Changes, Everything, Subscriptions};
-        // Held by nobody, by another peer only, by both, by this peer only.
+        // Held by no peer, by another peer only, by both, by this peer only.
         for (manual, verbosity, told_of) in [
             (Off, Changes, [false, false, false, true]),
             (Off, Subscriptions, [false, false, false, true]),

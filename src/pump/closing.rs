@@ -19,7 +19,7 @@ const GOODBYE_TIME: Duration = Duration::from_secs(1);
 /// much more than a turn of theirs takes.
 const HAND_OVER_TIME: Duration = Duration::from_secs(1);
 
-/// Somebody waits until no socket is closing.
+/// A caller waits until no socket is closing.
 pub(super) struct Released {
     until: Option<Instant>,
     /// What was undelivered before.
@@ -108,7 +108,7 @@ impl<W: World> Pump<W> {
         let links = hub.links.clone();
         for &link in &links {
             if let Some(Path::Inproc(inproc)) = self.links.get(link).map(|link| &link.path) {
-                // There may be room that nobody has seen yet.
+                // There may be room that has not been seen yet.
                 self.resume(inproc.twin_hub);
             }
         }
@@ -181,7 +181,7 @@ impl<W: World> Pump<W> {
             } else if self.released.is_empty() || self.waits_for_network(slot) {
                 at += 1;
             } else {
-                // Nobody has a handle of any socket here: nobody opens another one, or makes room.
+                // No handle of any socket is left: no call opens another one, or makes room.
                 self.begin_to_hand_over(slot);
             }
         }
@@ -388,7 +388,7 @@ impl<W: World> Pump<W> {
         }
     }
 
-    /// Somebody waits until no socket is closing, or nobody may use this pump any more.
+    /// A caller waits until no socket is closing, or no handle of this pump's is left.
     pub(super) fn release_hubs(&mut self, release: Release, reply: Reply<Closed>) {
         let before = self.undelivered;
         self.release_requested |= release.ends;

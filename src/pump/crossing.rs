@@ -208,7 +208,7 @@ impl<W: World> Pump<W> {
         }
     }
 
-    /// Starts to join a dialer with whoever is bound to its name on another pump; false if that
+    /// Starts to join a dialer with the socket that is bound to its name on another pump; false if that
     /// cannot begin.
     pub(super) fn join_afar(&mut self, dialer: usize, bound: &Bound) -> bool {
         let Some(dialing) = self.dialers.get(dialer) else {

@@ -161,7 +161,7 @@ mod tests {
         let peers = [("b", 1), ("a", 2), ("a", 3), ("a", 4), ("b", 5), ("c", 6)];
         let mut handshakes = filled(start, &peers);
         assert_eq!(handshakes.len(), 6);
-        // Who has spoken is safe while there is anybody who has not.
+        // A peer that has spoken is safe while there is one that has not.
         assert_eq!(handshakes.victim(None, later, |slot| slot != 6), Some(6));
         handshakes.leave("c", 6);
         assert_eq!(handshakes.victim(None, later, |_| true), Some(2));

@@ -145,7 +145,7 @@ pub(super) struct Closing {
 pub(super) struct HandOver {
     /// When to stop, whatever the other pumps do.
     pub(super) until: Instant,
-    /// Messages that were not with any peer when somebody looked last.
+    /// Messages that were not with any peer at the last look.
     pub(super) left: usize,
 }
 

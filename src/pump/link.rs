@@ -713,7 +713,7 @@ impl<W: World> Pump<W> {
         self.leave_crossing(slot);
     }
 
-    /// A link that was let go has sent what it held for a socket, but for so many messages.
+    /// A link that was let go has sent what it held for a socket, but for `lost` messages.
     fn has_parted(&mut self, former: HubId, lost: usize) {
         if let Some(hub) = self.find(former).and_then(|slot| self.hubs.get_mut(slot)) {
             hub.parting -= 1;

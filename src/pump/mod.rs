@@ -831,7 +831,7 @@ impl<W: World> Pump<W> {
 }
 
 /// How many frames a message has to have that is sent on a socket of this type: the thread-safe
-/// types have no multipart messages, and what they address a message by is a frame of its own. No
+/// types have no multipart messages, and what they address a message by is a separate frame. No
 /// peer takes more than [`Message::MAX_FRAMES`], those that the socket puts in front included.
 fn frame_rule(kind: SocketType) -> FrameRule {
     match kind {

@@ -16,8 +16,8 @@ use super::Pump;
 
 /// What a hub knows of its peers near their marks.
 pub(super) struct Near {
-    /// A peer with more messages than this in its queue is near; `None` where nobody waits for
-    /// single peers.
+    /// A peer with more messages than this in its queue is near; `None` where senders do
+    /// not wait for single peers.
     above: Option<usize>,
     /// Links, by serial number and slot, in no order.
     links: Vec<(u64, usize)>,

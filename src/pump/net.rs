@@ -211,7 +211,7 @@ impl Ship {
 
     /// The pump sleeps, and there is something for it.
     fn call(&self, urgency: Urgency) {
-        // Those who lend a hand ask later, and only if they could disturb anybody.
+        // A thread that lends a hand asks by itself.
         if urgency != Urgency::Errand && self.is_elsewhere() {
             return;
         }
@@ -330,7 +330,7 @@ impl Ship {
         }
     }
 
-    /// The pump has panicked: whoever waits for it is told, and its thread ends.
+    /// The pump has panicked: all calls that wait for it are told, and its thread ends.
     fn fail(&self, afloat: Option<Box<Afloat>>, text: &str) {
         if let Some(afloat) = afloat {
             afloat.pump.fail(text);

@@ -9,7 +9,7 @@ use super::Pump;
 
 impl<W: World> Pump<W> {
     /// Sends a new peer an empty message, so that a ROUTER there learns of us
-    /// (`ZMQ_PROBE_ROUTER`). It is nobody's, and counts nowhere.
+    /// (`ZMQ_PROBE_ROUTER`). It is no user's message, and counts nowhere.
     pub(super) fn probe(&mut self, slot: usize) {
         let Some(link) = self.links.get_mut(slot).filter(|link| link.attached) else {
             return;

@@ -23,7 +23,7 @@ use super::link::{Link, Path, Wire};
 use super::world::World;
 use super::Pump;
 
-/// Octets of messages that a connection gets at once when it has nothing else to write, unless the
+/// Bytes of messages that a connection gets at once when it has nothing else to write, unless the
 /// first alone has more: one write's worth.
 const REFILL: usize = 64 * 1024;
 
@@ -70,7 +70,7 @@ impl<S> Wire<S> {
         }
     }
 
-    /// Has the connection take what waits, up to so many octets but at least one message.
+    /// Has the connection take what waits, up to that many bytes but at least one message.
     pub(super) fn stage(&mut self, octets: usize) -> bool {
         let Some(waiting) = &mut self.waiting else {
             return false;
@@ -94,7 +94,7 @@ impl<S> Wire<S> {
         self.connection.has_transmit()
     }
 
-    /// The messages of which not a single octet has been written, in their order.
+    /// The messages of which not a single byte has been written, in their order.
     pub(super) fn take_unsent(&mut self) -> Vec<Message> {
         let mut unsent = self.connection.take_unsent();
         if let Some(waiting) = self.waiting.take() {
@@ -114,7 +114,7 @@ impl<S> Link<S> {
 }
 
 impl<S> PumpOutlet<'_, S> {
-    /// Puts a message into the queue of a peer that may hold so many; the oldest make room.
+    /// Puts a message into the queue of a peer that may hold `most`; the oldest make room.
     pub(super) fn slide(
         &mut self,
         peer: PeerId,

@@ -90,7 +90,7 @@ pub(crate) trait World {
     /// `Command::Resolved` with `ticket`. With `ipv6` addresses of both families are wanted.
     fn resolve(&mut self, endpoint: &Endpoint, ipv6: bool, ticket: u64);
 
-    /// Nobody is behind `ticket` any more.
+    /// No dialer is behind `ticket` any more.
     fn stop_resolving(&mut self, ticket: u64);
 
     /// A lookup has been answered.

@@ -73,7 +73,7 @@ pub(crate) struct Connection {
     encoder: Encoder,
     /// The frames so far of a message whose last has not come.
     parts: Vec<Frame>,
-    /// Octets in `parts`, if messages are limited.
+    /// Bytes in `parts`, if messages are limited.
     parts_octets: u64,
     dialect: Dialect,
     /// Ours wants to hear of them.

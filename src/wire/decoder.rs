@@ -298,7 +298,7 @@ impl Decoder {
         self.after_large || large.is_some_and(|large| large.size >= self.batch_size)
     }
 
-    /// Octets that have come of a large frame.
+    /// Bytes that have come of a large frame.
     pub(super) fn large_octets(&self) -> usize {
         self.large.as_ref().map_or(0, |large| large.arrived)
     }

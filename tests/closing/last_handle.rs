@@ -82,7 +82,7 @@ fn the_default_context_is_waited_for_each_time_and_goes_on() {
             drop(pair);
             let dropping = thread::spawn(move || drop(receiver));
             let too_early = holds_within(Duration::from_millis(100), || dropping.is_finished());
-            assert!(!too_early, "nobody has got it yet");
+            assert!(!too_early, "no peer has got it yet");
             let peer = Context::new().socket::<Pair>().unwrap();
             peer.bind(&endpoint).unwrap();
             assert_eq!(next_text(&peer.receiver()), "once more");
@@ -112,7 +112,7 @@ fn a_limit_cuts_linger_short_and_what_it_cost_is_told() {
             assert!(start.elapsed() >= limit);
             assert_eq!(Context::undelivered() - before, 10);
         }
-        // No limit anybody could live to see is none.
+        // A limit beyond the end of the clock is none.
         let (context, endpoint) = (limited(Duration::MAX), Transport::Tcp.endpoint());
         let push = ten_messages(&context, &endpoint);
         let pull = Context::new().socket::<Pull>().unwrap();
@@ -181,7 +181,7 @@ fn a_panic_does_not_wait_for_a_peer() {
     });
 }
 
-/// Nobody has a handle that could make room in a context, or bind a name.
+/// No handle is left that could make room in a context, or bind a name.
 #[test]
 fn sockets_of_one_context_do_not_wait_for_each_other_without_handles() {
     alone(LIMIT, || {
@@ -208,10 +208,10 @@ fn sockets_of_one_context_do_not_wait_for_each_other_without_handles() {
             }
             let early = open(SocketType::Push);
             early.connect(transport.endpoint()).unwrap();
-            put(&early.sender().unwrap(), "nobody will ever bind this");
+            put(&early.sender().unwrap(), "this is never bound");
             let late = open(SocketType::Pair);
             late.bind(transport.endpoint()).unwrap();
-            put(&late.sender().unwrap(), "nobody will ever connect to this");
+            put(&late.sender().unwrap(), "no peer ever connects to this");
             let before = Context::undelivered();
             drop((early, late, context));
             assert!(Context::undelivered() > before);

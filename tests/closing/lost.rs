@@ -148,7 +148,7 @@ fn what_was_not_begun_goes_out_after_the_reconnect() {
     });
 }
 
-/// Nobody is left that could ever take it.
+/// No peer is left that could ever take it.
 #[test]
 fn an_endpoint_that_is_given_up_is_not_waited_for() {
     within(LIMIT, || {
@@ -204,7 +204,7 @@ fn a_socket_without_an_endpoint_has_nobody_to_wait_for() {
             push
         };
         assert_eq!(accepting().close_blocking().undelivered, 3);
-        // The last handle of all: there is nobody left who could give it an endpoint.
+        // The last handle of all: none is left that could give it an endpoint.
         drop(accepting());
     });
 }
@@ -265,7 +265,7 @@ fn a_full_out_does_not_hide_that_the_peer_is_gone() {
     });
 }
 
-/// Octets to a peer that speaks no ZMTP do not go to another one.
+/// Bytes to a peer that speaks no ZMTP do not go to another one.
 #[test]
 fn a_stream_that_is_lost_is_not_waited_for() {
     within(LIMIT, || {

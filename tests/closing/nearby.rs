@@ -21,7 +21,7 @@ fn closed_at_once(
         .connect(binds.bind(transport.endpoint()).unwrap())
         .unwrap();
     if bound {
-        // Between pumps it takes a moment until somebody who connects is there.
+        // Between pumps it takes a moment until a peer that connects is there.
         from.wait_connected_timeout_blocking(1, PATIENCE).unwrap();
     }
     for number in 0..count {

@@ -1,4 +1,4 @@
-//! A full peer makes those wait who send to it, and nobody else.
+//! Senders wait for the full peer that their message is for, and for no other.
 
 use zmq_channels::Receiver;
 
@@ -68,7 +68,7 @@ impl Fork {
             }
         };
         if inverted {
-            // Whoever subscribes to `a` gets `b`.
+            // The peer that subscribes to `a` gets `b`.
             to.reverse();
         }
         Fork {
@@ -110,7 +110,7 @@ fn said_hello(from: &Socket<Any>, to: &Socket<Any>, endpoint: &str) -> Frame {
 }
 
 #[test]
-fn a_full_peer_makes_nobody_wait_who_sends_to_another() {
+fn a_full_peer_holds_up_no_message_to_another() {
     common::within(LIMIT, || {
         for (kind, options) in waiting() {
             for transport in Transport::ALL {
@@ -129,7 +129,7 @@ fn past_a_full_peer(fork: Fork) {
     assert!(taken >= MARK, "{taken} taken");
     let sender = fork.from.sender().unwrap();
     let full = fork.message(0, vec![b'y'; LARGE]);
-    // Somebody waits with a message for the full one, in a blocking call and in a task.
+    // A thread waits with a message for the full one.
     let waits = thread::spawn({
         let (sender, full) = (sender.clone(), full.clone());
         move || sender.send_timeout_blocking(full, PATIENCE)
@@ -179,7 +179,7 @@ fn read(fork: &Fork, out: &Receiver, expected: usize) -> usize {
 }
 
 #[test]
-fn a_peer_takes_what_its_marks_say_and_nobody_loses_anything() {
+fn a_peer_takes_exactly_what_its_marks_say() {
     common::within(LIMIT, || {
         for (kind, _) in waiting() {
             for transport in [Transport::Inproc, Transport::AcrossPumps] {

@@ -40,7 +40,7 @@ fn wait_for_peer(socket: &Socket<Any>) {
     socket.wait_connected_timeout_blocking(1, PATIENCE).unwrap();
 }
 
-/// Connects so that whoever sends can address its peer at once; returns what stands in front of
+/// Connects so that the sending end can address its peer at once; returns what stands in front of
 /// a message.
 fn connect_to_send(from: &Socket<Any>, endpoint: &str) -> Vec<Frame> {
     let named = |id: RoutingId| {
@@ -133,7 +133,7 @@ fn nothing_disappears(scene: &Scene) {
         }
         let lost = statistics(to).dropped.total() + statistics(second).dropped.total();
         match to.socket_type() {
-            // Octets come in other pieces than they left in.
+            // Bytes come in other pieces than they left in.
             SocketType::Stream => arrived + lost > 0,
             _ => arrived + lost == sent,
         }
@@ -223,7 +223,7 @@ fn a_peer_whose_routing_id_is_in_use_keeps_its_messages_or_has_them_counted() {
     });
 }
 
-/// Whoever has the role of the server, and whoever has connected.
+/// Either end has the role of the server, and either has connected.
 #[cfg(feature = "curve")]
 #[test]
 fn an_encrypted_peer_beyond_the_limit_keeps_its_messages() {

@@ -40,7 +40,7 @@ fn outlives(mut peer: Raw, reads: bool, mut send: impl FnMut(Message)) {
     }
     drop(peer);
     for _ in 0..4 {
-        send("to nobody".into());
+        send("to no peer".into());
         send(large());
     }
 }
@@ -112,7 +112,7 @@ fn a_stream_that_ends_sends_no_signal() {
             let peer = Raw::connect(&endpoint);
             eventually("it has connected", || !stream.peers().is_empty());
             let name = stream.peers().remove(0);
-            // It may have been noticed already that nobody is there.
+            // It may have been noticed already that the peer is gone.
             outlives(peer, reads, |message| {
                 drop(stream.send_to_blocking(&name, message))
             });

@@ -44,7 +44,7 @@ fn two_pumps() -> Context {
 enum Cause {
     /// On its own thread: it obeys.
     Close,
-    /// On the thread of whoever sends, which does the turn.
+    /// On the thread that sends, which does the turn.
     Send,
 }
 
@@ -69,7 +69,7 @@ fn set_off(cause: Cause, context: &Context) {
     }
 }
 
-/// Starts a call in a thread of its own.
+/// Starts a call in another thread.
 fn pending<'scope, R: Send + 'scope>(
     scope: &'scope thread::Scope<'scope, '_>,
     call: impl FnOnce() -> R + Send + 'scope,
@@ -78,7 +78,7 @@ fn pending<'scope, R: Send + 'scope>(
 }
 
 #[test]
-fn everybody_who_waits_for_a_pump_that_panics_is_told_why() {
+fn all_calls_that_wait_for_a_pump_that_panics_are_told_why() {
     within(LIMIT, || {
         for cause in [Cause::Close, Cause::Send] {
             let context = two_pumps();

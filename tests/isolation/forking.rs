@@ -257,7 +257,7 @@ fn checks(parent: &Parent) -> Vec<Check<'_>> {
             }),
         ),
         (
-            "a context of its own",
+            "a new context",
             Box::new(|| {
                 let context = Context::new();
                 let (push, pull) = (context.socket::<Push>(), context.socket::<Pull>());

@@ -31,7 +31,7 @@ pub(crate) struct NearPeer<T> {
 
 /// All peers near their marks.
 pub(super) struct Near<T> {
-    /// What the channel takes at most, whoever it is for.
+    /// What the channel takes at most, whichever peer it is for.
     capacity: u64,
     /// What each peer takes at most.
     mark: u64,
@@ -199,7 +199,7 @@ impl<T> Near<T> {
             .map_or(self.capacity, |room| room.min(self.capacity))
     }
 
-    /// Those that are near now. Whoever waits for one that is not near any more looks again.
+    /// Those that are near now. A sender that waits for one that is not near any more looks again.
     fn replace(&mut self, peers: Vec<NearPeer<T>>, wakes: &mut Wakes) {
         debug_assert!(peers.is_sorted_by_key(|peer| peer.id));
         let mut before = std::mem::take(&mut self.peers).into_iter().peekable();
@@ -425,7 +425,7 @@ mod tests {
             for _ in 0..300 {
                 match below(4) {
                     0 | 1 => {
-                        // No item is for nobody; 6 is for two of them, 30 for three.
+                        // Each item is for a peer at least; 6 is for two of them, 30 for three.
                         let item = [2, 3, 5, 7, 6, 30][below(6) as usize];
                         let _ = push(&channel, item);
                     }

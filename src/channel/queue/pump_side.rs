@@ -82,7 +82,7 @@ impl<T> Channel<T> {
 
     /// Appends the batch with one round of wakes. Under [`Overflow::Block`] what does not fit
     /// stays in `batch`; the other policies drop what they must. Messages for a closed channel
-    /// are dropped and counted: nobody will ever take them.
+    /// are dropped and counted: no receiver will ever take them.
     pub(crate) fn push_batch(&self, batch: &mut VecDeque<T>) {
         if batch.is_empty() {
             return;

@@ -14,7 +14,7 @@ const READY: &[u8] = b"\x04\x1a\x05READY\x0bSocket-Type\0\0\0\x04PUSH";
 const ROUND_TRIP: Duration = Duration::from_millis(300);
 const HONEST: usize = 10;
 
-/// The connections nobody wants.
+/// The connections of a flood.
 #[derive(Clone, Copy, Debug)]
 struct Flood {
     /// Connections in a second.

@@ -14,7 +14,7 @@ fn named(host: &str) -> Endpoint {
     Endpoint::parse_for_connect(&format!("tcp://{host}:1")).unwrap()
 }
 
-/// Asks again soon, so that nothing but the order of questions holds anybody up.
+/// Asks again soon, so that nothing but the order of questions causes a delay.
 fn eager() -> Options {
     let pause = Duration::from_millis(5);
     Options::new()

@@ -181,11 +181,11 @@ pub(super) fn connected(stream: &mio::net::TcpStream) -> io::Result<bool> {
         // Connecting to a port nobody listens on, the system may choose that very port to leave
         // from, and TCP connects the socket to itself.
         Ok(peer) if stream.local_addr()? == peer => {
-            // Reset, or it would keep the port in TIME_WAIT from whoever wants to listen there.
+            // Reset, or it would keep the port in TIME_WAIT for a socket that wants to listen there.
             let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
             Err(io::Error::new(
                 io::ErrorKind::ConnectionRefused,
-                "connected to itself: nobody listens there",
+                "connected to itself: no socket listens there",
             ))
         }
         Ok(_) => Ok(true),

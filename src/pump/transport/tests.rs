@@ -260,7 +260,7 @@ mod over_tcp {
         assert!(error.to_string().contains("itself"), "{error}");
     }
 
-    /// Whoever leaves by chance from the port it connects to has not asked for `SO_REUSEADDR`: then
+    /// A socket that leaves by chance from the port it connects to has not asked for `SO_REUSEADDR`: then
     /// TIME_WAIT keeps the port from everybody for a minute.
     #[test]
     #[cfg(target_os = "linux")]

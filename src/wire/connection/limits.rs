@@ -13,7 +13,7 @@ impl Connection {
         self.takes_nobody = takes_nobody;
     }
 
-    /// Octets of a message that has not come whole.
+    /// Bytes of a message that has not come whole.
     pub(crate) fn unfinished_octets(&self) -> u64 {
         let parts = self.parts.iter().map(|part| part.len() as u64);
         parts.sum::<u64>() + self.decoder.large_octets() as u64

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Messages up to `most` octets.
+/// Messages up to `most` bytes.
 fn limited(socket_type: SocketType, most: u64) -> Config {
     Config {
         max_message_size: Some(most),
