@@ -60,10 +60,9 @@ use crate::message::Message;
 /// is held while sending, during a blocking call or while polling.
 pub struct Sender {
     ports: Arc<Ports>,
-    /// Known here, where every call looks anyway.
-    plain: bool,
-    /// That of the process the pump is in, for the same reason.
-    generation: usize,
+    /// The generation of the process in which messages go plainly: known here, where every call
+    /// looks anyway. That of none if they never do.
+    plain_in: usize,
     sink: SinkState,
 }
 
@@ -85,8 +84,10 @@ impl Sender {
     pub(super) fn enter(ports: &Arc<Ports>) -> Option<Self> {
         ports.enter(Kind::Sender).then(|| Sender {
             ports: Arc::clone(ports),
-            plain: ports.sends_plainly(),
-            generation: ports.generation(),
+            plain_in: match ports.sends_plainly() {
+                true => ports.generation(),
+                false => usize::MAX,
+            },
             sink: SinkState::default(),
         })
     }
@@ -292,7 +293,7 @@ impl Sender {
     /// Sends in the common case.
     #[inline]
     fn offer_quietly(&self, message: &mut Message) -> bool {
-        self.plain && self.generation == fork::generation() && self.ports.offer_quietly(message)
+        self.plain_in == fork::generation() && self.ports.offer_quietly(message)
     }
 
     /// Where more is to be done than to put the message in.
@@ -352,8 +353,7 @@ impl Clone for Sender {
         let closed = !self.ports.enter(Kind::Sender);
         Sender {
             ports: Arc::clone(&self.ports),
-            plain: self.plain,
-            generation: self.generation,
+            plain_in: self.plain_in,
             sink: SinkState {
                 closed,
                 ..SinkState::default()
