@@ -121,6 +121,11 @@ pub(crate) struct Bound {
     kind: SocketType,
 }
 
+/// The most unfinished handshakes of a pump unless the user says otherwise: a flood of several
+/// thousand silent connections a second, all from one address, does not lock out a peer of that address
+/// whose first bytes take a third of a second.
+pub(crate) const MAX_HANDSHAKES: usize = 4096;
+
 /// How a socket ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]

@@ -19,6 +19,7 @@ use crate::socket_type::SocketType;
 
 use super::hub::wire_config;
 use super::sim::{Faults, Luck, Network, Node};
+use super::MAX_HANDSHAKES;
 use super::{Command, Company, HubId, Pump, Release};
 
 mod crossing;
@@ -69,7 +70,7 @@ impl Sim {
                     names: Arc::clone(&names),
                     spin: Spin::NEVER,
                     connections: Seats::new(1, None),
-                    max_handshakes: 1024,
+                    max_handshakes: MAX_HANDSHAKES,
                 };
                 let mailbox = Arc::new(Mailbox::new(|_| {}));
                 let alarms = Arc::new(Alarms::new(Arc::new(Silent)));
