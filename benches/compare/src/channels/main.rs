@@ -10,6 +10,9 @@
 #[path = "../../../../src/channel/mod.rs"]
 mod channel;
 #[allow(dead_code)]
+#[path = "../../../../src/clock.rs"]
+mod clock;
+#[allow(dead_code)]
 #[path = "../../../../src/endpoint.rs"]
 mod endpoint;
 #[allow(dead_code)]
@@ -19,7 +22,7 @@ mod error;
 #[path = "../../../../src/message.rs"]
 mod message;
 #[allow(dead_code)]
-#[path = "../../../../src/options.rs"]
+#[path = "../../../../src/options/mod.rs"]
 mod options;
 #[allow(dead_code)]
 #[path = "../../../../src/routing_id.rs"]

@@ -259,7 +259,8 @@ pub struct Options {
     /// (`ZMQ_RCVHWM`, default 1000).
     pub receive_high_water_mark: usize,
     /// What a full `in` does, and on types that have a queue for each peer (PUB, XPUB, RADIO, XSUB,
-    /// ROUTER, REP, SERVER, PEER, STREAM) that queue (no libzmq twin but `ZMQ_CONFLATE`; default [`Overflow::Block`]).
+    /// ROUTER, REP, SERVER, PEER, STREAM) that queue (no libzmq twin but `ZMQ_CONFLATE`; default
+    /// [`Overflow::Block`]).
     pub send_overflow: Overflow,
     /// What a full `out` does (no libzmq twin but `ZMQ_CONFLATE`; default [`Overflow::Block`]).
     pub receive_overflow: Overflow,
