@@ -280,12 +280,14 @@ fn an_immediate_socket_that_drops_keeps_what_it_has() {
 fn an_immediate_socket_waits_for_the_handshake() {
     within(LIMIT, || {
         let context = Context::new();
-        let push = context
-            .socket_with::<Push>(Options::new().immediate(true))
-            .unwrap();
+        // The peer may be gone before it has what was accepted.
+        let options = Options::new()
+            .immediate(true)
+            .linger(Linger::For(Duration::ZERO));
+        let push = context.socket_with::<Push>(options).unwrap();
         let endpoint = push.bind("tcp://127.0.0.1:*").unwrap();
         let mut peer = Raw::connect(&endpoint);
-        // Connected, but nobody yet.
+        // Connected, but not a peer yet.
         peer.read(10);
         assert!(matches!(push.try_send("early"), Err(TrySendError::Full(_))));
         peer.write(&common::raw::GREETING);
