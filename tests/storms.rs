@@ -691,8 +691,11 @@ fn a_waker_that_panics_harms_nobody() {
             let _ = (waits.poll_unpin(broken), closing.as_mut().poll(broken));
             while let Ok(_large) = pull.recv_timeout_blocking(common::ABSENCE) {}
             drop(waits);
-            put(&push.sender(), "over");
-            assert_eq!(next_text(&pull.receiver()), "over");
+            // On a loaded machine some of the large ones may still be on their way.
+            thread::scope(|scope| {
+                scope.spawn(|| put(&push.sender(), "over"));
+                while common::next(&pull.receiver()) != "over".into() {}
+            });
         }
     });
 }
