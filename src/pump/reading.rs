@@ -470,7 +470,7 @@ impl<W: World> Pump<W> {
         let Some(Path::Wire(wire)) = self.links.get_mut(slot).map(|link| &mut link.path) else {
             return;
         };
-        let (mut refused, mut octets) = (0, 0);
+        let (mut refused, mut bytes) = (0, 0);
         let mut batch = VecDeque::new();
         let over = loop {
             // Commands are of no interest, nor is why the connection is of no more use.
@@ -486,12 +486,12 @@ impl<W: World> Pump<W> {
             if wire.connection.is_closed() {
                 break Some(true);
             }
-            if octets >= READ_BUDGET as u64 {
+            if bytes >= READ_BUDGET as u64 {
                 break None;
             }
             match wire.fill(now) {
                 Ok(0) => break Some(true),
-                Ok(read) => octets += read as u64,
+                Ok(read) => bytes += read as u64,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break Some(false),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(_) => break Some(true),
@@ -502,7 +502,7 @@ impl<W: World> Pump<W> {
         }
         if let Some(found) = self.find(by).and_then(|hub| self.hubs.get_mut(hub)) {
             found.tally.ended.messages_in += refused;
-            found.tally.ended.octets_in += octets;
+            found.tally.ended.octets_in += bytes;
             let dropped = &mut found.io.dropped;
             dropped.count(DropReason::PeerRefused, refused);
         }

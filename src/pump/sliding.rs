@@ -1,12 +1,13 @@
 //! The queue of each peer under a policy that loses the oldest: what waits there stays replaceable.
 //!
-//! Types that send each peer its own (PUB, XPUB, RADIO, XSUB, ROUTER, REP) have a queue for each
-//! peer, up to the high-water mark. With [`Overflow::Block`] and [`Overflow::DropNewest`] a message
-//! for a full peer is lost for it, and the pattern counts that. With [`Overflow::DropOldest`] and
-//! [`Overflow::Latest`] it takes the place of the oldest that has not begun to leave. So that there
-//! is one, a connection gets no message as long as it has anything else to write: the messages
-//! stand in a queue in front of it. On inproc the queue is that of the link; between two pumps it
-//! goes on in the bridge, as far as the other pump has not taken from it.
+//! Types that send each peer its own (PUB, XPUB, RADIO, XSUB, ROUTER, REP, SERVER, PEER, STREAM)
+//! have a queue for each peer, up to the high-water mark. With [`Overflow::Block`] and
+//! [`Overflow::DropNewest`] a message for a full peer is lost for it, and the pattern counts that.
+//! With [`Overflow::DropOldest`] and [`Overflow::Latest`] it takes the place of the oldest that has
+//! not begun to leave. So that there is one, a connection gets no message as long as it has
+//! anything else to write: the messages stand in a queue in front of it. On inproc the queue is
+//! that of the link; between two pumps it goes on in the bridge, as far as the other pump has not
+//! taken from it.
 //!
 //! What is being written counts against the mark like what waits, but the newest message has a
 //! place beside it in any case: a mark of 1 means the same as [`Overflow::Latest`].
@@ -71,17 +72,17 @@ impl<S> Wire<S> {
     }
 
     /// Has the connection take what waits, up to that many bytes but at least one message.
-    pub(super) fn stage(&mut self, octets: usize) -> bool {
+    pub(super) fn stage(&mut self, bytes: usize) -> bool {
         let Some(waiting) = &mut self.waiting else {
             return false;
         };
         if self.connection.is_closed() {
             return false;
         }
-        let mut left = octets as u64;
+        let mut left = bytes as u64;
         while let Some(message) = waiting.front() {
             let size = counting::octets(message);
-            if size > left && left < octets as u64 {
+            if size > left && left < bytes as u64 {
                 break;
             }
             left = left.saturating_sub(size.max(1));

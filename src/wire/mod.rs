@@ -45,7 +45,7 @@ pub(crate) struct Config {
     pub(crate) routing_id: Vec<u8>,
     /// The largest frame the peer may send, in octets; `None` for no limit.
     pub(crate) max_frame_size: Option<u64>,
-    /// The most octets the frames of a message may have together; `None` for no limit.
+    /// The most bytes the frames of a message may have together; `None` for no limit.
     pub(crate) max_message_size: Option<u64>,
     /// Only the first frame of a message may be a subscription (to PUB and XPUB only).
     pub(crate) only_first_subscribe: bool,

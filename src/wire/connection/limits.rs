@@ -26,7 +26,7 @@ impl Connection {
         let whole = self.config.max_message_size;
         let left = match self.parts_octets {
             0 => whole,
-            octets => whole.map(|whole| whole.saturating_sub(octets).max(COMMANDS)),
+            bytes => whole.map(|whole| whole.saturating_sub(bytes).max(COMMANDS)),
         };
         let limits = [self.config.max_frame_size, left];
         let limit = limits.into_iter().flatten().min();

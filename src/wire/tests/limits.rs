@@ -18,7 +18,7 @@ fn too_large(limit: u64) -> Event {
 fn the_frames_of_a_message_are_limited_together() {
     let whole = message(&[&[1; 400], &[2; 400], &[3; 200]]);
     for (last, event) in [(200, whole.clone()), (201, too_large(1000))] {
-        let octets = script(
+        let bytes = script(
             1,
             &[
                 PUSH_READY,
@@ -29,14 +29,11 @@ fn the_frames_of_a_message_are_limited_together() {
                 &frame(0, &vec![3; last]),
             ],
         );
-        assert_eq!(
-            traffic_of(limited(SocketType::Pull, 1000), &octets),
-            [event]
-        );
+        assert_eq!(traffic_of(limited(SocketType::Pull, 1000), &bytes), [event]);
     }
     // The next message begins at nothing; and one frame is a message, too.
     for (last, event) in [(1000, message(&[&[4; 1000]])), (1001, too_large(1000))] {
-        let octets = script(
+        let bytes = script(
             1,
             &[
                 PUSH_READY,
@@ -46,7 +43,7 @@ fn the_frames_of_a_message_are_limited_together() {
                 &frame(0, &vec![4; last]),
             ],
         );
-        let events = traffic_of(limited(SocketType::Pull, 1000), &octets);
+        let events = traffic_of(limited(SocketType::Pull, 1000), &bytes);
         assert_eq!(events, [whole.clone(), event]);
     }
 }
@@ -57,7 +54,7 @@ fn publishers_are_limited_as_well() {
         (500, message(&[b"a", &[7; 499], &[7; 500]])),
         (501, too_large(1000)),
     ] {
-        let octets = script(
+        let bytes = script(
             1,
             &[
                 SUB_READY,
@@ -67,39 +64,39 @@ fn publishers_are_limited_as_well() {
             ],
         );
         let config = limited(SocketType::XPub, 1000);
-        assert_eq!(traffic_of(config, &octets), [event]);
+        assert_eq!(traffic_of(config, &bytes), [event]);
     }
 }
 
 #[test]
 fn what_is_announced_is_judged_before_it_has_come() {
     const LIMIT: u64 = 1 << 20;
-    let announced = |octets: u64| [&[2][..], &octets.to_be_bytes()].concat();
+    let announced = |bytes: u64| [&[2][..], &bytes.to_be_bytes()].concat();
     for begun in [&[][..], &[frame(1, &vec![5; 300_000])]] {
         let held = begun.iter().map(Vec::len).sum::<usize>() as u64;
         let mut pieces = vec![PUSH_READY];
         pieces.extend(begun.iter().map(Vec::as_slice));
         let header = announced(LIMIT + 1 - held.saturating_sub(9));
         pieces.push(&header);
-        let octets = script(1, &pieces);
-        let events = feed_all(limited(SocketType::Pull, LIMIT), &octets);
+        let bytes = script(1, &pieces);
+        let events = feed_all(limited(SocketType::Pull, LIMIT), &bytes);
         assert_eq!(events.last(), Some(&too_large(LIMIT)), "{held} before");
     }
     // What is too large for a frame is told as that.
     let mut both = limited(SocketType::Pull, LIMIT);
     both.max_frame_size = Some(1000);
-    let octets = script(1, &[PUSH_READY, &frame(1, &[1; 1000]), &announced(1001)]);
+    let bytes = script(1, &[PUSH_READY, &frame(1, &[1; 1000]), &announced(1001)]);
     let reason = CloseReason::FrameTooLarge {
         announced: 1001,
         limit: 1000,
     };
-    assert_eq!(feed_all(both, &octets).last(), Some(&Event::Closed(reason)));
+    assert_eq!(feed_all(both, &bytes).last(), Some(&Event::Closed(reason)));
 }
 
-fn feed_all(config: Config, octets: &[u8]) -> Vec<Event> {
+fn feed_all(config: Config, bytes: &[u8]) -> Vec<Event> {
     let now = Instant::now();
     let mut connection = Connection::new(Arc::new(config), Opening::Null, now);
-    feed(&mut connection, octets, now)
+    feed(&mut connection, bytes, now)
 }
 
 #[test]
