@@ -87,7 +87,8 @@ pub struct ContextOptions {
     /// them; the oldest of those. A peer of ZMTP says its first bytes as soon as it is connected. If
     /// these need time to arrive, it takes a limit above the number of connections in that time to be
     /// safe from a flood of silent connections from the peer's own address: the default is enough for
-    /// 5900 of them a second and 300 ms, if the system lets the process have as many descriptors.
+    /// 5900 of them a second and 300 ms, if the system lets the process have as many descriptors. If
+    /// it does not, a silent connection makes way whenever there is none left for a newcomer.
     pub max_handshakes: usize,
     /// How long a blocking call may spin before its thread sleeps; default 50 µs, at most 1 ms, zero
     /// for never. It does so only where that has paid off lately: where whoever it waits for answers
@@ -570,6 +571,7 @@ impl Context {
             return Err(SocketError::Unsupported(kind));
         }
         options.check()?;
+        options.check_messages(kind)?;
         if let Some(option) = options.without_effect(kind, &self.inner.options.socket_options) {
             let socket_type = kind;
             return Err(SocketError::WithoutEffect {

@@ -521,3 +521,23 @@ fn an_endless_message_is_seen_to_grow_and_ends_at_its_limit() {
         }
     });
 }
+
+#[test]
+fn silent_connections_that_hold_all_descriptors_make_way() {
+    alone(LIMIT, || {
+        let context = Context::new();
+        let patient = Options::new().handshake_timeout(None);
+        let pull = context.socket_with::<Pull>(patient).unwrap();
+        let endpoint = pull.bind("tcp://127.0.0.1:*").unwrap();
+        let mut files = Vec::new();
+        while let Ok(file) = std::fs::File::open("/dev/null") {
+            files.push(file);
+        }
+        // Two silent connections, both ends of each, and this end of an honest one.
+        files.truncate(files.len() - 5);
+        let _silent = [Raw::connect(&endpoint), Raw::connect(&endpoint)];
+        let mut honest = Raw::peer(&endpoint, "PUSH");
+        honest.write(&frame(0, b"an honest word"));
+        assert_eq!(next_text(&pull.receiver()), "an honest word");
+    });
+}

@@ -84,11 +84,8 @@ impl Handshakes {
         now: Instant,
         has_spoken: impl Fn(usize) -> bool,
     ) -> Option<usize> {
-        while let Some((source, serial, slot)) = self.most_silent(now) {
-            if !has_spoken(slot) {
-                return Some(slot);
-            }
-            self.has_spoken(&source, serial, slot);
+        if let Some(slot) = self.silent_victim(now, &has_spoken) {
+            return Some(slot);
         }
         let (_, most) = self
             .sources
@@ -108,6 +105,21 @@ impl Handshakes {
             }
         };
         Some(slot)
+    }
+
+    /// As [`victim`](Self::victim), if there is one that has been silent for a while.
+    pub(super) fn silent_victim(
+        &mut self,
+        now: Instant,
+        has_spoken: impl Fn(usize) -> bool,
+    ) -> Option<usize> {
+        while let Some((source, serial, slot)) = self.most_silent(now) {
+            if !has_spoken(slot) {
+                return Some(slot);
+            }
+            self.has_spoken(&source, serial, slot);
+        }
+        None
     }
 
     /// The oldest silent connection of the source that has most of them.
@@ -176,6 +188,17 @@ mod tests {
         handshakes.leave("a", 4);
         assert_eq!((handshakes.len(), handshakes.sources.len()), (0, 0));
         assert_eq!(handshakes.victim(None, later, |_| true), None);
+    }
+
+    #[test]
+    fn only_those_that_kept_silent_for_a_while_make_way_for_a_descriptor() {
+        let start = Instant::now();
+        let mut handshakes = filled(start, &[("a", 1), ("a", 2), ("a", 3), ("b", 4)]);
+        assert_eq!(handshakes.silent_victim(start, |_| false), None);
+        let later = start + GRACE;
+        assert_eq!(handshakes.silent_victim(later, |slot| slot == 1), Some(2));
+        assert_eq!(handshakes.silent_victim(later, |_| true), None);
+        assert_eq!(handshakes.len(), 4);
     }
 
     #[test]

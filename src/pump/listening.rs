@@ -4,6 +4,8 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use slab::Slab;
+
 use crate::channel::Seat;
 use crate::clock::later;
 use crate::endpoint::Endpoint;
@@ -11,7 +13,7 @@ use crate::error::{BindError, DetachError};
 use crate::event::EventKind;
 use crate::wire;
 
-use super::link::{Loss, Origin, Path};
+use super::link::{Link, Loss, Origin, Path};
 use super::timers::Timer;
 use super::transport::BoundListener;
 use super::world::World;
@@ -206,10 +208,13 @@ impl<W: World> Pump<W> {
                     | ErrorKind::ConnectionReset => {
                         self.accept_failed(slot, &error);
                     }
-                    // Out of descriptors or memory: trying again at once would spin.
+                    // Out of descriptors or memory: trying again at once would spin, unless one
+                    // that only keeps silent makes way.
                     _ => {
                         self.accept_failed(slot, &error);
-                        return self.rest(slot, ACCEPT_PAUSE);
+                        if !is_out_of_descriptors(&error) || !self.end_a_silent_handshake() {
+                            return self.rest(slot, ACCEPT_PAUSE);
+                        }
                     }
                 },
             }
@@ -282,15 +287,41 @@ impl<W: World> Pump<W> {
         }
     }
 
+    /// Ends the handshake of a peer that has been silent since it came; whether there is one.
+    fn end_a_silent_handshake(&mut self) -> bool {
+        let has_spoken = has_spoken(&self.links);
+        let victim = self.handshakes.silent_victim(self.now, has_spoken);
+        if let Some(victim) = victim {
+            self.lose(victim, Loss::Crowded);
+        }
+        victim.is_some()
+    }
+
     /// Ends an unfinished handshake, but not that of the newcomer; `None` if there is no other.
     fn end_a_handshake(&mut self, newcomer: Option<u64>) -> Option<()> {
-        let links = &self.links;
-        let has_spoken = |slot: usize| {
-            let path = links.get(slot).map(|link| &link.path);
-            matches!(path, Some(Path::Wire(wire)) if wire.counts.octets_in > 0)
-        };
+        let has_spoken = has_spoken(&self.links);
         let victim = self.handshakes.victim(newcomer, self.now, has_spoken)?;
         self.lose(victim, Loss::Crowded);
         Some(())
     }
+}
+
+/// Whether anything has come from the peer of a link.
+fn has_spoken<S>(links: &Slab<Link<S>>) -> impl Fn(usize) -> bool + '_ {
+    |slot| {
+        let path = links.get(slot).map(|link| &link.path);
+        matches!(path, Some(Path::Wire(wire)) if wire.counts.octets_in > 0)
+    }
+}
+
+/// Whether the process, or the whole system, has as many open files and sockets as it may have.
+fn is_out_of_descriptors(error: &std::io::Error) -> bool {
+    const NUMBERS: &[i32] = if cfg!(windows) {
+        &[10024] // WSAEMFILE
+    } else {
+        &[23, 24] // ENFILE, EMFILE
+    };
+    error
+        .raw_os_error()
+        .is_some_and(|number| NUMBERS.contains(&number))
 }
