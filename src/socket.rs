@@ -250,6 +250,7 @@ impl<K: Kind> Socket<K> {
             let options = change(Options::clone(&seen));
             options.check()?;
             let socket_type = self.socket_type();
+            options.check_messages(socket_type)?;
             if let Some(option) = options.without_effect(socket_type, &seen) {
                 return Err(ConfigureError::WithoutEffect {
                     option,

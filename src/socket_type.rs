@@ -172,6 +172,12 @@ impl SocketType {
         matches!(self, Router | Server | Peer | Stream)
     }
 
+    /// Whether a message of this type of socket is one frame (RFC 41, 49, 51, 52).
+    pub(crate) const fn takes_one_frame(self) -> bool {
+        use SocketType::*;
+        matches!(self, Server | Client | Peer | Channel | Scatter | Gather)
+    }
+
     /// Whether sockets of this type say hello (`ZMQ_HELLO_MSG`): those whose peers take any message
     /// at any time.
     pub(crate) const fn says_hello(self) -> bool {

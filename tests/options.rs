@@ -100,6 +100,49 @@ fn what_peers_could_not_take_is_refused() {
 }
 
 #[test]
+fn messages_of_several_frames_are_refused_where_a_message_is_one_frame() {
+    use SocketType::*;
+    within(LIMIT, || {
+        type Set = fn(Options, Message) -> Options;
+        let options: [(&str, Set); 3] = [
+            ("hello", |options, message| options.hello(message)),
+            ("disconnect_notice", |options, message| {
+                options.disconnect_notice(message)
+            }),
+            ("hiccup_notice", |options, message| {
+                options.hiccup_notice(message)
+            }),
+        ];
+        let context = Context::new();
+        for (name, set) in options {
+            let one = || set(Options::new(), "one".into());
+            let two = || set(Options::new(), ["one", "two"].into());
+            for kind in SocketType::ALL {
+                let Ok(socket) = context.socket_of(kind, one()) else {
+                    continue; // It has no such option.
+                };
+                let is_refused =
+                    matches!(kind, Server | Client | Peer | Channel | Scatter | Gather);
+                let opened = context.socket_of(kind, two());
+                let at_fault = match opened.err() {
+                    Some(SocketError::Option { option, .. }) => Some(option),
+                    None => None,
+                    Some(other) => panic!("{kind}: {other}"),
+                };
+                assert_eq!(at_fault, is_refused.then_some(name), "{kind}");
+                let changed = socket.configure(|_| two()).err();
+                let at_fault = match changed {
+                    Some(ConfigureError::Option { option, .. }) => Some(option),
+                    None => None,
+                    Some(other) => panic!("{kind}: {other}"),
+                };
+                assert_eq!(at_fault, is_refused.then_some(name), "{kind}");
+            }
+        }
+    });
+}
+
+#[test]
 fn small_batches_carry_large_messages() {
     within(LIMIT, || {
         let context = Context::new();

@@ -5,7 +5,8 @@
 //! only sends or only receives, an option of the other direction that is set to the same as that of
 //! its own: one limit or policy for both directions is one for the direction there is.
 
-use super::Options;
+use super::{OptionFault, Options};
+use crate::message::Message;
 use crate::socket_type::SocketType;
 
 /// What one option is about.
@@ -112,6 +113,23 @@ fn sends_to_any_peer(kind: SocketType) -> bool {
 }
 
 impl Options {
+    /// Messages the options hold must be such as sockets of this type send and receive.
+    pub(crate) fn check_messages(&self, kind: SocketType) -> Result<(), OptionFault> {
+        let messages = [
+            ("hello", &self.hello),
+            ("disconnect_notice", &self.disconnect_notice),
+            ("hiccup_notice", &self.hiccup_notice),
+        ];
+        for (option, message) in messages {
+            let frames = message.as_ref().map_or(0, Message::len);
+            if frames > 1 && kind.takes_one_frame() {
+                let reason = "several frames, where this type of socket has messages of one";
+                return Err(OptionFault { option, reason });
+            }
+        }
+        Ok(())
+    }
+
     /// The first option that is set, has no effect on sockets of this type, and is not as in
     /// `given`, which was not chosen for this socket.
     pub(crate) fn without_effect(&self, kind: SocketType, given: &Options) -> Option<&'static str> {

@@ -450,7 +450,8 @@ pub struct Options {
     pub xsub_verbose_unsubscribe: bool,
     /// What each new peer is sent first (`ZMQ_HELLO_MSG`), also after a reconnect; DEALER, ROUTER,
     /// PAIR, PUSH, SERVER, CLIENT, PEER, CHANNEL, SCATTER. It does not count against the high-water
-    /// mark. Default `None`.
+    /// mark. Default `None`. Like both notices below, one of several frames is refused where messages
+    /// have one: SERVER, CLIENT, PEER, CHANNEL, SCATTER, GATHER.
     pub hello: Option<Message>,
     /// What the user receives when a peer that had connected to us is gone
     /// (`ZMQ_DISCONNECT_MSG`); ROUTER, DEALER, PAIR, PULL, SERVER, CLIENT, PEER, CHANNEL, GATHER.
