@@ -623,8 +623,8 @@ impl Inner {
                 names: Arc::new(Names::new()),
                 spin: Spin {
                     limit: options.spin,
-                    watch: None,
-                    crowd: None,
+                    pump: None,
+                    demand: None,
                 },
                 connections: Seats::new(1, options.max_connections),
                 max_handshakes: options.max_handshakes,

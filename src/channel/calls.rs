@@ -6,7 +6,7 @@ use std::mem;
 use std::sync::Arc;
 
 use super::answer::{answer, Answer, Reply};
-use super::lookout::Called;
+use super::driver::Woken;
 use super::queue::State;
 use super::sync::Mutex;
 use super::Hook;
@@ -202,7 +202,7 @@ impl Calls {
         }
         let here = std::ptr::from_ref(self).addr();
         for (place, (reply, outcome)) in settled.into_iter().enumerate() {
-            Called::to_take(here + place);
+            Woken::count_served(here + place);
             reply.send(outcome);
         }
         late

@@ -1,5 +1,5 @@
 //! How a thread spends its waits: whether it spins before it sleeps, and whether it would rather
-//! keep the [lookout](super::lookout) itself than wait for the pump's thread.
+//! [lead](super::driver) itself than wait for the pump's thread.
 //!
 //! Spinning is of use where whoever the thread waits for is awake on another processor and done
 //! within microseconds: then both are spared sleeping and waking, which take several times as
@@ -9,8 +9,8 @@
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-use super::lookout::ABSENCE;
-use super::sync::Once;
+use super::driver::VACANCY;
+use super::sync::{now, per_thread, Once};
 use crate::clock::later;
 
 /// Pauses of the processor between two looks.
@@ -33,12 +33,13 @@ const TASKS_LONG_REST: u32 = 512;
 /// once, and resting would make many waits long for it.
 const STREAK: u32 = 32;
 
-/// Waits in which a thread leaves the lookout to the pump, after it turned out that others wait
+/// Waits in which a thread leaves polling to the pump's thread, after it turned out that others wait
 /// for the same pump.
 const CROWDED: u32 = 4096;
 
-/// Waits in a row that came soon after the one before, until a thread wants the lookout.
-const STEADY: u32 = 4;
+/// Waits in a row that came soon after the one before, until a thread would rather lead. In a model the
+/// first wait may.
+const STEADY: u32 = if cfg!(loom) { 0 } else { 4 };
 
 /// What is known of the waits of a thread, or of the tasks that use one end of a channel.
 #[derive(Debug)]
@@ -55,16 +56,19 @@ pub(super) struct Habit {
     ended: Cell<Option<Instant>>,
     /// Waits in a row that came soon after the one before.
     steady: Cell<u32>,
-    /// Waits left in which the lookout is left to the pump.
+    /// Waits left in which polling is left to the pump's thread.
     crowded: Cell<u32>,
     /// The most waits between trials.
     longest_rest: u32,
 }
 
-thread_local! {
-    static HABIT: Habit = const { Habit::new() };
+per_thread! {
+    static HABIT: Habit = Habit::new();
+}
+
+per_thread! {
     /// When a task last left the thread to others.
-    static YIELDED: Cell<Option<Instant>> = const { Cell::new(None) };
+    static YIELDED: Cell<Option<Instant>> = Cell::new(None);
 }
 
 /// How a thread spends a wait.
@@ -73,20 +77,20 @@ pub(super) struct Plan {
     start: Instant,
     /// Until when it spins, unless it is called sooner.
     pub(super) spins_until: Instant,
-    /// Whether it would rather keep the lookout.
-    pub(super) looks_out: bool,
+    /// Whether it would rather lead.
+    pub(super) leads: bool,
 }
 
 impl Plan {
-    fn new(spins: bool, looks_out: bool, limit: Duration) -> Self {
-        let start = Instant::now();
+    fn new(spins: bool, leads: bool, limit: Duration) -> Self {
+        let start = now();
         Plan {
             start,
             spins_until: match spins {
                 true => later(start, limit).unwrap_or(start),
                 false => start,
             },
-            looks_out,
+            leads,
         }
     }
 
@@ -120,7 +124,7 @@ impl Expectation {
         let Some(plan) = &self.plan else {
             return false;
         };
-        let lasts = Instant::now() < plan.spins_until;
+        let lasts = now() < plan.spins_until;
         if !lasts {
             learn(plan, false);
             self.plan = None;
@@ -203,20 +207,20 @@ impl Habit {
     /// The next wait, in which there may be spinning for up to `limit`.
     pub(super) fn begin(&self, limit: Duration) -> Plan {
         let mut plan = Plan::new(self.spins(has_company), false, limit);
-        plan.looks_out = self.looks_out(plan.start);
+        plan.leads = self.leads(plan.start);
         plan
     }
 
     /// That wait is over, or there is no spinning any more: who waited was called or not.
     pub(super) fn learn_from(&self, plan: &Plan, is_called: bool) {
         if plan.spins() {
-            self.learn(is_called && Instant::now() <= plan.spins_until);
+            self.learn(is_called && now() <= plan.spins_until);
         }
     }
 
     /// The wait is over.
     pub(super) fn end(&self) {
-        self.ended.set(Some(Instant::now()));
+        self.ended.set(Some(now()));
     }
 
     /// Others wait for the same pump.
@@ -263,13 +267,13 @@ impl Habit {
         }
     }
 
-    /// Whether to keep the lookout in a wait that begins `now`: if nobody else seems to wait for
+    /// Whether to lead in a wait that begins `now`: if nobody else seems to wait for
     /// the same pump, and this thread is never away for long.
-    fn looks_out(&self, now: Instant) -> bool {
+    fn leads(&self, now: Instant) -> bool {
         let crowded = self.crowded.get();
         self.crowded.set(crowded.saturating_sub(1));
         let ended = self.ended.get();
-        let soon = ended.is_some_and(|ended| now.saturating_duration_since(ended) < ABSENCE / 2);
+        let soon = ended.is_some_and(|ended| now.saturating_duration_since(ended) < VACANCY / 2);
         self.steady.set(match soon {
             true => self.steady.get().saturating_add(1),
             false => 0,
@@ -388,18 +392,18 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_that_comes_back_soon_each_time_looks_out() {
+    fn a_thread_that_comes_back_soon_each_time_leads() {
         let habit = Habit::new();
         let mut now = Instant::now();
         let mut waits = |away: Duration, count: u32| -> u32 {
             (0..count).fold(0, |looks, _| {
                 now += away;
-                let looks = looks + u32::from(habit.looks_out(now));
+                let looks = looks + u32::from(habit.leads(now));
                 habit.ended.set(Some(now));
                 looks
             })
         };
-        let (soon, late) = (ABSENCE / 4, ABSENCE);
+        let (soon, late) = (VACANCY / 4, VACANCY);
         assert_eq!(waits(soon, STEADY), 0);
         assert_eq!(waits(soon, 1000), 1000);
         assert_eq!(waits(late, 1000), 0);

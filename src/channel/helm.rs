@@ -11,7 +11,7 @@ use std::cell::Cell;
 use std::ops::{Deref, DerefMut};
 use std::time::{Duration, Instant};
 
-use super::sync::{Mutex, MutexGuard};
+use super::sync::{now, per_thread, Mutex, MutexGuard};
 
 /// A thread that has given a sleeping pump nothing for so long is not streaming: about what it
 /// costs to wake the pump's thread on another core.
@@ -23,14 +23,12 @@ const LONG_TURN: Duration = Duration::from_micros(100);
 /// Calls after a long turn in which a thread does no turn.
 const RELIEF: u32 = 64;
 
-thread_local! {
-    static HAND: Hand = const {
-        Hand {
-            steers: Cell::new(false),
-            rested: Cell::new(true),
-            called: Cell::new(None),
-            relieved: Cell::new(0),
-        }
+per_thread! {
+    static HAND: Hand = Hand {
+        steers: Cell::new(false),
+        rested: Cell::new(true),
+        called: Cell::new(None),
+        relieved: Cell::new(0),
     };
 }
 
@@ -84,7 +82,7 @@ impl<T> Helm<T> {
             !hand.steers.get() && relieved == 0 && (rested || paused)
         });
         // A thread that is being torn down has no time to lose.
-        if at_leisure != Ok(true) {
+        if !at_leisure.unwrap_or(false) {
             return None;
         }
         let steered = self.0.try_lock()?;
@@ -108,7 +106,7 @@ impl<T> Drop for Steering<'_, T> {
         let _ = HAND.try_with(|hand| {
             hand.steers.set(self.steered_before);
             if let Some(lent) = self.lent {
-                let now = Instant::now();
+                let now = now();
                 hand.called.set(Some(now));
                 if now.saturating_duration_since(lent) > LONG_TURN {
                     hand.relieved.set(RELIEF);

@@ -7,8 +7,7 @@
 //!   Receiver ◄──  Ports.outward: Channel  ◄──  room, push_batch, arm_producer
 //!   requests ◄─►  Ports.calls: Calls     ◄─►  look, take, settle
 //!   commands ──►  Mailbox                 ──►  collect, prepare_sleep
-//!   lend_a_hand ──► Helm                  ◄──  take
-//!   relieve     ──► Lookout               ◄──  step_aside, stand_by
+//!   lead, notify ──► Driver               ◄──  run
 //!   Answer   ◄──────────────────────────────── Reply
 //!   Feed     ◄──────────────────────────────── Feeder
 //!   futures with a deadline ──► Alarms    ──►  earliest, fire
@@ -31,6 +30,7 @@ mod answering;
 mod asking;
 mod bridge;
 mod calls;
+mod driver;
 mod feed;
 mod fork;
 mod gate;
@@ -39,7 +39,6 @@ mod health;
 mod helm;
 mod latest;
 mod lazy;
-mod lookout;
 mod mailbox;
 mod names;
 mod pace;
@@ -69,16 +68,15 @@ pub use answering::{
 pub use asking::{RequestFuture, RequestTimeoutFuture};
 pub(crate) use bridge::{bridge, BridgeEnd};
 pub(crate) use calls::Outcome;
+pub(crate) use driver::{Driver, Interrupt, Poller, Traffic, Turn};
 pub(crate) use feed::{feed, Feed, Feeder};
-pub(crate) use habit::Expectation;
 pub(crate) use health::Health;
-pub(crate) use helm::{go_aboard, is_steering, Helm, Steering};
+pub(crate) use helm::{go_aboard, is_steering};
 pub(crate) use latest::Latest;
 pub(crate) use lazy::{Lazy, Recurring};
-pub(crate) use lookout::{Called, Crowd, Keeping, Lookout, Spell, Watch};
-pub(crate) use mailbox::{Mailbox, Urgency};
+pub(crate) use mailbox::Mailbox;
 pub(crate) use names::Names;
-pub(crate) use park::{block_on, Spin, Vigil};
+pub(crate) use park::{block_on, Spin};
 pub use pending::{Drain, IntoIter, Iter, RecvFuture, RecvManyFuture, RecvTimeoutFuture};
 pub use pending::{SendFuture, SendTimeoutFuture};
 pub(crate) use port::after as deadline_after;

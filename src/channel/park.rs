@@ -6,9 +6,9 @@ use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
+use super::driver::{Demand, Lead, Led, Until, Woken};
 use super::habit;
-use super::lookout::{Called, Crowd, Keeping, Watch};
-use super::sync::{current, AtomicU8, Mutex, Ordering, Thread};
+use super::sync::{current, now, sleep, AtomicU8, Mutex, Ordering, Thread};
 
 /// Polls until there is a result, parking the thread in between; `None` once the deadline has
 /// passed. The last thing done before giving up is one more poll.
@@ -24,17 +24,17 @@ pub(crate) fn block_on<R>(
 pub(crate) struct Spin {
     /// For how long at most.
     pub(crate) limit: Duration,
-    /// The pump it waits for, if its lookout can be kept meanwhile.
-    pub(crate) watch: Option<Weak<dyn Watch>>,
-    /// Who else waits for that pump.
-    pub(crate) crowd: Option<Arc<Crowd>>,
+    /// The pump it waits for, which it may lead meanwhile.
+    pub(crate) pump: Option<Weak<dyn Lead>>,
+    /// Which others wait for that pump.
+    pub(crate) demand: Option<Arc<Demand>>,
 }
 
 impl Spin {
     pub(crate) const NEVER: Spin = Spin {
         limit: Duration::ZERO,
-        watch: None,
-        crowd: None,
+        pump: None,
+        demand: None,
     };
 }
 
@@ -89,19 +89,19 @@ fn drive<R>(
         if let Poll::Ready(result) = poll(&mut context) {
             return Some(result);
         }
-        if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+        if deadline.is_some_and(|deadline| now() >= deadline) {
             return None;
         }
         parker.wait(spin, awaits, deadline);
     }
 }
 
-/// The wait of a thread that may keep the lookout meanwhile, or a moment of a task's.
-pub(crate) struct Vigil<'a> {
+/// The wait of a thread that may lead meanwhile, or a moment of a task's.
+pub(super) struct Vigil<'a> {
     waits: Waits<'a>,
     spins_until: Instant,
-    /// Whom this thread had called before.
-    called: Called,
+    /// Which waiters this thread had woken before.
+    woken: Woken,
 }
 
 #[derive(Clone, Copy)]
@@ -116,43 +116,41 @@ enum Waits<'a> {
 }
 
 impl<'a> Vigil<'a> {
-    /// Of a task that is polled: until whoever it is calls anybody, or has kept the lookout for
-    /// so long.
+    /// Of a task that is polled: until its thread wakes any waiter, or has led until `end`.
     pub(super) fn of_task(waker: &'a Waker, end: Instant) -> Self {
         Vigil {
             waits: Waits::Task(waker),
             spins_until: end,
-            called: Called::so_far(),
+            woken: Woken::so_far(),
         }
     }
+}
 
-    /// Whether the turns that this thread did had something for others who waited.
-    pub(crate) fn has_rivals(&self) -> bool {
+impl Until for Vigil<'_> {
+    fn has_rivals(&self) -> bool {
         let own = match self.waits {
             Waits::Thread { parker, awaits, .. } => parker.is_called() && awaits != Awaits::Room,
-            Waits::Task(waker) => Called::last_is(waker),
+            Waits::Task(waker) => Woken::last_is(waker),
         };
-        let (_, served) = self.called.since();
+        let (_, served) = self.woken.since();
         served > u32::from(own)
     }
 
-    /// Whether the thread is to keep the lookout no longer.
-    pub(crate) fn is_over(&self, now: Instant) -> bool {
+    fn is_over(&self, now: Instant) -> bool {
         match self.waits {
             Waits::Thread {
                 parker, deadline, ..
             } => parker.is_called() || deadline.is_some_and(|deadline| now >= deadline),
-            Waits::Task(_) => self.called.since().0 || !self.spins(now),
+            Waits::Task(_) => self.woken.since().0 || !self.spins(now),
         }
     }
 
-    /// Whether it is too early to fall asleep.
-    pub(crate) fn spins(&self, now: Instant) -> bool {
+    fn spins(&self, now: Instant) -> bool {
         now < self.spins_until
     }
 
-    /// How long the thread may sleep, in whole milliseconds; `None` if that is not at all.
-    pub(crate) fn longest_sleep(&self, now: Instant) -> Option<Duration> {
+    /// In whole milliseconds.
+    fn longest_sleep(&self, now: Instant) -> Option<Duration> {
         const FOR_EVER: Duration = Duration::from_secs(3600);
         let Waits::Thread { deadline, .. } = self.waits else {
             return None;
@@ -164,24 +162,24 @@ impl<'a> Vigil<'a> {
         (millis > 0).then(|| Duration::from_millis(millis))
     }
 
-    /// Falls asleep, to be [kicked](Watch::kick) when it is called; false if it has been called.
-    pub(crate) fn doze(&self, watch: Weak<dyn Watch>) -> bool {
+    fn falls_asleep(&self, pump: Weak<dyn Lead>) -> bool {
         let Waits::Thread { parker, .. } = self.waits else {
             return false;
         };
-        *parker.watch.lock() = Some(watch);
-        let dozes = parker
-            .state
-            .compare_exchange(IDLE, DOZES, Ordering::SeqCst, Ordering::SeqCst);
-        dozes.is_ok()
+        *parker.pump.lock() = Some(pump);
+        let is_asleep =
+            parker
+                .state
+                .compare_exchange(IDLE, POLLING, Ordering::SeqCst, Ordering::SeqCst);
+        is_asleep.is_ok()
     }
 
-    /// Wakes up.
-    pub(crate) fn rouse(&self) {
+    fn wakes_up(&self) {
         if let Waits::Thread { parker, .. } = self.waits {
-            let _ = parker
-                .state
-                .compare_exchange(DOZES, IDLE, Ordering::SeqCst, Ordering::SeqCst);
+            let _ =
+                parker
+                    .state
+                    .compare_exchange(POLLING, IDLE, Ordering::SeqCst, Ordering::SeqCst);
         }
     }
 }
@@ -211,7 +209,7 @@ fn parker() -> (Arc<Parker>, Waker) {
     let parker = Arc::new(Parker {
         state: AtomicU8::new(IDLE),
         thread: current(),
-        watch: Mutex::default(),
+        pump: Mutex::default(),
     });
     let waker = Waker::from(Arc::clone(&parker));
     (parker, waker)
@@ -220,15 +218,15 @@ fn parker() -> (Arc<Parker>, Waker) {
 const IDLE: u8 = 0;
 const PARKED: u8 = 1;
 const NOTIFIED: u8 = 2;
-/// Asleep on the lookout of a pump.
-const DOZES: u8 = 3;
+/// Asleep in the poller of a pump.
+const POLLING: u8 = 3;
 
 /// One thread that can be put to sleep. The state spares the wake-up of a thread still awake.
 struct Parker {
     state: AtomicU8,
     thread: Thread,
-    /// The pump whose lookout it was the last to fall asleep on.
-    watch: Mutex<Option<Weak<dyn Watch>>>,
+    /// The pump in whose poller it fell asleep last.
+    pump: Mutex<Option<Weak<dyn Lead>>>,
 }
 
 impl Parker {
@@ -236,19 +234,20 @@ impl Parker {
         self.state.load(Ordering::SeqCst) == NOTIFIED
     }
 
-    /// Looks out, spins or sleeps until woken or until the deadline; swallows one wake-up.
+    /// Leads, spins or sleeps until woken or until the deadline; swallows one wake-up.
     fn wait(&self, spin: &Spin, awaits: Awaits, deadline: Option<Instant>) {
         super::helm::rest();
-        if spin.limit.is_zero() || cfg!(loom) {
-            let watch = spin.watch.as_ref().and_then(Weak::upgrade);
-            watch.inspect(|watch| watch.leave());
+        if spin.limit.is_zero() {
+            let pump = spin.pump.as_ref().and_then(Weak::upgrade);
+            pump.inspect(|pump| pump.about_to_park());
             return self.park(deadline);
         }
         if !self.spin(spin, awaits, deadline) {
-            let crowd = spin.crowd.as_ref().filter(|_| awaits != Awaits::Items);
-            crowd.inspect(|crowd| crowd.parks());
+            let demand = spin.demand.as_ref();
+            let demand = demand.filter(|_| awaits != Awaits::Items);
+            demand.inspect(|demand| demand.parks());
             self.park(deadline);
-            crowd.inspect(|crowd| crowd.unparks());
+            demand.inspect(|demand| demand.unparks());
         }
         habit::end();
     }
@@ -256,8 +255,8 @@ impl Parker {
     /// Whether the wake-up came before the thread had to be parked.
     fn spin(&self, spin: &Spin, awaits: Awaits, deadline: Option<Instant>) -> bool {
         let plan = habit::begin(spin.limit);
-        let watch = spin.watch.as_ref().and_then(Weak::upgrade);
-        let looks_out = watch.as_ref().filter(|_| plan.looks_out);
+        let pump = spin.pump.as_ref().and_then(Weak::upgrade);
+        let leads = pump.as_ref().filter(|_| plan.leads);
         let vigil = Vigil {
             waits: Waits::Thread {
                 parker: self,
@@ -265,28 +264,29 @@ impl Parker {
                 deadline,
             },
             spins_until: plan.spins_until,
-            called: Called::so_far(),
+            woken: Woken::so_far(),
         };
-        // While awake it can keep the lookout, should nobody else.
-        let crowd = spin.crowd.as_ref().filter(|_| awaits == Awaits::Items);
-        crowd.inspect(|crowd| crowd.shrink(1));
+        // While awake it can lead, should no other.
+        let demand = spin.demand.as_ref();
+        let demand = demand.filter(|_| awaits == Awaits::Items);
+        demand.inspect(|demand| demand.remove(1));
         loop {
-            let kept = looks_out.map(|watch| watch.keep(&vigil));
-            if kept == Some(Keeping::Crowded) {
+            let led = leads.map(|pump| pump.lead(&vigil));
+            if led == Some(Led::Contended) {
                 habit::has_rivals();
             }
-            let now = Instant::now();
+            let now = now();
             if vigil.is_over(now) || !vigil.spins(now) {
                 break;
             }
             habit::pause();
         }
-        crowd.inspect(|crowd| crowd.grow());
+        demand.inspect(|demand| demand.add());
         let is_called = self.is_called();
         habit::learn(&plan, is_called);
-        if let (Some(watch), false) = (&watch, is_called) {
-            // Who is about to be parked cannot see anything.
-            watch.leave();
+        if let (Some(pump), false) = (&pump, is_called) {
+            // A parked thread sees nothing.
+            pump.about_to_park();
         }
         is_called && self.state.swap(IDLE, Ordering::SeqCst) == NOTIFIED
     }
@@ -315,37 +315,15 @@ impl Wake for Parker {
     fn wake_by_ref(self: &Arc<Self>) {
         match self.state.swap(NOTIFIED, Ordering::SeqCst) {
             PARKED => self.thread.unpark(),
-            DOZES => {
-                let watch = self.watch.lock().clone();
-                if let Some(watch) = watch.and_then(|watch| watch.upgrade()) {
-                    watch.kick();
+            POLLING => {
+                let pump = self.pump.lock().clone();
+                if let Some(pump) = pump.and_then(|pump| pump.upgrade()) {
+                    pump.interrupt();
                 }
             }
             _ => {}
         }
     }
-}
-
-/// Whether there is a reason to sleep on: the deadline has not passed.
-#[cfg(not(loom))]
-pub(super) fn sleep(deadline: Option<Instant>) -> bool {
-    let Some(deadline) = deadline else {
-        std::thread::park();
-        return true;
-    };
-    let left = deadline.saturating_duration_since(Instant::now());
-    if left.is_zero() {
-        return false;
-    }
-    std::thread::park_timeout(left);
-    true
-}
-
-/// Loom knows no clock: a model must not use deadlines.
-#[cfg(loom)]
-pub(super) fn sleep(_deadline: Option<Instant>) -> bool {
-    loom::thread::park();
-    true
 }
 
 #[cfg(all(test, not(loom)))]
@@ -355,51 +333,51 @@ mod tests {
     use std::sync::mpsc;
     use std::thread;
 
-    /// A lookout that is always to be had: it sleeps on its own thread's behalf until it is kicked.
+    /// A pump that any thread may lead: the leader sleeps until it is interrupted.
     #[derive(Default)]
-    struct Lookout {
-        keeper: Mutex<Option<Thread>>,
-        dozes: Mutex<Option<mpsc::Sender<()>>>,
+    struct Pump {
+        leader: Mutex<Option<Thread>>,
+        sleeps: Mutex<Option<mpsc::Sender<()>>>,
     }
 
-    impl Watch for Arc<Lookout> {
-        fn keep(&self, vigil: &Vigil<'_>) -> Keeping {
-            *self.keeper.lock() = Some(current());
-            let this: Arc<dyn Watch> = Arc::new(Arc::clone(self));
-            while !vigil.is_over(Instant::now()) {
-                let Some(longest) = vigil.longest_sleep(Instant::now()) else {
+    impl Lead for Arc<Pump> {
+        fn lead(&self, wait: &dyn Until) -> Led {
+            *self.leader.lock() = Some(current());
+            let this: Arc<dyn Lead> = Arc::new(Arc::clone(self));
+            while !wait.is_over(Instant::now()) {
+                let Some(longest) = wait.longest_sleep(Instant::now()) else {
                     break;
                 };
-                if vigil.doze(Arc::downgrade(&this)) {
-                    self.dozes.lock().take();
+                if wait.falls_asleep(Arc::downgrade(&this)) {
+                    self.sleeps.lock().take();
                     thread::park_timeout(longest);
-                    vigil.rouse();
+                    wait.wakes_up();
                 }
             }
-            Keeping::Peaceful
+            Led::Alone
         }
 
-        fn kick(&self) {
-            let keeper = self.keeper.lock();
-            keeper.as_ref().inspect(|keeper| keeper.unpark());
+        fn interrupt(&self) {
+            let leader = self.leader.lock();
+            leader.as_ref().inspect(|leader| leader.unpark());
         }
 
-        fn leave(&self) {}
+        fn about_to_park(&self) {}
 
         fn decline(&self) {}
     }
 
-    fn looking_out(lookout: &Arc<Lookout>) -> (Spin, Arc<dyn Watch>) {
-        let watch: Arc<dyn Watch> = Arc::new(Arc::clone(lookout));
+    fn leading(pump: &Arc<Pump>) -> (Spin, Arc<dyn Lead>) {
+        let lead: Arc<dyn Lead> = Arc::new(Arc::clone(pump));
         let spin = Spin {
             limit: Duration::from_micros(50),
-            watch: Some(Arc::downgrade(&watch)),
-            crowd: None,
+            pump: Some(Arc::downgrade(&lead)),
+            demand: None,
         };
-        (spin, watch)
+        (spin, lead)
     }
 
-    /// Waits that end at once, until the thread looks out.
+    /// Waits that end at once, until the thread leads.
     fn grow_steady(spin: &Spin) {
         for _ in 0..16 {
             let mut is_called = false;
@@ -415,17 +393,17 @@ mod tests {
     }
 
     #[test]
-    fn who_sleeps_on_the_lookout_is_kicked_by_the_call() {
+    fn a_leader_that_sleeps_is_interrupted_when_its_wait_is_over() {
         in_time(|| {
-            let lookout = Arc::new(Lookout::default());
-            let (spin, _watch) = looking_out(&lookout);
+            let pump = Arc::new(Pump::default());
+            let (spin, _lead) = leading(&pump);
             let (tell, told) = mpsc::channel();
-            let (dozes, dozed) = mpsc::channel();
-            *lookout.dozes.lock() = Some(dozes);
+            let (sleeps, slept) = mpsc::channel();
+            *pump.sleeps.lock() = Some(sleeps);
             let caller = thread::spawn(move || {
                 let waker: Waker = told.recv().unwrap();
-                // Ends when the other thread is asleep on the lookout.
-                assert!(dozed.recv().is_err());
+                // Ends when the other thread is asleep in the poller.
+                assert!(slept.recv().is_err());
                 waker.wake();
             });
             grow_steady(&spin);
@@ -443,12 +421,12 @@ mod tests {
     }
 
     #[test]
-    fn who_is_parked_counts_as_one_who_waits() {
+    fn a_parked_thread_counts_as_demand() {
         in_time(|| {
-            let crowd = Arc::new(Crowd::default());
-            let lookout = Arc::new(Lookout::default());
-            let (mut spin, _watch) = looking_out(&lookout);
-            spin.crowd = Some(Arc::clone(&crowd));
+            let demand = Arc::new(Demand::default());
+            let pump = Arc::new(Pump::default());
+            let (mut spin, _lead) = leading(&pump);
+            spin.demand = Some(Arc::clone(&demand));
             let (tell, told) = mpsc::channel();
             let parked = thread::spawn(move || {
                 let mut told_already = false;
@@ -461,20 +439,20 @@ mod tests {
                 })
             });
             let waker: Waker = told.recv().unwrap();
-            while !crowd.has_parked() {
+            while !demand.has_parked() {
                 thread::yield_now();
             }
             waker.wake();
             assert_eq!(parked.join().unwrap(), Some(()));
-            assert!(!crowd.has_parked());
+            assert!(!demand.has_parked());
         });
     }
 
     #[test]
-    fn deadlines_pass_on_the_lookout_as_elsewhere() {
+    fn deadlines_pass_while_leading_as_elsewhere() {
         in_time(|| {
-            let lookout = Arc::new(Lookout::default());
-            let (spin, _watch) = looking_out(&lookout);
+            let pump = Arc::new(Pump::default());
+            let (spin, _lead) = leading(&pump);
             for micros in [0, 30, 300, 1_000, 1_700, 5_300] {
                 grow_steady(&spin);
                 let deadline = Instant::now() + Duration::from_micros(micros);
@@ -486,16 +464,16 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_of_zero_never_looks_out() {
+    fn a_limit_of_zero_never_leads() {
         in_time(|| {
-            let lookout = Arc::new(Lookout::default());
-            let (spin, _watch) = looking_out(&lookout);
+            let pump = Arc::new(Pump::default());
+            let (spin, _lead) = leading(&pump);
             let never = Spin {
                 limit: Duration::ZERO,
                 ..spin
             };
             grow_steady(&never);
-            assert!(lookout.keeper.lock().is_none());
+            assert!(pump.leader.lock().is_none());
         });
     }
 }

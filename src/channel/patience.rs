@@ -1,20 +1,19 @@
 //! How a task spends its waits for what comes over a network.
 //!
-//! A task cannot sleep on the [lookout](super::lookout) of its pump as a thread can: it must give
-//! its thread back. But a poll may last for a moment. So where the tasks that wait at one end of a
-//! channel are served soon each time, they keep the lookout for a moment in each poll and ask to
-//! be polled again at once, which leaves the thread to other tasks in between. What is soon, and
+//! A task cannot sleep in the poller of its pump as a thread that [leads](super::driver) can: it must
+//! give its thread back. But a poll may last for a moment. So where the tasks that wait at one end of a
+//! channel are served soon each time, they lead for a moment in each poll and ask to be polled again at
+//! once, which leaves the thread to other tasks in between. What is soon, and
 //! whether it is of use at all, is learned as for threads: see [`Habit`].
 
 use std::sync::Weak;
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
 
+use super::driver::{Lead, Led};
 use super::habit::{has_stayed, yields, Habit, Plan};
-use super::lookout::{Keeping, Watch};
 use super::park::{Awaits, Spin, Vigil};
 use super::ports::Ports;
-use super::sync::{Mutex, MutexGuard};
+use super::sync::{now, Mutex, MutexGuard};
 use crate::clock::later;
 
 /// A task gives up after so many times what a thread spins for: where nobody at the other end looks
@@ -59,14 +58,14 @@ pub(super) struct Patience(State);
 enum State {
     #[default]
     Unused,
-    /// It is worth looking out.
-    Looks(Plan),
+    /// It is worth leading.
+    Leads(Plan),
     /// Nothing is left to be done but to be woken.
     Waits,
 }
 
 impl Patience {
-    /// Polls, and if that is in vain, once more after a moment on the lookout, if that is worth it.
+    /// Polls, and if that is in vain, once more after it has led for a moment, if that is worth it.
     #[inline]
     pub(super) fn poll<R>(
         &mut self,
@@ -91,7 +90,7 @@ impl Patience {
         context: &mut Context<'_>,
         mut poll: impl FnMut(&mut Context<'_>) -> Poll<R>,
     ) -> Poll<R> {
-        if !self.looks_out(ports, awaits, context.waker()) {
+        if !self.leads(ports, awaits, context.waker()) {
             return Poll::Pending;
         }
         let polled = poll(context);
@@ -108,73 +107,72 @@ impl Patience {
         if !matches!(self.0, State::Unused) {
             let state = std::mem::take(&mut self.0);
             let habit = ports.habits().of(awaits);
-            if let State::Looks(plan) = &state {
+            if let State::Leads(plan) = &state {
                 habit.learn_from(plan, true);
             }
             habit.end();
         }
     }
 
-    /// Whether it was to keep the lookout for a moment, which is over.
-    fn looks_out(&mut self, ports: &Ports, awaits: Awaits, waker: &Waker) -> bool {
+    /// Whether it was to lead for a moment, which is over.
+    fn leads(&mut self, ports: &Ports, awaits: Awaits, waker: &Waker) -> bool {
         let spin = ports.spin();
-        if spin.limit.is_zero() || !ports.is_afar() || cfg!(loom) {
+        if spin.limit.is_zero() || !ports.is_afar() {
             return false;
         }
-        let Some(watch) = spin.watch.as_ref().and_then(Weak::upgrade) else {
+        let Some(pump) = spin.pump.as_ref().and_then(Weak::upgrade) else {
             return false;
         };
         if let State::Unused = self.0 {
-            self.0 = begin(&*watch, spin, &ports.habits().of(awaits));
+            self.0 = begin(&*pump, spin, &ports.habits().of(awaits));
         }
-        let State::Looks(plan) = &self.0 else {
+        let State::Leads(plan) = &self.0 else {
             return false;
         };
-        let now = Instant::now();
+        let now = now();
         if has_stayed(now, spin.limit * LONGER) {
             waker.wake_by_ref();
             return false;
         }
-        // While it is polled it can keep the lookout, should nobody else.
-        let crowd = spin.crowd.as_ref().filter(|_| awaits == Awaits::Items);
-        crowd.inspect(|crowd| crowd.shrink(1));
+        // While it is polled it can lead, should no other.
+        let demand = spin.demand.as_ref();
+        let demand = demand.filter(|_| awaits == Awaits::Items);
+        demand.inspect(|demand| demand.remove(1));
         let moment = later(now, spin.limit / MOMENT);
         let end = moment.map_or(plan.spins_until, |end| end.min(plan.spins_until));
-        let kept = watch.keep(&Vigil::of_task(waker, end));
-        crowd.inspect(|crowd| crowd.grow());
-        if kept == Keeping::Crowded {
+        let led = pump.lead(&Vigil::of_task(waker, end));
+        demand.inspect(|demand| demand.add());
+        if led == Led::Contended {
             ports.habits().of(awaits).has_rivals();
             self.0 = State::Waits;
         }
         true
     }
 
-    /// Looked out in vain. Asks for the next poll, or gives up.
+    /// Led in vain. Asks for the next poll, or gives up.
     fn go_on(&mut self, ports: &Ports, awaits: Awaits, waker: &Waker) {
-        let State::Looks(plan) = &self.0 else {
+        let State::Leads(plan) = &self.0 else {
             return;
         };
-        let now = Instant::now();
+        let now = now();
         if now < plan.spins_until {
             yields(now);
             return waker.wake_by_ref();
         }
         ports.habits().of(awaits).learn_from(plan, false);
         self.0 = State::Waits;
-        let watch = ports.spin().watch.as_ref();
-        watch
-            .and_then(Weak::upgrade)
-            .inspect(|watch| watch.decline());
+        let pump = ports.spin().pump.as_ref();
+        pump.and_then(Weak::upgrade).inspect(|pump| pump.decline());
     }
 }
 
-fn begin(watch: &dyn Watch, spin: &Spin, habit: &Habit) -> State {
+fn begin(pump: &dyn Lead, spin: &Spin, habit: &Habit) -> State {
     let plan = habit.begin(spin.limit * LONGER);
-    if plan.spins() && plan.looks_out {
-        return State::Looks(plan);
+    if plan.spins() && plan.leads {
+        return State::Leads(plan);
     }
     habit.learn_from(&plan, false);
-    watch.decline();
+    pump.decline();
     State::Waits
 }
 

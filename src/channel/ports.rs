@@ -172,8 +172,8 @@ impl Ports {
             && setup.relaxed.is_none()
             && !setup.recalling;
         let outward = channel(setup.outward, None, Some(hook));
-        if let Some(crowd) = &setup.spin.crowd {
-            outward.join(crowd);
+        if let Some(demand) = &setup.spin.demand {
+            outward.join(demand);
         }
         let ports = Arc::new(Ports {
             plain,

@@ -19,7 +19,7 @@ pub(crate) use self::buffers::{give_back, move_some, KEPT_BUFFER};
 use self::near::Near;
 pub(crate) use self::near::{NearPeer, Wants};
 pub(crate) use self::sift::sift;
-use super::lookout::Crowd;
+use super::driver::Demand;
 use super::prefetch::prefetch;
 use super::sync::{Apart, Mutex, MutexGuard};
 use super::waiters::{Ticket, Waiters, Wakes};
@@ -146,8 +146,8 @@ impl<T> Channel<T> {
     }
 
     /// Counts the receivers that wait together with others.
-    pub(crate) fn join(&self, crowd: &Arc<Crowd>) {
-        self.tail.lock().receivers.join(Arc::clone(crowd));
+    pub(crate) fn join(&self, demand: &Arc<Demand>) {
+        self.tail.lock().receivers.join(Arc::clone(demand));
     }
 
     /// The common case of a pop: there is a message, and nobody to be told. Otherwise nothing

@@ -18,6 +18,11 @@ pub(crate) use std::{
     thread::{current, Thread},
 };
 
+#[cfg(loom)]
+pub(crate) use model_clock::{now, sleep};
+#[cfg(not(loom))]
+pub(crate) use system_clock::{now, sleep};
+
 /// For what the whole process has one of; that is never part of a model.
 pub(crate) use std::sync::OnceLock as Once;
 
@@ -60,6 +65,129 @@ impl<T: Default> Default for Mutex<T> {
         Mutex::new(T::default())
     }
 }
+
+#[cfg(not(loom))]
+mod system_clock {
+    use std::thread;
+    use std::time::Instant;
+
+    /// The current moment.
+    #[inline]
+    pub(crate) fn now() -> Instant {
+        Instant::now()
+    }
+
+    /// Parks the current thread, until the deadline at the latest. Whether there is a reason to
+    /// sleep on: the deadline has not passed.
+    pub(crate) fn sleep(deadline: Option<Instant>) -> bool {
+        let Some(deadline) = deadline else {
+            thread::park();
+            return true;
+        };
+        let left = deadline.saturating_duration_since(now());
+        if left.is_zero() {
+            return false;
+        }
+        thread::park_timeout(left);
+        true
+    }
+}
+
+/// Loom knows no clock. In a model time stands still: what rests on the clock does not happen. A model
+/// lets time pass where it wants that, and from some point on lets it run.
+#[cfg(loom)]
+pub(crate) mod model_clock {
+    use std::sync::OnceLock;
+    use std::time::{Duration, Instant};
+
+    use loom::thread::{self, Thread};
+
+    use super::Mutex;
+
+    #[derive(Default)]
+    struct Clock {
+        /// Since the model began.
+        elapsed: Duration,
+        /// Who sleeps, and until when.
+        sleepers: Vec<(Duration, Thread)>,
+        runs: bool,
+    }
+
+    loom::lazy_static! {
+        static ref CLOCK: Mutex<Clock> = Mutex::default();
+    }
+
+    /// Any moment does, as long as it is the same in all interleavings.
+    fn beginning() -> Instant {
+        static BEGINNING: OnceLock<Instant> = OnceLock::new();
+        *BEGINNING.get_or_init(Instant::now)
+    }
+
+    pub(crate) fn now() -> Instant {
+        beginning() + CLOCK.lock().elapsed
+    }
+
+    /// As that of the system. While the clock runs a sleep with a deadline is over by that: whatever
+    /// the scheduler has others do before is what they do meanwhile.
+    pub(crate) fn sleep(deadline: Option<Instant>) -> bool {
+        if let Some(deadline) = deadline {
+            let until = deadline.saturating_duration_since(beginning());
+            let mut clock = CLOCK.lock();
+            if clock.runs && until > clock.elapsed {
+                drop(clock);
+                thread::yield_now();
+                clock = CLOCK.lock();
+                clock.elapsed = clock.elapsed.max(until);
+            }
+            if until <= clock.elapsed {
+                return false;
+            }
+            clock.sleepers.push((until, thread::current()));
+        }
+        thread::park();
+        true
+    }
+
+    /// Lets that much time pass at once.
+    pub(crate) fn advance(time: Duration) {
+        let mut clock = CLOCK.lock();
+        clock.elapsed += time;
+        let elapsed = clock.elapsed;
+        clock.sleepers.retain(|(until, sleeper)| {
+            let sleeps_on = *until > elapsed;
+            if !sleeps_on {
+                sleeper.unpark();
+            }
+            sleeps_on
+        });
+    }
+
+    /// From now on time passes.
+    pub(crate) fn run() {
+        let mut clock = CLOCK.lock();
+        clock.runs = true;
+        for (_, sleeper) in clock.sleepers.drain(..) {
+            sleeper.unpark();
+        }
+    }
+}
+
+/// A value for each thread, which needs nothing to be made.
+macro_rules! per_thread {
+    ($(#[$attribute:meta])* static $name:ident: $type:ty = $value:expr;) => {
+        #[cfg(not(loom))]
+        std::thread_local! {
+            $(#[$attribute])*
+            static $name: $type = const { $value };
+        }
+        #[cfg(loom)]
+        loom::thread_local! {
+            $(#[$attribute])*
+            static $name: $type = $value;
+        }
+    };
+}
+pub(crate) use per_thread;
 
 /// Keeps a value on cache lines of its own: two lines, because processors fetch them in pairs.
 #[repr(align(128))]

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::Waker;
 
-use super::lookout::{Called, Crowd};
+use super::driver::{Demand, Woken};
 use super::tasks::quietly;
 use super::Hook;
 
@@ -18,7 +18,7 @@ pub(crate) struct Waiters {
     queue: VecDeque<(u64, Waker)>,
     next: u64,
     /// Where they are counted together with others.
-    crowd: Option<Arc<Crowd>>,
+    demand: Option<Arc<Demand>>,
 }
 
 impl std::ops::Drop for Waiters {
@@ -34,9 +34,9 @@ impl Waiters {
     }
 
     /// Counts those who wait together with others.
-    pub(crate) fn join(&mut self, crowd: Arc<Crowd>) {
+    pub(crate) fn join(&mut self, demand: Arc<Demand>) {
         debug_assert!(self.queue.is_empty(), "nobody waits yet");
-        self.crowd = Some(crowd);
+        self.demand = Some(demand);
     }
 
     /// A place that belongs to another queue of the same channel: no two of them are the same.
@@ -53,8 +53,8 @@ impl Waiters {
             Ok(index) => self.queue[index].1.clone_from(waker),
             Err(index) => {
                 self.queue.insert(index, (place, waker.clone()));
-                if let Some(crowd) = &self.crowd {
-                    crowd.grow();
+                if let Some(demand) = &self.demand {
+                    demand.add();
                 }
             }
         }
@@ -81,15 +81,15 @@ impl Waiters {
 
     /// So many do not wait any more.
     fn left(&self, count: usize) {
-        if let Some(crowd) = &self.crowd {
-            crowd.shrink(count);
+        if let Some(demand) = &self.demand {
+            demand.remove(count);
         }
     }
 
     /// As [`call`](Self::call), for waiters that have something to take now.
     pub(crate) fn serve(&mut self, count: usize, wakes: &mut Wakes) {
         for (_, waker) in self.queue.iter().take(count) {
-            Called::to_take(waker.data().addr());
+            Woken::count_served(waker.data().addr());
         }
         self.call(count, wakes);
     }
@@ -107,7 +107,7 @@ impl Waiters {
 /// in vain, but neither the thread that woke it nor anybody else who waits comes to harm.
 #[inline]
 pub(super) fn rouse(waker: Waker) {
-    Called::one();
+    Woken::count();
     let _ = quietly(|| waker.wake());
 }
 

@@ -1,10 +1,10 @@
 //! Floor 3: the only one that touches the world. A pump owns its sockets' hubs, links,
 //! listeners and dialers; one thread at a time drives it, or a test does. That is the pump's own
-//! thread or, while it sleeps, a thread that sends and has the time ([`Helm`](crate::channel::Helm)),
-//! or one that waits for it ([`Lookout`](crate::channel::Lookout)).
+//! thread or, while it sleeps, a thread that sends and has the time, or one that waits for it
+//! ([`Driver`](crate::channel::Driver)).
 //!
 //! [`Pump::turn`] decides everything, with time and readiness as arguments, and never blocks:
-//! commands, reads, sends, transfers, flushes, timers, each within a budget. [`net::run`] only
+//! commands, reads, sends, transfers, flushes, timers, each within a budget. The pump's thread only
 //! sleeps between turns. A pump waits for no user: a full `out` stops the reading of that
 //! socket's links until the user's pop marks the hub again; then they are served in turn
 //! ([`room`]).

@@ -7,9 +7,10 @@ use std::future::Future;
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::super::alarm::Alarms;
+use super::super::driver::Until;
 use super::super::habit::has_company;
 use super::super::health::Health;
 use super::super::ports::{FrameRule, Holder, PortsSetup};
@@ -20,12 +21,12 @@ use crate::options::Overflow;
 
 const LIMIT: Duration = Duration::from_micros(50);
 
-/// A pump whose lookout is kept until the vigil is over, or as the test has it.
+/// A pump that is led until the wait is over, or as the test has it.
 #[derive(Default)]
 struct Pump {
     is_denied: bool,
     is_crowded: bool,
-    /// Have a message brought by whoever looks out.
+    /// Have a message brought by the task that leads.
     brings: OnceLock<Arc<Ports>>,
     asked: AtomicUsize,
     declined: AtomicUsize,
@@ -41,25 +42,25 @@ impl Pump {
     }
 }
 
-impl Watch for Pump {
-    fn keep(&self, vigil: &Vigil<'_>) -> Keeping {
+impl Lead for Pump {
+    fn lead(&self, wait: &dyn Until) -> Led {
         self.asked.fetch_add(1, Ordering::SeqCst);
         if self.is_denied {
-            return Keeping::Denied;
+            return Led::Denied;
         }
         self.brings.get().inspect(|ports| deliver(ports));
-        while !vigil.is_over(Instant::now()) {
+        while !wait.is_over(Instant::now()) {
             std::hint::spin_loop();
         }
         match self.is_crowded {
-            true => Keeping::Crowded,
-            false => Keeping::Peaceful,
+            true => Led::Contended,
+            false => Led::Alone,
         }
     }
 
-    fn kick(&self) {}
+    fn interrupt(&self) {}
 
-    fn leave(&self) {}
+    fn about_to_park(&self) {}
 
     fn decline(&self) {
         self.declined.fetch_add(1, Ordering::SeqCst);
@@ -67,7 +68,7 @@ impl Watch for Pump {
 }
 
 fn open(limit: Duration, pump: &Arc<Pump>) -> Holder {
-    let watch: Arc<dyn Watch> = Arc::clone(pump) as Arc<dyn Watch>;
+    let lead = Arc::clone(pump) as Arc<dyn Lead>;
     let (_, holder) = Ports::open(PortsSetup {
         inward: Some((1, Overflow::Block)),
         outward: Some((10, Overflow::Block)),
@@ -78,8 +79,8 @@ fn open(limit: Duration, pump: &Arc<Pump>) -> Holder {
         routes: None,
         spin: Spin {
             limit,
-            watch: Some(Arc::downgrade(&watch)),
-            crowd: None,
+            pump: Some(Arc::downgrade(&lead)),
+            demand: None,
         },
         alarms: Arc::new(Alarms::new(Arc::new(Count::default()))),
         health: Health::new(),
@@ -146,7 +147,7 @@ fn until(holder: &Holder, is_it: impl Fn(&Wait) -> bool) -> bool {
 }
 
 #[test]
-fn who_is_served_soon_each_time_looks_out_and_is_served_by_that() {
+fn a_task_served_soon_each_time_leads_and_is_served_by_that() {
     in_time(|| {
         let pump = Arc::new(Pump::default());
         let holder = afar(&pump);
@@ -156,7 +157,7 @@ fn who_is_served_soon_each_time_looks_out_and_is_served_by_that() {
 }
 
 #[test]
-fn who_waits_for_this_process_only_or_may_not_spin_never_looks_out() {
+fn a_task_that_waits_for_this_process_only_or_may_not_spin_never_leads() {
     let pump = Arc::new(Pump::default());
     let holder = open(Duration::ZERO, &pump);
     holder.ports().reach_afar();
@@ -170,7 +171,7 @@ fn who_waits_for_this_process_only_or_may_not_spin_never_looks_out() {
 }
 
 #[test]
-fn who_looks_out_in_vain_gives_the_lookout_up_and_is_called_as_ever() {
+fn a_task_that_leads_in_vain_declines_and_is_woken_as_ever() {
     for is_denied in [false, true] {
         in_time(move || {
             let pump = Arc::new(Pump {
@@ -189,7 +190,7 @@ fn who_looks_out_in_vain_gives_the_lookout_up_and_is_called_as_ever() {
 }
 
 #[test]
-fn who_finds_others_there_leaves_the_lookout_to_the_pump() {
+fn a_task_that_finds_others_there_leaves_polling_to_the_pumps_thread() {
     in_time(|| {
         let pump = Arc::new(Pump {
             is_crowded: true,

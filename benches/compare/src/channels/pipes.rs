@@ -55,8 +55,8 @@ struct Ours;
 /// How long the library's own calls spin, at its defaults.
 const SPIN: Spin = Spin {
     limit: Duration::from_micros(50),
-    watch: None,
-    crowd: None,
+    pump: None,
+    demand: None,
 };
 
 /// The last sender closes the channel.
