@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::channel::{
-    answer, is_steering, undelivered, wait_all, Answer, Lazy, Mailbox, Names, Once, Recurring,
+    answer, is_driving, undelivered, wait_all, Answer, Lazy, Mailbox, Names, Once, Recurring,
     Reply, Seats, Spin,
 };
 use crate::error::{ContextError, PumpFailure, SocketError};
@@ -722,7 +722,7 @@ impl Drop for Hold {
         };
         // A turn of a pump may drop the last handle; it cannot wait for its own pump, and keeps
         // none of the others waiting.
-        if is_steering() {
+        if is_driving() {
             return;
         }
         wait_all(asked, DROP_WAIT);

@@ -49,6 +49,53 @@ const FLOORS: &[(&str, u8)] = &[
     ("keygen", 4),
 ];
 
+/// The floors inside a top-level module, from the bottom. An import of a sibling may only point down.
+const INNER_FLOORS: &[(&str, &[&[&str]])] = &[
+    (
+        "channel",
+        &[
+            &["catch", "fork", "prefetch", "sync", "undelivered"],
+            &["health", "lazy", "names", "roster", "routes", "seats"],
+            &["driver"],
+            &["park"],
+            &["tasks", "waiters"],
+            &["alarm", "answer", "queue"],
+            &["bridge", "calls", "gate", "latest"],
+            &["pace", "patience", "pending", "port", "ports"],
+            &["answering", "asking", "feed", "relay"],
+        ],
+    ),
+    (
+        "pump",
+        &[
+            &[
+                "handshakes",
+                "lookups",
+                "marks",
+                "registering",
+                "timers",
+                "transport",
+            ],
+            &["net", "world"],
+            &[
+                "awaiting", "counting", "crossing", "dialing", "failing", "hub", "inproc",
+                "judging", "link", "near", "room", "sliding", "sorting", "tasks", "watching",
+            ],
+            &["closing", "listening", "notices", "reading", "sending"],
+        ],
+    ),
+];
+
+/// Modules of one floor that import each other, until they are cut apart. There are to be no more.
+const CIRCLES: &[&[&str]] = &[
+    &["pace", "patience", "pending", "port", "ports"],
+    &["net", "world"],
+    &[
+        "awaiting", "counting", "crossing", "dialing", "hub", "inproc", "judging", "link", "near",
+        "room", "sliding", "watching",
+    ],
+];
+
 /// What only some top-level modules may name: the path's segments (the last one may be the start
 /// of a name, marked `*`), and who may.
 const RESERVED: &[(&[&str], &[&str])] = &[
@@ -83,6 +130,17 @@ fn imports_point_down() {
         sources
             .iter()
             .flat_map(|source| pointing_up(source, &root_names)),
+    );
+}
+
+#[test]
+fn imports_point_down_inside_the_floors() {
+    let sources = sources(&["src"]);
+    let test_modules = test_modules(&sources);
+    silent(
+        sources
+            .iter()
+            .flat_map(|source| pointing_up_inside(source, &test_modules)),
     );
 }
 
@@ -178,6 +236,40 @@ fn pointing_up(source: &Source, root_names: &[(String, String)]) -> Vec<String> 
         if from != to && !seen {
             let why =
                 format!("{from} (floor {from_floor}) must not import {to} (floor {to_floor})");
+            complaints.push(source.at(path.line, &why));
+        }
+    }
+    complaints
+}
+
+/// Imports of siblings that stand on the same or a higher floor of a top-level module. Tests are free,
+/// and so is the module itself, which stands above all its floors.
+fn pointing_up_inside(source: &Source, test_modules: &[Vec<String>]) -> Vec<String> {
+    let module = source.module();
+    let floors = INNER_FLOORS
+        .iter()
+        .find(|(top, _)| *top == source.top_module());
+    let (Some((_, floors)), Some(from)) = (floors, module.get(1)) else {
+        return Vec::new();
+    };
+    if test_modules.iter().any(|test| module.starts_with(test)) {
+        return Vec::new();
+    }
+    let floor = |name: &str| floors.iter().position(|floor| floor.contains(&name));
+    let Some(from_floor) = floor(from) else {
+        return vec![source.place(from)];
+    };
+    let are_a_circle = |to| {
+        let mut circles = CIRCLES.iter();
+        circles.any(|circle| circle.contains(&from.as_str()) && circle.contains(&to))
+    };
+    let mut complaints = Vec::new();
+    for path in paths(&source.text).iter().filter(|path| !path.in_test) {
+        let Some(to) = path.sibling(&module).filter(|to| to != from) else {
+            continue;
+        };
+        if floor(to).is_some_and(|floor| floor >= from_floor) && !are_a_circle(to) {
+            let why = format!("{from} must not import {to}, which stands no lower");
             complaints.push(source.at(path.line, &why));
         }
     }

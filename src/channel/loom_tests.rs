@@ -309,7 +309,7 @@ fn loom_a_sleeping_pump_is_woken() {
         let wakes = Calls::new();
         let mailbox = {
             let wakes = wakes.clone();
-            Arc::new(super::mailbox::Mailbox::new(move |_| wakes.notify()))
+            Arc::new(super::driver::Mailbox::new(move |_| wakes.notify()))
         };
         let poster = {
             let mailbox = mailbox.clone();

@@ -30,16 +30,14 @@ mod answering;
 mod asking;
 mod bridge;
 mod calls;
+mod catch;
 mod driver;
 mod feed;
 mod fork;
 mod gate;
-mod habit;
 mod health;
-mod helm;
 mod latest;
 mod lazy;
-mod mailbox;
 mod names;
 mod pace;
 // In sight of the comparison of channels, which waits as a port does.
@@ -68,13 +66,14 @@ pub use answering::{
 pub use asking::{RequestFuture, RequestTimeoutFuture};
 pub(crate) use bridge::{bridge, BridgeEnd};
 pub(crate) use calls::Outcome;
-pub(crate) use driver::{Driver, Interrupt, Poller, Traffic, Turn};
+pub(crate) use catch::quietly;
+pub(crate) use driver::{
+    begin_pump_thread, is_driving, Driver, Interrupt, Mailbox, Poller, Traffic, Turn,
+};
 pub(crate) use feed::{feed, Feed, Feeder};
 pub(crate) use health::Health;
-pub(crate) use helm::{go_aboard, is_steering};
 pub(crate) use latest::Latest;
 pub(crate) use lazy::{Lazy, Recurring};
-pub(crate) use mailbox::Mailbox;
 pub(crate) use names::Names;
 pub(crate) use park::{block_on, Spin};
 pub use pending::{Drain, IntoIter, Iter, RecvFuture, RecvManyFuture, RecvTimeoutFuture};
@@ -90,7 +89,7 @@ pub(crate) use roster::Roster;
 pub(crate) use routes::Routes;
 pub(crate) use seats::{Seat, Seats};
 pub(crate) use sync::Once;
-pub(crate) use tasks::{quietly, Tasks};
+pub(crate) use tasks::Tasks;
 pub(crate) use undelivered::{count_undelivered, undelivered};
 pub(crate) use waiters::Ticket;
 

@@ -6,8 +6,7 @@ use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
-use super::driver::{Demand, Lead, Led, Until, Woken};
-use super::habit;
+use super::driver::{has_slept, spin, Demand, Lead, Led, Until, Woken};
 use super::sync::{current, now, sleep, AtomicU8, Mutex, Ordering, Thread};
 
 /// Polls until there is a result, parking the thread in between; `None` once the deadline has
@@ -49,7 +48,7 @@ pub(crate) enum Awaits {
     Room,
 }
 
-/// As [`block_on`], but the thread may spin before it is parked, where that has [paid off](habit).
+/// As [`block_on`], but the thread may spin before it is parked, where that has [paid off](spin).
 pub(crate) fn spin_on<R>(
     spin: &Spin,
     awaits: Awaits,
@@ -236,7 +235,7 @@ impl Parker {
 
     /// Leads, spins or sleeps until woken or until the deadline; swallows one wake-up.
     fn wait(&self, spin: &Spin, awaits: Awaits, deadline: Option<Instant>) {
-        super::helm::rest();
+        has_slept();
         if spin.limit.is_zero() {
             let pump = spin.pump.as_ref().and_then(Weak::upgrade);
             pump.inspect(|pump| pump.about_to_park());
@@ -249,12 +248,12 @@ impl Parker {
             self.park(deadline);
             demand.inspect(|demand| demand.unparks());
         }
-        habit::end();
+        spin::end();
     }
 
     /// Whether the wake-up came before the thread had to be parked.
     fn spin(&self, spin: &Spin, awaits: Awaits, deadline: Option<Instant>) -> bool {
-        let plan = habit::begin(spin.limit);
+        let plan = spin::begin(spin.limit);
         let pump = spin.pump.as_ref().and_then(Weak::upgrade);
         let leads = pump.as_ref().filter(|_| plan.leads);
         let vigil = Vigil {
@@ -273,17 +272,17 @@ impl Parker {
         loop {
             let led = leads.map(|pump| pump.lead(&vigil));
             if led == Some(Led::Contended) {
-                habit::has_rivals();
+                spin::has_rivals();
             }
             let now = now();
             if vigil.is_over(now) || !vigil.spins(now) {
                 break;
             }
-            habit::pause();
+            spin::pause();
         }
         demand.inspect(|demand| demand.add());
         let is_called = self.is_called();
-        habit::learn(&plan, is_called);
+        spin::learn(&plan, is_called);
         if let (Some(pump), false) = (&pump, is_called) {
             // A parked thread sees nothing.
             pump.about_to_park();

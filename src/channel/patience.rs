@@ -4,13 +4,13 @@
 //! give its thread back. But a poll may last for a moment. So where the tasks that wait at one end of a
 //! channel are served soon each time, they lead for a moment in each poll and ask to be polled again at
 //! once, which leaves the thread to other tasks in between. What is soon, and
-//! whether it is of use at all, is learned as for threads: see [`Habit`].
+//! whether it is of use at all, is learned as for threads: see [`Estimator`].
 
 use std::sync::Weak;
 use std::task::{Context, Poll, Waker};
 
+use super::driver::spin::{has_stayed, yields, Estimator, Plan};
 use super::driver::{Lead, Led};
-use super::habit::{has_stayed, yields, Habit, Plan};
 use super::park::{Awaits, Spin, Vigil};
 use super::ports::Ports;
 use super::sync::{now, Mutex, MutexGuard};
@@ -29,20 +29,20 @@ const MOMENT: u32 = 2;
 /// What is known of the waits of the tasks that use one socket. Tasks change threads, so nothing
 /// could be learned from those.
 #[derive(Debug)]
-pub(super) struct Habits {
-    receiving: Mutex<Habit>,
-    sending: Mutex<Habit>,
+pub(super) struct Estimators {
+    receiving: Mutex<Estimator>,
+    sending: Mutex<Estimator>,
 }
 
-impl Habits {
+impl Estimators {
     pub(super) fn new() -> Self {
-        Habits {
-            receiving: Mutex::new(Habit::of_tasks()),
-            sending: Mutex::new(Habit::of_tasks()),
+        Estimators {
+            receiving: Mutex::new(Estimator::of_tasks()),
+            sending: Mutex::new(Estimator::of_tasks()),
         }
     }
 
-    fn of(&self, awaits: Awaits) -> MutexGuard<'_, Habit> {
+    fn of(&self, awaits: Awaits) -> MutexGuard<'_, Estimator> {
         match awaits {
             Awaits::Items | Awaits::Reply => self.receiving.lock(),
             Awaits::Room => self.sending.lock(),
@@ -106,11 +106,11 @@ impl Patience {
     pub(super) fn served(&mut self, ports: &Ports, awaits: Awaits) {
         if !matches!(self.0, State::Unused) {
             let state = std::mem::take(&mut self.0);
-            let habit = ports.habits().of(awaits);
+            let estimator = ports.estimators().of(awaits);
             if let State::Leads(plan) = &state {
-                habit.learn_from(plan, true);
+                estimator.learn_from(plan, true);
             }
-            habit.end();
+            estimator.end();
         }
     }
 
@@ -124,7 +124,7 @@ impl Patience {
             return false;
         };
         if let State::Unused = self.0 {
-            self.0 = begin(&*pump, spin, &ports.habits().of(awaits));
+            self.0 = begin(&*pump, spin, &ports.estimators().of(awaits));
         }
         let State::Leads(plan) = &self.0 else {
             return false;
@@ -143,7 +143,7 @@ impl Patience {
         let led = pump.lead(&Vigil::of_task(waker, end));
         demand.inspect(|demand| demand.add());
         if led == Led::Contended {
-            ports.habits().of(awaits).has_rivals();
+            ports.estimators().of(awaits).has_rivals();
             self.0 = State::Waits;
         }
         true
@@ -159,19 +159,19 @@ impl Patience {
             yields(now);
             return waker.wake_by_ref();
         }
-        ports.habits().of(awaits).learn_from(plan, false);
+        ports.estimators().of(awaits).learn_from(plan, false);
         self.0 = State::Waits;
         let pump = ports.spin().pump.as_ref();
         pump.and_then(Weak::upgrade).inspect(|pump| pump.decline());
     }
 }
 
-fn begin(pump: &dyn Lead, spin: &Spin, habit: &Habit) -> State {
-    let plan = habit.begin(spin.limit * LONGER);
+fn begin(pump: &dyn Lead, spin: &Spin, estimator: &Estimator) -> State {
+    let plan = estimator.begin(spin.limit * LONGER);
     if plan.spins() && plan.leads {
         return State::Leads(plan);
     }
-    habit.learn_from(&plan, false);
+    estimator.learn_from(&plan, false);
     pump.decline();
     State::Waits
 }

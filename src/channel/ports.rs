@@ -7,13 +7,13 @@ use std::task::{Poll, Waker};
 
 use super::alarm::Alarms;
 use super::calls::Calls;
+use super::driver::has_slept;
 use super::fork;
 use super::gate::{Gate, Line};
 use super::health::Health;
-use super::helm;
 use super::latest::Latest;
 use super::park::Spin;
-use super::patience::Habits;
+use super::patience::Estimators;
 use super::port::{Receiver, Sender};
 use super::queue::{Channel, Nothing, Offer, State, Waiting};
 use super::routes::Routes;
@@ -115,7 +115,7 @@ pub(crate) struct Ports {
     /// Messages come, or have come, from beyond this process's memory.
     afar: Once<()>,
     /// Of the tasks that wait.
-    habits: Habits,
+    estimators: Estimators,
     alarms: Arc<Alarms>,
     health: Arc<Health>,
 }
@@ -197,7 +197,7 @@ impl Ports {
             }),
             spin: setup.spin,
             afar: Once::new(),
-            habits: Habits::new(),
+            estimators: Estimators::new(),
             alarms: setup.alarms,
             generation: setup.health.generation(),
             health: setup.health,
@@ -227,8 +227,8 @@ impl Ports {
         self.afar.get().is_some()
     }
 
-    pub(super) fn habits(&self) -> &Habits {
-        &self.habits
+    pub(super) fn estimators(&self) -> &Estimators {
+        &self.estimators
     }
 
     /// How those who wait may spin.
@@ -577,7 +577,7 @@ impl Ports {
         };
         if let Err(Nothing::Empty) = popped {
             // A task that waits leaves its thread to others: what they send is no stream.
-            helm::rest();
+            has_slept();
         }
         self.note(popped.as_ref().ok());
         self.unless_orphaned(popped)

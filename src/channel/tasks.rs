@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
-use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use super::catch::quietly;
 use super::park::block_on;
 use super::roster::Roster;
 use super::sync::Mutex;
@@ -128,23 +128,6 @@ impl Running {
 
 fn end(task: Task) {
     let _ = quietly(|| drop(task));
-}
-
-/// Calls what may panic. The error is what the panic said, as far as it said anything.
-pub(crate) fn quietly<R>(call: impl FnOnce() -> R) -> Result<R, String> {
-    // What was being called is given up by every caller when it panics.
-    catch_unwind(AssertUnwindSafe(call)).map_err(|panic| {
-        let said = match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
-            (Some(text), _) => (*text).to_owned(),
-            (_, Some(text)) => text.clone(),
-            (None, None) => String::new(),
-        };
-        // A payload can be anything, even something that panics when it is dropped.
-        if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
-            std::mem::forget(again);
-        }
-        said
-    })
 }
 
 #[cfg(all(test, not(loom)))]

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::Waker;
 
+use super::catch::quietly;
 use super::driver::{Demand, Woken};
-use super::tasks::quietly;
 use super::Hook;
 
 /// A place in a queue of waiters, kept by the one who waits. It stays the same when a woken

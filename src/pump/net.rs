@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use mio::{Events, Interest, Poll, Registry, Token, Waker};
 
 use crate::channel::{
-    go_aboard, quietly, Alarms, Driver, Health, Hook, Interrupt, Mailbox, Poller, Ports, Traffic,
+    begin_pump_thread, quietly, Alarms, Driver, Health, Hook, Interrupt, Mailbox, Poller, Traffic,
     Turn,
 };
 use crate::endpoint::Endpoint;
@@ -87,7 +87,7 @@ pub(crate) fn start(names: ThreadNames, mut company: Company) -> io::Result<Runn
     let closer = CloseOnDrop(Arc::clone(&mailbox));
     let thread = thread::Builder::new().name(names.pump).spawn(move || {
         let _until_the_end = closer;
-        go_aboard();
+        begin_pump_thread();
         if let Err(text) = quietly(|| driver.run()) {
             driver.fail(&text);
         }
@@ -181,8 +181,9 @@ impl Turn for Pump<Net> {
         read > HEAVY && within < HEAVY_TIME
     }
 
-    fn ports(&self) -> Vec<Arc<Ports>> {
-        self.all_ports()
+    fn orphans(&self) -> Box<dyn FnOnce()> {
+        let ports = self.all_ports();
+        Box::new(move || ports.iter().for_each(|ports| ports.finish()))
     }
 
     fn fail(self, text: &str) {

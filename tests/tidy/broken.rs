@@ -2,8 +2,9 @@
 
 use crate::code::code_only;
 use crate::{
-    beyond_the_clock, oversize, pointing_up, reaching_out, root_names, sleeping, test_modules,
-    unfinished, unintroduced, unjustified, unproven_unsafe, Source, MAX_COLUMNS, MAX_LINES,
+    beyond_the_clock, oversize, pointing_up, pointing_up_inside, reaching_out, root_names,
+    sleeping, test_modules, unfinished, unintroduced, unjustified, unproven_unsafe, Source,
+    MAX_COLUMNS, MAX_LINES,
 };
 
 fn source(path: &str, text: &str) -> Source {
@@ -28,6 +29,47 @@ fn caught(complaints: &[String], path: &str, lines: &[usize]) {
         as_expected,
         "expected complaints at {starts:?}, got {complaints:#?}"
     );
+}
+
+#[test]
+fn an_import_that_points_up_inside_a_module_is_caught() {
+    let check = |path: &str, text: &str, lines: &[usize]| {
+        let tests = [vec!["channel".to_owned(), "testing".to_owned()]];
+        caught(
+            &pointing_up_inside(&source(path, text), &tests),
+            path,
+            lines,
+        );
+    };
+    check("src/channel/queue.rs", "use super::sync::Mutex;", &[]);
+    check("src/channel/queue.rs", "use super::ports::Ports;", &[1]);
+    check(
+        "src/channel/driver/spin.rs",
+        "use super::super::sync::now;\nuse super::demand::Demand;\nuse super::super::park::Spin;",
+        &[3],
+    );
+    check(
+        "src/channel/driver/mod.rs",
+        "use super::{\n    sync::now,\n    ports::Ports,\n};",
+        &[3],
+    );
+    check(
+        "src/channel/driver/mod.rs",
+        "use crate::channel::park::Spin;",
+        &[1],
+    );
+    // Those of one circle may, until they are cut apart; of others on their floor none may.
+    check("src/channel/port.rs", "use super::ports::Ports;", &[]);
+    check("src/channel/bridge.rs", "use super::calls::Calls;", &[1]);
+    check("src/channel/mod.rs", "use port::Sender;", &[]);
+    check("src/channel/testing.rs", "use super::ports::Ports;", &[]);
+    check(
+        "src/channel/queue.rs",
+        "#[cfg(test)]\nmod tests {\n    use super::super::ports::Ports;\n}",
+        &[],
+    );
+    check("src/channel/unheard_of.rs", "", &[1]);
+    check("src/wire/frame.rs", "use super::decoder::Decoder;", &[]);
 }
 
 #[test]

@@ -31,6 +31,20 @@ impl CodePath {
             .filter(|name| !matches!(*name, "self" | "*"))
     }
 
+    /// The module of the same top-level module that this path, found in `module`, goes into.
+    pub(crate) fn sibling<'a>(&'a self, module: &[String]) -> Option<&'a str> {
+        let climbs = self.segments.iter();
+        let climbs = climbs.take_while(|segment| *segment == "super").count();
+        let rest = match self.segments[0].as_str() {
+            "crate" if self.segments.get(1) == module.first() => &self.segments[2..],
+            _ if climbs > 0 && climbs + 1 == module.len() + self.inline_modules => {
+                &self.segments[climbs..]
+            }
+            _ => return None,
+        };
+        rest.first().map(String::as_str)
+    }
+
     /// Whether `wanted` occurs anywhere in this path, one segment right after the other.
     pub(crate) fn names(&self, wanted: &[&str]) -> bool {
         self.segments.windows(wanted.len()).any(|window| {
@@ -180,7 +194,9 @@ fn mark_scopes(tokens: &mut [Token]) {
             .collect();
         if matches!(attribute.get(2), Some(&"cfg") | Some(&"test"))
             && attribute.contains(&"test")
-            && !attribute.contains(&"not")
+            && !attribute
+                .windows(3)
+                .any(|part| part == ["not", "(", "test"])
         {
             test_item = test_item.or(Some(scopes.len()));
         }

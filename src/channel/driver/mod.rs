@@ -10,12 +10,13 @@
 //!
 //! One thread at a time polls, and [`Handoff`] knows which:
 //!
-//! | owner | who polls | left by |
-//! |---|---|---|
-//! | Dedicated | the pump's thread, which runs or sleeps in the poller | it steps aside: a waiter would lead, and what is left to do can wait → Vacant |
-//! | Vacant | none, for a bounded time | a waiter leads → Leader; a command, a waiter about to park, work left behind, the clock → Dedicated |
-//! | Leader | a user's thread or task; it polls without sleeping | it falls asleep in the poller → LeaderAsleep; it leaves → Vacant |
-//! | LeaderAsleep | a user's thread that sleeps in the poller | it wakes up → Leader; it leaves → Vacant |
+//! - *Dedicated*: the pump's thread, which runs or sleeps in the poller. It steps aside if a waiter would
+//!   lead and what is left to do can wait → Vacant.
+//! - *Vacant*: none, for a bounded time. A waiter leads → Leader. A command, a waiter about to park, work
+//!   left behind, the clock → Dedicated.
+//! - *Leader*: a user's thread or task; it polls without sleeping. It falls asleep in the poller →
+//!   LeaderAsleep. It leaves → Vacant.
+//! - *LeaderAsleep*: a user's thread that sleeps in the poller. It wakes up → Leader. It leaves → Vacant.
 //!
 //! A leader wakes up when the poller has something, when it is interrupted, or by the clock. Each call
 //! that has something for the pump interrupts it, and so does the waker of the leader's own wait.
@@ -55,25 +56,30 @@
 //! Neither may see the other's word too late. What a leader has polled for is published by the
 //! poller's lock.
 
+mod assist;
 mod demand;
 mod handoff;
+mod mailbox;
 #[cfg(all(test, loom))]
 mod models;
+pub(super) mod spin;
 
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use super::habit::Expectation;
+use super::catch::quietly;
 use super::health::Health;
-use super::helm::{is_steering, Helm, Steering};
-use super::mailbox::{Mailbox, Urgency};
-use super::ports::Ports;
 use super::sync::now;
-use super::tasks::quietly;
 
-pub(super) use demand::VACANCY;
+pub(super) use assist::has_slept;
+use assist::PumpGuard;
+pub(super) use assist::PumpLock;
+pub(crate) use assist::{begin_pump_thread, is_driving};
 pub(crate) use demand::{Demand, Woken};
 use handoff::{Handoff, Leadership};
+pub(crate) use mailbox::Mailbox;
+use mailbox::Urgency;
+use spin::Expectation;
 
 /// Turns that a thread does which assists: what they bring about may take another one, or two.
 const ASSISTING_TURNS: usize = 4;
@@ -136,8 +142,8 @@ pub(crate) trait Turn: Send {
     /// been read by another thread meanwhile.
     fn is_heavy(read: u64, within: Duration) -> bool;
 
-    /// The channels of all sockets.
-    fn ports(&self) -> Vec<Arc<Ports>>;
+    /// What closes all its sockets, in a process that has the memory and not the thread.
+    fn orphans(&self) -> Box<dyn FnOnce()>;
 
     /// It has panicked, and said this: all who wait for it are told.
     fn fail(self, text: &str);
@@ -205,7 +211,7 @@ pub(crate) trait Until {
 /// A pump, the way to poll for it, and whose turn it is to do that.
 pub(crate) struct Driver<P: Poller, T: Turn> {
     this: Weak<dyn Lead>,
-    pump: Helm<Option<Box<Driven<T>>>>,
+    pump: PumpLock<Option<Box<Driven<T>>>>,
     handoff: Handoff<P>,
     /// Who waits for this pump.
     demand: Arc<Demand>,
@@ -220,7 +226,7 @@ struct Driven<T> {
 }
 
 /// A thread that has the pump in its hands.
-type Driving<'a, T> = Steering<'a, Option<Box<Driven<T>>>>;
+type Driving<'a, T> = PumpGuard<'a, Option<Box<Driven<T>>>>;
 
 /// What came of an attempt to assist.
 enum Assisted {
@@ -241,7 +247,7 @@ where
     pub(crate) fn new(poller: P, interrupt: P::Interrupt, health: Arc<Health>) -> Arc<Self> {
         Arc::new_cyclic(|this: &Weak<Self>| Driver {
             this: this.clone(),
-            pump: Helm::new(None),
+            pump: PumpLock::new(None),
             handoff: Handoff::new(poller),
             demand: Arc::default(),
             interrupt,
@@ -251,7 +257,7 @@ where
 
     pub(crate) fn launch(&self, pump: T) {
         let asleep_until = None;
-        *self.pump.take() = Some(Box::new(Driven { pump, asleep_until }));
+        *self.pump.lock() = Some(Box::new(Driven { pump, asleep_until }));
     }
 
     pub(crate) fn demand(&self) -> &Arc<Demand> {
@@ -271,7 +277,7 @@ where
         let mut expectation = Expectation::default();
         loop {
             let woken = Woken::so_far();
-            let mut driving = self.pump.take();
+            let mut driving = self.pump.lock();
             let Some(driven) = driving.as_deref_mut() else {
                 return;
             };
@@ -351,7 +357,7 @@ where
     fn is_elsewhere(&self) -> bool {
         let is_elsewhere = self.health.is_elsewhere();
         if is_elsewhere {
-            if let Some(driving) = self.pump.try_take() {
+            if let Some(driving) = self.pump.try_lock() {
                 abandon(driving);
             }
         }
@@ -376,7 +382,7 @@ where
                 wait.wakes_up();
                 leadership.wake_up();
             }
-            let turned = self.drive(self.pump.take(), |driven| {
+            let turned = self.drive(self.pump.lock(), |driven| {
                 driven.turn_again(leadership.events())
             });
             let Some((Some(now), mut driving)) = turned else {
@@ -419,7 +425,7 @@ where
         if self.is_elsewhere() {
             return Assisted::Done;
         }
-        let Some(driving) = self.pump.lend_a_hand(now) else {
+        let Some(driving) = self.pump.lock_to_assist(now) else {
             return Assisted::Not;
         };
         let is_vacant = self.handoff.is_vacant();
@@ -451,7 +457,7 @@ where
 
     /// The pump's thread has panicked, perhaps while it drove, or on its way to that.
     pub(crate) fn fail(&self, text: &str) {
-        let driven = self.pump.take().take();
+        let driven = self.pump.lock().take();
         self.fail_with(driven, text);
     }
 
@@ -470,7 +476,7 @@ where
     T: Turn<Event = P::Event> + 'static,
 {
     fn lead(&self, wait: &dyn Until) -> Led {
-        if is_steering() {
+        if is_driving() {
             return Led::Denied;
         }
         let Some(mut leadership) = self.handoff.try_lead() else {
@@ -483,7 +489,7 @@ where
         leadership.clear();
         drop(leadership);
         // Only now: a thread that has something for the pump from now on finds it vacant.
-        let mut driving = self.pump.take();
+        let mut driving = self.pump.lock();
         let can_wait = driving
             .as_deref_mut()
             .is_some_and(Driven::can_wait_a_moment);
@@ -518,11 +524,11 @@ where
 
 /// Closes the sockets of a pump whose thread has not been forked with this process.
 fn abandon<T: Turn>(driving: Driving<'_, T>) {
-    let ports = driving.as_deref().map(|driven| driven.pump.ports());
+    let close = driving.as_deref().map(|driven| driven.pump.orphans());
     // Not under the lock: one that is told of an end may come back here.
     drop(driving);
-    for ports in ports.into_iter().flatten() {
-        ports.finish();
+    if let Some(close) = close {
+        close();
     }
 }
 

@@ -188,8 +188,8 @@ impl Turn for ModelPump {
         false
     }
 
-    fn ports(&self) -> Vec<Arc<Ports>> {
-        Vec::new()
+    fn orphans(&self) -> Box<dyn FnOnce()> {
+        Box::new(|| ())
     }
 
     fn fail(self, text: &str) {
@@ -237,7 +237,7 @@ impl Scene {
         });
         let runs = Arc::clone(&driver);
         let thread = thread::spawn(move || {
-            super::super::helm::go_aboard();
+            begin_pump_thread();
             runs.run();
         });
         Scene {

@@ -10,8 +10,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::super::alarm::Alarms;
+use super::super::driver::spin::has_company;
 use super::super::driver::Until;
-use super::super::habit::has_company;
 use super::super::health::Health;
 use super::super::ports::{FrameRule, Holder, PortsSetup};
 use super::super::testing::{in_time, Count, Woken};

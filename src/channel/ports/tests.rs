@@ -4,6 +4,7 @@
 
 use std::collections::VecDeque;
 
+use super::super::driver::PumpLock;
 use super::super::testing::Count;
 use super::*;
 use crate::error::{SendError, TrySendError};
@@ -110,17 +111,17 @@ fn the_tag_received_last_goes_with_the_first_message_sent_after_it() {
 }
 
 #[test]
-fn a_thread_whose_task_waits_in_vain_may_do_the_next_turn() {
+fn a_thread_whose_task_waits_may_assist_next() {
     let waits = std::thread::spawn(|| {
         let (ports, _holder) = open(FrameRule::AtMost(Message::MAX_FRAMES), false);
-        let helm = helm::Helm::new(());
+        let lock = PumpLock::new(());
         let now = std::time::Instant::now();
-        assert!(helm.lend_a_hand(now).is_some());
-        assert!(helm.lend_a_hand(now).is_none(), "it streams");
+        assert!(lock.lock_to_assist(now).is_some());
+        assert!(lock.lock_to_assist(now).is_none(), "it streams");
         let mut line = Line::default();
         let popped = ports.pop_or_wait(&mut line, Waker::noop());
         assert_eq!(popped, Err(Nothing::Empty));
-        assert!(helm.lend_a_hand(now).is_some(), "it waited in between");
+        assert!(lock.lock_to_assist(now).is_some(), "it waited in between");
         ports.leave_receivers(&mut line);
     });
     assert!(waits.join().is_ok());

@@ -1,3 +1,5 @@
+//! The states one by one, and with a pump's thread on a real clock. All interleavings are modelled.
+
 use std::sync::{mpsc, Arc};
 use std::thread;
 

@@ -1,5 +1,5 @@
 //! How a thread spends its waits: whether it spins before it sleeps, and whether it would rather
-//! [lead](super::driver) itself than wait for the pump's thread.
+//! [lead](super) itself than wait for the pump's thread.
 //!
 //! Spinning is of use where whoever the thread waits for is awake on another processor and done
 //! within microseconds: then both are spared sleeping and waking, which take several times as
@@ -9,8 +9,8 @@
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-use super::driver::VACANCY;
-use super::sync::{now, per_thread, Once};
+use super::super::sync::{now, per_thread, Once};
+use super::demand::VACANCY;
 use crate::clock::later;
 
 /// Pauses of the processor between two looks.
@@ -43,7 +43,7 @@ const STEADY: u32 = if cfg!(loom) { 0 } else { 4 };
 
 /// What is known of the waits of a thread, or of the tasks that use one end of a channel.
 #[derive(Debug)]
-pub(super) struct Habit {
+pub(in super::super) struct Estimator {
     /// Waits until the next trial, that one included; 0 while spinning.
     rest: Cell<u32>,
     /// The rest after that trial, if it is in vain.
@@ -63,7 +63,7 @@ pub(super) struct Habit {
 }
 
 per_thread! {
-    static HABIT: Habit = Habit::new();
+    static ESTIMATOR: Estimator = Estimator::new();
 }
 
 per_thread! {
@@ -73,12 +73,12 @@ per_thread! {
 
 /// How a thread spends a wait.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Plan {
+pub(in super::super) struct Plan {
     start: Instant,
     /// Until when it spins, unless it is called sooner.
-    pub(super) spins_until: Instant,
+    pub(in super::super) spins_until: Instant,
     /// Whether it would rather lead.
-    pub(super) leads: bool,
+    pub(in super::super) leads: bool,
 }
 
 impl Plan {
@@ -95,7 +95,7 @@ impl Plan {
     }
 
     /// Whether there is to be any spinning.
-    pub(super) fn spins(&self) -> bool {
+    pub(in super::super) fn spins(&self) -> bool {
         self.spins_until > self.start
     }
 }
@@ -134,33 +134,33 @@ impl Expectation {
 }
 
 /// The current thread is about to wait, and may spin for up to `limit`.
-pub(super) fn begin(limit: Duration) -> Plan {
-    let plan = HABIT.try_with(|habit| habit.begin(limit));
+pub(in super::super) fn begin(limit: Duration) -> Plan {
+    let plan = ESTIMATOR.try_with(|estimator| estimator.begin(limit));
     plan.unwrap_or_else(|_| Plan::new(false, false, limit))
 }
 
 /// The thread is awake again, or will be parked: called or not.
-pub(super) fn learn(plan: &Plan, is_called: bool) {
-    let _ = HABIT.try_with(|habit| habit.learn_from(plan, is_called));
+pub(in super::super) fn learn(plan: &Plan, is_called: bool) {
+    let _ = ESTIMATOR.try_with(|estimator| estimator.learn_from(plan, is_called));
 }
 
 /// The wait is over.
-pub(super) fn end() {
-    let _ = HABIT.try_with(Habit::end);
+pub(in super::super) fn end() {
+    let _ = ESTIMATOR.try_with(Estimator::end);
 }
 
 /// Others wait for the same pump.
-pub(super) fn has_rivals() {
-    let _ = HABIT.try_with(Habit::has_rivals);
+pub(in super::super) fn has_rivals() {
+    let _ = ESTIMATOR.try_with(Estimator::has_rivals);
 }
 
 /// A task leaves the thread to others.
-pub(super) fn yields(now: Instant) {
+pub(in super::super) fn yields(now: Instant) {
     let _ = YIELDED.try_with(|yielded| yielded.set(Some(now)));
 }
 
 /// Whether the last time a task of this thread did so is that long ago; then it does so now.
-pub(super) fn has_stayed(now: Instant, longest: Duration) -> bool {
+pub(in super::super) fn has_stayed(now: Instant, longest: Duration) -> bool {
     let stayed = YIELDED.try_with(|yielded| {
         let stayed = yielded
             .get()
@@ -174,25 +174,25 @@ pub(super) fn has_stayed(now: Instant, longest: Duration) -> bool {
 }
 
 /// A moment between two looks.
-pub(super) fn pause() {
+pub(in super::super) fn pause() {
     for _ in 0..PAUSES {
         std::hint::spin_loop();
     }
 }
 
-impl Habit {
+impl Estimator {
     /// That of a thread, of which nothing is known yet.
     const fn new() -> Self {
-        Habit::of_longest_rest(LONG_REST)
+        Estimator::of_longest_rest(LONG_REST)
     }
 
     /// That of tasks.
-    pub(super) const fn of_tasks() -> Self {
-        Habit::of_longest_rest(TASKS_LONG_REST)
+    pub(in super::super) const fn of_tasks() -> Self {
+        Estimator::of_longest_rest(TASKS_LONG_REST)
     }
 
     const fn of_longest_rest(longest_rest: u32) -> Self {
-        Habit {
+        Estimator {
             rest: Cell::new(SHORT_REST),
             next_rest: Cell::new(SHORT_REST),
             trial: Cell::new(0),
@@ -205,26 +205,26 @@ impl Habit {
     }
 
     /// The next wait, in which there may be spinning for up to `limit`.
-    pub(super) fn begin(&self, limit: Duration) -> Plan {
+    pub(in super::super) fn begin(&self, limit: Duration) -> Plan {
         let mut plan = Plan::new(self.spins(has_company), false, limit);
         plan.leads = self.leads(plan.start);
         plan
     }
 
     /// That wait is over, or there is no spinning any more: who waited was called or not.
-    pub(super) fn learn_from(&self, plan: &Plan, is_called: bool) {
+    pub(in super::super) fn learn_from(&self, plan: &Plan, is_called: bool) {
         if plan.spins() {
             self.learn(is_called && now() <= plan.spins_until);
         }
     }
 
     /// The wait is over.
-    pub(super) fn end(&self) {
+    pub(in super::super) fn end(&self) {
         self.ended.set(Some(now()));
     }
 
     /// Others wait for the same pump.
-    pub(super) fn has_rivals(&self) {
+    pub(in super::super) fn has_rivals(&self) {
         self.crowded.set(CROWDED);
     }
 
@@ -283,7 +283,7 @@ impl Habit {
 }
 
 /// Whether there is another processor: on the only one nobody can call a thread that spins.
-pub(super) fn has_company() -> bool {
+pub(in super::super) fn has_company() -> bool {
     static PROCESSORS: Once<usize> = Once::new();
     let count = || std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
     *PROCESSORS.get_or_init(count) > 1
@@ -295,11 +295,11 @@ mod tests {
 
     /// So many waits, in each of which the thread is called in time if it spins; how many times
     /// it did.
-    fn waits(habit: &Habit, count: u32, in_time: bool) -> u32 {
+    fn waits(estimator: &Estimator, count: u32, in_time: bool) -> u32 {
         let mut spun = 0;
         for _ in 0..count {
-            if habit.spins(|| true) {
-                habit.learn(in_time);
+            if estimator.spins(|| true) {
+                estimator.learn(in_time);
                 spun += 1;
             }
         }
@@ -308,45 +308,45 @@ mod tests {
 
     #[test]
     fn what_pays_off_is_kept_up() {
-        let habit = Habit::new();
-        assert_eq!(waits(&habit, SHORT_REST - 1, true), 0);
-        assert_eq!(waits(&habit, 10_000, true), 10_000);
+        let estimator = Estimator::new();
+        assert_eq!(waits(&estimator, SHORT_REST - 1, true), 0);
+        assert_eq!(waits(&estimator, 10_000, true), 10_000);
     }
 
     #[test]
     fn what_is_in_vain_is_tried_the_less_often() {
-        let habit = Habit::new();
-        let spun = waits(&habit, 100_000, false);
+        let estimator = Estimator::new();
+        let spun = waits(&estimator, 100_000, false);
         assert!((TRIAL * 8..TRIAL * 40).contains(&spun), "{spun}");
-        let later = waits(&habit, LONG_REST * 10, false);
+        let later = waits(&estimator, LONG_REST * 10, false);
         assert!((TRIAL * 9..TRIAL * 11).contains(&later), "{later}");
     }
 
     #[test]
     fn one_wait_in_vain_is_forgiven_after_many_in_time() {
-        let habit = Habit::new();
-        waits(&habit, SHORT_REST - 1 + STREAK, true);
-        assert_eq!(waits(&habit, 1, false), 1);
-        assert_eq!(waits(&habit, STREAK, true), STREAK);
-        assert_eq!(waits(&habit, 1, false), 1);
-        assert_eq!(waits(&habit, STREAK, true), STREAK);
+        let estimator = Estimator::new();
+        waits(&estimator, SHORT_REST - 1 + STREAK, true);
+        assert_eq!(waits(&estimator, 1, false), 1);
+        assert_eq!(waits(&estimator, STREAK, true), STREAK);
+        assert_eq!(waits(&estimator, 1, false), 1);
+        assert_eq!(waits(&estimator, STREAK, true), STREAK);
     }
 
     #[test]
     fn two_waits_in_vain_end_it_for_a_while() {
-        let habit = Habit::new();
-        waits(&habit, 100, true);
-        assert_eq!(waits(&habit, 1, false), 1);
-        assert_eq!(waits(&habit, STREAK - 1, true), STREAK - 1);
-        assert_eq!(waits(&habit, 1, false), 1);
-        assert_eq!(waits(&habit, SHORT_REST - 1, true), 0);
-        assert_eq!(waits(&habit, 100, true), 100);
+        let estimator = Estimator::new();
+        waits(&estimator, 100, true);
+        assert_eq!(waits(&estimator, 1, false), 1);
+        assert_eq!(waits(&estimator, STREAK - 1, true), STREAK - 1);
+        assert_eq!(waits(&estimator, 1, false), 1);
+        assert_eq!(waits(&estimator, SHORT_REST - 1, true), 0);
+        assert_eq!(waits(&estimator, 100, true), 100);
     }
 
     #[test]
     fn nobody_spins_on_the_only_processor() {
-        let habit = Habit::new();
-        assert!((0..10_000).all(|_| !habit.spins(|| false)));
+        let estimator = Estimator::new();
+        assert!((0..10_000).all(|_| !estimator.spins(|| false)));
     }
 
     #[test]
@@ -386,20 +386,20 @@ mod tests {
         for arrived in 1..=u64::from(LONG_REST) {
             // So short that it is over at the next look.
             while expectation.lasts(Duration::from_nanos(1), arrived, true) {}
-            vain += u32::from(HABIT.with(|habit| habit.rest.get() == 0));
+            vain += u32::from(ESTIMATOR.with(|estimator| estimator.rest.get() == 0));
         }
         assert!(vain < LONG_REST / 16, "{vain}");
     }
 
     #[test]
     fn a_thread_that_comes_back_soon_each_time_leads() {
-        let habit = Habit::new();
+        let estimator = Estimator::new();
         let mut now = Instant::now();
         let mut waits = |away: Duration, count: u32| -> u32 {
             (0..count).fold(0, |looks, _| {
                 now += away;
-                let looks = looks + u32::from(habit.leads(now));
-                habit.ended.set(Some(now));
+                let looks = looks + u32::from(estimator.leads(now));
+                estimator.ended.set(Some(now));
                 looks
             })
         };
@@ -408,7 +408,7 @@ mod tests {
         assert_eq!(waits(soon, 1000), 1000);
         assert_eq!(waits(late, 1000), 0);
         assert_eq!(waits(soon, STEADY + 10), 11);
-        habit.crowded.set(CROWDED);
+        estimator.crowded.set(CROWDED);
         assert_eq!(waits(soon, CROWDED + 1), 1);
     }
 }

@@ -4,8 +4,8 @@
 use std::mem;
 use std::sync::Arc;
 
-use super::health::Health;
-use super::sync::Mutex;
+use super::super::health::Health;
+use super::super::sync::Mutex;
 
 /// The way into a pump: commands, marks on hubs that want service, and the sleep protocol.
 pub(crate) struct Mailbox<C> {
@@ -170,8 +170,8 @@ fn hand_over<T>(from: &mut Vec<T>, to: &mut Vec<T>) {
 
 #[cfg(all(test, not(loom)))]
 mod tests {
-    use super::super::testing::Count;
-    use super::super::Hook;
+    use super::super::super::testing::Count;
+    use super::super::super::Hook;
     use super::*;
     use std::sync::Arc;
 

@@ -1,0 +1,20 @@
+//! Calls of code that may panic: the user's, and a pump's.
+
+use std::panic::{catch_unwind, AssertUnwindSafe};
+
+/// Calls what may panic. The error is what the panic said, as far as it said anything.
+pub(crate) fn quietly<R>(call: impl FnOnce() -> R) -> Result<R, String> {
+    // What was being called is given up by every caller when it panics.
+    catch_unwind(AssertUnwindSafe(call)).map_err(|panic| {
+        let said = match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
+            (Some(text), _) => (*text).to_owned(),
+            (_, Some(text)) => text.clone(),
+            (None, None) => String::new(),
+        };
+        // A payload can be anything, even something that panics when it is dropped.
+        if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
+            std::mem::forget(again);
+        }
+        said
+    })
+}
