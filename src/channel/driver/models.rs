@@ -13,6 +13,7 @@ use super::super::answer::{answer, Reply};
 use super::super::park::{spin_on, Awaits, Spin};
 use super::super::queue::{Channel, Nothing, Waiting};
 use super::super::sync::model_clock;
+use super::demand::VACANCY;
 use super::*;
 use crate::options::Overflow;
 
@@ -315,15 +316,15 @@ fn loom_a_token_is_serviced_if_its_thread_assists() {
 }
 
 /// Another thread than the pump's brings what a leader waits for: it leaves at once, or is asleep in
-/// the poller. What is asked after it has left is answered.
+/// the poller. What is asked meanwhile is answered by it, or by the thread that it leaves work to.
 #[test]
 fn loom_a_leader_leaves_when_its_wait_is_over() {
     model(2, || {
         let scene = Scene::open();
         let waits = thread::spawn(scene.waiter(0));
         scene.outs[0].push(30);
-        assert_eq!(waits.join().unwrap(), 30);
         scene.ask();
+        assert_eq!(waits.join().unwrap(), 30);
         scene.close();
     });
 }
