@@ -16,14 +16,14 @@ use super::ports::Ports;
 use super::sync::{now, Mutex, MutexGuard};
 use crate::clock::later;
 
-/// A task gives up after so many times what a thread spins for: where nobody at the other end looks
-/// out himself, two threads have to be woken there, one after the other, before there can be an
-/// answer. As long may tasks stay on a thread without leaving it to others.
+/// A task gives up after this many times what a thread spins for: where none leads at the other end,
+/// two threads have to be woken there, one after the other, before there can be an answer. For as long
+/// tasks may stay on a thread without leaving it to others.
 const LONGER: u32 = 2;
 
-/// A poll lasts for such a part of what a thread spins for: little enough for whoever else is to
-/// be polled by that thread, and may be the one who is waited for; and long enough for an answer of
-/// somebody who is awake, for asking to be polled again may wake another thread of a runtime.
+/// A poll lasts for this part of what a thread spins for: little enough for the other tasks of that
+/// thread, of which one may be waited for; and long enough for the answer of a task that is awake, for
+/// asking to be polled again may wake another thread of a runtime.
 const MOMENT: u32 = 2;
 
 /// What is known of the waits of the tasks that use one socket. Tasks change threads, so nothing
@@ -50,7 +50,7 @@ impl Estimators {
     }
 }
 
-/// The wait of a task, from its first poll in vain to its last.
+/// The wait of a task, from its first poll that finds nothing to its last.
 #[derive(Debug, Default)]
 pub(super) struct Patience(State);
 
@@ -65,7 +65,7 @@ enum State {
 }
 
 impl Patience {
-    /// Polls, and if that is in vain, once more after it has led for a moment, if that is worth it.
+    /// Polls, and if there is nothing yet, once more after it has led for a moment, if that is worth it.
     #[inline]
     pub(super) fn poll<R>(
         &mut self,
@@ -82,7 +82,7 @@ impl Patience {
         polled
     }
 
-    /// The same for who has polled in vain already.
+    /// The same for a task that has polled already and found nothing.
     pub(super) fn poll_again<R>(
         &mut self,
         ports: &Ports,
@@ -149,7 +149,7 @@ impl Patience {
         true
     }
 
-    /// Led in vain. Asks for the next poll, or gives up.
+    /// Led, and got nothing. Asks for the next poll, or gives up.
     fn go_on(&mut self, ports: &Ports, awaits: Awaits, waker: &Waker) {
         let State::Leads(plan) = &self.0 else {
             return;

@@ -7,27 +7,27 @@ use std::sync::Arc;
 use super::super::health::Health;
 use super::super::sync::Mutex;
 
-/// The way into a pump: commands, marks on hubs that want service, and the sleep protocol.
+/// The way into a pump: commands, tokens of what wants service, and the sleep protocol.
 pub(crate) struct Mailbox<C> {
     state: Mutex<State<C>>,
     wake: Box<dyn Fn(Urgency) + Send + Sync>,
     health: Arc<Health>,
 }
 
-/// What a sleeping pump is called for.
+/// What a sleeping pump is notified of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Urgency {
-    /// It must wake up.
-    Wake,
-    /// There is something for it to look after.
-    Look,
-    /// Whoever calls may do its next turn instead.
-    Errand,
+    /// A command, or a new earliest deadline: it must wake up.
+    Command,
+    /// A token: it must look, and soon is enough.
+    Token,
+    /// A token, for which the thread that deposits it may do the next turn itself.
+    Assist,
 }
 
 struct State<C> {
     commands: Vec<C>,
-    marks: Vec<usize>,
+    tokens: Vec<usize>,
     nudged: bool,
     asleep: bool,
     closed: bool,
@@ -39,7 +39,7 @@ impl<C> State<C> {
     }
 
     fn has_work(&self) -> bool {
-        self.is_urgent() || !self.marks.is_empty()
+        self.is_urgent() || !self.tokens.is_empty()
     }
 }
 
@@ -58,7 +58,7 @@ impl<C> Mailbox<C> {
         Mailbox {
             state: Mutex::new(State {
                 commands: Vec::new(),
-                marks: Vec::new(),
+                tokens: Vec::new(),
                 nudged: false,
                 asleep: false,
                 closed: false,
@@ -80,19 +80,21 @@ impl<C> Mailbox<C> {
             return Err(command);
         }
         let mut command = Some(command);
-        self.leave(Urgency::Wake, |state| state.commands.extend(command.take()));
+        self.leave(Urgency::Command, |state| {
+            state.commands.extend(command.take())
+        });
         command.map_or(Ok(()), Err)
     }
 
-    /// A hub wants service. Its hook is armed anew only when it has been served, so one hub has
-    /// one mark at a time.
+    /// Something wants service. Its hook is armed again only when it has been serviced, so there is
+    /// one token of it at a time.
     pub(crate) fn mark(&self, token: usize) {
-        self.leave(Urgency::Look, |state| state.marks.push(token));
+        self.leave(Urgency::Token, |state| state.tokens.push(token));
     }
 
     /// As [`mark`](Self::mark), for something that one turn of the pump brings on its way.
     pub(crate) fn errand(&self, token: usize) {
-        self.leave(Urgency::Errand, |state| state.marks.push(token));
+        self.leave(Urgency::Assist, |state| state.tokens.push(token));
     }
 
     /// Makes the pump look again, for nothing in particular (a new earliest alarm).
@@ -100,14 +102,14 @@ impl<C> Mailbox<C> {
         if self.health.known_failure().is_some() {
             return;
         }
-        self.leave(Urgency::Wake, |state| state.nudged = true);
+        self.leave(Urgency::Command, |state| state.nudged = true);
     }
 
     /// Hands everything over, in the order it came.
-    pub(crate) fn collect(&self, commands: &mut Vec<C>, marks: &mut Vec<usize>) {
+    pub(crate) fn collect(&self, commands: &mut Vec<C>, tokens: &mut Vec<usize>) {
         let mut state = self.state.lock();
         hand_over(&mut state.commands, commands);
-        hand_over(&mut state.marks, marks);
+        hand_over(&mut state.tokens, tokens);
         state.nudged = false;
     }
 
@@ -118,14 +120,14 @@ impl<C> Mailbox<C> {
         state.asleep
     }
 
-    /// As [`prepare_sleep`](Self::prepare_sleep), where somebody will look after the marks soon.
+    /// As [`prepare_sleep`](Self::prepare_sleep), where a thread will look after the tokens soon.
     pub(crate) fn prepare_absence(&self) -> bool {
         let mut state = self.state.lock();
         state.asleep = !state.is_urgent();
         state.asleep
     }
 
-    /// The pump has woken up, for whatever reason: nobody needs to wake it any more.
+    /// The pump has woken up, for whatever reason: it need not be woken any more.
     pub(crate) fn awake(&self) {
         self.state.lock().asleep = false;
     }
@@ -140,7 +142,7 @@ impl<C> Mailbox<C> {
     pub(crate) fn close(&self) -> Vec<C> {
         let mut state = self.state.lock();
         state.closed = true;
-        state.marks.clear();
+        state.tokens.clear();
         mem::take(&mut state.commands)
     }
 
@@ -189,9 +191,9 @@ mod tests {
         mailbox.nudge();
         assert_eq!(wakes.get(), 0);
         assert!(!mailbox.prepare_sleep());
-        let (mut commands, mut marks) = (Vec::new(), Vec::new());
-        mailbox.collect(&mut commands, &mut marks);
-        assert_eq!((commands, marks), (vec!["a"], vec![7]));
+        let (mut commands, mut tokens) = (Vec::new(), Vec::new());
+        mailbox.collect(&mut commands, &mut tokens);
+        assert_eq!((commands, tokens), (vec!["a"], vec![7]));
     }
 
     #[test]
@@ -204,10 +206,10 @@ mod tests {
             mailbox.mark(1);
             mailbox.nudge();
             assert_eq!(wakes.get(), round);
-            let (mut commands, mut marks) = (vec!["before"], vec![0]);
-            mailbox.collect(&mut commands, &mut marks);
+            let (mut commands, mut tokens) = (vec!["before"], vec![0]);
+            mailbox.collect(&mut commands, &mut tokens);
             assert_eq!(commands, ["before", "a", "b"]);
-            assert_eq!(marks, [0, 1]);
+            assert_eq!(tokens, [0, 1]);
         }
         assert!(mailbox.prepare_sleep());
         mailbox.awake();
@@ -217,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn marks_wait_for_who_is_away_for_a_moment_and_commands_do_not() {
+    fn tokens_wait_for_a_pump_that_is_away_for_a_moment_and_commands_do_not() {
         let (mailbox, wakes) = mailbox();
         mailbox.mark(1);
         assert!(!mailbox.prepare_sleep());
@@ -225,9 +227,9 @@ mod tests {
         mailbox.post("a").unwrap();
         assert_eq!(wakes.get(), 1);
         assert!(!mailbox.prepare_absence());
-        let (mut commands, mut marks) = (Vec::new(), Vec::new());
-        mailbox.collect(&mut commands, &mut marks);
-        assert_eq!((commands, marks), (vec!["a"], vec![1]));
+        let (mut commands, mut tokens) = (Vec::new(), Vec::new());
+        mailbox.collect(&mut commands, &mut tokens);
+        assert_eq!((commands, tokens), (vec!["a"], vec![1]));
         mailbox.nudge();
         assert!(!mailbox.prepare_absence());
     }

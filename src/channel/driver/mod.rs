@@ -335,17 +335,17 @@ where
     /// The pump sleeps, and there is something for it.
     pub(crate) fn notify(&self, urgency: Urgency) {
         // A thread that assists asks by itself.
-        if urgency != Urgency::Errand && self.is_elsewhere() {
+        if urgency != Urgency::Assist && self.is_elsewhere() {
             return;
         }
         let assisted = match urgency {
-            Urgency::Errand => self.assist(),
-            Urgency::Look | Urgency::Wake => Assisted::Not,
+            Urgency::Assist => self.assist(),
+            Urgency::Token | Urgency::Command => Assisted::Not,
         };
         let can_wait = match assisted {
             Assisted::Done => true,
             Assisted::Begun => false,
-            Assisted::Not => urgency != Urgency::Wake && self.handoff.is_vacant(),
+            Assisted::Not => urgency != Urgency::Command && self.handoff.is_vacant(),
         };
         if !can_wait {
             self.wake();

@@ -1,10 +1,10 @@
 //! How a thread spends its waits: whether it spins before it sleeps, and whether it would rather
 //! [lead](super) itself than wait for the pump's thread.
 //!
-//! Spinning is of use where whoever the thread waits for is awake on another processor and done
+//! Spinning is of use where the thread that is waited for is awake on another processor and done
 //! within microseconds: then both are spared sleeping and waking, which take several times as
 //! long. Only trying tells. So every now and then a thread spins for some waits in a row, and
-//! goes on with it while it is called in time. What was tried in vain is tried the less often.
+//! goes on with it while it is woken in time. The more trials fail, the rarer they become.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -19,18 +19,18 @@ const PAUSES: u32 = 16;
 /// Waits of one trial: as many as two threads that answer each other need to find out together.
 const TRIAL: u32 = 8;
 
-/// Waits before the first trial, and between trials that are not in vain.
+/// Waits before the first trial, and between trials that pay off.
 const SHORT_REST: u32 = 16;
 
-/// Waits between trials that have all been in vain.
+/// Waits between trials that have all failed.
 const LONG_REST: u32 = 4096;
 
 /// The same for tasks, which lose more where it is not seen for long that trying is worth it again:
 /// there are always two wake-ups more.
 const TASKS_LONG_REST: u32 = 512;
 
-/// So many waits in time in a row make up for one that was not: whoever called late was held up
-/// once, and resting would make many waits long for it.
+/// This many waits in time in a row make up for one that was not: the thread that woke it late was held
+/// up once, and resting would make many waits long for it.
 const STREAK: u32 = 32;
 
 /// Waits in which a thread leaves polling to the pump's thread, after it turned out that others wait
@@ -46,7 +46,7 @@ const STEADY: u32 = if cfg!(loom) { 0 } else { 4 };
 pub(in super::super) struct Estimator {
     /// Waits until the next trial, that one included; 0 while spinning.
     rest: Cell<u32>,
-    /// The rest after that trial, if it is in vain.
+    /// The rest after that trial, if it fails.
     next_rest: Cell<u32>,
     /// Waits left of a trial.
     trial: Cell<u32>,
@@ -267,7 +267,7 @@ impl Estimator {
         }
     }
 
-    /// Whether to lead in a wait that begins `now`: if nobody else seems to wait for
+    /// Whether to lead in a wait that begins `now`: if no other seems to wait for
     /// the same pump, and this thread is never away for long.
     fn leads(&self, now: Instant) -> bool {
         let crowded = self.crowded.get();
@@ -282,7 +282,7 @@ impl Estimator {
     }
 }
 
-/// Whether there is another processor: on the only one nobody can call a thread that spins.
+/// Whether there is another processor: on the only one no thread can wake one that spins.
 pub(in super::super) fn has_company() -> bool {
     static PROCESSORS: Once<usize> = Once::new();
     let count = || std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
@@ -293,7 +293,7 @@ pub(in super::super) fn has_company() -> bool {
 mod tests {
     use super::*;
 
-    /// So many waits, in each of which the thread is called in time if it spins; how many times
+    /// That many waits, in each of which the thread is called in time if it spins; how many times
     /// it did.
     fn waits(estimator: &Estimator, count: u32, in_time: bool) -> u32 {
         let mut spun = 0;
@@ -344,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_spins_on_the_only_processor() {
+    fn no_thread_spins_on_the_only_processor() {
         let estimator = Estimator::new();
         assert!((0..10_000).all(|_| !estimator.spins(|| false)));
     }
