@@ -814,6 +814,24 @@ fn an_xpub_that_nobody_reads_hears_nobody_and_publishes_on() {
 }
 
 #[test]
+fn what_an_xsub_sends_is_limited_message_by_message() {
+    within(LIMIT, || {
+        for transport in [Transport::Tcp, Transport::Ipc] {
+            let (here, there) = transport.contexts();
+            let options = Options::new().max_message_size(Some(1000));
+            let (xpub, endpoint) = bound(transport, &here, options);
+            let xsub = there.socket::<XSub>().unwrap();
+            xsub.connect(&endpoint).unwrap();
+            xsub.wait_connected_blocking(1).unwrap();
+            for number in 2..6 {
+                put(&xsub.sender(), vec![number; 600]);
+                assert_eq!(next(&xpub.receiver())[0], vec![number; 600]);
+            }
+        }
+    });
+}
+
+#[test]
 fn a_welcome_without_frames_is_refused() {
     let options = Options::new().xpub_welcome(Message::new());
     let refused = Context::new().socket_with::<XPub>(options).unwrap_err();
