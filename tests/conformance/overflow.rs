@@ -8,7 +8,7 @@ use super::*;
 /// What each queue holds.
 const MARK: usize = 4;
 
-/// What is sent while nobody reads: more than all queues and the kernel hold.
+/// What is sent before any of it is read: more than all queues and the kernel hold.
 const PIECES: usize = 60;
 
 /// Bytes of a piece.

@@ -160,7 +160,7 @@ mod tests {
     use super::*;
     use std::thread;
 
-    /// In a thread of its own, of which nothing is known yet.
+    /// In a new thread, of which nothing is known yet.
     fn in_new_thread(test: impl FnOnce() + Send + 'static) {
         assert!(thread::spawn(test).join().is_ok());
     }

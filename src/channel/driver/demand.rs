@@ -138,15 +138,18 @@ mod tests {
     use std::sync::Arc;
     use std::task::Wake;
 
-    struct Nobody;
+    struct Unheard;
 
-    impl Wake for Nobody {
+    impl Wake for Unheard {
         fn wake(self: Arc<Self>) {}
     }
 
     #[test]
     fn a_waiter_served_twice_counts_once() {
-        let (one, other) = (Waker::from(Arc::new(Nobody)), Waker::from(Arc::new(Nobody)));
+        let (one, other) = (
+            Waker::from(Arc::new(Unheard)),
+            Waker::from(Arc::new(Unheard)),
+        );
         let mut waiters = Waiters::default();
         let demand = Arc::new(Demand::default());
         waiters.join(Arc::clone(&demand));
