@@ -111,11 +111,6 @@ impl Cross {
         count
     }
 
-    /// Nothing is lost for new messages from now on.
-    pub(super) fn keep_all(&mut self) {
-        self.keeps = usize::MAX;
-    }
-
     /// Sends what counts against no mark, before all other messages.
     pub(super) fn greet(&mut self, message: Message) {
         self.signals.push_back(Signal::Greeting(message));

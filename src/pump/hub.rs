@@ -616,9 +616,8 @@ impl<W: World> Pump<W> {
         }
         hub.io.limit = marks(hub.kind, &options).1;
         hub.io.near.configure(hub.kind, &options);
-        let slid = hub.io.slides;
+        // Only its mark may have changed: the policy is fixed.
         hub.io.slides = slides(&options, hub.io.buffers);
-        let slides_no_more = slid.is_some() && hub.io.slides.is_none();
         hub.heed_late();
         if let Some(latest) = hub.ports.latest() {
             latest.set_relaxed(options.req_relaxed);
@@ -631,9 +630,6 @@ impl<W: World> Pump<W> {
             outlet.interests_changed();
         });
         self.name_near(slot);
-        if slides_no_more {
-            self.slide_no_more(slot);
-        }
         if before.invert_matching != options.invert_matching {
             self.sort_out_of(slot, &[]);
         }

@@ -179,21 +179,4 @@ impl<W: World> Pump<W> {
         }
         self.settle_credits(hub);
     }
-
-    /// The queues of a socket's peers lose nothing from now on: what waits in front of a connection
-    /// goes before what comes.
-    pub(super) fn slide_no_more(&mut self, hub: usize) {
-        let links = self.hubs.get(hub).map(|hub| hub.links.clone());
-        for slot in links.unwrap_or_default() {
-            match self.links.get_mut(slot).map(|link| &mut link.path) {
-                Some(Path::Wire(wire)) => {
-                    wire.stage(usize::MAX);
-                    wire.waiting = None;
-                    self.flush_later(slot);
-                }
-                Some(Path::Cross(cross)) => cross.keep_all(),
-                _ => {}
-            }
-        }
-    }
 }
