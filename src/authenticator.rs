@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 
 use futures_core::Stream;
 
-use crate::channel::{deadline_after as after, Request, Requests, Unanswered};
+use crate::channel::deadline_after as after;
 use crate::context::Context;
 use crate::error::{BindError, RecvError, RecvTimeoutError, SocketError, TryRecvError};
 use crate::kind::Rep;
 use crate::message::Frame;
 use crate::options::Options;
+use crate::port::{Request, Requests, Unanswered};
 use crate::security::Credentials;
 use crate::socket::Socket;
 use crate::wire::{authentication_reply, read_authentication_request, Applicant};

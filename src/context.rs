@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::channel::{
     answer, is_driving, undelivered, wait_all, Answer, Lazy, Mailbox, Names, Once, Recurring,
-    Reply, Seats, Spin,
+    Reply, Seats, WaitSetup,
 };
 use crate::error::{ContextError, PumpFailure, SocketError};
 use crate::kind::{Any, Kind, Typed};
@@ -621,8 +621,11 @@ impl Inner {
             company: Company {
                 pump: 0,
                 names: Arc::new(Names::new()),
-                spin: Spin {
-                    limit: options.spin,
+                assists: true,
+                wait: WaitSetup {
+                    spin: options.spin,
+                    leads: !options.spin.is_zero(),
+                    task_spin: options.spin / 2,
                     pump: None,
                     demand: None,
                 },
@@ -741,12 +744,12 @@ mod tests {
     use crate::Pair;
 
     #[test]
-    fn the_spin_of_a_context_is_that_of_its_ports() {
+    fn the_waits_of_a_context_are_those_of_its_ports() {
         let spin = Duration::from_micros(7);
         let context = Context::with_options(ContextOptions::new().spin(spin)).unwrap();
         let pair = context.socket::<Pair>().unwrap();
-        assert_eq!(pair.sender().ports().spin().limit, spin);
+        assert_eq!(pair.sender().ports().wait_context().setup().spin, spin);
         let pair = Context::new().socket::<Pair>().unwrap();
-        assert_eq!(pair.sender().ports().spin().limit, SPIN);
+        assert_eq!(pair.sender().ports().wait_context().setup().spin, SPIN);
     }
 }

@@ -7,6 +7,7 @@ mod codec;
 mod context;
 #[cfg(feature = "curve")]
 mod curve;
+mod driver;
 mod endpoint;
 mod error;
 mod event;
@@ -17,6 +18,7 @@ mod message;
 mod monitor;
 mod options;
 mod pattern;
+mod port;
 mod proxy;
 mod pump;
 mod register;
@@ -28,18 +30,13 @@ mod socket;
 mod socket_type;
 mod statistics;
 mod storage;
+mod sync;
 mod waiting;
 mod wire;
 pub mod z85;
 
 pub use authenticator::{
     AuthenticationRequest, AuthenticationRequests, Authenticator, AuthenticatorError,
-};
-pub use channel::{
-    Drain, IntoIter, Iter, Receiver, RecvFuture, RecvManyFuture, RecvRequestFuture,
-    RecvRequestTimeoutFuture, RecvTimeoutFuture, Request, RequestFuture, RequestTimeoutFuture,
-    Requests, RequestsIntoIter, RequestsIter, SendFuture, SendTimeoutFuture, Sender, Unanswered,
-    WeakReceiver, WeakSender,
 };
 pub use codec::{Codec, MapReceiver, MapSender, TypedReceiver, TypedSender};
 pub use context::{Context, ContextOptions};
@@ -64,6 +61,12 @@ pub use monitor::{Events, Monitor, MonitorOptions};
 pub use options::{
     AcceptFilter, Linger, ManualSubscriptions, Notify, Options, Overflow, PeerAddress,
     ReconnectStop, SocksProxy, TcpKeepalive, Verbosity, ZmtpVersion,
+};
+pub use port::{
+    Drain, IntoIter, Iter, Receiver, RecvFuture, RecvManyFuture, RecvRequestFuture,
+    RecvRequestTimeoutFuture, RecvTimeoutFuture, Request, RequestFuture, RequestTimeoutFuture,
+    Requests, RequestsIntoIter, RequestsIter, SendFuture, SendTimeoutFuture, Sender, Unanswered,
+    WeakReceiver, WeakSender,
 };
 pub use proxy::{Proxy, ProxyError, ProxyStatistics, ProxyTraffic};
 pub use pump::{BoundListener, Closed};

@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use crate::channel::{deadline_after as after, RequestFuture, RequestTimeoutFuture, Requests};
+use crate::channel::deadline_after as after;
 use crate::error::{RequestError, RequestTimeoutError};
 use crate::kind::{Rep, Req};
 use crate::message::Message;
+use crate::port::{RequestFuture, RequestTimeoutFuture, Requests};
 use crate::socket::Socket;
 
 /// Requests that are paired with their replies.

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::channel::{FrameRule, Holder, Outcome, Ports, PortsSetup, Spin};
+use crate::channel::{FrameRule, Holder, Outcome, Ports, PortsSetup, WaitSetup};
 use crate::endpoint::Endpoint;
 use crate::message::Message;
 use crate::options::{Linger, Options};
@@ -93,7 +93,7 @@ impl<W: World> Pump<W> {
             health: Arc::clone(self.mailbox.health()),
             // The context does not live for its pumps' own business.
             keepalive: Arc::new(()),
-            spin: Spin::NEVER,
+            wait: WaitSetup::PARK,
             errand: mark.errand(&self.mailbox),
             hook: mark.hook(&self.mailbox),
         });

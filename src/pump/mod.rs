@@ -52,7 +52,7 @@ use slab::Slab;
 
 use crate::channel::{
     Alarms, Feed, FrameRule, Holder, Mailbox, Names, Ports, PortsSetup, Reply, Routes, Seat, Seats,
-    Spin,
+    WaitSetup,
 };
 use crate::endpoint::Endpoint;
 use crate::error::{
@@ -103,8 +103,10 @@ pub(crate) struct Company {
     pub(crate) pump: usize,
     /// Who is bound to an inproc name.
     pub(crate) names: Arc<Names<Bound, Arc<Mailbox<Command>>>>,
-    /// How blocking calls may spin.
-    pub(crate) spin: Spin,
+    /// Whether a thread that has something for a pump whose thread sleeps may do its turn.
+    pub(crate) assists: bool,
+    /// How calls may wait.
+    pub(crate) wait: WaitSetup,
     /// What accepted connections sit on.
     pub(crate) connections: Arc<Seats>,
     /// Accepted connections of one pump, at most, whose handshake is not finished.
@@ -806,7 +808,7 @@ impl<W: World> Pump<W> {
                 .addresses_peers()
                 .then(|| Routes::new(routes_are_mandatory(kind, &options))),
             recalling: kind == SocketType::XPub,
-            spin: self.company.spin.clone(),
+            wait: self.company.wait.clone(),
             alarms: Arc::clone(&self.alarms),
             health: Arc::clone(self.mailbox.health()),
             keepalive,

@@ -62,7 +62,12 @@ pub(crate) fn start(names: ThreadNames, mut company: Company) -> io::Result<Runn
         events: Events::with_capacity(EVENTS),
         ready: Vec::with_capacity(EVENTS),
     };
-    let driver = Driver::new(poller, Interruption(waker), Arc::clone(&health));
+    let driver = Driver::new(
+        poller,
+        Interruption(waker),
+        Arc::clone(&health),
+        company.assists,
+    );
     // The pump's thread has the driver: handles that outlive it keep no file descriptor open.
     let notified = Arc::downgrade(&driver);
     let notify = move |urgency| {
@@ -80,8 +85,8 @@ pub(crate) fn start(names: ThreadNames, mut company: Company) -> io::Result<Runn
         luck: RandomState::new().build_hasher().finish() | 1,
         lookups: Lookups::default(),
     };
-    company.spin.pump = Some(driver.as_lead());
-    company.spin.demand = Some(Arc::clone(driver.demand()));
+    company.wait.pump = Some(driver.as_lead());
+    company.wait.demand = Some(Arc::clone(driver.demand()));
     let now = Instant::now();
     driver.launch(Pump::new(net, Arc::clone(&mailbox), alarms, now, company));
     let closer = CloseOnDrop(Arc::clone(&mailbox));
@@ -166,7 +171,7 @@ impl Turn for Pump<Net> {
     }
 
     fn spin_limit(&self) -> Duration {
-        self.company.spin.limit
+        self.company.wait.spin
     }
 
     fn traffic(&self) -> Traffic {

@@ -8,7 +8,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use crate::channel::{
-    answer, Alarms, Answer, Feed, Hook, Mailbox, Names, Receiver, Seats, Sender, Spin,
+    answer, Alarms, Answer, Feed, Hook, Mailbox, Names, Receiver, Seats, Sender, WaitSetup,
 };
 use crate::endpoint::Endpoint;
 use crate::error::TrySendError;
@@ -66,9 +66,10 @@ impl Sim {
         let pumps = (0..pumps)
             .map(|pump| {
                 let company = Company {
+                    assists: true,
                     pump,
                     names: Arc::clone(&names),
-                    spin: Spin::NEVER,
+                    wait: WaitSetup::PARK,
                     connections: Seats::new(1, None),
                     max_handshakes: MAX_HANDSHAKES,
                 };

@@ -34,41 +34,43 @@ fn caught(complaints: &[String], path: &str, lines: &[usize]) {
 #[test]
 fn an_import_that_points_up_inside_a_module_is_caught() {
     let check = |path: &str, text: &str, lines: &[usize]| {
-        let tests = [vec!["channel".to_owned(), "testing".to_owned()]];
+        let tests = [vec!["sync".to_owned(), "testing".to_owned()]];
         caught(
             &pointing_up_inside(&source(path, text), &tests),
             path,
             lines,
         );
     };
-    check("src/channel/queue.rs", "use super::sync::Mutex;", &[]);
-    check("src/channel/queue.rs", "use super::ports::Ports;", &[1]);
+    let (queue, port) = ("src/sync/bounded/mod.rs", "src/port/handles.rs");
+    check(queue, "use crate::sync::primitives::Mutex;", &[]);
+    check(queue, "use super::duplex::Duplex;", &[1]);
     check(
-        "src/channel/driver/spin.rs",
-        "use super::super::sync::now;\nuse super::demand::Demand;\nuse super::super::park::Spin;",
+        "src/sync/bounded/near.rs",
+        "use super::super::parker::Parker;\nuse super::Head;\nuse super::super::duplex::Duplex;",
         &[3],
     );
     check(
-        "src/channel/driver/mod.rs",
-        "use super::{\n    sync::now,\n    ports::Ports,\n};",
+        "src/driver/spin.rs",
+        "use super::{\n    demand::Demand,\n    wait::WaitSetup,\n};",
         &[3],
     );
     check(
-        "src/channel/driver/mod.rs",
-        "use crate::channel::park::Spin;",
+        "src/driver/spin.rs",
+        "use crate::driver::wait::WaitSetup;",
         &[1],
     );
     // Those of one circle may, until they are cut apart; of others on their floor none may.
-    check("src/channel/port.rs", "use super::ports::Ports;", &[]);
-    check("src/channel/bridge.rs", "use super::calls::Calls;", &[1]);
-    check("src/channel/mod.rs", "use port::Sender;", &[]);
-    check("src/channel/testing.rs", "use super::ports::Ports;", &[]);
+    check(port, "use super::shared::Ports;", &[]);
+    check(port, "use super::forward::Relay;", &[1]);
+    check("src/port/feed.rs", "use super::forward::Relay;", &[1]);
+    check("src/port/mod.rs", "use handles::Sender;", &[]);
+    check("src/sync/testing.rs", "use super::duplex::Duplex;", &[]);
     check(
-        "src/channel/queue.rs",
-        "#[cfg(test)]\nmod tests {\n    use super::super::ports::Ports;\n}",
+        queue,
+        "#[cfg(test)]\nmod tests {\n    use crate::sync::duplex::Duplex;\n}",
         &[],
     );
-    check("src/channel/unheard_of.rs", "", &[1]);
+    check("src/sync/unheard_of.rs", "", &[1]);
     check("src/wire/frame.rs", "use super::decoder::Decoder;", &[]);
 }
 
@@ -87,10 +89,10 @@ fn an_import_that_points_up_is_caught() {
         "use crate::message::Frame;\nuse super::frame::Flags;",
         &[],
     );
-    check("src/wire/decoder.rs", "use crate::channel::Port;", &[1]);
+    check("src/wire/decoder.rs", "use crate::port::Port;", &[1]);
     check(
         "src/wire/decoder.rs",
-        "use crate::{\n    error::Refusal,\n    channel::{self, Port},\n};",
+        "use crate::{\n    error::Refusal,\n    port::{self, Port},\n};",
         &[3, 3],
     );
     check(
@@ -100,22 +102,26 @@ fn an_import_that_points_up_is_caught() {
     );
     check(
         "src/wire/mod.rs",
-        "mod tests { use super::super::channel::Port; }",
+        "mod tests { use super::super::port::Port; }",
         &[1],
     );
     check(
         "src/wire/mod.rs",
-        "mod tests { use super::channel::Port; }",
+        "mod tests { use super::port::Port; }",
         &[],
     );
-    check("src/channel/mod.rs", "use super::wire::Decoder;", &[1]);
-    check("src/channel/port.rs", "use super::wire::Decoder;", &[]);
+    check("src/port/mod.rs", "use super::wire::Decoder;", &[1]);
+    check("src/port/mod.rs", "use super::driver::Driver;", &[]);
+    check("src/port/handles.rs", "use super::wire::Decoder;", &[]);
+    check("src/port/handles.rs", "use crate::pattern::Push;", &[1]);
+    check("src/driver/mod.rs", "use crate::port::Ports;", &[1]);
+    check("src/sync/mod.rs", "use crate::driver::Driver;", &[1]);
     check("src/pattern/push.rs", "use crate::wire::Event;", &[1]);
     check("src/pattern/push.rs", "use crate::{Frame, Socket};", &[1]);
     check("src/message.rs", "use crate::wire::Event;", &[1]);
     check(
         "src/pump/link.rs",
-        "use crate::{channel::Port, wire::Event, pattern::Push};",
+        "use crate::{port::Port, wire::Event, pattern::Push};",
         &[],
     );
     check("src/pump/link.rs", "use crate::context::Context;", &[1]);
@@ -150,12 +156,12 @@ fn reaching_out_is_caught() {
     };
     let clock = "use std::time::Instant;\nfn f(t: Instant) {\n    Instant::now();\n}";
     check("src/wire/heartbeat.rs", clock, &[3]);
-    check("src/channel/port.rs", clock, &[]);
+    check("src/port/handles.rs", clock, &[]);
     check("src/pump/timers.rs", clock, &[]);
     check("src/socket.rs", "use std::{fs, thread};", &[1, 1]);
     check("src/socket.rs", "use std::time::SystemTime;", &[1]);
     check(
-        "src/channel/port.rs",
+        "src/port/handles.rs",
         "use std::net::{TcpListener, TcpStream};",
         &[1, 1],
     );
@@ -176,7 +182,7 @@ fn reaching_out_is_caught() {
         &[1, 1, 2],
     );
     check(
-        "src/channel/queue.rs",
+        "src/sync/bounded/mod.rs",
         "use std::sync::{atomic::AtomicUsize, Mutex};",
         &[],
     );

@@ -1,17 +1,17 @@
-//! The channel floor of `zmq-channels` alone beside other channels.
+//! The channels of `zmq-channels` alone beside those of other libraries.
 //!
-//! No public path uses that floor without a pump behind it, so its sources are compiled into this
-//! program: `src/channel` and the words it is made of. That it builds here at all shows that the
-//! floor knows nothing above it. Every item is 64 octets, every channel holds 1000 of them;
+//! No public path uses them without a pump behind, so their sources are compiled into this program:
+//! `src/sync`, `src/driver`, `src/port` and the words they are made of. That this builds at all shows
+//! that they know nothing above them. Every item is 64 octets, every channel holds 1000 of them;
 //! receivers count, and check that each sender's items come whole and in order.
 
 // The library's own sources, of which this program uses a part.
-#[allow(dead_code, unused_imports)]
-#[path = "../../../../src/channel/mod.rs"]
-mod channel;
 #[allow(dead_code)]
 #[path = "../../../../src/clock.rs"]
 mod clock;
+#[allow(dead_code, unused_imports)]
+#[path = "../../../../src/driver/mod.rs"]
+mod driver;
 #[allow(dead_code)]
 #[path = "../../../../src/endpoint.rs"]
 mod endpoint;
@@ -24,6 +24,9 @@ mod message;
 #[allow(dead_code)]
 #[path = "../../../../src/options/mod.rs"]
 mod options;
+#[allow(dead_code, unused_imports)]
+#[path = "../../../../src/port/mod.rs"]
+mod port;
 #[allow(dead_code)]
 #[path = "../../../../src/routing_id.rs"]
 mod routing_id;
@@ -36,6 +39,9 @@ mod socket_type;
 #[allow(dead_code)]
 #[path = "../../../../src/storage.rs"]
 mod storage;
+#[allow(dead_code, unused_imports)]
+#[path = "../../../../src/sync/mod.rs"]
+mod sync;
 
 #[path = "../../../harness/mod.rs"]
 mod harness;

@@ -1,15 +1,16 @@
 //! The channels that are compared, each behind the same four calls.
 
 use std::future::poll_fn;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::task::Poll;
 use std::time::Duration;
 
-use super::channel::park::{pause, spin_on, Awaits, Spin};
-use super::channel::{Channel, Nothing, Waiting};
+use super::driver::wait::thread::{pause, wait};
+use super::driver::wait::{Awaits, WaitContext, WaitSetup};
 use super::measure::CAPACITY;
 use super::measure::{awaiting, blocking, ping_pong, Awaiting, Blocking, Found, Item, Pipe, Shape};
 use super::options::Overflow;
+use super::sync::bounded::{Channel, Nothing, Waiting};
 
 /// A contender, and what it does in a shape; `None` where it cannot take part.
 type Play = fn(Shape, Duration) -> Option<Found>;
@@ -52,12 +53,13 @@ fn both<B: Blocking, A: Awaiting>(shape: Shape, window: Duration) -> Option<Foun
 
 struct Ours;
 
-/// How long the library's own calls spin, at its defaults.
-const SPIN: Spin = Spin {
-    limit: Duration::from_micros(50),
-    pump: None,
-    demand: None,
-};
+/// As the library's own calls wait, at its defaults, where no pump can be led.
+static WAIT: LazyLock<WaitContext> = LazyLock::new(|| {
+    WaitContext::new(WaitSetup {
+        spin: Duration::from_micros(50),
+        ..WaitSetup::PARK
+    })
+});
 
 /// The last sender closes the channel.
 struct Closing(Arc<Channel<Item>>);
@@ -121,7 +123,7 @@ impl Blocking for Ours {
             return true;
         }
         let mut ticket = None;
-        let sent = spin_on(&SPIN, Awaits::Room, None, |context| {
+        let sent = wait(&WAIT, Awaits::Room, None, |context| {
             let (ticket, waker) = (&mut ticket, context.waker());
             poll_push(&end.0, &mut slot, Waiting { ticket, waker })
         });
@@ -140,7 +142,7 @@ impl Blocking for Ours {
         }
         pause();
         let mut ticket = None;
-        spin_on(&SPIN, Awaits::Items, None, |context| {
+        wait(&WAIT, Awaits::Items, None, |context| {
             let (ticket, waker) = (&mut ticket, context.waker());
             poll_pop(end, Waiting { ticket, waker })
         })?
@@ -217,7 +219,7 @@ impl Blocking for OursBatch {
         }
         let (channel, taken) = (&end.channel, &mut end.taken);
         let mut ticket = None;
-        spin_on(&SPIN, Awaits::Items, None, |context| {
+        wait(&WAIT, Awaits::Items, None, |context| {
             let (ticket, waker) = (&mut ticket, context.waker());
             match channel.pop_many_or_wait(taken, CAPACITY, Waiting { ticket, waker }) {
                 Err(Nothing::Empty) => Poll::Pending,

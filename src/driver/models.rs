@@ -1,0 +1,473 @@
+//! Every interleaving of a pump's thread, waiters and depositors, model-checked with the types that
+//! run: only the poller, the pump and the clock are the model's.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use loom::sync::{Condvar, Mutex};
+use loom::thread;
+
+use super::demand::VACANCY;
+use super::*;
+use crate::driver::wait::thread::wait;
+use crate::driver::wait::{Awaits, WaitContext, WaitSetup};
+use crate::options::Overflow;
+use crate::sync::bounded::{Channel, Nothing, Waiting};
+use crate::sync::models::{model, Calls};
+use crate::sync::oneshot::{answer, Reply};
+use crate::sync::primitives::model_clock;
+use crate::sync::Hook;
+
+// ---- the poller of a model
+
+#[derive(Default)]
+struct Network {
+    /// What has arrived and not been polled, and whether the poller was interrupted.
+    state: Mutex<(VecDeque<u64>, bool)>,
+    changed: Condvar,
+}
+
+impl Network {
+    fn change(&self, change: impl FnOnce(&mut (VecDeque<u64>, bool))) {
+        change(&mut self.state.lock().unwrap());
+        self.changed.notify_all();
+    }
+
+    fn arrive(&self, event: u64) {
+        self.change(|(events, _)| events.push_back(event));
+    }
+}
+
+struct ModelPoller {
+    network: Arc<Network>,
+    events: Vec<u64>,
+}
+
+impl Poller for ModelPoller {
+    type Event = u64;
+    type Interrupt = Arc<Network>;
+
+    /// A sleep has no end but an event and an interruption: none may rest on the clock.
+    fn poll(&mut self, timeout: Option<Duration>) {
+        let mut state = self.network.state.lock().unwrap();
+        while timeout != Some(Duration::ZERO) && state.0.is_empty() && !state.1 {
+            state = self.network.changed.wait(state).unwrap();
+        }
+        self.events = state.0.drain(..).collect();
+        state.1 = false;
+    }
+
+    fn events(&self) -> &[u64] {
+        &self.events
+    }
+
+    fn clear(&mut self) {
+        self.events.clear();
+    }
+}
+
+impl Interrupt for Arc<Network> {
+    fn interrupt(&self) {
+        self.change(|(_, interrupted)| *interrupted = true);
+    }
+}
+
+// ---- the pump of a model
+
+/// What a socket's user receives from.
+#[derive(Clone)]
+struct Out(Arc<Channel<u64>>);
+
+impl Out {
+    fn new() -> Out {
+        Out(Arc::new(Channel::new(0, Overflow::Block, None, None)))
+    }
+
+    fn push(&self, number: u64) {
+        self.0.push_batch(&mut VecDeque::from([number]));
+    }
+
+    /// Waits, and cannot lead.
+    fn pop(&self) -> u64 {
+        self.pop_with(&WaitContext::new(WaitSetup::PARK))
+    }
+
+    fn pop_with(&self, context: &WaitContext) -> u64 {
+        let mut ticket = None;
+        let ticket = &mut ticket;
+        let popped = wait(context, Awaits::Items, None, |context| {
+            let waker = context.waker();
+            match self.0.pop_or_wait(Waiting { ticket, waker }) {
+                Err(Nothing::Empty) => Poll::Pending,
+                popped => Poll::Ready(popped),
+            }
+        });
+        popped.unwrap().unwrap()
+    }
+}
+
+enum Order {
+    /// To be answered.
+    Answer(Reply<()>),
+    Finish,
+}
+
+/// Hands what arrives, and each token, to one of the `outs`: number 10 · k + i to the one with index i.
+struct ModelPump {
+    mailbox: Arc<Mailbox<Order>>,
+    outs: [Out; 2],
+    has_turned: bool,
+    finished: bool,
+}
+
+impl ModelPump {
+    fn deliver(&self, number: u64) {
+        self.outs[number as usize % 10].push(number);
+    }
+}
+
+impl Turn for ModelPump {
+    type Event = u64;
+    type Command = Order;
+
+    fn turn(&mut self, _now: Instant, events: &[u64]) {
+        let (mut orders, mut tokens) = (Vec::new(), Vec::new());
+        self.mailbox.collect(&mut orders, &mut tokens);
+        for order in orders {
+            match order {
+                Order::Answer(reply) => reply.send(()),
+                Order::Finish => self.finished = true,
+            }
+        }
+        events.iter().for_each(|&event| self.deliver(event));
+        tokens.iter().for_each(|&token| self.deliver(token as u64));
+        // As if it had woken that waiter.
+        if !std::mem::replace(&mut self.has_turned, true) {
+            WakeCount::count();
+        }
+    }
+
+    fn mailbox(&self) -> &Mailbox<Order> {
+        &self.mailbox
+    }
+
+    fn is_finished(&self) -> bool {
+        self.finished
+    }
+
+    fn is_busy(&self) -> bool {
+        false
+    }
+
+    fn is_pressed(&self) -> bool {
+        false
+    }
+
+    fn due(&self) -> Option<Instant> {
+        None
+    }
+
+    fn last_turn(&self) -> Instant {
+        now()
+    }
+
+    fn spin_limit(&self) -> Duration {
+        LIMIT
+    }
+
+    fn traffic(&self) -> Traffic {
+        Traffic::default()
+    }
+
+    fn is_heavy(_read: u64, _within: Duration) -> bool {
+        false
+    }
+
+    fn orphans(&self) -> Box<dyn FnOnce()> {
+        Box::new(|| ())
+    }
+
+    fn fail(self, text: &str) {
+        panic!("{text}");
+    }
+}
+
+// ---- a scene
+
+const LIMIT: Duration = Duration::from_micros(50);
+
+/// A pump whose thread runs, and all that others reach it by.
+struct Scene {
+    network: Arc<Network>,
+    mailbox: Arc<Mailbox<Order>>,
+    driver: Arc<Driver<ModelPoller, ModelPump>>,
+    outs: [Out; 2],
+    thread: thread::JoinHandle<()>,
+}
+
+impl Scene {
+    fn open() -> Scene {
+        let network = Arc::new(Network::default());
+        let health = Health::new();
+        let poller = ModelPoller {
+            network: Arc::clone(&network),
+            events: Vec::new(),
+        };
+        let driver = Driver::new(poller, Arc::clone(&network), Arc::clone(&health), true);
+        let notified = Arc::downgrade(&driver);
+        let notify = move |urgency| {
+            if let Some(driver) = notified.upgrade() {
+                driver.notify(urgency);
+            }
+        };
+        let mailbox = Arc::new(Mailbox::with_health(notify, health));
+        let outs = [(); 2].map(|()| Out::new());
+        // A waiter would have led before, so that the pump's thread steps aside after its first turn.
+        assert!(driver.handoff.try_lead().is_none());
+        driver.launch(ModelPump {
+            mailbox: Arc::clone(&mailbox),
+            outs: outs.clone(),
+            has_turned: false,
+            finished: false,
+        });
+        let runs = Arc::clone(&driver);
+        let thread = thread::spawn(move || {
+            begin_pump_thread();
+            runs.run();
+        });
+        Scene {
+            network,
+            mailbox,
+            driver,
+            outs,
+            thread,
+        }
+    }
+
+    /// Waits as a port does; the wait leads if it can.
+    fn waiter(&self, out: usize) -> impl FnOnce() -> u64 + 'static {
+        let setup = WaitSetup {
+            spin: LIMIT,
+            leads: true,
+            pump: Some(self.driver.as_lead()),
+            ..WaitSetup::PARK
+        };
+        let out = self.outs[out].clone();
+        move || {
+            spin::assume_steady();
+            out.pop_with(&WaitContext::new(setup))
+        }
+    }
+
+    /// Asks the pump, and waits for the answer without leading, as calls do.
+    fn ask(&self) {
+        let (answered, reply) = answer();
+        assert!(self.mailbox.post(Order::Answer(reply)).is_ok());
+        assert_eq!(answered.wait(), Some(()));
+    }
+
+    fn close(self) {
+        assert!(self.mailbox.post(Order::Finish).is_ok());
+        self.thread.join().unwrap();
+    }
+}
+
+// ---- the models
+
+#[test]
+fn loom_a_command_is_answered_without_a_clock_whichever_thread_polls() {
+    model(2, || {
+        let scene = Scene::open();
+        let waits = thread::spawn(scene.waiter(0));
+        scene.ask();
+        model_clock::run();
+        scene.network.arrive(10);
+        assert_eq!(waits.join().unwrap(), 10);
+        scene.close();
+    });
+}
+
+#[test]
+fn loom_a_token_is_serviced_whichever_thread_polls() {
+    model(2, || {
+        model_clock::run();
+        let scene = Scene::open();
+        let waits = thread::spawn(scene.waiter(0));
+        scene.mailbox.mark(10);
+        assert_eq!(waits.join().unwrap(), 10);
+        scene.close();
+    });
+}
+
+#[test]
+fn loom_a_token_is_serviced_if_its_thread_assists() {
+    model(2, || {
+        model_clock::run();
+        let scene = Scene::open();
+        let waits = thread::spawn(scene.waiter(0));
+        scene.mailbox.errand(10);
+        assert_eq!(waits.join().unwrap(), 10);
+        scene.mailbox.errand(21);
+        assert_eq!(scene.outs[1].pop(), 21);
+        scene.close();
+    });
+}
+
+/// Another thread than the pump's brings what a leader waits for: it leaves at once, or is asleep in
+/// the poller. What is asked meanwhile is answered by it, or by the thread that it leaves work to.
+#[test]
+fn loom_a_leader_leaves_when_its_wait_is_over() {
+    model(2, || {
+        let scene = Scene::open();
+        let waits = thread::spawn(scene.waiter(0));
+        scene.outs[0].push(30);
+        scene.ask();
+        assert_eq!(waits.join().unwrap(), 30);
+        scene.close();
+    });
+}
+
+/// The pump's thread sleeps without a limit while a leader does, and is back after it has left.
+#[test]
+fn loom_the_pumps_thread_comes_back_by_the_clock() {
+    model(2, || {
+        let scene = Scene::open();
+        let waits = thread::spawn(scene.waiter(0));
+        scene.outs[0].push(30);
+        assert_eq!(waits.join().unwrap(), 30);
+        model_clock::run();
+        scene.network.arrive(21);
+        assert_eq!(scene.outs[1].pop(), 21);
+        scene.close();
+    });
+}
+
+#[test]
+fn loom_of_two_waiters_that_would_lead_both_are_served() {
+    model(1, || {
+        model_clock::run();
+        let scene = Scene::open();
+        let waits = [0, 1].map(|out| thread::spawn(scene.waiter(out)));
+        scene.network.arrive(11);
+        scene.network.arrive(10);
+        let [zero, one] = waits.map(|waits| waits.join().unwrap());
+        assert_eq!((zero, one), (10, 11));
+        scene.close();
+    });
+}
+
+/// A waiter that has led, and is about to park, leaves polling to the pump's thread.
+#[test]
+fn loom_what_arrives_for_a_waiter_that_led_and_parks_needs_no_clock() {
+    model(2, || {
+        let scene = Scene::open();
+        let (driver, out) = (Arc::clone(&scene.driver), scene.outs[0].clone());
+        let waits = thread::spawn(move || {
+            // Denied, it would be the thread of the pump that steps aside later.
+            (driver.lead(&Moment) != Led::Denied).then(|| {
+                driver.about_to_park();
+                out.pop()
+            })
+        });
+        scene.network.arrive(10);
+        let came = waits.join().unwrap();
+        assert_eq!(came.unwrap_or(10), 10);
+        scene.close();
+    });
+}
+
+/// The same of a task that is polled no more.
+#[test]
+fn loom_what_arrives_after_a_task_has_declined_needs_no_clock() {
+    model(2, || {
+        let scene = Scene::open();
+        let driver = Arc::clone(&scene.driver);
+        let polled = thread::spawn(move || {
+            let _ = driver.lead(&Moment);
+            driver.decline();
+        });
+        scene.network.arrive(10);
+        polled.join().unwrap();
+        assert_eq!(scene.outs[0].pop(), 10);
+        scene.close();
+    });
+}
+
+#[test]
+fn loom_a_sleeping_pump_is_woken() {
+    model(8, || {
+        let wakes = Calls::new();
+        let mailbox = {
+            let wakes = wakes.clone();
+            Arc::new(Mailbox::new(move |_| wakes.notify()))
+        };
+        let poster = {
+            let mailbox = mailbox.clone();
+            thread::spawn(move || mailbox.post(1).unwrap())
+        };
+        let asleep = mailbox.prepare_sleep();
+        poster.join().unwrap();
+        assert_eq!(wakes.get(), u8::from(asleep));
+        let (mut commands, mut marks) = (Vec::new(), Vec::new());
+        mailbox.collect(&mut commands, &mut marks);
+        assert_eq!(commands, [1]);
+    });
+}
+
+/// A leader comes and goes while the poller is vacant. The pump's thread is back no later after that
+/// than the poller may be vacant.
+#[test]
+fn loom_the_poller_is_vacant_for_no_longer_than_it_may_be() {
+    model(3, || {
+        model_clock::run();
+        let begun = now();
+        let handoff = Arc::new(Handoff::new(()));
+        assert!(handoff.try_lead().is_none());
+        let stands_by = {
+            let handoff = Arc::clone(&handoff);
+            thread::spawn(move || {
+                assert!(handoff.step_aside());
+                handoff.stand_by(&Demand::default());
+                now()
+            })
+        };
+        let mut left = begun;
+        if let Some(mut leadership) = handoff.try_lead() {
+            model_clock::advance(VACANCY / 4);
+            leadership.polled(now());
+            drop(leadership);
+            left = now();
+        }
+        let back = stands_by.join().unwrap();
+        assert!(back <= left + VACANCY, "{:?}", back - left);
+    });
+}
+
+/// The wait of a task that is over with its first look.
+struct Moment;
+
+impl Until for Moment {
+    fn is_over(&self, _now: Instant) -> bool {
+        true
+    }
+
+    fn spins(&self, _now: Instant) -> bool {
+        false
+    }
+
+    fn longest_sleep(&self, _now: Instant) -> Option<Duration> {
+        None
+    }
+
+    fn falls_asleep(&self, _interrupt: &Waker) -> bool {
+        false
+    }
+
+    fn wakes_up(&self) {}
+
+    fn has_rivals(&self) -> bool {
+        false
+    }
+}

@@ -1,0 +1,250 @@
+//! A one-way channel that nobody waits at the upper end of: what is not taken in time makes room
+//! for what is newer. Whoever holds the lower end keeps the channel; the upper end notices when
+//! it is gone.
+
+use std::future::poll_fn;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use crate::driver::health::Health;
+use crate::error::{RecvError, RecvTimeoutError, TryRecvError};
+use crate::options::Overflow;
+use crate::port::futures::{at_the_end, not_now, too_late};
+use crate::sync::bounded::{Channel, Nothing, Waiting};
+use crate::sync::parker::block_on;
+use crate::sync::timeouts::{Alarms, Deadline};
+use crate::sync::wait_queue::Ticket;
+
+/// A channel that keeps the newest `capacity` items, at least one.
+pub(crate) fn feed<T>(
+    capacity: usize,
+    alarms: Arc<Alarms>,
+    health: Arc<Health>,
+) -> (Feeder<T>, Feed<T>) {
+    let channel = Channel::new(capacity.max(1), Overflow::DropOldest, None, None);
+    let shared = Arc::new(Shared {
+        channel,
+        alarms,
+        health,
+    });
+    let feeder = Feeder(Arc::downgrade(&shared));
+    (feeder, Feed::new(shared))
+}
+
+struct Shared<T> {
+    channel: Channel<T>,
+    alarms: Arc<Alarms>,
+    health: Arc<Health>,
+}
+
+/// The upper end. Dropping it closes the channel.
+pub(crate) struct Feeder<T>(Weak<Shared<T>>);
+
+impl<T> Feeder<T> {
+    /// Puts one in, over the oldest if there is no room; false if nobody is left to take it.
+    pub(crate) fn put(&self, item: T) -> bool {
+        let Some(shared) = self.0.upgrade() else {
+            return false;
+        };
+        shared.channel.try_push(&mut Some(item));
+        true
+    }
+
+    /// Closes the channel because the context has been shut down.
+    pub(crate) fn terminate(&self) {
+        if let Some(shared) = self.0.upgrade() {
+            shared.channel.terminate();
+        }
+    }
+}
+
+impl<T> Drop for Feeder<T> {
+    fn drop(&mut self) {
+        if let Some(shared) = self.0.upgrade() {
+            shared.channel.close();
+        }
+    }
+}
+
+/// The lower end; each item goes to one of its clones.
+pub(crate) struct Feed<T> {
+    shared: Arc<Shared<T>>,
+    /// The stream's place in line.
+    ticket: Ticket,
+}
+
+impl<T> Feed<T> {
+    fn new(shared: Arc<Shared<T>>) -> Self {
+        Feed {
+            shared,
+            ticket: None,
+        }
+    }
+
+    pub(crate) fn try_recv(&self) -> Result<T, TryRecvError> {
+        self.shared.channel.try_pop().map_err(not_now)
+    }
+
+    pub(crate) async fn recv(&self) -> Result<T, RecvError> {
+        let mut place = Place::new(&self.shared);
+        let popped = poll_fn(|context| place.poll_pop(context)).await;
+        popped.map_err(at_the_end)
+    }
+
+    pub(crate) fn recv_blocking(&self) -> Result<T, RecvError> {
+        let mut place = Place::new(&self.shared);
+        let popped = block_on(None, |context| place.poll_pop(context));
+        // Without a deadline there is a result.
+        popped.unwrap_or(Err(Nothing::Closed)).map_err(at_the_end)
+    }
+
+    /// Waits until `deadline`; `None` is a moment beyond all clocks.
+    pub(crate) async fn recv_until(
+        &self,
+        deadline: Option<Instant>,
+    ) -> Result<T, RecvTimeoutError> {
+        let mut place = Place::new(&self.shared);
+        let mut deadline = Deadline::new(deadline, &self.shared.alarms);
+        let popped = poll_fn(|context| match place.poll_pop(context) {
+            Poll::Pending if deadline.has_passed(context.waker()) => {
+                Poll::Ready(Err(Nothing::Empty))
+            }
+            polled => polled,
+        });
+        popped.await.map_err(too_late)
+    }
+
+    pub(crate) fn recv_blocking_until(
+        &self,
+        deadline: Option<Instant>,
+    ) -> Result<T, RecvTimeoutError> {
+        let mut place = Place::new(&self.shared);
+        let popped = block_on(deadline, |context| place.poll_pop(context));
+        popped.unwrap_or(Err(Nothing::Empty)).map_err(too_late)
+    }
+
+    /// The next one as a stream gives it: `None` at the end.
+    pub(crate) fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<T>> {
+        let waiting = Waiting {
+            ticket: &mut self.ticket,
+            waker: context.waker(),
+        };
+        match self.shared.channel.pop_or_wait(waiting) {
+            Ok(item) => Poll::Ready(Some(item)),
+            Err(Nothing::Empty) => Poll::Pending,
+            Err(Nothing::Closed | Nothing::Terminated) => Poll::Ready(None),
+        }
+    }
+
+    /// How many are waiting.
+    pub(crate) fn len(&self) -> usize {
+        self.shared.channel.len()
+    }
+
+    /// How many had to make room.
+    pub(crate) fn missed(&self) -> u64 {
+        self.shared.channel.dropped()
+    }
+}
+
+impl<T> Clone for Feed<T> {
+    fn clone(&self) -> Self {
+        Feed::new(Arc::clone(&self.shared))
+    }
+}
+
+impl<T> Drop for Feed<T> {
+    fn drop(&mut self) {
+        self.shared.channel.leave_receivers(&mut self.ticket);
+    }
+}
+
+/// A call's place in line, given up with it.
+struct Place<'a, T> {
+    channel: &'a Channel<T>,
+    health: &'a Health,
+    ticket: Ticket,
+}
+
+impl<'a, T> Place<'a, T> {
+    fn new(shared: &'a Shared<T>) -> Self {
+        Place {
+            channel: &shared.channel,
+            health: &shared.health,
+            ticket: None,
+        }
+    }
+
+    fn poll_pop(&mut self, context: &mut Context<'_>) -> Poll<Result<T, Nothing>> {
+        let waiting = Waiting {
+            ticket: &mut self.ticket,
+            waker: context.waker(),
+        };
+        match self.channel.pop_or_wait(waiting) {
+            // Nothing would ever be put in.
+            Err(Nothing::Empty) if self.health.is_elsewhere() => Poll::Ready(Err(Nothing::Closed)),
+            Err(Nothing::Empty) => Poll::Pending,
+            done => Poll::Ready(done),
+        }
+    }
+}
+
+impl<T> Drop for Place<'_, T> {
+    fn drop(&mut self) {
+        self.channel.leave_receivers(&mut self.ticket);
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::sync::testing::Count;
+    use std::thread;
+    use std::time::Duration;
+
+    fn small() -> (Feeder<u32>, Feed<u32>) {
+        feed(
+            2,
+            Arc::new(Alarms::new(Arc::new(Count::default()))),
+            Health::new(),
+        )
+    }
+
+    #[test]
+    fn an_unread_feed_keeps_the_newest_and_counts_the_rest() {
+        let (feeder, feed) = small();
+        assert!((1..=5).all(|item| feeder.put(item)));
+        assert_eq!((feed.len(), feed.missed()), (2, 3));
+        assert_eq!(feed.try_recv(), Ok(4));
+        drop(feeder);
+        assert_eq!(feed.recv_blocking(), Ok(5));
+        assert_eq!(feed.recv_blocking(), Err(RecvError::Disconnected));
+    }
+
+    #[test]
+    fn a_feeder_notices_that_nobody_is_left() {
+        let (feeder, feed) = small();
+        let clone = feed.clone();
+        drop(feed);
+        assert!(feeder.put(1));
+        drop(clone);
+        assert!(!feeder.put(2));
+    }
+
+    #[test]
+    fn waiting_ends_with_an_item_or_at_the_deadline_or_at_the_end() {
+        let (feeder, feed) = small();
+        let soon = Instant::now() + Duration::from_millis(5);
+        let late = feed.recv_blocking_until(Some(soon));
+        assert_eq!(late, Err(RecvTimeoutError::Timeout));
+        let other = feed.clone();
+        let waiting = thread::spawn(move || other.recv_blocking());
+        feeder.put(1);
+        assert_eq!(waiting.join().unwrap(), Ok(1));
+        let other = feed.clone();
+        let waiting = thread::spawn(move || futures::executor::block_on(other.recv()));
+        feeder.terminate();
+        assert_eq!(waiting.join().unwrap(), Err(RecvError::Terminated));
+    }
+}

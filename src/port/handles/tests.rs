@@ -1,0 +1,891 @@
+//! The ports, as users call them.
+
+#![allow(clippy::unwrap_used)] // These are tests, helpers included.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::future::Future;
+use std::pin::{pin, Pin};
+use std::task::Waker;
+use std::thread;
+
+use futures::executor::block_on;
+use futures::{SinkExt, StreamExt};
+
+use super::*;
+use crate::driver::health::Health;
+use crate::driver::wait::WaitSetup;
+use crate::error::Refusal;
+use crate::options::Overflow;
+use crate::port::request::client::{RequestFuture, RequestTimeoutFuture};
+use crate::port::request::server::{RecvRequestTimeoutFuture, Request, Requests};
+use crate::port::shared::{FrameRule, Holder, PortsSetup};
+use crate::sync::testing::{in_time, Count, Dice, Woken};
+use crate::sync::timeouts::Alarms;
+
+struct Opened {
+    ports: Arc<Ports>,
+    holder: Option<Holder>,
+    hook: Arc<Count>,
+    alarms: Arc<Alarms>,
+    keepalive: Weak<()>,
+}
+
+impl Opened {
+    fn sender(&self) -> Sender {
+        self.holder.as_ref().unwrap().sender().unwrap()
+    }
+
+    fn receiver(&self) -> Receiver {
+        self.holder.as_ref().unwrap().receiver().unwrap()
+    }
+
+    /// As the pump does: everything from `in`, released at once.
+    fn taken(&self) -> VecDeque<Message> {
+        let mut taken = VecDeque::new();
+        let inward = self.ports.inward().unwrap();
+        while inward.take(100, &mut taken) {}
+        inward.release(taken.len());
+        taken
+    }
+
+    /// As the pump does: a message for `out`.
+    fn deliver(&self, message: impl Into<Message>) {
+        let mut batch = VecDeque::from([message.into()]);
+        self.ports.outward().unwrap().push_batch(&mut batch);
+        assert!(batch.is_empty());
+    }
+
+    fn request(&self, tag: u64) {
+        let mut request = Message::from(tag.to_string());
+        request.set_tag(tag);
+        self.deliver(request);
+    }
+}
+
+fn open(inward: Option<usize>, outward: Option<usize>) -> Opened {
+    open_with(inward, outward, false)
+}
+
+fn open_rep() -> Opened {
+    open_with(Some(1), Some(100), true)
+}
+
+fn open_with(inward: Option<usize>, outward: Option<usize>, alternating: bool) -> Opened {
+    let hook = Arc::new(Count::default());
+    let alarms = Arc::new(Alarms::new(Arc::new(Count::default())));
+    let keepalive = Arc::new(());
+    let weak = Arc::downgrade(&keepalive);
+    let (ports, holder) = Ports::open(PortsSetup {
+        inward: inward.map(|capacity| (capacity, Overflow::Block)),
+        outward: outward.map(|capacity| (capacity, Overflow::Block)),
+        alternating,
+        relaxed: None,
+        frames: FrameRule::AtMost(Message::MAX_FRAMES),
+        routes: None,
+        recalling: false,
+        wait: WaitSetup::PARK,
+        alarms: alarms.clone(),
+        health: Health::new(),
+        keepalive,
+        errand: hook.clone(),
+        hook: hook.clone(),
+    });
+    Opened {
+        ports,
+        holder: Some(holder),
+        hook,
+        alarms,
+        keepalive: weak,
+    }
+}
+
+fn poll<F: Future + Unpin>(future: &mut F, waker: &Waker) -> Poll<F::Output> {
+    Pin::new(future).poll(&mut Context::from_waker(waker))
+}
+
+const SOON: Duration = Duration::from_millis(5);
+
+#[test]
+fn handles_go_anywhere() {
+    fn anywhere<T: Send + Sync + Unpin + 'static>() {}
+    anywhere::<Sender>();
+    anywhere::<Receiver>();
+    anywhere::<WeakSender>();
+    anywhere::<WeakReceiver>();
+    anywhere::<SendFuture<'static>>();
+    anywhere::<RecvManyFuture<'static>>();
+    anywhere::<RequestFuture<'static>>();
+    anywhere::<RequestTimeoutFuture<'static>>();
+    anywhere::<Requests>();
+    anywhere::<Request>();
+    anywhere::<RecvRequestTimeoutFuture<'static>>();
+    fn cloned<T: Clone>() {}
+    cloned::<Sender>();
+    cloned::<Receiver>();
+}
+
+#[test]
+fn every_kind_of_send_is_accepted_and_counted() {
+    let socket = open(Some(6), None);
+    let sender = socket.sender();
+    sender.try_send("1").unwrap();
+    sender.send_blocking("2").unwrap();
+    sender.send_timeout_blocking("3", SOON).unwrap();
+    block_on(sender.send("4")).unwrap();
+    block_on(sender.send_timeout("5", SOON)).unwrap();
+    block_on(sender.send_deadline("6", Instant::now() + SOON)).unwrap();
+    assert_eq!((sender.len(), sender.capacity()), (6, Some(6)));
+    assert_eq!(socket.hook.get(), 1);
+    assert_eq!(
+        sender.try_send("7"),
+        Err(TrySendError::Full(Message::from("7")))
+    );
+    let texts: Vec<_> = ["1", "2", "3", "4", "5", "6"].map(Message::from).into();
+    assert_eq!(Vec::from(socket.taken()), texts);
+    assert!(sender.is_empty());
+}
+
+#[test]
+fn every_kind_of_receive_takes_one() {
+    let socket = open(None, Some(0));
+    let receiver = socket.receiver();
+    assert_eq!(receiver.try_recv(), Err(TryRecvError::Empty));
+    for number in 1..=7 {
+        socket.deliver(number.to_string());
+    }
+    assert_eq!((receiver.len(), receiver.capacity()), (7, None));
+    let received = [
+        receiver.try_recv().unwrap(),
+        receiver.recv_blocking().unwrap(),
+        receiver.recv_timeout_blocking(SOON).unwrap(),
+        receiver.recv_deadline_blocking(Instant::now()).unwrap(),
+        block_on(receiver.recv()).unwrap(),
+        block_on(receiver.recv_timeout(SOON)).unwrap(),
+        block_on(receiver.recv_deadline(Instant::now())).unwrap(),
+    ];
+    assert_eq!(
+        received,
+        ["1", "2", "3", "4", "5", "6", "7"].map(Message::from)
+    );
+    assert!(receiver.is_empty());
+}
+
+#[test]
+fn a_message_without_frames_is_refused_and_given_back() {
+    let socket = open(Some(1), None);
+    let sender = socket.sender();
+    let refused = SendError::Refused(Refusal::NoFrames, Message::new());
+    let empty = Message::new;
+    assert_eq!(sender.send_blocking(empty()), Err(refused.clone()));
+    assert_eq!(sender.try_send(empty()), Err(refused.clone().into()));
+    assert_eq!(block_on(sender.send(empty())), Err(refused.clone()));
+    assert_eq!(
+        sender.send_timeout_blocking(empty(), SOON),
+        Err(refused.clone().into())
+    );
+    assert_eq!(
+        block_on(sender.send_timeout(empty(), SOON)),
+        Err(refused.into())
+    );
+    assert!(sender.is_empty());
+}
+
+#[test]
+fn a_tag_does_not_travel_with_a_message_that_is_passed_on() {
+    let socket = open(Some(1), Some(1));
+    socket.request(7);
+    let request = socket.receiver().try_recv().unwrap();
+    assert_eq!(request.tag(), 7);
+    socket.sender().try_send(request).unwrap();
+    assert_eq!(socket.taken()[0].tag(), 0);
+}
+
+#[test]
+fn a_send_that_is_too_late_gives_the_message_back() {
+    let socket = open(Some(1), None);
+    let sender = socket.sender();
+    sender.try_send("first").unwrap();
+    let late = || Err(SendTimeoutError::Timeout(Message::from("late")));
+    let start = Instant::now();
+    assert_eq!(sender.send_timeout_blocking("late", SOON), late());
+    assert!(start.elapsed() >= SOON);
+    assert_eq!(sender.send_deadline_blocking("late", start), late());
+    assert_eq!(block_on(sender.send_deadline("late", start)), late());
+    assert_eq!(socket.taken().len(), 1);
+    assert_eq!(socket.alarms.earliest(), None);
+}
+
+#[test]
+fn a_receive_that_is_too_late_takes_nothing() {
+    let socket = open(None, Some(1));
+    let receiver = socket.receiver();
+    let start = Instant::now();
+    let late = Err(RecvTimeoutError::Timeout);
+    assert_eq!(receiver.recv_timeout_blocking(SOON), late);
+    assert!(start.elapsed() >= SOON);
+    assert_eq!(receiver.recv_deadline_blocking(start), late);
+    assert_eq!(block_on(receiver.recv_deadline(start)), late);
+    socket.deliver("kept");
+    assert_eq!(receiver.try_recv().unwrap(), Message::from("kept"));
+}
+
+#[test]
+fn alarms_end_asynchronous_calls_and_are_set_only_if_needed() {
+    let socket = open(Some(1), Some(1));
+    let (sender, receiver) = (socket.sender(), socket.receiver());
+    let woken = Woken::new();
+    let mut sending = sender.send_timeout("first", SOON);
+    assert_eq!(poll(&mut sending, &woken.waker()), Poll::Ready(Ok(())));
+    assert_eq!(socket.alarms.earliest(), None);
+
+    let deadline = Instant::now() + SOON;
+    let mut sending = sender.send_deadline("late", deadline);
+    let mut receiving = receiver.recv_deadline(deadline);
+    assert!(poll(&mut sending, &woken.waker()).is_pending());
+    assert!(poll(&mut receiving, &woken.waker()).is_pending());
+    assert_eq!(socket.alarms.earliest(), Some(deadline));
+    while Instant::now() < deadline {
+        thread::yield_now();
+    }
+    socket.alarms.fire(Instant::now());
+    assert_eq!(woken.get(), 2);
+    assert_eq!(
+        poll(&mut sending, &woken.waker()),
+        Poll::Ready(Err(SendTimeoutError::Timeout(Message::from("late"))))
+    );
+    assert_eq!(
+        poll(&mut receiving, &woken.waker()),
+        Poll::Ready(Err(RecvTimeoutError::Timeout))
+    );
+    assert_eq!(socket.alarms.earliest(), None);
+
+    let mut dropped = receiver.recv_timeout(Duration::from_secs(9));
+    assert!(poll(&mut dropped, &woken.waker()).is_pending());
+    assert!(socket.alarms.earliest().is_some());
+    drop(dropped);
+    assert_eq!(socket.alarms.earliest(), None);
+}
+
+#[test]
+fn a_timeout_beyond_all_clocks_is_none() {
+    let socket = open(Some(1), Some(1));
+    let sender = socket.sender();
+    sender.send_timeout_blocking("x", Duration::MAX).unwrap();
+    let mut waiting = sender.send_timeout("y", Duration::MAX);
+    assert!(poll(&mut waiting, Waker::noop()).is_pending());
+    assert_eq!(socket.alarms.earliest(), None);
+}
+
+#[test]
+fn a_dropped_future_has_sent_and_taken_nothing() {
+    let socket = open(Some(1), Some(1));
+    let (sender, receiver) = (socket.sender(), socket.receiver());
+    sender.try_send("first").unwrap();
+    let mut sending = sender.send("dropped");
+    assert!(poll(&mut sending, Waker::noop()).is_pending());
+    drop(sending);
+    let mut receiving = receiver.recv();
+    assert!(poll(&mut receiving, Waker::noop()).is_pending());
+    socket.deliver("kept");
+    drop(receiving);
+    assert_eq!(receiver.try_recv().unwrap(), Message::from("kept"));
+    assert_eq!(socket.taken(), [Message::from("first")]);
+    assert!(socket.taken().is_empty());
+}
+
+#[test]
+fn many_are_received_at_once() {
+    let socket = open(None, Some(0));
+    let receiver = socket.receiver();
+    let mut batch = Vec::new();
+    assert_eq!(receiver.recv_many_blocking(&mut batch, 0), Ok(0));
+    assert_eq!(block_on(receiver.recv_many(&mut batch, 0)), Ok(0));
+    for number in 0..5 {
+        socket.deliver(number.to_string());
+    }
+    assert_eq!(receiver.recv_many_blocking(&mut batch, 2), Ok(2));
+    assert_eq!(block_on(receiver.recv_many(&mut batch, 9)), Ok(3));
+    assert_eq!(batch.len(), 5);
+    in_time(move || {
+        let waiting = thread::spawn(move || {
+            let mut batch = Vec::new();
+            (receiver.recv_many_blocking(&mut batch, 9), batch.len())
+        });
+        socket.deliver("late");
+        assert_eq!(waiting.join().unwrap(), (Ok(1), 1));
+        let receiver = socket.receiver();
+        socket.ports.terminate();
+        let mut batch = Vec::new();
+        assert_eq!(
+            receiver.recv_many_blocking(&mut batch, 9),
+            Err(RecvError::Terminated)
+        );
+    });
+}
+
+#[test]
+fn iterators_end_with_the_socket_and_drain_does_not_wait() {
+    in_time(|| {
+        let socket = open(None, Some(0));
+        let receiver = socket.receiver();
+        for number in 0..5 {
+            socket.deliver(number.to_string());
+        }
+        assert_eq!(receiver.drain().take(2).count(), 2);
+        assert_eq!(receiver.drain().count(), 3);
+        assert_eq!(receiver.drain().count(), 0);
+        for number in 0..5 {
+            socket.deliver(number.to_string());
+        }
+        socket.ports.finish();
+        assert_eq!(receiver.iter().take(2).count(), 2);
+        assert_eq!((&receiver).into_iter().take(1).count(), 1);
+        assert_eq!(receiver.into_iter().count(), 2);
+    });
+}
+
+#[test]
+fn a_receiver_is_a_stream() {
+    in_time(|| {
+        let socket = open(None, Some(0));
+        let mut receiver = socket.receiver();
+        let collecting = thread::spawn(move || {
+            let collected = block_on(receiver.by_ref().collect::<Vec<_>>());
+            assert!(receiver.is_terminated());
+            collected
+        });
+        for number in 0..100 {
+            socket.deliver(number.to_string());
+        }
+        socket.ports.finish();
+        assert_eq!(collecting.join().unwrap().len(), 100);
+    });
+}
+
+#[test]
+fn a_stream_that_is_dropped_passes_its_call_on() {
+    let socket = open(None, Some(0));
+    let (mut stream, receiver) = (socket.receiver(), socket.receiver());
+    let (first, second) = (Woken::new(), Woken::new());
+    let waker = first.waker();
+    assert!(stream
+        .poll_next_unpin(&mut Context::from_waker(&waker))
+        .is_pending());
+    let mut receiving = receiver.recv();
+    assert!(poll(&mut receiving, &second.waker()).is_pending());
+    socket.deliver("x");
+    assert_eq!((first.get(), second.get()), (1, 0));
+    drop(stream);
+    assert_eq!((first.get(), second.get()), (1, 1));
+}
+
+#[test]
+fn a_sender_is_a_sink_that_keeps_the_high_water_mark() {
+    let socket = open(Some(2), None);
+    let mut sink = socket.sender();
+    let mut context = Context::from_waker(Waker::noop());
+    for text in ["1", "2"] {
+        assert!(Pin::new(&mut sink).poll_ready(&mut context).is_ready());
+        Pin::new(&mut sink).start_send(Message::from(text)).unwrap();
+    }
+    assert!(Pin::new(&mut sink).poll_ready(&mut context).is_pending());
+    assert_eq!(socket.taken().len(), 2);
+    assert!(Pin::new(&mut sink).poll_ready(&mut context).is_ready());
+    // Another handle takes the room that was promised: the message waits in the handle.
+    let other = socket.sender();
+    other.try_send("3").unwrap();
+    other.try_send("4").unwrap();
+    Pin::new(&mut sink).start_send(Message::from("5")).unwrap();
+    assert!(Pin::new(&mut sink).poll_flush(&mut context).is_pending());
+    assert_eq!(socket.taken().len(), 2);
+    assert!(Pin::new(&mut sink).poll_flush(&mut context).is_ready());
+    assert_eq!(socket.taken(), [Message::from("5")]);
+}
+
+#[test]
+fn a_closed_sink_gives_one_handle_up_and_a_closed_socket_gives_messages_back() {
+    let mut socket = open(Some(9), None);
+    let (mut sink, mut other) = (socket.sender(), socket.sender());
+    drop(socket.holder.take());
+    block_on(sink.send_all(&mut futures::stream::iter(
+        ["1", "2"].map(|text| Ok(text.into())),
+    )))
+    .unwrap();
+    block_on(SinkExt::close(&mut sink)).unwrap();
+    assert!(!socket.ports.close_requested());
+    let lost = Message::from("lost");
+    assert_eq!(
+        block_on(SinkExt::send(&mut sink, lost.clone())),
+        Err(SendError::Disconnected(lost.clone()))
+    );
+    drop(sink);
+    assert!(!socket.ports.close_requested());
+    block_on(SinkExt::close(&mut other)).unwrap();
+    assert!(socket.ports.close_requested());
+    assert_eq!(
+        block_on(SinkExt::send(&mut other.clone(), lost.clone())),
+        Err(SendError::Disconnected(lost))
+    );
+    assert_eq!(socket.taken().len(), 2);
+}
+
+#[test]
+fn the_last_handle_that_sends_closes_the_socket() {
+    let mut socket = open(Some(9), Some(9));
+    let (sender, receiver) = (socket.sender(), socket.receiver());
+    let clone = sender.clone();
+    let weak = sender.downgrade();
+    drop(socket.holder.take());
+    drop(sender);
+    assert!(!socket.ports.close_requested());
+    drop(weak.upgrade().unwrap());
+    clone.try_send("flushed").unwrap();
+    let calls = socket.hook.get();
+    drop(clone);
+    assert!(socket.ports.close_requested());
+    assert_eq!(socket.hook.get(), calls + 1);
+    assert!(weak.upgrade().is_none());
+    assert_eq!(socket.taken(), [Message::from("flushed")]);
+    assert!(!receiver.is_closed(), "the pump says when");
+    assert!(receiver.downgrade().upgrade().is_some());
+    socket.deliver("last");
+    socket.ports.finish();
+    assert_eq!(receiver.recv_blocking(), Ok(Message::from("last")));
+    assert_eq!(receiver.recv_blocking(), Err(RecvError::Disconnected));
+}
+
+#[test]
+fn receivers_do_not_hold_a_sending_socket_open_and_holders_do() {
+    let mut socket = open(Some(9), Some(9));
+    let holder = socket.holder.clone();
+    drop(socket.sender());
+    drop(socket.receiver());
+    drop(socket.holder.take());
+    assert!(!socket.ports.close_requested());
+    let receiver = holder.as_ref().unwrap().receiver();
+    drop(holder);
+    assert!(socket.ports.close_requested());
+    drop(receiver);
+}
+
+#[test]
+fn the_last_handle_of_all_closes_a_socket_that_only_receives() {
+    let mut socket = open(None, Some(9));
+    assert!(socket.holder.as_ref().unwrap().sender().is_none());
+    let receiver = socket.receiver();
+    let weak = receiver.downgrade();
+    drop(socket.holder.take());
+    assert!(!socket.ports.close_requested());
+    drop(receiver.clone());
+    assert!(!socket.ports.close_requested());
+    drop(receiver);
+    assert!(socket.ports.close_requested());
+    assert_eq!(socket.hook.get(), 1);
+    assert!(weak.upgrade().is_none());
+}
+
+#[test]
+fn the_context_is_kept_until_the_last_handle_is_gone() {
+    let mut socket = open(Some(9), Some(9));
+    let (sender, receiver) = (socket.sender(), socket.receiver());
+    let weak = (sender.downgrade(), receiver.downgrade());
+    drop(socket.holder.take());
+    drop(sender);
+    assert!(socket.keepalive.upgrade().is_some());
+    drop(receiver);
+    assert!(socket.keepalive.upgrade().is_none());
+    assert!(weak.0.upgrade().is_none() && weak.1.upgrade().is_none());
+}
+
+#[test]
+fn closing_is_asked_for_from_either_side() {
+    let socket = open(Some(9), Some(9));
+    let (sender, receiver) = (socket.sender(), socket.receiver());
+    sender.close();
+    sender.close();
+    assert!(socket.ports.close_requested());
+    assert!(sender.is_closed() && !receiver.is_closed());
+    assert_eq!(
+        sender.send_blocking("x"),
+        Err(SendError::Disconnected(Message::from("x")))
+    );
+    assert_eq!(
+        sender.send_timeout_blocking("x", SOON),
+        Err(SendTimeoutError::Disconnected(Message::from("x")))
+    );
+
+    let socket = open(Some(9), Some(9));
+    let (sender, receiver) = (socket.sender(), socket.receiver());
+    socket.deliver("waiting");
+    receiver.close();
+    receiver.close();
+    assert!(socket.ports.close_requested());
+    assert!(sender.is_closed() && receiver.is_closed());
+    assert_eq!(receiver.try_recv(), Ok(Message::from("waiting")));
+    assert_eq!(receiver.try_recv(), Err(TryRecvError::Disconnected));
+}
+
+#[test]
+fn termination_ends_everything_that_is_pending() {
+    in_time(|| {
+        for alternating in [false, true] {
+            let socket = open_with(Some(1), Some(9), alternating);
+            let (sender, receiver) = (socket.sender(), socket.receiver());
+            if alternating {
+                socket.request(1);
+                receiver.try_recv().unwrap();
+            } else {
+                sender.try_send("fills").unwrap();
+            }
+            let receiving = thread::spawn(move || receiver.recv_blocking());
+            let sending = (!alternating).then(|| {
+                let sender = sender.clone();
+                thread::spawn(move || sender.send_blocking("x"))
+            });
+            socket.ports.terminate();
+            assert_eq!(receiving.join().unwrap(), Err(RecvError::Terminated));
+            let sent = match sending {
+                Some(sending) => sending.join().unwrap(),
+                None => sender.send_blocking("x"),
+            };
+            assert_eq!(sent, Err(SendError::Terminated(Message::from("x"))));
+        }
+    });
+}
+
+#[test]
+fn drops_can_be_read_at_the_port() {
+    let (ports, holder) = Ports::open(PortsSetup {
+        inward: Some((1, Overflow::DropNewest)),
+        outward: Some((1, Overflow::DropOldest)),
+        alternating: false,
+        relaxed: None,
+        frames: FrameRule::AtMost(Message::MAX_FRAMES),
+        routes: None,
+        recalling: false,
+        wait: WaitSetup::PARK,
+        alarms: Arc::new(Alarms::new(Arc::new(Count::default()))),
+        health: Health::new(),
+        keepalive: Arc::new(()),
+        errand: Arc::new(Count::default()),
+        hook: Arc::new(Count::default()),
+    });
+    let (sender, receiver) = (holder.sender().unwrap(), holder.receiver().unwrap());
+    for text in ["1", "2", "3"] {
+        sender.try_send(text).unwrap();
+        let mut batch = VecDeque::from([Message::from(text)]);
+        ports.outward().unwrap().push_batch(&mut batch);
+    }
+    assert_eq!((sender.dropped(), receiver.dropped()), (2, 2));
+    assert_eq!(receiver.try_recv(), Ok(Message::from("3")));
+    let shown = format!("{sender:?} {receiver:?}");
+    assert!(shown.contains("Sender { len: 1, capacity: Some(1), closed: false }"));
+}
+
+#[test]
+fn threads_and_tasks_share_one_socket() {
+    const EACH: usize = 2_000;
+    in_time(|| {
+        let socket = open(Some(3), Some(3));
+        let senders = [
+            {
+                let sender = socket.sender();
+                thread::spawn(move || {
+                    for number in 0..EACH {
+                        sender.send_blocking(number.to_string()).unwrap();
+                    }
+                })
+            },
+            {
+                let sender = socket.sender();
+                thread::spawn(move || {
+                    smol::block_on(async {
+                        for number in EACH..2 * EACH {
+                            sender.send(number.to_string()).await.unwrap();
+                        }
+                    });
+                })
+            },
+        ];
+        let receivers = [
+            {
+                let receiver = socket.receiver();
+                thread::spawn(move || receiver.iter().collect::<Vec<_>>())
+            },
+            {
+                let receiver = socket.receiver();
+                thread::spawn(move || smol::block_on(receiver.collect::<Vec<_>>()))
+            },
+        ];
+        // A pump that carries everything from `in` to `out`, and never waits in a channel.
+        let (inward, outward) = (
+            socket.ports.inward().unwrap(),
+            socket.ports.outward().unwrap(),
+        );
+        let (mut staged, mut carried) = (VecDeque::new(), 0);
+        while carried < 2 * EACH {
+            inward.take(10, &mut staged);
+            let before = staged.len();
+            outward.push_batch(&mut staged);
+            inward.release(before - staged.len());
+            carried += before - staged.len();
+            thread::yield_now();
+        }
+        for sender in senders {
+            sender.join().unwrap();
+        }
+        socket.ports.finish();
+        let all: BTreeSet<_> = receivers
+            .into_iter()
+            .flat_map(|receiver| receiver.join().unwrap())
+            .map(|message| message.as_str().unwrap().parse::<usize>().unwrap())
+            .collect();
+        assert!(all.into_iter().eq(0..2 * EACH));
+    });
+}
+
+#[test]
+fn a_reply_needs_a_request_and_a_request_a_paid_debt() {
+    let socket = open_rep();
+    let (sender, receiver) = (socket.sender(), socket.receiver());
+    let refused = || Err(SendError::Refused(Refusal::NoRequest, Message::from("r")));
+    assert_eq!(sender.send_blocking("r"), refused());
+    assert_eq!(block_on(sender.send("r")), refused());
+    socket.request(1);
+    socket.request(2);
+    assert_eq!(sender.send_blocking("r"), refused());
+    assert_eq!(receiver.try_recv().unwrap().tag(), 1);
+    assert_eq!(receiver.try_recv(), Err(TryRecvError::Empty));
+    assert_eq!(
+        receiver.recv_timeout_blocking(SOON),
+        Err(RecvTimeoutError::Timeout)
+    );
+    let mut batch = Vec::new();
+    assert_eq!(receiver.drain().count(), 0);
+    sender.send_blocking("r").unwrap();
+    assert_eq!(sender.send_blocking("r"), refused());
+    socket.request(3);
+    assert_eq!(receiver.recv_many_blocking(&mut batch, 9), Ok(1));
+    // `in` is full, so the reply is not accepted and stays owed.
+    assert!(matches!(sender.try_send("r"), Err(TrySendError::Full(_))));
+    let mut cancelled = sender.send("r");
+    assert!(poll(&mut cancelled, Waker::noop()).is_pending());
+    drop(cancelled);
+    assert_eq!(receiver.try_recv(), Err(TryRecvError::Empty));
+    assert_eq!(socket.taken()[0].tag(), 1);
+    sender.try_send("r").unwrap();
+    assert_eq!(socket.taken()[0].tag(), 2);
+    assert_eq!(receiver.drain().count(), 1);
+}
+
+#[test]
+fn of_two_replies_to_one_request_one_is_refused() {
+    let socket = open_rep();
+    let (sender, receiver) = (socket.sender(), socket.receiver());
+    socket.request(1);
+    receiver.try_recv().unwrap();
+    sender.try_send("fills").unwrap();
+    socket.request(2);
+    receiver.try_recv().unwrap();
+    let woken = Woken::new();
+    let mut slow = sender.send("slow");
+    assert!(poll(&mut slow, &woken.waker()).is_pending());
+    socket.taken();
+    assert_eq!(woken.get(), 1);
+    sender.try_send("fast").unwrap();
+    assert_eq!(
+        poll(&mut slow, &woken.waker()),
+        Poll::Ready(Err(SendError::Refused(
+            Refusal::NoRequest,
+            Message::from("slow")
+        )))
+    );
+}
+
+#[test]
+fn a_paid_debt_calls_one_waiting_receiver_which_passes_it_on() {
+    let socket = open_rep();
+    let (sender, receiver) = (socket.sender(), socket.receiver());
+    socket.request(1);
+    receiver.try_recv().unwrap();
+    let (first, second) = (Woken::new(), Woken::new());
+    let (mut one, mut two) = (receiver.recv(), receiver.recv());
+    assert!(poll(&mut one, &first.waker()).is_pending());
+    assert!(poll(&mut two, &second.waker()).is_pending());
+    sender.try_send("r").unwrap();
+    assert_eq!((first.get(), second.get()), (1, 0));
+    // The first finds no request: the second waits for one as well from now on.
+    assert!(poll(&mut one, &first.waker()).is_pending());
+    assert_eq!((first.get(), second.get()), (1, 1));
+    assert!(poll(&mut two, &second.waker()).is_pending());
+    drop(one);
+    socket.request(2);
+    assert_eq!(second.get(), 2);
+    assert!(poll(&mut two, &second.waker()).is_ready());
+}
+
+#[test]
+fn a_call_of_no_use_at_the_gate_is_passed_on_and_made_up_for_when_the_debt_is_paid() {
+    let socket = open_rep();
+    let (sender, receiver) = (socket.sender(), socket.receiver());
+    let wakers = [Woken::new(), Woken::new(), Woken::new()];
+    let mut futures = [receiver.recv(), receiver.recv(), receiver.recv()];
+    for (future, woken) in futures.iter_mut().zip(&wakers) {
+        assert!(poll(future, &woken.waker()).is_pending());
+    }
+    let [mut one, mut two, mut three] = futures;
+    socket.request(1);
+    socket.request(2);
+    assert!(poll(&mut one, &wakers[0].waker()).is_ready());
+    assert!(poll(&mut two, &wakers[1].waker()).is_pending());
+    // The third might be one who takes no turns.
+    assert_eq!(wakers[2].get(), 1);
+    assert!(poll(&mut three, &wakers[2].waker()).is_pending());
+    drop(two);
+    sender.try_send("reply").unwrap();
+    assert_eq!(wakers[2].get(), 2);
+    assert!(poll(&mut three, &wakers[2].waker()).is_ready());
+}
+
+#[test]
+fn a_closed_rep_socket_drains_though_a_reply_is_owed() {
+    in_time(|| {
+        let socket = open_rep();
+        let (sender, receiver) = (socket.sender(), socket.receiver());
+        socket.request(1);
+        socket.request(2);
+        receiver.try_recv().unwrap();
+        let waiting = thread::spawn(move || (receiver.recv_blocking(), receiver.recv_blocking()));
+        sender.close();
+        socket.ports.finish();
+        let (second, end) = waiting.join().unwrap();
+        assert_eq!(second.unwrap().tag(), 2);
+        assert_eq!(end, Err(RecvError::Disconnected));
+    });
+}
+
+/// Receivers come, are woken and go away in any order while requests and replies pass. After
+/// every step: whenever a request could be taken, somebody who waits has been called.
+#[test]
+fn a_storm_at_the_gate_strands_nobody() {
+    for (seed, mixed) in (1..4).flat_map(|seed| [(seed, false), (seed, true)]) {
+        let mut dice = Dice::new(seed);
+        let socket = open_rep();
+        let (sender, receiver) = (socket.sender(), socket.receiver());
+        // Each with whether it takes no turns, and the calls it had seen when it went to sleep.
+        type Sleeper<'a> = (RecvFuture<'a>, Arc<Woken>, bool, Option<usize>);
+        let mut waiting: Vec<Sleeper<'_>> = Vec::new();
+        let (mut owed, mut asked, mut received) = (None, 0, 0);
+        for round in 0..100_000 {
+            let index = dice.below(waiting.len().max(1) as u64) as usize;
+            match dice.below(8) {
+                0 if receiver.len() < 3 => {
+                    asked += 1;
+                    socket.request(asked);
+                }
+                1 if owed.is_some() => {
+                    sender.try_send("reply").unwrap();
+                    assert_eq!(Some(socket.taken()[0].tag()), owed.take());
+                }
+                2 | 3 if waiting.len() < 6 => {
+                    let by_number = mixed && dice.below(2) == 0;
+                    let future = match by_number {
+                        true => RecvFuture::by_number(&socket.ports),
+                        false => receiver.recv(),
+                    };
+                    waiting.push((future, Woken::new(), by_number, None));
+                }
+                4 if !waiting.is_empty() => drop(waiting.swap_remove(index)),
+                5 => {
+                    if let Ok(request) = receiver.try_recv() {
+                        received += 1;
+                        assert_eq!((owed, request.tag()), (None, received));
+                        owed = Some(received);
+                    }
+                }
+                _ if !waiting.is_empty() => {
+                    let (future, woken, by_number, seen) = &mut waiting[index];
+                    *seen = Some(woken.get());
+                    if let Poll::Ready(request) = poll(future, &woken.waker()) {
+                        received += 1;
+                        assert_eq!(request.unwrap().tag(), received);
+                        if !*by_number {
+                            assert_eq!(owed, None);
+                            owed = Some(received);
+                        }
+                        drop(waiting.swap_remove(index));
+                    }
+                }
+                _ => {}
+            }
+            let could_take = waiting
+                .iter()
+                .any(|(.., by_number, seen)| seen.is_some() && (*by_number || owed.is_none()));
+            let called = waiting
+                .iter()
+                .any(|(_, woken, _, seen)| seen.is_some_and(|seen| woken.get() > seen));
+            assert!(
+                called || !could_take || receiver.is_empty(),
+                "seed {seed}, mixed {mixed}, round {round}: a receiver sleeps on"
+            );
+        }
+        assert!(received > 5_000);
+    }
+}
+
+/// Many workers on one REP socket, each giving up at random: every request is answered once,
+/// by the one who took it, before the next is taken.
+#[test]
+fn workers_that_give_up_at_random_answer_every_request_once() {
+    const REQUESTS: u64 = 20_000;
+    in_time(|| {
+        let socket = open_rep();
+        let workers: Vec<_> = (0..4)
+            .map(|seed| {
+                let (sender, receiver) = (socket.sender(), socket.receiver());
+                thread::spawn(move || {
+                    let mut dice = Dice::new(1 + seed);
+                    loop {
+                        let mut patience = dice.below(4);
+                        let mut receiving = pin!(receiver.recv());
+                        let received = block_on(std::future::poll_fn(|context| {
+                            match receiving.as_mut().poll(context) {
+                                Poll::Pending if patience == 0 => Poll::Ready(None),
+                                Poll::Pending => {
+                                    patience -= 1;
+                                    Poll::Pending
+                                }
+                                Poll::Ready(received) => Poll::Ready(Some(received)),
+                            }
+                        }));
+                        match received {
+                            Some(Ok(request)) if dice.below(2) == 0 => {
+                                sender.send_blocking(request).unwrap();
+                            }
+                            Some(Ok(request)) => block_on(sender.send(request)).unwrap(),
+                            Some(Err(_)) => return,
+                            None => {}
+                        }
+                    }
+                })
+            })
+            .collect();
+        let (mut asked, mut answered) = (0, 0);
+        while answered < REQUESTS {
+            if asked < REQUESTS && asked - answered < 3 {
+                asked += 1;
+                socket.request(asked);
+            }
+            for reply in socket.taken() {
+                answered += 1;
+                assert_eq!(reply.tag(), answered, "requests are answered in order");
+                assert_eq!(reply, Message::from(answered.to_string()));
+            }
+            thread::yield_now();
+        }
+        socket.ports.finish();
+        workers
+            .into_iter()
+            .for_each(|worker| worker.join().unwrap());
+    });
+}

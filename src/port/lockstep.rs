@@ -1,0 +1,187 @@
+//! Strict alternation: a request may be taken only when no reply is owed, and a reply may be
+//! sent only when one is. Those who answer by the number of a request pass by.
+
+use crate::message::Message;
+use crate::sync::bounded::{Channel, Nothing, Offer, State, Waiting};
+use crate::sync::primitives::Mutex;
+use crate::sync::wait_queue::{Ticket, WaitQueue, WakeList};
+
+/// Stands in front of both channels of a socket that alternates.
+///
+/// The rule for waking: while nothing is owed and somebody waits here, at least one receiver
+/// that has been called has yet to look. It takes a request, or finds none and calls the next,
+/// or goes away and calls the next.
+pub(crate) struct Gate(Mutex<Turn>);
+
+struct Turn {
+    /// The tag of the request that has been taken and not answered.
+    owed: Option<u64>,
+    /// Requests that were to be answered by number and never were.
+    unanswered: u64,
+    /// Receivers that found a reply owed.
+    receivers: WaitQueue,
+}
+
+/// A receiver's places in the lines: it waits for a message, or for its turn.
+#[derive(Debug, Default)]
+pub(crate) struct Line {
+    pub(crate) channel: Ticket,
+    pub(crate) turn: Ticket,
+    /// It takes no turns: it answers by the number of the request, whenever that is.
+    pub(crate) by_number: bool,
+}
+
+impl Line {
+    pub(crate) fn by_number() -> Self {
+        Line {
+            by_number: true,
+            ..Line::default()
+        }
+    }
+
+    /// In no line at all.
+    pub(crate) fn is_nowhere(&self) -> bool {
+        self.channel.is_none() && self.turn.is_none()
+    }
+}
+
+impl Gate {
+    pub(crate) fn new() -> Self {
+        Gate(Mutex::new(Turn {
+            owed: None,
+            unanswered: 0,
+            receivers: WaitQueue::default(),
+        }))
+    }
+
+    /// Takes a request, if it is the receivers' turn and there is one.
+    pub(crate) fn pop(
+        &self,
+        requests: &Channel<Message>,
+        replies: &Channel<Message>,
+        waiting: Option<(&mut Line, &std::task::Waker)>,
+    ) -> Result<Message, Nothing> {
+        let mut wakes = WakeList::default();
+        let mut turn = self.0.lock();
+        if turn.owed.is_some() && replies.state() == State::Open && requests.state() == State::Open
+        {
+            if let Some((line, waker)) = waiting {
+                turn.receivers.register(&mut line.turn, waker);
+                drop(turn);
+                // If it had been called there is a request, which others may take who wait for
+                // no turn.
+                requests.leave_receivers(&mut line.channel);
+            }
+            return Err(Nothing::Empty);
+        }
+        let popped = match waiting {
+            None => requests.pop(None, &mut wakes),
+            Some((line, waker)) => {
+                let Line {
+                    channel,
+                    turn: place,
+                    ..
+                } = line;
+                let waiting = Waiting {
+                    ticket: channel,
+                    waker,
+                };
+                let popped = requests.pop(Some(waiting), &mut wakes);
+                if let Some(ticket) = place.take() {
+                    turn.receivers.remove(ticket);
+                    if popped.is_err() {
+                        turn.receivers.call(1, &mut wakes);
+                    }
+                }
+                popped
+            }
+        };
+        if let Ok(request) = &popped {
+            turn.owed = Some(request.tag());
+        }
+        drop(turn);
+        requests.carry_out(wakes);
+        popped
+    }
+
+    /// Sends the reply that is owed; `None` if none is. Only an accepted reply pays the debt.
+    pub(crate) fn offer(
+        &self,
+        requests: &Channel<Message>,
+        replies: &Channel<Message>,
+        slot: &mut Option<Message>,
+        waiting: Option<Waiting<'_>>,
+    ) -> Option<Offer> {
+        let mut wakes = WakeList::default();
+        let mut turn = self.0.lock();
+        let Some(owed) = turn.owed else {
+            drop(turn);
+            if let Some(waiting) = waiting {
+                replies.leave_senders(waiting.ticket);
+            }
+            return match replies.state() {
+                State::Open => None,
+                State::Closed => Some(Offer::Closed),
+                State::Terminated => Some(Offer::Terminated),
+            };
+        };
+        if let Some(reply) = slot {
+            reply.set_tag(owed);
+        }
+        let offer = replies.offer(slot, waiting, &mut wakes);
+        if offer == Offer::Taken {
+            turn.owed = None;
+        }
+        drop(turn);
+        replies.carry_out(wakes);
+        if offer == Offer::Taken {
+            self.call_next(requests);
+        }
+        Some(offer)
+    }
+
+    /// A receiver goes away. If it had been called, the next one is called in its place.
+    pub(crate) fn leave(&self, requests: &Channel<Message>, line: &mut Line) {
+        if let Some(ticket) = line.turn.take() {
+            if !self.0.lock().receivers.remove(ticket) {
+                self.call_next(requests);
+            }
+        }
+        requests.leave_receivers(&mut line.channel);
+    }
+
+    /// Somebody who was to answer a request by its number did not.
+    pub(crate) fn count_unanswered(&self) {
+        self.0.lock().unanswered += 1;
+    }
+
+    pub(crate) fn unanswered(&self) -> u64 {
+        self.0.lock().unanswered
+    }
+
+    /// Has everybody look again: a channel has been closed.
+    pub(crate) fn call_all(&self) {
+        let mut wakes = WakeList::default();
+        self.0.lock().receivers.call_all(&mut wakes);
+        wakes.carry_out(None, None);
+    }
+
+    /// If it is the receivers' turn, calls one that waits for it, else one that waits for a
+    /// request.
+    pub(crate) fn call_next(&self, requests: &Channel<Message>) {
+        let mut wakes = WakeList::default();
+        let nobody_here = {
+            let mut turn = self.0.lock();
+            if turn.owed.is_some() {
+                return;
+            }
+            let nobody_here = turn.receivers.is_empty();
+            turn.receivers.call(1, &mut wakes);
+            nobody_here
+        };
+        wakes.carry_out(None, None);
+        if nobody_here {
+            requests.call_a_receiver();
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! A request and the wait for its reply, as one call.
+
+use std::future::Future;
+use std::mem;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use crate::driver::wait::task::TaskWait;
+use crate::driver::wait::thread::wait;
+use crate::driver::wait::Awaits;
+use crate::error::{Refusal, RequestError, RequestTimeoutError};
+use crate::message::Message;
+use crate::port::futures::Deadline;
+use crate::port::request::table::{Calls, GivenUp, Outcome};
+use crate::port::shared::Ports;
+use crate::sync::oneshot::Answer;
+
+/// The future of [`Socket::request`](crate::Socket::request).
+///
+/// Dropping it gives the request up: one that no peer has taken is not sent, the reply to one
+/// that was sent is dropped when it comes.
+#[derive(Debug)]
+#[must_use = "futures do nothing unless they are awaited"]
+pub struct RequestFuture<'a>(Asking<'a>);
+
+/// The future of [`Socket::request_timeout`](crate::Socket::request_timeout) and
+/// [`Socket::request_deadline`](crate::Socket::request_deadline).
+///
+/// Dropping it gives the request up: one that no peer has taken is not sent, the reply to one
+/// that was sent is dropped when it comes.
+#[derive(Debug)]
+#[must_use = "futures do nothing unless they are awaited"]
+pub struct RequestTimeoutFuture<'a> {
+    asking: Asking<'a>,
+    deadline: Deadline,
+}
+
+#[derive(Debug)]
+struct Asking<'a> {
+    ports: &'a Ports,
+    stage: Stage,
+    task: TaskWait,
+}
+
+enum Stage {
+    Unasked(Message),
+    Asked(u64, Answer<Outcome>),
+    Over,
+}
+
+impl std::fmt::Debug for Stage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Stage::Unasked(_) => "Unasked",
+            Stage::Asked(..) => "Asked",
+            Stage::Over => "Over",
+        })
+    }
+}
+
+/// The ways to ask, for the socket's handle.
+impl Ports {
+    pub(crate) fn request(&self, message: Message) -> RequestFuture<'_> {
+        RequestFuture(Asking::new(self, message))
+    }
+
+    /// Without a deadline for one that is beyond all clocks.
+    pub(crate) fn request_until(
+        &self,
+        message: Message,
+        deadline: Option<Instant>,
+    ) -> RequestTimeoutFuture<'_> {
+        RequestTimeoutFuture {
+            asking: Asking::new(self, message),
+            deadline: Deadline::new(deadline),
+        }
+    }
+
+    pub(crate) fn request_blocking(&self, message: Message) -> Result<Message, RequestError> {
+        let mut asking = Asking::new(self, message);
+        let end = wait(self.wait_context(), Awaits::Reply, None, |context| {
+            asking.poll_end(context)
+        });
+        end.unwrap_or(End::Outcome(Outcome::Closed(None)))
+            .without_deadline()
+    }
+
+    pub(crate) fn request_blocking_until(
+        &self,
+        message: Message,
+        deadline: Option<Instant>,
+    ) -> Result<Message, RequestTimeoutError> {
+        let mut asking = Asking::new(self, message);
+        let end = wait(self.wait_context(), Awaits::Reply, deadline, |context| {
+            asking.poll_end(context)
+        });
+        if let Some(end) = end {
+            return end.with_deadline();
+        }
+        match asking.give_up() {
+            GivenUp::Queued(message) => Err(RequestTimeoutError::Timeout(Some(message))),
+            GivenUp::Sent => Err(RequestTimeoutError::Timeout(None)),
+            GivenUp::Settled => {
+                let end = wait(self.wait_context(), Awaits::Reply, None, |context| {
+                    asking.poll_end(context)
+                });
+                end.unwrap_or(End::Outcome(Outcome::Closed(None)))
+                    .with_deadline()
+            }
+        }
+    }
+}
+
+impl<'a> Asking<'a> {
+    fn new(ports: &'a Ports, message: Message) -> Self {
+        Asking {
+            ports,
+            stage: Stage::Unasked(message),
+            task: TaskWait::default(),
+        }
+    }
+
+    fn calls(&self) -> &'a Calls {
+        self.ports.calls()
+    }
+
+    fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<End> {
+        if let Stage::Unasked(_) = self.stage {
+            let Stage::Unasked(mut message) = mem::replace(&mut self.stage, Stage::Over) else {
+                unreachable!("looked at a moment ago");
+            };
+            if let Err(why) = self.ports.check(&message) {
+                return Poll::Ready(End::Refused(why, message));
+            }
+            message.set_tag(0);
+            match self.calls().ask(message) {
+                Ok((tag, answer)) => self.stage = Stage::Asked(tag, answer),
+                Err(outcome) => return Poll::Ready(End::Outcome(outcome)),
+            }
+        }
+        let outcome = match &self.stage {
+            Stage::Asked(_, answer) => match answer.poll_answer(context) {
+                Poll::Ready(outcome) => outcome,
+                Poll::Pending => return Poll::Pending,
+            },
+            Stage::Unasked(_) | Stage::Over => None,
+        };
+        self.stage = Stage::Over;
+        Poll::Ready(End::Outcome(outcome.unwrap_or(Outcome::Closed(None))))
+    }
+
+    /// In a task. Who has several requests under way has no time to look out for one of them.
+    fn poll_in_task(&mut self, context: &mut Context<'_>) -> Poll<End> {
+        let end = self.poll_end(context);
+        if end.is_ready() {
+            self.task.served(self.ports.wait_context(), Awaits::Reply);
+            return end;
+        }
+        if !self.calls().is_only_one() {
+            return Poll::Pending;
+        }
+        let mut task = mem::take(&mut self.task);
+        let end = task.poll_again(
+            self.ports.wait_context(),
+            Awaits::Reply,
+            context,
+            |context| self.poll_end(context),
+        );
+        self.task = task;
+        end
+    }
+
+    /// If the request is settled, its outcome can still be polled for.
+    fn give_up(&mut self) -> GivenUp {
+        match mem::replace(&mut self.stage, Stage::Over) {
+            Stage::Unasked(message) => GivenUp::Queued(message),
+            Stage::Asked(tag, answer) => {
+                let given_up = self.calls().give_up(tag);
+                if matches!(given_up, GivenUp::Settled) {
+                    self.stage = Stage::Asked(tag, answer);
+                }
+                given_up
+            }
+            Stage::Over => GivenUp::Settled,
+        }
+    }
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        if let Stage::Asked(tag, _) = self.stage {
+            self.calls().give_up(tag);
+        }
+    }
+}
+
+/// How a call ended, but for its deadline.
+enum End {
+    Outcome(Outcome),
+    Refused(Refusal, Message),
+}
+
+impl End {
+    fn without_deadline(self) -> Result<Message, RequestError> {
+        match self {
+            End::Outcome(Outcome::Replied(reply)) => Ok(reply),
+            End::Outcome(Outcome::PeerLost) => Err(RequestError::PeerLost),
+            End::Outcome(Outcome::Closed(unsent)) => Err(RequestError::Disconnected(unsent)),
+            End::Outcome(Outcome::Terminated(unsent)) => Err(RequestError::Terminated(unsent)),
+            End::Refused(why, message) => Err(RequestError::Refused(why, message)),
+        }
+    }
+
+    fn with_deadline(self) -> Result<Message, RequestTimeoutError> {
+        self.without_deadline().map_err(RequestTimeoutError::from)
+    }
+}
+
+impl Future for RequestFuture<'_> {
+    type Output = Result<Message, RequestError>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let asking = &mut self.get_mut().0;
+        asking.poll_in_task(context).map(End::without_deadline)
+    }
+}
+
+impl Future for RequestTimeoutFuture<'_> {
+    type Output = Result<Message, RequestTimeoutError>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        let ports = this.asking.ports;
+        let asking = &mut this.asking;
+        let result = match asking.poll_in_task(context) {
+            Poll::Ready(end) => end.with_deadline(),
+            Poll::Pending if this.deadline.has_passed(ports, context.waker()) => {
+                match asking.give_up() {
+                    GivenUp::Queued(message) => Err(RequestTimeoutError::Timeout(Some(message))),
+                    GivenUp::Sent => Err(RequestTimeoutError::Timeout(None)),
+                    // The reply came at the last moment: it wakes this task.
+                    GivenUp::Settled => return Poll::Pending,
+                }
+            }
+            Poll::Pending => return Poll::Pending,
+        };
+        this.deadline.cancel(ports);
+        Poll::Ready(result)
+    }
+}
+
+impl Drop for RequestTimeoutFuture<'_> {
+    fn drop(&mut self) {
+        self.deadline.cancel(self.asking.ports);
+    }
+}

@@ -1,0 +1,470 @@
+//! Requests as handles that know how to be answered.
+
+use std::fmt;
+use std::future::Future;
+use std::ops::Deref;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use futures_core::stream::{FusedStream, Stream};
+
+use crate::driver::wait::task::TaskWait;
+use crate::driver::wait::Awaits;
+use crate::error::{RecvError, RecvTimeoutError, SendError, TryRecvError};
+use crate::message::{Frame, Message};
+use crate::port::futures::{not_now, RecvFuture, RecvTimeoutFuture};
+use crate::port::handles::{after, Sender};
+use crate::port::lockstep::{Gate, Line};
+use crate::port::shared::{is_closed, Holder, Ports};
+use crate::sync::bounded::Offer;
+
+/// What a client gets whose [`Request`] is dropped without a reply.
+///
+/// The protocol knows no word for "no answer", and a REQ client that gets none waits for ever
+/// unless it has a deadline of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unanswered {
+    /// This message. The default is one of a single empty frame.
+    Reply(Message),
+    /// Nothing. The request is only forgotten here.
+    Silence,
+}
+
+impl Default for Unanswered {
+    fn default() -> Self {
+        Unanswered::Reply(Message::from(Frame::empty()))
+    }
+}
+
+/// The requests that come to a REP socket, each with its own way back: see
+/// [`Socket::requests`](crate::Socket::requests).
+///
+/// Cheap to clone; each request goes to one of the clones, and calls take `&self`. It holds the
+/// socket open as the socket's own handle does. When the socket is closed, what had been received
+/// is still given out, and then comes `Disconnected`.
+///
+/// It is a blocking iterator (`for request in &requests`) and a [`Stream`]; both end when no more
+/// requests will come.
+pub struct Requests {
+    holder: Holder,
+    /// The stream's place in line.
+    line: Line,
+    task: TaskWait,
+    unanswered: Arc<Unanswered>,
+}
+
+impl Requests {
+    pub(crate) fn new(holder: Holder) -> Self {
+        Requests {
+            holder,
+            line: Line::by_number(),
+            task: TaskWait::default(),
+            unanswered: Arc::new(Unanswered::default()),
+        }
+    }
+
+    /// What becomes of the requests of this handle, and of the clones made from it, that are
+    /// dropped without a reply.
+    ///
+    /// ```
+    /// use zmq_channels::{Context, Rep, Req, Unanswered};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let context = Context::new();
+    /// let (rep, req) = (context.socket::<Rep>()?, context.socket::<Req>()?);
+    /// req.connect(rep.bind("inproc://unanswered")?)?;
+    /// let requests = rep.requests().when_unanswered(Unanswered::Reply("try again".into()));
+    /// std::thread::spawn(move || drop(requests.recv_blocking()));
+    /// assert_eq!(req.request_blocking("question")?, "try again".into());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn when_unanswered(mut self, unanswered: Unanswered) -> Self {
+        // Without a frame there is nothing that could be sent.
+        self.unanswered = Arc::new(match unanswered {
+            Unanswered::Reply(message) if message.is_empty() => Unanswered::Silence,
+            unanswered => unanswered,
+        });
+        self
+    }
+
+    /// The next request, waiting until there is one.
+    ///
+    /// Dropping the future before it is ready takes no request.
+    ///
+    /// # Errors
+    /// When everything has been taken: [`Disconnected`](RecvError::Disconnected) if the socket is
+    /// closed, [`Terminated`](RecvError::Terminated) if the context has been shut down.
+    pub fn recv(&self) -> RecvRequestFuture<'_> {
+        RecvRequestFuture {
+            requests: self,
+            recv: RecvFuture::by_number(self.ports()),
+        }
+    }
+
+    /// As [`recv`](Requests::recv), blocking the thread.
+    ///
+    /// # Errors
+    /// Those of [`recv`](Requests::recv).
+    pub fn recv_blocking(&self) -> Result<Request, RecvError> {
+        let ports = self.ports();
+        let received = match ports.try_pop_by_number() {
+            Err(why) => RecvFuture::by_number(ports).block(why),
+            Ok(message) => Ok(message),
+        };
+        received.map(|message| self.request(message))
+    }
+
+    /// The next request, if there is one now.
+    ///
+    /// # Errors
+    /// [`Empty`](TryRecvError::Empty) if there is none, and those of [`recv`](Requests::recv).
+    pub fn try_recv(&self) -> Result<Request, TryRecvError> {
+        match self.ports().try_pop_by_number() {
+            Ok(message) => Ok(self.request(message)),
+            Err(why) => Err(not_now(why)),
+        }
+    }
+
+    /// The next request, waiting for at most `timeout` (`ZMQ_RCVTIMEO`).
+    ///
+    /// # Errors
+    /// [`Timeout`](RecvTimeoutError::Timeout) if none came, and those of [`recv`](Requests::recv).
+    pub fn recv_timeout(&self, timeout: Duration) -> RecvRequestTimeoutFuture<'_> {
+        self.recv_until(after(timeout))
+    }
+
+    /// As [`recv_timeout`](Requests::recv_timeout), blocking the thread.
+    ///
+    /// # Errors
+    /// Those of [`recv_timeout`](Requests::recv_timeout).
+    pub fn recv_timeout_blocking(&self, timeout: Duration) -> Result<Request, RecvTimeoutError> {
+        self.recv_blocking_until(after(timeout))
+    }
+
+    /// As [`recv_timeout`](Requests::recv_timeout), waiting until a moment.
+    ///
+    /// # Errors
+    /// Those of [`recv_timeout`](Requests::recv_timeout).
+    pub fn recv_deadline(&self, deadline: Instant) -> RecvRequestTimeoutFuture<'_> {
+        self.recv_until(Some(deadline))
+    }
+
+    /// As [`recv_deadline`](Requests::recv_deadline), blocking the thread.
+    ///
+    /// # Errors
+    /// Those of [`recv_timeout`](Requests::recv_timeout).
+    pub fn recv_deadline_blocking(&self, deadline: Instant) -> Result<Request, RecvTimeoutError> {
+        self.recv_blocking_until(Some(deadline))
+    }
+
+    /// A blocking iterator; ends when no more requests will come.
+    pub fn iter(&self) -> RequestsIter<'_> {
+        RequestsIter(self)
+    }
+
+    /// Requests waiting to be received.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.ports().outward().map_or(0, |outward| outward.len())
+    }
+
+    /// Whether no request is waiting.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether no more requests will come than are waiting.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        is_closed(self.ports().outward())
+    }
+
+    /// How many requests of this socket were dropped without a reply so far.
+    #[must_use]
+    pub fn unanswered(&self) -> u64 {
+        self.ports().gate().map_or(0, Gate::unanswered)
+    }
+
+    fn ports(&self) -> &Arc<Ports> {
+        self.holder.ports()
+    }
+
+    fn recv_until(&self, deadline: Option<Instant>) -> RecvRequestTimeoutFuture<'_> {
+        RecvRequestTimeoutFuture {
+            requests: self,
+            recv: RecvTimeoutFuture::new(RecvFuture::by_number(self.ports()), deadline),
+        }
+    }
+
+    fn recv_blocking_until(&self, deadline: Option<Instant>) -> Result<Request, RecvTimeoutError> {
+        let ports = self.ports();
+        let received = match ports.try_pop_by_number() {
+            Err(why) => RecvFuture::by_number(ports).block_until(why, deadline),
+            Ok(message) => Ok(message),
+        };
+        received.map(|message| self.request(message))
+    }
+
+    fn request(&self, mut message: Message) -> Request {
+        let number = message.tag();
+        message.set_tag(0);
+        Request {
+            message,
+            way_back: Some(WayBack {
+                number,
+                ports: Arc::clone(self.ports()),
+                _open: self.holder.sender(),
+                unanswered: Arc::clone(&self.unanswered),
+            }),
+        }
+    }
+}
+
+impl Clone for Requests {
+    fn clone(&self) -> Self {
+        Requests {
+            holder: self.holder.clone(),
+            line: Line::by_number(),
+            task: TaskWait::default(),
+            unanswered: Arc::clone(&self.unanswered),
+        }
+    }
+}
+
+impl Drop for Requests {
+    fn drop(&mut self) {
+        self.holder.ports().leave_receivers(&mut self.line);
+    }
+}
+
+impl fmt::Debug for Requests {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Requests")
+            .field("len", &self.len())
+            .field("closed", &self.is_closed())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Stream for Requests {
+    type Item = Request;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Request>> {
+        let this = self.get_mut();
+        let ports = this.holder.ports();
+        let line = &mut this.line;
+        let popped = this
+            .task
+            .poll(ports.wait_context(), Awaits::Items, context, |context| {
+                ports.poll_pop(line, context.waker())
+            });
+        popped.map(|popped| popped.ok().map(|message| this.request(message)))
+    }
+}
+
+impl FusedStream for Requests {
+    fn is_terminated(&self) -> bool {
+        self.is_closed() && self.is_empty()
+    }
+}
+
+impl IntoIterator for Requests {
+    type Item = Request;
+    type IntoIter = RequestsIntoIter;
+
+    fn into_iter(self) -> RequestsIntoIter {
+        RequestsIntoIter(self)
+    }
+}
+
+impl<'a> IntoIterator for &'a Requests {
+    type Item = Request;
+    type IntoIter = RequestsIter<'a>;
+
+    fn into_iter(self) -> RequestsIter<'a> {
+        self.iter()
+    }
+}
+
+/// A blocking iterator over the requests of a [`Requests`]; ends when no more will come.
+#[derive(Debug)]
+pub struct RequestsIter<'a>(&'a Requests);
+
+impl Iterator for RequestsIter<'_> {
+    type Item = Request;
+
+    fn next(&mut self) -> Option<Request> {
+        self.0.recv_blocking().ok()
+    }
+}
+
+/// A blocking iterator that owns its [`Requests`]; ends when no more requests will come.
+#[derive(Debug)]
+pub struct RequestsIntoIter(Requests);
+
+impl Iterator for RequestsIntoIter {
+    type Item = Request;
+
+    fn next(&mut self) -> Option<Request> {
+        self.0.recv_blocking().ok()
+    }
+}
+
+/// One request, and the way back to who asked.
+///
+/// Any thread may answer it, at any time, whatever becomes of other requests. It derefs to its
+/// message and holds its socket open until it is answered or dropped. One that is dropped without
+/// a reply (also by a thread that panics) is answered as [`Unanswered`] says, and counted in
+/// [`Requests::unanswered`].
+#[must_use = "a request that is dropped is answered as `Unanswered` says"]
+pub struct Request {
+    /// What the client sent, without its envelope.
+    pub message: Message,
+    /// Gone once it has been used.
+    way_back: Option<WayBack>,
+}
+
+struct WayBack {
+    number: u64,
+    ports: Arc<Ports>,
+    /// Holds the socket open. There is none if it was being closed already.
+    _open: Option<Sender>,
+    unanswered: Arc<Unanswered>,
+}
+
+impl Request {
+    /// Sends the reply. It never waits, so there is one form for threads and tasks alike.
+    ///
+    /// `Ok` means accepted: the reply to a client that is gone, or that does not read what it
+    /// asked for, is dropped and counted ([`Sender::dropped`](crate::Sender::dropped)).
+    ///
+    /// # Errors
+    /// [`Disconnected`](SendError::Disconnected) if the socket has been closed,
+    /// [`Terminated`](SendError::Terminated) if the context has been shut down, and
+    /// [`Refused`](SendError::Refused) for a message without frames, or with too many. The message
+    /// comes back, and the request counts as unanswered.
+    pub fn reply(mut self, message: impl Into<Message>) -> Result<(), SendError> {
+        let message = message.into();
+        let checked = match &self.way_back {
+            Some(way_back) => way_back.ports.check(&message),
+            None => Ok(()),
+        };
+        if let Err(why) = checked {
+            return Err(SendError::Refused(why, message));
+        }
+        match self.way_back.take() {
+            Some(way_back) => way_back.reply(message),
+            None => Err(SendError::Disconnected(message)),
+        }
+    }
+
+    /// Drops the request, with an answer of its own to whoever waits for the reply.
+    pub fn leave_unanswered(mut self, unanswered: Unanswered) {
+        if let Some(way_back) = &mut self.way_back {
+            way_back.unanswered = Arc::new(unanswered);
+        }
+    }
+}
+
+impl WayBack {
+    fn reply(self, message: Message) -> Result<(), SendError> {
+        let (offer, message) = self.send(message);
+        match offer {
+            Offer::Taken => Ok(()),
+            Offer::Terminated => Err(SendError::Terminated(message)),
+            Offer::Closed | Offer::Full => Err(SendError::Disconnected(message)),
+        }
+    }
+
+    /// A message without frames has the request forgotten.
+    fn send(&self, mut message: Message) -> (Offer, Message) {
+        message.set_tag(self.number);
+        let mut slot = Some(message);
+        let offer = self.ports.answer_by_number(&mut slot);
+        let mut message = slot.unwrap_or_default();
+        message.set_tag(0);
+        (offer, message)
+    }
+
+    fn give_up(self) {
+        if let Some(gate) = self.ports.gate() {
+            gate.count_unanswered();
+        }
+        // What a socket that is closed does not take, nobody waits for.
+        self.send(match &*self.unanswered {
+            Unanswered::Reply(message) => message.clone(),
+            Unanswered::Silence => Message::new(),
+        });
+    }
+}
+
+impl Drop for Request {
+    fn drop(&mut self) {
+        if let Some(way_back) = self.way_back.take() {
+            way_back.give_up();
+        }
+    }
+}
+
+impl Deref for Request {
+    type Target = Message;
+
+    fn deref(&self) -> &Message {
+        &self.message
+    }
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("message", &self.message)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The future of [`Requests::recv`].
+///
+/// Dropping it before it is ready takes no request.
+#[derive(Debug)]
+#[must_use = "futures do nothing unless they are awaited"]
+pub struct RecvRequestFuture<'a> {
+    requests: &'a Requests,
+    recv: RecvFuture<'a>,
+}
+
+impl Future for RecvRequestFuture<'_> {
+    type Output = Result<Request, RecvError>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        let requests = this.requests;
+        let polled = Pin::new(&mut this.recv).poll(context);
+        polled.map(|received| received.map(|message| requests.request(message)))
+    }
+}
+
+/// The future of [`Requests::recv_timeout`] and [`Requests::recv_deadline`].
+///
+/// Dropping it before it is ready takes no request.
+#[derive(Debug)]
+#[must_use = "futures do nothing unless they are awaited"]
+pub struct RecvRequestTimeoutFuture<'a> {
+    requests: &'a Requests,
+    recv: RecvTimeoutFuture<'a>,
+}
+
+impl Future for RecvRequestTimeoutFuture<'_> {
+    type Output = Result<Request, RecvTimeoutError>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        let requests = this.requests;
+        let polled = Pin::new(&mut this.recv).poll(context);
+        polled.map(|received| received.map(|message| requests.request(message)))
+    }
+}

@@ -1,0 +1,129 @@
+//! One who waits for many: each of them has a waker of its own, so that only those that were
+//! woken are looked at, in the order they were.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::task::{Wake, Waker};
+
+use crate::sync::primitives::Mutex;
+use crate::sync::Hook;
+
+/// Those that have been called, and who listens for calls.
+pub(crate) struct Roster(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    called: VecDeque<u64>,
+    /// The same, to be searched: nobody is called twice before being looked at.
+    in_line: BTreeSet<u64>,
+    listener: Option<Waker>,
+}
+
+impl Roster {
+    /// The roster, to be shared with the wakers it makes.
+    pub(crate) fn new() -> Arc<Roster> {
+        Arc::new(Roster(Mutex::new(State::default())))
+    }
+
+    /// A waker that calls this token. A call that nobody listens for is kept, and `unheard` is
+    /// told: it may have been meant for somebody who can wait for another.
+    pub(crate) fn waker(self: &Arc<Self>, token: u64, unheard: Option<Arc<dyn Hook>>) -> Waker {
+        Waker::from(Arc::new(Call {
+            roster: Arc::clone(self),
+            token,
+            unheard,
+        }))
+    }
+
+    /// Takes over the tokens that have been called. If there are none, `listener` is woken by the
+    /// next call.
+    pub(crate) fn collect(&self, into: &mut VecDeque<u64>, listener: Option<&Waker>) {
+        let mut state = self.0.lock();
+        state.in_line.clear();
+        into.extend(state.called.drain(..));
+        let kept = listener.filter(|_| into.is_empty()).cloned();
+        let forgotten = std::mem::replace(&mut state.listener, kept);
+        drop(state);
+        drop(forgotten);
+    }
+}
+
+/// One of the many, as its waker.
+struct Call {
+    roster: Arc<Roster>,
+    token: u64,
+    unheard: Option<Arc<dyn Hook>>,
+}
+
+impl Wake for Call {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        let listener = {
+            let mut state = self.roster.0.lock();
+            if !state.in_line.insert(self.token) {
+                return;
+            }
+            state.called.push_back(self.token);
+            state.listener.take()
+        };
+        match (listener, &self.unheard) {
+            (Some(listener), _) => listener.wake(),
+            (None, Some(unheard)) => unheard.notify(),
+            (None, None) => {}
+        }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::sync::testing::{Count, Woken};
+
+    fn collect(roster: &Roster, listener: Option<&Waker>) -> Vec<u64> {
+        let mut called = VecDeque::new();
+        roster.collect(&mut called, listener);
+        called.into()
+    }
+
+    #[test]
+    fn calls_are_collected_once_and_in_order() {
+        let roster = Roster::new();
+        let wakers = [3, 1, 2].map(|token| roster.waker(token, None));
+        for waker in &wakers {
+            waker.wake_by_ref();
+            waker.wake_by_ref();
+        }
+        assert_eq!(collect(&roster, None), [3, 1, 2]);
+        assert_eq!(collect(&roster, None), []);
+        wakers[1].wake_by_ref();
+        assert_eq!(collect(&roster, None), [1]);
+    }
+
+    #[test]
+    fn a_listener_hears_the_first_call_and_no_more_than_that() {
+        let roster = Roster::new();
+        let (unheard, listener) = (Arc::new(Count::default()), Woken::new());
+        let wakers = [1, 2].map(|token| roster.waker(token, Some(unheard.clone())));
+        assert_eq!(collect(&roster, Some(&listener.waker())), []);
+        wakers[0].wake_by_ref();
+        assert_eq!((listener.get(), unheard.get()), (1, 0));
+        wakers[1].wake_by_ref();
+        assert_eq!((listener.get(), unheard.get()), (1, 1));
+        assert_eq!(collect(&roster, Some(&listener.waker())), [1, 2]);
+        wakers[0].wake_by_ref();
+        assert_eq!((listener.get(), unheard.get()), (1, 2));
+    }
+
+    #[test]
+    fn who_stops_listening_is_not_woken() {
+        let roster = Roster::new();
+        let listener = Woken::new();
+        assert_eq!(collect(&roster, Some(&listener.waker())), []);
+        assert_eq!(collect(&roster, None), []);
+        roster.waker(1, None).wake();
+        assert_eq!(listener.get(), 0);
+    }
+}
