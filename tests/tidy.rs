@@ -60,6 +60,7 @@ const INNER_FLOORS: &[(&str, &[&[&str]])] = &[
             &["catch", "fork", "prefetch", "primitives"],
             &["lazy", "permits", "ready_queue", "wake_count"],
             &["parker"],
+            &["deferral"],
             &["wait_queue"],
             &["bounded", "executor", "oneshot", "timeouts"],
             &["duplex"],

@@ -11,6 +11,7 @@ use std::cell::Cell;
 use std::ops::{Deref, DerefMut};
 use std::time::{Duration, Instant};
 
+use crate::sync::deferral::Deferral;
 use crate::sync::parker::take_slept;
 use crate::sync::primitives::{now, per_thread, Mutex, MutexGuard};
 
@@ -65,9 +66,16 @@ impl History {
 /// What one thread at a time drives.
 pub(crate) struct PumpLock<T>(Mutex<T>);
 
-/// The current thread drives until this is dropped.
+/// The current thread drives until this is dropped. The fields are dropped in this order: the wakers of
+/// tasks that were served are called without the lock, and by a thread that still counts as driving.
 pub(crate) struct PumpGuard<'a, T> {
     pump: MutexGuard<'a, T>,
+    _deferral: Deferral,
+    _drive: Drive,
+}
+
+/// A time in which the current thread drives.
+struct Drive {
     drove_before: bool,
     /// Since when it has assisted, if it does.
     assists: Option<Instant>,
@@ -105,13 +113,16 @@ impl<'a, T> PumpGuard<'a, T> {
         let drove_before = HISTORY.try_with(|history| history.drives.replace(true));
         PumpGuard {
             pump,
-            drove_before: drove_before.unwrap_or(true),
-            assists,
+            _deferral: Deferral::begin(),
+            _drive: Drive {
+                drove_before: drove_before.unwrap_or(true),
+                assists,
+            },
         }
     }
 }
 
-impl<T> Drop for PumpGuard<'_, T> {
+impl Drop for Drive {
     fn drop(&mut self) {
         let _ = HISTORY.try_with(|history| {
             history.drives.set(self.drove_before);

@@ -50,9 +50,10 @@
 //! for. No lock is held while a thread is parked; a leader and the pump's thread hold the poller while
 //! they sleep in it, and no other.
 //!
-//! A turn runs under the first two, and with it whatever it calls: hooks, the wakers of those it
-//! serves, accept filters. Such code may deposit something, but must not wait for a pump; see
-//! [`is_driving`].
+//! A turn runs under the first two, and with it the hooks it calls. The wakers of tasks, which are users'
+//! code, are called when the pump's lock has been given back ([deferral](crate::sync::deferral)); those
+//! of parked threads at once. A thread that calls them still has the right to poll, if it had that: a
+//! waker may deposit something, but must not wait for a pump; see [`is_driving`].
 //!
 //! # Memory order
 //!

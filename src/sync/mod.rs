@@ -21,6 +21,7 @@
 
 pub(crate) mod bounded;
 pub(crate) mod catch;
+pub(crate) mod deferral;
 pub(crate) mod duplex;
 pub(crate) mod executor;
 pub(crate) mod fork;

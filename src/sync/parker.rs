@@ -2,8 +2,8 @@
 //! futures' own polls, with the thread parked in between.
 
 use std::cell::Cell;
-use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, RawWakerVTable, Wake, Waker};
 use std::time::Instant;
 
 use crate::sync::primitives::{current, now, per_thread, sleep, AtomicU8, Mutex, Ordering, Thread};
@@ -111,6 +111,15 @@ impl Wake for Parker {
     }
 }
 
+static VTABLE: OnceLock<&'static RawWakerVTable> = OnceLock::new();
+
+/// Whether a waker is that of a parked thread, which runs no code but this module's. A hint: it may say
+/// no of one that is.
+#[inline]
+pub(crate) fn is_of_a_thread(waker: &Waker) -> bool {
+    VTABLE.get().is_some_and(|vtable| *vtable == waker.vtable())
+}
+
 per_thread! {
     static PARKER: Cell<Option<(Arc<Parker>, Waker)>> = Cell::new(None);
 }
@@ -150,6 +159,7 @@ fn parker() -> (Arc<Parker>, Waker) {
         elsewhere: Mutex::default(),
     });
     let waker = Waker::from(Arc::clone(&parker));
+    let _ = VTABLE.set(waker.vtable());
     (parker, waker)
 }
 
@@ -195,6 +205,16 @@ mod tests {
         parker.is_back();
         waker.wake();
         assert_eq!(elsewhere.get(), 1, "it is awake");
+    }
+
+    #[test]
+    fn the_wakers_of_threads_are_told_from_others() {
+        block_on(None, |context| {
+            assert!(is_of_a_thread(context.waker()));
+            assert!(!is_of_a_thread(&Woken::new().waker()));
+            assert!(!is_of_a_thread(Waker::noop()));
+            Poll::Ready(())
+        });
     }
 
     #[test]

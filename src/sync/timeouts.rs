@@ -50,7 +50,7 @@ impl Alarms {
         key
     }
 
-    /// WakeList another waker instead, unless the alarm has been fired: then it returns false.
+    /// Wakes another waker instead, unless the alarm has been fired: then it returns false.
     pub(crate) fn update(&self, key: AlarmKey, waker: &Waker) -> bool {
         match self.pending.lock().wakers.get_mut(&key) {
             Some(kept) => {
@@ -73,7 +73,7 @@ impl Alarms {
         pending.wakers.first_key_value().map(|(key, _)| key.0)
     }
 
-    /// WakeList everybody whose moment has come.
+    /// Wakes all whose moment has come.
     pub(crate) fn fire(&self, now: Instant) {
         let due = {
             let mut pending = self.pending.lock();

@@ -1,11 +1,11 @@
-//! Who waits, in order, and whom to wake when all locks are given back.
+//! Threads and tasks that wait, in order, and the wakers to call once all locks are given back.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicIsize, Ordering};
 use std::sync::Arc;
 use std::task::Waker;
 
-use crate::sync::catch::quietly;
+use crate::sync::deferral::wake_or_defer;
 use crate::sync::wake_count::WakeCount;
 use crate::sync::Hook;
 
@@ -125,12 +125,11 @@ impl WaitQueue {
     }
 }
 
-/// WakeList somebody. A waker is code of the user's: should it panic, then whoever waits for it waits
-/// in vain, but neither the thread that woke it nor anybody else who waits comes to harm.
+/// Wakes what waits. The wakers of tasks may be [deferred](crate::sync::deferral).
 #[inline]
 pub(crate) fn wake(waker: Waker) {
     WakeCount::count();
-    let _ = quietly(|| waker.wake());
+    wake_or_defer(waker);
 }
 
 /// Collected under the locks, carried out after them.
@@ -154,7 +153,7 @@ impl WakeList {
         }
     }
 
-    /// WakeList everybody collected. No lock may be held.
+    /// Wakes all that were collected. No lock may be held.
     #[inline]
     pub(crate) fn carry_out(
         self,
