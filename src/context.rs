@@ -26,6 +26,9 @@ const SHUTDOWN_GRACE: Duration = Duration::from_millis(25);
 /// About twice what it takes to wake a thread that sleeps on another processor.
 const SPIN: Duration = Duration::from_micros(50);
 
+/// About what an answer takes from a task of another thread that is awake.
+const TASK_SPIN: Duration = Duration::from_micros(25);
+
 /// The longest spin that is accepted: beyond, sleeping is better by any measure.
 const MAX_SPIN: Duration = Duration::from_millis(1);
 
@@ -90,28 +93,34 @@ pub struct ContextOptions {
     /// 5900 of them a second and 300 ms, if the system lets the process have as many descriptors. If
     /// it does not, a silent connection makes way whenever there is none left for a newcomer.
     pub max_handshakes: usize,
-    /// How long a blocking call may spin before its thread sleeps; default 50 µs, at most 1 ms, zero
-    /// for never. It does so only where that has paid off lately: where whoever it waits for answers
-    /// within microseconds from another processor. A thread that is answered later than that, or is
-    /// alone on its processor, spins next to never. (libzmq has no such option.)
-    ///
-    /// Unless this is zero, a thread that waits time and again, and is never away for long, also
-    /// does the pump's work while it waits, instead of being woken by the pump's thread: what
-    /// arrives is in its hands without another thread, with half the latency or less. When it is
-    /// away, the pump's thread comes back within about 1 ms, or 0.3 ms if others wait for the pump;
-    /// and at once if anybody asks something of it, or begins to wait without looking out. Until
-    /// then, what arrives for other sockets of this pump may have to wait. Threads that wait for
-    /// different sockets of one pump at the same time leave its work to the pump's thread.
-    ///
-    /// A task does the same in its polls, if it waits for what comes over tcp or ipc and that too
-    /// has paid off lately. One poll then lasts up to half of this, and the task asks to be polled
-    /// again at once, until twice this time has passed; only then it waits to be woken. Even if it
-    /// is served without that, it leaves the thread to other tasks after that time.
+    /// Whether a call that has the first message for a pump whose thread sleeps may do the pump's next
+    /// turn itself instead of waking that thread; default true. The message is on its way sooner by the
+    /// wake-up of a thread, and the call takes longer by a write to the connection. A call that has
+    /// just done so, and a large message, wake the thread. (libzmq has no such option.)
+    pub assist: bool,
+    /// Whether a thread in a blocking call may do its pump's work while it waits; default true. It does
+    /// so where it waits time and again and is never away for long: then what arrives is in its hands
+    /// without another thread, with half the latency or less. When it is away, the pump's thread comes
+    /// back within about 1 ms, or 0.3 ms if others wait for the pump; and at once if anything is asked
+    /// of the pump, or a thread begins to wait that cannot do this. Until then, what arrives for other
+    /// sockets of this pump may have to wait. Threads that wait for different sockets of one pump at the
+    /// same time leave its work to the pump's thread. (libzmq has no such option.)
+    pub lead: bool,
+    /// How long a thread in a blocking call may spin before it sleeps; default 50 µs, at most 1 ms, zero
+    /// for never. It does so only where that has paid off lately: where what it waits for comes within
+    /// microseconds from another processor. A thread that waits longer than that, or is alone on its
+    /// processor, spins next to never. (libzmq has no such option.)
     ///
     /// For as long as this, and where it has paid off lately, the pump's thread spins too while
     /// frames of more than [`in_batch_size`](Options#structfield.in_batch_size) arrive piece by
     /// piece.
     pub spin: Duration,
+    /// How long a task that waits for what comes over tcp or ipc may do its pump's work in one of its
+    /// polls; default 25 µs, at most 1 ms, zero for never. It does so only where that has paid off
+    /// lately. It then asks to be polled again at once, until four times this has passed, and only then
+    /// waits to be woken. Even if it is served without that, it leaves its thread to other tasks after
+    /// that time. (libzmq has no such option.)
+    pub task_spin: Duration,
     /// How long sockets that are closing may take at most, whatever their
     /// [`linger`](Options#structfield.linger) says, once the last handle of all is dropped or
     /// [`Context::close`] is called. When it is over they end, and what they have not sent is
@@ -133,7 +142,10 @@ impl ContextOptions {
             max_sockets: None,
             max_connections: None,
             max_handshakes: pump::MAX_HANDSHAKES,
+            assist: true,
+            lead: true,
             spin: SPIN,
+            task_spin: TASK_SPIN,
             linger_limit: None,
             socket_options: Options::new(),
         }
@@ -174,6 +186,27 @@ impl ContextOptions {
         self
     }
 
+    /// Sets [`assist`](ContextOptions#structfield.assist).
+    #[must_use]
+    pub fn assist(mut self, assist: bool) -> Self {
+        self.assist = assist;
+        self
+    }
+
+    /// Sets [`lead`](ContextOptions#structfield.lead).
+    #[must_use]
+    pub fn lead(mut self, lead: bool) -> Self {
+        self.lead = lead;
+        self
+    }
+
+    /// Sets [`task_spin`](ContextOptions#structfield.task_spin).
+    #[must_use]
+    pub fn task_spin(mut self, task_spin: Duration) -> Self {
+        self.task_spin = task_spin;
+        self
+    }
+
     /// Sets [`spin`](ContextOptions#structfield.spin).
     #[must_use]
     pub fn spin(mut self, spin: Duration) -> Self {
@@ -211,6 +244,9 @@ impl ContextOptions {
         }
         if self.max_handshakes == 0 {
             return fault("max_handshakes", "zero: no peer could ever connect");
+        }
+        if self.task_spin > MAX_SPIN {
+            return fault("task_spin", "longer than 1 ms");
         }
         if self.spin > MAX_SPIN {
             return fault("spin", "longer than 1 ms");
@@ -621,11 +657,11 @@ impl Inner {
             company: Company {
                 pump: 0,
                 names: Arc::new(Names::new()),
-                assists: true,
+                assists: options.assist,
                 wait: WaitSetup {
                     spin: options.spin,
-                    leads: !options.spin.is_zero(),
-                    task_spin: options.spin / 2,
+                    leads: options.lead,
+                    task_spin: options.task_spin,
                     pump: None,
                     demand: None,
                 },

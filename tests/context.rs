@@ -163,6 +163,10 @@ fn options_a_context_cannot_have_are_refused() {
     assert_eq!(fault(options().max_connections(Some(0))), "max_connections");
     assert_eq!(fault(options().max_handshakes(0)), "max_handshakes");
     assert_eq!(fault(options().spin(Duration::from_secs(1))), "spin");
+    assert_eq!(
+        fault(options().task_spin(Duration::from_secs(1))),
+        "task_spin"
+    );
     let bad = Options::new().backlog(0);
     assert_eq!(fault(options().socket_options(bad)), "backlog");
     let nowhere = Options::new().pump(Some(1));

@@ -1,5 +1,6 @@
-//! A thread or task that waits time and again does the pump's work itself. Nobody must notice but for the
-//! time it saves: whatever it does next, nothing is lost, late or asleep.
+//! Users' threads and tasks that do a pump's work: while they wait (*lead*), or with something for a pump
+//! whose thread sleeps (*assist*). Whatever they do next, nothing is lost or late; and none does it where
+//! the context's options say no.
 
 // In a test, a broken promise is a panic.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
@@ -10,11 +11,11 @@ use std::future::Future;
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{mpsc, Arc};
-use std::task::Poll;
+use std::task::{Poll, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{alone, next, next_text, put, text, within, Transport, LIMIT, PATIENCE};
+use common::{next, next_text, put, text, within, Transport, LIMIT, PATIENCE};
 use zmq_channels::{
     Context, ContextOptions, Options, Pull, Push, RecvError, RecvTimeoutError, Rep, Req, Socket,
 };
@@ -47,7 +48,7 @@ impl Drop for Echo {
     }
 }
 
-/// Round trips, after which a thread keeps the lookout of its pump while it waits.
+/// Round trips, after which a thread leads its pump while it waits.
 fn go_round(req: &Socket<Req>, rounds: usize) {
     for round in 0..rounds {
         put(&req.sender(), round.to_string());
@@ -62,69 +63,237 @@ fn client(context: &Context, echo: &Echo) -> Socket<Req> {
     req
 }
 
-/// How often the thread of that name has given up its processor, of its own will or not.
-#[cfg(target_os = "linux")]
-fn switches(name: &str) -> u64 {
-    let threads = std::fs::read_dir("/proc/self/task").unwrap();
-    let status = threads
-        .filter_map(|thread| {
-            let status = thread.unwrap().path().join("status");
-            std::fs::read_to_string(status).ok()
-        })
-        .find(|status| status.starts_with(&format!("Name:\t{name}\n")))
-        .expect("a thread of that name");
-    let lines = status
-        .lines()
-        .filter(|line| line.contains("_ctxt_switches"));
-    lines
-        .map(|line| line.split('\t').nth(1).unwrap().parse::<u64>().unwrap())
-        .sum()
+// ---- which threads do the pump's work
+
+/// Runs `wake` each time it is called, with the name of the thread that calls it.
+struct OnWake<F: Fn(&str) + Send + Sync>(F);
+
+impl<F: Fn(&str) + Send + Sync> Wake for OnWake<F> {
+    fn wake(self: Arc<Self>) {
+        (self.0)(thread::current().name().unwrap_or_default());
+    }
 }
 
-#[cfg(target_os = "linux")]
+fn on_wake(wake: impl Fn(&str) + Send + Sync + 'static) -> Waker {
+    Waker::from(Arc::new(OnWake(wake)))
+}
+
+const PUMP: &str = "told-pump-0";
+
+fn named(options: ContextOptions) -> Context {
+    Context::with_options(options.name("told")).unwrap()
+}
+
+/// Waits for a message of `pull` as a task does, which `push` sends. The thread that woke the task, which
+/// may also lead itself in its poll and ask for the next one: that is not what is looked for.
+fn wakes_for_one(pull: &Socket<Pull>, push: impl FnOnce()) -> String {
+    let (tell, told) = mpsc::channel();
+    let own = thread::current().id();
+    let waker = on_wake(move |thread| {
+        if thread::current().id() != own {
+            tell.send(thread.to_owned()).unwrap();
+        }
+    });
+    let receiver = pull.receiver();
+    let mut waits = pin!(receiver.recv());
+    let mut context = std::task::Context::from_waker(&waker);
+    assert!(waits.as_mut().poll(&mut context).is_pending());
+    push();
+    let thread = told.recv_timeout(PATIENCE).unwrap();
+    assert!(waits.as_mut().poll(&mut context).is_ready());
+    thread
+}
+
+/// Has a thread called `leader` wait time and again, and another one send to a task of the same pump while
+/// it does, until the task is woken by a thread that is `expected`. All others are returned.
+fn woken_while_one_leads(options: ContextOptions, rounds: usize, expected: &str) -> Vec<String> {
+    let context = named(options);
+    let other = Context::new();
+    let echo = Echo::new(Transport::Tcp);
+    let pull = context.socket::<Pull>().unwrap();
+    let push = other.socket::<Push>().unwrap();
+    push.connect(pull.bind("tcp://127.0.0.1:*").unwrap())
+        .unwrap();
+    let stop = Arc::new(AtomicUsize::new(0));
+    let leader = {
+        let (context, stop) = (context.clone(), Arc::clone(&stop));
+        let builder = thread::Builder::new().name("leader".into());
+        let lead = move || {
+            let req = client(&context, &echo);
+            while stop.load(Ordering::SeqCst) == 0 {
+                go_round(&req, 1);
+            }
+        };
+        builder.spawn(lead).unwrap()
+    };
+    let mut others = Vec::new();
+    while others.len() < rounds {
+        let woken_by = wakes_for_one(&pull, || put(&push.sender(), "for a task"));
+        if woken_by == expected {
+            break;
+        }
+        others.push(woken_by);
+    }
+    stop.store(1, Ordering::SeqCst);
+    leader.join().unwrap();
+    others
+}
+
 #[test]
-fn round_trips_leave_the_pumps_thread_asleep() {
-    alone(LIMIT, || {
-        let context = Context::with_options(ContextOptions::new().name("spared")).unwrap();
-        let echo = Echo::new(Transport::Tcp);
-        let req = client(&context, &echo);
-        // Each takes it one waking at least. On a busy machine a thread may be away for so long
-        // that its pump must come back: some rounds will be undisturbed.
-        const ROUNDS: u64 = 400;
-        let mut fewest = u64::MAX;
-        let start = Instant::now();
-        while fewest > ROUNDS / 2 {
-            assert!(
-                start.elapsed() < LIMIT / 2,
-                "{fewest} in {ROUNDS} round trips"
-            );
-            let before = switches("spared-pump-0");
-            go_round(&req, ROUNDS as usize);
-            fewest = fewest.min(switches("spared-pump-0") - before);
+fn a_thread_that_waits_time_and_again_leads() {
+    within(LIMIT, || {
+        let options = ContextOptions::new();
+        woken_while_one_leads(options, usize::MAX, "leader");
+        // Even if it must not spin.
+        let options = ContextOptions::new().spin(Duration::ZERO);
+        woken_while_one_leads(options, usize::MAX, "leader");
+    });
+}
+
+#[test]
+fn no_thread_leads_in_a_context_whose_options_say_no() {
+    within(LIMIT, || {
+        let options = ContextOptions::new().lead(false).assist(false);
+        let others = woken_while_one_leads(options, 300, "none");
+        assert_eq!(others, vec![PUMP; 300]);
+    });
+}
+
+/// A task is woken by a message that a thread sends over inproc while the pump sleeps.
+fn woken_by_a_sender(options: ContextOptions, rounds: usize, expected: &str) -> Vec<String> {
+    let context = named(options);
+    let pull = context.socket::<Pull>().unwrap();
+    let push = context.socket::<Push>().unwrap();
+    push.connect(pull.bind("inproc://assisted").unwrap())
+        .unwrap();
+    let mut others = Vec::new();
+    while others.len() < rounds {
+        let sender = push.sender();
+        let send = move || put(&sender, "for a task");
+        let woken_by = wakes_for_one(&pull, || {
+            // A new thread has not sent before: it has the time to assist.
+            let builder = thread::Builder::new().name("sender".into());
+            builder.spawn(send).unwrap().join().unwrap();
+        });
+        if woken_by == expected {
+            break;
+        }
+        others.push(woken_by);
+    }
+    others
+}
+
+#[test]
+fn a_thread_that_sends_to_a_sleeping_pump_assists() {
+    within(LIMIT, || {
+        woken_by_a_sender(ContextOptions::new(), usize::MAX, "sender");
+    });
+}
+
+#[test]
+fn no_thread_assists_in_a_context_whose_options_say_no() {
+    within(LIMIT, || {
+        let others = woken_by_a_sender(ContextOptions::new().assist(false), 300, "none");
+        assert_eq!(others, vec![PUMP; 300]);
+    });
+}
+
+/// As [`woken_while_one_leads`], but the leader is a task.
+fn woken_while_a_task_leads(options: ContextOptions, rounds: usize, expected: &str) -> Vec<String> {
+    let context = named(options);
+    let echo = Echo::new(Transport::Tcp);
+    let req = client(&context, &echo);
+    let pull = context.socket::<Pull>().unwrap();
+    let other = Context::new();
+    let push = other.socket::<Push>().unwrap();
+    push.connect(pull.bind("tcp://127.0.0.1:*").unwrap())
+        .unwrap();
+    let stop = Arc::new(AtomicUsize::new(0));
+    let leader = {
+        let stop = Arc::clone(&stop);
+        let builder = thread::Builder::new().name("leader".into());
+        let lead = move || {
+            while stop.load(Ordering::SeqCst) == 0 {
+                run(go_round_in_a_task(&req, 1));
+            }
+        };
+        builder.spawn(lead).unwrap()
+    };
+    let mut others = Vec::new();
+    while others.len() < rounds {
+        let woken_by = wakes_for_one(&pull, || put(&push.sender(), "for a task"));
+        if woken_by == expected {
+            break;
+        }
+        others.push(woken_by);
+    }
+    stop.store(1, Ordering::SeqCst);
+    leader.join().unwrap();
+    others
+}
+
+#[test]
+fn a_task_that_waits_time_and_again_leads() {
+    within(LIMIT, || {
+        // A task leads awake: of no use where there is one processor.
+        if thread::available_parallelism().is_ok_and(|count| count.get() > 1) {
+            woken_while_a_task_leads(ContextOptions::new().lead(false), usize::MAX, "leader");
         }
     });
 }
 
-#[cfg(target_os = "linux")]
 #[test]
-fn who_waits_on_the_lookout_for_long_wakes_nobody() {
-    alone(LIMIT, || {
-        let context = Context::with_options(ContextOptions::new().name("still")).unwrap();
-        let echo = Echo::new(Transport::Tcp);
-        let req = client(&context, &echo);
-        let before = switches("still-pump-0");
-        // Counting took so long that this thread must show anew that it is never away for long.
-        go_round(&req, 20);
-        let silence = req.recv_timeout_blocking(Duration::from_secs(1));
-        assert_eq!(silence, Err(RecvTimeoutError::Timeout));
-        let woken = switches("still-pump-0") - before;
-        // A few times in each of the round trips. A look now and then would make thousands.
-        assert!(woken < 200, "{woken} times in a second");
+fn no_task_leads_in_a_context_whose_options_say_no() {
+    within(LIMIT, || {
+        let options = ContextOptions::new()
+            .task_spin(Duration::ZERO)
+            .assist(false);
+        let others = woken_while_a_task_leads(options, 300, "none");
+        assert_eq!(others, vec![PUMP; 300]);
     });
 }
 
+/// A thread assists, and the waker that it calls waits for another thread, which asks the same pump: that
+/// is no promise, but it shows that the pump's own thread can go on meanwhile.
 #[test]
-fn what_arrives_while_the_keeper_is_away_is_received() {
+fn a_waker_that_an_assisting_thread_calls_holds_no_lock_of_the_pump() {
+    within(LIMIT, || {
+        let context = named(ContextOptions::new());
+        let pull = context.socket::<Pull>().unwrap();
+        let push = context.socket::<Push>().unwrap();
+        push.connect(pull.bind("inproc://unlocked").unwrap())
+            .unwrap();
+        let has_assisted = Arc::new(AtomicUsize::new(0));
+        while has_assisted.load(Ordering::SeqCst) == 0 {
+            let (counts, context) = (Arc::clone(&has_assisted), context.clone());
+            let (tell, told) = mpsc::channel();
+            let waker = on_wake(move |thread| {
+                if thread == "sender" {
+                    let context = context.clone();
+                    let asks = thread::spawn(move || context.socket::<Pull>().is_ok());
+                    assert!(asks.join().unwrap());
+                    counts.fetch_add(1, Ordering::SeqCst);
+                }
+                tell.send(()).unwrap();
+            });
+            let receiver = pull.receiver();
+            let mut waits = pin!(receiver.recv());
+            let mut task = std::task::Context::from_waker(&waker);
+            assert!(waits.as_mut().poll(&mut task).is_pending());
+            let sender = push.sender();
+            let builder = thread::Builder::new().name("sender".into());
+            let sends = builder.spawn(move || put(&sender, "for a task")).unwrap();
+            told.recv_timeout(PATIENCE).unwrap();
+            sends.join().unwrap();
+            assert!(waits.as_mut().poll(&mut task).is_ready());
+        }
+    });
+}
+
+// ---- what becomes of what they leave
+
+#[test]
+fn what_arrives_while_the_leader_is_away_is_received() {
     within(LIMIT, || {
         let (here, there) = (Context::new(), Context::new());
         let echo = Echo::new(Transport::Tcp);
@@ -136,7 +305,7 @@ fn what_arrives_while_the_keeper_is_away_is_received() {
         let start = Instant::now();
         for round in 0..100 {
             go_round(&req, 10);
-            // Now this thread is away from the lookout.
+            // Now this thread does something else.
             put(&push.sender(), round.to_string());
             while pull.receiver().is_empty() {
                 assert!(start.elapsed() < PATIENCE, "round {round}");
@@ -148,7 +317,7 @@ fn what_arrives_while_the_keeper_is_away_is_received() {
 }
 
 #[test]
-fn what_a_keeper_sent_before_it_went_away_is_sent() {
+fn what_a_leader_sent_before_it_went_away_is_sent() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (context, other) = transport.contexts();
@@ -192,7 +361,7 @@ fn what_a_keeper_sent_before_it_went_away_is_sent() {
 }
 
 #[test]
-fn who_keeps_the_lookout_hears_what_others_want_of_the_pump() {
+fn a_leader_does_what_others_ask_of_the_pump() {
     within(LIMIT, || {
         let context = Context::new();
         let echo = Echo::new(Transport::Tcp);
@@ -200,10 +369,10 @@ fn who_keeps_the_lookout_hears_what_others_want_of_the_pump() {
         let rep = context.socket::<Rep>().unwrap();
         let endpoint = rep.bind("inproc://heard").unwrap();
         let (ready, is_ready) = mpsc::channel();
-        let keeper = thread::spawn(move || {
+        let leader = thread::spawn(move || {
             go_round(&req, 100);
             ready.send(()).unwrap();
-            // On the lookout, for as long as it takes.
+            // It leads for as long as it takes.
             let end = req.recv_blocking();
             (end, req)
         });
@@ -211,21 +380,21 @@ fn who_keeps_the_lookout_hears_what_others_want_of_the_pump() {
         for _ in 0..50 {
             let asking = context.socket::<Req>().unwrap();
             asking.connect(&endpoint).unwrap();
-            put(&asking.sender(), "anybody?");
-            assert_eq!(next_text(&rep.receiver()), "anybody?");
+            put(&asking.sender(), "are you there?");
+            assert_eq!(next_text(&rep.receiver()), "are you there?");
             put(&rep.sender(), "yes");
             assert_eq!(next(&asking.receiver()), "yes".into());
         }
         let start = Instant::now();
         context.shutdown();
-        let (end, _req) = keeper.join().unwrap();
+        let (end, _req) = leader.join().unwrap();
         assert_eq!(end, Err(RecvError::Terminated));
         assert!(start.elapsed() < Duration::from_secs(1));
     });
 }
 
 #[test]
-fn who_keeps_the_lookout_is_told_that_its_socket_is_closed() {
+fn a_leader_is_told_that_its_socket_is_closed() {
     within(LIMIT, || {
         for _ in 0..20 {
             let context = Context::new();
@@ -233,20 +402,20 @@ fn who_keeps_the_lookout_is_told_that_its_socket_is_closed() {
             let req = client(&context, &echo);
             let sender = req.sender();
             let (ready, is_ready) = mpsc::channel();
-            let keeper = thread::spawn(move || {
+            let leader = thread::spawn(move || {
                 go_round(&req, 20);
                 ready.send(()).unwrap();
                 req.recv_blocking()
             });
             is_ready.recv().unwrap();
             sender.close();
-            assert_eq!(keeper.join().unwrap(), Err(RecvError::Disconnected));
+            assert_eq!(leader.join().unwrap(), Err(RecvError::Disconnected));
         }
     });
 }
 
 #[test]
-fn who_keeps_the_lookout_goes_when_its_time_is_up() {
+fn a_leader_returns_at_its_deadline() {
     within(LIMIT, || {
         let context = Context::new();
         let echo = Echo::new(Transport::Tcp);
@@ -265,7 +434,7 @@ fn who_keeps_the_lookout_goes_when_its_time_is_up() {
 }
 
 #[test]
-fn several_keepers_in_turn_all_get_their_replies() {
+fn several_leaders_in_turn_all_get_their_replies() {
     within(LIMIT, || {
         let context = Context::new();
         let echoes: Vec<Echo> = Transport::ALL
@@ -293,42 +462,14 @@ async fn go_round_in_a_task(req: &Socket<Req>, rounds: usize) {
     }
 }
 
-/// A task looks out in its polls only, awake: of no use where there is one processor.
-fn has_company() -> bool {
-    thread::available_parallelism().is_ok_and(|count| count.get() > 1)
-}
-
 /// Runs a task on a thread that does nothing else, and others it spawns.
 fn run<R>(task: impl Future<Output = R>) -> R {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     builder.build().unwrap().block_on(task)
 }
 
-#[cfg(target_os = "linux")]
 #[test]
-fn round_trips_of_tasks_leave_the_pumps_thread_asleep() {
-    alone(LIMIT, || {
-        let context = Context::with_options(ContextOptions::new().name("easy")).unwrap();
-        let echo = Echo::new(Transport::Tcp);
-        let req = client(&context, &echo);
-        const ROUNDS: u64 = 400;
-        let (mut fewest, start) = (u64::MAX, Instant::now());
-        while has_company() && fewest > ROUNDS / 2 {
-            assert!(
-                start.elapsed() < LIMIT / 2,
-                "{fewest} in {ROUNDS} round trips"
-            );
-            // Counting takes so long that the task must show anew that it waits time and again.
-            run(go_round_in_a_task(&req, ROUNDS as usize));
-            let before = switches("easy-pump-0");
-            run(go_round_in_a_task(&req, ROUNDS as usize));
-            fewest = fewest.min(switches("easy-pump-0") - before);
-        }
-    });
-}
-
-#[test]
-fn a_task_that_looks_out_leaves_its_thread_to_others() {
+fn a_task_that_leads_leaves_its_thread_to_others() {
     within(LIMIT, || {
         let context = Context::new();
         let echo = Echo::new(Transport::Ipc);
@@ -356,7 +497,7 @@ fn a_task_that_looks_out_leaves_its_thread_to_others() {
 }
 
 #[test]
-fn what_arrives_when_a_task_looks_out_no_more_is_received() {
+fn what_arrives_after_a_task_has_led_is_received() {
     within(LIMIT, || {
         let (here, there) = (Context::new(), Context::new());
         let echo = Echo::new(Transport::Tcp);
@@ -411,7 +552,7 @@ fn a_reply_that_a_task_gave_up_waiting_for_is_there_for_the_next_call() {
 }
 
 #[test]
-fn a_task_on_the_lookout_is_told_that_its_socket_is_closed() {
+fn a_task_that_leads_is_told_that_its_socket_is_closed() {
     within(LIMIT, || {
         for round in 0..40 {
             let context = Context::new();
@@ -466,7 +607,7 @@ fn tasks_of_one_pump_on_many_threads_all_get_their_replies() {
 }
 
 #[test]
-fn what_tasks_send_while_they_look_out_for_room_arrives_in_order() {
+fn what_tasks_send_that_lead_while_they_wait_for_room_arrives_in_order() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (context, other) = transport.contexts();

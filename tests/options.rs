@@ -269,8 +269,11 @@ fn durations_that_the_system_has_no_room_for_are_refused() {
                 let refused = Context::new().socket_with::<Push>(options).unwrap_err();
                 assert!(matches!(refused, SocketError::Option { .. }), "{refused}");
             }
-            let refused = Context::with_options(ContextOptions::new().spin(long)).unwrap_err();
-            assert!(matches!(refused, ContextError::Option { .. }), "{refused}");
+            let options = ContextOptions::new();
+            for options in [options.clone().spin(long), options.task_spin(long)] {
+                let refused = Context::with_options(options).unwrap_err();
+                assert!(matches!(refused, ContextError::Option { .. }), "{refused}");
+            }
         }
     });
 }
