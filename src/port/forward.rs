@@ -4,8 +4,9 @@ use std::collections::VecDeque;
 use std::task::{Poll, Waker};
 
 use crate::message::Message;
-use crate::port::handles::{Receiver, Sender};
 use crate::port::lockstep::Line;
+use crate::port::receiver::Receiver;
+use crate::port::sender::Sender;
 use crate::port::shared::NotSent;
 use crate::sync::bounded::{Nothing, Waiting};
 use crate::sync::wait_queue::Ticket;

@@ -8,36 +8,44 @@
 //!   Feed     ◄──────────────────────────────── Feeder
 //! ```
 
+mod deadline;
 mod feed;
 mod forward;
+mod frame_rule;
 mod futures;
 mod handles;
+mod holder;
 mod known_peers;
+mod latest;
 mod lockstep;
 #[cfg(all(test, loom))]
 mod models;
 mod names;
 mod pacing;
+mod receiver;
 mod request;
+mod request_table;
+mod sender;
 mod shared;
 mod undelivered;
 
+pub(crate) use deadline::after as deadline_after;
 pub(crate) use feed::{feed, Feed, Feeder};
 pub(crate) use forward::{Carried, Relay};
-pub use futures::{
-    Drain, IntoIter, Iter, RecvFuture, RecvManyFuture, RecvTimeoutFuture, SendFuture,
-    SendTimeoutFuture,
-};
-pub(crate) use handles::after as deadline_after;
-pub use handles::{Receiver, Sender, WeakReceiver, WeakSender};
+pub(crate) use frame_rule::FrameRule;
+pub use futures::recv::{RecvFuture, RecvManyFuture, RecvTimeoutFuture};
+pub use futures::send::{SendFuture, SendTimeoutFuture};
+pub(crate) use holder::Holder;
 pub(crate) use known_peers::Routes;
+pub(crate) use latest::Latest;
 pub(crate) use names::Names;
+pub use receiver::{Drain, IntoIter, Iter, Receiver, WeakReceiver};
 pub use request::client::{RequestFuture, RequestTimeoutFuture};
-pub(crate) use request::latest::Latest;
 pub use request::server::{
     RecvRequestFuture, RecvRequestTimeoutFuture, Request, Requests, RequestsIntoIter, RequestsIter,
     Unanswered,
 };
-pub(crate) use request::table::Outcome;
-pub(crate) use shared::{FrameRule, Holder, Ports, PortsSetup};
+pub(crate) use request_table::Outcome;
+pub use sender::{Sender, WeakSender};
+pub(crate) use shared::{Ports, PortsSetup};
 pub(crate) use undelivered::{count_undelivered, undelivered};

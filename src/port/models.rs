@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use loom::thread;
 
-use super::request::latest::Latest;
-use super::request::table::{Calls as Requests, GivenUp, Outcome};
+use super::latest::Latest;
+use super::request_table::{Calls as Requests, GivenUp, Outcome};
 use crate::message::Message;
 use crate::options::Overflow;
 use crate::sync::bounded::{Channel, Offer};

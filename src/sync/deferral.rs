@@ -28,7 +28,7 @@ impl Deferral {
     pub(crate) fn begin() -> Self {
         let was_deferring = IS_DEFERRING.try_with(|deferring| deferring.replace(true));
         Deferral {
-            is_outermost: was_deferring == Ok(false),
+            is_outermost: matches!(was_deferring, Ok(false)),
         }
     }
 }

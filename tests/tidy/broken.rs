@@ -41,7 +41,7 @@ fn an_import_that_points_up_inside_a_module_is_caught() {
             lines,
         );
     };
-    let (queue, port) = ("src/sync/bounded/mod.rs", "src/port/handles.rs");
+    let (queue, port) = ("src/sync/bounded/mod.rs", "src/port/sender.rs");
     check(queue, "use crate::sync::primitives::Mutex;", &[]);
     check(queue, "use super::duplex::Duplex;", &[1]);
     check(
@@ -59,11 +59,11 @@ fn an_import_that_points_up_inside_a_module_is_caught() {
         "use crate::driver::wait::WaitSetup;",
         &[1],
     );
-    // Those of one circle may, until they are cut apart; of others on their floor none may.
     check(port, "use super::shared::Ports;", &[]);
+    check(port, "use super::receiver::Receiver;", &[1]);
     check(port, "use super::forward::Relay;", &[1]);
     check("src/port/feed.rs", "use super::forward::Relay;", &[1]);
-    check("src/port/mod.rs", "use handles::Sender;", &[]);
+    check("src/port/mod.rs", "use sender::Sender;", &[]);
     check("src/sync/testing.rs", "use super::duplex::Duplex;", &[]);
     check(
         queue,
@@ -112,8 +112,8 @@ fn an_import_that_points_up_is_caught() {
     );
     check("src/port/mod.rs", "use super::wire::Decoder;", &[1]);
     check("src/port/mod.rs", "use super::driver::Driver;", &[]);
-    check("src/port/handles.rs", "use super::wire::Decoder;", &[]);
-    check("src/port/handles.rs", "use crate::pattern::Push;", &[1]);
+    check("src/port/sender.rs", "use super::wire::Decoder;", &[]);
+    check("src/port/sender.rs", "use crate::pattern::Push;", &[1]);
     check("src/driver/mod.rs", "use crate::port::Ports;", &[1]);
     check("src/sync/mod.rs", "use crate::driver::Driver;", &[1]);
     check("src/pattern/push.rs", "use crate::wire::Event;", &[1]);
@@ -156,12 +156,12 @@ fn reaching_out_is_caught() {
     };
     let clock = "use std::time::Instant;\nfn f(t: Instant) {\n    Instant::now();\n}";
     check("src/wire/heartbeat.rs", clock, &[3]);
-    check("src/port/handles.rs", clock, &[]);
+    check("src/port/sender.rs", clock, &[]);
     check("src/pump/timers.rs", clock, &[]);
     check("src/socket.rs", "use std::{fs, thread};", &[1, 1]);
     check("src/socket.rs", "use std::time::SystemTime;", &[1]);
     check(
-        "src/port/handles.rs",
+        "src/port/sender.rs",
         "use std::net::{TcpListener, TcpStream};",
         &[1, 1],
     );

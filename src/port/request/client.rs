@@ -11,8 +11,8 @@ use crate::driver::wait::thread::wait;
 use crate::driver::wait::Awaits;
 use crate::error::{Refusal, RequestError, RequestTimeoutError};
 use crate::message::Message;
-use crate::port::futures::Deadline;
-use crate::port::request::table::{Calls, GivenUp, Outcome};
+use crate::port::deadline::Deadline;
+use crate::port::request_table::{Calls, GivenUp, Outcome};
 use crate::port::shared::Ports;
 use crate::sync::oneshot::Answer;
 

@@ -1,5 +1,10 @@
 //! Requests as handles that know how to be answered.
 
+use crate::port::deadline::after;
+use crate::port::futures::recv::{not_now, RecvFuture, RecvTimeoutFuture};
+use crate::port::holder::Holder;
+use crate::port::sender::Sender;
+use crate::port::shared::{is_closed, Ports};
 use std::fmt;
 use std::future::Future;
 use std::ops::Deref;
@@ -14,10 +19,7 @@ use crate::driver::wait::task::TaskWait;
 use crate::driver::wait::Awaits;
 use crate::error::{RecvError, RecvTimeoutError, SendError, TryRecvError};
 use crate::message::{Frame, Message};
-use crate::port::futures::{not_now, RecvFuture, RecvTimeoutFuture};
-use crate::port::handles::{after, Sender};
 use crate::port::lockstep::{Gate, Line};
-use crate::port::shared::{is_closed, Holder, Ports};
 use crate::sync::bounded::Offer;
 
 /// What a client gets whose [`Request`] is dropped without a reply.

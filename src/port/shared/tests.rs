@@ -7,6 +7,9 @@ use std::collections::VecDeque;
 use super::*;
 use crate::driver::PumpLock;
 use crate::error::{SendError, TrySendError};
+use crate::port::holder::Holder;
+use crate::port::lockstep::Line;
+use crate::sync::bounded::Nothing;
 use crate::sync::testing::Count;
 
 fn open(frames: FrameRule, recalling: bool) -> (Arc<Ports>, Holder) {

@@ -14,13 +14,17 @@ use futures::{SinkExt, StreamExt};
 use super::*;
 use crate::driver::health::Health;
 use crate::driver::wait::WaitSetup;
-use crate::error::Refusal;
+use crate::error::{Refusal, SendError, SendTimeoutError, TrySendError};
 use crate::options::Overflow;
+use crate::port::frame_rule::FrameRule;
+use crate::port::futures::send::SendFuture;
 use crate::port::request::client::{RequestFuture, RequestTimeoutFuture};
 use crate::port::request::server::{RecvRequestTimeoutFuture, Request, Requests};
-use crate::port::shared::{FrameRule, Holder, PortsSetup};
+use crate::port::sender::{Sender, WeakSender};
+use crate::port::shared::PortsSetup;
 use crate::sync::testing::{in_time, Count, Dice, Woken};
 use crate::sync::timeouts::Alarms;
+use futures_sink::Sink;
 
 struct Opened {
     ports: Arc<Ports>,

@@ -1,0 +1,443 @@
+//! The receiving end of a socket's ports, and the iterators over what it gives.
+
+use crate::port::deadline::after;
+use crate::port::futures::recv::{not_now, RecvFuture, RecvManyFuture, RecvTimeoutFuture};
+use crate::port::handles::Kind;
+use crate::port::holder::{describe, Holder};
+use crate::port::shared::{is_closed, Ports};
+use std::fmt;
+use std::pin::Pin;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use futures_core::stream::{FusedStream, Stream};
+
+use crate::driver::wait::task::TaskWait;
+use crate::driver::wait::Awaits;
+use crate::error::{PumpFailure, RecvError, RecvTimeoutError, TryRecvError};
+use crate::message::Message;
+use crate::port::lockstep::Line;
+use crate::sync::bounded::Channel;
+use crate::sync::Hook;
+
+/// The `out` of a socket: whole messages come out, for any thread and any task.
+///
+/// Cheap to clone; each message goes to one of the clones, and calls take `&self`. When the
+/// socket is closed, a receiver gives out what is left and then says `Disconnected`.
+///
+/// It is a blocking iterator (`for message in &receiver`) and a
+/// [`Stream`](futures_core::Stream); both end when no more messages will come.
+///
+/// ```
+/// use zmq_channels::{Context, Pull, Push};
+///
+/// let context = Context::new();
+/// let pull = context.socket::<Pull>()?;
+/// let push = context.socket::<Push>()?;
+/// push.connect(&pull.bind("inproc://results")?)?;
+/// push.send_blocking(["answer", "42"])?;
+///
+/// let receiver = pull.receiver();
+/// let message = receiver.recv_blocking()?;
+/// assert_eq!(message[1], "42");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Receiver {
+    ports: Arc<Ports>,
+    /// Known here, where every call looks anyway.
+    plain: bool,
+    /// The stream's place in line.
+    line: Line,
+    task: TaskWait,
+}
+
+impl Receiver {
+    pub(crate) fn ports(&self) -> &Ports {
+        &self.ports
+    }
+
+    pub(crate) fn enter(ports: &Arc<Ports>) -> Option<Self> {
+        ports.enter(Kind::Receiver).then(|| Receiver {
+            ports: Arc::clone(ports),
+            plain: ports.receives_plainly(),
+            line: Line::default(),
+            task: TaskWait::default(),
+        })
+    }
+
+    /// Receives a message, waiting until there is one.
+    ///
+    /// Dropping the future before it is ready takes no message.
+    ///
+    /// # Errors
+    ///
+    /// When everything has been taken: [`Disconnected`](RecvError::Disconnected) if the socket
+    /// is closed, [`Terminated`](RecvError::Terminated) if the context has been shut down.
+    ///
+    /// ```
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use zmq_channels::{Context, Pair};
+    /// # let context = Context::new();
+    /// # let (left, right) = (context.socket::<Pair>()?, context.socket::<Pair>()?);
+    /// # left.connect(&right.bind("inproc://recv")?)?;
+    /// # left.send("hello").await?;
+    /// let receiver = right.receiver();
+    /// let message = receiver.recv().await?;
+    /// assert_eq!(message.as_str(), Some("hello"));
+    /// # Ok(()) }
+    /// ```
+    pub fn recv(&self) -> RecvFuture<'_> {
+        RecvFuture::new(&self.ports)
+    }
+
+    /// As [`recv`](Receiver::recv), blocking the thread.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`recv`](Receiver::recv).
+    #[inline]
+    pub fn recv_blocking(&self) -> Result<Message, RecvError> {
+        if let Some(message) = self.pop_quietly() {
+            return Ok(message);
+        }
+        match self.ports.try_pop() {
+            Ok(message) => Ok(message),
+            Err(why) => RecvFuture::new(&self.ports).block(why),
+        }
+    }
+
+    /// Receives a message if there is one now.
+    ///
+    /// # Errors
+    ///
+    /// [`Empty`](TryRecvError::Empty) if there is none (on a REP socket: also while a reply is
+    /// owed), and those of [`recv`](Receiver::recv).
+    #[inline]
+    pub fn try_recv(&self) -> Result<Message, TryRecvError> {
+        if let Some(message) = self.pop_quietly() {
+            return Ok(message);
+        }
+        self.ports.try_pop().map_err(not_now)
+    }
+
+    /// Receives a message, waiting for at most `timeout` (`ZMQ_RCVTIMEO`).
+    ///
+    /// # Errors
+    ///
+    /// [`Timeout`](RecvTimeoutError::Timeout) if none came, and those of
+    /// [`recv`](Receiver::recv).
+    pub fn recv_timeout(&self, timeout: Duration) -> RecvTimeoutFuture<'_> {
+        RecvTimeoutFuture::new(RecvFuture::new(&self.ports), after(timeout))
+    }
+
+    /// As [`recv_timeout`](Receiver::recv_timeout), blocking the thread.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`recv_timeout`](Receiver::recv_timeout).
+    pub fn recv_timeout_blocking(&self, timeout: Duration) -> Result<Message, RecvTimeoutError> {
+        self.recv_blocking_until(after(timeout))
+    }
+
+    /// As [`recv_timeout`](Receiver::recv_timeout), waiting until a moment.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`recv_timeout`](Receiver::recv_timeout).
+    pub fn recv_deadline(&self, deadline: Instant) -> RecvTimeoutFuture<'_> {
+        RecvTimeoutFuture::new(RecvFuture::new(&self.ports), Some(deadline))
+    }
+
+    /// As [`recv_deadline`](Receiver::recv_deadline), blocking the thread.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`recv_timeout`](Receiver::recv_timeout).
+    pub fn recv_deadline_blocking(&self, deadline: Instant) -> Result<Message, RecvTimeoutError> {
+        self.recv_blocking_until(Some(deadline))
+    }
+
+    /// Receives as many messages as there are, at least one and at most `max`, waiting until
+    /// there is one. They are appended to `into`; the future says how many. On a REP socket it
+    /// is one at a time.
+    ///
+    /// Dropping the future before it is ready takes no message.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`recv`](Receiver::recv).
+    ///
+    /// ```
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use zmq_channels::{Context, Pair};
+    /// # let context = Context::new();
+    /// # let (left, right) = (context.socket::<Pair>()?, context.socket::<Pair>()?);
+    /// # left.connect(&right.bind("inproc://many")?)?;
+    /// # left.send("hello").await?;
+    /// let receiver = right.receiver();
+    /// let mut batch = Vec::new();
+    /// let count = receiver.recv_many(&mut batch, 100).await?;
+    /// assert_eq!(count, batch.len());
+    /// # Ok(()) }
+    /// ```
+    pub fn recv_many<'a>(&'a self, into: &'a mut Vec<Message>, max: usize) -> RecvManyFuture<'a> {
+        RecvManyFuture::new(&self.ports, into, max)
+    }
+
+    /// As [`recv_many`](Receiver::recv_many), blocking the thread.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`recv`](Receiver::recv).
+    pub fn recv_many_blocking(
+        &self,
+        into: &mut Vec<Message>,
+        max: usize,
+    ) -> Result<usize, RecvError> {
+        RecvManyFuture::new(&self.ports, into, max).block()
+    }
+
+    /// The messages that are there now, without waiting for more.
+    pub fn drain(&self) -> Drain<'_> {
+        Drain::new(&self.ports)
+    }
+
+    /// A blocking iterator; ends when no more messages will come.
+    pub fn iter(&self) -> Iter<'_> {
+        Iter(self)
+    }
+
+    /// Messages waiting to be received.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.channel().map_or(0, Channel::len)
+    }
+
+    /// Whether no message is waiting.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many messages wait here before the socket stops reading from its peers; `None` for no
+    /// limit.
+    #[must_use]
+    pub fn capacity(&self) -> Option<usize> {
+        self.channel().and_then(Channel::capacity)
+    }
+
+    /// Closes the socket for everybody: what is waiting can still be received. Idempotent,
+    /// returns at once.
+    pub fn close(&self) {
+        self.ports.close_receiving();
+    }
+
+    /// Why the socket's pump has failed; `None` if it has not. Then this says `Disconnected`.
+    #[must_use]
+    pub fn failure(&self) -> Option<PumpFailure> {
+        self.ports.health().failure()
+    }
+
+    /// Whether nothing more will come than what is waiting.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        is_closed(self.channel())
+    }
+
+    /// How many messages the overflow policy has dropped so far; on a REQ socket also how many
+    /// replies came after their request was given up.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.channel().map_or(0, Channel::dropped)
+    }
+
+    /// A handle that does not hold the socket open.
+    #[must_use]
+    pub fn downgrade(&self) -> WeakReceiver {
+        WeakReceiver(Arc::downgrade(&self.ports))
+    }
+
+    /// Passes a call for a receiver on that reached one who does not listen.
+    pub(crate) fn pass_on(&self) -> Arc<dyn Hook> {
+        let ports = Arc::downgrade(&self.ports);
+        Arc::new(move || {
+            if let Some(ports) = ports.upgrade() {
+                ports.call_a_receiver();
+            }
+        })
+    }
+
+    /// Why nothing more comes.
+    pub(crate) fn end(&self) -> RecvError {
+        match self.ports.is_terminated() {
+            true => RecvError::Terminated,
+            false => RecvError::Disconnected,
+        }
+    }
+
+    fn channel(&self) -> Option<&Channel<Message>> {
+        self.ports.outward()
+    }
+
+    /// Receives in the common case.
+    #[inline]
+    fn pop_quietly(&self) -> Option<Message> {
+        match self.plain {
+            true => self.ports.pop_quietly(),
+            false => None,
+        }
+    }
+
+    fn recv_blocking_until(&self, deadline: Option<Instant>) -> Result<Message, RecvTimeoutError> {
+        if let Some(message) = self.pop_quietly() {
+            return Ok(message);
+        }
+        match self.ports.try_pop() {
+            Ok(message) => Ok(message),
+            Err(why) => RecvFuture::new(&self.ports).block_until(why, deadline),
+        }
+    }
+}
+
+impl Clone for Receiver {
+    fn clone(&self) -> Self {
+        self.ports.enter(Kind::Receiver);
+        Receiver {
+            ports: Arc::clone(&self.ports),
+            plain: self.plain,
+            line: Line::default(),
+            task: TaskWait::default(),
+        }
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        self.ports.leave_receivers(&mut self.line);
+        self.ports.leave(Kind::Receiver);
+    }
+}
+
+impl fmt::Debug for Receiver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        describe(f, "Receiver", self.len(), self.capacity(), self.is_closed())
+    }
+}
+
+impl Stream for Receiver {
+    type Item = Message;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Message>> {
+        let this = self.get_mut();
+        let (ports, line) = (&*this.ports, &mut this.line);
+        let popped = this
+            .task
+            .poll(ports.wait_context(), Awaits::Items, context, |context| {
+                ports.poll_pop(line, context.waker())
+            });
+        popped.map(Result::ok)
+    }
+}
+
+impl FusedStream for Receiver {
+    fn is_terminated(&self) -> bool {
+        self.is_closed() && self.is_empty()
+    }
+}
+
+impl IntoIterator for Receiver {
+    type Item = Message;
+    type IntoIter = IntoIter;
+
+    fn into_iter(self) -> IntoIter {
+        IntoIter(self)
+    }
+}
+
+impl<'a> IntoIterator for &'a Receiver {
+    type Item = Message;
+    type IntoIter = Iter<'a>;
+
+    fn into_iter(self) -> Iter<'a> {
+        self.iter()
+    }
+}
+
+/// A [`Receiver`] that does not hold its socket open.
+#[derive(Clone)]
+pub struct WeakReceiver(Weak<Ports>);
+
+impl WeakReceiver {
+    /// The receiver, unless every handle of the socket is gone.
+    #[must_use]
+    pub fn upgrade(&self) -> Option<Receiver> {
+        Receiver::enter(&self.0.upgrade()?)
+    }
+}
+
+impl fmt::Debug for WeakReceiver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WeakReceiver")
+    }
+}
+
+impl Holder {
+    /// A receiver, for the types that receive.
+    pub(crate) fn receiver(&self) -> Option<Receiver> {
+        self.ports().outward()?;
+        Receiver::enter(self.ports())
+    }
+}
+
+/// A blocking iterator over the messages of a [`Receiver`]; ends when no more will come.
+#[derive(Debug)]
+pub struct Iter<'a>(pub(crate) &'a Receiver);
+
+impl Iterator for Iter<'_> {
+    type Item = Message;
+
+    fn next(&mut self) -> Option<Message> {
+        self.0.recv_blocking().ok()
+    }
+}
+
+/// A blocking iterator that owns its [`Receiver`]; ends when no more messages will come.
+#[derive(Debug)]
+pub struct IntoIter(pub(crate) Receiver);
+
+impl Iterator for IntoIter {
+    type Item = Message;
+
+    fn next(&mut self) -> Option<Message> {
+        self.0.recv_blocking().ok()
+    }
+}
+
+/// An iterator over the messages that are there now; never waits.
+///
+/// What it has not given out stays in the channel.
+#[derive(Debug)]
+pub struct Drain<'a> {
+    ports: &'a Ports,
+    left: usize,
+}
+
+impl<'a> Drain<'a> {
+    pub(crate) fn new(ports: &'a Ports) -> Self {
+        let left = ports.outward().map_or(0, |outward| outward.len());
+        Drain { ports, left }
+    }
+}
+
+impl Iterator for Drain<'_> {
+    type Item = Message;
+
+    fn next(&mut self) -> Option<Message> {
+        self.left = self.left.checked_sub(1)?;
+        self.ports.try_pop().ok()
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests;

@@ -1,0 +1,463 @@
+//! The sending end of a socket's ports.
+
+use crate::port::deadline::after;
+use crate::port::futures::send::{SendFuture, SendTimeoutFuture};
+use crate::port::handles::Kind;
+use crate::port::holder::{describe, Holder};
+use crate::port::shared::{is_closed, Ports};
+use std::fmt;
+use std::pin::Pin;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use futures_sink::Sink;
+
+use crate::error::{PumpFailure, RecvError, SendError, SendTimeoutError, TrySendError};
+use crate::message::Message;
+use crate::port::pacing::{is_bulky, keep_pace};
+use crate::sync::bounded::Channel;
+use crate::sync::fork;
+use crate::sync::wait_queue::Ticket;
+use crate::sync::Hook;
+
+/// The `in` of a socket: whole messages go in, from any thread and any task.
+///
+/// Cheap to clone; every clone feeds the same socket, and calls take `&self`. A message has been
+/// *accepted* when a call returns `Ok`; what was not accepted comes back in the error. Dropping
+/// the last `Sender` of a socket whose own handle is gone closes the socket, after what it
+/// accepted has been flushed.
+///
+/// ```
+/// use zmq_channels::{Context, Pull, Push};
+///
+/// let context = Context::new();
+/// let pull = context.socket::<Pull>()?;
+/// let push = context.socket::<Push>()?;
+/// push.connect(&pull.bind("inproc://tasks")?)?;
+///
+/// let sender = push.sender();
+/// std::thread::spawn(move || sender.send_blocking("from a thread"));
+/// assert_eq!(pull.recv_blocking()?, "from a thread".into());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// As a [`Sink`] a `Sender` waits for room in `poll_ready`. When another clone takes that room
+/// first, the message waits inside this handle until it is flushed. Closing the sink gives this
+/// one handle up; [`close`](Sender::close) closes the socket for all.
+///
+/// A thread that sends while the pump sleeps may do its turn for it: a write to a connection, or
+/// the wakers of tasks that wait for a message; a thread that waits in a blocking call may do so
+/// too, and a task while it is polled. As with every channel, a waker must not wait for a lock that
+/// is held while sending, during a blocking call or while polling.
+pub struct Sender {
+    ports: Arc<Ports>,
+    /// The generation of the process in which messages go plainly: known here, where every call
+    /// looks anyway. That of none if they never do.
+    plain_in: usize,
+    sink: SinkState,
+}
+
+#[derive(Default)]
+struct SinkState {
+    /// Room was promised, and somebody else took it.
+    unsent: Option<Box<Message>>,
+    ticket: Ticket,
+    /// A place among those who want to know when the socket closes.
+    watch: Ticket,
+    closed: bool,
+}
+
+impl Sender {
+    pub(crate) fn ports(&self) -> &Ports {
+        &self.ports
+    }
+
+    pub(crate) fn enter(ports: &Arc<Ports>) -> Option<Self> {
+        ports.enter(Kind::Sender).then(|| Sender {
+            ports: Arc::clone(ports),
+            plain_in: match ports.sends_plainly() {
+                true => ports.generation(),
+                false => usize::MAX,
+            },
+            sink: SinkState::default(),
+        })
+    }
+
+    /// Sends a message, waiting while the high-water mark is reached.
+    ///
+    /// Dropping the future before it is ready means that the message has not been sent.
+    ///
+    /// # Errors
+    ///
+    /// [`Disconnected`](SendError::Disconnected) if the socket is closed,
+    /// [`Terminated`](SendError::Terminated) if the context has been shut down, and
+    /// [`Refused`](SendError::Refused) if this message may not be sent on this socket now. The
+    /// message comes back in each of them.
+    ///
+    /// ```
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use zmq_channels::{Context, Pair};
+    /// # let context = Context::new();
+    /// # let (left, right) = (context.socket::<Pair>()?, context.socket::<Pair>()?);
+    /// # left.connect(&right.bind("inproc://send")?)?;
+    /// let sender = left.sender();
+    /// sender.send("one frame").await?;
+    /// sender.send(["several", "", "frames"]).await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn send(&self, message: impl Into<Message>) -> SendFuture<'_> {
+        SendFuture::new(&self.ports, untagged(message))
+    }
+
+    /// As [`send`](Sender::send), blocking the thread.
+    ///
+    /// A message of 256 KiB or more lets those before it go first while so many are on their way
+    /// that, were all as long as it is, they would be more than 8 MiB; for at most 2 ns for each of
+    /// its octets. Memory that stays in the processor's cache is sent several times as fast. Where
+    /// nothing moves, it is accepted all the same while there is room.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`send`](Sender::send).
+    #[inline]
+    pub fn send_blocking(&self, message: impl Into<Message>) -> Result<(), SendError> {
+        let mut message = message.into();
+        message.set_tag(0);
+        if is_bulky(&message) {
+            keep_pace(&self.ports, &message, None);
+        }
+        if self.offer_quietly(&mut message) {
+            return Ok(());
+        }
+        self.send_loudly(message)
+    }
+
+    /// Sends a message if that can be done now.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`](TrySendError::Full) if the high-water mark is reached, and those of
+    /// [`send`](Sender::send).
+    #[inline]
+    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
+        let mut message = message.into();
+        message.set_tag(0);
+        if self.offer_quietly(&mut message) {
+            return Ok(());
+        }
+        self.try_send_loudly(message)
+    }
+
+    /// Sends a message, waiting for at most `timeout` (`ZMQ_SNDTIMEO`).
+    ///
+    /// # Errors
+    ///
+    /// [`Timeout`](SendTimeoutError::Timeout) if the high-water mark was reached all the time,
+    /// and those of [`send`](Sender::send).
+    pub fn send_timeout(
+        &self,
+        message: impl Into<Message>,
+        timeout: Duration,
+    ) -> SendTimeoutFuture<'_> {
+        SendTimeoutFuture::new(&self.ports, untagged(message), after(timeout))
+    }
+
+    /// As [`send_timeout`](Sender::send_timeout), blocking the thread.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`send_timeout`](Sender::send_timeout).
+    pub fn send_timeout_blocking(
+        &self,
+        message: impl Into<Message>,
+        timeout: Duration,
+    ) -> Result<(), SendTimeoutError> {
+        self.send_blocking_until(untagged(message), after(timeout))
+    }
+
+    /// As [`send_timeout`](Sender::send_timeout), waiting until a moment.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`send_timeout`](Sender::send_timeout).
+    pub fn send_deadline(
+        &self,
+        message: impl Into<Message>,
+        deadline: Instant,
+    ) -> SendTimeoutFuture<'_> {
+        SendTimeoutFuture::new(&self.ports, untagged(message), Some(deadline))
+    }
+
+    /// As [`send_deadline`](Sender::send_deadline), blocking the thread.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`send_timeout`](Sender::send_timeout).
+    pub fn send_deadline_blocking(
+        &self,
+        message: impl Into<Message>,
+        deadline: Instant,
+    ) -> Result<(), SendTimeoutError> {
+        self.send_blocking_until(untagged(message), Some(deadline))
+    }
+
+    /// Messages accepted that count against the capacity: those waiting here, and under
+    /// [`Overflow::Block`](crate::Overflow::Block) also those the pump has staged for a peer.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.channel().map_or(0, Channel::used)
+    }
+
+    /// Whether nothing counts against the capacity.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many messages are accepted before the channel is full; `None` for no limit.
+    #[must_use]
+    pub fn capacity(&self) -> Option<usize> {
+        self.channel().and_then(Channel::capacity)
+    }
+
+    /// Closes the socket for everybody: what it accepted is flushed, then `out` ends too.
+    /// Idempotent, returns at once.
+    pub fn close(&self) {
+        self.ports.close_sending();
+    }
+
+    /// Why the socket's pump has failed; `None` if it has not. Then this says `Disconnected`.
+    #[must_use]
+    pub fn failure(&self) -> Option<PumpFailure> {
+        self.ports.health().failure()
+    }
+
+    /// Whether nothing can be sent any more.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        is_closed(self.channel())
+    }
+
+    /// How many messages the overflow policy has dropped so far.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.channel().map_or(0, Channel::dropped)
+    }
+
+    /// Waits until nothing can be sent any more.
+    pub(crate) fn poll_closed(&mut self, context: &mut Context<'_>) -> Poll<RecvError> {
+        let closed = &mut self.sink.watch;
+        match self.ports.poll_closed(closed, context.waker()) {
+            Poll::Ready(()) if self.ports.is_terminated() => Poll::Ready(RecvError::Terminated),
+            Poll::Ready(()) => Poll::Ready(RecvError::Disconnected),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    /// A message could not be sent, and nobody is there to take it back.
+    pub(crate) fn count_dropped(&self) {
+        if let Some(channel) = self.channel() {
+            channel.count_dropped(1);
+        }
+    }
+
+    /// A handle that does not hold the socket open.
+    #[must_use]
+    pub fn downgrade(&self) -> WeakSender {
+        WeakSender(Arc::downgrade(&self.ports))
+    }
+
+    /// Passes a call for a sender on that reached one who does not listen.
+    pub(crate) fn pass_on(&self) -> Arc<dyn Hook> {
+        let ports = Arc::downgrade(&self.ports);
+        Arc::new(move || {
+            if let Some(ports) = ports.upgrade() {
+                ports.call_a_sender();
+            }
+        })
+    }
+
+    fn channel(&self) -> Option<&Channel<Message>> {
+        self.ports.inward()
+    }
+
+    /// Sends in the common case.
+    #[inline]
+    fn offer_quietly(&self, message: &mut Message) -> bool {
+        self.plain_in == fork::generation() && self.ports.offer_quietly(message)
+    }
+
+    /// Where more is to be done than to put the message in.
+    fn send_loudly(&self, message: Message) -> Result<(), SendError> {
+        let mut slot = Some(message);
+        match self.ports.offer(&mut slot, None) {
+            Ok(()) => Ok(()),
+            Err(why) => SendFuture::refused(&self.ports, slot).block(why),
+        }
+    }
+
+    fn try_send_loudly(&self, message: Message) -> Result<(), TrySendError> {
+        let mut slot = Some(message);
+        match self.ports.offer(&mut slot, None) {
+            Ok(()) => Ok(()),
+            Err(why) => Err(SendFuture::refused(&self.ports, slot).gives_up(why)),
+        }
+    }
+
+    fn send_blocking_until(
+        &self,
+        mut message: Message,
+        deadline: Option<Instant>,
+    ) -> Result<(), SendTimeoutError> {
+        if is_bulky(&message) {
+            keep_pace(&self.ports, &message, deadline);
+        }
+        if self.offer_quietly(&mut message) {
+            return Ok(());
+        }
+        let mut slot = Some(message);
+        match self.ports.offer(&mut slot, None) {
+            Ok(()) => Ok(()),
+            Err(why) => SendFuture::refused(&self.ports, slot).block_until(why, deadline),
+        }
+    }
+
+    /// Sends what was left unsent in this handle.
+    fn poll_unsent(&mut self, context: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        let Some(unsent) = self.sink.unsent.take() else {
+            return Poll::Ready(Ok(()));
+        };
+        let mut send = SendFuture::resume(&self.ports, *unsent, self.sink.ticket.take());
+        let polled = std::future::Future::poll(Pin::new(&mut send), context);
+        if polled.is_pending() {
+            let (unsent, ticket) = send.suspend();
+            self.sink.unsent = unsent.map(Box::new);
+            self.sink.ticket = ticket;
+        }
+        polled
+    }
+}
+
+impl Clone for Sender {
+    fn clone(&self) -> Self {
+        // A handle given up by closing its sink may be the last: then the clone is given up too.
+        let closed = !self.ports.enter(Kind::Sender);
+        Sender {
+            ports: Arc::clone(&self.ports),
+            plain_in: self.plain_in,
+            sink: SinkState {
+                closed,
+                ..SinkState::default()
+            },
+        }
+    }
+}
+
+impl Drop for Sender {
+    fn drop(&mut self) {
+        self.ports.leave_senders(&mut self.sink.ticket);
+        self.ports.leave_watchers(&mut self.sink.watch);
+        if !self.sink.closed {
+            self.ports.leave(Kind::Sender);
+        }
+    }
+}
+
+impl fmt::Debug for Sender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        describe(f, "Sender", self.len(), self.capacity(), self.is_closed())
+    }
+}
+
+impl Sink<Message> for Sender {
+    type Error = SendError;
+
+    /// Never an error: a closed socket gives the next message back.
+    fn poll_ready(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<(), Self::Error>> {
+        let this = self.get_mut();
+        match this.poll_unsent(context) {
+            Poll::Ready(Ok(())) => {}
+            unfinished => return unfinished,
+        }
+        this.ports
+            .poll_room(&mut this.sink.ticket, context.waker())
+            .map(Ok)
+    }
+
+    fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Self::Error> {
+        let this = self.get_mut();
+        if this.sink.closed {
+            return Err(SendError::Disconnected(message));
+        }
+        match this.try_send(message) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Full(message)) => {
+                this.sink.unsent = Some(Box::new(message));
+                Ok(())
+            }
+            Err(TrySendError::Disconnected(message)) => Err(SendError::Disconnected(message)),
+            Err(TrySendError::Terminated(message)) => Err(SendError::Terminated(message)),
+            Err(TrySendError::Refused(why, message)) => Err(SendError::Refused(why, message)),
+        }
+    }
+
+    /// Ready when everything has been accepted, not when it is on the wire.
+    fn poll_flush(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<(), Self::Error>> {
+        self.get_mut().poll_unsent(context)
+    }
+
+    fn poll_close(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<(), Self::Error>> {
+        let this = self.get_mut();
+        let flushed = this.poll_unsent(context);
+        if matches!(flushed, Poll::Ready(Ok(()))) && !this.sink.closed {
+            this.sink.closed = true;
+            this.ports.leave_senders(&mut this.sink.ticket);
+            this.ports.leave(Kind::Sender);
+        }
+        flushed
+    }
+}
+
+/// A [`Sender`] that does not hold its socket open.
+#[derive(Clone)]
+pub struct WeakSender(Weak<Ports>);
+
+impl WeakSender {
+    /// The sender, unless every handle that holds the socket open is gone.
+    #[must_use]
+    pub fn upgrade(&self) -> Option<Sender> {
+        Sender::enter(&self.0.upgrade()?)
+    }
+}
+
+impl fmt::Debug for WeakSender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WeakSender")
+    }
+}
+
+/// The ways to a handle.
+impl Holder {
+    /// A sender, for the types that send.
+    pub(crate) fn sender(&self) -> Option<Sender> {
+        self.ports().inward()?;
+        Sender::enter(self.ports())
+    }
+}
+
+/// A message a user sends belongs to nobody, even if it was received and is passed on.
+fn untagged(message: impl Into<Message>) -> Message {
+    let mut message = message.into();
+    message.set_tag(0);
+    message
+}

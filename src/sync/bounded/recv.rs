@@ -1,0 +1,172 @@
+//! The receivers' side of a channel.
+
+use super::*;
+
+impl<T> Channel<T> {
+    /// The common case of a pop: there is a message, and nobody to be told. Otherwise nothing
+    /// has happened.
+    #[inline(never)]
+    pub(crate) fn pop_quietly(&self) -> Option<T> {
+        let mut head = self.head.lock();
+        let released = head.released + 1;
+        if head.items.is_empty() || released >= head.resume_at || !head.senders.is_empty() {
+            return None;
+        }
+        head.released = released;
+        let item = head.items.pop_front();
+        if let Some(next) = head.items.front() {
+            prefetch(next);
+        }
+        item
+    }
+
+    /// Takes one message, if there is one.
+    #[inline]
+    pub(crate) fn try_pop(&self) -> Result<T, Nothing> {
+        if let Some(item) = self.pop_quietly() {
+            return Ok(item);
+        }
+        let mut wakes = WakeList::default();
+        let popped = self.pop(None, &mut wakes);
+        self.carry_out(wakes);
+        popped
+    }
+
+    /// As [`try_pop`](Self::try_pop), but waits in line if the channel is empty.
+    #[inline]
+    pub(crate) fn pop_or_wait(&self, waiting: Waiting<'_>) -> Result<T, Nothing> {
+        if waiting.ticket.is_none() {
+            if let Some(item) = self.pop_quietly() {
+                return Ok(item);
+            }
+        }
+        let mut wakes = WakeList::default();
+        let popped = self.pop(Some(waiting), &mut wakes);
+        self.carry_out(wakes);
+        popped
+    }
+
+    /// Takes up to `max` messages at once and says how many, at least one.
+    pub(crate) fn try_pop_many(&self, into: &mut Vec<T>, max: usize) -> Result<usize, Nothing> {
+        let mut wakes = WakeList::default();
+        let popped = self.pop_many(into, max, None, &mut wakes);
+        self.carry_out(wakes);
+        popped
+    }
+
+    /// As [`try_pop_many`](Self::try_pop_many), but waits in line if the channel is empty.
+    pub(crate) fn pop_many_or_wait(
+        &self,
+        into: &mut Vec<T>,
+        max: usize,
+        waiting: Waiting<'_>,
+    ) -> Result<usize, Nothing> {
+        let mut wakes = WakeList::default();
+        let popped = self.pop_many(into, max, Some(waiting), &mut wakes);
+        self.carry_out(wakes);
+        popped
+    }
+
+    /// A receiver stops waiting. If it had been called, the next one is called in its place.
+    pub(crate) fn leave_receivers(&self, ticket: &mut Ticket) {
+        let Some(ticket) = ticket.take() else { return };
+        let removed = self.tail.lock().receivers.remove(ticket);
+        if !removed {
+            self.call_a_receiver();
+        }
+    }
+
+    /// Calls a waiting receiver if there is something to take.
+    pub(crate) fn call_a_receiver(&self) {
+        let mut wakes = WakeList::default();
+        {
+            let head = self.head.lock();
+            let mut tail = self.tail.lock();
+            if !(head.items.is_empty() && tail.items.is_empty()) {
+                tail.receivers.call(1, &mut wakes);
+            }
+        }
+        self.carry_out(wakes);
+    }
+
+    /// Pops, or says why not, or waits; wakes are left to the caller, who may hold a lock.
+    #[inline]
+    pub(crate) fn pop(
+        &self,
+        waiting: Option<Waiting<'_>>,
+        wakes: &mut WakeList,
+    ) -> Result<T, Nothing> {
+        let mut head = self.head.lock();
+        // Whoever has a place in the line must give it up under the tail's lock.
+        if waiting
+            .as_ref()
+            .is_none_or(|waiting| waiting.ticket.is_none())
+        {
+            if let Some(item) = head.items.pop_front() {
+                head.release(1, wakes);
+                return Ok(item);
+            }
+        }
+        self.refill(&mut head, waiting)?;
+        match head.items.pop_front() {
+            Some(item) => {
+                head.release(1, wakes);
+                Ok(item)
+            }
+            None => Err(Nothing::Empty),
+        }
+    }
+
+    fn pop_many(
+        &self,
+        into: &mut Vec<T>,
+        max: usize,
+        waiting: Option<Waiting<'_>>,
+        wakes: &mut WakeList,
+    ) -> Result<usize, Nothing> {
+        let mut head = self.head.lock();
+        let in_line = waiting
+            .as_ref()
+            .is_some_and(|waiting| waiting.ticket.is_some());
+        if head.items.is_empty() || in_line {
+            self.refill(&mut head, waiting)?;
+        }
+        let mut taken = head.items.len().min(max);
+        into.extend(head.items.drain(..taken));
+        if taken < max {
+            let mut tail = self.tail.lock();
+            let more = tail.items.len().min(max - taken);
+            into.extend(tail.items.drain(..more));
+            taken += more;
+        }
+        head.release(taken, wakes);
+        Ok(taken)
+    }
+
+    /// Makes sure that there is something in the head, or says why not, or waits.
+    fn refill(&self, head: &mut Head<T>, waiting: Option<Waiting<'_>>) -> Result<(), Nothing> {
+        let mut tail = self.tail.lock();
+        tail.released_seen = head.released;
+        if head.items.is_empty() {
+            tail.move_to(head);
+        }
+        let refilled = if !head.items.is_empty() {
+            Ok(())
+        } else {
+            match tail.state {
+                State::Open => {
+                    if let Some(waiting) = waiting {
+                        tail.receivers.register(waiting.ticket, waiting.waker);
+                    }
+                    return Err(Nothing::Empty);
+                }
+                State::Closed => Err(Nothing::Closed),
+                State::Terminated => Err(Nothing::Terminated),
+            }
+        };
+        if let Some(ticket) = waiting.and_then(|waiting| waiting.ticket.take()) {
+            tail.receivers.remove(ticket);
+        }
+        refilled
+    }
+}

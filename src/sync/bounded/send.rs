@@ -1,0 +1,214 @@
+//! The senders' side of a channel.
+
+use super::*;
+
+impl<T> Channel<T> {
+    /// Puts the message in, if it can be done now; otherwise it stays in `slot`.
+    #[inline]
+    pub(crate) fn try_push(&self, slot: &mut Option<T>) -> Offer {
+        let mut wakes = WakeList::default();
+        let offer = self.offer(slot, None, &mut wakes);
+        self.carry_out(wakes);
+        offer
+    }
+
+    /// Puts the message in whatever the capacity, if the channel is open.
+    pub(crate) fn push_anyway(&self, slot: &mut Option<T>) -> Offer {
+        let mut wakes = WakeList::default();
+        let offer = {
+            let mut tail = self.tail.lock();
+            match tail.state {
+                State::Open => {
+                    tail.push(slot, &mut wakes);
+                    Offer::Taken
+                }
+                State::Closed => Offer::Closed,
+                State::Terminated => Offer::Terminated,
+            }
+        };
+        self.carry_out(wakes);
+        offer
+    }
+
+    /// As [`try_push`](Self::try_push), but waits in line if the channel is full.
+    #[inline]
+    pub(crate) fn push_or_wait(&self, slot: &mut Option<T>, waiting: Waiting<'_>) -> Offer {
+        let mut wakes = WakeList::default();
+        let offer = self.offer(slot, Some(waiting), &mut wakes);
+        self.carry_out(wakes);
+        offer
+    }
+
+    /// Waits in line until there is room, without a message yet. `Taken` if there is room.
+    pub(crate) fn room_or_wait(&self, waiting: Waiting<'_>) -> Offer {
+        let mut wakes = WakeList::default();
+        let offer = {
+            let (mut head, mut tail) = self.both();
+            let offer = match tail.state {
+                State::Open if self.policy != Overflow::Block || tail.room_for_any() > 0 => {
+                    Offer::Taken
+                }
+                State::Open => {
+                    head.senders.register(waiting.ticket, waiting.waker);
+                    return Offer::Full;
+                }
+                State::Closed => Offer::Closed,
+                State::Terminated => Offer::Terminated,
+            };
+            if let Some(ticket) = waiting.ticket.take() {
+                if !tail.remove_sender(&mut head, ticket) {
+                    // Called, but the room is not used yet and may never be.
+                    head.senders.call(1, &mut wakes);
+                }
+            }
+            offer
+        };
+        self.carry_out(wakes);
+        offer
+    }
+
+    /// A sender stops waiting. If it had been called, the next one is called in its place.
+    pub(crate) fn leave_senders(&self, ticket: &mut Ticket) {
+        let Some(ticket) = ticket.take() else { return };
+        let mut wakes = WakeList::default();
+        {
+            let mut head = self.head.lock();
+            if !head.senders.remove(ticket) {
+                self.call_if_room(&mut head, Some(ticket), &mut wakes);
+            }
+        }
+        self.carry_out(wakes);
+    }
+
+    /// Calls a waiting sender if there is room.
+    pub(crate) fn call_a_sender(&self) {
+        let mut wakes = WakeList::default();
+        self.call_if_room(&mut self.head.lock(), None, &mut wakes);
+        self.carry_out(wakes);
+    }
+
+    /// Calls a sender that waits for any room, and one of each peer that has some. A ticket is that
+    /// of a sender that stops waiting.
+    pub(super) fn call_if_room(&self, head: &mut Head<T>, leaves: Ticket, wakes: &mut WakeList) {
+        let mut tail = self.tail.lock();
+        tail.released_seen = head.released;
+        if let (Some(ticket), Some(near)) = (leaves, &mut tail.near) {
+            if near.remove_sender(ticket) {
+                return;
+            }
+        }
+        if tail.room_for_any() > 0 {
+            head.senders.call(1, wakes);
+            if let Some(near) = &mut tail.near {
+                near.call_one_each(wakes);
+            }
+        }
+    }
+
+    /// Pushes, or says why not, or waits; wakes are left to the caller, who may hold a lock.
+    #[inline]
+    pub(crate) fn offer(
+        &self,
+        slot: &mut Option<T>,
+        waiting: Option<Waiting<'_>>,
+        wakes: &mut WakeList,
+    ) -> Offer {
+        // Whoever has a place in the line must give it up under the head's lock.
+        if waiting
+            .as_ref()
+            .is_none_or(|waiting| waiting.ticket.is_none())
+        {
+            let mut tail = self.tail.lock();
+            match tail.state {
+                State::Open if tail.room() > 0 => {
+                    tail.push(slot, wakes);
+                    return Offer::Taken;
+                }
+                State::Open => {}
+                State::Closed => return Offer::Closed,
+                State::Terminated => return Offer::Terminated,
+            }
+        }
+        self.offer_with_both(slot, waiting, wakes)
+    }
+
+    /// The tail alone has no room: only the head knows what has been released meanwhile.
+    #[cold]
+    fn offer_with_both(
+        &self,
+        slot: &mut Option<T>,
+        waiting: Option<Waiting<'_>>,
+        wakes: &mut WakeList,
+    ) -> Offer {
+        // Dropped after the guards, which are declared later.
+        let mut evicted = Vec::new();
+        let (mut head, mut tail) = self.both();
+        let offer = match tail.state {
+            State::Open if tail.near.is_some() => {
+                return tail.offer_near(&mut head, slot, waiting, wakes);
+            }
+            State::Open if tail.room() > 0 => {
+                tail.push(slot, wakes);
+                Offer::Taken
+            }
+            State::Open => match self.policy {
+                Overflow::Block => {
+                    if let Some(waiting) = waiting {
+                        head.senders.register(waiting.ticket, waiting.waker);
+                    }
+                    return Offer::Full;
+                }
+                // Where nothing is let in, what is already in stays.
+                _ if tail.limit == 0 => {
+                    evicted.extend(slot.take());
+                    tail.dropped += 1;
+                    Offer::Taken
+                }
+                Overflow::DropNewest => {
+                    evicted.extend(slot.take());
+                    tail.dropped += 1;
+                    Offer::Taken
+                }
+                Overflow::DropOldest | Overflow::Latest => {
+                    tail.push(slot, wakes);
+                    evict(&mut head, &mut tail, &mut evicted);
+                    Offer::Taken
+                }
+            },
+            State::Closed => Offer::Closed,
+            State::Terminated => Offer::Terminated,
+        };
+        if let Some(ticket) = waiting.and_then(|waiting| waiting.ticket.take()) {
+            tail.remove_sender(&mut head, ticket);
+        }
+        offer
+    }
+}
+
+impl<T: Default> Channel<T> {
+    /// The common case of a push: there is room, and nobody to be told. False if it is not that;
+    /// then nothing has happened.
+    ///
+    /// Never inlined, as [`pop_quietly`](Self::pop_quietly): so a message is moved once and as a
+    /// whole. Spread over its callers it is moved by the word here and by two words there, and
+    /// the processor waits for its own stores each time.
+    #[inline(never)]
+    pub(crate) fn push_quietly(&self, slot: &mut T) -> bool {
+        let mut tail = self.tail.lock();
+        let loud = tail.state != State::Open
+            || tail.room() == 0
+            || tail.consumer_armed
+            || !tail.receivers.is_empty();
+        if loud {
+            return false;
+        }
+        // Room first, or the message would be moved out of the way of the growing.
+        if tail.items.len() == tail.items.capacity() {
+            tail.items.reserve(1);
+        }
+        tail.items.push_back(mem::take(slot));
+        tail.accepted += 1;
+        prefetch(end(&tail.items));
+        true
+    }
+}
