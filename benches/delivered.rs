@@ -23,10 +23,12 @@ use harness::plan::{self, Line, Pace};
 use harness::raw::Raw;
 use harness::{Contender, Row, Transport};
 use ours::Ours;
+use zmq_channels::ContextOptions;
 
 const OURS: Ours = Ours {
     name: "ours",
     batches: false,
+    settings: ContextOptions::new,
 };
 const CONTENDERS: &[&dyn Contender] = &[&OURS, &Raw];
 

@@ -60,7 +60,7 @@ impl Reading {
 
 /// Measures one cell once.
 pub(crate) fn measure(contender: &dyn Contender, terms: &Terms) -> Result<Reading, String> {
-    let (endpoints, _folder) = endpoints(terms)?;
+    let (endpoints, _folder) = endpoints(terms.transport, terms.row.endpoints(terms.count))?;
     let deadline = Instant::now() + terms.warm_up + terms.window + terms.patience;
     if terms.transport == Transport::Inproc {
         let both = Peer::start(contender, terms, &endpoints, None)?;
@@ -110,10 +110,13 @@ fn watch(
 }
 
 /// Endpoints nobody else uses, with commas between, and the folder that goes away with the cell.
-fn endpoints(terms: &Terms) -> Result<(String, Option<Folder>), String> {
+pub(crate) fn endpoints(
+    transport: Transport,
+    count: usize,
+) -> Result<(String, Option<Folder>), String> {
     static CELLS: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
-    let wanted = 0..terms.row.endpoints(terms.count);
-    match terms.transport {
+    let wanted = 0..count;
+    match transport {
         Transport::Tcp => {
             let ports: Vec<_> = wanted.map(|_| free_port()).collect::<Result<_, _>>()?;
             let endpoint = |port| format!("tcp://127.0.0.1:{port}");
@@ -155,7 +158,8 @@ fn free_port() -> Result<u16, String> {
     Err("no free port".to_owned())
 }
 
-struct Folder(std::path::PathBuf);
+/// A folder that is removed when this is dropped.
+pub(crate) struct Folder(std::path::PathBuf);
 
 impl Drop for Folder {
     fn drop(&mut self) {
@@ -164,7 +168,7 @@ impl Drop for Folder {
 }
 
 /// A running peer process. Dropping it ends it.
-struct Peer {
+pub(crate) struct Peer {
     child: Child,
     lines: Receiver<String>,
 }
@@ -177,23 +181,31 @@ impl Peer {
         endpoints: &str,
         side: Option<Side>,
     ) -> Result<Peer, String> {
+        let side = match side {
+            None => "both",
+            Some(Side::Binder) => "binder",
+            Some(Side::Connector) => "connector",
+        };
+        Peer::spawn(&[
+            PEER,
+            contender.name(),
+            terms.row.name(),
+            side,
+            terms.transport.name(),
+            endpoints,
+            &terms.size.to_string(),
+            &terms.count.to_string(),
+            &terms.high_water_mark.to_string(),
+            &terms.warm_up.as_millis().to_string(),
+            &terms.window.as_millis().to_string(),
+        ])
+    }
+
+    /// This program as another process, with these arguments.
+    pub(crate) fn spawn(arguments: &[&str]) -> Result<Peer, String> {
         let me = std::env::current_exe().map_err(|e| e.to_string())?;
         let mut child = Command::new(me)
-            .arg(PEER)
-            .arg(contender.name())
-            .arg(terms.row.name())
-            .arg(match side {
-                None => "both",
-                Some(Side::Binder) => "binder",
-                Some(Side::Connector) => "connector",
-            })
-            .arg(terms.transport.name())
-            .arg(endpoints)
-            .arg(terms.size.to_string())
-            .arg(terms.count.to_string())
-            .arg(terms.high_water_mark.to_string())
-            .arg(terms.warm_up.as_millis().to_string())
-            .arg(terms.window.as_millis().to_string())
+            .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -204,12 +216,12 @@ impl Peer {
         Ok(Peer { child, lines })
     }
 
-    fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
     /// Waits for the line that begins with `word` and gives its rest.
-    fn expect(&self, word: &str, deadline: Instant) -> Result<String, String> {
+    pub(crate) fn expect(&self, word: &str, deadline: Instant) -> Result<String, String> {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let line = self.lines.recv_timeout(left).map_err(|e| match e {
@@ -247,7 +259,7 @@ impl Drop for Peer {
 }
 
 /// User and system time of a process and all its threads, from /proc (ticks of 10 ms).
-fn cpu_seconds(process: u32) -> Result<f64, String> {
+pub(crate) fn cpu_seconds(process: u32) -> Result<f64, String> {
     const TICKS_PER_SECOND: f64 = 100.0; // USER_HZ, fixed on Linux
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))
         .map_err(|e| format!("no CPU figures: {e}"))?;
@@ -322,7 +334,7 @@ pub(crate) fn play_if_peer(contenders: &'static [&'static dyn Contender]) {
 
 /// A peer ends when its cell's owner is gone (its stdin closes), and when any of its threads
 /// panics: half a peer would only look like a stall.
-fn end_with_owner() {
+pub(crate) fn end_with_owner() {
     std::thread::spawn(|| {
         let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
         std::process::exit(0);

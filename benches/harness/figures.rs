@@ -3,14 +3,23 @@
 use super::cell::Reading;
 
 /// All readings of one contender in one cell.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Series {
-    pub(crate) readings: Vec<Reading>,
+#[derive(Clone, Debug)]
+pub(crate) struct Series<R = Reading> {
+    pub(crate) readings: Vec<R>,
     pub(crate) failures: Vec<String>,
 }
 
-impl Series {
-    pub(crate) fn add(&mut self, outcome: Result<Reading, String>) {
+impl<R> Default for Series<R> {
+    fn default() -> Self {
+        Series {
+            readings: Vec::new(),
+            failures: Vec::new(),
+        }
+    }
+}
+
+impl<R> Series<R> {
+    pub(crate) fn add(&mut self, outcome: Result<R, String>) {
         match outcome {
             Ok(reading) => self.readings.push(reading),
             Err(why) => self.failures.push(why),
@@ -18,12 +27,12 @@ impl Series {
     }
 
     /// The median over the rounds, `None` without a single reading.
-    pub(crate) fn median(&self, of: impl Fn(&Reading) -> f64) -> Option<f64> {
+    pub(crate) fn median(&self, of: impl Fn(&R) -> f64) -> Option<f64> {
         median(self.readings.iter().map(of).collect())
     }
 
     /// The least and the greatest value over the rounds.
-    pub(crate) fn spread(&self, of: impl Fn(&Reading) -> f64) -> Option<(f64, f64)> {
+    pub(crate) fn spread(&self, of: impl Fn(&R) -> f64) -> Option<(f64, f64)> {
         let values = || self.readings.iter().map(&of);
         Some((values().reduce(f64::min)?, values().reduce(f64::max)?))
     }

@@ -383,7 +383,8 @@ impl Trips {
     }
 }
 
-fn quantile(sorted: &[u64], share: f64) -> u64 {
+/// What so large a share of the sorted values does not exceed.
+pub(crate) fn quantile(sorted: &[u64], share: f64) -> u64 {
     let at = (sorted.len() as f64 * share) as usize;
     sorted.get(at).or(sorted.last()).copied().unwrap_or(0)
 }
@@ -393,6 +394,13 @@ pub(crate) fn say(line: &str) {
     let mut out = std::io::stdout().lock();
     let _ = writeln!(out, "@{line}");
     let _ = out.flush();
+}
+
+/// Checks a message by itself: its length, its number and its last octet.
+pub(crate) fn expect(octets: &[u8], size: usize, expected: u64) {
+    if number(octets, size) != Some(expected) {
+        fault(octets, size, expected);
+    }
 }
 
 /// A message that is not the one expected spoils the whole run.

@@ -7,7 +7,9 @@ use std::pin::Pin;
 use std::sync::OnceLock;
 use std::task::{Context as TaskContext, Poll, Waker};
 
-use zmq_channels::{Any, Context, Message, Options, Receiver, Req, Sender, Socket, SocketType};
+use zmq_channels::{
+    Any, Context, ContextOptions, Message, Options, Receiver, Req, Sender, Socket, SocketType,
+};
 
 use crate::harness::cell::Terms;
 use crate::harness::meter::{Load, Trips};
@@ -22,7 +24,12 @@ pub(crate) struct Ours {
     pub(crate) name: &'static str,
     /// Whether it receives in batches.
     pub(crate) batches: bool,
+    /// The settings of its context.
+    pub(crate) settings: Settings,
 }
+
+/// Gives the settings of a context; all peers of a process have the same.
+pub(crate) type Settings = fn() -> ContextOptions;
 
 impl Library for Ours {
     type Port = Blocking;
@@ -41,7 +48,7 @@ impl Library for Ours {
 
     async fn open(self, kind: Kind, place: &Place) -> Blocking {
         Blocking {
-            handles: Handles::open(kind, place),
+            handles: Handles::open(kind, place, self.settings),
             batches: self.batches,
             batch: Vec::new(),
             waiting: VecDeque::new(),
@@ -55,7 +62,7 @@ impl Library for Ours {
 
     /// A window of [`request`](Socket::request)s, the oldest of which is waited for.
     fn requests(&self, place: &Place, mut trips: Trips) {
-        let req = context()
+        let req = context(self.settings)
             .socket_with::<Req>(options(place, SocketType::Req))
             .expect("a socket");
         req.connect(&place.endpoints[0]).expect("connect");
@@ -117,7 +124,7 @@ pub(crate) struct Handles {
 }
 
 impl Handles {
-    pub(crate) fn open(kind: Kind, place: &Place) -> Handles {
+    pub(crate) fn open(kind: Kind, place: &Place, settings: Settings) -> Handles {
         let kind = match kind {
             Kind::Push => SocketType::Push,
             Kind::Pull => SocketType::Pull,
@@ -128,7 +135,7 @@ impl Handles {
             Kind::Pub => SocketType::Pub,
             Kind::Sub => SocketType::Sub,
         };
-        let socket = context()
+        let socket = context(settings)
             .socket_of(kind, options(place, kind))
             .expect("a socket");
         Handles {
@@ -258,9 +265,9 @@ impl Port for Blocking {
 }
 
 /// One for the process: inproc peers must share it.
-fn context() -> &'static Context {
+fn context(settings: Settings) -> &'static Context {
     static CONTEXT: OnceLock<Context> = OnceLock::new();
-    CONTEXT.get_or_init(Context::new)
+    CONTEXT.get_or_init(|| Context::with_options(settings()).expect("a context"))
 }
 
 fn options(place: &Place, kind: SocketType) -> Options {

@@ -37,8 +37,15 @@ use harness::figures::rate_name;
 use harness::plan::{self, Line, Pace};
 use harness::{Contender, Row, Transport};
 
-#[cfg(any(feature = "omq", feature = "rzmq", feature = "zeromq"))]
+#[cfg(any(
+    feature = "ours-async",
+    feature = "omq",
+    feature = "rzmq",
+    feature = "zeromq"
+))]
 use runtime::Flavour;
+#[cfg(feature = "ours")]
+use zmq_channels::ContextOptions;
 
 /// In which rows somebody takes part when nobody is named.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -75,6 +82,7 @@ const CONTENDERS: &[(&dyn Contender, Usual)] = &[
         &ours::Ours {
             name: "ours",
             batches: false,
+            settings: ContextOptions::new,
         },
         Usual::Both,
     ),
@@ -83,6 +91,7 @@ const CONTENDERS: &[(&dyn Contender, Usual)] = &[
         &ours::Ours {
             name: "ours-batch",
             batches: true,
+            settings: ContextOptions::new,
         },
         Usual::Api,
     ),
@@ -90,7 +99,8 @@ const CONTENDERS: &[(&dyn Contender, Usual)] = &[
     (
         &ours_async::OursAsync {
             name: "ours-tokio",
-            runtime: ours_async::Runtime::Tokio,
+            runtime: ours_async::Runtime::Tokio(Flavour::Fitting),
+            settings: ContextOptions::new,
         },
         Usual::Trips,
     ),
@@ -99,6 +109,7 @@ const CONTENDERS: &[(&dyn Contender, Usual)] = &[
         &ours_async::OursAsync {
             name: "ours-smol",
             runtime: ours_async::Runtime::Smol,
+            settings: ContextOptions::new,
         },
         Usual::Api,
     ),
@@ -107,6 +118,7 @@ const CONTENDERS: &[(&dyn Contender, Usual)] = &[
         &ours_async::OursAsync {
             name: "ours-async-std",
             runtime: ours_async::Runtime::AsyncStd,
+            settings: ContextOptions::new,
         },
         Usual::Api,
     ),

@@ -7,14 +7,14 @@ use zmq_channels::Message;
 use crate::harness::cell::Terms;
 use crate::harness::meter::Load;
 use crate::harness::{Kind, Library, Place, Port, Row};
-use crate::ours::{message_of, Handles, VERSION};
+use crate::ours::{message_of, Handles, Settings, VERSION};
 use crate::runtime::Flavour;
 
 /// Who polls.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Runtime {
-    /// The flavour that the other tokio contenders get.
-    Tokio,
+    /// With the flavour that the other tokio contenders get, or one of them.
+    Tokio(Flavour),
     Smol,
     AsyncStd,
 }
@@ -24,6 +24,8 @@ pub(crate) enum Runtime {
 pub(crate) struct OursAsync {
     pub(crate) name: &'static str,
     pub(crate) runtime: Runtime,
+    /// The settings of its context.
+    pub(crate) settings: Settings,
 }
 
 impl Library for OursAsync {
@@ -46,14 +48,14 @@ impl Library for OursAsync {
 
     async fn open(self, kind: Kind, place: &Place) -> Awaiting {
         Awaiting {
-            handles: Handles::open(kind, place),
+            handles: Handles::open(kind, place, self.settings),
             message: Message::new(),
         }
     }
 
     fn run(&self, place: &Place, life: impl Future<Output = ()> + Send + 'static) {
         match self.runtime {
-            Runtime::Tokio => Flavour::Fitting.run(place, life),
+            Runtime::Tokio(flavour) => flavour.run(place, life),
             Runtime::Smol => smol::block_on(life),
             Runtime::AsyncStd => async_std::task::block_on(life),
         }

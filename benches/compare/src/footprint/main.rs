@@ -25,10 +25,12 @@ use harness::figures::{self, size_name};
 use harness::plan::{self, Line, Pace};
 use harness::{Contender, Row, Transport};
 use serde_json::{json, Value};
+use zmq_channels::ContextOptions;
 
 const OURS: ours::Ours = ours::Ours {
     name: "ours",
     batches: false,
+    settings: ContextOptions::new,
 };
 const CONTENDERS: &[&dyn Contender] = &[&OURS];
 
