@@ -70,18 +70,24 @@ const INNER_FLOORS: &[(&str, &[&[&str]])] = &[
         &[
             &[
                 "handshakes",
-                "lookups",
-                "marks",
-                "registering",
+                "resolver",
+                "runner",
                 "timers",
+                "token",
                 "transport",
             ],
-            &["net", "world"],
+            &["env", "os"],
             &[
-                "awaiting", "counting", "crossing", "dialing", "failing", "hub", "inproc",
-                "judging", "link", "near", "room", "sliding", "sorting", "tasks", "watching",
+                "dialer",
+                "fair_queue",
+                "observe",
+                "pipe",
+                "shutdown",
+                "socket",
+                "tasks",
+                "zap",
             ],
-            &["closing", "listening", "notices", "reading", "sending"],
+            &["egress", "ingress", "listener"],
         ],
     ),
 ];
@@ -89,11 +95,8 @@ const INNER_FLOORS: &[(&str, &[&[&str]])] = &[
 /// Modules of one floor that import each other, until they are cut apart. There are to be no more.
 const CIRCLES: &[&[&str]] = &[
     &["pace", "patience", "pending", "port", "ports"],
-    &["net", "world"],
-    &[
-        "awaiting", "counting", "crossing", "dialing", "hub", "inproc", "judging", "link", "near",
-        "room", "sliding", "watching",
-    ],
+    &["env", "os"],
+    &["dialer", "fair_queue", "observe", "pipe", "socket", "zap"],
 ];
 
 /// What only some top-level modules may name: the path's segments (the last one may be the start

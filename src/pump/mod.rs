@@ -7,40 +7,31 @@
 //! commands, reads, sends, transfers, flushes, timers, each within a budget. The pump's thread only
 //! sleeps between turns. A pump waits for no user: a full `out` stops the reading of that
 //! socket's links until the user's pop marks the hub again; then they are served in turn
-//! ([`room`]).
+//! ([`fair_queue`]).
 
-mod awaiting;
-mod closing;
-mod counting;
-mod crossing;
-mod dialing;
-mod failing;
+mod dialer;
+mod egress;
+mod env;
+mod fair_queue;
 mod handshakes;
-mod hub;
-mod inproc;
-mod judging;
-mod link;
-mod listening;
-mod lookups;
-mod marks;
-mod near;
-pub(crate) mod net;
-mod notices;
-mod reading;
-pub(crate) mod registering;
-mod room;
-mod sending;
+mod ingress;
+mod listener;
+mod observe;
+pub(crate) mod os;
+mod pipe;
+mod resolver;
+pub(crate) mod runner;
+mod shutdown;
 #[cfg(test)]
 mod sim;
-mod sliding;
-mod sorting;
+mod socket;
 mod tasks;
 #[cfg(test)]
 mod tests;
 mod timers;
+mod token;
 pub(crate) mod transport;
-mod watching;
-mod world;
+mod zap;
 
 use std::any::Any;
 use std::collections::VecDeque;
@@ -67,22 +58,24 @@ use crate::routing_id::RoutingId;
 use crate::socket_type::SocketType;
 use crate::statistics::Statistics;
 
-pub(crate) use awaiting::Awaited;
-use crossing::End;
-use dialing::Dialer;
+use dialer::Dialer;
+use env::{Readiness, Source, World};
+use fair_queue::Room;
 use handshakes::Handshakes;
-use hub::{routes_are_mandatory, Hub};
-use link::Link;
-use listening::Listening;
-use marks::Mark;
+use listener::Listening;
+pub(crate) use observe::wait::Awaited;
+/// The name that the context knows the pumps of the operating system by.
+pub(crate) use os as net;
 #[cfg(feature = "curve")]
-pub(crate) use net::entropy;
-use room::Room;
+pub(crate) use os::entropy;
+use pipe::cross_pump::End;
+use pipe::Link;
+use socket::{routes_are_mandatory, Hub};
 pub(crate) use tasks::Task;
 use timers::{Timer, Timers};
+use token::Mark;
 pub use transport::BoundListener;
 use transport::Target;
-use world::{Readiness, Source, World};
 
 /// Names a socket on its pump: the slot may be reused, the serial number is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -352,7 +345,7 @@ pub(crate) struct Pump<W: World> {
     /// Hubs somebody waits for the peers of.
     awaited: Vec<usize>,
     /// What came of questions about peers.
-    answered: Vec<judging::Answered>,
+    answered: Vec<zap::Answered>,
 
     /// Links with something to read and room to read it.
     readers: VecDeque<usize>,
@@ -378,7 +371,7 @@ pub(crate) struct Pump<W: World> {
     /// Whether a timer is set to give the buffers of idle links back.
     rest_is_due: bool,
     next_serial: u64,
-    released: Vec<closing::Released>,
+    released: Vec<socket::close::Released>,
     release_requested: bool,
     /// Messages of sockets that have ended which were undelivered.
     undelivered: u64,

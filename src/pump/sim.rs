@@ -10,9 +10,9 @@ use crate::endpoint::Endpoint;
 use crate::error::BindError;
 use crate::options::Options;
 
-use super::lookups::{Lookups, Question};
+use super::env::{Readiness, Source, World};
+use super::resolver::{Lookups, Question};
 use super::transport::{self, Begun, BoundListener, Resolution, Target};
-use super::world::{Readiness, Source, World};
 use super::Command;
 
 /// Octets a simulated kernel buffers per direction.

@@ -10,8 +10,8 @@ use std::task::{Context, Wake, Waker};
 
 use crate::channel::Mailbox;
 
-use super::marks::Mark;
-use super::world::World;
+use super::env::World;
+use super::token::Mark;
 use super::{Command, Pump};
 
 /// A future the pump sees through to its end.

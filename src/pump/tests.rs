@@ -17,17 +17,17 @@ use crate::message::{Frame, Message};
 use crate::options::{Linger, Options};
 use crate::socket_type::SocketType;
 
-use super::hub::wire_config;
 use super::sim::{Faults, Luck, Network, Node};
+use super::socket::wire_config;
 use super::MAX_HANDSHAKES;
 use super::{Command, Company, HubId, Pump, Release};
 
-mod crossing;
+mod cross_pump;
 mod fairness;
-mod flood;
-mod nearby;
-mod resolving;
-mod securing;
+mod handshake_flood;
+mod inproc;
+mod resolver;
+mod zap;
 
 /// Turns after which a run that makes no progress has failed.
 const PATIENCE: usize = 200_000;

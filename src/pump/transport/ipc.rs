@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 use mio::event::Source;
 use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 
-use super::admission::Admission;
+use super::accept_filter::Admission;
 use super::{backlog, invalid, is_in_progress, quiet, Begun, KernelBuffers};
 use crate::endpoint::IpcAddress;
 use crate::options::{Options, PeerAddress};

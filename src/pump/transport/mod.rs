@@ -14,17 +14,17 @@ use crate::endpoint::{Address, Endpoint, Host, IpcAddress};
 use crate::error::BindError;
 use crate::options::Options;
 
-mod admission;
+mod accept_filter;
 mod interfaces;
 #[cfg(unix)]
 mod ipc;
 #[cfg(unix)]
 mod quiet;
+mod socket_options;
 pub(crate) mod socks;
 mod tcp;
 #[cfg(test)]
 mod tests;
-mod tuning;
 
 /// One connection, established or on its way.
 #[derive(Debug)]

@@ -7,10 +7,10 @@ use std::time::Duration;
 use mio::event::Source;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
-use super::admission::Admission;
+use super::accept_filter::Admission;
 #[cfg(unix)]
 use super::quiet;
-use super::tuning::Tuning;
+use super::socket_options::Tuning;
 use super::{backlog, invalid, is_in_progress, Begun};
 use crate::endpoint::Host;
 use crate::options::{Options, PeerAddress};

@@ -11,11 +11,11 @@ use crate::security::Credentials;
 use crate::statistics::DropReason;
 use crate::wire::{CloseReason, Event, PeerInfo};
 
-use super::counting::Met;
-use super::hub::{Hub, HubIo};
-use super::link::{Leaving, Link, Loss, Path, Wire, NO_HUB};
-use super::room::Rest;
-use super::world::{Readiness, World};
+use super::env::{Readiness, World};
+use super::fair_queue::Rest;
+use super::observe::stats::Met;
+use super::pipe::{Leaving, Link, Loss, Path, Wire, NO_HUB};
+use super::socket::{Hub, HubIo};
 use super::{HubId, Pump, READ_BUDGET};
 
 /// Messages decoded before the pattern sees them: few enough to be still in the nearest cache.

@@ -14,11 +14,11 @@ use crate::pattern::PeerId;
 use crate::routing_id::RoutingId;
 use crate::wire;
 
-use super::link::{Inproc, Leaving, Loss, Origin, Path, NO_HUB, NO_LINK};
+use super::env::World;
+use super::pipe::{Inproc, Leaving, Loss, Origin, Path, NO_HUB, NO_LINK};
 use super::timers::Timer;
 use super::transport::socks::{self, Handshake};
 use super::transport::{self, Begun, Resolution, Target};
-use super::world::World;
 use super::Pump;
 
 /// A peer that speaks another protocol, or does not want us, is not worth asking more often.

@@ -1,5 +1,5 @@
 //! What a pump needs of the world outside: streams, listeners, names, luck. The real one is
-//! [`net`](super::net), the seeded one of the tests `transport::sim`.
+//! [`net`](super::os), the seeded one of the tests `transport::sim`.
 
 use std::io::{self, Read, Write};
 

@@ -14,10 +14,10 @@ use crate::pattern::Asker;
 use crate::security::{AuthenticatorFault, Credentials, Mechanism};
 use crate::wire::{self, Applicant, Judgement};
 
-use super::hub::Hub;
-use super::link::{Origin, Wire};
-use super::marks::Mark;
-use super::world::World;
+use super::env::World;
+use super::pipe::{Origin, Wire};
+use super::socket::Hub;
+use super::token::Mark;
 use super::{HubId, Pump};
 
 /// Where ZAP handlers are bound (RFC 27, Interoperability).
@@ -144,7 +144,7 @@ impl<W: World> Pump<W> {
                 continue;
             };
             if found.serial == serial && found.errand.take().is_some() {
-                if let super::link::Path::Wire(wire) = &mut found.path {
+                if let super::pipe::Path::Wire(wire) = &mut found.path {
                     wire.connection.judged(judgement);
                 }
                 self.feed(link);

@@ -4,9 +4,9 @@
 use std::collections::VecDeque;
 use std::io::Write;
 
+use super::super::env::World;
 use super::super::sim::SimStream;
 use super::super::transport::{self, Resolution, Target};
-use super::super::world::World;
 use super::*;
 
 const SIGNATURE: &[u8] = b"\xff\0\0\0\0\0\0\0\x01\x7f";

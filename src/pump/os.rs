@@ -17,9 +17,9 @@ use crate::endpoint::Endpoint;
 use crate::error::BindError;
 use crate::options::Options;
 
-use super::lookups::{Lookups, Question};
+use super::env::{Readiness, Source, World};
+use super::resolver::{Lookups, Question};
 use super::transport::{self, Begun, BoundListener, Listener, Resolution, Stream, Target};
-use super::world::{Readiness, Source, World};
 use super::{Command, Company, Pump, HEAVY, HEAVY_TIME};
 
 /// Readiness taken from the kernel in one call.

@@ -18,11 +18,11 @@ use crate::message::Message;
 use crate::options::{Options, Overflow};
 use crate::pattern::{Drop, Full, PeerId};
 
-use super::counting;
-use super::hub::PumpOutlet;
-use super::link::{Link, Path, Wire};
-use super::world::World;
-use super::Pump;
+use crate::pump::env::World;
+use crate::pump::observe::stats;
+use crate::pump::pipe::{Link, Path, Wire};
+use crate::pump::socket::PumpOutlet;
+use crate::pump::Pump;
 
 /// Bytes of messages that a connection gets at once when it has nothing else to write, unless the
 /// first alone has more: one write's worth.
@@ -30,7 +30,7 @@ const REFILL: usize = 64 * 1024;
 
 /// The most messages a peer's queue holds under a policy that loses the oldest; `None` if the queue
 /// loses none, because there is no such policy, or because all peers share one queue, which is `in`.
-pub(super) fn slides(options: &Options, buffers: bool) -> Option<usize> {
+pub(in crate::pump) fn slides(options: &Options, buffers: bool) -> Option<usize> {
     match (options.send_overflow, options.send_high_water_mark) {
         (Overflow::Block | Overflow::DropNewest, _) => None,
         _ if !buffers => None,
@@ -49,19 +49,19 @@ fn cut(queue: &mut VecDeque<Message>, most: usize) -> usize {
 
 impl<S> Wire<S> {
     /// Messages on their way out.
-    pub(super) fn held(&self) -> usize {
+    pub(in crate::pump) fn held(&self) -> usize {
         self.connection.staged_messages() + self.waiting.as_ref().map_or(0, |waiting| waiting.len())
     }
 
     /// Whether there is anything to write, or will be.
-    pub(super) fn has_more(&self) -> bool {
+    pub(in crate::pump) fn has_more(&self) -> bool {
         let waits = self.waiting.as_ref().is_some_and(|queue| !queue.is_empty());
         self.connection.has_transmit() || (waits && !self.connection.is_closed())
     }
 
     /// Whether there is anything to write, now that what waits may follow what is written.
     #[inline]
-    pub(super) fn refill(&mut self) -> bool {
+    pub(in crate::pump) fn refill(&mut self) -> bool {
         if self.connection.has_transmit() {
             return true;
         }
@@ -72,7 +72,7 @@ impl<S> Wire<S> {
     }
 
     /// Has the connection take what waits, up to that many bytes but at least one message.
-    pub(super) fn stage(&mut self, bytes: usize) -> bool {
+    pub(in crate::pump) fn stage(&mut self, bytes: usize) -> bool {
         let Some(waiting) = &mut self.waiting else {
             return false;
         };
@@ -81,7 +81,7 @@ impl<S> Wire<S> {
         }
         let mut left = bytes as u64;
         while let Some(message) = waiting.front() {
-            let size = counting::octets(message);
+            let size = stats::octets(message);
             if size > left && left < bytes as u64 {
                 break;
             }
@@ -96,7 +96,7 @@ impl<S> Wire<S> {
     }
 
     /// The messages of which not a single byte has been written, in their order.
-    pub(super) fn take_unsent(&mut self) -> Vec<Message> {
+    pub(in crate::pump) fn take_unsent(&mut self) -> Vec<Message> {
         let mut unsent = self.connection.take_unsent();
         if let Some(waiting) = self.waiting.take() {
             unsent.extend(waiting);
@@ -116,7 +116,7 @@ impl<S> Link<S> {
 
 impl<S> PumpOutlet<'_, S> {
     /// Puts a message into the queue of a peer that may hold `most`; the oldest make room.
-    pub(super) fn slide(
+    pub(in crate::pump) fn slide(
         &mut self,
         peer: PeerId,
         message: &mut Message,
@@ -168,7 +168,7 @@ impl<S> PumpOutlet<'_, S> {
 
 impl<W: World> Pump<W> {
     /// What is on its way to another pump lost its oldest messages.
-    pub(super) fn slid(&mut self, slot: usize, lost: usize) {
+    pub(in crate::pump) fn slid(&mut self, slot: usize, lost: usize) {
         let Some(link) = self.links.get_mut(slot).filter(|_| lost > 0) else {
             return;
         };

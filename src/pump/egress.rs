@@ -9,8 +9,8 @@ use crate::pattern::{Drop, PeerId, Verdict};
 use crate::socket_type::SocketType;
 use crate::wire::MAX_SLICES;
 
-use super::link::{Leaving, Loss, Path};
-use super::world::World;
+use super::env::World;
+use super::pipe::{Leaving, Loss, Path};
 use super::{Pump, SEND_BUDGET};
 
 /// Octets one link writes in a turn before others have theirs.

@@ -9,13 +9,13 @@ use crate::options::Options;
 use crate::pattern::{waits_for_peers, Interest, PeerId};
 use crate::socket_type::SocketType;
 
-use super::hub::{marks, PumpOutlet};
-use super::link::Link;
-use super::world::World;
-use super::Pump;
+use crate::pump::env::World;
+use crate::pump::pipe::Link;
+use crate::pump::socket::{marks, PumpOutlet};
+use crate::pump::Pump;
 
 /// What a hub knows of its peers near their marks.
-pub(super) struct Near {
+pub(in crate::pump) struct Near {
     /// A peer with more messages than this in its queue is near; `None` where senders do
     /// not wait for single peers.
     above: Option<usize>,
@@ -28,7 +28,7 @@ pub(super) struct Near {
     /// Whether senders know of any.
     told: bool,
     /// Whether what a near peer gets has changed.
-    pub(super) changed: bool,
+    pub(in crate::pump) changed: bool,
 }
 
 struct Kept {
@@ -38,7 +38,7 @@ struct Kept {
 }
 
 /// Which messages a peer gets.
-pub(super) enum Filter {
+pub(in crate::pump) enum Filter {
     None,
     Name(Frame),
     /// Sorted, and none of them begins with another: so only the greatest that is not greater than a
@@ -95,7 +95,7 @@ impl Wants<Message> for Filter {
 }
 
 impl Near {
-    pub(super) fn new(kind: SocketType, options: &Options) -> Self {
+    pub(in crate::pump) fn new(kind: SocketType, options: &Options) -> Self {
         let mut near = Near {
             above: None,
             links: Vec::new(),
@@ -108,7 +108,7 @@ impl Near {
         near
     }
 
-    pub(super) fn configure(&mut self, kind: SocketType, options: &Options) {
+    pub(in crate::pump) fn configure(&mut self, kind: SocketType, options: &Options) {
         let (capacity, mark) = marks(kind, options);
         self.above = match capacity {
             0 => Some(usize::MAX),
@@ -121,19 +121,19 @@ impl Near {
 
     /// Whether what is sent to a peer has been admitted, as far as its mark goes.
     #[inline]
-    pub(super) fn admits(&self) -> bool {
+    pub(in crate::pump) fn admits(&self) -> bool {
         self.above.is_some()
     }
 
     /// A message went to this link.
-    pub(super) fn note<S>(&mut self, slot: usize, link: &mut Link<S>) {
+    pub(in crate::pump) fn note<S>(&mut self, slot: usize, link: &mut Link<S>) {
         if !link.near && self.above.is_some_and(|above| link.held() > above) {
             link.near = true;
             self.links.push((link.serial, slot));
         }
     }
 
-    pub(super) fn note_kept(&mut self, name: &Frame, messages: usize) {
+    pub(in crate::pump) fn note_kept(&mut self, name: &Frame, messages: usize) {
         let is_near = self.above.is_some_and(|above| messages > above);
         let filter = |kept: &Kept| matches!(&*kept.filter, Filter::Name(other) if other == name);
         match (self.kept.iter().position(filter), is_near) {
@@ -157,7 +157,7 @@ impl Near {
 
 impl<S> PumpOutlet<'_, S> {
     /// What any peer gets may have changed.
-    pub(super) fn interests_changed(&mut self) {
+    pub(in crate::pump) fn interests_changed(&mut self) {
         for &(_, slot) in &self.io.near.links {
             if let Some(link) = self.links.get_mut(slot) {
                 link.filter = None;
@@ -169,7 +169,7 @@ impl<S> PumpOutlet<'_, S> {
 
 impl<W: World> Pump<W> {
     /// A peer near its mark has sent something.
-    pub(super) fn tell_room(&mut self, slot: usize) {
+    pub(in crate::pump) fn tell_room(&mut self, slot: usize) {
         let Some(link) = self.links.get(slot) else {
             return;
         };
@@ -181,7 +181,7 @@ impl<W: World> Pump<W> {
     }
 
     /// Finds those that are near after the marks have changed.
-    pub(super) fn name_near(&mut self, slot: usize) {
+    pub(in crate::pump) fn name_near(&mut self, slot: usize) {
         let Some(hub) = self.hubs.get_mut(slot) else {
             return;
         };
@@ -193,7 +193,7 @@ impl<W: World> Pump<W> {
     }
 
     /// Tells senders which peers are near their marks, and lets go of what has been given to them.
-    pub(super) fn settle_near(&mut self, slot: usize) {
+    pub(in crate::pump) fn settle_near(&mut self, slot: usize) {
         let Some(hub) = self.hubs.get_mut(slot) else {
             return;
         };

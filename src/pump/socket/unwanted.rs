@@ -6,20 +6,20 @@ use crate::message::{Frame, Message};
 use crate::pattern::Drop;
 use crate::socket_type::SocketType;
 
-use super::world::World;
-use super::{HubId, Pump};
+use crate::pump::env::World;
+use crate::pump::{HubId, Pump};
 
 impl<W: World> Pump<W> {
     /// The user subscribed to this, or does not any more: what waits and begins with it is wanted,
     /// or not, by what is subscribed to now.
-    pub(super) fn sort_out(&mut self, hub: HubId, prefix: &Frame) {
+    pub(in crate::pump) fn sort_out(&mut self, hub: HubId, prefix: &Frame) {
         if let Some(slot) = self.find(hub) {
             self.sort_out_of(slot, prefix);
         }
     }
 
     /// The same, by the slot of the hub.
-    pub(super) fn sort_out_of(&mut self, slot: usize, prefix: &[u8]) {
+    pub(in crate::pump) fn sort_out_of(&mut self, slot: usize, prefix: &[u8]) {
         let Some(hub) = self.hubs.get_mut(slot) else {
             return;
         };

@@ -1,5 +1,5 @@
 //! Links between two sockets of one pump: no octets, messages move. Those between two pumps of
-//! one context are [`crossing`](super::crossing).
+//! one context are [`crossing`](crate::pump::pipe::cross_pump).
 
 use std::collections::VecDeque;
 
@@ -11,11 +11,11 @@ use crate::pattern::{PeerId, PeerIntro, Violation};
 use crate::socket_type::SocketType;
 use crate::wire::CloseReason;
 
-use super::counting::{self, Counts};
-use super::link::{Inproc, Loss, Origin, Path, NO_LINK};
-use super::room::Rest;
-use super::world::World;
-use super::Pump;
+use crate::pump::env::World;
+use crate::pump::fair_queue::Rest;
+use crate::pump::observe::stats::{self, Counts};
+use crate::pump::pipe::{Inproc, Loss, Origin, Path, NO_LINK};
+use crate::pump::Pump;
 
 /// Messages one inproc link moves in a turn before others have theirs.
 const TRANSFER_BUDGET: usize = 1024;
@@ -23,7 +23,7 @@ const TRANSFER_BUDGET: usize = 1024;
 impl<W: World> Pump<W> {
     /// Joins a dialer's hub and a listener's hub; false if either does not want the other, which
     /// both sides' monitors are told.
-    pub(super) fn join(&mut self, dialer: usize, listener: usize) -> bool {
+    pub(in crate::pump) fn join(&mut self, dialer: usize, listener: usize) -> bool {
         let (Some(dialing), Some(listening)) =
             (self.dialers.get(dialer), self.listeners.get(listener))
         else {
@@ -76,7 +76,7 @@ impl<W: World> Pump<W> {
     }
 
     /// Gives an inproc link a place among those with something for their twin.
-    pub(super) fn transfer_later(&mut self, slot: usize) {
+    pub(in crate::pump) fn transfer_later(&mut self, slot: usize) {
         if let Some(Path::Inproc(inproc)) = self.links.get_mut(slot).map(|link| &mut link.path) {
             let something =
                 !inproc.queue.is_empty() || !inproc.controls.is_empty() || inproc.hello.is_some();
@@ -88,7 +88,7 @@ impl<W: World> Pump<W> {
     }
 
     /// Moves what inproc links hold to their twins.
-    pub(super) fn transfer_all(&mut self) {
+    pub(in crate::pump) fn transfer_all(&mut self) {
         for _ in 0..self.transfers.len() {
             let Some(slot) = self.transfers.pop_front() else {
                 break;
@@ -109,7 +109,7 @@ impl<W: World> Pump<W> {
 
     /// Moves what an inproc link that ends still holds, as far as there is room for it. It is not
     /// there any more when its turn comes.
-    pub(super) fn transfer_rest(&mut self, slot: usize) {
+    pub(in crate::pump) fn transfer_rest(&mut self, slot: usize) {
         let mut left = usize::MAX;
         loop {
             let held = self.links.get(slot).map_or(0, |link| link.held());
@@ -137,7 +137,7 @@ impl<W: World> Pump<W> {
 
     /// The turn of a half of an inproc pair: it passes on what it holds, and its hub may send by it
     /// as long as its share lasts.
-    pub(super) fn send_in_turn(&mut self, slot: usize) -> Rest {
+    pub(in crate::pump) fn send_in_turn(&mut self, slot: usize) -> Rest {
         let rest = self.transfer(slot, Pump::room_for);
         let Some(link) = self.links.get(slot) else {
             return Rest::Done;
@@ -251,7 +251,7 @@ impl<W: World> Pump<W> {
         let (batch, peer) = (&mut found.io.batch, PeerId(inproc.twin as u32));
         let from = batch.len();
         let moved = move_some(&mut inproc.queue, batch, most);
-        let payload: u64 = batch.range(from..).map(counting::octets).sum();
+        let payload: u64 = batch.range(from..).map(stats::octets).sum();
         if promised {
             self.rooms[far].redeem(moved);
         }
@@ -266,7 +266,7 @@ impl<W: World> Pump<W> {
         }
         // They are the unsent messages of a link that has not long to live.
         let unmoved = unseen.len();
-        let unpaid: u64 = unseen.iter().map(counting::octets).sum();
+        let unpaid: u64 = unseen.iter().map(stats::octets).sum();
         if let Some(Path::Inproc(inproc)) = self.links.get_mut(slot).map(|link| &mut link.path) {
             unseen.append(&mut inproc.queue);
             inproc.queue = unseen;
@@ -283,7 +283,7 @@ impl<W: World> Pump<W> {
         let Some(hello) = hello else {
             return true;
         };
-        let payload = counting::octets(&hello);
+        let payload = stats::octets(&hello);
         let Some(found) = self.hubs.get_mut(far) else {
             return true;
         };
@@ -330,7 +330,7 @@ impl<W: World> Pump<W> {
     }
 
     /// One half of an inproc pair ends: so does the other, after what it was sent is delivered.
-    pub(super) fn release_twin(&mut self, slot: usize) {
+    pub(in crate::pump) fn release_twin(&mut self, slot: usize) {
         let Some(link) = self.links.get_mut(slot) else {
             return;
         };
@@ -351,14 +351,14 @@ impl<W: World> Pump<W> {
 
 /// The end of a link within this context whose sockets cannot talk to each other: what the
 /// handshake of a connection would have found.
-pub(super) fn incompatible(ours: SocketType, theirs: SocketType) -> Loss {
+pub(in crate::pump) fn incompatible(ours: SocketType, theirs: SocketType) -> Loss {
     Loss::Wire(CloseReason::IncompatibleSocketType {
         ours,
         theirs: theirs.name().to_owned(),
     })
 }
 
-pub(super) fn intro(socket_type: SocketType, routing_id: &[u8]) -> PeerIntro {
+pub(in crate::pump) fn intro(socket_type: SocketType, routing_id: &[u8]) -> PeerIntro {
     let routing_id = match socket_type.announces_identity() {
         true => Frame::from(routing_id),
         false => Frame::empty(),

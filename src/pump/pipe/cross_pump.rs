@@ -28,13 +28,13 @@ use crate::options::Overflow;
 use crate::pattern::{Admission, Outlet, PeerId, PeerIntro, Upstream, Violation};
 use crate::socket_type::SocketType;
 
-use super::counting::{self, Counts};
-use super::inproc::{incompatible, intro};
-use super::link::{Link, Loss, Origin, Path, NO_HUB};
-use super::marks::Mark;
-use super::room::Rest;
-use super::world::World;
-use super::{Bound, Command, Pump};
+use crate::pump::env::World;
+use crate::pump::fair_queue::Rest;
+use crate::pump::observe::stats::{self, Counts};
+use crate::pump::pipe::inproc::{incompatible, intro};
+use crate::pump::pipe::{Link, Loss, Origin, Path, NO_HUB};
+use crate::pump::token::Mark;
+use crate::pump::{Bound, Command, Pump};
 
 /// Messages one link takes from its bridge in a turn before others have theirs.
 const CROSSING_BUDGET: usize = 1024;
@@ -59,7 +59,7 @@ pub(crate) enum Signal {
 }
 
 /// One half of a link that crosses from pump to pump.
-pub(super) struct Cross {
+pub(in crate::pump) struct Cross {
     end: End,
     /// To be sent at the end of this turn.
     staged: VecDeque<Message>,
@@ -72,8 +72,8 @@ pub(super) struct Cross {
     is_last: bool,
     /// The most messages that may wait for the other side, where the oldest are lost for new ones.
     keeps: usize,
-    pub(super) in_transfers: bool,
-    pub(super) counts: Counts,
+    pub(in crate::pump) in_transfers: bool,
+    pub(in crate::pump) counts: Counts,
 }
 
 impl Cross {
@@ -91,38 +91,38 @@ impl Cross {
         }
     }
 
-    pub(super) fn send(&mut self, message: Message) {
-        self.counts.octets_out += counting::octets(&message);
+    pub(in crate::pump) fn send(&mut self, message: Message) {
+        self.counts.octets_out += stats::octets(&message);
         self.staged.push_back(message);
     }
 
     /// The same, where no more than `most` may wait: the oldest make room. Returns how many that
     /// were which had not been sent yet; others are found by [`transfer`](Self::transfer).
-    pub(super) fn slide(&mut self, message: Message, most: usize) -> usize {
+    pub(in crate::pump) fn slide(&mut self, message: Message, most: usize) -> usize {
         self.keeps = most;
         self.send(message);
         let count = self.staged.len().saturating_sub(most);
         let lost: u64 = self
             .staged
             .drain(..count)
-            .map(|old| counting::octets(&old))
+            .map(|old| stats::octets(&old))
             .sum();
         self.counts.octets_out -= lost;
         count
     }
 
     /// Sends what counts against no mark, before all other messages.
-    pub(super) fn greet(&mut self, message: Message) {
+    pub(in crate::pump) fn greet(&mut self, message: Message) {
         self.signals.push_back(Signal::Greeting(message));
     }
 
-    pub(super) fn command(&mut self, command: Upstream) {
+    pub(in crate::pump) fn command(&mut self, command: Upstream) {
         self.signals.push_back(Signal::Upstream(command));
     }
 
     /// Has the other side take what it has room for now, and give back the rest. Returns how many
     /// messages were lost, as [`transfer`](Self::transfer) does.
-    pub(super) fn say_last(&mut self) -> usize {
+    pub(in crate::pump) fn say_last(&mut self) -> usize {
         if std::mem::replace(&mut self.said_last, true) {
             return 0;
         }
@@ -131,31 +131,31 @@ impl Cross {
     }
 
     /// Gives the memory that a burst took back.
-    pub(super) fn give_back(&mut self) {
+    pub(in crate::pump) fn give_back(&mut self) {
         give_back(&mut self.staged);
         self.end.give_back();
     }
 
     /// Messages there is memory for.
     #[cfg(test)]
-    pub(super) fn buffered(&self) -> usize {
+    pub(in crate::pump) fn buffered(&self) -> usize {
         self.staged.capacity() + self.end.buffered()
     }
 
     /// Messages the other side has not taken.
-    pub(super) fn held(&self) -> usize {
+    pub(in crate::pump) fn held(&self) -> usize {
         self.staged.len() + self.crossing
     }
 
     /// Sends what is staged. Returns how many of the messages on the bridge were lost for that.
-    pub(super) fn transfer(&mut self) -> usize {
+    pub(in crate::pump) fn transfer(&mut self) -> usize {
         self.in_transfers = false;
         let mut lost = Vec::new();
         if self.keeps != usize::MAX {
             let most = self.keeps.saturating_sub(self.staged.len());
             self.end.take_back(most, &mut lost);
             self.crossing -= lost.len();
-            self.counts.octets_out -= lost.iter().map(counting::octets).sum::<u64>();
+            self.counts.octets_out -= lost.iter().map(stats::octets).sum::<u64>();
         }
         let before = self.staged.len();
         self.end.send(&mut self.staged, &mut self.signals);
@@ -164,7 +164,7 @@ impl Cross {
     }
 
     /// What the other side has not taken, once the bridge is closed.
-    pub(super) fn take_unsent(&mut self) -> Vec<Message> {
+    pub(in crate::pump) fn take_unsent(&mut self) -> Vec<Message> {
         debug_assert_eq!(self.crossing, 0, "a closed bridge holds nothing");
         self.staged.drain(..).collect()
     }
@@ -172,7 +172,7 @@ impl Cross {
 
 impl<W: World> Pump<W> {
     /// What other pumps must know of a listener of this one.
-    pub(super) fn bound(&self, kind: SocketType, listener: usize) -> Bound {
+    pub(in crate::pump) fn bound(&self, kind: SocketType, listener: usize) -> Bound {
         Bound {
             pump: self.company.pump,
             mailbox: Arc::clone(&self.mailbox),
@@ -182,7 +182,7 @@ impl<W: World> Pump<W> {
     }
 
     /// Tells the pumps whose dialers waited for a name that somebody is bound to it now.
-    pub(super) fn tell_waiting(
+    pub(in crate::pump) fn tell_waiting(
         &mut self,
         name: &str,
         waiting: BTreeMap<(usize, u64), Arc<Mailbox<Command>>>,
@@ -205,7 +205,7 @@ impl<W: World> Pump<W> {
 
     /// Starts to join a dialer with the socket that is bound to its name on another pump; false if that
     /// cannot begin.
-    pub(super) fn join_afar(&mut self, dialer: usize, bound: &Bound) -> bool {
+    pub(in crate::pump) fn join_afar(&mut self, dialer: usize, bound: &Bound) -> bool {
         let Some(dialing) = self.dialers.get(dialer) else {
             return false;
         };
@@ -236,7 +236,7 @@ impl<W: World> Pump<W> {
     }
 
     /// A dialer of another pump wants a link with whoever is bound to a name here.
-    pub(super) fn join_from_afar(
+    pub(in crate::pump) fn join_from_afar(
         &mut self,
         name: &str,
         kind: SocketType,
@@ -285,7 +285,7 @@ impl<W: World> Pump<W> {
     }
 
     /// Looks what there is on a bridge, and takes what there is room for.
-    pub(super) fn read_crossing(&mut self, slot: usize) -> Rest {
+    pub(in crate::pump) fn read_crossing(&mut self, slot: usize) -> Rest {
         let mut signals = VecDeque::new();
         let Some(Link {
             hub,
@@ -421,7 +421,7 @@ impl<W: World> Pump<W> {
             let from = found.io.batch.len();
             let taken = cross.end.take(most, &mut found.io.batch);
             cross.counts.messages_in += taken as u64;
-            let octets = found.io.batch.range(from..).map(counting::octets);
+            let octets = found.io.batch.range(from..).map(stats::octets);
             cross.counts.octets_in += octets.sum::<u64>();
             let (delivered, admitted) = self.admit(hub, peer, from, &mut VecDeque::new());
             self.rooms[hub].spend(delivered);
@@ -467,7 +467,7 @@ impl<W: World> Pump<W> {
     }
 
     /// Closes a bridge, so that what the other side has not taken is ours again.
-    pub(super) fn close_crossing(&mut self, slot: usize) {
+    pub(in crate::pump) fn close_crossing(&mut self, slot: usize) {
         let Some(Path::Cross(cross)) = self.links.get_mut(slot).map(|link| &mut link.path) else {
             return;
         };
@@ -480,7 +480,7 @@ impl<W: World> Pump<W> {
     }
 
     /// A link was let go, and takes no more messages; what it holds still goes out.
-    pub(super) fn leave_crossing(&mut self, slot: usize) {
+    pub(in crate::pump) fn leave_crossing(&mut self, slot: usize) {
         if let Some(Path::Cross(cross)) = self.links.get_mut(slot).map(|link| &mut link.path) {
             let lost = cross.transfer();
             cross.end.leave();
@@ -491,7 +491,7 @@ impl<W: World> Pump<W> {
     }
 
     /// Gives a link a place among those with something for the other side.
-    pub(super) fn cross_later(&mut self, slot: usize) {
+    pub(in crate::pump) fn cross_later(&mut self, slot: usize) {
         if let Some(Path::Cross(cross)) = self.links.get_mut(slot).map(|link| &mut link.path) {
             if !cross.in_transfers {
                 cross.in_transfers = true;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::channel::quietly;
 use crate::event::EventKind;
 
-use super::world::World;
+use super::env::World;
 use super::Pump;
 
 impl<W: World> Pump<W> {

@@ -3,14 +3,14 @@
 use crate::message::{Frame, Message};
 use crate::pattern::{Admission, Outlet, PeerId};
 
-use super::link::{Loss, Origin, Path};
-use super::world::World;
-use super::Pump;
+use crate::pump::env::World;
+use crate::pump::pipe::{Loss, Origin, Path};
+use crate::pump::Pump;
 
 impl<W: World> Pump<W> {
     /// Sends a new peer an empty message, so that a ROUTER there learns of us
     /// (`ZMQ_PROBE_ROUTER`). It is no user's message, and counts nowhere.
-    pub(super) fn probe(&mut self, slot: usize) {
+    pub(in crate::pump) fn probe(&mut self, slot: usize) {
         let Some(link) = self.links.get_mut(slot).filter(|link| link.attached) else {
             return;
         };
@@ -45,7 +45,7 @@ impl<W: World> Pump<W> {
     }
 
     /// The first message to a new peer. It does not count against the high-water mark.
-    pub(super) fn say_hello(&mut self, slot: usize) {
+    pub(in crate::pump) fn say_hello(&mut self, slot: usize) {
         let Some(link) = self.links.get_mut(slot) else {
             return;
         };
@@ -78,7 +78,7 @@ impl<W: World> Pump<W> {
 
     /// An attached peer is about to be lost: its user is told as if by a last message of the
     /// peer's.
-    pub(super) fn give_notice(&mut self, slot: usize, loss: &Loss) {
+    pub(in crate::pump) fn give_notice(&mut self, slot: usize, loss: &Loss) {
         let Some(link) = self.links.get(slot).filter(|link| link.attached) else {
             return;
         };

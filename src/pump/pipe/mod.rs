@@ -1,5 +1,8 @@
 //! One peer of a socket: a connection that speaks ZMTP, or one half of an inproc pair.
 
+pub(in crate::pump) mod cross_pump;
+mod inproc;
+
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::sync::Arc;
@@ -13,20 +16,20 @@ use crate::socket_type::SocketType;
 use crate::statistics::DropReason;
 use crate::wire::{CloseReason, Connection, Opening, PeerInfo};
 
-use super::counting::{Counts, Met};
-use super::crossing::Cross;
-use super::dialing::Greeted;
-use super::hub::Hub;
-use super::near::Filter;
-use super::timers::Timer;
-use super::transport::socks::Handshake;
-use super::watching::Names;
-use super::world::World;
-use super::{HubId, Pump};
+use crate::pump::dialer::Greeted;
+use crate::pump::env::World;
+use crate::pump::observe::monitor::Names;
+use crate::pump::observe::stats::{Counts, Met};
+use crate::pump::pipe::cross_pump::Cross;
+use crate::pump::socket::near_full::Filter;
+use crate::pump::socket::Hub;
+use crate::pump::timers::Timer;
+use crate::pump::transport::socks::Handshake;
+use crate::pump::{HubId, Pump};
 
 /// Octets a link stages before its peer counts as full: four writes of 64 KiB keep the kernel
 /// busy, and little is at stake when the connection is lost.
-pub(super) const STAGING_LIMIT: usize = 256 * 1024;
+pub(in crate::pump) const STAGING_LIMIT: usize = 256 * 1024;
 
 /// Links and sockets that were idle for this long give the memory of their buffers back. No thread
 /// is woken for those that have been idle since.
@@ -37,49 +40,49 @@ const REST_AFTER: Duration = Duration::from_secs(5);
 const DRAIN_TIME: Duration = Duration::from_secs(1);
 
 /// The hub of a link that outlived its socket, or was let go by it.
-pub(super) const NO_HUB: usize = usize::MAX;
+pub(in crate::pump) const NO_HUB: usize = usize::MAX;
 
 /// The twin of an inproc link that has none.
-pub(super) const NO_LINK: usize = usize::MAX;
+pub(in crate::pump) const NO_LINK: usize = usize::MAX;
 
-pub(super) struct Link<S> {
-    pub(super) serial: u64,
-    pub(super) hub: usize,
-    pub(super) origin: Origin,
-    pub(super) path: Path<S>,
+pub(in crate::pump) struct Link<S> {
+    pub(in crate::pump) serial: u64,
+    pub(in crate::pump) hub: usize,
+    pub(in crate::pump) origin: Origin,
+    pub(in crate::pump) path: Path<S>,
     /// Whether the pattern knows this peer.
-    pub(super) attached: bool,
+    pub(in crate::pump) attached: bool,
     /// Whether the pattern was told that this peer takes nothing now.
-    pub(super) blocked: bool,
+    pub(in crate::pump) blocked: bool,
     /// Whether senders look at what this peer has room for.
-    pub(super) near: bool,
+    pub(in crate::pump) near: bool,
     /// Which messages it gets, as far as senders have been told.
-    pub(super) filter: Option<Arc<Filter>>,
-    pub(super) in_readers: bool,
-    pub(super) in_flushers: bool,
+    pub(in crate::pump) filter: Option<Arc<Filter>>,
+    pub(in crate::pump) in_readers: bool,
+    pub(in crate::pump) in_flushers: bool,
     /// Whether it waits for room in an `out`: its hub's, or for a half of an inproc pair its
     /// twin's.
-    pub(super) hungry: bool,
-    pub(super) leaving: Option<Leaving>,
+    pub(in crate::pump) hungry: bool,
+    pub(in crate::pump) leaving: Option<Leaving>,
     /// The soonest timer set for this link.
-    pub(super) timer: Option<Instant>,
+    pub(in crate::pump) timer: Option<Instant>,
     /// Where it leads, once somebody has asked.
-    pub(super) names: Option<Box<Names>>,
+    pub(in crate::pump) names: Option<Box<Names>>,
     /// The peer, once the handshake is done.
-    pub(super) met: Option<Box<Met>>,
+    pub(in crate::pump) met: Option<Box<Met>>,
     /// What an accepted connection sits on.
-    pub(super) seat: Option<Seat>,
+    pub(in crate::pump) seat: Option<Seat>,
     /// Who asks what to think of the peer.
-    pub(super) errand: Option<HubId>,
+    pub(in crate::pump) errand: Option<HubId>,
     /// Whose messages it still holds after it was let go.
-    pub(super) former: Option<HubId>,
+    pub(in crate::pump) former: Option<HubId>,
     /// Where the peer is, while its handshake with us is unfinished and we accepted it.
-    pub(super) unfinished: Option<Arc<str>>,
+    pub(in crate::pump) unfinished: Option<Arc<str>>,
 }
 
 /// Who started a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Origin {
+pub(in crate::pump) enum Origin {
     /// A dialer of this socket, by slot.
     Dialed(usize),
     /// A listener of this socket, by slot.
@@ -87,7 +90,7 @@ pub(super) enum Origin {
 }
 
 /// How a link reaches its peer.
-pub(super) enum Path<S> {
+pub(in crate::pump) enum Path<S> {
     /// Waiting for the world to connect.
     Dialing {
         stream: S,
@@ -105,28 +108,28 @@ pub(super) enum Path<S> {
     Lent,
 }
 
-pub(super) struct Wire<S> {
-    pub(super) stream: S,
-    pub(super) connection: Connection,
+pub(in crate::pump) struct Wire<S> {
+    pub(in crate::pump) stream: S,
+    pub(in crate::pump) connection: Connection,
     /// Messages that wait until everything before them is written, where a policy may still lose
     /// them.
-    pub(super) waiting: Option<VecDeque<Message>>,
-    pub(super) readable: bool,
+    pub(in crate::pump) waiting: Option<VecDeque<Message>>,
+    pub(in crate::pump) readable: bool,
     /// The end of the stream was announced: it comes after what is still buffered.
-    pub(super) read_closed: bool,
-    pub(super) writable: bool,
+    pub(in crate::pump) read_closed: bool,
+    pub(in crate::pump) writable: bool,
     /// Whether the world tells when there is room to write.
     room_watched: bool,
     /// Writing failed. Reading goes on until it fails too: what arrived is not lost.
-    pub(super) write_failed: bool,
+    pub(in crate::pump) write_failed: bool,
     /// Whether anything was read since the pump last looked for idle links.
-    pub(super) active: bool,
-    pub(super) counts: Counts,
+    pub(in crate::pump) active: bool,
+    pub(in crate::pump) counts: Counts,
 }
 
 impl<S: Read + Write> Wire<S> {
     /// Has the world tell when there is room to write, or not.
-    pub(super) fn watch_room<W>(&mut self, world: &mut W, slot: usize, wanted: bool)
+    pub(in crate::pump) fn watch_room<W>(&mut self, world: &mut W, slot: usize, wanted: bool)
     where
         W: World<Stream = S>,
     {
@@ -147,7 +150,7 @@ impl<S: Read + Write> Wire<S> {
 
 impl<S> Wire<S> {
     /// Whether the peer takes no message now.
-    pub(super) fn is_full(&self, limit: usize, buffers: bool) -> bool {
+    pub(in crate::pump) fn is_full(&self, limit: usize, buffers: bool) -> bool {
         self.connection.staged_messages() >= limit
             || (!buffers && self.connection.staged_octets() >= STAGING_LIMIT)
     }
@@ -155,7 +158,7 @@ impl<S> Wire<S> {
 
 impl<S: Read> Wire<S> {
     /// Reads once, straight into the protocol machine's buffer.
-    pub(super) fn fill(&mut self, now: Instant) -> io::Result<usize> {
+    pub(in crate::pump) fn fill(&mut self, now: Instant) -> io::Result<usize> {
         let room = self.connection.recv_slice();
         let asked = room.len();
         let read = self.stream.read(room)?;
@@ -169,19 +172,19 @@ impl<S: Read> Wire<S> {
     }
 }
 
-pub(super) struct Inproc {
-    pub(super) twin: usize,
-    pub(super) twin_hub: usize,
+pub(in crate::pump) struct Inproc {
+    pub(in crate::pump) twin: usize,
+    pub(in crate::pump) twin_hub: usize,
     /// The first message of all, which nobody counts.
-    pub(super) hello: Option<Message>,
-    pub(super) controls: VecDeque<Upstream>,
-    pub(super) queue: VecDeque<Message>,
-    pub(super) in_transfers: bool,
-    pub(super) counts: Counts,
+    pub(in crate::pump) hello: Option<Message>,
+    pub(in crate::pump) controls: VecDeque<Upstream>,
+    pub(in crate::pump) queue: VecDeque<Message>,
+    pub(in crate::pump) in_transfers: bool,
+    pub(in crate::pump) counts: Counts,
 }
 
 impl Inproc {
-    pub(super) fn new(twin: usize, twin_hub: usize) -> Self {
+    pub(in crate::pump) fn new(twin: usize, twin_hub: usize) -> Self {
         Inproc {
             twin,
             twin_hub,
@@ -196,7 +199,7 @@ impl Inproc {
 
 /// A link that the pattern has let go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Leaving {
+pub(in crate::pump) enum Leaving {
     /// What is staged still goes out, until the deadline.
     Flushing(Option<Instant>),
     /// Nothing more will be written; waits for the peer to close.
@@ -208,7 +211,7 @@ pub(super) enum Leaving {
 
 /// Why a link ends.
 #[derive(Debug)]
-pub(super) enum Loss {
+pub(in crate::pump) enum Loss {
     /// The peer closed.
     World,
     /// The world broke the connection.
@@ -230,7 +233,7 @@ pub(super) enum Loss {
 }
 
 impl<S> Link<S> {
-    pub(super) fn new(serial: u64, hub: usize, origin: Origin, path: Path<S>) -> Self {
+    pub(in crate::pump) fn new(serial: u64, hub: usize, origin: Origin, path: Path<S>) -> Self {
         Link {
             serial,
             hub,
@@ -255,7 +258,7 @@ impl<S> Link<S> {
     }
 
     /// Whether this peer takes no message now.
-    pub(super) fn is_full(&self, limit: usize, buffers: bool) -> bool {
+    pub(in crate::pump) fn is_full(&self, limit: usize, buffers: bool) -> bool {
         match &self.path {
             Path::Wire(wire) => wire.is_full(limit, buffers),
             Path::Inproc(inproc) => buffers && inproc.queue.len() >= limit,
@@ -265,7 +268,7 @@ impl<S> Link<S> {
     }
 
     /// Whether a full peer has drained enough to be worth waking the pattern.
-    pub(super) fn is_roomy(&self, limit: usize, buffers: bool) -> bool {
+    pub(in crate::pump) fn is_roomy(&self, limit: usize, buffers: bool) -> bool {
         match &self.path {
             Path::Wire(wire) => {
                 wire.connection.staged_messages() <= limit / 2
@@ -280,7 +283,7 @@ impl<S> Link<S> {
 
     /// Takes the wire out for a moment, so that it can be read from while the pattern has the
     /// links.
-    pub(super) fn lend_wire(&mut self) -> Option<Box<Wire<S>>> {
+    pub(in crate::pump) fn lend_wire(&mut self) -> Option<Box<Wire<S>>> {
         if !matches!(self.path, Path::Wire(_)) {
             return None;
         }
@@ -291,7 +294,7 @@ impl<S> Link<S> {
     }
 
     /// Whether a socket that is closing need not wait for this link.
-    pub(super) fn is_flushed(&self) -> bool {
+    pub(in crate::pump) fn is_flushed(&self) -> bool {
         let says = match &self.path {
             Path::Wire(wire) => self.attached && wire.has_more(),
             Path::Inproc(_) | Path::Cross(_) | Path::Dialing { .. } | Path::Lent => false,
@@ -301,12 +304,12 @@ impl<S> Link<S> {
 
     /// Whether nothing can be written to the peer any more, and nothing is read that would tell
     /// of its end, because the user takes nothing.
-    pub(super) fn is_stuck(&self) -> bool {
+    pub(in crate::pump) fn is_stuck(&self) -> bool {
         self.hungry && matches!(&self.path, Path::Wire(wire) if wire.write_failed)
     }
 
     /// Messages this link holds on their way out.
-    pub(super) fn held(&self) -> usize {
+    pub(in crate::pump) fn held(&self) -> usize {
         match &self.path {
             Path::Wire(wire) => wire.held(),
             Path::Inproc(inproc) => inproc.queue.len(),
@@ -318,7 +321,12 @@ impl<S> Link<S> {
 
 impl<W: World> Pump<W> {
     /// Takes a new link in and gives it its slot.
-    pub(super) fn add_link(&mut self, hub: usize, origin: Origin, path: Path<W::Stream>) -> usize {
+    pub(in crate::pump) fn add_link(
+        &mut self,
+        hub: usize,
+        origin: Origin,
+        path: Path<W::Stream>,
+    ) -> usize {
         let serial = self.serial();
         let slot = self.links.insert(Link::new(serial, hub, origin, path));
         if let Some(hub) = self.hubs.get_mut(hub) {
@@ -328,7 +336,7 @@ impl<W: World> Pump<W> {
     }
 
     /// A connected stream starts to speak ZMTP, or whatever STREAM's users speak.
-    pub(super) fn open_wire(&mut self, slot: usize, stream: W::Stream) {
+    pub(in crate::pump) fn open_wire(&mut self, slot: usize, stream: W::Stream) {
         let Some(link) = self.links.get_mut(slot) else {
             return;
         };
@@ -387,7 +395,7 @@ impl<W: World> Pump<W> {
     }
 
     /// What a pattern is told about a peer that has introduced itself.
-    pub(super) fn intro(&self, slot: usize, info: &PeerInfo) -> PeerIntro {
+    pub(in crate::pump) fn intro(&self, slot: usize, info: &PeerInfo) -> PeerIntro {
         PeerIntro {
             socket_type: info.socket_type,
             routing_id: info.identity.clone(),
@@ -397,7 +405,7 @@ impl<W: World> Pump<W> {
     }
 
     /// The number of the `connect` that made a link; `None` for one that was accepted.
-    pub(super) fn origin_serial(&self, slot: usize) -> Option<u64> {
+    pub(in crate::pump) fn origin_serial(&self, slot: usize) -> Option<u64> {
         match self.links.get(slot)?.origin {
             Origin::Dialed(dialer) => self.dialer_serial(dialer),
             Origin::Accepted(_) => None,
@@ -405,7 +413,7 @@ impl<W: World> Pump<W> {
     }
 
     /// The name that is reserved for a peer that we connected to.
-    pub(super) fn alias(&self, slot: usize) -> Option<Frame> {
+    pub(in crate::pump) fn alias(&self, slot: usize) -> Option<Frame> {
         match self.links.get(slot)?.origin {
             Origin::Dialed(dialer) => self.dialers.get(dialer)?.alias.as_ref().map(Frame::from),
             Origin::Accepted(_) => None,
@@ -413,7 +421,7 @@ impl<W: World> Pump<W> {
     }
 
     /// The handshake is done: the pattern meets the peer, unless there are too many already.
-    pub(super) fn attach(&mut self, slot: usize, intro: &PeerIntro) -> Result<(), Loss> {
+    pub(in crate::pump) fn attach(&mut self, slot: usize, intro: &PeerIntro) -> Result<(), Loss> {
         let Some(link) = self.links.get_mut(slot) else {
             return Err(Loss::Refused);
         };
@@ -467,7 +475,7 @@ impl<W: World> Pump<W> {
     }
 
     /// The pattern forgets the peer; what it had not sent yet goes back or is counted lost.
-    pub(super) fn detach(&mut self, slot: usize) {
+    pub(in crate::pump) fn detach(&mut self, slot: usize) {
         let Some(link) = self.links.get_mut(slot) else {
             return;
         };
@@ -547,7 +555,7 @@ impl<W: World> Pump<W> {
     }
 
     /// Ends a link: the pattern forgets it, its dialer tries again if that makes sense.
-    pub(super) fn lose(&mut self, slot: usize, loss: Loss) {
+    pub(in crate::pump) fn lose(&mut self, slot: usize, loss: Loss) {
         let Some(link) = self.links.get(slot) else {
             return;
         };
@@ -590,7 +598,7 @@ impl<W: World> Pump<W> {
 
     /// Ends a link whose peer is refused. One that has had our last word believes itself connected,
     /// and may have sent messages: what still comes of them is read for a while, to be counted.
-    pub(super) fn refuse(&mut self, slot: usize, loss: Loss) {
+    pub(in crate::pump) fn refuse(&mut self, slot: usize, loss: Loss) {
         let until = self.now + DRAIN_TIME;
         let Some(link) = self.links.get_mut(slot) else {
             return;
@@ -663,7 +671,7 @@ impl<W: World> Pump<W> {
     }
 
     /// Lets a link go: no new messages, but what is staged goes out until `deadline`.
-    pub(super) fn let_go(&mut self, slot: usize, deadline: Option<Instant>) {
+    pub(in crate::pump) fn let_go(&mut self, slot: usize, deadline: Option<Instant>) {
         let Some(link) = self.links.get_mut(slot) else {
             return;
         };
@@ -722,7 +730,7 @@ impl<W: World> Pump<W> {
     }
 
     /// Says goodbye on a link whose last octet is written, and waits for the peer's.
-    pub(super) fn say_goodbye(&mut self, slot: usize) {
+    pub(in crate::pump) fn say_goodbye(&mut self, slot: usize) {
         let until = self.now + DRAIN_TIME;
         if let Some(former) = self.links.get_mut(slot).and_then(|link| link.former.take()) {
             self.has_parted(former, 0);
@@ -743,7 +751,7 @@ impl<W: World> Pump<W> {
     }
 
     /// A blocked peer may take messages again.
-    pub(super) fn unblock(&mut self, slot: usize) {
+    pub(in crate::pump) fn unblock(&mut self, slot: usize) {
         let Some(link) = self.links.get_mut(slot) else {
             return;
         };
@@ -768,7 +776,7 @@ impl<W: World> Pump<W> {
     }
 
     /// Tells the pattern of a blocked peer that takes messages again; whether it did.
-    pub(super) fn let_on(&mut self, slot: usize) -> bool {
+    pub(in crate::pump) fn let_on(&mut self, slot: usize) -> bool {
         let Some(link) = self.links.get_mut(slot) else {
             return false;
         };
@@ -781,7 +789,7 @@ impl<W: World> Pump<W> {
     }
 
     /// Sets a timer for the link's next deadline, unless one is set that is soon enough.
-    pub(super) fn watch_deadline(&mut self, slot: usize) {
+    pub(in crate::pump) fn watch_deadline(&mut self, slot: usize) {
         let Some(link) = self.links.get_mut(slot) else {
             return;
         };
@@ -798,7 +806,7 @@ impl<W: World> Pump<W> {
     }
 
     /// Sees to it that the buffers of links and sockets are given back when they fall idle.
-    pub(super) fn rest_later(&mut self) {
+    pub(in crate::pump) fn rest_later(&mut self) {
         if !self.rest_is_due {
             self.rest_is_due = true;
             self.timers.set(self.now + REST_AFTER, Timer::Rest);
@@ -807,7 +815,7 @@ impl<W: World> Pump<W> {
 
     /// Links and sockets that were idle since the last look give their buffers back. Those that
     /// still hold much are looked at again.
-    pub(super) fn rest_idle(&mut self) {
+    pub(in crate::pump) fn rest_idle(&mut self) {
         self.rest_is_due = false;
         let mut busy = false;
         for (_, link) in &mut self.links {
@@ -833,7 +841,7 @@ impl<W: World> Pump<W> {
     }
 
     /// A timer of this link fired.
-    pub(super) fn link_is_due(&mut self, slot: usize) {
+    pub(in crate::pump) fn link_is_due(&mut self, slot: usize) {
         let now = self.now;
         let Some(link) = self.links.get_mut(slot) else {
             return;

@@ -26,9 +26,9 @@
 
 use std::collections::VecDeque;
 
-use super::hub::push;
-use super::link::Path;
-use super::world::World;
+use super::env::World;
+use super::pipe::Path;
+use super::socket::push;
 use super::Pump;
 
 /// The least messages of one turn where several wait: what one lock of `out` is worth.

@@ -1,6 +1,6 @@
 //! What a hub sends in batches, most of all to sockets of the same pump.
 
-use super::super::link::{Path, STAGING_LIMIT};
+use super::super::pipe::{Path, STAGING_LIMIT};
 use super::*;
 use crate::statistics::DropReason;
 

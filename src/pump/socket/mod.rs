@@ -1,5 +1,11 @@
 //! One socket, seen from its pump.
 
+pub(in crate::pump) mod close;
+mod drop_oldest;
+pub(in crate::pump) mod near_full;
+mod notices;
+mod unwanted;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
@@ -18,103 +24,103 @@ use crate::socket_type::SocketType;
 use crate::statistics::{DropReason, Dropped};
 use crate::wire;
 
-use super::awaiting::Wait;
-use super::counting::{self, Tally};
-use super::judging::Errand;
-use super::link::{Link, Loss, Path};
-use super::near::Near;
-use super::room::Room;
-use super::sliding::slides;
-use super::watching::Watcher;
-use super::world::World;
-use super::{Closed, HubId, Pump};
+use crate::pump::env::World;
+use crate::pump::fair_queue::Room;
+use crate::pump::observe::monitor::Watcher;
+use crate::pump::observe::stats::{self, Tally};
+use crate::pump::observe::wait::Wait;
+use crate::pump::pipe::{Link, Loss, Path};
+use crate::pump::socket::drop_oldest::slides;
+use crate::pump::socket::near_full::Near;
+use crate::pump::zap::Errand;
+use crate::pump::{Closed, HubId, Pump};
 
 /// As many messages at once are a burst, after which a socket keeps the memory they took for a
 /// while.
 const BURST: usize = KEPT_BUFFER / 8;
 
 /// One socket: its channels, its pattern, and what is between them.
-pub(super) struct Hub {
-    pub(super) serial: u64,
-    pub(super) kind: SocketType,
-    pub(super) options: Arc<Options>,
-    pub(super) wire: Arc<wire::Config>,
-    pub(super) ports: Arc<Ports>,
-    pub(super) pattern: Box<dyn Pattern>,
-    pub(super) io: HubIo,
+pub(in crate::pump) struct Hub {
+    pub(in crate::pump) serial: u64,
+    pub(in crate::pump) kind: SocketType,
+    pub(in crate::pump) options: Arc<Options>,
+    pub(in crate::pump) wire: Arc<wire::Config>,
+    pub(in crate::pump) ports: Arc<Ports>,
+    pub(in crate::pump) pattern: Box<dyn Pattern>,
+    pub(in crate::pump) io: HubIo,
     /// Attached links.
-    pub(super) peers: usize,
-    pub(super) listeners: Vec<usize>,
-    pub(super) dialers: Vec<usize>,
+    pub(in crate::pump) peers: usize,
+    pub(in crate::pump) listeners: Vec<usize>,
+    pub(in crate::pump) dialers: Vec<usize>,
     /// Every link of this socket, attached or not.
-    pub(super) links: Vec<usize>,
+    pub(in crate::pump) links: Vec<usize>,
     /// Links that were let go and still hold messages of this socket.
-    pub(super) parting: usize,
-    pub(super) closing: Option<Closing>,
+    pub(in crate::pump) parting: usize,
+    pub(in crate::pump) closing: Option<Closing>,
     /// Whether the ports were found closed in an earlier turn.
-    pub(super) close_noticed: bool,
-    pub(super) in_senders: bool,
+    pub(in crate::pump) close_noticed: bool,
+    pub(in crate::pump) in_senders: bool,
     /// Whether there was a burst since the pump last looked for memory to give back.
-    pub(super) bursting: bool,
+    pub(in crate::pump) bursting: bool,
     /// Monitors.
-    pub(super) watchers: Vec<Watcher>,
+    pub(in crate::pump) watchers: Vec<Watcher>,
     /// Who waits for peers.
-    pub(super) waits: Vec<Wait>,
-    pub(super) tally: Tally,
+    pub(in crate::pump) waits: Vec<Wait>,
+    pub(in crate::pump) tally: Tally,
     /// Given back when the hub ends.
-    pub(super) seat: Option<Seat>,
+    pub(in crate::pump) seat: Option<Seat>,
     /// For a socket of the pump's own.
-    pub(super) errand: Option<Errand>,
+    pub(in crate::pump) errand: Option<Errand>,
 }
 
 /// What a pattern's calls fill, and the pump empties.
-pub(super) struct HubIo {
+pub(in crate::pump) struct HubIo {
     /// Taken from `in`, not placed yet. They count against the high-water mark until released.
-    pub(super) pending: VecDeque<Message>,
+    pub(in crate::pump) pending: VecDeque<Message>,
     /// On their way to `out`: pushed in one lock.
-    pub(super) batch: VecDeque<Message>,
+    pub(in crate::pump) batch: VecDeque<Message>,
     /// Messages for `out`, which has no room for them: of the pattern's own, and what arrived on
     /// a promise of room that did not hold.
-    pub(super) notices: VecDeque<Message>,
+    pub(in crate::pump) notices: VecDeque<Message>,
     /// What became of requests that are waited for one by one: told in one lock.
-    pub(super) outcomes: Vec<(u64, Outcome)>,
+    pub(in crate::pump) outcomes: Vec<(u64, Outcome)>,
     /// Replies that came too late since `out` was last told.
-    pub(super) late: usize,
+    pub(in crate::pump) late: usize,
     /// Messages given to peers that did not come through `in`, since that was last told.
-    pub(super) charged: usize,
+    pub(in crate::pump) charged: usize,
     /// Messages that left this library since `in` was last told.
-    pub(super) released: usize,
+    pub(in crate::pump) released: usize,
     /// Messages lost on their way out since `in` was last told.
-    pub(super) lost: u64,
+    pub(in crate::pump) lost: u64,
     /// Messages that were accepted and will never be on the wire as a whole.
-    pub(super) undelivered: u64,
+    pub(in crate::pump) undelivered: u64,
     /// Messages lost that `in` has been told of.
-    pub(super) told: u64,
+    pub(in crate::pump) told: u64,
     /// Replies that came too late, that `out` has been told of.
-    pub(super) late_told: u64,
+    pub(in crate::pump) late_told: u64,
     /// All messages that patterns or connections lost.
-    pub(super) dropped: Dropped,
+    pub(in crate::pump) dropped: Dropped,
     /// The most messages one peer may hold; `usize::MAX` for no limit.
-    pub(super) limit: usize,
+    pub(in crate::pump) limit: usize,
     /// Whether each peer has a queue of its own (fan-out).
-    pub(super) buffers: bool,
+    pub(in crate::pump) buffers: bool,
     /// Peers near their marks, where senders wait for them.
-    pub(super) near: Near,
+    pub(in crate::pump) near: Near,
     /// The most messages such a queue holds that loses its oldest.
-    pub(super) slides: Option<usize>,
+    pub(in crate::pump) slides: Option<usize>,
 }
 
 impl HubIo {
     /// A message that was taken goes nowhere.
-    pub(super) fn give_up(&mut self, why: Drop, lossy: bool) {
+    pub(in crate::pump) fn give_up(&mut self, why: Drop, lossy: bool) {
         self.count(why, 1);
         if !lossy {
             self.released += 1;
         }
     }
 
-    pub(super) fn count(&mut self, why: Drop, messages: usize) {
-        self.dropped.count(counting::reason(why), messages as u64);
+    pub(in crate::pump) fn count(&mut self, why: Drop, messages: usize) {
+        self.dropped.count(stats::reason(why), messages as u64);
         if why.is_loss() {
             self.lost += messages as u64;
             // A request whose reply is lost was sent.
@@ -129,28 +135,28 @@ impl HubIo {
 }
 
 /// A socket on its way out.
-pub(super) struct Closing {
+pub(in crate::pump) struct Closing {
     /// When to stop flushing; `None` for never.
-    pub(super) deadline: Option<Instant>,
-    pub(super) replies: Vec<Reply<Closed>>,
+    pub(in crate::pump) deadline: Option<Instant>,
+    pub(in crate::pump) replies: Vec<Reply<Closed>>,
     /// The undelivered messages of the time before.
-    pub(super) undelivered_before: u64,
+    pub(in crate::pump) undelivered_before: u64,
     /// The link that was found to be waited for last.
-    pub(super) waits_for: Option<usize>,
+    pub(in crate::pump) waits_for: Option<usize>,
     /// Linger is over, and inproc peers get what they have room for.
-    pub(super) hand_over: Option<HandOver>,
+    pub(in crate::pump) hand_over: Option<HandOver>,
 }
 
 /// The end of a socket that has inproc peers.
-pub(super) struct HandOver {
+pub(in crate::pump) struct HandOver {
     /// When to stop, whatever the other pumps do.
-    pub(super) until: Instant,
+    pub(in crate::pump) until: Instant,
     /// Messages that were not with any peer at the last look.
-    pub(super) left: usize,
+    pub(in crate::pump) left: usize,
 }
 
 impl Hub {
-    pub(super) fn new(
+    pub(in crate::pump) fn new(
         serial: u64,
         kind: SocketType,
         options: Arc<Options>,
@@ -162,7 +168,7 @@ impl Hub {
         Ok(Hub::with_pattern(serial, kind, options, ports, pattern))
     }
 
-    pub(super) fn with_pattern(
+    pub(in crate::pump) fn with_pattern(
         serial: u64,
         kind: SocketType,
         options: Arc<Options>,
@@ -212,13 +218,13 @@ impl Hub {
     }
 
     /// Whether there are as many peers as the user allows.
-    pub(super) fn is_crowded(&self) -> bool {
+    pub(in crate::pump) fn is_crowded(&self) -> bool {
         let most = self.options.max_peers;
         most.is_some_and(|most| self.peers >= most)
     }
 
     /// Why no peer is taken now, whatever it says of itself.
-    pub(super) fn is_full(&self) -> Option<Loss> {
+    pub(in crate::pump) fn is_full(&self) -> Option<Loss> {
         match (self.is_crowded(), self.pattern.is_taken()) {
             (true, _) => Some(Loss::Crowded),
             (false, true) => Some(Loss::Refused),
@@ -227,19 +233,19 @@ impl Hub {
     }
 
     /// Whether there are peers that this socket does not take although their type fits.
-    pub(super) fn may_refuse(&self) -> bool {
+    pub(in crate::pump) fn may_refuse(&self) -> bool {
         self.options.max_peers.is_some()
             || self.kind.has_one_peer()
             || self.kind == SocketType::Router
     }
 
     /// Whether sockets of this type have anything to do with such an endpoint.
-    pub(super) fn takes(&self, endpoint: &Endpoint) -> bool {
+    pub(in crate::pump) fn takes(&self, endpoint: &Endpoint) -> bool {
         self.kind != SocketType::Stream || endpoint.inproc_name().is_none()
     }
 
     /// Counts the unread replies that went when the next request gave theirs up.
-    pub(super) fn heed_late(&mut self) {
+    pub(in crate::pump) fn heed_late(&mut self) {
         let late = self.ports.latest().map_or(0, Latest::take_late);
         if late > 0 {
             self.io.count(Drop::Late, late);
@@ -247,7 +253,7 @@ impl Hub {
     }
 
     /// When linger ends, counted from `now`.
-    pub(super) fn linger_deadline(&self, now: Instant) -> Option<Instant> {
+    pub(in crate::pump) fn linger_deadline(&self, now: Instant) -> Option<Instant> {
         match self.options.linger {
             Linger::UntilSent => None,
             Linger::For(duration) => later(now, duration),
@@ -256,7 +262,7 @@ impl Hub {
 
     /// Some messages were moved at once, in a buffer with room for more: whether there may be memory
     /// to give back later.
-    pub(super) fn takes_much(&mut self, messages: usize, room: usize) -> bool {
+    pub(in crate::pump) fn takes_much(&mut self, messages: usize, room: usize) -> bool {
         let burst = messages >= BURST;
         self.bursting |= burst;
         burst || room > KEPT_BUFFER
@@ -264,7 +270,7 @@ impl Hub {
 
     /// Gives the memory that a burst took back, if there was none since the last look. Whether
     /// there is more to come.
-    pub(super) fn rest(&mut self) -> bool {
+    pub(in crate::pump) fn rest(&mut self) -> bool {
         if std::mem::take(&mut self.bursting) {
             return true;
         }
@@ -279,7 +285,7 @@ impl Hub {
     }
 
     /// The high-water marks are per peer: the channels' capacities follow the number of peers.
-    pub(super) fn fit_capacities(&self) {
+    pub(in crate::pump) fn fit_capacities(&self) {
         let options = &self.options;
         // The channels, too, know zero as no limit.
         let for_all = |mark: usize| mark.saturating_mul(self.peers.max(1));
@@ -301,7 +307,11 @@ impl Hub {
 }
 
 /// Puts messages into `out`, but for replies to requests that were given up.
-pub(super) fn push(ports: &Ports, outward: &Channel<Message>, batch: &mut VecDeque<Message>) {
+pub(in crate::pump) fn push(
+    ports: &Ports,
+    outward: &Channel<Message>,
+    batch: &mut VecDeque<Message>,
+) {
     match ports.latest() {
         Some(latest) => latest.deliver(outward, batch),
         None => outward.push_batch(batch),
@@ -311,7 +321,7 @@ pub(super) fn push(ports: &Ports, outward: &Channel<Message>, batch: &mut VecDeq
 /// The most messages `in` holds for types that have a queue per peer (0 for no limit), and the
 /// most any peer holds. Where senders wait for peers, what `in` holds for a peer counts against the
 /// mark of that peer, too: so no peer can exceed it that holds less than half.
-pub(super) fn marks(kind: SocketType, options: &Options) -> (usize, usize) {
+pub(in crate::pump) fn marks(kind: SocketType, options: &Options) -> (usize, usize) {
     match options.send_high_water_mark {
         0 => (0, usize::MAX),
         mark if waits_for_peers(kind, options) => ((mark / 2).max(1), mark),
@@ -320,12 +330,12 @@ pub(super) fn marks(kind: SocketType, options: &Options) -> (usize, usize) {
 }
 
 /// Whether a message to nobody is refused: by SERVER and PEER always (libzmq's `EHOSTUNREACH`).
-pub(super) fn routes_are_mandatory(kind: SocketType, options: &Options) -> bool {
+pub(in crate::pump) fn routes_are_mandatory(kind: SocketType, options: &Options) -> bool {
     kind != SocketType::Router || options.router_mandatory
 }
 
 /// What a socket says and demands on connections made from now on.
-pub(super) fn wire_config(kind: SocketType, options: &Options) -> wire::Config {
+pub(in crate::pump) fn wire_config(kind: SocketType, options: &Options) -> wire::Config {
     wire::Config {
         socket_type: kind,
         oldest_version: options.oldest_zmtp.number(),
@@ -369,16 +379,16 @@ fn heartbeat(options: &Options) -> Option<wire::Heartbeat> {
 }
 
 /// Where a pattern puts things: the links, and the batch for `out`.
-pub(super) struct PumpOutlet<'a, S> {
-    pub(super) hub: usize,
-    pub(super) io: &'a mut HubIo,
-    pub(super) ports: &'a Ports,
-    pub(super) links: &'a mut Slab<Link<S>>,
-    pub(super) rooms: &'a mut [Room],
-    pub(super) dry: &'a mut Vec<usize>,
-    pub(super) flushers: &'a mut VecDeque<usize>,
-    pub(super) transfers: &'a mut VecDeque<usize>,
-    pub(super) dismissed: &'a mut Vec<(usize, u64)>,
+pub(in crate::pump) struct PumpOutlet<'a, S> {
+    pub(in crate::pump) hub: usize,
+    pub(in crate::pump) io: &'a mut HubIo,
+    pub(in crate::pump) ports: &'a Ports,
+    pub(in crate::pump) links: &'a mut Slab<Link<S>>,
+    pub(in crate::pump) rooms: &'a mut [Room],
+    pub(in crate::pump) dry: &'a mut Vec<usize>,
+    pub(in crate::pump) flushers: &'a mut VecDeque<usize>,
+    pub(in crate::pump) transfers: &'a mut VecDeque<usize>,
+    pub(in crate::pump) dismissed: &'a mut Vec<(usize, u64)>,
 }
 
 impl<S> Outlet for PumpOutlet<'_, S> {
@@ -536,7 +546,7 @@ impl<S> Outlet for PumpOutlet<'_, S> {
 
 impl<W: World> Pump<W> {
     /// Lends a hub's pattern and an outlet for it.
-    pub(super) fn pattern_call<T>(
+    pub(in crate::pump) fn pattern_call<T>(
         &mut self,
         slot: usize,
         call: impl FnOnce(&mut dyn Pattern, &mut PumpOutlet<'_, W::Stream>) -> T,
@@ -568,7 +578,7 @@ impl<W: World> Pump<W> {
     }
 
     /// Lets go the links that patterns wanted to end.
-    pub(super) fn dismiss_all(&mut self) {
+    pub(in crate::pump) fn dismiss_all(&mut self) {
         for (slot, serial) in std::mem::take(&mut self.dismissed) {
             let found = self.links.get(slot);
             if found.is_some_and(|link| link.serial == serial) {
@@ -578,7 +588,7 @@ impl<W: World> Pump<W> {
     }
 
     /// The same for a command that names its hub.
-    pub(super) fn with_pattern<T>(
+    pub(in crate::pump) fn with_pattern<T>(
         &mut self,
         hub: HubId,
         call: impl FnOnce(&mut dyn Pattern, &mut PumpOutlet<'_, W::Stream>) -> T,
@@ -589,7 +599,7 @@ impl<W: World> Pump<W> {
 
     /// Changes a socket's options: marks, linger and what its pattern does change at once, the
     /// rest for what is bound or connected from now on.
-    pub(super) fn configure(
+    pub(in crate::pump) fn configure(
         &mut self,
         slot: usize,
         seen: &Arc<Options>,
@@ -643,7 +653,7 @@ impl<W: World> Pump<W> {
     }
 
     /// The number of attached peers changed by one.
-    pub(super) fn count_peers(&mut self, slot: usize, joined: bool) {
+    pub(in crate::pump) fn count_peers(&mut self, slot: usize, joined: bool) {
         let Some(hub) = self.hubs.get_mut(slot) else {
             return;
         };
@@ -659,7 +669,7 @@ impl<W: World> Pump<W> {
     /// Hands what was delivered to `out`, and replies to those who wait for them. What goes to
     /// `out` goes behind what waits for room there, and waits itself if there is none: room that
     /// was promised may be gone with another peer's share.
-    pub(super) fn push_batch(&mut self, slot: usize) {
+    pub(in crate::pump) fn push_batch(&mut self, slot: usize) {
         let Some(hub) = self.hubs.get_mut(slot) else {
             return;
         };
@@ -705,7 +715,7 @@ impl<W: World> Pump<W> {
     }
 
     /// Gives a hub a place among the senders of this turn.
-    pub(super) fn schedule_send(&mut self, slot: usize) {
+    pub(in crate::pump) fn schedule_send(&mut self, slot: usize) {
         if let Some(hub) = self.hubs.get_mut(slot) {
             if !hub.in_senders && hub.ports.inward().is_some() {
                 hub.in_senders = true;
@@ -715,7 +725,7 @@ impl<W: World> Pump<W> {
     }
 
     /// Tells `in` how many messages have left, so that more are accepted, and how many are lost.
-    pub(super) fn settle_credits(&mut self, slot: usize) {
+    pub(in crate::pump) fn settle_credits(&mut self, slot: usize) {
         self.settle_near(slot);
         if let Some(hub) = self.hubs.get_mut(slot) {
             let released = std::mem::take(&mut hub.io.released);

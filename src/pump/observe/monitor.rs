@@ -9,27 +9,27 @@ use crate::endpoint::Endpoint;
 use crate::event::{DisconnectReason, Event, EventKind, EventSet};
 use crate::pattern::Violation;
 
-use super::link::{Loss, Origin, Path};
-use super::world::World;
-use super::Pump;
+use crate::pump::env::World;
+use crate::pump::pipe::{Loss, Origin, Path};
+use crate::pump::Pump;
 
 /// One monitor of a socket.
-pub(super) struct Watcher {
+pub(in crate::pump) struct Watcher {
     events: EventSet,
     feeder: Feeder<Event>,
 }
 
 /// Where a link leads; asked for only when somebody wants to know.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Names {
-    pub(super) endpoint: Option<Endpoint>,
-    pub(super) local: Option<Endpoint>,
-    pub(super) remote: Option<Endpoint>,
+pub(in crate::pump) struct Names {
+    pub(in crate::pump) endpoint: Option<Endpoint>,
+    pub(in crate::pump) local: Option<Endpoint>,
+    pub(in crate::pump) remote: Option<Endpoint>,
 }
 
 impl<W: World> Pump<W> {
     /// A new monitor for a socket: gets the events of these kinds from now on.
-    pub(super) fn watch(
+    pub(in crate::pump) fn watch(
         &mut self,
         hub: usize,
         events: EventSet,
@@ -48,7 +48,7 @@ impl<W: World> Pump<W> {
     }
 
     /// The monitors hear no more, and are told so.
-    pub(super) fn stop_watching(&mut self, hub: usize) {
+    pub(in crate::pump) fn stop_watching(&mut self, hub: usize) {
         self.tell(hub, || Event::of(EventKind::Stopped));
         let terminated = self.shutdown.is_some();
         if let Some(found) = self.hubs.get_mut(hub) {
@@ -61,12 +61,12 @@ impl<W: World> Pump<W> {
     }
 
     /// Something happened to a socket as a whole.
-    pub(super) fn tell_socket(&mut self, hub: usize, kind: EventKind) {
+    pub(in crate::pump) fn tell_socket(&mut self, hub: usize, kind: EventKind) {
         self.tell(hub, || Event::of(kind));
     }
 
     /// Something happened to a connection.
-    pub(super) fn tell_link(&mut self, slot: usize, kind: impl FnOnce() -> EventKind) {
+    pub(in crate::pump) fn tell_link(&mut self, slot: usize, kind: impl FnOnce() -> EventKind) {
         let Some(link) = self.links.get(slot) else {
             return;
         };
@@ -91,7 +91,12 @@ impl<W: World> Pump<W> {
     }
 
     /// Something happened at an endpoint.
-    pub(super) fn tell_endpoint(&mut self, hub: usize, endpoint: &Endpoint, kind: EventKind) {
+    pub(in crate::pump) fn tell_endpoint(
+        &mut self,
+        hub: usize,
+        endpoint: &Endpoint,
+        kind: EventKind,
+    ) {
         self.tell(hub, || Event {
             endpoint: Some(endpoint.clone()),
             ..Event::of(kind)
@@ -99,20 +104,25 @@ impl<W: World> Pump<W> {
     }
 
     /// Something happened at the endpoint of a dialer.
-    pub(super) fn tell_dialer(&mut self, slot: usize, kind: EventKind) {
+    pub(in crate::pump) fn tell_dialer(&mut self, slot: usize, kind: EventKind) {
         let Some(dialer) = self.dialers.get(slot) else {
             return;
         };
         let (hub, endpoint) = (dialer.hub, dialer.endpoint.clone());
         // A socket that is ending has let go of its dialers.
-        let kept = |hub: &super::hub::Hub| hub.dialers.contains(&slot);
+        let kept = |hub: &crate::pump::socket::Hub| hub.dialers.contains(&slot);
         if self.hubs.get(hub).is_some_and(kept) {
             self.tell_endpoint(hub, &endpoint, kind);
         }
     }
 
     /// A link ends.
-    pub(super) fn tell_end(&mut self, slot: usize, attached: bool, reason: DisconnectReason) {
+    pub(in crate::pump) fn tell_end(
+        &mut self,
+        slot: usize,
+        attached: bool,
+        reason: DisconnectReason,
+    ) {
         let Some(link) = self.links.get(slot) else {
             return;
         };
@@ -146,7 +156,7 @@ impl<W: World> Pump<W> {
     }
 
     /// Where a link leads, as far as can be known now.
-    pub(super) fn learn_names(&mut self, slot: usize) {
+    pub(in crate::pump) fn learn_names(&mut self, slot: usize) {
         let Some(link) = self.links.get_mut(slot) else {
             return;
         };
@@ -192,7 +202,7 @@ impl Event {
 
 impl Loss {
     /// Why, for users.
-    pub(super) fn reason(&self) -> DisconnectReason {
+    pub(in crate::pump) fn reason(&self) -> DisconnectReason {
         match self {
             Loss::World | Loss::NameGone => DisconnectReason::PeerClosed,
             Loss::Unconnected(error) if error.kind() == io::ErrorKind::TimedOut => {

@@ -13,10 +13,10 @@ use crate::error::{BindError, DetachError};
 use crate::event::EventKind;
 use crate::wire;
 
-use super::link::{Link, Loss, Origin, Path};
+use super::env::World;
+use super::pipe::{Link, Loss, Origin, Path};
 use super::timers::Timer;
 use super::transport::BoundListener;
-use super::world::World;
 use super::Pump;
 
 /// Connections one listener accepts in a turn before others have theirs.

@@ -9,52 +9,52 @@ use crate::routing_id::RoutingId;
 use crate::socket_type::SocketType;
 use crate::statistics::{DropReason, Dropped, PeerStatistics, Statistics};
 
-use super::link::{Link, Origin, Path};
-use super::world::World;
-use super::Pump;
+use crate::pump::env::World;
+use crate::pump::pipe::{Link, Origin, Path};
+use crate::pump::Pump;
 
 /// What moved on one connection, or on all those of a socket that have ended.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Counts {
-    pub(super) messages_in: u64,
-    pub(super) messages_out: u64,
-    pub(super) octets_in: u64,
-    pub(super) octets_out: u64,
+pub(in crate::pump) struct Counts {
+    pub(in crate::pump) messages_in: u64,
+    pub(in crate::pump) messages_out: u64,
+    pub(in crate::pump) octets_in: u64,
+    pub(in crate::pump) octets_out: u64,
 }
 
 /// What happened to one socket.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
+pub(in crate::pump) struct Tally {
     /// On connections that have ended.
-    pub(super) ended: Counts,
-    pub(super) reconnects: u64,
-    pub(super) handshakes_failed: u64,
-    pub(super) refused: u64,
+    pub(in crate::pump) ended: Counts,
+    pub(in crate::pump) reconnects: u64,
+    pub(in crate::pump) handshakes_failed: u64,
+    pub(in crate::pump) refused: u64,
 }
 
 /// A peer whose handshake is done.
 #[derive(Debug)]
-pub(super) struct Met {
-    pub(super) since: Instant,
-    pub(super) socket_type: Option<SocketType>,
-    pub(super) routing_id: Frame,
+pub(in crate::pump) struct Met {
+    pub(in crate::pump) since: Instant,
+    pub(in crate::pump) socket_type: Option<SocketType>,
+    pub(in crate::pump) routing_id: Frame,
     /// The name that the pattern gave it.
-    pub(super) known_as: Option<RoutingId>,
+    pub(in crate::pump) known_as: Option<RoutingId>,
     /// What was lost on the way to it, or not taken from it; none at all for most.
-    pub(super) dropped: Option<Box<Dropped>>,
+    pub(in crate::pump) dropped: Option<Box<Dropped>>,
 }
 
 impl Met {
     /// Counts a loss as this peer's. The socket counts it too.
     #[cold]
-    pub(super) fn count(&mut self, why: Drop, messages: usize) {
+    pub(in crate::pump) fn count(&mut self, why: Drop, messages: usize) {
         let dropped = self.dropped.get_or_insert_with(Box::default);
         dropped.count(reason(why), messages as u64);
     }
 }
 
 impl Counts {
-    pub(super) fn add(&mut self, other: Counts) {
+    pub(in crate::pump) fn add(&mut self, other: Counts) {
         self.messages_in += other.messages_in;
         self.messages_out += other.messages_out;
         self.octets_in += other.octets_in;
@@ -64,7 +64,7 @@ impl Counts {
 
 impl<S> Link<S> {
     /// What moved on this connection.
-    pub(super) fn counts(&self) -> Counts {
+    pub(in crate::pump) fn counts(&self) -> Counts {
         match &self.path {
             Path::Wire(wire) => wire.counts,
             Path::Inproc(inproc) => inproc.counts,
@@ -74,7 +74,7 @@ impl<S> Link<S> {
     }
 
     /// The same, if what is held for the peer is as good as gone.
-    pub(super) fn counts_at_parting(&self) -> Counts {
+    pub(in crate::pump) fn counts_at_parting(&self) -> Counts {
         let mut counts = self.counts();
         counts.messages_out += self.held() as u64;
         if let Path::Wire(wire) = &self.path {
@@ -85,13 +85,13 @@ impl<S> Link<S> {
 }
 
 /// Octets of payload.
-pub(super) fn octets(message: &Message) -> u64 {
+pub(in crate::pump) fn octets(message: &Message) -> u64 {
     let frames = message.frames().iter();
     frames.map(|frame| frame.len() as u64).sum()
 }
 
 /// The public name of a loss.
-pub(super) fn reason(why: Drop) -> DropReason {
+pub(in crate::pump) fn reason(why: Drop) -> DropReason {
     match why {
         Drop::NoPeer => DropReason::NoPeer,
         Drop::PeerFull => DropReason::PeerFull,
@@ -110,7 +110,7 @@ pub(super) fn reason(why: Drop) -> DropReason {
 
 impl<W: World> Pump<W> {
     /// What a socket has done so far.
-    pub(super) fn statistics(&mut self, slot: usize) -> Option<Statistics> {
+    pub(in crate::pump) fn statistics(&mut self, slot: usize) -> Option<Statistics> {
         self.settle_credits(slot);
         // Late replies are told to `out` along with what goes there.
         self.push_batch(slot);
@@ -161,7 +161,7 @@ impl<W: World> Pump<W> {
     }
 
     /// The name by which the pattern addresses a peer.
-    pub(super) fn known_as(&self, slot: usize) -> Option<RoutingId> {
+    pub(in crate::pump) fn known_as(&self, slot: usize) -> Option<RoutingId> {
         let hub = self.hubs.get(self.links.get(slot)?.hub)?;
         hub.pattern.name(PeerId(slot as u32))
     }
@@ -199,7 +199,7 @@ impl<W: World> Pump<W> {
     }
 
     /// A link ends: what moved on it stays counted.
-    pub(super) fn fold_counts(&mut self, hub: usize, counts: Counts) {
+    pub(in crate::pump) fn fold_counts(&mut self, hub: usize, counts: Counts) {
         if let Some(hub) = self.hubs.get_mut(hub) {
             hub.tally.ended.add(counts);
         }

@@ -6,11 +6,11 @@ use crate::channel::{count_undelivered, Reply};
 use crate::clock::later;
 use crate::endpoint::Endpoint;
 
-use super::hub::{Closing, HandOver, Hub};
-use super::link::{Link, Loss, Path};
-use super::timers::Timer;
-use super::world::World;
-use super::{Closed, Pump, Release};
+use crate::pump::env::World;
+use crate::pump::pipe::{Link, Loss, Path};
+use crate::pump::socket::{Closing, HandOver, Hub};
+use crate::pump::timers::Timer;
+use crate::pump::{Closed, Pump, Release};
 
 /// How long a closed socket's links may take to write their last control octets.
 const GOODBYE_TIME: Duration = Duration::from_secs(1);
@@ -20,7 +20,7 @@ const GOODBYE_TIME: Duration = Duration::from_secs(1);
 const HAND_OVER_TIME: Duration = Duration::from_secs(1);
 
 /// A caller waits until no socket is closing.
-pub(super) struct Released {
+pub(in crate::pump) struct Released {
     until: Option<Instant>,
     /// What was undelivered before.
     before: u64,
@@ -29,7 +29,7 @@ pub(super) struct Released {
 
 impl<W: World> Pump<W> {
     /// Begins to close a socket, or joins a close that has begun.
-    pub(super) fn close(&mut self, slot: usize, reply: Option<Reply<Closed>>) {
+    pub(in crate::pump) fn close(&mut self, slot: usize, reply: Option<Reply<Closed>>) {
         let now = self.now;
         let Some(hub) = self.hubs.get_mut(slot) else {
             return;
@@ -58,7 +58,7 @@ impl<W: World> Pump<W> {
     }
 
     /// A hub's linger timer fired.
-    pub(super) fn linger_is_over(&mut self, slot: usize) {
+    pub(in crate::pump) fn linger_is_over(&mut self, slot: usize) {
         let now = self.now;
         let closing = self.hubs.get(slot).and_then(|hub| hub.closing.as_ref());
         let Some(closing) = closing else {
@@ -272,7 +272,7 @@ impl<W: World> Pump<W> {
     }
 
     /// Ends a socket now. What it still holds is counted as undelivered.
-    pub(super) fn end_hub(&mut self, slot: usize) {
+    pub(in crate::pump) fn end_hub(&mut self, slot: usize) {
         self.push_batch(slot);
         let Some(hub) = self.hubs.get_mut(slot) else {
             return;
@@ -330,7 +330,7 @@ impl<W: World> Pump<W> {
     }
 
     /// Everything pending returns `Terminated`; what was accepted gets `grace` to leave.
-    pub(super) fn begin_shutdown(&mut self, grace: Duration, reply: Reply<()>) {
+    pub(in crate::pump) fn begin_shutdown(&mut self, grace: Duration, reply: Reply<()>) {
         if let Some((_, replies)) = &mut self.shutdown {
             replies.push(reply);
             return;
@@ -349,7 +349,7 @@ impl<W: World> Pump<W> {
     }
 
     /// Everything pending on any socket here returns `Terminated`.
-    pub(super) fn terminate(&self) {
+    pub(in crate::pump) fn terminate(&self) {
         for (_, hub) in &self.hubs {
             hub.ports.terminate();
         }
@@ -357,7 +357,7 @@ impl<W: World> Pump<W> {
 
     /// At the end of a turn: ends sockets that are done, answers those who wait for that, and ends
     /// the pump when its time has come.
-    pub(super) fn settle(&mut self) {
+    pub(in crate::pump) fn settle(&mut self) {
         if !self.closing.is_empty() {
             self.end_flushed();
         }
@@ -389,7 +389,7 @@ impl<W: World> Pump<W> {
     }
 
     /// A caller waits until no socket is closing, or no handle of this pump's is left.
-    pub(super) fn release_hubs(&mut self, release: Release, reply: Reply<Closed>) {
+    pub(in crate::pump) fn release_hubs(&mut self, release: Release, reply: Reply<Closed>) {
         let before = self.undelivered;
         self.release_requested |= release.ends;
         if release.closes {

@@ -2,9 +2,9 @@
 
 use crate::channel::Reply;
 
-use super::hub::Hub;
-use super::world::World;
-use super::Pump;
+use crate::pump::env::World;
+use crate::pump::socket::Hub;
+use crate::pump::Pump;
 
 /// What of so many peers is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub(crate) enum Awaited {
 }
 
 /// Somebody waits.
-pub(super) struct Wait {
+pub(in crate::pump) struct Wait {
     awaited: Awaited,
     peers: usize,
     reply: Reply<()>,
@@ -34,7 +34,7 @@ impl Wait {
 
 impl<W: World> Pump<W> {
     /// Somebody waits from now on; nobody waits for peers of a socket that is closing.
-    pub(super) fn await_peers(
+    pub(in crate::pump) fn await_peers(
         &mut self,
         slot: usize,
         awaited: Awaited,
@@ -58,7 +58,7 @@ impl<W: World> Pump<W> {
     }
 
     /// Answers those whose peers are there, and forgets those who have gone away.
-    pub(super) fn answer_waits(&mut self) {
+    pub(in crate::pump) fn answer_waits(&mut self) {
         if self.awaited.is_empty() {
             return;
         }
