@@ -101,8 +101,8 @@ impl<K: Kind> Socket<K> {
 
     fn await_peers(&self, awaited: Awaited, peers: usize) -> Waiting {
         Waiting {
-            answer: self.post(|hub, reply| Command::Await {
-                hub,
+            answer: self.post(|socket, reply| Command::Await {
+                socket,
                 awaited,
                 peers,
                 reply,

@@ -14,8 +14,8 @@ use crate::pattern::PeerId;
 use crate::routing_id::RoutingId;
 use crate::wire;
 
-use super::env::World;
-use super::pipe::{Inproc, Leaving, Loss, Origin, Path, NO_HUB, NO_LINK};
+use super::env::Env;
+use super::pipe::{Inproc, Leaving, Loss, Origin, Path, NO_PIPE, NO_SOCKET};
 use super::timers::Timer;
 use super::transport::socks::{self, Handshake};
 use super::transport::{self, Begun, Resolution, Target};
@@ -26,7 +26,7 @@ const INCOMPATIBLE_PAUSE: Duration = Duration::from_secs(5);
 
 /// What keeps one endpoint connected.
 pub(super) struct Dialer {
-    pub(super) hub: usize,
+    pub(super) socket: usize,
     pub(super) endpoint: Endpoint,
     /// The proxy on the way there.
     via: Option<Endpoint>,
@@ -57,10 +57,10 @@ enum State {
     Resolving,
     /// For somebody to bind the inproc name.
     Waiting,
-    /// There is a link.
-    Linked(usize),
+    /// There is a pipe.
+    HasPipe(usize),
     /// There will be no other attempt: the options say so, or no address will ever do, or the
-    /// pattern wanted the link gone.
+    /// pattern wanted the pipe gone.
     GivenUp,
 }
 
@@ -74,7 +74,7 @@ enum Round {
     Failed,
 }
 
-/// How far a link got with its handshake.
+/// How far a pipe got with its handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Greeted {
     /// There was no connection to have one on.
@@ -84,8 +84,8 @@ pub(super) enum Greeted {
 }
 
 impl Dialer {
-    pub(super) fn is_linked(&mut self, link: usize) {
-        self.state = State::Linked(link);
+    pub(super) fn set_pipe(&mut self, pipe: usize) {
+        self.state = State::HasPipe(pipe);
     }
 
     /// Whether there will be no other attempt.
@@ -115,16 +115,16 @@ impl Dialer {
     }
 }
 
-impl<W: World> Pump<W> {
+impl<E: Env> Pump<E> {
     /// Starts to keep an endpoint connected.
     pub(super) fn dial(
         &mut self,
-        hub: usize,
+        socket: usize,
         endpoint: Endpoint,
         alias: Option<RoutingId>,
     ) -> Result<(), ConnectError> {
         let serial = self.serial();
-        let Some(found) = self.hubs.get(hub) else {
+        let Some(found) = self.sockets.get(socket) else {
             return Err(ConnectError::Disconnected);
         };
         if !found.takes(&endpoint) {
@@ -135,7 +135,7 @@ impl<W: World> Pump<W> {
         }
         let via = proxy(&endpoint, &found.options)?;
         let dialer = self.dialers.insert(Dialer {
-            hub,
+            socket,
             endpoint,
             via,
             options: Arc::clone(&found.options),
@@ -149,8 +149,8 @@ impl<W: World> Pump<W> {
             meetings: 0,
             handshakes_failed: 0,
         });
-        if let Some(hub) = self.hubs.get_mut(hub) {
-            hub.dialers.push(dialer);
+        if let Some(socket) = self.sockets.get_mut(socket) {
+            socket.dialers.push(dialer);
         }
         self.try_to_connect(dialer);
         Ok(())
@@ -159,20 +159,20 @@ impl<W: World> Pump<W> {
     /// Starts to keep an endpoint connected whose peer has a name from now on.
     pub(super) fn dial_peer(
         &mut self,
-        hub: usize,
+        socket: usize,
         endpoint: Endpoint,
         name: Option<RoutingId>,
     ) -> Result<RoutingId, ConnectError> {
-        let reserved = self.pattern_call(hub, |pattern, outlet| {
+        let reserved = self.pattern_call(socket, |pattern, outlet| {
             pattern.reserve(name.as_ref(), outlet)
         });
         match (reserved.flatten(), name) {
             (Some(alias), _) => {
-                let dialed = self.dial(hub, endpoint, Some(alias.clone()));
+                let dialed = self.dial(socket, endpoint, Some(alias.clone()));
                 match dialed {
                     Ok(()) => Ok(alias),
                     Err(error) => {
-                        self.release(hub, Some(alias));
+                        self.release(socket, Some(alias));
                         Err(error)
                     }
                 }
@@ -183,8 +183,12 @@ impl<W: World> Pump<W> {
     }
 
     /// Ends the connection to a peer, and whatever would bring it back from our side.
-    pub(super) fn hang_up_on(&mut self, hub: usize, peer: &RoutingId) -> Result<(), DetachError> {
-        let Some(found) = self.hubs.get_mut(hub) else {
+    pub(super) fn disconnect_peer(
+        &mut self,
+        socket: usize,
+        peer: &RoutingId,
+    ) -> Result<(), DetachError> {
+        let Some(found) = self.sockets.get_mut(socket) else {
             return Err(DetachError::Disconnected);
         };
         let deadline = found.linger_deadline(self.now);
@@ -199,36 +203,40 @@ impl<W: World> Pump<W> {
             return Ok(());
         }
         match found.pattern.find(peer) {
-            Some(PeerId(link)) => {
-                self.dismiss(link as usize);
+            Some(PeerId(pipe)) => {
+                self.dismiss(pipe as usize);
                 Ok(())
             }
             None => Err(DetachError::NoPeer(peer.clone())),
         }
     }
 
-    /// Lets a link go, for good: if we dialed it, we do not dial again.
-    pub(super) fn dismiss(&mut self, link: usize) {
-        let Some(found) = self.links.get(link) else {
+    /// Lets a pipe go, for good: if we dialed it, we do not dial again.
+    pub(super) fn dismiss(&mut self, pipe: usize) {
+        let Some(found) = self.pipes.get(pipe) else {
             return;
         };
         let origin = found.origin;
-        let Some(hub) = self.hubs.get_mut(found.hub) else {
+        let Some(socket) = self.sockets.get_mut(found.socket) else {
             return;
         };
-        let deadline = hub.linger_deadline(self.now);
+        let deadline = socket.linger_deadline(self.now);
         match origin {
             Origin::Dialed(dialer) => {
-                hub.dialers.retain(|&other| other != dialer);
+                socket.dialers.retain(|&other| other != dialer);
                 self.end_dialer(dialer, deadline);
             }
-            Origin::Accepted(_) => self.let_go(link, deadline),
+            Origin::Accepted(_) => self.retire(pipe, deadline),
         }
     }
 
     /// Ends every dialer of this endpoint and the connections it made.
-    pub(super) fn hang_up(&mut self, hub: usize, endpoint: &Endpoint) -> Result<(), DetachError> {
-        let Some(found) = self.hubs.get(hub) else {
+    pub(super) fn disconnect(
+        &mut self,
+        socket: usize,
+        endpoint: &Endpoint,
+    ) -> Result<(), DetachError> {
+        let Some(found) = self.sockets.get(socket) else {
             return Err(DetachError::Disconnected);
         };
         let deadline = found.linger_deadline(self.now);
@@ -241,7 +249,7 @@ impl<W: World> Pump<W> {
         if ending.is_empty() {
             return Err(DetachError::NotFound(endpoint.to_string()));
         }
-        if let Some(found) = self.hubs.get_mut(hub) {
+        if let Some(found) = self.sockets.get_mut(socket) {
             found.dialers = staying;
         }
         for dialer in ending {
@@ -250,26 +258,26 @@ impl<W: World> Pump<W> {
         Ok(())
     }
 
-    /// Ends a dialer; its link flushes what it holds until `deadline`.
+    /// Ends a dialer; its pipe flushes what it holds until `deadline`.
     pub(super) fn end_dialer(&mut self, slot: usize, deadline: Option<Instant>) {
         let alias = self
             .dialers
             .get_mut(slot)
-            .map(|dialer| (dialer.hub, dialer.alias.take()));
-        if let Some(link) = self.forget_dialer(slot) {
-            self.let_go(link, deadline);
+            .map(|dialer| (dialer.socket, dialer.alias.take()));
+        if let Some(pipe) = self.forget_dialer(slot) {
+            self.retire(pipe, deadline);
         }
-        if let Some((hub, alias)) = alias {
-            self.release(hub, alias);
+        if let Some((socket, alias)) = alias {
+            self.release(socket, alias);
         }
     }
 
     /// The name of an endpoint's peer is not needed any more.
-    fn release(&mut self, hub: usize, alias: Option<RoutingId>) {
+    fn release(&mut self, socket: usize, alias: Option<RoutingId>) {
         if let Some(alias) = alias {
-            self.pattern_call(hub, |pattern, outlet| pattern.release(&alias, outlet));
-            self.settle_credits(hub);
-            self.schedule_send(hub);
+            self.pattern_call(socket, |pattern, outlet| pattern.release(&alias, outlet));
+            self.settle_credits(socket);
+            self.send_later(socket);
         }
     }
 
@@ -277,9 +285,9 @@ impl<W: World> Pump<W> {
     fn give_up(&mut self, slot: usize) {
         if let Some(dialer) = self.dialers.get_mut(slot) {
             dialer.state = State::GivenUp;
-            let (hub, alias) = (dialer.hub, dialer.alias.take());
-            self.release(hub, alias);
-            self.errand_failed(hub);
+            let (socket, alias) = (dialer.socket, dialer.alias.take());
+            self.release(socket, alias);
+            self.zap_request_failed(socket);
         }
     }
 
@@ -288,13 +296,13 @@ impl<W: World> Pump<W> {
         self.dialers.get(slot).map(|dialer| dialer.serial)
     }
 
-    /// Removes a dialer; answers the link it had made, if that is still there.
+    /// Removes a dialer; answers the pipe it had made, if that is still there.
     pub(super) fn forget_dialer(&mut self, slot: usize) -> Option<usize> {
         let dialer = self.dialers.try_remove(slot)?;
         match (&dialer.state, dialer.endpoint.inproc_name()) {
-            (State::Linked(link), _) => Some(*link),
+            (State::HasPipe(pipe), _) => Some(*pipe),
             (State::Resolving, _) => {
-                self.world.stop_resolving(dialer.serial);
+                self.env.stop_resolving(dialer.serial);
                 None
             }
             (State::Waiting, Some(name)) => {
@@ -306,9 +314,9 @@ impl<W: World> Pump<W> {
         }
     }
 
-    /// The dialer's link finished its handshake.
-    pub(super) fn greet_dialer(&mut self, link: usize) {
-        let Some(Origin::Dialed(dialer)) = self.links.get(link).map(|link| link.origin) else {
+    /// The dialer's pipe finished its handshake.
+    pub(super) fn handshake_succeeded(&mut self, pipe: usize) {
+        let Some(Origin::Dialed(dialer)) = self.pipes.get(pipe).map(|pipe| pipe.origin) else {
             return;
         };
         if let Some(dialer) = self.dialers.get_mut(dialer) {
@@ -317,19 +325,19 @@ impl<W: World> Pump<W> {
             dialer.round = Round::Fresh;
             dialer.meetings += 1;
             let again = dialer.meetings > 1;
-            if let Some(hub) = self.hubs.get_mut(dialer.hub) {
-                hub.tally.reconnects += u64::from(again);
+            if let Some(socket) = self.sockets.get_mut(dialer.socket) {
+                socket.tally.reconnects += u64::from(again);
             }
         }
     }
 
-    /// The dialer's link is gone: the next address, or a pause and then again. `greeted` says
+    /// The dialer's pipe is gone: the next address, or a pause and then again. `greeted` says
     /// whether it had got as far as a handshake, and through it.
-    pub(super) fn link_ended(&mut self, slot: usize, link: usize, loss: &Loss, greeted: Greeted) {
+    pub(super) fn pipe_ended(&mut self, slot: usize, pipe: usize, loss: &Loss, greeted: Greeted) {
         let Some(dialer) = self.dialers.get_mut(slot) else {
             return;
         };
-        if !matches!(dialer.state, State::Linked(linked) if linked == link) {
+        if !matches!(dialer.state, State::HasPipe(held) if held == pipe) {
             return;
         }
         let handshake_failed = greeted == Greeted::Begun;
@@ -341,7 +349,7 @@ impl<W: World> Pump<W> {
                 dialer.attempt_failed(error.kind());
                 false
             }
-            Loss::World
+            Loss::PeerClosed
             | Loss::Io(_)
             | Loss::Crowded
             | Loss::Refused
@@ -391,7 +399,7 @@ impl<W: World> Pump<W> {
 
     /// A name has been looked up, for all who asked.
     pub(super) fn resolved(&mut self, tickets: &[u64], targets: io::Result<Vec<Target>>) {
-        self.world.resolved();
+        self.env.resolved();
         for &ticket in tickets {
             self.resolved_for(ticket, targets.as_deref());
         }
@@ -418,32 +426,32 @@ impl<W: World> Pump<W> {
         self.next_target(slot);
     }
 
-    /// The stream of a dialed link became ready: connected, or refused.
+    /// The stream of a dialed pipe became ready: connected, or refused.
     pub(super) fn dialed(&mut self, slot: usize) {
-        let Some(link) = self.links.get_mut(slot) else {
+        let Some(pipe) = self.pipes.get_mut(slot) else {
             return;
         };
         let Path::Dialing {
             stream,
             deadline,
             tunnel,
-        } = &mut link.path
+        } = &mut pipe.path
         else {
             return;
         };
-        let connected = match (self.world.connected(stream), tunnel) {
+        let connected = match (self.env.connected(stream), tunnel) {
             (Ok(true), Some(tunnel)) => {
                 if deadline.is_none() {
                     // Without a limit of its own it has that of greetings: nobody waits for a
                     // proxy that says nothing.
-                    let limit = match link.origin {
+                    let limit = match pipe.origin {
                         Origin::Dialed(dialer) => self.dialers.get(dialer),
                         Origin::Accepted(_) => None,
                     };
                     let limit = limit.and_then(|dialer| dialer.options.handshake_timeout);
                     *deadline = limit.and_then(|limit| later(self.now, limit));
                     if let Some(deadline) = *deadline {
-                        self.timers.set(deadline, Timer::Link(slot));
+                        self.timers.set(deadline, Timer::Pipe(slot));
                     }
                 }
                 negotiate(stream, tunnel)
@@ -469,7 +477,7 @@ impl<W: World> Pump<W> {
             if let Some(bound) = bound {
                 let joined = match bound.pump == self.company.pump {
                     true => self.join(slot, bound.listener),
-                    false => self.join_afar(slot, &bound),
+                    false => self.connect_across(slot, &bound),
                 };
                 let waiting = self.dialers.get(slot).map(|dialer| &dialer.state);
                 if !joined && matches!(waiting, Some(State::Waiting)) {
@@ -489,7 +497,7 @@ impl<W: World> Pump<W> {
             Ok(Resolution::Lookup { .. }) => {
                 dialer.state = State::Resolving;
                 let ipv6 = dialer.options.ipv6;
-                self.world.resolve(first_stop, ipv6, dialer.serial);
+                self.env.resolve(first_stop, ipv6, dialer.serial);
             }
             // No address will ever do, such as a source of another family.
             Err(error) => {
@@ -505,7 +513,7 @@ impl<W: World> Pump<W> {
             let Some(dialer) = self.dialers.get_mut(slot) else {
                 return;
             };
-            let hub_slot = dialer.hub;
+            let socket_slot = dialer.socket;
             let options = Arc::clone(&dialer.options);
             let Some(target) = dialer.targets.pop_front() else {
                 if dialer.stops_refused() {
@@ -516,7 +524,7 @@ impl<W: World> Pump<W> {
             let Begun {
                 stream,
                 in_progress,
-            } = match self.world.connect(&target, &options) {
+            } = match self.env.connect(&target, &options) {
                 Ok(begun) => begun,
                 Err(error) => {
                     dialer.attempt_failed(error.kind());
@@ -531,8 +539,8 @@ impl<W: World> Pump<W> {
             let deadline = options
                 .connect_timeout
                 .and_then(|limit| later(self.now, limit));
-            let link = self.add_link(
-                hub_slot,
+            let pipe = self.add_pipe(
+                socket_slot,
                 Origin::Dialed(slot),
                 Path::Dialing {
                     stream,
@@ -541,30 +549,30 @@ impl<W: World> Pump<W> {
                 },
             );
             if let Some(dialer) = self.dialers.get_mut(slot) {
-                dialer.is_linked(link);
+                dialer.set_pipe(pipe);
             }
             if in_progress {
-                self.tell_link(link, || EventKind::ConnectDelayed);
+                self.tell_pipe(pipe, || EventKind::ConnectDelayed);
             }
             if let Some(deadline) = deadline {
-                self.timers.set(deadline, Timer::Link(link));
+                self.timers.set(deadline, Timer::Pipe(pipe));
             }
-            let watched = match self.links.get_mut(link).map(|link| &mut link.path) {
-                Some(Path::Dialing { stream, .. }) => self.world.watch(stream, link),
+            let watched = match self.pipes.get_mut(pipe).map(|pipe| &mut pipe.path) {
+                Some(Path::Dialing { stream, .. }) => self.env.watch(stream, pipe),
                 _ => return,
             };
             if let Err(error) = watched {
-                return self.lose(link, Loss::Unconnected(error.into()));
+                return self.lose(pipe, Loss::Unconnected(error.into()));
             }
             // It may be connected already: ipc always is, and loopback nearly always.
-            return self.dialed(link);
+            return self.dialed(pipe);
         }
     }
 
     /// Waits before the next attempt: doubling from the interval to its maximum, with up to a
     /// quarter of jitter so that the clients of a lost server do not return all at once.
     fn pause_dialer(&mut self, slot: usize, at_least: Duration) {
-        let luck = self.world.random();
+        let luck = self.env.random();
         let Some(dialer) = self.dialers.get_mut(slot) else {
             return;
         };
@@ -587,15 +595,15 @@ impl<W: World> Pump<W> {
     }
 
     pub(super) fn open_wire_in_place(&mut self, slot: usize) {
-        let Some(link) = self.links.get_mut(slot) else {
+        let Some(pipe) = self.pipes.get_mut(slot) else {
             return;
         };
-        debug_assert!(!matches!(link.leaving, Some(Leaving::Draining(_))));
+        debug_assert!(!matches!(pipe.leaving, Some(Leaving::Draining(_))));
         // The stream moves from one state of the path to the next.
-        let idle = Path::Inproc(Inproc::new(NO_LINK, NO_HUB));
-        match std::mem::replace(&mut link.path, idle) {
+        let idle = Path::Inproc(Inproc::new(NO_PIPE, NO_SOCKET));
+        match std::mem::replace(&mut pipe.path, idle) {
             Path::Dialing { stream, .. } => self.open_wire(slot, stream),
-            other => link.path = other,
+            other => pipe.path = other,
         }
     }
 }
@@ -623,13 +631,13 @@ fn negotiate<S: Read + Write>(stream: &mut S, tunnel: &mut Handshake) -> io::Res
     loop {
         let moved = if !tunnel.pending().is_empty() {
             let written = stream.write(tunnel.pending());
-            written.inspect(|&octets| tunnel.advance(octets))
+            written.inspect(|&bytes| tunnel.advance(bytes))
         } else if tunnel.is_done() {
             return Ok(true);
         } else {
             let mut buffer = [0; socks::LONGEST];
             let read = stream.read(&mut buffer[..tunnel.wanted()]);
-            read.and_then(|octets| tunnel.receive(&buffer[..octets]).map(|()| octets))
+            read.and_then(|bytes| tunnel.receive(&buffer[..bytes]).map(|()| bytes))
         };
         match moved {
             Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),

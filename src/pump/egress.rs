@@ -9,23 +9,23 @@ use crate::pattern::{Drop, PeerId, Verdict};
 use crate::socket_type::SocketType;
 use crate::wire::MAX_SLICES;
 
-use super::env::World;
+use super::env::Env;
 use super::pipe::{Leaving, Loss, Path};
 use super::{Pump, SEND_BUDGET};
 
-/// Octets one link writes in a turn before others have theirs.
+/// Bytes one pipe writes in a turn before others have theirs.
 const WRITE_BUDGET: usize = 1024 * 1024;
 
-impl<W: World> Pump<W> {
-    /// A slice for each hub with something to send.
+impl<E: Env> Pump<E> {
+    /// A slice for each socket with something to send.
     pub(super) fn send_all(&mut self) {
         for _ in 0..self.senders.len() {
             let Some(slot) = self.senders.pop_front() else {
                 break;
             };
-            if let Some(hub) = self.hubs.get_mut(slot) {
-                hub.in_senders = false;
-                self.serve(slot);
+            if let Some(socket) = self.sockets.get_mut(slot) {
+                socket.in_senders = false;
+                self.service(slot);
                 self.settle_credits(slot);
             }
         }
@@ -33,39 +33,39 @@ impl<W: World> Pump<W> {
 
     /// What was accepted before a command that takes peers away still goes to them.
     pub(super) fn send_first(&mut self, slot: usize) {
-        self.serve(slot);
+        self.service(slot);
         self.settle_credits(slot);
     }
 
     /// Moves messages from `in` to peers until there are none, or no peer takes one, or the
     /// budget ends.
-    pub(super) fn serve(&mut self, slot: usize) {
-        if !self.serve_requests(slot) {
-            self.schedule_send(slot);
+    pub(super) fn service(&mut self, slot: usize) {
+        if !self.service_requests(slot) {
+            self.send_later(slot);
         }
         let mut budget = SEND_BUDGET;
         while budget > 0 {
             let most = self.batch(slot).min(budget);
-            let Some(hub) = self.hubs.get_mut(slot) else {
+            let Some(socket) = self.sockets.get_mut(slot) else {
                 return;
             };
             let mut more = true;
-            if hub.io.pending.is_empty() {
-                if hub.pattern.is_blocked() {
+            if socket.io.pending.is_empty() {
+                if socket.pattern.is_blocked() {
                     return;
                 }
-                let Some(inward) = hub.ports.inward() else {
+                let Some(inward) = socket.ports.inward() else {
                     return;
                 };
-                more = inward.take(most, &mut hub.io.pending);
+                more = inward.take(most, &mut socket.io.pending);
             }
-            let taken = hub.io.pending.len();
-            if hub.takes_much(taken, hub.io.pending.capacity()) {
-                self.rest_later();
+            let taken = socket.io.pending.len();
+            if socket.takes_much(taken, socket.io.pending.capacity()) {
+                self.shrink_later();
             }
-            if !self.place(slot) {
+            if !self.submit_pending(slot) {
                 if !more {
-                    self.need_no_call(slot);
+                    self.disarm_consumer(slot);
                 }
                 return;
             }
@@ -74,13 +74,16 @@ impl<W: World> Pump<W> {
             }
             budget = budget.saturating_sub(taken);
         }
-        self.schedule_send(slot);
+        self.send_later(slot);
     }
 
     /// Of what comes next nobody need be told: what was taken before it waits for a peer, and
     /// whoever has room for that looks for more.
-    fn need_no_call(&self, slot: usize) {
-        let inward = self.hubs.get(slot).and_then(|hub| hub.ports.inward());
+    fn disarm_consumer(&self, slot: usize) {
+        let inward = self
+            .sockets
+            .get(slot)
+            .and_then(|socket| socket.ports.inward());
         if let Some(inward) = inward {
             inward.disarm_consumer();
         }
@@ -89,32 +92,32 @@ impl<W: World> Pump<W> {
     /// How many messages to take at once: as many as possible. All there is costs no more than one
     /// message, as a whole buffer; a part of it is moved one by one.
     fn batch(&self, slot: usize) -> usize {
-        let Some(hub) = self.hubs.get(slot) else {
+        let Some(socket) = self.sockets.get(slot) else {
             return 0;
         };
         // A policy that drops works on what is still in the channel: take one at a time, so that
         // what waits stays replaceable.
-        if hub.options.send_overflow != Overflow::Block {
+        if socket.options.send_overflow != Overflow::Block {
             return 1;
         }
-        let sole = hub.pattern.sole_peer();
-        let link = sole.and_then(|PeerId(peer)| self.links.get(peer as usize));
-        match link.map(|link| &link.path) {
-            Some(Path::Inproc(inproc)) => self.rooms[inproc.twin_hub].free.max(1),
+        let sole = socket.pattern.sole_peer();
+        let pipe = sole.and_then(|PeerId(peer)| self.pipes.get(peer as usize));
+        match pipe.map(|pipe| &pipe.path) {
+            Some(Path::Inproc(inproc)) => self.rooms[inproc.twin_socket].free.max(1),
             _ => SEND_BUDGET,
         }
     }
 
     /// Gives requests that are waited for one by one to the pattern, and has it forget those that
     /// are given up. False if the budget ends first.
-    fn serve_requests(&mut self, slot: usize) -> bool {
-        let Some(hub) = self.hubs.get(slot) else {
+    fn service_requests(&mut self, slot: usize) -> bool {
+        let Some(socket) = self.sockets.get(slot) else {
             return true;
         };
-        if hub.kind != SocketType::Req {
+        if socket.kind != SocketType::Req {
             return true;
         }
-        let ports = Arc::clone(&hub.ports);
+        let ports = Arc::clone(&socket.ports);
         if ports.latest().is_some_and(Latest::is_relaxed) {
             // Requests that were accepted meanwhile may have made replies late.
             self.push_batch(slot);
@@ -139,16 +142,16 @@ impl<W: World> Pump<W> {
     }
 
     /// Gives what was taken to the pattern; false when no peer takes the next one.
-    fn place(&mut self, slot: usize) -> bool {
-        self.pass_on(slot);
-        let Some(hub) = self.hubs.get_mut(slot) else {
+    fn submit_pending(&mut self, slot: usize) -> bool {
+        self.send_to_sole_peer(slot);
+        let Some(socket) = self.sockets.get_mut(slot) else {
             return false;
         };
-        if hub.io.pending.is_empty() {
+        if socket.io.pending.is_empty() {
             return true;
         }
-        let lossy = hub.options.send_overflow != Overflow::Block;
-        let mut pending = std::mem::take(&mut hub.io.pending);
+        let lossy = socket.options.send_overflow != Overflow::Block;
+        let mut pending = std::mem::take(&mut socket.io.pending);
         let placed = self.pattern_call(slot, |pattern, outlet| {
             while let Some(message) = pending.front_mut() {
                 match pattern.submit(message, outlet) {
@@ -167,78 +170,78 @@ impl<W: World> Pump<W> {
             }
             true
         });
-        if let Some(hub) = self.hubs.get_mut(slot) {
-            debug_assert!(hub.io.pending.is_empty());
-            hub.io.pending = pending;
+        if let Some(socket) = self.sockets.get_mut(slot) {
+            debug_assert!(socket.io.pending.is_empty());
+            socket.io.pending = pending;
         }
         placed.unwrap_or(false)
     }
 
     /// Moves what was taken to the one peer that there is, as far as there is room: the pattern
     /// would do nothing else with each of them.
-    fn pass_on(&mut self, slot: usize) {
-        let Some(hub) = self.hubs.get_mut(slot) else {
+    fn send_to_sole_peer(&mut self, slot: usize) {
+        let Some(socket) = self.sockets.get_mut(slot) else {
             return;
         };
-        let Some(PeerId(peer)) = hub.pattern.sole_peer() else {
+        let Some(PeerId(peer)) = socket.pattern.sole_peer() else {
             return;
         };
-        let link = peer as usize;
+        let pipe = peer as usize;
         debug_assert!(
-            !hub.io.buffers,
+            !socket.io.buffers,
             "who has a queue per peer asks for each message"
         );
-        match self.links.get_mut(link).map(|link| &mut link.path) {
+        match self.pipes.get_mut(pipe).map(|pipe| &mut pipe.path) {
             Some(Path::Inproc(inproc)) => {
                 // Its room is in the twin's `out`.
-                let room = self.rooms[inproc.twin_hub].reserve(link, hub.io.pending.len());
-                move_some(&mut hub.io.pending, &mut inproc.queue, room);
-                self.transfer_later(link);
+                let room = self.rooms[inproc.twin_socket].reserve(pipe, socket.io.pending.len());
+                move_some(&mut socket.io.pending, &mut inproc.queue, room);
+                self.transfer_later(pipe);
             }
             Some(Path::Wire(wire)) => {
-                while !wire.is_full(hub.io.limit, false) {
-                    let Some(message) = hub.io.pending.front() else {
+                while !wire.is_full(socket.io.limit, false) {
+                    let Some(message) = socket.io.pending.front() else {
                         break;
                     };
                     wire.connection.send(message);
-                    hub.io.pending.pop_front();
+                    socket.io.pending.pop_front();
                 }
-                self.flush_later(link);
+                self.flush_later(pipe);
             }
             Some(Path::Cross(_) | Path::Dialing { .. } | Path::Lent) | None => {}
         }
     }
 
-    /// Gives a link a place among those that write.
+    /// Gives a pipe a place among those that write.
     pub(super) fn flush_later(&mut self, slot: usize) {
-        if let Some(link) = self.links.get_mut(slot) {
-            if !link.in_flushers && matches!(link.path, Path::Wire(_)) {
-                link.in_flushers = true;
+        if let Some(pipe) = self.pipes.get_mut(slot) {
+            if !pipe.in_flushers && matches!(pipe.path, Path::Wire(_)) {
+                pipe.in_flushers = true;
                 self.flushers.push_back(slot);
             }
         }
     }
 
-    /// Writes what is staged, link by link.
+    /// Writes what is staged, pipe by pipe.
     pub(super) fn flush_all(&mut self) {
         for _ in 0..self.flushers.len() {
             let Some(slot) = self.flushers.pop_front() else {
                 break;
             };
-            if let Some(link) = self.links.get_mut(slot) {
-                link.in_flushers = false;
+            if let Some(pipe) = self.pipes.get_mut(slot) {
+                pipe.in_flushers = false;
                 self.flush(slot);
             }
         }
     }
 
-    /// Writes what is staged on one link, as far as the kernel takes it.
+    /// Writes what is staged on one pipe, as far as the kernel takes it.
     pub(super) fn flush(&mut self, slot: usize) {
-        let Some(link) = self.links.get_mut(slot) else {
+        let Some(pipe) = self.pipes.get_mut(slot) else {
             return;
         };
-        let hub = link.hub;
-        let Path::Wire(wire) = &mut link.path else {
+        let socket = pipe.socket;
+        let Path::Wire(wire) = &mut pipe.path else {
             return;
         };
         let mut budget = WRITE_BUDGET;
@@ -258,8 +261,8 @@ impl<W: World> Pump<W> {
             match written {
                 Ok(written) => {
                     sent += wire.connection.transmitted(written);
-                    wire.counts.octets_out += written as u64;
-                    self.octets_out += written as u64;
+                    wire.counts.bytes_out += written as u64;
+                    self.bytes_out += written as u64;
                     budget = budget.saturating_sub(written);
                     // A short write filled the kernel's buffer; room in it is a new edge.
                     if written < offered {
@@ -276,33 +279,33 @@ impl<W: World> Pump<W> {
             }
         }
         if !wire.writable && !wire.write_failed {
-            wire.watch_room(&mut self.world, slot, true);
+            wire.watch_room(&mut self.env, slot, true);
         }
         wire.counts.messages_out += sent as u64;
         let (failed, more) = (wire.write_failed, wire.has_more());
-        let leaving = link.leaving;
+        let leaving = pipe.leaving;
         if more && !failed && budget == 0 {
             self.flush_later(slot);
         }
         if failed {
             if leaving.is_some() {
-                return self.lose(slot, Loss::World);
+                return self.lose(slot, Loss::PeerClosed);
             }
-            // Once: a link that is not read now, because `out` is full, is read later.
+            // Once: a pipe that is not read now, because `out` is full, is read later.
             if !had_failed {
                 self.feed(slot);
             }
         }
         if !more && matches!(leaving, Some(Leaving::Flushing(_))) {
-            return self.say_goodbye(slot);
+            return self.finish_writing(slot);
         }
         if sent > 0 {
-            if let Some(hub) = self.hubs.get_mut(hub) {
-                if !hub.io.buffers && hub.options.send_overflow == Overflow::Block {
-                    hub.io.released += sent;
+            if let Some(socket) = self.sockets.get_mut(socket) {
+                if !socket.io.buffers && socket.options.send_overflow == Overflow::Block {
+                    socket.io.released += sent;
                 }
             }
-            self.settle_credits(hub);
+            self.settle_credits(socket);
         }
         self.unblock(slot);
     }

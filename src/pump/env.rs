@@ -12,7 +12,7 @@ use super::transport::{Begun, BoundListener, Target};
 /// A source of readiness, by its slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
-    Link(usize),
+    Pipe(usize),
     Listener(usize),
 }
 
@@ -28,7 +28,7 @@ pub(crate) struct Readiness {
 }
 
 /// The world as a pump sees it. Nothing here blocks.
-pub(crate) trait World {
+pub(crate) trait Env {
     type Stream: Read + Write;
     type Listener;
 
@@ -65,7 +65,7 @@ pub(crate) trait World {
     /// port; for ipc, behind `localhost`, the ids of its user, group and process, with colons.
     fn address(&self, stream: &Self::Stream) -> String;
 
-    /// Watches a stream for readiness under the slot of its link.
+    /// Watches a stream for readiness under the slot of its pipe.
     fn watch(&mut self, stream: &mut Self::Stream, slot: usize) -> io::Result<()>;
 
     /// Whether a watched stream, or one that is connecting, is watched for room to write, too. It
@@ -96,8 +96,8 @@ pub(crate) trait World {
     /// A lookup has been answered.
     fn resolved(&mut self);
 
-    /// Octets that nobody can guess.
-    fn entropy(&mut self, octets: &mut [u8]) -> io::Result<()>;
+    /// Bytes that nobody can guess.
+    fn entropy(&mut self, bytes: &mut [u8]) -> io::Result<()>;
 
     /// A random number, for jitter.
     fn random(&mut self) -> u64;

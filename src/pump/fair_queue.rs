@@ -1,32 +1,32 @@
 //! Room in `out`, and whose it is: fair fan-in.
 //!
 //! As long as nobody waits for room in a socket's `out`, whoever has something for it takes what
-//! there is, and that costs no more than a look at an empty ring. A link that finds none joins
-//! the *ring* of that hub. There is one for all kinds of link: connections and ends of bridges of
-//! the hub itself, and halves of inproc pairs, which other hubs of this pump send by. While the
+//! there is, and that costs no more than a look at an empty ring. A pipe that finds none joins
+//! the *ring* of that socket. There is one for all kinds of pipe: connections and ends of bridges of
+//! the socket itself, and halves of inproc pairs, which other sockets of this pump send by. While the
 //! ring is not empty nobody else gets room, so that nobody overtakes those who wait: who has
 //! something now joins at the end.
 //!
 //! Room that turns up is dealt to the ring in turns (deficit round robin, counted in messages).
-//! A link that waits alone has all of it. One of several has a share, the same for all in one
+//! A pipe that waits alone has all of it. One of several has a share, the same for all in one
 //! round: what there is when the round begins by their number, but at least [`LEAST_SHARE`], so
 //! that small marks do not end batching, and at most [`MOST_SHARE`]. Whoever has used its share
-//! goes to the end. If the room ends before the share does, the link stays first and has the rest
+//! goes to the end. If the room ends before the share does, the pipe stays first and has the rest
 //! of its share next time. So it does if the pump has others to look after, unless not one message
-//! came to its end: a very large one must not hold up the others. If the messages of a link end
+//! came to its end: a very large one must not hold up the others. If the messages of a pipe end
 //! before its share does, it leaves, and gets nothing for what it did not use.
 //!
 //! So while each of several peers has messages waiting, none of them is ever ahead of another by
 //! more than one share, whatever `out` holds and however it is emptied.
 //!
-//! When a link has its turn, a connection reads, an end of a bridge takes, and a half of an inproc
-//! pair passes on what it holds, or has its own hub send by it, whose messages are still in `in`.
+//! When a pipe has its turn, a connection reads, an end of a bridge takes, and a half of an inproc
+//! pair passes on what it holds, or has its own socket send by it, whose messages are still in `in`.
 //!
 //! What takes no room never waits here: handshakes, commands, credits of bridges.
 
 use std::collections::VecDeque;
 
-use super::env::World;
+use super::env::Env;
 use super::pipe::Path;
 use super::socket::push;
 use super::Pump;
@@ -34,39 +34,39 @@ use super::Pump;
 /// The least messages of one turn where several wait: what one lock of `out` is worth.
 const LEAST_SHARE: usize = 32;
 
-/// The most messages of one turn where several wait: the budget of every kind of link is larger,
+/// The most messages of one turn where several wait: the budget of every kind of pipe is larger,
 /// so that none loses a part of its share to that.
 const MOST_SHARE: usize = 512;
 
-/// What a hub's `out` takes, as far as its pump knows.
+/// What a socket's `out` takes, as far as its pump knows.
 #[derive(Debug, Default)]
 pub(super) struct Room {
     /// Messages `out` takes for sure; `usize::MAX` if it never refuses one.
     pub(super) free: usize,
     /// Promised to inproc peers: sent, but not delivered yet.
     reserved: usize,
-    /// Links that wait for room, the next one first.
+    /// Pipes that wait for room, the next one first.
     ring: VecDeque<usize>,
     /// The first of the ring, while it is served.
     turn: Option<usize>,
     /// What is left of the share of the first of the ring; 0 before its turn.
     left: usize,
-    /// What each link has in this round.
+    /// What each pipe has in this round.
     share: usize,
-    /// How many links, from the first, have not had all of their turn in this round.
+    /// How many pipes, from the first, have not had all of their turn in this round.
     round: usize,
     /// Connections whose handshake waits for an old notice to be delivered.
     newcomers: Vec<usize>,
 }
 
-/// How it stands with a link that was served.
+/// How it stands with a pipe that was served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Rest {
     /// It has nothing more now, or is gone.
     Done,
     /// It has more, and used what it may.
     Waits,
-    /// It has more, and `out` is full: the next pops will mark the hub.
+    /// It has more, and `out` is full: the next pops will mark the socket.
     Full,
     /// It may have more, but others are to have the pump.
     Budget,
@@ -88,34 +88,34 @@ impl Room {
         }
     }
 
-    /// A link uses so much of its share, if it has one.
+    /// A pipe uses so much of its share, if it has one.
     pub(super) fn spend(&mut self, messages: usize) {
         if self.turn.is_some() && self.left != usize::MAX {
             self.left = self.left.saturating_sub(messages);
         }
     }
 
-    /// Whether a link may have room now, if there is any.
-    pub(super) fn is_turn_of(&self, link: usize) -> bool {
+    /// Whether a pipe may have room now, if there is any.
+    pub(super) fn is_turn_of(&self, pipe: usize) -> bool {
         match self.turn {
-            Some(first) => first == link && self.left > 0,
+            Some(first) => first == pipe && self.left > 0,
             None => self.ring.is_empty(),
         }
     }
 
-    /// How much of what is free a link may have now.
-    fn share_of(&self, link: usize) -> usize {
+    /// How much of what is free a pipe may have now.
+    fn share_of(&self, pipe: usize) -> usize {
         match self.turn {
-            _ if !self.is_turn_of(link) => 0,
+            _ if !self.is_turn_of(pipe) => 0,
             Some(_) => self.free.min(self.left),
             None => self.free,
         }
     }
 
-    /// Promises a link room for up to so many messages, and says for how many.
+    /// Promises a pipe room for up to so many messages, and says for how many.
     #[inline]
-    pub(super) fn reserve(&mut self, link: usize, messages: usize) -> usize {
-        let promised = messages.min(self.share_of(link));
+    pub(super) fn reserve(&mut self, pipe: usize, messages: usize) -> usize {
+        let promised = messages.min(self.share_of(pipe));
         self.spend(promised);
         self.pledge(promised);
         promised
@@ -136,21 +136,21 @@ impl Room {
         }
     }
 
-    /// A link waits behind all others. Who puts it here sees to it that the hub is looked after.
-    pub(super) fn queue(&mut self, link: usize) {
-        debug_assert!(!self.ring.contains(&link));
-        self.ring.push_back(link);
+    /// A pipe waits behind all others. Who puts it here sees to it that the socket is looked after.
+    pub(super) fn queue(&mut self, pipe: usize) {
+        debug_assert!(!self.ring.contains(&pipe));
+        self.ring.push_back(pipe);
     }
 
-    /// The hub is gone, and with it everybody who waited here.
+    /// The socket is gone, and with it everybody who waited here.
     pub(super) fn forget(&mut self) {
         *self = Room::default();
     }
 
-    /// A link does not wait any more.
-    fn leave(&mut self, link: usize) {
-        self.newcomers.retain(|&other| other != link);
-        let Some(place) = self.ring.iter().position(|&other| other == link) else {
+    /// A pipe does not wait any more.
+    fn leave(&mut self, pipe: usize) {
+        self.newcomers.retain(|&other| other != pipe);
+        let Some(place) = self.ring.iter().position(|&other| other == pipe) else {
             return;
         };
         self.ring.remove(place);
@@ -195,25 +195,25 @@ impl Room {
     }
 }
 
-impl<W: World> Pump<W> {
+impl<E: Env> Pump<E> {
     /// Asks `out` how much it takes; pushes what is on its way there before.
     pub(super) fn refresh_room(&mut self, slot: usize) {
         self.push_batch(slot);
-        let Some(hub) = self.hubs.get_mut(slot) else {
+        let Some(socket) = self.sockets.get_mut(slot) else {
             return;
         };
-        let free = hub
+        let free = socket
             .ports
             .outward()
             .map_or(usize::MAX, |outward| outward.room());
         let room = &mut self.rooms[slot];
         room.learn(free);
-        let io = &mut hub.io;
+        let io = &mut socket.io;
         let first = io.notices.len().min(room.free);
-        if let (1.., Some(outward)) = (first, hub.ports.outward()) {
+        if let (1.., Some(outward)) = (first, socket.ports.outward()) {
             room.take(first);
             io.batch.extend(io.notices.drain(..first));
-            push(&hub.ports, outward, &mut io.batch);
+            push(&socket.ports, outward, &mut io.batch);
             while let Some(message) = io.batch.pop_back() {
                 io.notices.push_front(message);
             }
@@ -224,12 +224,12 @@ impl<W: World> Pump<W> {
     fn is_open_to_peers(&self, slot: usize) -> bool {
         self.rooms[slot].free > 0
             && self
-                .hubs
+                .sockets
                 .get(slot)
-                .is_some_and(|hub| hub.io.notices.is_empty())
+                .is_some_and(|socket| socket.io.notices.is_empty())
     }
 
-    /// Whether `out` has room for a message; if not, its next pops will mark the hub.
+    /// Whether `out` has room for a message; if not, its next pops will mark the socket.
     pub(super) fn has_room(&mut self, slot: usize) -> bool {
         if self.is_open_to_peers(slot) {
             return true;
@@ -240,7 +240,11 @@ impl<W: World> Pump<W> {
         }
         // Full, or promised to inproc peers whose transfer is due in this turn. Arm in any case:
         // a pop between the look and the arming is then seen by the look after it.
-        let armed = match self.hubs.get(slot).and_then(|hub| hub.ports.outward()) {
+        let armed = match self
+            .sockets
+            .get(slot)
+            .and_then(|socket| socket.ports.outward())
+        {
             Some(outward) => outward.arm_producer(),
             None => false,
         };
@@ -248,66 +252,67 @@ impl<W: World> Pump<W> {
             self.refresh_room(slot);
             if !self.is_open_to_peers(slot) {
                 // All that is free is promised: look again when that has been delivered.
-                self.dry.push(slot);
+                self.to_resume.push(slot);
             }
         }
         self.is_open_to_peers(slot)
     }
 
-    /// How many messages of a link go to `out` now: none while it is not its turn.
-    pub(super) fn room_for(&mut self, link: usize, slot: usize) -> usize {
-        if !self.rooms[slot].is_turn_of(link) || !self.has_room(slot) {
+    /// How many messages of a pipe go to `out` now: none while it is not its turn.
+    pub(super) fn room_for(&mut self, pipe: usize, slot: usize) -> usize {
+        if !self.rooms[slot].is_turn_of(pipe) || !self.has_room(slot) {
             return 0;
         }
-        self.rooms[slot].share_of(link)
+        self.rooms[slot].share_of(pipe)
     }
 
-    /// What keeps a link from room in `out` that has none for it.
-    pub(super) fn why_none(&self, link: usize, slot: usize) -> Rest {
-        match self.rooms[slot].is_turn_of(link) {
+    /// What keeps a pipe from room in `out` that has none for it.
+    pub(super) fn why_none(&self, pipe: usize, slot: usize) -> Rest {
+        match self.rooms[slot].is_turn_of(pipe) {
             true => Rest::Full,
             false => Rest::Waits,
         }
     }
 
-    /// A link that has something for a hub, but no room there, waits for its turn.
-    pub(super) fn starve(&mut self, slot: usize, hub: usize) {
-        let (Some(link), Some(room)) = (self.links.get_mut(slot), self.rooms.get_mut(hub)) else {
+    /// A pipe that has something for a socket, but no room there, waits for its turn.
+    pub(super) fn wait_for_room(&mut self, slot: usize, socket: usize) {
+        let (Some(pipe), Some(room)) = (self.pipes.get_mut(slot), self.rooms.get_mut(socket))
+        else {
             return;
         };
-        if std::mem::replace(&mut link.hungry, true) {
+        if std::mem::replace(&mut pipe.waits_for_room, true) {
             return;
         }
-        match &link.path {
+        match &pipe.path {
             Path::Wire(wire) if !wire.connection.is_ready() => room.newcomers.push(slot),
             _ => room.queue(slot),
         }
     }
 
-    /// A link waits for room no more.
-    pub(super) fn leave_ring(&mut self, slot: usize) {
-        let Some(link) = self.links.get_mut(slot) else {
+    /// A pipe waits for room no more.
+    pub(super) fn stop_waiting_for_room(&mut self, slot: usize) {
+        let Some(pipe) = self.pipes.get_mut(slot) else {
             return;
         };
-        if !std::mem::replace(&mut link.hungry, false) {
+        if !std::mem::replace(&mut pipe.waits_for_room, false) {
             return;
         }
-        let hub = match &link.path {
-            Path::Inproc(inproc) => inproc.twin_hub,
-            Path::Wire(_) | Path::Cross(_) | Path::Lent | Path::Dialing { .. } => link.hub,
+        let socket = match &pipe.path {
+            Path::Inproc(inproc) => inproc.twin_socket,
+            Path::Wire(_) | Path::Cross(_) | Path::Lent | Path::Dialing { .. } => pipe.socket,
         };
-        if let Some(room) = self.rooms.get_mut(hub) {
+        if let Some(room) = self.rooms.get_mut(socket) {
             room.leave(slot);
         }
     }
 
-    /// Whether anything waits for room in a hub's `out`.
+    /// Whether anything waits for room in a socket's `out`.
     pub(super) fn is_awaited(&self, slot: usize) -> bool {
-        let Some(hub) = self.hubs.get(slot) else {
+        let Some(socket) = self.sockets.get(slot) else {
             return false;
         };
         let room = &self.rooms[slot];
-        !(room.ring.is_empty() && room.newcomers.is_empty() && hub.io.notices.is_empty())
+        !(room.ring.is_empty() && room.newcomers.is_empty() && socket.io.notices.is_empty())
     }
 
     /// `out` may have room again: deals it to those who wait, at most one turn to each.
@@ -315,11 +320,11 @@ impl<W: World> Pump<W> {
         if !self.is_awaited(slot) || !self.has_room(slot) {
             return;
         }
-        for link in std::mem::take(&mut self.rooms[slot].newcomers) {
-            if let Some(found) = self.links.get_mut(link) {
-                found.hungry = false;
+        for pipe in std::mem::take(&mut self.rooms[slot].newcomers) {
+            if let Some(found) = self.pipes.get_mut(pipe) {
+                found.waits_for_room = false;
             }
-            self.feed(link);
+            self.feed(pipe);
         }
         for _ in 0..self.rooms[slot].ring.len() {
             let Some(first) = self.rooms[slot].begin_turn() else {
@@ -332,11 +337,11 @@ impl<W: World> Pump<W> {
             match rest {
                 // Gone meanwhile.
                 _ if !waits => {}
-                Rest::Done => self.leave_ring(first),
+                Rest::Done => self.stop_waiting_for_room(first),
                 Rest::Waits => room.end_turn(true),
                 Rest::Full => return room.end_turn(true),
                 Rest::Budget if room.ring.len() == 1 => {
-                    self.leave_ring(first);
+                    self.stop_waiting_for_room(first);
                     self.feed(first);
                     self.transfer_later(first);
                 }
@@ -352,22 +357,22 @@ impl<W: World> Pump<W> {
             }
         }
         // The rest is for the next turn of the pump.
-        self.dry.push(slot);
+        self.to_resume.push(slot);
     }
 
-    /// Serves a link that waited for room, and says how it stands with it.
-    fn take_turn(&mut self, link: usize, slot: usize) -> Rest {
-        match self.links.get(link).map(|link| &link.path) {
-            Some(Path::Wire(_)) => self.read_wire(link, slot),
-            Some(Path::Cross(_)) => self.read_crossing(link),
-            Some(Path::Inproc(_)) => self.send_in_turn(link),
+    /// Serves a pipe that waited for room, and says how it stands with it.
+    fn take_turn(&mut self, pipe: usize, slot: usize) -> Rest {
+        match self.pipes.get(pipe).map(|pipe| &pipe.path) {
+            Some(Path::Wire(_)) => self.read_wire(pipe, slot),
+            Some(Path::Cross(_)) => self.read_across(pipe),
+            Some(Path::Inproc(_)) => self.send_in_turn(pipe),
             Some(Path::Dialing { .. } | Path::Lent) | None => Rest::Done,
         }
     }
 
-    /// Looks again at the hubs for whose room somebody waits.
-    pub(super) fn wet(&mut self) {
-        for slot in std::mem::take(&mut self.dry) {
+    /// Looks again at the sockets for whose room somebody waits.
+    pub(super) fn resume_all(&mut self) {
+        for slot in std::mem::take(&mut self.to_resume) {
             self.resume(slot);
         }
     }
@@ -388,7 +393,7 @@ mod tests {
         room.queue(1);
         room.queue(2);
         room.learn(80);
-        let out_of_turn = [1, 2, 3].map(|link| room.reserve(link, 1));
+        let out_of_turn = [1, 2, 3].map(|pipe| room.reserve(pipe, 1));
         assert_eq!(out_of_turn, [0; 3], "who waits comes first, in turn");
         assert_eq!(room.begin_turn(), Some(1));
         assert_eq!((room.reserve(2, 1), room.reserve(3, 1)), (0, 0));

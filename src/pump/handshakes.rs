@@ -21,7 +21,7 @@ pub(super) struct Handshakes {
     count: usize,
 }
 
-/// Those of one source, by the serial numbers of their links: oldest first.
+/// Those of one source, by the serial numbers of their pipes: oldest first.
 #[derive(Debug, Default)]
 struct Unfinished {
     /// Nothing had come from these when they were last looked at.
@@ -77,7 +77,7 @@ impl Handshakes {
         }
     }
 
-    /// The slot of the link that is to make way, if there is any but the `newcomer`.
+    /// The slot of the pipe that is to make way, if there is any but the `newcomer`.
     pub(super) fn victim(
         &mut self,
         newcomer: Option<u64>,

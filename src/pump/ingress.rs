@@ -1,4 +1,4 @@
-//! From the kernel to `out`: readiness, octets, events, batches.
+//! From the kernel to `out`: readiness, bytes, events, batches.
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read};
@@ -11,12 +11,12 @@ use crate::security::Credentials;
 use crate::statistics::DropReason;
 use crate::wire::{CloseReason, Event, PeerInfo};
 
-use super::env::{Readiness, World};
+use super::env::{Env, Readiness};
 use super::fair_queue::Rest;
-use super::observe::stats::Met;
-use super::pipe::{Leaving, Link, Loss, Path, Wire, NO_HUB};
-use super::socket::{Hub, HubIo};
-use super::{HubId, Pump, READ_BUDGET};
+use super::observe::stats::PeerRecord;
+use super::pipe::{Leaving, Loss, Path, Pipe, Wire, NO_SOCKET};
+use super::socket::{SocketIo, SocketState};
+use super::{Pump, SocketId, READ_BUDGET};
 
 /// Messages decoded before the pattern sees them: few enough to be still in the nearest cache.
 const DECODE_BURST: usize = 128;
@@ -27,8 +27,8 @@ const DECODE_BURST: usize = 128;
 fn admit_all(
     pattern: &mut dyn Pattern,
     peer: PeerId,
-    mut met: Option<&mut Met>,
-    io: &mut HubIo,
+    mut record: Option<&mut PeerRecord>,
+    io: &mut SocketIo,
     from: usize,
     unseen: &mut VecDeque<Message>,
 ) -> Result<(), Violation> {
@@ -48,8 +48,8 @@ fn admit_all(
             }
             Ok(Admission::Drop(why)) => {
                 io.count(why, 1);
-                if let Some(met) = &mut met {
-                    met.count(why, 1);
+                if let Some(record) = &mut record {
+                    record.count(why, 1);
                 }
             }
             Err(violation) => {
@@ -83,25 +83,25 @@ enum Slice {
     Budget,
     /// There is no room for it in `out`, or not now.
     Starved,
-    /// The link ends.
+    /// The pipe ends.
     Over(Loss),
     /// The socket does not take this peer.
     Unwelcome(Loss),
 }
 
-impl<W: World> Pump<W> {
-    /// A link's source became ready.
-    pub(super) fn note_link(&mut self, slot: usize, event: Readiness) {
+impl<E: Env> Pump<E> {
+    /// A pipe's source became ready.
+    pub(super) fn pipe_is_ready(&mut self, slot: usize, event: Readiness) {
         let Readiness {
             readable,
             read_closed,
             writable,
             ..
         } = event;
-        let Some(link) = self.links.get_mut(slot) else {
+        let Some(pipe) = self.pipes.get_mut(slot) else {
             return;
         };
-        match &mut link.path {
+        match &mut pipe.path {
             Path::Dialing { .. } => {
                 if readable || writable {
                     self.dialed(slot);
@@ -112,7 +112,7 @@ impl<W: World> Pump<W> {
                 wire.read_closed |= read_closed;
                 wire.writable |= writable;
                 if writable && !wire.has_more() {
-                    wire.watch_room(&mut self.world, slot, false);
+                    wire.watch_room(&mut self.env, slot, false);
                 }
                 if readable {
                     self.feed(slot);
@@ -125,36 +125,36 @@ impl<W: World> Pump<W> {
         }
     }
 
-    /// Gives a link a place among the readers.
+    /// Gives a pipe a place among the readers.
     pub(super) fn feed(&mut self, slot: usize) {
-        if let Some(link) = self.links.get_mut(slot) {
-            if !link.in_readers && matches!(link.path, Path::Wire(_) | Path::Cross(_)) {
-                link.in_readers = true;
+        if let Some(pipe) = self.pipes.get_mut(slot) {
+            if !pipe.in_readers && matches!(pipe.path, Path::Wire(_) | Path::Cross(_)) {
+                pipe.in_readers = true;
                 self.readers.push_back(slot);
             }
         }
     }
 
-    /// One slice for each link that has something to read.
+    /// One slice for each pipe that has something to read.
     pub(super) fn read_all(&mut self) {
         for _ in 0..self.readers.len() {
             let Some(slot) = self.readers.pop_front() else {
                 break;
             };
-            let Some(link) = self.links.get_mut(slot) else {
+            let Some(pipe) = self.pipes.get_mut(slot) else {
                 continue;
             };
-            link.in_readers = false;
-            let hub = link.hub;
-            if matches!(link.path, Path::Cross(_)) {
-                match self.read_crossing(slot) {
+            pipe.in_readers = false;
+            let socket = pipe.socket;
+            if matches!(pipe.path, Path::Cross(_)) {
+                match self.read_across(slot) {
                     Rest::Done => {}
-                    Rest::Waits | Rest::Full => self.starve(slot, hub),
+                    Rest::Waits | Rest::Full => self.wait_for_room(slot, socket),
                     Rest::Budget => self.feed(slot),
                 }
                 continue;
             }
-            match link.leaving {
+            match pipe.leaving {
                 None => {}
                 Some(Leaving::Draining(_) | Leaving::Flushing(_)) => {
                     self.discard(slot);
@@ -165,34 +165,34 @@ impl<W: World> Pump<W> {
                     continue;
                 }
             }
-            if hub == NO_HUB {
+            if socket == NO_SOCKET {
                 continue;
             }
-            if matches!(&link.path, Path::Wire(wire) if wire.connection.is_ready()) {
+            if matches!(&pipe.path, Path::Wire(wire) if wire.connection.is_ready()) {
                 // Who waits is served in turn; who comes now joins behind.
-                if !self.rooms[hub].is_turn_of(slot) {
-                    self.starve(slot, hub);
+                if !self.rooms[socket].is_turn_of(slot) {
+                    self.wait_for_room(slot, socket);
                     continue;
                 }
             } else {
-                self.leave_ring(slot);
+                self.stop_waiting_for_room(slot);
             }
-            match self.read_wire(slot, hub) {
+            match self.read_wire(slot, socket) {
                 Rest::Done => {}
-                Rest::Waits | Rest::Full => self.starve(slot, hub),
+                Rest::Waits | Rest::Full => self.wait_for_room(slot, socket),
                 Rest::Budget => self.feed(slot),
             }
         }
     }
 
     /// One slice for a connection.
-    pub(super) fn read_wire(&mut self, slot: usize, hub: usize) -> Rest {
-        let slice = self.read_slice(slot, hub);
-        self.push_batch(hub);
+    pub(super) fn read_wire(&mut self, slot: usize, socket: usize) -> Rest {
+        let slice = self.read_slice(slot, socket);
+        self.push_batch(socket);
         match slice {
             Slice::Dry => return Rest::Done,
             Slice::Budget => return Rest::Budget,
-            Slice::Starved => return self.why_none(slot, hub),
+            Slice::Starved => return self.why_none(slot, socket),
             Slice::Over(loss) => {
                 // What the protocol machine wants to say last, such as ERROR.
                 self.flush(slot);
@@ -204,19 +204,19 @@ impl<W: World> Pump<W> {
     }
 
     /// Reads and passes on until there is no more, the budget ends, or `out` is full.
-    fn read_slice(&mut self, slot: usize, hub: usize) -> Slice {
-        let Some(mut wire) = self.links.get_mut(slot).and_then(Link::lend_wire) else {
+    fn read_slice(&mut self, slot: usize, socket: usize) -> Slice {
+        let Some(mut wire) = self.pipes.get_mut(slot).and_then(Pipe::lend_wire) else {
             return Slice::Dry;
         };
         let mut budget = READ_BUDGET;
         let slice = loop {
-            match self.decode(slot, hub, &mut wire) {
+            match self.decode(slot, socket, &mut wire) {
                 Decoded::All => {}
                 Decoded::NoRoom => break Slice::Starved,
                 Decoded::Over(loss) => break Slice::Over(loss),
                 Decoded::Unwelcome(loss) => break Slice::Unwelcome(loss),
                 Decoded::Judge(credentials) => {
-                    if let Some(judgement) = self.have_judged(slot, &wire, &credentials) {
+                    if let Some(judgement) = self.ask_to_judge(slot, &wire, &credentials) {
                         wire.connection.judged(judgement);
                     }
                     continue;
@@ -225,7 +225,7 @@ impl<W: World> Pump<W> {
                     // The pattern may have something to say to the newcomer.
                     self.give_back(slot, wire);
                     let welcome = self.meet(slot, *info);
-                    match self.links.get_mut(slot).and_then(Link::lend_wire) {
+                    match self.pipes.get_mut(slot).and_then(Pipe::lend_wire) {
                         Some(lent) => wire = lent,
                         None => return Slice::Dry,
                     }
@@ -250,10 +250,10 @@ impl<W: World> Pump<W> {
             }
             debug_assert!(wire.connection.wants_read(), "everything here is decoded");
             match wire.fill(self.now) {
-                Ok(0) => break Slice::Over(Loss::World),
+                Ok(0) => break Slice::Over(Loss::PeerClosed),
                 Ok(read) => {
                     budget = budget.saturating_sub(read);
-                    self.octets_in += read as u64;
+                    self.bytes_in += read as u64;
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => wire.readable = false,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -266,39 +266,39 @@ impl<W: World> Pump<W> {
 
     /// Passes on what is buffered: messages to the pattern and into the batch for `out`, commands
     /// to the pattern.
-    fn decode(&mut self, slot: usize, hub: usize, wire: &mut Wire<W::Stream>) -> Decoded {
+    fn decode(&mut self, slot: usize, socket: usize, wire: &mut Wire<E::Stream>) -> Decoded {
         let peer = PeerId(slot as u32);
         loop {
             // A handshake has nothing for `out`, and must not wait for room there. But a pattern
             // may tell the user of a newcomer: where the last such notice waits for room, so does
             // the newcomer, or those who come and go would fill our memory.
             if !wire.connection.is_ready() {
-                let notices = self.hubs.get(hub).map(|hub| &hub.io.notices);
-                if notices.is_some_and(|notices| !notices.is_empty()) && !self.has_room(hub) {
+                let notices = self.sockets.get(socket).map(|socket| &socket.io.notices);
+                if notices.is_some_and(|notices| !notices.is_empty()) && !self.has_room(socket) {
                     return Decoded::NoRoom;
                 }
-                let full = self.hubs.get(hub).and_then(Hub::is_full);
+                let full = self.sockets.get(socket).and_then(SocketState::is_full);
                 wire.connection.take_nobody(full.is_some());
                 match (wire.connection.poll_event(), full) {
                     (None, _) => return Decoded::All,
                     (Some(Event::Closed(CloseReason::NoRoom)), Some(loss)) => {
-                        if let Some(found) = self.hubs.get_mut(hub) {
+                        if let Some(found) = self.sockets.get_mut(socket) {
                             found.tally.refused += 1;
                         }
                         return Decoded::Unwelcome(loss);
                     }
-                    (Some(event), _) => match self.control(hub, peer, event) {
+                    (Some(event), _) => match self.control(socket, peer, event) {
                         Some(stop) => return stop,
                         None => continue,
                     },
                 }
             }
-            let limit = self.room_for(slot, hub).min(DECODE_BURST);
+            let limit = self.room_for(slot, socket).min(DECODE_BURST);
             if limit == 0 {
                 return Decoded::NoRoom;
             }
-            let Some(found) = self.hubs.get_mut(hub) else {
-                return Decoded::Over(Loss::World);
+            let Some(found) = self.sockets.get_mut(socket) else {
+                return Decoded::Over(Loss::PeerClosed);
             };
             let batch = &mut found.io.batch;
             let from = batch.len();
@@ -307,8 +307,8 @@ impl<W: World> Pump<W> {
             let full = decoded == limit;
             if decoded > 0 {
                 wire.counts.messages_in += decoded as u64;
-                let (delivered, admitted) = self.admit(hub, peer, from, &mut VecDeque::new());
-                self.rooms[hub].spend(delivered);
+                let (delivered, admitted) = self.admit(socket, peer, from, &mut VecDeque::new());
+                self.rooms[socket].spend(delivered);
                 if let Err(violation) = admitted {
                     return Decoded::Over(Loss::Violation(violation));
                 }
@@ -317,7 +317,7 @@ impl<W: World> Pump<W> {
                 None if full => {}
                 None => return Decoded::All,
                 Some(event) => {
-                    if let Some(stop) = self.control(hub, peer, event) {
+                    if let Some(stop) = self.control(socket, peer, event) {
                         return stop;
                     }
                 }
@@ -325,16 +325,16 @@ impl<W: World> Pump<W> {
         }
     }
 
-    /// What was received for a hub, and stands in its batch since `from`, is shown to its pattern,
+    /// What was received for a socket, and stands in its batch since `from`, is shown to its pattern,
     /// up to a violation. Answers how many messages go to `out`.
     pub(super) fn admit(
         &mut self,
-        hub: usize,
+        socket: usize,
         peer: PeerId,
         from: usize,
         unseen: &mut VecDeque<Message>,
     ) -> (usize, Result<(), Violation>) {
-        let Some(found) = self.hubs.get_mut(hub) else {
+        let Some(found) = self.sockets.get_mut(socket) else {
             return (0, Ok(()));
         };
         let was_blocked = found.pattern.is_blocked();
@@ -345,22 +345,29 @@ impl<W: World> Pump<W> {
                 Ok(())
             }
             false => {
-                let link = self.links.get_mut(peer.0 as usize);
-                let met = link.and_then(|link| link.met.as_deref_mut());
-                admit_all(&mut *found.pattern, peer, met, &mut found.io, from, unseen)
+                let pipe = self.pipes.get_mut(peer.0 as usize);
+                let record = pipe.and_then(|pipe| pipe.record.as_deref_mut());
+                admit_all(
+                    &mut *found.pattern,
+                    peer,
+                    record,
+                    &mut found.io,
+                    from,
+                    unseen,
+                )
             }
         };
         let unblocked = was_blocked && !found.pattern.is_blocked();
         let delivered = found.io.batch.len() - from;
-        self.rooms[hub].take(delivered);
+        self.rooms[socket].take(delivered);
         if unblocked {
-            self.schedule_send(hub);
+            self.send_later(socket);
         }
         (delivered, admitted)
     }
 
     /// Heeds what is no message; answers how that ends the decoding, if it does.
-    fn control(&mut self, hub: usize, peer: PeerId, event: Event) -> Option<Decoded> {
+    fn control(&mut self, socket: usize, peer: PeerId, event: Event) -> Option<Decoded> {
         let command = match event {
             Event::Subscribe(prefix) => Upstream::Subscribe(prefix),
             Event::Cancel(prefix) => Upstream::Cancel(prefix),
@@ -374,7 +381,9 @@ impl<W: World> Pump<W> {
                 return None;
             }
         };
-        match self.pattern_call(hub, |pattern, outlet| pattern.heed(peer, command, outlet)) {
+        match self.pattern_call(socket, |pattern, outlet| {
+            pattern.heed(peer, command, outlet)
+        }) {
             Some(Ok(())) => None,
             Some(Err(violation)) => Some(Decoded::Over(Loss::Violation(violation))),
             None => Some(Decoded::Over(Loss::Asked)),
@@ -386,8 +395,8 @@ impl<W: World> Pump<W> {
         let intro = self.intro(slot, &info);
         self.attach(slot, &intro)?;
         self.reach_afar(slot);
-        self.probe(slot);
-        self.tell_link(slot, || {
+        self.send_probe(slot);
+        self.tell_pipe(slot, || {
             EventKind::HandshakeSucceeded(PeerIdentity {
                 socket_type: intro.socket_type,
                 routing_id: intro.routing_id,
@@ -402,32 +411,32 @@ impl<W: World> Pump<W> {
 
     /// Those who wait for what the socket receives may have to look out for it.
     fn reach_afar(&self, slot: usize) {
-        let hub = self
-            .links
+        let socket = self
+            .pipes
             .get(slot)
-            .and_then(|link| self.hubs.get(link.hub));
-        if let Some(hub) = hub {
-            hub.ports.reach_afar();
+            .and_then(|pipe| self.sockets.get(pipe.socket));
+        if let Some(socket) = socket {
+            socket.ports.reach_afar();
         }
     }
 
     /// Ends a loan; the protocol machine may have an answer to write or a new deadline.
-    fn give_back(&mut self, slot: usize, wire: Box<Wire<W::Stream>>) {
+    fn give_back(&mut self, slot: usize, wire: Box<Wire<E::Stream>>) {
         if wire.active {
-            self.rest_later();
+            self.shrink_later();
         }
-        if let Some(link) = self.links.get_mut(slot) {
-            link.path = Path::Wire(wire);
+        if let Some(pipe) = self.pipes.get_mut(slot) {
+            pipe.path = Path::Wire(wire);
         }
-        self.speak(slot);
+        self.follow_up(slot);
     }
 
     /// The protocol machine may have an answer to write or a deadline to keep.
-    pub(super) fn speak(&mut self, slot: usize) {
-        let Some(link) = self.links.get(slot) else {
+    pub(super) fn follow_up(&mut self, slot: usize) {
+        let Some(pipe) = self.pipes.get(slot) else {
             return;
         };
-        if let Path::Wire(wire) = &link.path {
+        if let Path::Wire(wire) = &pipe.path {
             if wire.connection.has_transmit() {
                 self.flush_later(slot);
             }
@@ -435,19 +444,19 @@ impl<W: World> Pump<W> {
         self.watch_deadline(slot);
     }
 
-    /// Reads what a link that was let go still gets, and throws it away, until the peer closes.
+    /// Reads what a pipe that was let go still gets, and throws it away, until the peer closes.
     fn discard(&mut self, slot: usize) {
         let mut scratch = [0; 16 * 1024];
         let mut budget = READ_BUDGET;
         loop {
-            let Some(link) = self.links.get_mut(slot) else {
+            let Some(pipe) = self.pipes.get_mut(slot) else {
                 return;
             };
-            let Path::Wire(wire) = &mut link.path else {
+            let Path::Wire(wire) = &mut pipe.path else {
                 return;
             };
             match wire.stream.read(&mut scratch) {
-                Ok(0) => return self.lose(slot, Loss::World),
+                Ok(0) => return self.lose(slot, Loss::PeerClosed),
                 Ok(read) => {
                     budget = budget.saturating_sub(read);
                     wire.connection.hear(self.now);
@@ -457,7 +466,7 @@ impl<W: World> Pump<W> {
                     return;
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(_) => return self.lose(slot, Loss::World),
+                Err(_) => return self.lose(slot, Loss::PeerClosed),
             }
             if budget == 0 {
                 return self.feed(slot);
@@ -465,9 +474,9 @@ impl<W: World> Pump<W> {
         }
     }
     /// Reads what a refused peer has sent, and counts the messages, until the peer closes.
-    fn count_refused(&mut self, slot: usize, by: HubId) {
+    fn count_refused(&mut self, slot: usize, by: SocketId) {
         let now = self.now;
-        let Some(Path::Wire(wire)) = self.links.get_mut(slot).map(|link| &mut link.path) else {
+        let Some(Path::Wire(wire)) = self.pipes.get_mut(slot).map(|pipe| &mut pipe.path) else {
             return;
         };
         let (mut refused, mut bytes) = (0, 0);
@@ -500,14 +509,17 @@ impl<W: World> Pump<W> {
         if over == Some(false) {
             wire.readable = false;
         }
-        if let Some(found) = self.find(by).and_then(|hub| self.hubs.get_mut(hub)) {
+        if let Some(found) = self
+            .find(by)
+            .and_then(|socket| self.sockets.get_mut(socket))
+        {
             found.tally.ended.messages_in += refused;
-            found.tally.ended.octets_in += bytes;
+            found.tally.ended.bytes_in += bytes;
             let dropped = &mut found.io.dropped;
             dropped.count(DropReason::PeerRefused, refused);
         }
         match over {
-            Some(true) => self.lose(slot, Loss::World),
+            Some(true) => self.lose(slot, Loss::PeerClosed),
             Some(false) => {}
             None => self.feed(slot),
         }

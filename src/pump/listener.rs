@@ -13,8 +13,8 @@ use crate::error::{BindError, DetachError};
 use crate::event::EventKind;
 use crate::wire;
 
-use super::env::World;
-use super::pipe::{Link, Loss, Origin, Path};
+use super::env::Env;
+use super::pipe::{Loss, Origin, Path, Pipe};
 use super::timers::Timer;
 use super::transport::BoundListener;
 use super::Pump;
@@ -30,33 +30,37 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// An endpoint a socket is bound to.
 pub(super) struct Listening<L> {
-    pub(super) hub: usize,
+    pub(super) socket: usize,
     /// As resolved.
     pub(super) endpoint: Endpoint,
     /// As it was when the user bound.
     pub(super) wire: Arc<wire::Config>,
     /// None for inproc, which is only a name.
     listener: Option<L>,
-    resting_until: Option<Instant>,
+    paused_until: Option<Instant>,
 }
 
-impl<W: World> Pump<W> {
+impl<E: Env> Pump<E> {
     /// Binds a socket to an endpoint; answers the resolved one.
-    pub(super) fn bind(&mut self, hub: usize, endpoint: &Endpoint) -> Result<Endpoint, BindError> {
-        let bound = self.try_to_bind(hub, endpoint);
+    pub(super) fn bind(
+        &mut self,
+        socket: usize,
+        endpoint: &Endpoint,
+    ) -> Result<Endpoint, BindError> {
+        let bound = self.try_to_bind(socket, endpoint);
         if let Err(error) = &bound {
             let error = match error {
                 BindError::InUse(_) => ErrorKind::AddrInUse.into(),
                 BindError::Io { source, .. } => source.into(),
                 _ => ErrorKind::InvalidInput.into(),
             };
-            self.tell_endpoint(hub, endpoint, EventKind::BindFailed { error });
+            self.tell_endpoint(socket, endpoint, EventKind::BindFailed { error });
         }
         bound.map_err(BindError::settled)
     }
 
-    fn try_to_bind(&mut self, hub: usize, endpoint: &Endpoint) -> Result<Endpoint, BindError> {
-        let Some(found) = self.hubs.get(hub) else {
+    fn try_to_bind(&mut self, socket: usize, endpoint: &Endpoint) -> Result<Endpoint, BindError> {
+        let Some(found) = self.sockets.get(socket) else {
             return Err(BindError::Disconnected);
         };
         if !found.takes(endpoint) {
@@ -67,63 +71,67 @@ impl<W: World> Pump<W> {
         }
         let slot = self.listeners.vacant_key();
         let Some(name) = endpoint.inproc_name() else {
-            let (listener, resolved) = self.world.bind(endpoint, &found.options, slot)?;
-            return Ok(self.listen(hub, slot, Some(listener), resolved));
+            let (listener, resolved) = self.env.bind(endpoint, &found.options, slot)?;
+            return Ok(self.listen(socket, slot, Some(listener), resolved));
         };
         let bound = self.bound(found.kind, slot);
         let Some(waiting) = self.company.names.bind(name, bound) else {
             return Err(BindError::InUse(endpoint.to_string()));
         };
-        let resolved = self.listen(hub, slot, None, endpoint.clone());
-        self.tell_waiting(name, waiting);
+        let resolved = self.listen(socket, slot, None, endpoint.clone());
+        self.notify_waiting(name, waiting);
         Ok(resolved)
     }
 
     /// Takes over a listener that was bound elsewhere; answers its endpoint.
     pub(super) fn adopt(
         &mut self,
-        hub: usize,
+        socket: usize,
         listener: BoundListener,
     ) -> Result<Endpoint, BindError> {
-        let Some(found) = self.hubs.get(hub) else {
+        let Some(found) = self.sockets.get(socket) else {
             return Err(BindError::Disconnected);
         };
         let slot = self.listeners.vacant_key();
-        let adopted = self.world.adopt(listener, &found.options, slot);
+        let adopted = self.env.adopt(listener, &found.options, slot);
         let (listener, resolved) = adopted.map_err(BindError::settled)?;
-        Ok(self.listen(hub, slot, Some(listener), resolved))
+        Ok(self.listen(socket, slot, Some(listener), resolved))
     }
 
     fn listen(
         &mut self,
-        hub: usize,
+        socket: usize,
         slot: usize,
-        listener: Option<W::Listener>,
+        listener: Option<E::Listener>,
         resolved: Endpoint,
     ) -> Endpoint {
-        let Some(wire) = self.hubs.get(hub).map(|hub| Arc::clone(&hub.wire)) else {
+        let Some(wire) = self
+            .sockets
+            .get(socket)
+            .map(|socket| Arc::clone(&socket.wire))
+        else {
             debug_assert!(false, "the caller has just looked");
             return resolved;
         };
         let filled = self.listeners.insert(Listening {
-            hub,
+            socket,
             wire,
             endpoint: resolved.clone(),
             listener,
-            resting_until: None,
+            paused_until: None,
         });
         debug_assert_eq!(filled, slot);
-        if let Some(hub) = self.hubs.get_mut(hub) {
-            hub.listeners.push(slot);
+        if let Some(socket) = self.sockets.get_mut(socket) {
+            socket.listeners.push(slot);
         }
-        self.tell_endpoint(hub, &resolved, EventKind::Listening);
+        self.tell_endpoint(socket, &resolved, EventKind::Listening);
         self.accept_from(slot);
         resolved
     }
 
     /// Stops listening on an endpoint and lets the connections accepted through it go.
-    pub(super) fn unbind(&mut self, hub: usize, endpoint: &Endpoint) -> Result<(), DetachError> {
-        let Some(found) = self.hubs.get_mut(hub) else {
+    pub(super) fn unbind(&mut self, socket: usize, endpoint: &Endpoint) -> Result<(), DetachError> {
+        let Some(found) = self.sockets.get_mut(socket) else {
             return Err(DetachError::Disconnected);
         };
         let deadline = found.linger_deadline(self.now);
@@ -136,19 +144,19 @@ impl<W: World> Pump<W> {
             return Err(DetachError::NotFound(endpoint.to_string()));
         };
         let slot = found.listeners.remove(at);
-        // An inproc endpoint is only a name: the links made through it live on.
+        // An inproc endpoint is only a name: the pipes made through it live on.
         let through: Vec<usize> = match endpoint.inproc_name() {
             Some(_) => Vec::new(),
-            None => found.links.clone(),
+            None => found.pipes.clone(),
         };
         self.end_listener(slot);
-        for link in through {
+        for pipe in through {
             if self
-                .links
-                .get(link)
-                .is_some_and(|link| link.origin == Origin::Accepted(slot))
+                .pipes
+                .get(pipe)
+                .is_some_and(|pipe| pipe.origin == Origin::Accepted(slot))
             {
-                self.let_go(link, deadline);
+                self.retire(pipe, deadline);
             }
         }
         Ok(())
@@ -160,7 +168,7 @@ impl<W: World> Pump<W> {
             return;
         };
         let ended = match listening.listener {
-            Some(listener) => self.world.unbind(listener),
+            Some(listener) => self.env.unbind(listener),
             None => {
                 if let Some(name) = listening.endpoint.inproc_name() {
                     self.company.names.unbind(name);
@@ -168,11 +176,11 @@ impl<W: World> Pump<W> {
                 Ok(())
             }
         };
-        let (hub, endpoint) = (listening.hub, &listening.endpoint);
-        self.tell_endpoint(hub, endpoint, EventKind::Closed);
+        let (socket, endpoint) = (listening.socket, &listening.endpoint);
+        self.tell_endpoint(socket, endpoint, EventKind::Closed);
         if let Err(error) = ended {
             let error = error.into();
-            self.tell_endpoint(hub, endpoint, EventKind::CloseFailed { error });
+            self.tell_endpoint(socket, endpoint, EventKind::CloseFailed { error });
         }
     }
 
@@ -181,14 +189,11 @@ impl<W: World> Pump<W> {
         let Some(listening) = self.listeners.get_mut(slot) else {
             return;
         };
-        if listening
-            .resting_until
-            .is_some_and(|until| until > self.now)
-        {
+        if listening.paused_until.is_some_and(|until| until > self.now) {
             return;
         }
-        listening.resting_until = None;
-        let hub = listening.hub;
+        listening.paused_until = None;
+        let socket = listening.socket;
         for _ in 0..ACCEPT_BUDGET {
             let Some(Listening {
                 listener: Some(listener),
@@ -197,8 +202,8 @@ impl<W: World> Pump<W> {
             else {
                 return;
             };
-            match self.world.accept(listener) {
-                Ok(stream) => self.accepted(hub, slot, stream),
+            match self.env.accept(listener) {
+                Ok(stream) => self.accepted(socket, slot, stream),
                 Err(error) => match error.kind() {
                     ErrorKind::WouldBlock => return,
                     ErrorKind::Interrupted => {}
@@ -225,32 +230,32 @@ impl<W: World> Pump<W> {
 
     fn accept_failed(&mut self, slot: usize, error: &std::io::Error) {
         if let Some(listening) = self.listeners.get(slot) {
-            let (hub, endpoint) = (listening.hub, listening.endpoint.clone());
+            let (socket, endpoint) = (listening.socket, listening.endpoint.clone());
             let error = error.into();
-            self.tell_endpoint(hub, &endpoint, EventKind::AcceptFailed { error });
+            self.tell_endpoint(socket, &endpoint, EventKind::AcceptFailed { error });
         }
     }
 
     fn rest(&mut self, slot: usize, pause: Duration) {
         if let Some(listening) = self.listeners.get_mut(slot) {
-            listening.resting_until = later(self.now, pause);
-            if let Some(until) = listening.resting_until {
+            listening.paused_until = later(self.now, pause);
+            if let Some(until) = listening.paused_until {
                 self.timers.set(until, Timer::Listener(slot));
             }
         }
     }
 
-    fn accepted(&mut self, hub: usize, listener: usize, mut stream: W::Stream) {
+    fn accepted(&mut self, socket: usize, listener: usize, mut stream: E::Stream) {
         let Some(seat) = self.seat_for_newcomer() else {
             return;
         };
-        let link_slot = self.links.vacant_key();
-        if let Err(error) = self.world.watch(&mut stream, link_slot) {
+        let pipe_slot = self.pipes.vacant_key();
+        if let Err(error) = self.env.watch(&mut stream, pipe_slot) {
             return self.accept_failed(listener, &error);
         }
         let origin = Origin::Accepted(listener);
-        let link = self.add_link(
-            hub,
+        let pipe = self.add_pipe(
+            socket,
             origin,
             Path::Dialing {
                 stream,
@@ -258,18 +263,18 @@ impl<W: World> Pump<W> {
                 tunnel: None,
             },
         );
-        debug_assert_eq!(link, link_slot);
+        debug_assert_eq!(pipe, pipe_slot);
         let mut serial = None;
-        if let Some(found) = self.links.get_mut(link) {
+        if let Some(found) = self.pipes.get_mut(pipe) {
             found.seat = Some(seat);
             serial = Some(found.serial);
             if let Path::Dialing { stream, .. } = &found.path {
-                let (source, now) = (self.world.address(stream), self.now);
-                let source = self.handshakes.enter(source, found.serial, link, now);
+                let (source, now) = (self.env.address(stream), self.now);
+                let source = self.handshakes.enter(source, found.serial, pipe, now);
                 found.unfinished = Some(source);
             }
         }
-        self.open_wire_in_place(link);
+        self.open_wire_in_place(pipe);
         while self.handshakes.len() > self.company.max_handshakes
             && self.end_a_handshake(serial).is_some()
         {}
@@ -289,7 +294,7 @@ impl<W: World> Pump<W> {
 
     /// Ends the handshake of a peer that has been silent since it came; whether there is one.
     fn end_a_silent_handshake(&mut self) -> bool {
-        let has_spoken = has_spoken(&self.links);
+        let has_spoken = has_spoken(&self.pipes);
         let victim = self.handshakes.silent_victim(self.now, has_spoken);
         if let Some(victim) = victim {
             self.lose(victim, Loss::Crowded);
@@ -299,18 +304,18 @@ impl<W: World> Pump<W> {
 
     /// Ends an unfinished handshake, but not that of the newcomer; `None` if there is no other.
     fn end_a_handshake(&mut self, newcomer: Option<u64>) -> Option<()> {
-        let has_spoken = has_spoken(&self.links);
+        let has_spoken = has_spoken(&self.pipes);
         let victim = self.handshakes.victim(newcomer, self.now, has_spoken)?;
         self.lose(victim, Loss::Crowded);
         Some(())
     }
 }
 
-/// Whether anything has come from the peer of a link.
-fn has_spoken<S>(links: &Slab<Link<S>>) -> impl Fn(usize) -> bool + '_ {
+/// Whether anything has come from the peer of a pipe.
+fn has_spoken<S>(pipes: &Slab<Pipe<S>>) -> impl Fn(usize) -> bool + '_ {
     |slot| {
-        let path = links.get(slot).map(|link| &link.path);
-        matches!(path, Some(Path::Wire(wire)) if wire.counts.octets_in > 0)
+        let path = pipes.get(slot).map(|pipe| &pipe.path);
+        matches!(path, Some(Path::Wire(wire)) if wire.counts.bytes_in > 0)
     }
 }
 

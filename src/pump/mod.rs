@@ -1,4 +1,4 @@
-//! Floor 3: the only one that touches the world. A pump owns its sockets' hubs, links,
+//! Floor 3: the only one that touches the world. A pump owns its sockets' sockets, pipes,
 //! listeners and dialers; one thread at a time drives it, or a test does. That is the pump's own
 //! thread or, while it sleeps, a thread that sends and has the time, or one that waits for it
 //! ([`Driver`](crate::channel::Driver)).
@@ -6,7 +6,7 @@
 //! [`Pump::turn`] decides everything, with time and readiness as arguments, and never blocks:
 //! commands, reads, sends, transfers, flushes, timers, each within a budget. The pump's thread only
 //! sleeps between turns. A pump waits for no user: a full `out` stops the reading of that
-//! socket's links until the user's pop marks the hub again; then they are served in turn
+//! socket's pipes until the user's pop marks the socket again; then they are served in turn
 //! ([`fair_queue`]).
 
 mod dialer;
@@ -59,7 +59,7 @@ use crate::socket_type::SocketType;
 use crate::statistics::Statistics;
 
 use dialer::Dialer;
-use env::{Readiness, Source, World};
+use env::{Env, Readiness, Source};
 use fair_queue::Room;
 use handshakes::Handshakes;
 use listener::Listening;
@@ -69,23 +69,23 @@ pub(crate) use os as net;
 #[cfg(feature = "curve")]
 pub(crate) use os::entropy;
 use pipe::cross_pump::End;
-use pipe::Link;
-use socket::{routes_are_mandatory, Hub};
+use pipe::Pipe;
+use socket::{routes_are_mandatory, SocketState};
 pub(crate) use tasks::Task;
 use timers::{Timer, Timers};
-use token::Mark;
+use token::Token;
 pub use transport::BoundListener;
 use transport::Target;
 
 /// Names a socket on its pump: the slot may be reused, the serial number is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct HubId {
+pub(crate) struct SocketId {
     pub(crate) slot: usize,
     pub(crate) serial: u64,
 }
 
 /// What [`Command::Open`] answers: the socket's number and the first hold on its channels.
-pub(crate) type Opened = (HubId, Holder);
+pub(crate) type Opened = (SocketId, Holder);
 
 /// What a socket's handles keep alive: their context.
 pub(crate) type Keepalive = Arc<dyn Any + Send + Sync>;
@@ -169,121 +169,117 @@ pub(crate) enum Command {
         reply: Reply<Result<Opened, SocketError>>,
     },
     Bind {
-        hub: HubId,
+        socket: SocketId,
         endpoint: Endpoint,
         reply: Reply<Result<Endpoint, BindError>>,
     },
     /// Take over a listener.
     Adopt {
-        hub: HubId,
+        socket: SocketId,
         listener: BoundListener,
         reply: Reply<Result<Endpoint, BindError>>,
     },
     Connect {
-        hub: HubId,
+        socket: SocketId,
         endpoint: Endpoint,
         reply: Reply<Result<(), ConnectError>>,
     },
     /// Connects to a peer that has this name from now on, or one that is made up.
     ConnectPeer {
-        hub: HubId,
+        socket: SocketId,
         endpoint: Endpoint,
         name: Option<RoutingId>,
         reply: Reply<Result<RoutingId, ConnectError>>,
     },
     DisconnectPeer {
-        hub: HubId,
+        socket: SocketId,
         peer: RoutingId,
         reply: Reply<Result<(), DetachError>>,
     },
     Unbind {
-        hub: HubId,
+        socket: SocketId,
         endpoint: Endpoint,
         reply: Reply<Result<(), DetachError>>,
     },
     Disconnect {
-        hub: HubId,
+        socket: SocketId,
         endpoint: Endpoint,
         reply: Reply<Result<(), DetachError>>,
     },
     Subscribe {
-        hub: HubId,
+        socket: SocketId,
         prefix: Frame,
         reply: Reply<Result<(), SubscribeError>>,
     },
     Unsubscribe {
-        hub: HubId,
+        socket: SocketId,
         prefix: Frame,
         reply: Reply<Result<(), SubscribeError>>,
     },
     /// What the peer gets that the message with this tag came from (XPUB).
     Decide {
-        hub: HubId,
+        socket: SocketId,
         tag: u64,
         decision: Upstream,
         reply: Reply<Result<(), SubscribeError>>,
     },
     Join {
-        hub: HubId,
+        socket: SocketId,
         group: Frame,
         reply: Reply<Result<(), GroupError>>,
     },
     Leave {
-        hub: HubId,
+        socket: SocketId,
         group: Frame,
         reply: Reply<Result<(), GroupError>>,
     },
     Topics {
-        hub: HubId,
+        socket: SocketId,
         reply: Reply<usize>,
     },
     Options {
-        hub: HubId,
+        socket: SocketId,
         reply: Reply<Arc<Options>>,
     },
     /// Sets the options, if `seen` is still what they are; answers whether it was.
     Configure {
-        hub: HubId,
+        socket: SocketId,
         seen: Arc<Options>,
         options: Arc<Options>,
         reply: Reply<Result<bool, ConfigureError>>,
     },
     /// No answer comes from a socket that is closed.
     Watch {
-        hub: HubId,
+        socket: SocketId,
         events: EventSet,
         capacity: usize,
         reply: Reply<Feed<Event>>,
     },
     Statistics {
-        hub: HubId,
+        socket: SocketId,
         reply: Reply<Statistics>,
     },
     /// Answers when so many peers are there; no answer comes from a socket that is closed.
     Await {
-        hub: HubId,
+        socket: SocketId,
         awaited: Awaited,
         peers: usize,
         reply: Reply<()>,
     },
     Close {
-        hub: HubId,
+        socket: SocketId,
         reply: Reply<Closed>,
     },
     /// Sees a task through to its end.
-    Spawn {
-        task: Task,
-    },
+    Spawn { task: Task },
     /// A name was looked up for the dialers behind `tickets`.
     Resolved {
         tickets: Vec<u64>,
         targets: io::Result<Vec<Target>>,
     },
     /// Somebody bound an inproc name that a dialer of this pump waits for.
-    NameAppeared {
-        name: String,
-    },
-    /// A dialer of another pump wants a link with whoever is bound to an inproc name here.
+    NameAppeared { name: String },
+    /// A dialer of another pump wants a pipe with whoever is bound to an inproc name here.
     Cross {
         name: String,
         kind: SocketType,
@@ -298,47 +294,42 @@ pub(crate) enum Command {
     /// The context ends: everything pending returns `Terminated`. Where there are several pumps
     /// all have done this before the first one [ends](Command::Shutdown), so that the end of a
     /// socket is not seen as a loss by its peers here.
-    Terminate {
-        reply: Reply<()>,
-    },
+    Terminate { reply: Reply<()> },
     /// End now: flush what can be flushed within `grace`, then drop everything.
-    Shutdown {
-        grace: Duration,
-        reply: Reply<()>,
-    },
+    Shutdown { grace: Duration, reply: Reply<()> },
 }
 
-/// One reading slice of a link: enough to batch, small enough that a link with a large
+/// One reading slice of a pipe: enough to batch, small enough that a pipe with a large
 /// message does not delay its neighbours noticeably (about 50 µs of copying).
 const READ_BUDGET: usize = 256 * 1024;
 
-/// So many octets read for one message or batch, in no more than this time: that is better done by
+/// So many bytes read for one message or batch, in no more than this time: that is better done by
 /// one thread while another works on what came before.
 const HEAVY: u64 = 2 * READ_BUDGET as u64;
 const HEAVY_TIME: Duration = Duration::from_millis(10);
 
-/// Messages one hub sends in a turn before others have theirs.
+/// Messages one socket sends in a turn before others have theirs.
 const SEND_BUDGET: usize = 1024;
 
 /// A pump: what one thread does for its sockets.
-pub(crate) struct Pump<W: World> {
-    world: W,
+pub(crate) struct Pump<E: Env> {
+    env: E,
     now: Instant,
     mailbox: Arc<Mailbox<Command>>,
     alarms: Arc<Alarms>,
     timers: Timers,
 
-    hubs: Slab<Hub>,
-    links: Slab<Link<W::Stream>>,
-    listeners: Slab<Listening<W::Listener>>,
+    sockets: Slab<SocketState>,
+    pipes: Slab<Pipe<E::Stream>>,
+    listeners: Slab<Listening<E::Listener>>,
     dialers: Slab<Dialer>,
     company: Company,
-    /// Room in each hub's `out`, by slot: apart from the hubs, so that a pattern that sends can
-    /// reserve room in the hub at the other end of an inproc link.
+    /// Room in each socket's `out`, by slot: apart from the sockets, so that a pattern that sends can
+    /// reserve room in the socket at the other end of an inproc pipe.
     rooms: Vec<Room>,
     /// Hubs that turned out to have no room when an inproc peer wanted to send.
-    dry: Vec<usize>,
-    /// Links that patterns wanted to end: (slot, serial).
+    to_resume: Vec<usize>,
+    /// Pipes that patterns wanted to end: (slot, serial).
     dismissed: Vec<(usize, u64)>,
     /// Hubs that are closing.
     closing: Vec<usize>,
@@ -347,29 +338,29 @@ pub(crate) struct Pump<W: World> {
     /// What came of questions about peers.
     answered: Vec<zap::Answered>,
 
-    /// Links with something to read and room to read it.
+    /// Pipes with something to read and room to read it.
     readers: VecDeque<usize>,
     /// Hubs whose `in` may hold messages that have somewhere to go.
     senders: VecDeque<usize>,
-    /// Links with something to write.
+    /// Pipes with something to write.
     flushers: VecDeque<usize>,
-    /// Inproc links with something for their twin.
+    /// Inproc pipes with something for their twin.
     transfers: VecDeque<usize>,
-    /// Accepted links that have not finished their handshake.
+    /// Accepted pipes that have not finished their handshake.
     handshakes: Handshakes,
 
     tasks: Slab<tasks::Running>,
     /// Tasks that were woken.
     runnable: VecDeque<usize>,
 
-    /// Octets read from connections so far.
-    octets_in: u64,
-    /// Octets written to connections so far.
-    octets_out: u64,
+    /// Bytes read from connections so far.
+    bytes_in: u64,
+    /// Bytes written to connections so far.
+    bytes_out: u64,
     /// Whether more is likely to arrive soon on the connection that was read last.
     expects_more: bool,
-    /// Whether a timer is set to give the buffers of idle links back.
-    rest_is_due: bool,
+    /// Whether a timer is set to give the buffers of idle pipes back.
+    shrink_is_due: bool,
     next_serial: u64,
     released: Vec<socket::close::Released>,
     release_requested: bool,
@@ -382,27 +373,27 @@ pub(crate) struct Pump<W: World> {
     marks: Vec<usize>,
 }
 
-impl<W: World> Pump<W> {
+impl<E: Env> Pump<E> {
     pub(crate) fn new(
-        world: W,
+        env: E,
         mailbox: Arc<Mailbox<Command>>,
         alarms: Arc<Alarms>,
         now: Instant,
         company: Company,
     ) -> Self {
         Pump {
-            world,
+            env,
             now,
             mailbox,
             alarms,
             timers: Timers::default(),
-            hubs: Slab::new(),
-            links: Slab::new(),
+            sockets: Slab::new(),
+            pipes: Slab::new(),
             listeners: Slab::new(),
             dialers: Slab::new(),
             company,
             rooms: Vec::new(),
-            dry: Vec::new(),
+            to_resume: Vec::new(),
             dismissed: Vec::new(),
             closing: Vec::new(),
             awaited: Vec::new(),
@@ -414,10 +405,10 @@ impl<W: World> Pump<W> {
             handshakes: Handshakes::default(),
             tasks: Slab::new(),
             runnable: VecDeque::new(),
-            octets_in: 0,
-            octets_out: 0,
+            bytes_in: 0,
+            bytes_out: 0,
             expects_more: false,
-            rest_is_due: false,
+            shrink_is_due: false,
             next_serial: 1,
             released: Vec::new(),
             release_requested: false,
@@ -432,18 +423,18 @@ impl<W: World> Pump<W> {
     /// One turn: what was asked, what arrived, what is to go, what is due. Never blocks.
     pub(crate) fn turn(&mut self, now: Instant, events: &[Readiness]) {
         self.now = now;
-        self.obey();
+        self.take_commands();
         for event in events {
             self.note(*event);
         }
         self.read_all();
-        self.wet();
+        self.resume_all();
         self.run_tasks();
         self.send_all();
         self.transfer_all();
-        self.heed_answers();
+        self.apply_judgements();
         self.dismiss_all();
-        self.wet();
+        self.resume_all();
         self.flush_all();
         self.fire(now);
         self.answer_waits();
@@ -457,7 +448,7 @@ impl<W: World> Pump<W> {
             && self.flushers.is_empty()
             && self.transfers.is_empty()
             && self.runnable.is_empty()
-            && self.dry.is_empty()
+            && self.to_resume.is_empty()
             && self.dismissed.is_empty()
             && self.answered.is_empty())
     }
@@ -466,7 +457,7 @@ impl<W: World> Pump<W> {
     /// pump, and will be back for more: anything but a slice of what may be that thread's own.
     pub(crate) fn is_pressed(&self) -> bool {
         let slices =
-            self.readers.len() + self.senders.len() + self.transfers.len() + self.dry.len();
+            self.readers.len() + self.senders.len() + self.transfers.len() + self.to_resume.len();
         slices > 2
             || !(self.flushers.is_empty()
                 && self.runnable.is_empty()
@@ -489,16 +480,18 @@ impl<W: World> Pump<W> {
 
     /// The channels of all sockets.
     fn all_ports(&self) -> Vec<Arc<Ports>> {
-        let hubs = self.hubs.iter();
-        hubs.map(|(_, hub)| Arc::clone(&hub.ports)).collect()
+        let sockets = self.sockets.iter();
+        sockets
+            .map(|(_, socket)| Arc::clone(&socket.ports))
+            .collect()
     }
 
     #[cfg(test)]
-    pub(crate) fn world(&mut self) -> &mut W {
-        &mut self.world
+    pub(crate) fn env(&mut self) -> &mut E {
+        &mut self.env
     }
 
-    fn obey(&mut self) {
+    fn take_commands(&mut self) {
         let mut commands = std::mem::take(&mut self.commands);
         let mut marks = std::mem::take(&mut self.marks);
         self.mailbox.collect(&mut commands, &mut marks);
@@ -506,10 +499,10 @@ impl<W: World> Pump<W> {
             self.command(command);
         }
         for mark in marks.drain(..) {
-            match Mark::from_token(mark) {
-                Mark::Hub(slot) => self.look_after(slot),
-                Mark::Link(slot) => self.feed(slot),
-                Mark::Task(slot) => self.run_later(slot),
+            match Token::from_token(mark) {
+                Token::Socket(slot) => self.socket_notified(slot),
+                Token::Pipe(slot) => self.feed(slot),
+                Token::Task(slot) => self.run_later(slot),
             }
         }
         self.commands = commands;
@@ -528,66 +521,70 @@ impl<W: World> Pump<W> {
                 reply.send(self.open(kind, options, keepalive, seat));
             }
             Command::Bind {
-                hub,
+                socket,
                 endpoint,
                 reply,
             } => {
-                let answer = match self.find(hub) {
+                let answer = match self.find(socket) {
                     Some(slot) => self.bind(slot, &endpoint),
                     None => Err(BindError::Disconnected),
                 };
                 reply.send(answer);
             }
             Command::Adopt {
-                hub,
+                socket,
                 listener,
                 reply,
             } => {
-                let answer = match self.find(hub) {
+                let answer = match self.find(socket) {
                     Some(slot) => self.adopt(slot, listener),
                     None => Err(BindError::Disconnected),
                 };
                 reply.send(answer);
             }
             Command::Connect {
-                hub,
+                socket,
                 endpoint,
                 reply,
             } => {
-                let answer = match self.find(hub) {
+                let answer = match self.find(socket) {
                     Some(slot) => self.dial(slot, endpoint, None),
                     None => Err(ConnectError::Disconnected),
                 };
                 reply.send(answer);
             }
             Command::ConnectPeer {
-                hub,
+                socket,
                 endpoint,
                 name,
                 reply,
             } => {
-                let answer = match self.find(hub) {
+                let answer = match self.find(socket) {
                     Some(slot) => self.dial_peer(slot, endpoint, name),
                     None => Err(ConnectError::Disconnected),
                 };
                 reply.send(answer);
             }
-            Command::DisconnectPeer { hub, peer, reply } => {
-                let answer = match self.find(hub) {
+            Command::DisconnectPeer {
+                socket,
+                peer,
+                reply,
+            } => {
+                let answer = match self.find(socket) {
                     Some(slot) => {
                         self.send_first(slot);
-                        self.hang_up_on(slot, &peer)
+                        self.disconnect_peer(slot, &peer)
                     }
                     None => Err(DetachError::Disconnected),
                 };
                 reply.send(answer);
             }
             Command::Unbind {
-                hub,
+                socket,
                 endpoint,
                 reply,
             } => {
-                let answer = match self.find(hub) {
+                let answer = match self.find(socket) {
                     Some(slot) => {
                         self.send_first(slot);
                         self.unbind(slot, &endpoint)
@@ -597,107 +594,125 @@ impl<W: World> Pump<W> {
                 reply.send(answer);
             }
             Command::Disconnect {
-                hub,
+                socket,
                 endpoint,
                 reply,
             } => {
-                let answer = match self.find(hub) {
+                let answer = match self.find(socket) {
                     Some(slot) => {
                         self.send_first(slot);
-                        self.hang_up(slot, &endpoint)
+                        self.disconnect(slot, &endpoint)
                     }
                     None => Err(DetachError::Disconnected),
                 };
                 reply.send(answer);
             }
-            Command::Subscribe { hub, prefix, reply } => {
-                let answer = self.with_pattern(hub, |pattern, outlet| {
+            Command::Subscribe {
+                socket,
+                prefix,
+                reply,
+            } => {
+                let answer = self.with_pattern(socket, |pattern, outlet| {
                     pattern.subscribe(prefix.clone(), outlet);
                 });
-                self.sort_out(hub, &prefix);
+                self.discard_unwanted(socket, &prefix);
                 reply.send(answer.ok_or(SubscribeError::Disconnected));
             }
-            Command::Unsubscribe { hub, prefix, reply } => {
-                let answer = self.with_pattern(hub, |pattern, outlet| {
+            Command::Unsubscribe {
+                socket,
+                prefix,
+                reply,
+            } => {
+                let answer = self.with_pattern(socket, |pattern, outlet| {
                     pattern.unsubscribe(prefix.clone(), outlet);
                 });
-                self.sort_out(hub, &prefix);
+                self.discard_unwanted(socket, &prefix);
                 reply.send(answer.ok_or(SubscribeError::Disconnected));
             }
             Command::Decide {
-                hub,
+                socket,
                 tag,
                 decision,
                 reply,
             } => {
-                let answer = self.with_pattern(hub, |pattern, outlet| {
+                let answer = self.with_pattern(socket, |pattern, outlet| {
                     outlet.interests_changed();
                     pattern.decide(tag, decision)
                 });
                 reply.send(answer.unwrap_or(Err(SubscribeError::Disconnected)));
             }
-            Command::Join { hub, group, reply } => {
-                let answer = self.with_pattern(hub, |pattern, outlet| pattern.join(group, outlet));
-                reply.send(answer.unwrap_or(Err(GroupError::Disconnected)));
-            }
-            Command::Leave { hub, group, reply } => {
+            Command::Join {
+                socket,
+                group,
+                reply,
+            } => {
                 let answer =
-                    self.with_pattern(hub, |pattern, outlet| pattern.leave(group.clone(), outlet));
-                self.sort_out(hub, &group);
+                    self.with_pattern(socket, |pattern, outlet| pattern.join(group, outlet));
                 reply.send(answer.unwrap_or(Err(GroupError::Disconnected)));
             }
-            Command::Topics { hub, reply } => {
+            Command::Leave {
+                socket,
+                group,
+                reply,
+            } => {
+                let answer = self.with_pattern(socket, |pattern, outlet| {
+                    pattern.leave(group.clone(), outlet)
+                });
+                self.discard_unwanted(socket, &group);
+                reply.send(answer.unwrap_or(Err(GroupError::Disconnected)));
+            }
+            Command::Topics { socket, reply } => {
                 // Without an answer the handle knows that the socket is closed.
-                if let Some(topics) = self.with_pattern(hub, |pattern, _| pattern.topics()) {
+                if let Some(topics) = self.with_pattern(socket, |pattern, _| pattern.topics()) {
                     reply.send(topics);
                 }
             }
-            Command::Options { hub, reply } => {
+            Command::Options { socket, reply } => {
                 // Without an answer the handle knows that the socket is closed.
-                if let Some(hub) = self.find(hub).and_then(|slot| self.hubs.get(slot)) {
-                    reply.send(Arc::clone(&hub.options));
+                if let Some(socket) = self.find(socket).and_then(|slot| self.sockets.get(slot)) {
+                    reply.send(Arc::clone(&socket.options));
                 }
             }
             Command::Configure {
-                hub,
+                socket,
                 seen,
                 options,
                 reply,
             } => {
-                let answer = match self.find(hub) {
+                let answer = match self.find(socket) {
                     Some(slot) => self.configure(slot, &seen, options),
                     None => Err(ConfigureError::Disconnected),
                 };
                 reply.send(answer);
             }
             Command::Watch {
-                hub,
+                socket,
                 events,
                 capacity,
                 reply,
             } => {
-                let slot = self.find(hub);
+                let slot = self.find(socket);
                 if let Some(feed) = slot.and_then(|slot| self.watch(slot, events, capacity)) {
                     reply.send(feed);
                 }
             }
-            Command::Statistics { hub, reply } => {
-                let slot = self.find(hub);
+            Command::Statistics { socket, reply } => {
+                let slot = self.find(socket);
                 if let Some(statistics) = slot.and_then(|slot| self.statistics(slot)) {
                     reply.send(statistics);
                 }
             }
             Command::Await {
-                hub,
+                socket,
                 awaited,
                 peers,
                 reply,
             } => {
-                if let Some(slot) = self.find(hub) {
+                if let Some(slot) = self.find(socket) {
                     self.await_peers(slot, awaited, peers, reply);
                 }
             }
-            Command::Close { hub, reply } => match self.find(hub) {
+            Command::Close { socket, reply } => match self.find(socket) {
                 Some(slot) => self.close(slot, Some(reply)),
                 None => reply.send(Closed::default()),
             },
@@ -709,8 +724,8 @@ impl<W: World> Pump<W> {
                 kind,
                 intro,
                 end,
-            } => self.join_from_afar(&name, kind, &intro, end),
-            Command::Release { release, reply } => self.release_hubs(release, reply),
+            } => self.accept_across(&name, kind, &intro, end),
+            Command::Release { release, reply } => self.release_sockets(release, reply),
             Command::Terminate { reply } => {
                 self.terminate();
                 reply.send(());
@@ -719,31 +734,31 @@ impl<W: World> Pump<W> {
         }
     }
 
-    /// A socket's user did something that its hub should know: messages in an empty `in`, room
+    /// A socket's user did something that its socket should know: messages in an empty `in`, room
     /// in a full `out`, or the end of the last handle.
-    fn look_after(&mut self, slot: usize) {
-        let Some(hub) = self.hubs.get_mut(slot) else {
+    fn socket_notified(&mut self, slot: usize) {
+        let Some(socket) = self.sockets.get_mut(slot) else {
             return;
         };
-        if hub.ports.close_requested() && hub.closing.is_none() {
+        if socket.ports.close_requested() && socket.closing.is_none() {
             // Who closes it asks for an answer before, but that may have come too late for this
             // turn: it is seen in the next one, and must find the socket.
-            if std::mem::replace(&mut hub.close_noticed, true) {
+            if std::mem::replace(&mut socket.close_noticed, true) {
                 self.close(slot, None);
             } else {
-                self.mailbox.mark(Mark::Hub(slot).token());
+                self.mailbox.mark(Token::Socket(slot).token());
             }
         }
         if self.is_awaited(slot) {
-            self.dry.push(slot);
+            self.to_resume.push(slot);
         }
-        self.schedule_send(slot);
+        self.send_later(slot);
     }
 
     /// Records that a source is ready and gives it a place in this turn.
     fn note(&mut self, event: Readiness) {
         match event.source {
-            Source::Link(slot) => self.note_link(slot, event),
+            Source::Pipe(slot) => self.pipe_is_ready(slot, event),
             Source::Listener(slot) => self.accept_from(slot),
         }
     }
@@ -751,20 +766,20 @@ impl<W: World> Pump<W> {
     fn fire(&mut self, now: Instant) {
         while let Some(timer) = self.timers.pop_due(now) {
             match timer {
-                Timer::Link(slot) => self.link_is_due(slot),
+                Timer::Pipe(slot) => self.pipe_is_due(slot),
                 Timer::Dialer(slot) => self.dialer_is_due(slot),
                 Timer::Listener(slot) => self.accept_from(slot),
-                Timer::Hub(slot) => self.linger_is_over(slot),
-                Timer::Rest => self.rest_idle(),
+                Timer::Socket(slot) => self.linger_is_over(slot),
+                Timer::Shrink => self.shrink_idle(),
                 Timer::Shutdown => {}
             }
         }
         self.alarms.fire(now);
     }
 
-    fn find(&self, hub: HubId) -> Option<usize> {
-        let found = self.hubs.get(hub.slot)?;
-        (found.serial == hub.serial).then_some(hub.slot)
+    fn find(&self, socket: SocketId) -> Option<usize> {
+        let found = self.sockets.get(socket.slot)?;
+        (found.serial == socket.serial).then_some(socket.slot)
     }
 
     fn serial(&mut self) -> u64 {
@@ -784,9 +799,9 @@ impl<W: World> Pump<W> {
             return Err(SocketError::Terminated);
         }
         let serial = self.serial();
-        let luck = self.world.random() as u32;
-        let slot = self.hubs.vacant_key();
-        let mark = Mark::Hub(slot);
+        let luck = self.env.random() as u32;
+        let slot = self.sockets.vacant_key();
+        let mark = Token::Socket(slot);
         let (sending, receiving) = (kind.sends(), kind.receives());
         let (ports, holder) = Ports::open(PortsSetup {
             inward: sending.then_some((options.send_high_water_mark, options.send_overflow)),
@@ -806,24 +821,24 @@ impl<W: World> Pump<W> {
             errand: mark.errand(&self.mailbox),
             hook: mark.hook(&self.mailbox),
         });
-        let mut hub = Hub::new(serial, kind, options, ports, luck)?;
-        hub.seat = Some(seat);
-        let filled = self.install(hub);
+        let mut socket = SocketState::new(serial, kind, options, ports, luck)?;
+        socket.seat = Some(seat);
+        let filled = self.install(socket);
         debug_assert_eq!(filled, slot);
-        Ok((HubId { slot, serial }, holder))
+        Ok((SocketId { slot, serial }, holder))
     }
 
-    /// Takes a new hub in and gives it its slot.
-    fn install(&mut self, hub: Hub) -> usize {
-        hub.fit_capacities();
-        let slot = self.hubs.insert(hub);
+    /// Takes a new socket in and gives it its slot.
+    fn install(&mut self, socket: SocketState) -> usize {
+        socket.fit_capacities();
+        let slot = self.sockets.insert(socket);
         if self.rooms.len() <= slot {
             self.rooms.resize_with(slot + 1, Room::default);
         }
         self.rooms[slot] = Room::default();
         self.refresh_room(slot);
-        // Leaves the consumer hook armed, so that the first message marks the hub.
-        self.schedule_send(slot);
+        // Leaves the consumer hook armed, so that the first message marks the socket.
+        self.send_later(slot);
         slot
     }
 }

@@ -17,7 +17,7 @@ use crate::endpoint::Endpoint;
 use crate::error::BindError;
 use crate::options::Options;
 
-use super::env::{Readiness, Source, World};
+use super::env::{Env, Readiness, Source};
 use super::resolver::{Lookups, Question};
 use super::transport::{self, Begun, BoundListener, Listener, Resolution, Stream, Target};
 use super::{Command, Company, Pump, HEAVY, HEAVY_TIME};
@@ -57,7 +57,7 @@ pub(crate) fn start(names: ThreadNames, mut company: Company) -> io::Result<Runn
     let waker = Waker::new(poll.registry(), WAKER)?;
     let registry = poll.registry().try_clone()?;
     let health = Health::new();
-    let poller = NetPoller {
+    let poller = OsPoller {
         poll,
         events: Events::with_capacity(EVENTS),
         ready: Vec::with_capacity(EVENTS),
@@ -73,7 +73,7 @@ pub(crate) fn start(names: ThreadNames, mut company: Company) -> io::Result<Runn
     let mailbox = Arc::new(Mailbox::with_health(notify, health));
     let nudge = Nudge(Arc::clone(&mailbox));
     let alarms = Arc::new(Alarms::new(Arc::new(nudge)));
-    let net = Net {
+    let net = Os {
         registry,
         mailbox: Arc::clone(&mailbox),
         resolver_name: names.resolver,
@@ -96,13 +96,13 @@ pub(crate) fn start(names: ThreadNames, mut company: Company) -> io::Result<Runn
 }
 
 /// What the kernel tells of sockets.
-struct NetPoller {
+struct OsPoller {
     poll: Poll,
     events: Events,
     ready: Vec<Readiness>,
 }
 
-impl Poller for NetPoller {
+impl Poller for OsPoller {
     type Event = Readiness;
     type Interrupt = Interruption;
 
@@ -133,7 +133,7 @@ impl Interrupt for Interruption {
     }
 }
 
-impl Turn for Pump<Net> {
+impl Turn for Pump<Os> {
     type Event = Readiness;
     type Command = Command;
 
@@ -171,8 +171,8 @@ impl Turn for Pump<Net> {
 
     fn traffic(&self) -> Traffic {
         Traffic {
-            read: self.octets_in,
-            written: self.octets_out,
+            read: self.bytes_in,
+            written: self.bytes_out,
             expects_more: self.expects_more,
         }
     }
@@ -194,7 +194,7 @@ impl Turn for Pump<Net> {
 fn readiness(event: &mio::event::Event) -> Option<Readiness> {
     let source = match event.token() {
         WAKER => return None,
-        Token(token) if token % 2 == 0 => Source::Link(token / 2),
+        Token(token) if token % 2 == 0 => Source::Pipe(token / 2),
         Token(token) => Source::Listener(token / 2),
     };
     let broken = event.is_error();
@@ -208,13 +208,13 @@ fn readiness(event: &mio::event::Event) -> Option<Readiness> {
 
 fn token(source: Source) -> Token {
     match source {
-        Source::Link(slot) => Token(slot * 2),
+        Source::Pipe(slot) => Token(slot * 2),
         Source::Listener(slot) => Token(slot * 2 + 1),
     }
 }
 
 /// The world through mio.
-pub(crate) struct Net {
+pub(crate) struct Os {
     registry: Registry,
     mailbox: Arc<Mailbox<Command>>,
     resolver_name: String,
@@ -222,7 +222,7 @@ pub(crate) struct Net {
     lookups: Lookups,
 }
 
-impl World for Net {
+impl Env for Os {
     type Stream = Stream;
     type Listener = Listener;
 
@@ -270,7 +270,7 @@ impl World for Net {
     fn watch(&mut self, stream: &mut Stream, slot: usize) -> io::Result<()> {
         let interest = Interest::READABLE | Interest::WRITABLE;
         self.registry
-            .register(stream, token(Source::Link(slot)), interest)
+            .register(stream, token(Source::Pipe(slot)), interest)
     }
 
     fn watch_room(&mut self, stream: &mut Stream, slot: usize, wanted: bool) -> io::Result<()> {
@@ -285,7 +285,7 @@ impl World for Net {
                     false => Interest::READABLE,
                 };
                 self.registry
-                    .reregister(stream, token(Source::Link(slot)), interest)
+                    .reregister(stream, token(Source::Pipe(slot)), interest)
             }
         }
     }
@@ -318,8 +318,8 @@ impl World for Net {
         self.look_up(next);
     }
 
-    fn entropy(&mut self, octets: &mut [u8]) -> io::Result<()> {
-        entropy(octets)
+    fn entropy(&mut self, bytes: &mut [u8]) -> io::Result<()> {
+        entropy(bytes)
     }
 
     fn random(&mut self) -> u64 {
@@ -331,19 +331,19 @@ impl World for Net {
     }
 }
 
-/// Fills octets with what nobody can guess: the operating system's luck.
+/// Fills bytes with what nobody can guess: the operating system's luck.
 #[cfg(feature = "curve")]
-pub(crate) fn entropy(octets: &mut [u8]) -> io::Result<()> {
-    Ok(getrandom::fill(octets)?)
+pub(crate) fn entropy(bytes: &mut [u8]) -> io::Result<()> {
+    Ok(getrandom::fill(bytes)?)
 }
 
 /// Only CURVE has secrets.
 #[cfg(not(feature = "curve"))]
-fn entropy(_octets: &mut [u8]) -> io::Result<()> {
+fn entropy(_bytes: &mut [u8]) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-impl Net {
+impl Os {
     fn watch_listener(
         &mut self,
         mut listener: Listener,

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use crate::channel::quietly;
 use crate::event::EventKind;
 
-use super::env::World;
+use super::env::Env;
 use super::Pump;
 
-impl<W: World> Pump<W> {
+impl<E: Env> Pump<E> {
     /// Closes all sockets, tells why, and drops everything. To be called with no lock held: what
     /// is woken or dropped here is the user's code in part, and may panic again.
     pub(super) fn fail(mut self, text: &str) {
@@ -25,17 +25,17 @@ impl<W: World> Pump<W> {
         for slot in slots(&self.dialers) {
             let _ = quietly(|| self.forget_dialer(slot));
         }
-        for slot in slots(&self.hubs) {
+        for slot in slots(&self.sockets) {
             let _ = quietly(|| {
                 self.tell_socket(slot, EventKind::PumpFailed { failure });
                 self.stop_watching(slot);
             });
-            let hub = self.hubs.try_remove(slot);
-            let _ = quietly(|| drop(hub));
+            let socket = self.sockets.try_remove(slot);
+            let _ = quietly(|| drop(socket));
         }
-        for slot in slots(&self.links) {
-            let link = self.links.try_remove(slot);
-            let _ = quietly(|| drop(link));
+        for slot in slots(&self.pipes) {
+            let pipe = self.pipes.try_remove(slot);
+            let _ = quietly(|| drop(pipe));
         }
         let _ = quietly(|| self.end_tasks());
         let _ = quietly(|| drop(self));

@@ -10,8 +10,8 @@ use std::task::{Context, Wake, Waker};
 
 use crate::channel::Mailbox;
 
-use super::env::World;
-use super::token::Mark;
+use super::env::Env;
+use super::token::Token;
 use super::{Command, Pump};
 
 /// A future the pump sees through to its end.
@@ -36,11 +36,11 @@ impl Wake for TaskWaker {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.mailbox.mark(Mark::Task(self.slot).token());
+        self.mailbox.mark(Token::Task(self.slot).token());
     }
 }
 
-impl<W: World> Pump<W> {
+impl<E: Env> Pump<E> {
     pub(super) fn spawn(&mut self, task: Task) {
         let entry = self.tasks.vacant_entry();
         let slot = entry.key();

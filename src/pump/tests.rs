@@ -20,7 +20,7 @@ use crate::socket_type::SocketType;
 use super::sim::{Faults, Luck, Network, Node};
 use super::socket::wire_config;
 use super::MAX_HANDSHAKES;
-use super::{Command, Company, HubId, Pump, Release};
+use super::{Command, Company, Pump, Release, SocketId};
 
 mod cross_pump;
 mod fairness;
@@ -52,7 +52,7 @@ struct Sim {
 /// One socket of a simulated pump.
 struct Sock {
     pump: usize,
-    hub: HubId,
+    socket: SocketId,
     sender: Option<Sender>,
     receiver: Option<Receiver>,
 }
@@ -95,12 +95,12 @@ impl Sim {
                 idle &= !pump.is_busy();
                 continue;
             }
-            let answers = pump.world().answers();
+            let answers = pump.env().answers();
             idle &= answers.is_empty();
             for answer in answers {
                 assert!(pump.mailbox.post(answer).is_ok());
             }
-            let ready = pump.world().ready();
+            let ready = pump.env().ready();
             pump.turn(self.now, &ready);
             idle &= !pump.is_busy();
         }
@@ -145,10 +145,10 @@ impl Sim {
             seat,
             reply,
         });
-        let (hub, holder) = opened.unwrap();
+        let (socket, holder) = opened.unwrap();
         Sock {
             pump,
-            hub,
+            socket,
             sender: holder.sender(),
             receiver: holder.receiver(),
         }
@@ -156,9 +156,9 @@ impl Sim {
 
     fn bind(&mut self, sock: &Sock, endpoint: &str) -> Endpoint {
         let endpoint = Endpoint::parse_for_bind(endpoint).unwrap();
-        let hub = sock.hub;
+        let socket = sock.socket;
         self.ask(sock.pump, |reply| Command::Bind {
-            hub,
+            socket,
             endpoint,
             reply,
         })
@@ -166,9 +166,9 @@ impl Sim {
     }
 
     fn connect(&mut self, sock: &Sock, endpoint: &Endpoint) {
-        let (hub, endpoint) = (sock.hub, endpoint.clone());
+        let (socket, endpoint) = (sock.socket, endpoint.clone());
         self.ask(sock.pump, |reply| Command::Connect {
-            hub,
+            socket,
             endpoint,
             reply,
         })
@@ -176,9 +176,13 @@ impl Sim {
     }
 
     fn subscribe(&mut self, sock: &Sock, prefix: &str) {
-        let (hub, prefix) = (sock.hub, Frame::from(prefix));
-        self.ask(sock.pump, |reply| Command::Subscribe { hub, prefix, reply })
-            .unwrap();
+        let (socket, prefix) = (sock.socket, Frame::from(prefix));
+        self.ask(sock.pump, |reply| Command::Subscribe {
+            socket,
+            prefix,
+            reply,
+        })
+        .unwrap();
     }
 
     /// A connected pair on two pumps.
@@ -205,7 +209,7 @@ impl Sock {
     }
 }
 
-/// A message that shows whether it is whole: its number, and parts and octets that follow
+/// A message that shows whether it is whole: its number, and parts and bytes that follow
 /// from it.
 fn numbered(number: u64) -> Message {
     let mut luck = Luck::new(number);
@@ -354,16 +358,16 @@ fn sim_peers_that_ask_each_other_stay_together_and_lose_nothing() {
             });
             assert_eq!(number(&message.unwrap()), got);
         }
-        let links: Vec<u64> = sim.pumps.iter().flat_map(serials).collect();
+        let pipes: Vec<u64> = sim.pumps.iter().flat_map(serials).collect();
         let over = sim.now + Duration::from_secs(2);
         sim.until("a long silence", |sim| sim.now >= over);
         let later: Vec<u64> = sim.pumps.iter().flat_map(serials).collect();
-        assert_eq!(links, later, "seed {seed}: a link was made anew");
+        assert_eq!(pipes, later, "seed {seed}: a pipe was made anew");
     }
 }
 
 #[test]
-fn sim_a_link_that_cannot_be_written_waits_for_its_reader_in_peace() {
+fn sim_a_pipe_that_cannot_be_written_waits_for_its_reader_in_peace() {
     for seed in seeds() {
         let mut sim = Sim::new(seed, ROUGH, 2);
         let options = Options::new().high_water_marks(5);
@@ -382,35 +386,35 @@ fn sim_a_link_that_cannot_be_written_waits_for_its_reader_in_peace() {
             pull.receiver.as_ref().unwrap().len() == 5
         });
         // The peer is gone, in the middle of what it had to say.
-        let (hub, endpoint) = (push.hub, endpoint.clone());
+        let (socket, endpoint) = (push.socket, endpoint.clone());
         let options = Arc::new(Options::new().linger(Linger::For(Duration::ZERO)));
-        let seen = sim.ask(1, |reply| Command::Options { hub, reply });
+        let seen = sim.ask(1, |reply| Command::Options { socket, reply });
         sim.ask(1, |reply| Command::Configure {
-            hub,
+            socket,
             seen,
             options,
             reply,
         })
         .unwrap();
         sim.ask(1, |reply| Command::Disconnect {
-            hub,
+            socket,
             endpoint,
             reply,
         })
         .unwrap();
-        sim.until("the end of the peer", |sim| sim.pumps[1].links.is_empty());
+        sim.until("the end of the peer", |sim| sim.pumps[1].pipes.is_empty());
         let over = sim.now + Duration::from_secs(1);
         sim.until("a long time", |sim| sim.now >= over);
         assert_eq!(pull.receiver.as_ref().unwrap().len(), 5);
-        sim.until("the end of the link, behind its messages", |sim| {
+        sim.until("the end of the pipe, behind its messages", |sim| {
             pull.take();
-            sim.pumps[0].links.is_empty()
+            sim.pumps[0].pipes.is_empty()
         });
     }
 }
 
 fn serials(pump: &Pump<Node>) -> Vec<u64> {
-    pump.links.iter().map(|(_, link)| link.serial).collect()
+    pump.pipes.iter().map(|(_, pipe)| pipe.serial).collect()
 }
 
 #[test]
@@ -573,10 +577,10 @@ fn sim_closing_flushes_what_was_accepted() {
             got == 100
         });
         sim.until("the end of the closed socket", |sim| {
-            sim.pumps[1].hubs.is_empty()
+            sim.pumps[1].sockets.is_empty()
         });
-        sim.until("the end of its links", |sim| {
-            sim.pumps.iter().all(|p| p.links.is_empty())
+        sim.until("the end of its pipes", |sim| {
+            sim.pumps.iter().all(|p| p.pipes.is_empty())
         });
     }
 }
@@ -598,8 +602,8 @@ fn sim_closing_ends_however_often_connections_are_lost() {
                 assert!(push.offer(numbered(sent)));
             }
             let (closed, reply) = answer();
-            let (pump, hub) = (push.pump, push.hub);
-            let command = Command::Close { hub, reply };
+            let (pump, socket) = (push.pump, push.socket);
+            let command = Command::Close { socket, reply };
             assert!(sim.pumps[pump].mailbox.post(command).is_ok());
             let (mut got, mut report) = (0, None);
             sim.until("the end of the closed socket", |_| {
@@ -617,7 +621,7 @@ fn sim_closing_ends_however_often_connections_are_lost() {
                 undelivered.is_some_and(|lost| lost < accepted),
                 "{report:?}"
             );
-            assert!(sim.pumps[pump].hubs.is_empty() && sim.pumps[pump].closing.is_empty());
+            assert!(sim.pumps[pump].sockets.is_empty() && sim.pumps[pump].closing.is_empty());
         }
     }
 }
@@ -660,9 +664,9 @@ fn sim_inproc_accepts_exactly_the_two_marks() {
 
 impl Sim {
     fn watch(&mut self, sock: &Sock) -> Feed<Event> {
-        let hub = sock.hub;
+        let socket = sock.socket;
         self.ask(sock.pump, |reply| Command::Watch {
-            hub,
+            socket,
             events: EventSet::ALL,
             capacity: usize::MAX,
             reply,
@@ -670,8 +674,8 @@ impl Sim {
     }
 
     fn close_and_wait(&mut self, sock: &Sock) {
-        let hub = sock.hub;
-        self.ask(sock.pump, |reply| Command::Close { hub, reply });
+        let socket = sock.socket;
+        self.ask(sock.pump, |reply| Command::Close { socket, reply });
     }
 }
 
@@ -699,8 +703,8 @@ fn sim_every_connection_is_told_from_beginning_to_end() {
             }
             sim.step();
         }
-        let (hub, before) = (pull.hub, got);
-        let statistics = sim.ask(0, |reply| Command::Statistics { hub, reply });
+        let (socket, before) = (pull.socket, got);
+        let statistics = sim.ask(0, |reply| Command::Statistics { socket, reply });
         while pull.take().is_some() {
             got += 1;
         }

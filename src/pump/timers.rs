@@ -8,16 +8,16 @@ use std::time::Instant;
 /// timer that outlived its reason does nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Timer {
-    /// A handshake, a heartbeat, a connect attempt or a drain of the link in this slot.
-    Link(usize),
+    /// A handshake, a heartbeat, a connect attempt or a drain of the pipe in this slot.
+    Pipe(usize),
     /// The dialer in this slot wants to try again.
     Dialer(usize),
     /// The listener in this slot stopped accepting for a moment.
     Listener(usize),
-    /// The linger of the hub in this slot ends.
-    Hub(usize),
-    /// Links that have fallen idle give their buffers back.
-    Rest,
+    /// The linger of the socket in this slot ends.
+    Socket(usize),
+    /// Pipes that have fallen idle give their buffers back.
+    Shrink,
     /// The grace of a shutdown ends, or the time that closing sockets have.
     Shutdown,
 }
@@ -54,13 +54,13 @@ mod tests {
     fn timers_fire_in_order_and_not_early() {
         let start = Instant::now();
         let mut timers = Timers::default();
-        timers.set(start + Duration::from_millis(20), Timer::Hub(2));
-        timers.set(start + Duration::from_millis(10), Timer::Link(1));
+        timers.set(start + Duration::from_millis(20), Timer::Socket(2));
+        timers.set(start + Duration::from_millis(10), Timer::Pipe(1));
         assert_eq!(timers.pop_due(start), None);
         assert_eq!(timers.next(), Some(start + Duration::from_millis(10)));
         let later = start + Duration::from_millis(20);
-        assert_eq!(timers.pop_due(later), Some(Timer::Link(1)));
-        assert_eq!(timers.pop_due(later), Some(Timer::Hub(2)));
+        assert_eq!(timers.pop_due(later), Some(Timer::Pipe(1)));
+        assert_eq!(timers.pop_due(later), Some(Timer::Socket(2)));
         assert_eq!(timers.pop_due(later), None);
     }
 }

@@ -8,31 +8,31 @@ use crate::channel::{Hook, Mailbox};
 use super::Command;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mark {
-    Hub(usize),
-    /// A link that crosses to another pump.
-    Link(usize),
+pub(super) enum Token {
+    Socket(usize),
+    /// A pipe that crosses to another pump.
+    Pipe(usize),
     Task(usize),
 }
 
 /// Kinds of marks there may be.
 const KINDS: usize = 4;
 
-impl Mark {
+impl Token {
     pub(super) fn token(self) -> usize {
         match self {
-            Mark::Hub(slot) => slot * KINDS,
-            Mark::Link(slot) => slot * KINDS + 1,
-            Mark::Task(slot) => slot * KINDS + 2,
+            Token::Socket(slot) => slot * KINDS,
+            Token::Pipe(slot) => slot * KINDS + 1,
+            Token::Task(slot) => slot * KINDS + 2,
         }
     }
 
     pub(super) fn from_token(token: usize) -> Self {
         let slot = token / KINDS;
         match token % KINDS {
-            0 => Mark::Hub(slot),
-            1 => Mark::Link(slot),
-            _ => Mark::Task(slot),
+            0 => Token::Socket(slot),
+            1 => Token::Pipe(slot),
+            _ => Token::Task(slot),
         }
     }
 
@@ -56,8 +56,8 @@ mod tests {
     #[test]
     fn a_mark_is_read_as_it_was_made() {
         for slot in [0, 1, 2, 1_000_000] {
-            for mark in [Mark::Hub(slot), Mark::Link(slot), Mark::Task(slot)] {
-                assert_eq!(Mark::from_token(mark.token()), mark);
+            for mark in [Token::Socket(slot), Token::Pipe(slot), Token::Task(slot)] {
+                assert_eq!(Token::from_token(mark.token()), mark);
             }
         }
     }

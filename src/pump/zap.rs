@@ -1,6 +1,6 @@
 //! Having peers judged: whoever is bound to the inproc name of ZAP in this context is asked, and
 //! the handshake waits (RFC 27). The pump does not: each question is a socket of the pump's own,
-//! with one link, that lives until there is an answer, nobody is left to give one, or the
+//! with one pipe, that lives until there is an answer, nobody is left to give one, or the
 //! connection it is about has ended.
 
 use std::sync::Arc;
@@ -14,38 +14,38 @@ use crate::pattern::Asker;
 use crate::security::{AuthenticatorFault, Credentials, Mechanism};
 use crate::wire::{self, Applicant, Judgement};
 
-use super::env::World;
+use super::env::Env;
 use super::pipe::{Origin, Wire};
-use super::socket::Hub;
-use super::token::Mark;
-use super::{HubId, Pump};
+use super::socket::SocketState;
+use super::token::Token;
+use super::{Pump, SocketId};
 
 /// Where ZAP handlers are bound (RFC 27, Interoperability).
 const NAME: &str = "zeromq.zap.01";
 
-/// What a hub is about that has no user: the link whose peer is to be judged.
-pub(super) struct Errand {
-    link: usize,
+/// What a socket is about that has no user: the pipe whose peer is to be judged.
+pub(super) struct ZapRequest {
+    pipe: usize,
     serial: u64,
     /// Keeps the channels open that nobody uses.
     _holder: Holder,
 }
 
-/// What came of an errand.
+/// What came of a ZAP request.
 pub(super) struct Answered {
-    hub: HubId,
+    socket: SocketId,
     judgement: Judgement,
 }
 
-impl<W: World> Pump<W> {
+impl<E: Env> Pump<E> {
     /// Has a peer judged by what it has shown. Answers at once if there is nobody to ask.
-    pub(super) fn have_judged(
+    pub(super) fn ask_to_judge(
         &mut self,
         slot: usize,
-        wire: &Wire<W::Stream>,
+        wire: &Wire<E::Stream>,
         credentials: &Credentials,
     ) -> Option<Judgement> {
-        let config = match self.links.get(slot)?.origin {
+        let config = match self.pipes.get(slot)?.origin {
             Origin::Dialed(dialer) => &self.dialers.get(dialer)?.wire,
             Origin::Accepted(listener) => &self.listeners.get(listener)?.wire,
         };
@@ -55,32 +55,32 @@ impl<W: World> Pump<W> {
             return Some(without_handler(config, credentials.mechanism()));
         };
         let applicant = Applicant {
-            address: self.world.address(&wire.stream),
+            address: self.env.address(&wire.stream),
             domain: config.zap_domain.clone(),
             routing_id: config.routing_id.clone(),
         };
         let question = wire::authentication_request(&applicant, credentials);
-        let Some(hub) = self.open_errand(slot, question) else {
+        let Some(socket) = self.open_zap_request(slot, question) else {
             return Some(Judgement::Failed(AuthenticatorFault::Missing));
         };
-        if let Some(link) = self.links.get_mut(slot) {
-            link.errand = Some(hub);
+        if let Some(pipe) = self.pipes.get_mut(slot) {
+            pipe.zap_request = Some(socket);
         }
-        if self.dial(hub.slot, endpoint, None).is_err() {
-            self.errand_failed(hub.slot);
+        if self.dial(socket.slot, endpoint, None).is_err() {
+            self.zap_request_failed(socket.slot);
         }
         None
     }
 
-    fn open_errand(&mut self, link: usize, question: Message) -> Option<HubId> {
-        let link_serial = self.links.get(link)?.serial;
+    fn open_zap_request(&mut self, pipe: usize, question: Message) -> Option<SocketId> {
+        let pipe_serial = self.pipes.get(pipe)?.serial;
         // Nobody asks twice, and nothing is left to be sent at the end.
         let options = Options::new()
             .reconnect_interval(None)
             .linger(Linger::For(Duration::ZERO));
         let serial = self.serial();
-        let slot = self.hubs.vacant_key();
-        let mark = Mark::Hub(slot);
+        let slot = self.sockets.vacant_key();
+        let mark = Token::Socket(slot);
         let (ports, holder) = Ports::open(PortsSetup {
             inward: None,
             outward: None,
@@ -98,64 +98,75 @@ impl<W: World> Pump<W> {
             hook: mark.hook(&self.mailbox),
         });
         let pattern = Box::new(Asker::new(question));
-        let mut hub = Hub::with_pattern(serial, Asker::TYPE, Arc::new(options), ports, pattern);
-        hub.errand = Some(Errand {
-            link,
-            serial: link_serial,
+        let mut socket =
+            SocketState::with_pattern(serial, Asker::TYPE, Arc::new(options), ports, pattern);
+        socket.zap_request = Some(ZapRequest {
+            pipe,
+            serial: pipe_serial,
             _holder: holder,
         });
-        let filled = self.install(hub);
+        let filled = self.install(socket);
         debug_assert_eq!(filled, slot);
-        Some(HubId { slot, serial })
+        Some(SocketId { slot, serial })
     }
 
     /// Somebody has answered, or given up the hope of an answer.
-    pub(super) fn errand_ended(&mut self, hub: usize, outcome: Outcome) {
+    pub(super) fn zap_request_ended(&mut self, socket: usize, outcome: Outcome) {
         let judgement = match outcome {
             Outcome::Replied(reply) => wire::judgement(&reply),
             Outcome::PeerLost | Outcome::Closed(_) | Outcome::Terminated(_) => {
                 Judgement::Failed(AuthenticatorFault::Gone)
             }
         };
-        if let Some(found) = self.hubs.get(hub).filter(|hub| hub.errand.is_some()) {
+        if let Some(found) = self
+            .sockets
+            .get(socket)
+            .filter(|socket| socket.zap_request.is_some())
+        {
             let serial = found.serial;
-            let hub = HubId { slot: hub, serial };
-            self.answered.push(Answered { hub, judgement });
+            let socket = SocketId {
+                slot: socket,
+                serial,
+            };
+            self.answered.push(Answered { socket, judgement });
         }
     }
 
     /// Nobody will answer.
-    pub(super) fn errand_failed(&mut self, hub: usize) {
-        self.errand_ended(hub, Outcome::PeerLost);
+    pub(super) fn zap_request_failed(&mut self, socket: usize) {
+        self.zap_request_ended(socket, Outcome::PeerLost);
     }
 
     /// The handshakes that waited for these answers go on.
-    pub(super) fn heed_answers(&mut self) {
-        for Answered { hub, judgement } in std::mem::take(&mut self.answered) {
-            let Some(slot) = self.find(hub) else {
+    pub(super) fn apply_judgements(&mut self) {
+        for Answered { socket, judgement } in std::mem::take(&mut self.answered) {
+            let Some(slot) = self.find(socket) else {
                 continue;
             };
-            let errand = self.hubs.get_mut(slot).and_then(|hub| hub.errand.take());
-            self.end_hub(slot);
-            let Some(Errand { link, serial, .. }) = errand else {
+            let zap_request = self
+                .sockets
+                .get_mut(slot)
+                .and_then(|socket| socket.zap_request.take());
+            self.end_socket(slot);
+            let Some(ZapRequest { pipe, serial, .. }) = zap_request else {
                 continue;
             };
-            let Some(found) = self.links.get_mut(link) else {
+            let Some(found) = self.pipes.get_mut(pipe) else {
                 continue;
             };
-            if found.serial == serial && found.errand.take().is_some() {
+            if found.serial == serial && found.zap_request.take().is_some() {
                 if let super::pipe::Path::Wire(wire) = &mut found.path {
                     wire.connection.judged(judgement);
                 }
-                self.feed(link);
+                self.feed(pipe);
             }
         }
     }
 
-    /// The connection an errand was about has ended.
-    pub(super) fn call_off(&mut self, errand: HubId) {
-        if let Some(slot) = self.find(errand) {
-            self.end_hub(slot);
+    /// The connection a ZAP request was about has ended.
+    pub(super) fn cancel_zap_request(&mut self, zap_request: SocketId) {
+        if let Some(slot) = self.find(zap_request) {
+            self.end_socket(slot);
         }
     }
 }

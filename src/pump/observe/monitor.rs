@@ -9,7 +9,7 @@ use crate::endpoint::Endpoint;
 use crate::event::{DisconnectReason, Event, EventKind, EventSet};
 use crate::pattern::Violation;
 
-use crate::pump::env::World;
+use crate::pump::env::Env;
 use crate::pump::pipe::{Loss, Origin, Path};
 use crate::pump::Pump;
 
@@ -19,7 +19,7 @@ pub(in crate::pump) struct Watcher {
     feeder: Feeder<Event>,
 }
 
-/// Where a link leads; asked for only when somebody wants to know.
+/// Where a pipe leads; asked for only when somebody wants to know.
 #[derive(Clone, Debug, Default)]
 pub(in crate::pump) struct Names {
     pub(in crate::pump) endpoint: Option<Endpoint>,
@@ -27,31 +27,31 @@ pub(in crate::pump) struct Names {
     pub(in crate::pump) remote: Option<Endpoint>,
 }
 
-impl<W: World> Pump<W> {
+impl<E: Env> Pump<E> {
     /// A new monitor for a socket: gets the events of these kinds from now on.
     pub(in crate::pump) fn watch(
         &mut self,
-        hub: usize,
+        socket: usize,
         events: EventSet,
         capacity: usize,
     ) -> Option<Feed<Event>> {
         let alarms = self.alarms.clone();
-        let found = self.hubs.get_mut(hub)?;
+        let found = self.sockets.get_mut(socket)?;
         let health = Arc::clone(self.mailbox.health());
         let (feeder, feed) = feed(capacity, alarms, health);
         found.watchers.push(Watcher { events, feeder });
         // Who leaves can no longer be asked.
-        for link in found.links.clone() {
-            self.learn_names(link);
+        for pipe in found.pipes.clone() {
+            self.learn_names(pipe);
         }
         Some(feed)
     }
 
     /// The monitors hear no more, and are told so.
-    pub(in crate::pump) fn stop_watching(&mut self, hub: usize) {
-        self.tell(hub, || Event::of(EventKind::Stopped));
+    pub(in crate::pump) fn stop_watching(&mut self, socket: usize) {
+        self.tell(socket, || Event::of(EventKind::Stopped));
         let terminated = self.shutdown.is_some();
-        if let Some(found) = self.hubs.get_mut(hub) {
+        if let Some(found) = self.sockets.get_mut(socket) {
             for watcher in found.watchers.drain(..) {
                 if terminated {
                     watcher.feeder.terminate();
@@ -61,26 +61,26 @@ impl<W: World> Pump<W> {
     }
 
     /// Something happened to a socket as a whole.
-    pub(in crate::pump) fn tell_socket(&mut self, hub: usize, kind: EventKind) {
-        self.tell(hub, || Event::of(kind));
+    pub(in crate::pump) fn tell_socket(&mut self, socket: usize, kind: EventKind) {
+        self.tell(socket, || Event::of(kind));
     }
 
     /// Something happened to a connection.
-    pub(in crate::pump) fn tell_link(&mut self, slot: usize, kind: impl FnOnce() -> EventKind) {
-        let Some(link) = self.links.get(slot) else {
+    pub(in crate::pump) fn tell_pipe(&mut self, slot: usize, kind: impl FnOnce() -> EventKind) {
+        let Some(pipe) = self.pipes.get(slot) else {
             return;
         };
-        let (hub, serial) = (link.hub, link.serial);
-        if !self.is_watched(hub) {
+        let (socket, serial) = (pipe.socket, pipe.serial);
+        if !self.is_watched(socket) {
             return;
         }
         self.learn_names(slot);
-        let link = self.links.get(slot);
-        let names = link.and_then(|link| link.names.as_deref());
+        let pipe = self.pipes.get(slot);
+        let names = pipe.and_then(|pipe| pipe.names.as_deref());
         let names = names.cloned().unwrap_or_default();
-        let met = link.and_then(|link| link.met.as_deref());
-        let known_as = met.and_then(|met| met.known_as.clone());
-        self.tell(hub, || Event {
+        let record = pipe.and_then(|pipe| pipe.record.as_deref());
+        let known_as = record.and_then(|record| record.known_as.clone());
+        self.tell(socket, || Event {
             endpoint: names.endpoint,
             connection: Some(serial),
             local: names.local,
@@ -93,11 +93,11 @@ impl<W: World> Pump<W> {
     /// Something happened at an endpoint.
     pub(in crate::pump) fn tell_endpoint(
         &mut self,
-        hub: usize,
+        socket: usize,
         endpoint: &Endpoint,
         kind: EventKind,
     ) {
-        self.tell(hub, || Event {
+        self.tell(socket, || Event {
             endpoint: Some(endpoint.clone()),
             ..Event::of(kind)
         });
@@ -108,62 +108,63 @@ impl<W: World> Pump<W> {
         let Some(dialer) = self.dialers.get(slot) else {
             return;
         };
-        let (hub, endpoint) = (dialer.hub, dialer.endpoint.clone());
+        let (socket, endpoint) = (dialer.socket, dialer.endpoint.clone());
         // A socket that is ending has let go of its dialers.
-        let kept = |hub: &crate::pump::socket::Hub| hub.dialers.contains(&slot);
-        if self.hubs.get(hub).is_some_and(kept) {
-            self.tell_endpoint(hub, &endpoint, kind);
+        let kept = |socket: &crate::pump::socket::SocketState| socket.dialers.contains(&slot);
+        if self.sockets.get(socket).is_some_and(kept) {
+            self.tell_endpoint(socket, &endpoint, kind);
         }
     }
 
-    /// A link ends.
+    /// A pipe ends.
     pub(in crate::pump) fn tell_end(
         &mut self,
         slot: usize,
         attached: bool,
         reason: DisconnectReason,
     ) {
-        let Some(link) = self.links.get(slot) else {
+        let Some(pipe) = self.pipes.get(slot) else {
             return;
         };
-        if let (Path::Dialing { .. }, Origin::Dialed(_)) = (&link.path, link.origin) {
-            return self.tell_link(slot, || EventKind::ConnectFailed { reason });
+        if let (Path::Dialing { .. }, Origin::Dialed(_)) = (&pipe.path, pipe.origin) {
+            return self.tell_pipe(slot, || EventKind::ConnectFailed { reason });
         }
         if !attached {
             let reason = reason.clone();
-            self.tell_link(slot, || EventKind::HandshakeFailed { reason });
+            self.tell_pipe(slot, || EventKind::HandshakeFailed { reason });
         }
-        self.tell_link(slot, || EventKind::Disconnected { reason });
+        self.tell_pipe(slot, || EventKind::Disconnected { reason });
     }
 
-    fn is_watched(&self, hub: usize) -> bool {
-        self.hubs
-            .get(hub)
-            .is_some_and(|hub| !hub.watchers.is_empty())
+    fn is_watched(&self, socket: usize) -> bool {
+        self.sockets
+            .get(socket)
+            .is_some_and(|socket| !socket.watchers.is_empty())
     }
 
-    fn tell(&mut self, hub: usize, event: impl FnOnce() -> Event) {
-        let Some(hub) = self.hubs.get_mut(hub) else {
+    fn tell(&mut self, socket: usize, event: impl FnOnce() -> Event) {
+        let Some(socket) = self.sockets.get_mut(socket) else {
             return;
         };
-        if hub.watchers.is_empty() {
+        if socket.watchers.is_empty() {
             return;
         }
         let event = event();
         let kind = event.kind.set();
-        hub.watchers
+        socket
+            .watchers
             .retain(|watcher| !watcher.events.contains(kind) || watcher.feeder.put(event.clone()));
     }
 
-    /// Where a link leads, as far as can be known now.
+    /// Where a pipe leads, as far as can be known now.
     pub(in crate::pump) fn learn_names(&mut self, slot: usize) {
-        let Some(link) = self.links.get_mut(slot) else {
+        let Some(pipe) = self.pipes.get_mut(slot) else {
             return;
         };
-        if link.names.is_some() {
+        if pipe.names.is_some() {
             return;
         }
-        let endpoint = match link.origin {
+        let endpoint = match pipe.origin {
             Origin::Dialed(dialer) => self
                 .dialers
                 .get(dialer)
@@ -173,13 +174,13 @@ impl<W: World> Pump<W> {
                 .get(listener)
                 .map(|bound| bound.endpoint.clone()),
         };
-        let (local, remote) = match &link.path {
-            Path::Wire(wire) => self.world.names(&wire.stream),
+        let (local, remote) = match &pipe.path {
+            Path::Wire(wire) => self.env.names(&wire.stream),
             Path::Inproc(_) | Path::Cross(_) => (endpoint.clone(), endpoint.clone()),
             Path::Dialing { .. } => (None, None),
             Path::Lent => return,
         };
-        link.names = Some(Box::new(Names {
+        pipe.names = Some(Box::new(Names {
             endpoint,
             local,
             remote,
@@ -204,7 +205,7 @@ impl Loss {
     /// Why, for users.
     pub(in crate::pump) fn reason(&self) -> DisconnectReason {
         match self {
-            Loss::World | Loss::NameGone => DisconnectReason::PeerClosed,
+            Loss::PeerClosed | Loss::NameGone => DisconnectReason::PeerClosed,
             Loss::Unconnected(error) if error.kind() == io::ErrorKind::TimedOut => {
                 DisconnectReason::ConnectTimeout
             }

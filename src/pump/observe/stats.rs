@@ -9,8 +9,8 @@ use crate::routing_id::RoutingId;
 use crate::socket_type::SocketType;
 use crate::statistics::{DropReason, Dropped, PeerStatistics, Statistics};
 
-use crate::pump::env::World;
-use crate::pump::pipe::{Link, Origin, Path};
+use crate::pump::env::Env;
+use crate::pump::pipe::{Origin, Path, Pipe};
 use crate::pump::Pump;
 
 /// What moved on one connection, or on all those of a socket that have ended.
@@ -18,8 +18,8 @@ use crate::pump::Pump;
 pub(in crate::pump) struct Counts {
     pub(in crate::pump) messages_in: u64,
     pub(in crate::pump) messages_out: u64,
-    pub(in crate::pump) octets_in: u64,
-    pub(in crate::pump) octets_out: u64,
+    pub(in crate::pump) bytes_in: u64,
+    pub(in crate::pump) bytes_out: u64,
 }
 
 /// What happened to one socket.
@@ -34,7 +34,7 @@ pub(in crate::pump) struct Tally {
 
 /// A peer whose handshake is done.
 #[derive(Debug)]
-pub(in crate::pump) struct Met {
+pub(in crate::pump) struct PeerRecord {
     pub(in crate::pump) since: Instant,
     pub(in crate::pump) socket_type: Option<SocketType>,
     pub(in crate::pump) routing_id: Frame,
@@ -44,7 +44,7 @@ pub(in crate::pump) struct Met {
     pub(in crate::pump) dropped: Option<Box<Dropped>>,
 }
 
-impl Met {
+impl PeerRecord {
     /// Counts a loss as this peer's. The socket counts it too.
     #[cold]
     pub(in crate::pump) fn count(&mut self, why: Drop, messages: usize) {
@@ -57,12 +57,12 @@ impl Counts {
     pub(in crate::pump) fn add(&mut self, other: Counts) {
         self.messages_in += other.messages_in;
         self.messages_out += other.messages_out;
-        self.octets_in += other.octets_in;
-        self.octets_out += other.octets_out;
+        self.bytes_in += other.bytes_in;
+        self.bytes_out += other.bytes_out;
     }
 }
 
-impl<S> Link<S> {
+impl<S> Pipe<S> {
     /// What moved on this connection.
     pub(in crate::pump) fn counts(&self) -> Counts {
         match &self.path {
@@ -78,14 +78,14 @@ impl<S> Link<S> {
         let mut counts = self.counts();
         counts.messages_out += self.held() as u64;
         if let Path::Wire(wire) = &self.path {
-            counts.octets_out += wire.connection.staged_octets() as u64;
+            counts.bytes_out += wire.connection.staged_octets() as u64;
         }
         counts
     }
 }
 
-/// Octets of payload.
-pub(in crate::pump) fn octets(message: &Message) -> u64 {
+/// Bytes of payload.
+pub(in crate::pump) fn payload_len(message: &Message) -> u64 {
     let frames = message.frames().iter();
     frames.map(|frame| frame.len() as u64).sum()
 }
@@ -108,53 +108,53 @@ pub(in crate::pump) fn reason(why: Drop) -> DropReason {
     }
 }
 
-impl<W: World> Pump<W> {
+impl<E: Env> Pump<E> {
     /// What a socket has done so far.
     pub(in crate::pump) fn statistics(&mut self, slot: usize) -> Option<Statistics> {
         self.settle_credits(slot);
         // Late replies are told to `out` along with what goes there.
         self.push_batch(slot);
-        let links = self.hubs.get(slot)?.links.clone();
-        for &link in &links {
-            self.learn_names(link);
+        let pipes = self.sockets.get(slot)?.pipes.clone();
+        for &pipe in &pipes {
+            self.learn_names(pipe);
         }
-        let hub = self.hubs.get(slot)?;
-        let mut total = hub.tally.ended;
-        let mut peers = Vec::with_capacity(hub.peers);
+        let socket = self.sockets.get(slot)?;
+        let mut total = socket.tally.ended;
+        let mut peers = Vec::with_capacity(socket.peers);
         let mut held = 0;
-        for slot in links {
-            let Some(link) = self.links.get(slot) else {
+        for slot in pipes {
+            let Some(pipe) = self.pipes.get(slot) else {
                 continue;
             };
-            total.add(link.counts());
-            held += link.held();
-            peers.extend(self.peer_statistics(slot, link));
+            total.add(pipe.counts());
+            held += pipe.held();
+            peers.extend(self.peer_statistics(slot, pipe));
         }
         peers.sort_by_key(|peer| std::cmp::Reverse(peer.connected_for));
-        let (inward, outward) = (hub.ports.inward(), hub.ports.outward());
-        let mut dropped: Dropped = hub.io.dropped;
+        let (inward, outward) = (socket.ports.inward(), socket.ports.outward());
+        let mut dropped: Dropped = socket.io.dropped;
         if let Some(inward) = inward {
             // The channel was told of those that the pump lost.
-            let overflow = inward.dropped().saturating_sub(hub.io.told);
+            let overflow = inward.dropped().saturating_sub(socket.io.told);
             dropped.count(DropReason::SendOverflow, overflow);
         }
         if let Some(outward) = outward {
-            let overflow = outward.dropped().saturating_sub(hub.io.late_told);
+            let overflow = outward.dropped().saturating_sub(socket.io.late_told);
             dropped.count(DropReason::ReceiveOverflow, overflow);
         }
-        let waiting = hub.io.notices.len() + hub.io.batch.len();
+        let waiting = socket.io.notices.len() + socket.io.batch.len();
         Some(Statistics {
             messages_in: total.messages_in,
             messages_out: total.messages_out,
-            octets_in: total.octets_in,
-            octets_out: total.octets_out,
-            queued_out: inward.map_or(0, |inward| inward.len()) + hub.io.pending.len() + held,
+            octets_in: total.bytes_in,
+            octets_out: total.bytes_out,
+            queued_out: inward.map_or(0, |inward| inward.len()) + socket.io.pending.len() + held,
             queued_in: outward.map_or(0, |outward| outward.len()) + waiting,
-            reconnects: hub.tally.reconnects,
-            handshakes_failed: hub.tally.handshakes_failed,
-            refused: hub.tally.refused,
-            subscribers: hub.pattern.subscribers(),
-            topics: hub.pattern.topics(),
+            reconnects: socket.tally.reconnects,
+            handshakes_failed: socket.tally.handshakes_failed,
+            refused: socket.tally.refused,
+            subscribers: socket.pattern.subscribers(),
+            topics: socket.pattern.topics(),
             dropped,
             peers,
         })
@@ -162,46 +162,46 @@ impl<W: World> Pump<W> {
 
     /// The name by which the pattern addresses a peer.
     pub(in crate::pump) fn known_as(&self, slot: usize) -> Option<RoutingId> {
-        let hub = self.hubs.get(self.links.get(slot)?.hub)?;
-        hub.pattern.name(PeerId(slot as u32))
+        let socket = self.sockets.get(self.pipes.get(slot)?.socket)?;
+        socket.pattern.name(PeerId(slot as u32))
     }
 
-    fn peer_statistics(&self, slot: usize, link: &Link<W::Stream>) -> Option<PeerStatistics> {
-        let met = link.met.as_deref().filter(|_| link.attached)?;
-        let names = link.names.as_deref().cloned().unwrap_or_default();
-        let counts = link.counts();
-        let dialer = match link.origin {
+    fn peer_statistics(&self, slot: usize, pipe: &Pipe<E::Stream>) -> Option<PeerStatistics> {
+        let record = pipe.record.as_deref().filter(|_| pipe.attached)?;
+        let names = pipe.names.as_deref().cloned().unwrap_or_default();
+        let counts = pipe.counts();
+        let dialer = match pipe.origin {
             Origin::Dialed(dialer) => self.dialers.get(dialer),
             Origin::Accepted(_) => None,
         };
         Some(PeerStatistics {
-            connection: link.serial,
+            connection: pipe.serial,
             endpoint: names.endpoint,
             local: names.local,
             remote: names.remote,
-            socket_type: met.socket_type,
-            routing_id: met.routing_id.clone(),
+            socket_type: record.socket_type,
+            routing_id: record.routing_id.clone(),
             known_as: self.known_as(slot),
-            connected_for: self.now.saturating_duration_since(met.since),
+            connected_for: self.now.saturating_duration_since(record.since),
             messages_in: counts.messages_in,
             messages_out: counts.messages_out,
-            octets_in: counts.octets_in,
-            octets_out: counts.octets_out,
-            queued: link.held(),
-            unfinished_in: match &link.path {
+            octets_in: counts.bytes_in,
+            octets_out: counts.bytes_out,
+            queued: pipe.held(),
+            unfinished_in: match &pipe.path {
                 Path::Wire(wire) => wire.connection.unfinished_octets(),
                 Path::Dialing { .. } | Path::Inproc(_) | Path::Cross(_) | Path::Lent => 0,
             },
             reconnects: dialer.map_or(0, |dialer| dialer.reconnects()),
             handshakes_failed: dialer.map_or(0, |dialer| dialer.handshakes_failed),
-            dropped: met.dropped.as_deref().copied().unwrap_or_default(),
+            dropped: record.dropped.as_deref().copied().unwrap_or_default(),
         })
     }
 
-    /// A link ends: what moved on it stays counted.
-    pub(in crate::pump) fn fold_counts(&mut self, hub: usize, counts: Counts) {
-        if let Some(hub) = self.hubs.get_mut(hub) {
-            hub.tally.ended.add(counts);
+    /// A pipe ends: what moved on it stays counted.
+    pub(in crate::pump) fn fold_counts(&mut self, socket: usize, counts: Counts) {
+        if let Some(socket) = self.sockets.get_mut(socket) {
+            socket.tally.ended.add(counts);
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::channel::Reply;
 
-use crate::pump::env::World;
-use crate::pump::socket::Hub;
+use crate::pump::env::Env;
+use crate::pump::socket::SocketState;
 use crate::pump::Pump;
 
 /// What of so many peers is waited for.
@@ -23,16 +23,16 @@ pub(in crate::pump) struct Wait {
 }
 
 impl Wait {
-    fn is_over(&self, hub: &Hub) -> bool {
+    fn is_over(&self, socket: &SocketState) -> bool {
         let there = match self.awaited {
-            Awaited::Connected => hub.peers,
-            Awaited::Subscribed => hub.pattern.subscribers(),
+            Awaited::Connected => socket.peers,
+            Awaited::Subscribed => socket.pattern.subscribers(),
         };
         there >= self.peers
     }
 }
 
-impl<W: World> Pump<W> {
+impl<E: Env> Pump<E> {
     /// Somebody waits from now on; nobody waits for peers of a socket that is closing.
     pub(in crate::pump) fn await_peers(
         &mut self,
@@ -41,16 +41,16 @@ impl<W: World> Pump<W> {
         peers: usize,
         reply: Reply<()>,
     ) {
-        let Some(hub) = self.hubs.get_mut(slot) else {
+        let Some(socket) = self.sockets.get_mut(slot) else {
             return;
         };
-        if hub.closing.is_some() {
+        if socket.closing.is_some() {
             return;
         }
-        if hub.waits.is_empty() {
+        if socket.waits.is_empty() {
             self.awaited.push(slot);
         }
-        hub.waits.push(Wait {
+        socket.waits.push(Wait {
             awaited,
             peers,
             reply,
@@ -62,20 +62,20 @@ impl<W: World> Pump<W> {
         if self.awaited.is_empty() {
             return;
         }
-        let hubs = &mut self.hubs;
+        let sockets = &mut self.sockets;
         self.awaited.retain(|&slot| {
-            let Some(hub) = hubs.get_mut(slot) else {
+            let Some(socket) = sockets.get_mut(slot) else {
                 return false;
             };
-            let waits = std::mem::take(&mut hub.waits);
+            let waits = std::mem::take(&mut socket.waits);
             for wait in waits {
-                if wait.is_over(hub) {
+                if wait.is_over(socket) {
                     wait.reply.send(());
                 } else if !wait.reply.is_unheard() {
-                    hub.waits.push(wait);
+                    socket.waits.push(wait);
                 }
             }
-            !hub.waits.is_empty()
+            !socket.waits.is_empty()
         });
     }
 }

@@ -1,6 +1,6 @@
-//! Links between two sockets of one context that live on different pumps.
+//! Pipes between two sockets of one context that live on different pumps.
 //!
-//! No octets here either: messages are moved, not copied, through a [`bridge`] whose ends belong
+//! No bytes here either: messages are moved, not copied, through a [`bridge`] whose ends belong
 //! to the two pumps. (The other way to do it, a stream in memory that speaks ZMTP, would have
 //! been less to write, but copies every payload twice, and its buffers would come on top of what
 //! the high-water marks count.) No pump ever waits for another one: what is sent appends to the
@@ -11,10 +11,10 @@
 //! taken it, which it does only into room in `out`. So exactly as many messages are accepted as
 //! between two sockets of one pump: the sender's mark and the receiver's.
 //!
-//! A link begins as a handshake. The dialer's pump looks up the name, which answers the pump of
+//! A pipe begins as a handshake. The dialer's pump looks up the name, which answers the pump of
 //! whoever is bound to it, and sends it one end of a new bridge ([`Command::Cross`]). That pump
 //! lets its pattern meet the peer and answers [`Signal::Ready`]; only then does the dialer's
-//! pattern meet its peer, so that nothing is ever sent to somebody who refuses. A link ends when
+//! pattern meet its peer, so that nothing is ever sent to somebody who refuses. A pipe ends when
 //! either end is closed: then each side takes back what the other one had not taken, as it would
 //! what a broken connection had not written yet.
 
@@ -28,15 +28,15 @@ use crate::options::Overflow;
 use crate::pattern::{Admission, Outlet, PeerId, PeerIntro, Upstream, Violation};
 use crate::socket_type::SocketType;
 
-use crate::pump::env::World;
+use crate::pump::env::Env;
 use crate::pump::fair_queue::Rest;
 use crate::pump::observe::stats::{self, Counts};
 use crate::pump::pipe::inproc::{incompatible, intro};
-use crate::pump::pipe::{Link, Loss, Origin, Path, NO_HUB};
-use crate::pump::token::Mark;
+use crate::pump::pipe::{Loss, Origin, Path, Pipe, NO_SOCKET};
+use crate::pump::token::Token;
 use crate::pump::{Bound, Command, Pump};
 
-/// Messages one link takes from its bridge in a turn before others have theirs.
+/// Messages one pipe takes from its bridge in a turn before others have theirs.
 const CROSSING_BUDGET: usize = 1024;
 
 /// Messages taken from a bridge at once.
@@ -47,7 +47,7 @@ pub(crate) type End = BridgeEnd<Message, Signal>;
 
 /// What goes between two pumps besides messages, and overtakes them.
 pub(crate) enum Signal {
-    /// The peer is welcome, and who it has met.
+    /// The peer is welcome, and who it has record.
     Ready(PeerIntro),
     /// What this socket sends each new peer first; it counts against no mark.
     Greeting(Message),
@@ -58,7 +58,7 @@ pub(crate) enum Signal {
     Last,
 }
 
-/// One half of a link that crosses from pump to pump.
+/// One half of a pipe that crosses from pump to pump.
 pub(in crate::pump) struct Cross {
     end: End,
     /// To be sent at the end of this turn.
@@ -92,7 +92,7 @@ impl Cross {
     }
 
     pub(in crate::pump) fn send(&mut self, message: Message) {
-        self.counts.octets_out += stats::octets(&message);
+        self.counts.bytes_out += stats::payload_len(&message);
         self.staged.push_back(message);
     }
 
@@ -105,9 +105,9 @@ impl Cross {
         let lost: u64 = self
             .staged
             .drain(..count)
-            .map(|old| stats::octets(&old))
+            .map(|old| stats::payload_len(&old))
             .sum();
-        self.counts.octets_out -= lost;
+        self.counts.bytes_out -= lost;
         count
     }
 
@@ -155,7 +155,7 @@ impl Cross {
             let most = self.keeps.saturating_sub(self.staged.len());
             self.end.take_back(most, &mut lost);
             self.crossing -= lost.len();
-            self.counts.octets_out -= lost.iter().map(stats::octets).sum::<u64>();
+            self.counts.bytes_out -= lost.iter().map(stats::payload_len).sum::<u64>();
         }
         let before = self.staged.len();
         self.end.send(&mut self.staged, &mut self.signals);
@@ -170,7 +170,7 @@ impl Cross {
     }
 }
 
-impl<W: World> Pump<W> {
+impl<E: Env> Pump<E> {
     /// What other pumps must know of a listener of this one.
     pub(in crate::pump) fn bound(&self, kind: SocketType, listener: usize) -> Bound {
         Bound {
@@ -182,7 +182,7 @@ impl<W: World> Pump<W> {
     }
 
     /// Tells the pumps whose dialers waited for a name that somebody is bound to it now.
-    pub(in crate::pump) fn tell_waiting(
+    pub(in crate::pump) fn notify_waiting(
         &mut self,
         name: &str,
         waiting: BTreeMap<(usize, u64), Arc<Mailbox<Command>>>,
@@ -205,12 +205,12 @@ impl<W: World> Pump<W> {
 
     /// Starts to join a dialer with the socket that is bound to its name on another pump; false if that
     /// cannot begin.
-    pub(in crate::pump) fn join_afar(&mut self, dialer: usize, bound: &Bound) -> bool {
+    pub(in crate::pump) fn connect_across(&mut self, dialer: usize, bound: &Bound) -> bool {
         let Some(dialing) = self.dialers.get(dialer) else {
             return false;
         };
-        let (hub, name) = (dialing.hub, dialing.endpoint.inproc_name());
-        let (Some(found), Some(name)) = (self.hubs.get(hub), name) else {
+        let (socket, name) = (dialing.socket, dialing.endpoint.inproc_name());
+        let (Some(found), Some(name)) = (self.sockets.get(socket), name) else {
             return false;
         };
         let kind = found.kind;
@@ -222,21 +222,21 @@ impl<W: World> Pump<W> {
             end: far,
         };
         let origin = Origin::Dialed(dialer);
-        let link = self.add_link(hub, origin, Path::Cross(Box::new(Cross::new(near))));
-        self.watch_crossing(link);
+        let pipe = self.add_pipe(socket, origin, Path::Cross(Box::new(Cross::new(near))));
+        self.watch_across(pipe);
         if let Some(dialing) = self.dialers.get_mut(dialer) {
-            dialing.is_linked(link);
+            dialing.set_pipe(pipe);
         }
-        self.tell_link(link, || EventKind::Connected);
+        self.tell_pipe(pipe, || EventKind::Connected);
         if bound.mailbox.post(command).is_err() {
             // That pump is ending, and its names with it.
-            self.lose(link, Loss::World);
+            self.lose(pipe, Loss::PeerClosed);
         }
         true
     }
 
-    /// A dialer of another pump wants a link with whoever is bound to a name here.
-    pub(in crate::pump) fn join_from_afar(
+    /// A dialer of another pump wants a pipe with whoever is bound to a name here.
+    pub(in crate::pump) fn accept_across(
         &mut self,
         name: &str,
         kind: SocketType,
@@ -247,9 +247,9 @@ impl<W: World> Pump<W> {
         let bound = bound.filter(|bound| bound.pump == self.company.pump);
         let listening = bound.and_then(|bound| {
             let found = self.listeners.get(bound.listener)?;
-            Some((bound.listener, found.hub))
+            Some((bound.listener, found.socket))
         });
-        let Some((listener, hub)) = listening else {
+        let Some((listener, socket)) = listening else {
             // It may be bound again already, by somebody on yet another pump: let the dialer
             // look it up once more.
             let mut cross = Cross::new(end);
@@ -257,7 +257,7 @@ impl<W: World> Pump<W> {
             let _nothing = cross.transfer();
             return;
         };
-        let Some(found) = self.hubs.get(hub) else {
+        let Some(found) = self.sockets.get(socket) else {
             return;
         };
         let ours = found.kind;
@@ -266,64 +266,64 @@ impl<W: World> Pump<W> {
         let far_intro = intro(ours, &found.options.routing_id);
         cross.signals.push_back(Signal::Ready(far_intro));
         let path = Path::Cross(Box::new(cross));
-        let link = self.add_link(hub, Origin::Accepted(listener), path);
-        self.tell_link(link, || EventKind::Accepted);
+        let pipe = self.add_pipe(socket, Origin::Accepted(listener), path);
+        self.tell_pipe(pipe, || EventKind::Accepted);
         if !ours.accepts(kind) {
             // The other side learns our type, and finds out by itself.
-            if let Some(Path::Cross(cross)) = self.links.get_mut(link).map(|link| &mut link.path) {
+            if let Some(Path::Cross(cross)) = self.pipes.get_mut(pipe).map(|pipe| &mut pipe.path) {
                 cross.transfer();
             }
-            return self.lose(link, incompatible(ours, kind));
+            return self.lose(pipe, incompatible(ours, kind));
         }
-        if let Err(loss) = self.meet_afar(link, near_intro) {
-            return self.lose(link, loss);
+        if let Err(loss) = self.handshake_done_across(pipe, near_intro) {
+            return self.lose(pipe, loss);
         }
-        self.watch_crossing(link);
-        self.cross_later(link);
+        self.watch_across(pipe);
+        self.transfer_across_later(pipe);
         // The other side may be closed already.
-        self.feed(link);
+        self.feed(pipe);
     }
 
     /// Looks what there is on a bridge, and takes what there is room for.
-    pub(in crate::pump) fn read_crossing(&mut self, slot: usize) -> Rest {
+    pub(in crate::pump) fn read_across(&mut self, slot: usize) -> Rest {
         let mut signals = VecDeque::new();
-        let Some(Link {
-            hub,
+        let Some(Pipe {
+            socket,
             path: Path::Cross(cross),
             leaving,
             ..
-        }) = self.links.get_mut(slot)
+        }) = self.pipes.get_mut(slot)
         else {
             return Rest::Done;
         };
-        let (hub, leaving) = (*hub, leaving.is_some());
+        let (socket, leaving) = (*socket, leaving.is_some());
         let look = cross.end.look(&mut signals);
-        self.crossed(slot, look.taken);
+        self.taken_across(slot, look.taken);
         // Nobody takes anything any more; or everything has been taken.
-        if leaving && (look.leaving || self.links.get(slot).is_some_and(|link| link.held() == 0)) {
+        if leaving && (look.leaving || self.pipes.get(slot).is_some_and(|pipe| pipe.held() == 0)) {
             self.lose(slot, Loss::Asked);
             return Rest::Done;
         }
         for signal in signals {
             let loss = match signal {
-                Signal::Ready(_) if hub == NO_HUB => Some(Loss::Refused),
+                Signal::Ready(_) if socket == NO_SOCKET => Some(Loss::Refused),
                 Signal::Ready(intro) => {
                     let intro = PeerIntro {
                         alias: self.alias(slot),
                         dialer: self.origin_serial(slot),
                         ..intro
                     };
-                    self.meet_afar(slot, &intro).err()
+                    self.handshake_done_across(slot, &intro).err()
                 }
                 Signal::Greeting(message) => {
-                    self.greeted_afar(slot, hub, message);
+                    self.greeting_received(slot, socket, message);
                     None
                 }
                 Signal::NameGone => Some(Loss::NameGone),
-                Signal::Last if hub == NO_HUB => Some(Loss::Asked),
+                Signal::Last if socket == NO_SOCKET => Some(Loss::Asked),
                 Signal::Last => {
                     if let Some(Path::Cross(cross)) =
-                        self.links.get_mut(slot).map(|link| &mut link.path)
+                        self.pipes.get_mut(slot).map(|pipe| &mut pipe.path)
                     {
                         cross.is_last = true;
                     }
@@ -331,9 +331,11 @@ impl<W: World> Pump<W> {
                 }
                 Signal::Upstream(command) => {
                     let peer = PeerId(slot as u32);
-                    let heeded = self
-                        .pattern_call(hub, |pattern, outlet| pattern.heed(peer, command, outlet));
-                    (hub != NO_HUB && !matches!(heeded, Some(Ok(())))).then_some(Loss::Refused)
+                    let heeded = self.pattern_call(socket, |pattern, outlet| {
+                        pattern.heed(peer, command, outlet)
+                    });
+                    (socket != NO_SOCKET && !matches!(heeded, Some(Ok(()))))
+                        .then_some(Loss::Refused)
                 }
             };
             if let Some(loss) = loss {
@@ -342,10 +344,10 @@ impl<W: World> Pump<W> {
             }
         }
         let mut rest = Rest::Done;
-        let found = self.links.get(slot).map(|link| &link.path);
+        let found = self.pipes.get(slot).map(|pipe| &pipe.path);
         let is_last = matches!(found, Some(Path::Cross(cross)) if cross.is_last);
-        if hub != NO_HUB && look.waiting {
-            match self.take_crossed(slot, hub, is_last) {
+        if socket != NO_SOCKET && look.waiting {
+            match self.take_across(slot, socket, is_last) {
                 Ok(how) => rest = how,
                 Err(_) => {
                     self.lose(slot, Loss::Refused);
@@ -354,37 +356,37 @@ impl<W: World> Pump<W> {
             }
         }
         if look.closed || (is_last && rest != Rest::Budget) {
-            self.lose(slot, Loss::World);
+            self.lose(slot, Loss::PeerClosed);
             return Rest::Done;
         }
         rest
     }
 
     /// The pattern meets a peer of another pump.
-    fn meet_afar(&mut self, slot: usize, intro: &PeerIntro) -> Result<(), Loss> {
+    fn handshake_done_across(&mut self, slot: usize, intro: &PeerIntro) -> Result<(), Loss> {
         let ours = self
-            .links
+            .pipes
             .get(slot)
-            .and_then(|link| self.hubs.get(link.hub));
-        if let (Some(ours), Some(theirs)) = (ours.map(|hub| hub.kind), intro.socket_type) {
+            .and_then(|pipe| self.sockets.get(pipe.socket));
+        if let (Some(ours), Some(theirs)) = (ours.map(|socket| socket.kind), intro.socket_type) {
             if !ours.accepts(theirs) {
                 return Err(incompatible(ours, theirs));
             }
         }
         self.attach(slot, intro)?;
-        self.tell_link(slot, || {
+        self.tell_pipe(slot, || {
             let (socket_type, id) = (intro.socket_type, intro.routing_id.clone());
             EventKind::HandshakeSucceeded(PeerIdentity::nearby(socket_type, id))
         });
-        self.probe(slot);
-        self.cross_later(slot);
+        self.send_probe(slot);
+        self.transfer_across_later(slot);
         Ok(())
     }
 
     /// A peer of another pump sends what it sends each new peer.
-    fn greeted_afar(&mut self, slot: usize, hub: usize, mut message: Message) {
+    fn greeting_received(&mut self, slot: usize, socket: usize, mut message: Message) {
         let peer = PeerId(slot as u32);
-        self.pattern_call(hub, |pattern, outlet| {
+        self.pattern_call(socket, |pattern, outlet| {
             if pattern.admit(peer, &mut message) == Ok(Admission::Deliver) {
                 outlet.deliver(message);
             }
@@ -393,38 +395,44 @@ impl<W: World> Pump<W> {
 
     /// Takes messages from a bridge while there is room for them, for the last ones even if it is
     /// the turn of others; an error ends the peer.
-    fn take_crossed(&mut self, slot: usize, hub: usize, is_last: bool) -> Result<Rest, Violation> {
+    fn take_across(
+        &mut self,
+        slot: usize,
+        socket: usize,
+        is_last: bool,
+    ) -> Result<Rest, Violation> {
         let peer = PeerId(slot as u32);
         let mut budget = CROSSING_BUDGET;
         let mut outcome = Ok(Rest::Budget);
         while budget > 0 {
             let room = match is_last {
-                true if self.has_room(hub) => self.rooms[hub].free,
+                true if self.has_room(socket) => self.rooms[socket].free,
                 true => 0,
-                false => self.room_for(slot, hub),
+                false => self.room_for(slot, socket),
             };
             let most = room.min(CROSSING_BURST);
-            let (Some(found), Some(link)) = (self.hubs.get_mut(hub), self.links.get_mut(slot))
+            let (Some(found), Some(pipe)) =
+                (self.sockets.get_mut(socket), self.pipes.get_mut(slot))
             else {
                 return Ok(Rest::Done);
             };
-            let Path::Cross(cross) = &mut link.path else {
+            let Path::Cross(cross) = &mut pipe.path else {
                 return Ok(Rest::Done);
             };
-            if !link.attached {
+            if !pipe.attached {
                 return Ok(Rest::Done);
             }
             if most == 0 {
-                outcome = Ok(self.why_none(slot, hub));
+                outcome = Ok(self.why_none(slot, socket));
                 break;
             }
             let from = found.io.batch.len();
             let taken = cross.end.take(most, &mut found.io.batch);
             cross.counts.messages_in += taken as u64;
-            let octets = found.io.batch.range(from..).map(stats::octets);
-            cross.counts.octets_in += octets.sum::<u64>();
-            let (delivered, admitted) = self.admit(hub, peer, from, &mut VecDeque::new());
-            self.rooms[hub].spend(delivered);
+            let bytes = found.io.batch.range(from..).map(stats::payload_len);
+            cross.counts.bytes_in += bytes.sum::<u64>();
+            let (delivered, admitted) = self.admit(socket, peer, from, &mut VecDeque::new());
+            self.rooms[socket].spend(delivered);
             if let Err(violation) = admitted {
                 outcome = Err(violation);
                 break;
@@ -435,40 +443,40 @@ impl<W: World> Pump<W> {
             }
             budget = budget.saturating_sub(taken);
         }
-        self.push_batch(hub);
+        self.push_batch(socket);
         outcome
     }
 
     /// The other side of a bridge has taken so many messages.
-    fn crossed(&mut self, slot: usize, taken: usize) {
+    fn taken_across(&mut self, slot: usize, taken: usize) {
         if taken > 0 {
-            self.settle_crossed(slot, taken);
+            self.settle_taken_across(slot, taken);
             self.unblock(slot);
         }
     }
 
     /// So many messages count no more against our mark.
-    fn settle_crossed(&mut self, slot: usize, taken: usize) {
-        let Some(link) = self.links.get_mut(slot) else {
+    fn settle_taken_across(&mut self, slot: usize, taken: usize) {
+        let Some(pipe) = self.pipes.get_mut(slot) else {
             return;
         };
-        if let Path::Cross(cross) = &mut link.path {
+        if let Path::Cross(cross) = &mut pipe.path {
             debug_assert!(taken <= cross.crossing, "only what was sent is taken");
             cross.crossing = cross.crossing.saturating_sub(taken);
             cross.counts.messages_out += taken as u64;
         }
-        let hub = link.hub;
-        if let Some(hub) = self.hubs.get_mut(hub) {
-            if !hub.io.buffers && hub.options.send_overflow == Overflow::Block {
-                hub.io.released += taken;
+        let socket = pipe.socket;
+        if let Some(socket) = self.sockets.get_mut(socket) {
+            if !socket.io.buffers && socket.options.send_overflow == Overflow::Block {
+                socket.io.released += taken;
             }
         }
-        self.settle_credits(hub);
+        self.settle_credits(socket);
     }
 
     /// Closes a bridge, so that what the other side has not taken is ours again.
-    pub(in crate::pump) fn close_crossing(&mut self, slot: usize) {
-        let Some(Path::Cross(cross)) = self.links.get_mut(slot).map(|link| &mut link.path) else {
+    pub(in crate::pump) fn close_across(&mut self, slot: usize) {
+        let Some(Path::Cross(cross)) = self.pipes.get_mut(slot).map(|pipe| &mut pipe.path) else {
             return;
         };
         let mut unsent = VecDeque::new();
@@ -476,23 +484,23 @@ impl<W: World> Pump<W> {
         unsent.append(&mut cross.staged);
         cross.staged = unsent;
         cross.crossing = taken;
-        self.settle_crossed(slot, taken);
+        self.settle_taken_across(slot, taken);
     }
 
-    /// A link was let go, and takes no more messages; what it holds still goes out.
-    pub(in crate::pump) fn leave_crossing(&mut self, slot: usize) {
-        if let Some(Path::Cross(cross)) = self.links.get_mut(slot).map(|link| &mut link.path) {
+    /// A pipe was let go, and takes no more messages; what it holds still goes out.
+    pub(in crate::pump) fn close_sending_across(&mut self, slot: usize) {
+        if let Some(Path::Cross(cross)) = self.pipes.get_mut(slot).map(|pipe| &mut pipe.path) {
             let lost = cross.transfer();
             cross.end.leave();
-            self.slid(slot, lost);
+            self.count_dropped_oldest(slot, lost);
         }
         // The other side may have been let go, too.
         self.feed(slot);
     }
 
-    /// Gives a link a place among those with something for the other side.
-    pub(in crate::pump) fn cross_later(&mut self, slot: usize) {
-        if let Some(Path::Cross(cross)) = self.links.get_mut(slot).map(|link| &mut link.path) {
+    /// Gives a pipe a place among those with something for the other side.
+    pub(in crate::pump) fn transfer_across_later(&mut self, slot: usize) {
+        if let Some(Path::Cross(cross)) = self.pipes.get_mut(slot).map(|pipe| &mut pipe.path) {
             if !cross.in_transfers {
                 cross.in_transfers = true;
                 self.transfers.push_back(slot);
@@ -500,10 +508,10 @@ impl<W: World> Pump<W> {
         }
     }
 
-    /// Has the other side of a bridge mark this link.
-    fn watch_crossing(&mut self, slot: usize) {
-        if let Some(Path::Cross(cross)) = self.links.get_mut(slot).map(|link| &mut link.path) {
-            cross.end.watch(Mark::Link(slot).hook(&self.mailbox));
+    /// Has the other side of a bridge mark this pipe.
+    fn watch_across(&mut self, slot: usize) {
+        if let Some(Path::Cross(cross)) = self.pipes.get_mut(slot).map(|pipe| &mut pipe.path) {
+            cross.end.watch(Token::Pipe(slot).hook(&self.mailbox));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Links between two sockets of one pump: no octets, messages move. Those between two pumps of
+//! Pipes between two sockets of one pump: no bytes, messages move. Those between two pumps of
 //! one context are [`crossing`](crate::pump::pipe::cross_pump).
 
 use std::collections::VecDeque;
@@ -11,17 +11,17 @@ use crate::pattern::{PeerId, PeerIntro, Violation};
 use crate::socket_type::SocketType;
 use crate::wire::CloseReason;
 
-use crate::pump::env::World;
+use crate::pump::env::Env;
 use crate::pump::fair_queue::Rest;
 use crate::pump::observe::stats::{self, Counts};
-use crate::pump::pipe::{Inproc, Loss, Origin, Path, NO_LINK};
+use crate::pump::pipe::{Inproc, Loss, Origin, Path, NO_PIPE};
 use crate::pump::Pump;
 
-/// Messages one inproc link moves in a turn before others have theirs.
+/// Messages one inproc pipe moves in a turn before others have theirs.
 const TRANSFER_BUDGET: usize = 1024;
 
-impl<W: World> Pump<W> {
-    /// Joins a dialer's hub and a listener's hub; false if either does not want the other, which
+impl<E: Env> Pump<E> {
+    /// Joins a dialer's socket and a listener's socket; false if either does not want the other, which
     /// both sides' monitors are told.
     pub(in crate::pump) fn join(&mut self, dialer: usize, listener: usize) -> bool {
         let (Some(dialing), Some(listening)) =
@@ -29,55 +29,56 @@ impl<W: World> Pump<W> {
         else {
             return false;
         };
-        let (near, far) = (dialing.hub, listening.hub);
-        let (Some(near_hub), Some(far_hub)) = (self.hubs.get(near), self.hubs.get(far)) else {
+        let (near, far) = (dialing.socket, listening.socket);
+        let (Some(near_socket), Some(far_socket)) = (self.sockets.get(near), self.sockets.get(far))
+        else {
             return false;
         };
-        let (near_type, far_type) = (near_hub.kind, far_hub.kind);
-        let near_intro = intro(near_type, &near_hub.options.routing_id);
+        let (near_type, far_type) = (near_socket.kind, far_socket.kind);
+        let near_intro = intro(near_type, &near_socket.options.routing_id);
         let far_intro = PeerIntro {
             alias: dialing.alias.as_ref().map(Frame::from),
             dialer: self.dialer_serial(dialer),
-            ..intro(far_type, &far_hub.options.routing_id)
+            ..intro(far_type, &far_socket.options.routing_id)
         };
-        let half = |twin, twin_hub| Path::Inproc(Inproc::new(twin, twin_hub));
+        let half = |twin, twin_socket| Path::Inproc(Inproc::new(twin, twin_socket));
         // The far half is told its twin's slot below, once that is known.
-        let far_link = self.add_link(far, Origin::Accepted(listener), half(NO_LINK, near));
-        let near_link = self.add_link(near, Origin::Dialed(dialer), half(far_link, far));
-        if let Some(Path::Inproc(inproc)) = self.links.get_mut(far_link).map(|link| &mut link.path)
+        let far_pipe = self.add_pipe(far, Origin::Accepted(listener), half(NO_PIPE, near));
+        let near_pipe = self.add_pipe(near, Origin::Dialed(dialer), half(far_pipe, far));
+        if let Some(Path::Inproc(inproc)) = self.pipes.get_mut(far_pipe).map(|pipe| &mut pipe.path)
         {
-            inproc.twin = near_link;
+            inproc.twin = near_pipe;
         }
         if let Some(dialing) = self.dialers.get_mut(dialer) {
-            dialing.is_linked(near_link);
+            dialing.set_pipe(near_pipe);
         }
-        self.tell_link(near_link, || EventKind::Connected);
-        self.tell_link(far_link, || EventKind::Accepted);
+        self.tell_pipe(near_pipe, || EventKind::Connected);
+        self.tell_pipe(far_pipe, || EventKind::Accepted);
         if !near_type.accepts(far_type) {
             // As with a connection, each end finds out by itself.
-            self.part_twins(near_link, far_link);
-            self.lose(far_link, incompatible(far_type, near_type));
-            self.lose(near_link, incompatible(near_type, far_type));
+            self.part_twins(near_pipe, far_pipe);
+            self.lose(far_pipe, incompatible(far_type, near_type));
+            self.lose(near_pipe, incompatible(near_type, far_type));
             return false;
         }
-        for (link, intro) in [(far_link, near_intro), (near_link, far_intro)] {
-            if let Err(loss) = self.attach(link, &intro) {
-                self.lose(link, loss);
+        for (pipe, intro) in [(far_pipe, near_intro), (near_pipe, far_intro)] {
+            if let Err(loss) = self.attach(pipe, &intro) {
+                self.lose(pipe, loss);
                 return false;
             }
-            self.tell_link(link, || {
+            self.tell_pipe(pipe, || {
                 let (socket_type, id) = (intro.socket_type, intro.routing_id);
                 EventKind::HandshakeSucceeded(PeerIdentity::nearby(socket_type, id))
             });
         }
-        self.probe(near_link);
-        self.probe(far_link);
+        self.send_probe(near_pipe);
+        self.send_probe(far_pipe);
         true
     }
 
-    /// Gives an inproc link a place among those with something for their twin.
+    /// Gives an inproc pipe a place among those with something for their twin.
     pub(in crate::pump) fn transfer_later(&mut self, slot: usize) {
-        if let Some(Path::Inproc(inproc)) = self.links.get_mut(slot).map(|link| &mut link.path) {
+        if let Some(Path::Inproc(inproc)) = self.pipes.get_mut(slot).map(|pipe| &mut pipe.path) {
             let something =
                 !inproc.queue.is_empty() || !inproc.controls.is_empty() || inproc.hello.is_some();
             if something && !inproc.in_transfers {
@@ -87,32 +88,32 @@ impl<W: World> Pump<W> {
         }
     }
 
-    /// Moves what inproc links hold to their twins.
+    /// Moves what inproc pipes hold to their twins.
     pub(in crate::pump) fn transfer_all(&mut self) {
         for _ in 0..self.transfers.len() {
             let Some(slot) = self.transfers.pop_front() else {
                 break;
             };
-            match self.links.get_mut(slot).map(|link| &mut link.path) {
+            match self.pipes.get_mut(slot).map(|pipe| &mut pipe.path) {
                 Some(Path::Inproc(inproc)) => {
                     inproc.in_transfers = false;
                     self.transfer_now(slot);
                 }
                 Some(Path::Cross(cross)) => {
                     let lost = cross.transfer();
-                    self.slid(slot, lost);
+                    self.count_dropped_oldest(slot, lost);
                 }
                 _ => {}
             }
         }
     }
 
-    /// Moves what an inproc link that ends still holds, as far as there is room for it. It is not
+    /// Moves what an inproc pipe that ends still holds, as far as there is room for it. It is not
     /// there any more when its turn comes.
     pub(in crate::pump) fn transfer_rest(&mut self, slot: usize) {
         let mut left = usize::MAX;
         loop {
-            let held = self.links.get(slot).map_or(0, |link| link.held());
+            let held = self.pipes.get(slot).map_or(0, |pipe| pipe.held());
             if held == 0 || held == left {
                 return;
             }
@@ -121,61 +122,69 @@ impl<W: World> Pump<W> {
         }
     }
 
-    /// Moves what one inproc link holds; what it has to keep waits for room.
+    /// Moves what one inproc pipe holds; what it has to keep waits for room.
     fn transfer_now(&mut self, slot: usize) {
         match self.transfer(slot, Pump::room_for) {
             Rest::Done => {}
             Rest::Waits | Rest::Full => {
-                if let Some(Path::Inproc(inproc)) = self.links.get(slot).map(|link| &link.path) {
-                    let far = inproc.twin_hub;
-                    self.starve(slot, far);
+                if let Some(Path::Inproc(inproc)) = self.pipes.get(slot).map(|pipe| &pipe.path) {
+                    let far = inproc.twin_socket;
+                    self.wait_for_room(slot, far);
                 }
             }
             Rest::Budget => self.transfer_later(slot),
         }
     }
 
-    /// The turn of a half of an inproc pair: it passes on what it holds, and its hub may send by it
+    /// The turn of a half of an inproc pair: it passes on what it holds, and its socket may send by it
     /// as long as its share lasts.
     pub(in crate::pump) fn send_in_turn(&mut self, slot: usize) -> Rest {
         let rest = self.transfer(slot, Pump::room_for);
-        let Some(link) = self.links.get(slot) else {
+        let Some(pipe) = self.pipes.get(slot) else {
             return Rest::Done;
         };
-        let hub = link.hub;
-        if rest != Rest::Done || self.hubs.get(hub).is_none_or(|hub| hub.io.buffers) {
+        let socket = pipe.socket;
+        if rest != Rest::Done
+            || self
+                .sockets
+                .get(socket)
+                .is_none_or(|socket| socket.io.buffers)
+        {
             return rest;
         }
-        self.let_on(slot);
-        self.serve(hub);
-        self.settle_credits(hub);
+        self.set_writable(slot);
+        self.service(socket);
+        self.settle_credits(socket);
         self.transfer(slot, Pump::room_for);
-        match self.links.get(slot).is_some_and(|link| link.blocked) {
+        match self.pipes.get(slot).is_some_and(|pipe| pipe.blocked) {
             true => Rest::Waits,
             false => Rest::Done,
         }
     }
 
-    fn has_room_at_all(&mut self, _link: usize, hub: usize) -> usize {
-        usize::from(self.has_room(hub))
+    fn has_room_at_all(&mut self, _pipe: usize, socket: usize) -> usize {
+        usize::from(self.has_room(socket))
     }
 
-    /// Moves what one inproc link holds to its twin's socket, as far as there is `room` for it.
+    /// Moves what one inproc pipe holds to its twin's socket, as far as there is `room` for it.
     fn transfer(&mut self, slot: usize, room: fn(&mut Self, usize, usize) -> usize) -> Rest {
-        let Some(link) = self.links.get_mut(slot) else {
+        let Some(pipe) = self.pipes.get_mut(slot) else {
             return Rest::Done;
         };
-        let hub = link.hub;
-        let Path::Inproc(inproc) = &mut link.path else {
+        let socket = pipe.socket;
+        let Path::Inproc(inproc) = &mut pipe.path else {
             return Rest::Done;
         };
         if inproc.queue.is_empty() && inproc.controls.is_empty() && inproc.hello.is_none() {
             return Rest::Done;
         }
-        let (twin, far) = (inproc.twin, inproc.twin_hub);
+        let (twin, far) = (inproc.twin, inproc.twin_socket);
         let controls = std::mem::take(&mut inproc.controls);
         let has_hello = inproc.hello.is_some();
-        let buffers = self.hubs.get(hub).is_some_and(|hub| hub.io.buffers);
+        let buffers = self
+            .sockets
+            .get(socket)
+            .is_some_and(|socket| socket.io.buffers);
         for control in controls {
             let peer = PeerId(twin as u32);
             let heeded =
@@ -205,13 +214,13 @@ impl<W: World> Pump<W> {
             }
             if buffers {
                 most = most.min(room(self, slot, far));
-                if most == 0 && self.links.get(slot).is_some_and(|link| link.held() > 0) {
+                if most == 0 && self.pipes.get(slot).is_some_and(|pipe| pipe.held() > 0) {
                     break self.why_none(slot, far);
                 }
             }
-            let (some, octets, outcome) = self.move_some(slot, far, most, !buffers);
+            let (some, bytes, outcome) = self.move_some(slot, far, most, !buffers);
             moved += some;
-            payload += octets;
+            payload += bytes;
             violation = outcome.err();
             if some < most || most == 0 || violation.is_some() {
                 break Rest::Done;
@@ -219,12 +228,12 @@ impl<W: World> Pump<W> {
         };
         self.push_batch(far);
         self.count_transfer(slot, twin, moved, payload);
-        if let Some(hub) = self.hubs.get_mut(hub) {
-            if !buffers && hub.options.send_overflow == Overflow::Block {
-                hub.io.released += moved;
+        if let Some(socket) = self.sockets.get_mut(socket) {
+            if !buffers && socket.options.send_overflow == Overflow::Block {
+                socket.io.released += moved;
             }
         }
-        self.settle_credits(hub);
+        self.settle_credits(socket);
         if let Some(violation) = violation {
             self.lose(twin, Loss::Violation(violation));
             return Rest::Done;
@@ -233,7 +242,7 @@ impl<W: World> Pump<W> {
         rest
     }
 
-    /// Moves up to `most` messages to the twin's hub; says how many, of how many octets, and
+    /// Moves up to `most` messages to the twin's socket; says how many, of how many bytes, and
     /// whether the pattern there takes them. Room was promised for them, or is a part of a share.
     fn move_some(
         &mut self,
@@ -242,16 +251,17 @@ impl<W: World> Pump<W> {
         most: usize,
         promised: bool,
     ) -> (usize, u64, Result<(), Violation>) {
-        let (Some(link), Some(found)) = (self.links.get_mut(slot), self.hubs.get_mut(far)) else {
+        let (Some(pipe), Some(found)) = (self.pipes.get_mut(slot), self.sockets.get_mut(far))
+        else {
             return (0, 0, Ok(()));
         };
-        let Path::Inproc(inproc) = &mut link.path else {
+        let Path::Inproc(inproc) = &mut pipe.path else {
             return (0, 0, Ok(()));
         };
         let (batch, peer) = (&mut found.io.batch, PeerId(inproc.twin as u32));
         let from = batch.len();
         let moved = move_some(&mut inproc.queue, batch, most);
-        let payload: u64 = batch.range(from..).map(stats::octets).sum();
+        let payload: u64 = batch.range(from..).map(stats::payload_len).sum();
         if promised {
             self.rooms[far].redeem(moved);
         }
@@ -264,10 +274,10 @@ impl<W: World> Pump<W> {
         if unseen.is_empty() {
             return (moved, payload, outcome);
         }
-        // They are the unsent messages of a link that has not long to live.
+        // They are the unsent messages of a pipe that has not long to live.
         let unmoved = unseen.len();
-        let unpaid: u64 = unseen.iter().map(stats::octets).sum();
-        if let Some(Path::Inproc(inproc)) = self.links.get_mut(slot).map(|link| &mut link.path) {
+        let unpaid: u64 = unseen.iter().map(stats::payload_len).sum();
+        if let Some(Path::Inproc(inproc)) = self.pipes.get_mut(slot).map(|pipe| &mut pipe.path) {
             unseen.append(&mut inproc.queue);
             inproc.queue = unseen;
         }
@@ -276,15 +286,15 @@ impl<W: World> Pump<W> {
 
     /// Passes the first message of all on; false if it was not taken.
     fn deliver_hello(&mut self, slot: usize, far: usize, twin: usize) -> bool {
-        let hello = match self.links.get_mut(slot).map(|link| &mut link.path) {
+        let hello = match self.pipes.get_mut(slot).map(|pipe| &mut pipe.path) {
             Some(Path::Inproc(inproc)) => inproc.hello.take(),
             _ => None,
         };
         let Some(hello) = hello else {
             return true;
         };
-        let payload = stats::octets(&hello);
-        let Some(found) = self.hubs.get_mut(far) else {
+        let payload = stats::payload_len(&hello);
+        let Some(found) = self.sockets.get_mut(far) else {
             return true;
         };
         let from = found.io.batch.len();
@@ -302,54 +312,54 @@ impl<W: World> Pump<W> {
     }
 
     /// Counts what moved from one half of an inproc pair to the other.
-    fn count_transfer(&mut self, from: usize, to: usize, messages: usize, octets: u64) {
+    fn count_transfer(&mut self, from: usize, to: usize, messages: usize, bytes: u64) {
         let mut count = |slot: usize, count: fn(&mut Counts, u64, u64)| {
-            if let Some(Path::Inproc(inproc)) = self.links.get_mut(slot).map(|link| &mut link.path)
+            if let Some(Path::Inproc(inproc)) = self.pipes.get_mut(slot).map(|pipe| &mut pipe.path)
             {
-                count(&mut inproc.counts, messages as u64, octets);
+                count(&mut inproc.counts, messages as u64, bytes);
             }
         };
-        count(from, |counts, messages, octets| {
+        count(from, |counts, messages, bytes| {
             counts.messages_out += messages;
-            counts.octets_out += octets;
+            counts.bytes_out += bytes;
         });
-        count(to, |counts, messages, octets| {
+        count(to, |counts, messages, bytes| {
             counts.messages_in += messages;
-            counts.octets_in += octets;
+            counts.bytes_in += bytes;
         });
     }
 
     /// From here on each half of an inproc pair ends by itself.
     fn part_twins(&mut self, near: usize, far: usize) {
         for slot in [near, far] {
-            if let Some(Path::Inproc(inproc)) = self.links.get_mut(slot).map(|link| &mut link.path)
+            if let Some(Path::Inproc(inproc)) = self.pipes.get_mut(slot).map(|pipe| &mut pipe.path)
             {
-                inproc.twin = NO_LINK;
+                inproc.twin = NO_PIPE;
             }
         }
     }
 
     /// One half of an inproc pair ends: so does the other, after what it was sent is delivered.
     pub(in crate::pump) fn release_twin(&mut self, slot: usize) {
-        let Some(link) = self.links.get_mut(slot) else {
+        let Some(pipe) = self.pipes.get_mut(slot) else {
             return;
         };
-        let Path::Inproc(inproc) = &mut link.path else {
+        let Path::Inproc(inproc) = &mut pipe.path else {
             return;
         };
-        let twin = std::mem::replace(&mut inproc.twin, NO_LINK);
-        if let Some(other) = self.links.get_mut(twin) {
+        let twin = std::mem::replace(&mut inproc.twin, NO_PIPE);
+        if let Some(other) = self.pipes.get_mut(twin) {
             if let Path::Inproc(inproc) = &mut other.path {
                 if inproc.twin == slot {
-                    inproc.twin = NO_LINK;
-                    self.lose(twin, Loss::World);
+                    inproc.twin = NO_PIPE;
+                    self.lose(twin, Loss::PeerClosed);
                 }
             }
         }
     }
 }
 
-/// The end of a link within this context whose sockets cannot talk to each other: what the
+/// The end of a pipe within this context whose sockets cannot talk to each other: what the
 /// handshake of a connection would have found.
 pub(in crate::pump) fn incompatible(ours: SocketType, theirs: SocketType) -> Loss {
     Loss::Wire(CloseReason::IncompatibleSocketType {

@@ -17,37 +17,37 @@ use crate::statistics::DropReason;
 use crate::wire::{CloseReason, Connection, Opening, PeerInfo};
 
 use crate::pump::dialer::Greeted;
-use crate::pump::env::World;
+use crate::pump::env::Env;
 use crate::pump::observe::monitor::Names;
-use crate::pump::observe::stats::{Counts, Met};
+use crate::pump::observe::stats::{Counts, PeerRecord};
 use crate::pump::pipe::cross_pump::Cross;
 use crate::pump::socket::near_full::Filter;
-use crate::pump::socket::Hub;
+use crate::pump::socket::SocketState;
 use crate::pump::timers::Timer;
 use crate::pump::transport::socks::Handshake;
-use crate::pump::{HubId, Pump};
+use crate::pump::{Pump, SocketId};
 
-/// Octets a link stages before its peer counts as full: four writes of 64 KiB keep the kernel
+/// Bytes a pipe stages before its peer counts as full: four writes of 64 KiB keep the kernel
 /// busy, and little is at stake when the connection is lost.
 pub(in crate::pump) const STAGING_LIMIT: usize = 256 * 1024;
 
-/// Links and sockets that were idle for this long give the memory of their buffers back. No thread
+/// Pipes and sockets that were idle for this long give the memory of their buffers back. No thread
 /// is woken for those that have been idle since.
 const REST_AFTER: Duration = Duration::from_secs(5);
 
-/// How long a link that said goodbye waits for the peer to do so too, so that the kernel does
+/// How long a pipe that said goodbye waits for the peer to do so too, so that the kernel does
 /// not throw away what is still in flight.
 const DRAIN_TIME: Duration = Duration::from_secs(1);
 
-/// The hub of a link that outlived its socket, or was let go by it.
-pub(in crate::pump) const NO_HUB: usize = usize::MAX;
+/// The socket of a pipe that outlived its socket, or was let go by it.
+pub(in crate::pump) const NO_SOCKET: usize = usize::MAX;
 
-/// The twin of an inproc link that has none.
-pub(in crate::pump) const NO_LINK: usize = usize::MAX;
+/// The twin of an inproc pipe that has none.
+pub(in crate::pump) const NO_PIPE: usize = usize::MAX;
 
-pub(in crate::pump) struct Link<S> {
+pub(in crate::pump) struct Pipe<S> {
     pub(in crate::pump) serial: u64,
-    pub(in crate::pump) hub: usize,
+    pub(in crate::pump) socket: usize,
     pub(in crate::pump) origin: Origin,
     pub(in crate::pump) path: Path<S>,
     /// Whether the pattern knows this peer.
@@ -60,27 +60,27 @@ pub(in crate::pump) struct Link<S> {
     pub(in crate::pump) filter: Option<Arc<Filter>>,
     pub(in crate::pump) in_readers: bool,
     pub(in crate::pump) in_flushers: bool,
-    /// Whether it waits for room in an `out`: its hub's, or for a half of an inproc pair its
+    /// Whether it waits for room in an `out`: its socket's, or for a half of an inproc pair its
     /// twin's.
-    pub(in crate::pump) hungry: bool,
+    pub(in crate::pump) waits_for_room: bool,
     pub(in crate::pump) leaving: Option<Leaving>,
-    /// The soonest timer set for this link.
+    /// The soonest timer set for this pipe.
     pub(in crate::pump) timer: Option<Instant>,
     /// Where it leads, once somebody has asked.
     pub(in crate::pump) names: Option<Box<Names>>,
     /// The peer, once the handshake is done.
-    pub(in crate::pump) met: Option<Box<Met>>,
+    pub(in crate::pump) record: Option<Box<PeerRecord>>,
     /// What an accepted connection sits on.
     pub(in crate::pump) seat: Option<Seat>,
     /// Who asks what to think of the peer.
-    pub(in crate::pump) errand: Option<HubId>,
+    pub(in crate::pump) zap_request: Option<SocketId>,
     /// Whose messages it still holds after it was let go.
-    pub(in crate::pump) former: Option<HubId>,
+    pub(in crate::pump) left_socket: Option<SocketId>,
     /// Where the peer is, while its handshake with us is unfinished and we accepted it.
     pub(in crate::pump) unfinished: Option<Arc<str>>,
 }
 
-/// Who started a link.
+/// Who started a pipe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::pump) enum Origin {
     /// A dialer of this socket, by slot.
@@ -89,7 +89,7 @@ pub(in crate::pump) enum Origin {
     Accepted(usize),
 }
 
-/// How a link reaches its peer.
+/// How a pipe reaches its peer.
 pub(in crate::pump) enum Path<S> {
     /// Waiting for the world to connect.
     Dialing {
@@ -100,9 +100,9 @@ pub(in crate::pump) enum Path<S> {
     },
     /// A stream that speaks ZMTP.
     Wire(Box<Wire<S>>),
-    /// The other half is a link of this pump too.
+    /// The other half is a pipe of this pump too.
     Inproc(Inproc),
-    /// The other half is a link of another pump of this context.
+    /// The other half is a pipe of another pump of this context.
     Cross(Box<Cross>),
     /// The wire is lent out for a moment, to be read from.
     Lent,
@@ -122,21 +122,21 @@ pub(in crate::pump) struct Wire<S> {
     room_watched: bool,
     /// Writing failed. Reading goes on until it fails too: what arrived is not lost.
     pub(in crate::pump) write_failed: bool,
-    /// Whether anything was read since the pump last looked for idle links.
+    /// Whether anything was read since the pump last looked for idle pipes.
     pub(in crate::pump) active: bool,
     pub(in crate::pump) counts: Counts,
 }
 
 impl<S: Read + Write> Wire<S> {
     /// Has the world tell when there is room to write, or not.
-    pub(in crate::pump) fn watch_room<W>(&mut self, world: &mut W, slot: usize, wanted: bool)
+    pub(in crate::pump) fn watch_room<E>(&mut self, env: &mut E, slot: usize, wanted: bool)
     where
-        W: World<Stream = S>,
+        E: Env<Stream = S>,
     {
         if self.room_watched == wanted {
             return;
         }
-        match world.watch_room(&mut self.stream, slot, wanted) {
+        match env.watch_room(&mut self.stream, slot, wanted) {
             Ok(()) => self.room_watched = wanted,
             // Nobody would ever tell.
             Err(_) if wanted => {
@@ -164,7 +164,7 @@ impl<S: Read> Wire<S> {
         let read = self.stream.read(room)?;
         self.connection.recv_advance(read, now);
         self.active = true;
-        self.counts.octets_in += read as u64;
+        self.counts.bytes_in += read as u64;
         // A short read emptied the kernel's buffer; what comes later is a new edge. But the end
         // of the stream may have been announced already, so it is read up to.
         self.readable = read == asked || self.read_closed;
@@ -174,7 +174,7 @@ impl<S: Read> Wire<S> {
 
 pub(in crate::pump) struct Inproc {
     pub(in crate::pump) twin: usize,
-    pub(in crate::pump) twin_hub: usize,
+    pub(in crate::pump) twin_socket: usize,
     /// The first message of all, which nobody counts.
     pub(in crate::pump) hello: Option<Message>,
     pub(in crate::pump) controls: VecDeque<Upstream>,
@@ -184,10 +184,10 @@ pub(in crate::pump) struct Inproc {
 }
 
 impl Inproc {
-    pub(in crate::pump) fn new(twin: usize, twin_hub: usize) -> Self {
+    pub(in crate::pump) fn new(twin: usize, twin_socket: usize) -> Self {
         Inproc {
             twin,
-            twin_hub,
+            twin_socket,
             hello: None,
             controls: VecDeque::new(),
             queue: VecDeque::new(),
@@ -197,7 +197,7 @@ impl Inproc {
     }
 }
 
-/// A link that the pattern has let go.
+/// A pipe that the pattern has let go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::pump) enum Leaving {
     /// What is staged still goes out, until the deadline.
@@ -206,14 +206,14 @@ pub(in crate::pump) enum Leaving {
     Draining(Instant),
     /// As `Draining`, for a peer that was refused by this socket when it believed itself connected:
     /// what it sent is counted.
-    Refused(Instant, HubId),
+    Refused(Instant, SocketId),
 }
 
-/// Why a link ends.
+/// Why a pipe ends.
 #[derive(Debug)]
 pub(in crate::pump) enum Loss {
     /// The peer closed.
-    World,
+    PeerClosed,
     /// The world broke the connection.
     Io(SystemError),
     /// There never was a connection, for this reason.
@@ -232,11 +232,11 @@ pub(in crate::pump) enum Loss {
     NameGone,
 }
 
-impl<S> Link<S> {
-    pub(in crate::pump) fn new(serial: u64, hub: usize, origin: Origin, path: Path<S>) -> Self {
-        Link {
+impl<S> Pipe<S> {
+    pub(in crate::pump) fn new(serial: u64, socket: usize, origin: Origin, path: Path<S>) -> Self {
+        Pipe {
             serial,
-            hub,
+            socket,
             origin,
             path,
             attached: false,
@@ -245,14 +245,14 @@ impl<S> Link<S> {
             filter: None,
             in_readers: false,
             in_flushers: false,
-            hungry: false,
+            waits_for_room: false,
             leaving: None,
             timer: None,
             names: None,
-            met: None,
+            record: None,
             seat: None,
-            errand: None,
-            former: None,
+            zap_request: None,
+            left_socket: None,
             unfinished: None,
         }
     }
@@ -282,7 +282,7 @@ impl<S> Link<S> {
     }
 
     /// Takes the wire out for a moment, so that it can be read from while the pattern has the
-    /// links.
+    /// pipes.
     pub(in crate::pump) fn lend_wire(&mut self) -> Option<Box<Wire<S>>> {
         if !matches!(self.path, Path::Wire(_)) {
             return None;
@@ -293,7 +293,7 @@ impl<S> Link<S> {
         }
     }
 
-    /// Whether a socket that is closing need not wait for this link.
+    /// Whether a socket that is closing need not wait for this pipe.
     pub(in crate::pump) fn is_flushed(&self) -> bool {
         let says = match &self.path {
             Path::Wire(wire) => self.attached && wire.has_more(),
@@ -305,10 +305,10 @@ impl<S> Link<S> {
     /// Whether nothing can be written to the peer any more, and nothing is read that would tell
     /// of its end, because the user takes nothing.
     pub(in crate::pump) fn is_stuck(&self) -> bool {
-        self.hungry && matches!(&self.path, Path::Wire(wire) if wire.write_failed)
+        self.waits_for_room && matches!(&self.path, Path::Wire(wire) if wire.write_failed)
     }
 
-    /// Messages this link holds on their way out.
+    /// Messages this pipe holds on their way out.
     pub(in crate::pump) fn held(&self) -> usize {
         match &self.path {
             Path::Wire(wire) => wire.held(),
@@ -319,28 +319,28 @@ impl<S> Link<S> {
     }
 }
 
-impl<W: World> Pump<W> {
-    /// Takes a new link in and gives it its slot.
-    pub(in crate::pump) fn add_link(
+impl<E: Env> Pump<E> {
+    /// Takes a new pipe in and gives it its slot.
+    pub(in crate::pump) fn add_pipe(
         &mut self,
-        hub: usize,
+        socket: usize,
         origin: Origin,
-        path: Path<W::Stream>,
+        path: Path<E::Stream>,
     ) -> usize {
         let serial = self.serial();
-        let slot = self.links.insert(Link::new(serial, hub, origin, path));
-        if let Some(hub) = self.hubs.get_mut(hub) {
-            hub.links.push(slot);
+        let slot = self.pipes.insert(Pipe::new(serial, socket, origin, path));
+        if let Some(socket) = self.sockets.get_mut(socket) {
+            socket.pipes.push(slot);
         }
         slot
     }
 
     /// A connected stream starts to speak ZMTP, or whatever STREAM's users speak.
-    pub(in crate::pump) fn open_wire(&mut self, slot: usize, stream: W::Stream) {
-        let Some(link) = self.links.get_mut(slot) else {
+    pub(in crate::pump) fn open_wire(&mut self, slot: usize, stream: E::Stream) {
+        let Some(pipe) = self.pipes.get_mut(slot) else {
             return;
         };
-        let config = match link.origin {
+        let config = match pipe.origin {
             Origin::Dialed(dialer) => self.dialers.get(dialer).map(|dialer| &dialer.wire),
             Origin::Accepted(listener) => self.listeners.get(listener).map(|bound| &bound.wire),
         };
@@ -351,7 +351,7 @@ impl<W: World> Pump<W> {
         let opening = match config.socket_type {
             SocketType::Stream => None,
             _ => Some(Opening::new(&config.security, |luck| {
-                self.world.entropy(luck)
+                self.env.entropy(luck)
             })),
         };
         let mut connection = match opening.transpose() {
@@ -359,7 +359,7 @@ impl<W: World> Pump<W> {
             Ok(Some(opening)) => Connection::new(Arc::clone(&config), opening, self.now),
             // Without luck there is no secret.
             Err(error) => {
-                link.path = Path::Dialing {
+                pipe.path = Path::Dialing {
                     stream,
                     deadline: None,
                     tunnel: None,
@@ -367,11 +367,14 @@ impl<W: World> Pump<W> {
                 return self.lose(slot, Loss::Unconnected(error.into()));
             }
         };
-        let refuses = self.hubs.get(link.hub).is_some_and(Hub::may_refuse);
-        if refuses && matches!(link.origin, Origin::Accepted(_)) {
+        let refuses = self
+            .sockets
+            .get(pipe.socket)
+            .is_some_and(SocketState::may_refuse);
+        if refuses && matches!(pipe.origin, Origin::Accepted(_)) {
             connection.listen();
         }
-        link.path = Path::Wire(Box::new(Wire {
+        pipe.path = Path::Wire(Box::new(Wire {
             stream,
             connection,
             waiting: None,
@@ -383,9 +386,9 @@ impl<W: World> Pump<W> {
             active: false,
             counts: Counts::default(),
         }));
-        let origin = link.origin;
-        link.names = None;
-        self.tell_link(slot, || match origin {
+        let origin = pipe.origin;
+        pipe.names = None;
+        self.tell_pipe(slot, || match origin {
             Origin::Dialed(_) => EventKind::Connected,
             Origin::Accepted(_) => EventKind::Accepted,
         });
@@ -404,9 +407,9 @@ impl<W: World> Pump<W> {
         }
     }
 
-    /// The number of the `connect` that made a link; `None` for one that was accepted.
+    /// The number of the `connect` that made a pipe; `None` for one that was accepted.
     pub(in crate::pump) fn origin_serial(&self, slot: usize) -> Option<u64> {
-        match self.links.get(slot)?.origin {
+        match self.pipes.get(slot)?.origin {
             Origin::Dialed(dialer) => self.dialer_serial(dialer),
             Origin::Accepted(_) => None,
         }
@@ -414,7 +417,7 @@ impl<W: World> Pump<W> {
 
     /// The name that is reserved for a peer that we connected to.
     pub(in crate::pump) fn alias(&self, slot: usize) -> Option<Frame> {
-        match self.links.get(slot)?.origin {
+        match self.pipes.get(slot)?.origin {
             Origin::Dialed(dialer) => self.dialers.get(dialer)?.alias.as_ref().map(Frame::from),
             Origin::Accepted(_) => None,
         }
@@ -422,21 +425,21 @@ impl<W: World> Pump<W> {
 
     /// The handshake is done: the pattern meets the peer, unless there are too many already.
     pub(in crate::pump) fn attach(&mut self, slot: usize, intro: &PeerIntro) -> Result<(), Loss> {
-        let Some(link) = self.links.get_mut(slot) else {
+        let Some(pipe) = self.pipes.get_mut(slot) else {
             return Err(Loss::Refused);
         };
-        let hub = link.hub;
-        let Some(found) = self.hubs.get_mut(hub) else {
+        let socket = pipe.socket;
+        let Some(found) = self.sockets.get_mut(socket) else {
             return Err(Loss::Refused);
         };
         if found.is_crowded() {
             found.tally.refused += 1;
             return Err(Loss::Crowded);
         }
-        self.count_peers(hub, true);
+        self.count_peers(socket, true);
         // Before the pattern meets it, which may lose what it had kept for the peer.
-        if let Some(link) = self.links.get_mut(slot) {
-            link.met = Some(Box::new(Met {
+        if let Some(pipe) = self.pipes.get_mut(slot) {
+            pipe.record = Some(Box::new(PeerRecord {
                 since: self.now,
                 socket_type: intro.socket_type,
                 routing_id: intro.routing_id.clone(),
@@ -446,92 +449,95 @@ impl<W: World> Pump<W> {
         }
         let peer = PeerId(slot as u32);
         let accepted = self
-            .pattern_call(hub, |pattern, outlet| {
+            .pattern_call(socket, |pattern, outlet| {
                 pattern.attach(peer, intro, outlet).is_ok()
             })
             .unwrap_or(false);
         if !accepted {
-            self.count_peers(hub, false);
-            if let Some(found) = self.hubs.get_mut(hub) {
+            self.count_peers(socket, false);
+            if let Some(found) = self.sockets.get_mut(socket) {
                 found.tally.refused += 1;
             }
-            if let Some(link) = self.links.get_mut(slot) {
-                link.met = None;
+            if let Some(pipe) = self.pipes.get_mut(slot) {
+                pipe.record = None;
             }
             return Err(Loss::Refused);
         }
         let known_as = self.known_as(slot);
         self.leave_handshakes(slot);
-        if let Some(link) = self.links.get_mut(slot) {
-            link.attached = true;
-            if let Some(met) = &mut link.met {
-                met.known_as = known_as;
+        if let Some(pipe) = self.pipes.get_mut(slot) {
+            pipe.attached = true;
+            if let Some(record) = &mut pipe.record {
+                record.known_as = known_as;
             }
         }
-        self.say_hello(slot);
-        self.greet_dialer(slot);
-        self.schedule_send(hub);
+        self.send_hello(slot);
+        self.handshake_succeeded(slot);
+        self.send_later(socket);
         Ok(())
     }
 
     /// The pattern forgets the peer; what it had not sent yet goes back or is counted lost.
     pub(in crate::pump) fn detach(&mut self, slot: usize) {
-        let Some(link) = self.links.get_mut(slot) else {
+        let Some(pipe) = self.pipes.get_mut(slot) else {
             return;
         };
-        if !std::mem::replace(&mut link.attached, false) {
+        if !std::mem::replace(&mut pipe.attached, false) {
             return;
         }
-        let hub = link.hub;
+        let socket = pipe.socket;
         let peer = PeerId(slot as u32);
-        self.pattern_call(hub, |pattern, outlet| pattern.detach(peer, outlet));
-        self.count_peers(hub, false);
-        self.schedule_send(hub);
+        self.pattern_call(socket, |pattern, outlet| pattern.detach(peer, outlet));
+        self.count_peers(socket, false);
+        self.send_later(socket);
     }
 
-    /// Takes back what a lost link held: messages of which nothing left go first again.
+    /// Takes back what a lost pipe held: messages of which nothing left go first again.
     fn recover(&mut self, slot: usize) {
-        self.close_crossing(slot);
-        let Some(link) = self.links.get_mut(slot) else {
+        self.close_across(slot);
+        let Some(pipe) = self.pipes.get_mut(slot) else {
             return;
         };
-        let held = link.held();
-        if let Some(former) = link.former.take() {
-            return self.has_parted(former, held);
+        let held = pipe.held();
+        if let Some(left_socket) = pipe.left_socket.take() {
+            return self.has_left(left_socket, held);
         }
         if held == 0 {
             return;
         }
-        let mut unsent: Vec<Message> = match &mut link.path {
+        let mut unsent: Vec<Message> = match &mut pipe.path {
             Path::Wire(wire) => wire.take_unsent(),
             Path::Cross(cross) => cross.take_unsent(),
             Path::Inproc(inproc) => {
-                let buffers = self.hubs.get(link.hub).is_some_and(|hub| hub.io.buffers);
-                if let (Some(room), false) = (self.rooms.get_mut(inproc.twin_hub), buffers) {
+                let buffers = self
+                    .sockets
+                    .get(pipe.socket)
+                    .is_some_and(|socket| socket.io.buffers);
+                if let (Some(room), false) = (self.rooms.get_mut(inproc.twin_socket), buffers) {
                     room.redeem(inproc.queue.len());
                 }
                 inproc.queue.drain(..).collect()
             }
             Path::Dialing { .. } | Path::Lent => Vec::new(),
         };
-        let Some(hub) = self.hubs.get_mut(link.hub) else {
+        let Some(socket) = self.sockets.get_mut(pipe.socket) else {
             return;
         };
         // What is not sent again, but is not lost either: it no longer counts against the mark.
         let mut uncharged = 0;
-        let is_req = hub.kind == SocketType::Req;
+        let is_req = socket.kind == SocketType::Req;
         let returned = unsent.len();
-        hub.pattern.keep(PeerId(slot as u32), &mut unsent);
+        socket.pattern.keep(PeerId(slot as u32), &mut unsent);
         let held = held - (returned - unsent.len());
-        let lost = if hub.pattern.requeues() {
+        let lost = if socket.pattern.requeues() {
             let lost = held.saturating_sub(unsent.len());
             for message in unsent.into_iter().rev() {
-                match hub.pattern.unsend(PeerId(slot as u32), message) {
+                match socket.pattern.unsend(PeerId(slot as u32), message) {
                     Some(message) if is_req && message.belongs_to_a_call() => {
-                        hub.ports.calls().put_back(message);
+                        socket.ports.calls().put_back(message);
                         uncharged += 1;
                     }
-                    Some(message) => hub.io.pending.push_front(message),
+                    Some(message) => socket.io.pending.push_front(message),
                     None => uncharged += 1,
                 }
             }
@@ -539,122 +545,122 @@ impl<W: World> Pump<W> {
         } else {
             held
         };
-        hub.io.undelivered += lost as u64;
+        socket.io.undelivered += lost as u64;
         // A lost request is told of by its pattern, which waits for the reply.
         if !is_req {
-            hub.io.lost += lost as u64;
+            socket.io.lost += lost as u64;
             let why = DropReason::ConnectionLost;
-            hub.io.dropped.count(why, lost as u64);
+            socket.io.dropped.count(why, lost as u64);
         }
-        if !hub.io.buffers {
-            hub.io.released += lost + uncharged;
+        if !socket.io.buffers {
+            socket.io.released += lost + uncharged;
         }
-        let hub = link.hub;
-        self.settle_credits(hub);
-        self.schedule_send(hub);
+        let socket = pipe.socket;
+        self.settle_credits(socket);
+        self.send_later(socket);
     }
 
-    /// Ends a link: the pattern forgets it, its dialer tries again if that makes sense.
+    /// Ends a pipe: the pattern forgets it, its dialer tries again if that makes sense.
     pub(in crate::pump) fn lose(&mut self, slot: usize, loss: Loss) {
-        let Some(link) = self.links.get(slot) else {
+        let Some(pipe) = self.pipes.get(slot) else {
             return;
         };
-        let (hub, origin, serial) = (link.hub, link.origin, link.serial);
-        let greeted = match link.path {
+        let (socket, origin, serial) = (pipe.socket, pipe.origin, pipe.serial);
+        let greeted = match pipe.path {
             // Within a context the types of the two sockets are the whole handshake.
             Path::Inproc(_) | Path::Cross(_) if matches!(loss, Loss::Wire(_)) => Greeted::Begun,
             Path::Dialing { .. } | Path::Inproc(_) | Path::Cross(_) => Greeted::Not,
-            Path::Wire(_) | Path::Lent if link.attached => Greeted::Done,
+            Path::Wire(_) | Path::Lent if pipe.attached => Greeted::Done,
             Path::Wire(_) | Path::Lent => Greeted::Begun,
         };
-        let attached = link.attached;
-        if let Some(errand) = link.errand {
-            self.call_off(errand);
+        let attached = pipe.attached;
+        if let Some(zap_request) = pipe.zap_request {
+            self.cancel_zap_request(zap_request);
         }
         self.leave_handshakes(slot);
-        self.give_notice(slot, &loss);
+        self.send_notice(slot, &loss);
         self.recover(slot);
         self.detach(slot);
         self.record_end(slot, attached, &loss);
         self.release_twin(slot);
-        self.leave_ring(slot);
-        let Some(mut link) = self.links.try_remove(slot) else {
+        self.stop_waiting_for_room(slot);
+        let Some(mut pipe) = self.pipes.try_remove(slot) else {
             return;
         };
-        debug_assert_eq!(link.serial, serial);
-        match &mut link.path {
-            Path::Wire(wire) => self.world.forget(&mut wire.stream),
-            Path::Dialing { stream, .. } => self.world.forget(stream),
+        debug_assert_eq!(pipe.serial, serial);
+        match &mut pipe.path {
+            Path::Wire(wire) => self.env.forget(&mut wire.stream),
+            Path::Dialing { stream, .. } => self.env.forget(stream),
             Path::Inproc(_) | Path::Cross(_) | Path::Lent => {}
         }
-        drop(link);
-        if let Some(hub) = self.hubs.get_mut(hub) {
-            hub.links.retain(|&other| other != slot);
+        drop(pipe);
+        if let Some(socket) = self.sockets.get_mut(socket) {
+            socket.pipes.retain(|&other| other != slot);
             if let Origin::Dialed(dialer) = origin {
-                self.link_ended(dialer, slot, &loss, greeted);
+                self.pipe_ended(dialer, slot, &loss, greeted);
             }
         }
     }
 
-    /// Ends a link whose peer is refused. One that has had our last word believes itself connected,
+    /// Ends a pipe whose peer is refused. One that has had our last word believes itself connected,
     /// and may have sent messages: what still comes of them is read for a while, to be counted.
     pub(in crate::pump) fn refuse(&mut self, slot: usize, loss: Loss) {
         let until = self.now + DRAIN_TIME;
-        let Some(link) = self.links.get_mut(slot) else {
+        let Some(pipe) = self.pipes.get_mut(slot) else {
             return;
         };
-        let hub = link.hub;
-        let refused_by = self.hubs.get(hub).map(|found| HubId {
-            slot: hub,
+        let socket = pipe.socket;
+        let refused_by = self.sockets.get(socket).map(|found| SocketId {
+            slot: socket,
             serial: found.serial,
         });
-        let believes = match &mut link.path {
+        let believes = match &mut pipe.path {
             // What is not written yet must not be the last that is said.
             Path::Wire(wire) if wire.connection.is_ready() && !wire.connection.has_transmit() => {
-                !wire.write_failed && self.world.finish(&mut wire.stream).is_ok()
+                !wire.write_failed && self.env.finish(&mut wire.stream).is_ok()
             }
             _ => false,
         };
         let (Some(refused_by), true) = (refused_by, believes) else {
             return self.lose(slot, loss);
         };
-        let origin = link.origin;
+        let origin = pipe.origin;
         self.record_end(slot, false, &loss);
-        self.leave_ring(slot);
+        self.stop_waiting_for_room(slot);
         self.leave_handshakes(slot);
-        if let Some(link) = self.links.get_mut(slot) {
-            link.seat = None;
-            link.leaving = Some(Leaving::Refused(until, refused_by));
-            link.hub = NO_HUB;
+        if let Some(pipe) = self.pipes.get_mut(slot) {
+            pipe.seat = None;
+            pipe.leaving = Some(Leaving::Refused(until, refused_by));
+            pipe.socket = NO_SOCKET;
         }
-        if let Some(found) = self.hubs.get_mut(hub) {
-            found.links.retain(|&other| other != slot);
+        if let Some(found) = self.sockets.get_mut(socket) {
+            found.pipes.retain(|&other| other != slot);
         }
         if let Origin::Dialed(dialer) = origin {
-            self.link_ended(dialer, slot, &loss, Greeted::Begun);
+            self.pipe_ended(dialer, slot, &loss, Greeted::Begun);
         }
-        self.timers.set(until, Timer::Link(slot));
+        self.timers.set(until, Timer::Pipe(slot));
         self.feed(slot);
     }
 
     /// A handshake is finished, or over.
     fn leave_handshakes(&mut self, slot: usize) {
-        if let Some(link) = self.links.get_mut(slot) {
-            if let Some(source) = link.unfinished.take() {
-                self.handshakes.leave(&source, link.serial);
+        if let Some(pipe) = self.pipes.get_mut(slot) {
+            if let Some(source) = pipe.unfinished.take() {
+                self.handshakes.leave(&source, pipe.serial);
             }
         }
     }
 
-    /// Counts a link that ends, and tells of it.
+    /// Counts a pipe that ends, and tells of it.
     fn record_end(&mut self, slot: usize, attached: bool, loss: &Loss) {
-        let Some(link) = self.links.get(slot) else {
+        let Some(pipe) = self.pipes.get(slot) else {
             return;
         };
-        let (hub, counts) = (link.hub, link.counts());
-        let connected = !matches!(link.path, Path::Dialing { .. });
-        let origin = link.origin;
-        self.fold_counts(hub, counts);
+        let (socket, counts) = (pipe.socket, pipe.counts());
+        let connected = !matches!(pipe.path, Path::Dialing { .. });
+        let origin = pipe.origin;
+        self.fold_counts(socket, counts);
         if connected && !attached && !matches!(loss, Loss::Asked) {
             let dialer = match origin {
                 Origin::Dialed(dialer) => self.dialers.get_mut(dialer),
@@ -663,163 +669,177 @@ impl<W: World> Pump<W> {
             if let Some(dialer) = dialer {
                 dialer.handshakes_failed += 1;
             }
-            if let Some(hub) = self.hubs.get_mut(hub) {
-                hub.tally.handshakes_failed += 1;
+            if let Some(socket) = self.sockets.get_mut(socket) {
+                socket.tally.handshakes_failed += 1;
             }
         }
         self.tell_end(slot, attached, loss.reason());
     }
 
-    /// Lets a link go: no new messages, but what is staged goes out until `deadline`.
-    pub(in crate::pump) fn let_go(&mut self, slot: usize, deadline: Option<Instant>) {
-        let Some(link) = self.links.get_mut(slot) else {
+    /// Lets a pipe go: no new messages, but what is staged goes out until `deadline`.
+    pub(in crate::pump) fn retire(&mut self, slot: usize, deadline: Option<Instant>) {
+        let Some(pipe) = self.pipes.get_mut(slot) else {
             return;
         };
-        if link.leaving.is_some() {
+        if pipe.leaving.is_some() {
             return;
         }
-        let hub = link.hub;
-        let flushes = match &link.path {
+        let socket = pipe.socket;
+        let flushes = match &pipe.path {
             Path::Wire(_) => true,
             Path::Cross(cross) => cross.held() > 0,
             Path::Dialing { .. } | Path::Inproc(_) | Path::Lent => false,
         };
-        if !flushes || !link.attached {
+        if !flushes || !pipe.attached {
             self.transfer_rest(slot);
             self.lose(slot, Loss::Asked);
             return;
         }
         self.detach(slot);
         self.tell_end(slot, true, DisconnectReason::Local);
-        self.leave_ring(slot);
-        let Some(link) = self.links.get_mut(slot) else {
+        self.stop_waiting_for_room(slot);
+        let Some(pipe) = self.pipes.get_mut(slot) else {
             return;
         };
-        let counts = link.counts_at_parting();
-        // From here on hub and link do not know each other: what the link holds is as good as
+        let counts = pipe.counts_at_parting();
+        // From here on socket and pipe do not know each other: what the pipe holds is as good as
         // in the kernel, and no longer counts against the high-water mark.
-        link.leaving = Some(Leaving::Flushing(deadline));
-        link.hub = NO_HUB;
-        let held = link.held();
-        if let Some(found) = self.hubs.get_mut(hub) {
-            found.links.retain(|&other| other != slot);
+        pipe.leaving = Some(Leaving::Flushing(deadline));
+        pipe.socket = NO_SOCKET;
+        let held = pipe.held();
+        if let Some(found) = self.sockets.get_mut(socket) {
+            found.pipes.retain(|&other| other != slot);
             if !found.io.buffers {
                 found.io.released += held;
             }
             if held > 0 {
-                found.parting += 1;
+                found.pipes_leaving += 1;
                 let serial = found.serial;
-                link.former = Some(HubId { slot: hub, serial });
+                pipe.left_socket = Some(SocketId {
+                    slot: socket,
+                    serial,
+                });
             }
         }
-        self.fold_counts(hub, counts);
-        self.settle_credits(hub);
+        self.fold_counts(socket, counts);
+        self.settle_credits(socket);
         if let Some(deadline) = deadline {
-            self.timers.set(deadline, Timer::Link(slot));
+            self.timers.set(deadline, Timer::Pipe(slot));
         }
         self.flush_later(slot);
-        self.leave_crossing(slot);
+        self.close_sending_across(slot);
     }
 
-    /// A link that was let go has sent what it held for a socket, but for `lost` messages.
-    fn has_parted(&mut self, former: HubId, lost: usize) {
-        if let Some(hub) = self.find(former).and_then(|slot| self.hubs.get_mut(slot)) {
-            hub.parting -= 1;
-            hub.io.undelivered += lost as u64;
+    /// A pipe that was let go has sent what it held for a socket, but for `lost` messages.
+    fn has_left(&mut self, left_socket: SocketId, lost: usize) {
+        if let Some(socket) = self
+            .find(left_socket)
+            .and_then(|slot| self.sockets.get_mut(slot))
+        {
+            socket.pipes_leaving -= 1;
+            socket.io.undelivered += lost as u64;
         }
     }
 
-    /// Says goodbye on a link whose last octet is written, and waits for the peer's.
-    pub(in crate::pump) fn say_goodbye(&mut self, slot: usize) {
+    /// Says goodbye on a pipe whose last byte is written, and waits for the peer's.
+    pub(in crate::pump) fn finish_writing(&mut self, slot: usize) {
         let until = self.now + DRAIN_TIME;
-        if let Some(former) = self.links.get_mut(slot).and_then(|link| link.former.take()) {
-            self.has_parted(former, 0);
+        if let Some(left_socket) = self
+            .pipes
+            .get_mut(slot)
+            .and_then(|pipe| pipe.left_socket.take())
+        {
+            self.has_left(left_socket, 0);
         }
-        let Some(link) = self.links.get_mut(slot) else {
+        let Some(pipe) = self.pipes.get_mut(slot) else {
             return;
         };
-        let Path::Wire(wire) = &mut link.path else {
+        let Path::Wire(wire) = &mut pipe.path else {
             return;
         };
-        if self.world.finish(&mut wire.stream).is_err() {
+        if self.env.finish(&mut wire.stream).is_err() {
             self.lose(slot, Loss::Asked);
             return;
         }
-        link.leaving = Some(Leaving::Draining(until));
-        self.timers.set(until, Timer::Link(slot));
+        pipe.leaving = Some(Leaving::Draining(until));
+        self.timers.set(until, Timer::Pipe(slot));
         self.feed(slot);
     }
 
     /// A blocked peer may take messages again.
     pub(in crate::pump) fn unblock(&mut self, slot: usize) {
-        let Some(link) = self.links.get_mut(slot) else {
+        let Some(pipe) = self.pipes.get_mut(slot) else {
             return;
         };
-        if link.near {
+        if pipe.near {
             return self.tell_room(slot);
         }
-        if !link.blocked {
+        if !pipe.blocked {
             return;
         }
-        let hub = link.hub;
-        let Some(found) = self.hubs.get_mut(hub) else {
+        let socket = pipe.socket;
+        let Some(found) = self.sockets.get_mut(socket) else {
             return;
         };
         // Who waits for room in its twin's `out` is let on when that is its turn.
-        let has_turns = matches!(link.path, Path::Inproc(_)) && !found.io.buffers;
-        if !link.is_roomy(found.io.limit, found.io.buffers) || (link.hungry && has_turns) {
+        let has_turns = matches!(pipe.path, Path::Inproc(_)) && !found.io.buffers;
+        if !pipe.is_roomy(found.io.limit, found.io.buffers) || (pipe.waits_for_room && has_turns) {
             return;
         }
-        if self.let_on(slot) {
-            self.schedule_send(hub);
+        if self.set_writable(slot) {
+            self.send_later(socket);
         }
     }
 
     /// Tells the pattern of a blocked peer that takes messages again; whether it did.
-    pub(in crate::pump) fn let_on(&mut self, slot: usize) -> bool {
-        let Some(link) = self.links.get_mut(slot) else {
+    pub(in crate::pump) fn set_writable(&mut self, slot: usize) -> bool {
+        let Some(pipe) = self.pipes.get_mut(slot) else {
             return false;
         };
-        let was_blocked = std::mem::replace(&mut link.blocked, false);
-        if let (true, true, Some(hub)) = (was_blocked, link.attached, self.hubs.get_mut(link.hub)) {
-            hub.pattern.writable(PeerId(slot as u32));
+        let was_blocked = std::mem::replace(&mut pipe.blocked, false);
+        if let (true, true, Some(socket)) = (
+            was_blocked,
+            pipe.attached,
+            self.sockets.get_mut(pipe.socket),
+        ) {
+            socket.pattern.writable(PeerId(slot as u32));
             return true;
         }
         false
     }
 
-    /// Sets a timer for the link's next deadline, unless one is set that is soon enough.
+    /// Sets a timer for the pipe's next deadline, unless one is set that is soon enough.
     pub(in crate::pump) fn watch_deadline(&mut self, slot: usize) {
-        let Some(link) = self.links.get_mut(slot) else {
+        let Some(pipe) = self.pipes.get_mut(slot) else {
             return;
         };
-        let Path::Wire(wire) = &link.path else {
+        let Path::Wire(wire) = &pipe.path else {
             return;
         };
         let Some(deadline) = wire.connection.poll_timeout() else {
             return;
         };
-        if link.timer.is_none_or(|set| deadline < set) {
-            link.timer = Some(deadline);
-            self.timers.set(deadline, Timer::Link(slot));
+        if pipe.timer.is_none_or(|set| deadline < set) {
+            pipe.timer = Some(deadline);
+            self.timers.set(deadline, Timer::Pipe(slot));
         }
     }
 
-    /// Sees to it that the buffers of links and sockets are given back when they fall idle.
-    pub(in crate::pump) fn rest_later(&mut self) {
-        if !self.rest_is_due {
-            self.rest_is_due = true;
-            self.timers.set(self.now + REST_AFTER, Timer::Rest);
+    /// Sees to it that the buffers of pipes and sockets are given back when they fall idle.
+    pub(in crate::pump) fn shrink_later(&mut self) {
+        if !self.shrink_is_due {
+            self.shrink_is_due = true;
+            self.timers.set(self.now + REST_AFTER, Timer::Shrink);
         }
     }
 
-    /// Links and sockets that were idle since the last look give their buffers back. Those that
+    /// Pipes and sockets that were idle since the last look give their buffers back. Those that
     /// still hold much are looked at again.
-    pub(in crate::pump) fn rest_idle(&mut self) {
-        self.rest_is_due = false;
+    pub(in crate::pump) fn shrink_idle(&mut self) {
+        self.shrink_is_due = false;
         let mut busy = false;
-        for (_, link) in &mut self.links {
-            match &mut link.path {
+        for (_, pipe) in &mut self.pipes {
+            match &mut pipe.path {
                 Path::Wire(wire) => {
                     if !std::mem::replace(&mut wire.active, false) {
                         wire.connection.shrink_to_fit();
@@ -832,24 +852,24 @@ impl<W: World> Pump<W> {
                 Path::Dialing { .. } | Path::Lent => {}
             }
         }
-        for (_, hub) in &mut self.hubs {
-            busy |= hub.rest();
+        for (_, socket) in &mut self.sockets {
+            busy |= socket.rest();
         }
         if busy {
-            self.rest_later();
+            self.shrink_later();
         }
     }
 
-    /// A timer of this link fired.
-    pub(in crate::pump) fn link_is_due(&mut self, slot: usize) {
+    /// A timer of this pipe fired.
+    pub(in crate::pump) fn pipe_is_due(&mut self, slot: usize) {
         let now = self.now;
-        let Some(link) = self.links.get_mut(slot) else {
+        let Some(pipe) = self.pipes.get_mut(slot) else {
             return;
         };
-        if link.timer.is_some_and(|set| set <= now) {
-            link.timer = None;
+        if pipe.timer.is_some_and(|set| set <= now) {
+            pipe.timer = None;
         }
-        let overdue = match (&link.path, link.leaving) {
+        let overdue = match (&pipe.path, pipe.leaving) {
             (
                 _,
                 Some(
@@ -868,19 +888,19 @@ impl<W: World> Pump<W> {
             _ => false,
         };
         if overdue {
-            let loss = match link.path {
+            let loss = match pipe.path {
                 Path::Dialing { .. } => Loss::Unconnected(io::ErrorKind::TimedOut.into()),
-                Path::Wire(_) | Path::Inproc(_) | Path::Cross(_) | Path::Lent => Loss::World,
+                Path::Wire(_) | Path::Inproc(_) | Path::Cross(_) | Path::Lent => Loss::PeerClosed,
             };
             self.lose(slot, loss);
             return;
         }
-        let leaving = link.leaving.is_some();
-        let Path::Wire(wire) = &mut link.path else {
+        let leaving = pipe.leaving.is_some();
+        let Path::Wire(wire) = &mut pipe.path else {
             return;
         };
         if matches!(
-            link.leaving,
+            pipe.leaving,
             Some(Leaving::Draining(_) | Leaving::Refused(..))
         ) {
             return;
@@ -892,10 +912,10 @@ impl<W: World> Pump<W> {
         }
         wire.connection.handle_timeout(now);
         match (wire.connection.is_closed(), leaving) {
-            (false, _) => self.speak(slot),
+            (false, _) => self.follow_up(slot),
             (true, false) => self.feed(slot),
             // Nobody is left to hear why.
-            (true, true) => self.lose(slot, Loss::World),
+            (true, true) => self.lose(slot, Loss::PeerClosed),
         }
     }
 }

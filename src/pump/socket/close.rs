@@ -6,13 +6,13 @@ use crate::channel::{count_undelivered, Reply};
 use crate::clock::later;
 use crate::endpoint::Endpoint;
 
-use crate::pump::env::World;
-use crate::pump::pipe::{Link, Loss, Path};
-use crate::pump::socket::{Closing, HandOver, Hub};
+use crate::pump::env::Env;
+use crate::pump::pipe::{Loss, Path, Pipe};
+use crate::pump::socket::{Closing, HandOver, SocketState};
 use crate::pump::timers::Timer;
 use crate::pump::{Closed, Pump, Release};
 
-/// How long a closed socket's links may take to write their last control octets.
+/// How long a closed socket's pipes may take to write their last control bytes.
 const GOODBYE_TIME: Duration = Duration::from_secs(1);
 
 /// How long a socket whose linger is over waits for other pumps to take what they have room for:
@@ -27,40 +27,43 @@ pub(in crate::pump) struct Released {
     reply: Reply<Closed>,
 }
 
-impl<W: World> Pump<W> {
+impl<E: Env> Pump<E> {
     /// Begins to close a socket, or joins a close that has begun.
     pub(in crate::pump) fn close(&mut self, slot: usize, reply: Option<Reply<Closed>>) {
         let now = self.now;
-        let Some(hub) = self.hubs.get_mut(slot) else {
+        let Some(socket) = self.sockets.get_mut(slot) else {
             return;
         };
-        match &mut hub.closing {
+        match &mut socket.closing {
             Some(closing) => closing.replies.extend(reply),
             None => {
-                let deadline = hub.linger_deadline(now);
-                hub.closing = Some(Closing {
+                let deadline = socket.linger_deadline(now);
+                socket.closing = Some(Closing {
                     deadline,
                     replies: reply.into_iter().collect(),
-                    undelivered_before: hub.io.undelivered,
+                    undelivered_before: socket.io.undelivered,
                     waits_for: None,
                     hand_over: None,
                 });
                 self.closing.push(slot);
-                hub.ports.close_sending();
+                socket.ports.close_sending();
                 // Nobody waits for peers of a socket that takes no more messages.
-                hub.waits.clear();
+                socket.waits.clear();
                 if let Some(deadline) = deadline {
-                    self.timers.set(deadline, Timer::Hub(slot));
+                    self.timers.set(deadline, Timer::Socket(slot));
                 }
-                self.schedule_send(slot);
+                self.send_later(slot);
             }
         }
     }
 
-    /// A hub's linger timer fired.
+    /// A socket's linger timer fired.
     pub(in crate::pump) fn linger_is_over(&mut self, slot: usize) {
         let now = self.now;
-        let closing = self.hubs.get(slot).and_then(|hub| hub.closing.as_ref());
+        let closing = self
+            .sockets
+            .get(slot)
+            .and_then(|socket| socket.closing.as_ref());
         let Some(closing) = closing else {
             return;
         };
@@ -68,7 +71,7 @@ impl<W: World> Pump<W> {
             Some(hand_over) if hand_over.until > now => {}
             None if closing.deadline.is_none_or(|deadline| deadline > now) => {}
             None => self.begin_to_hand_over(slot),
-            Some(_) => self.end_hub(slot),
+            Some(_) => self.end_socket(slot),
         }
     }
 
@@ -76,61 +79,64 @@ impl<W: World> Pump<W> {
     /// they have what they have room for.
     fn begin_to_hand_over(&mut self, slot: usize) {
         if !self.has_inproc_peers(slot) {
-            return self.end_hub(slot);
+            return self.end_socket(slot);
         }
         let until = self.now + HAND_OVER_TIME;
-        let closing = self.hubs.get_mut(slot).and_then(|hub| hub.closing.as_mut());
+        let closing = self
+            .sockets
+            .get_mut(slot)
+            .and_then(|socket| socket.closing.as_mut());
         if let Some(closing) = closing {
             let left = usize::MAX;
             closing.hand_over = Some(HandOver { until, left });
-            self.timers.set(until, Timer::Hub(slot));
+            self.timers.set(until, Timer::Socket(slot));
         }
     }
 
     fn has_inproc_peers(&self, slot: usize) -> bool {
-        let Some(hub) = self.hubs.get(slot) else {
+        let Some(socket) = self.sockets.get(slot) else {
             return false;
         };
-        let is_inproc = |&link: &usize| {
-            let link = self.links.get(link);
-            link.is_some_and(|link| matches!(link.path, Path::Inproc(_) | Path::Cross(_)))
+        let is_inproc = |&pipe: &usize| {
+            let pipe = self.pipes.get(pipe);
+            pipe.is_some_and(|pipe| matches!(pipe.path, Path::Inproc(_) | Path::Cross(_)))
         };
-        hub.links.iter().any(is_inproc)
+        socket.pipes.iter().any(is_inproc)
     }
 
     /// Linger is over for a socket that has inproc peers. What they have room for goes to them all
     /// the same: over inproc a message counts as being with the peer when it has been sent, wherever
     /// it is just now. Whether there is more of that to do.
     fn is_handing_over(&mut self, slot: usize) -> bool {
-        let Some(hub) = self.hubs.get(slot) else {
+        let Some(socket) = self.sockets.get(slot) else {
             return false;
         };
-        let links = hub.links.clone();
-        for &link in &links {
-            if let Some(Path::Inproc(inproc)) = self.links.get(link).map(|link| &link.path) {
+        let pipes = socket.pipes.clone();
+        for &pipe in &pipes {
+            if let Some(Path::Inproc(inproc)) = self.pipes.get(pipe).map(|pipe| &pipe.path) {
                 // There may be room that has not been seen yet.
-                self.resume(inproc.twin_hub);
+                self.resume(inproc.twin_socket);
             }
         }
         self.send_first(slot);
-        for &link in &links {
-            match self.links.get_mut(link).map(|link| &mut link.path) {
-                Some(Path::Inproc(_)) => self.transfer_rest(link),
+        for &pipe in &pipes {
+            match self.pipes.get_mut(pipe).map(|pipe| &mut pipe.path) {
+                Some(Path::Inproc(_)) => self.transfer_rest(pipe),
                 Some(Path::Cross(cross)) => {
                     let lost = cross.transfer();
-                    self.slid(link, lost);
+                    self.count_dropped_oldest(pipe, lost);
                 }
                 _ => {}
             }
         }
-        if self.comes_forward(slot) {
-            self.schedule_send(slot);
+        if self.makes_progress(slot) {
+            self.send_later(slot);
             return true;
         }
         // The other pumps say what they have no room for.
         let mut waits = false;
-        for link in links {
-            let Some(found) = self.links.get_mut(link) else {
+        for pipe in pipes {
+            let Some(found) = self.pipes.get_mut(pipe) else {
                 continue;
             };
             let attached = found.attached;
@@ -140,25 +146,25 @@ impl<W: World> Pump<W> {
                     false => 0,
                 };
                 waits |= !attached || cross.held() > 0;
-                self.slid(link, lost);
+                self.count_dropped_oldest(pipe, lost);
             }
         }
         waits
     }
 
     /// Whether fewer messages are left than before that are not with any peer yet.
-    fn comes_forward(&mut self, slot: usize) -> bool {
-        let Some(hub) = self.hubs.get_mut(slot) else {
+    fn makes_progress(&mut self, slot: usize) -> bool {
+        let Some(socket) = self.sockets.get_mut(slot) else {
             return false;
         };
-        let waiting = hub.links.iter().filter_map(|&link| self.links.get(link));
-        let waiting = waiting.map(|link| match &link.path {
+        let waiting = socket.pipes.iter().filter_map(|&pipe| self.pipes.get(pipe));
+        let waiting = waiting.map(|pipe| match &pipe.path {
             Path::Inproc(inproc) => inproc.queue.len(),
             _ => 0,
         });
-        let inward = hub.ports.inward().map_or(0, |inward| inward.len());
-        let left = waiting.sum::<usize>() + inward + hub.io.pending.len();
-        let closing = hub.closing.as_mut();
+        let inward = socket.ports.inward().map_or(0, |inward| inward.len());
+        let left = waiting.sum::<usize>() + inward + socket.io.pending.len();
+        let closing = socket.closing.as_mut();
         let Some(hand_over) = closing.and_then(|closing| closing.hand_over.as_mut()) else {
             return false;
         };
@@ -172,11 +178,11 @@ impl<W: World> Pump<W> {
         let mut at = 0;
         while let Some(&slot) = self.closing.get(at) {
             if !self.is_waiting(slot) {
-                self.end_hub(slot);
+                self.end_socket(slot);
             } else if self.lingered(slot) {
                 match self.is_handing_over(slot) {
                     true => at += 1,
-                    false => self.end_hub(slot),
+                    false => self.end_socket(slot),
                 }
             } else if self.released.is_empty() || self.waits_for_network(slot) {
                 at += 1;
@@ -189,77 +195,82 @@ impl<W: World> Pump<W> {
 
     /// Whether the linger of a closing socket is over.
     fn lingered(&self, slot: usize) -> bool {
-        let closing = self.hubs.get(slot).and_then(|hub| hub.closing.as_ref());
+        let closing = self
+            .sockets
+            .get(slot)
+            .and_then(|socket| socket.closing.as_ref());
         closing.is_some_and(|closing| closing.hand_over.is_some())
     }
 
     /// Whether a closing socket holds anything that may still get out.
     fn is_waiting(&mut self, slot: usize) -> bool {
-        while let Some(link) = self.unflushed(slot) {
-            if !self.links.get(link).is_some_and(Link::is_stuck) {
+        while let Some(pipe) = self.unflushed(slot) {
+            if !self.pipes.get(pipe).is_some_and(Pipe::is_stuck) {
                 return true;
             }
-            self.lose(link, Loss::World);
+            self.lose(pipe, Loss::PeerClosed);
         }
-        let Some(hub) = self.hubs.get(slot) else {
+        let Some(socket) = self.sockets.get(slot) else {
             return false;
         };
-        if hub.parting > 0 {
+        if socket.pipes_leaving > 0 {
             return true;
         }
-        has_in_hand(hub) && self.may_have_peers(hub)
+        has_in_hand(socket) && self.may_have_peers(socket)
     }
 
     /// Whether it is not only sockets of this context that a closing socket waits for.
     fn waits_for_network(&self, slot: usize) -> bool {
-        let Some(hub) = self.hubs.get(slot) else {
+        let Some(socket) = self.sockets.get(slot) else {
             return false;
         };
         let is_beyond = |endpoint: &Endpoint| endpoint.inproc_name().is_none();
-        let has_in_hand = has_in_hand(hub);
-        let holds = |&link: &usize| {
-            self.links.get(link).is_some_and(|link| match &link.path {
+        let has_in_hand = has_in_hand(socket);
+        let holds = |&pipe: &usize| {
+            self.pipes.get(pipe).is_some_and(|pipe| match &pipe.path {
                 Path::Wire(_) | Path::Dialing { .. } | Path::Lent => {
-                    has_in_hand || !link.is_flushed()
+                    has_in_hand || !pipe.is_flushed()
                 }
                 Path::Inproc(_) | Path::Cross(_) => false,
             })
         };
         let parts = || {
-            self.links.iter().any(|(_, link)| {
-                let former = link.former.map(|former| (former.slot, former.serial));
-                former == Some((slot, hub.serial)) && matches!(link.path, Path::Wire(_))
+            self.pipes.iter().any(|(_, pipe)| {
+                let left_socket = pipe
+                    .left_socket
+                    .map(|left_socket| (left_socket.slot, left_socket.serial));
+                left_socket == Some((slot, socket.serial)) && matches!(pipe.path, Path::Wire(_))
             })
         };
-        (hub.parting > 0 && parts())
-            || hub.links.iter().any(holds)
-            || (has_in_hand && self.has_endpoint(hub, is_beyond))
+        (socket.pipes_leaving > 0 && parts())
+            || socket.pipes.iter().any(holds)
+            || (has_in_hand && self.has_endpoint(socket, is_beyond))
     }
 
-    /// A link of a closing socket that has not got rid of everything: the same one as long as that
-    /// holds, so that this is a look at one link, mostly.
+    /// A pipe of a closing socket that has not got rid of everything: the same one as long as that
+    /// holds, so that this is a look at one pipe, mostly.
     fn unflushed(&mut self, slot: usize) -> Option<usize> {
-        let hub = self.hubs.get_mut(slot)?;
-        let links = &self.links;
-        let is_unflushed = |link: usize| {
-            let found = links.get(link).filter(|found| found.hub == slot);
+        let socket = self.sockets.get_mut(slot)?;
+        let pipes = &self.pipes;
+        let is_unflushed = |pipe: usize| {
+            let found = pipes.get(pipe).filter(|found| found.socket == slot);
             found.is_some_and(|found| !found.is_flushed())
         };
-        let closing = hub.closing.as_mut()?;
+        let closing = socket.closing.as_mut()?;
         if !closing.waits_for.is_some_and(is_unflushed) {
-            let mut links = hub.links.iter().copied();
-            closing.waits_for = links.find(|&link| is_unflushed(link));
+            let mut pipes = socket.pipes.iter().copied();
+            closing.waits_for = pipes.find(|&pipe| is_unflushed(pipe));
         }
         closing.waits_for
     }
 
     /// Whether a peer of a socket is there, or may come by one of its endpoints.
-    fn may_have_peers(&self, hub: &Hub) -> bool {
-        !hub.links.is_empty() || self.has_endpoint(hub, |_| true)
+    fn may_have_peers(&self, socket: &SocketState) -> bool {
+        !socket.pipes.is_empty() || self.has_endpoint(socket, |_| true)
     }
 
     /// Whether a socket has an endpoint of this kind by which peers may come.
-    fn has_endpoint(&self, hub: &Hub, is_wanted: fn(&Endpoint) -> bool) -> bool {
+    fn has_endpoint(&self, socket: &SocketState, is_wanted: fn(&Endpoint) -> bool) -> bool {
         let listens = |&listener: &usize| {
             let listening = self.listeners.get(listener);
             listening.is_some_and(|listening| is_wanted(&listening.endpoint))
@@ -268,58 +279,58 @@ impl<W: World> Pump<W> {
             let dialer = self.dialers.get(dialer);
             dialer.is_some_and(|dialer| is_wanted(&dialer.endpoint) && !dialer.has_given_up())
         };
-        hub.listeners.iter().any(listens) || hub.dialers.iter().any(dials)
+        socket.listeners.iter().any(listens) || socket.dialers.iter().any(dials)
     }
 
     /// Ends a socket now. What it still holds is counted as undelivered.
-    pub(in crate::pump) fn end_hub(&mut self, slot: usize) {
+    pub(in crate::pump) fn end_socket(&mut self, slot: usize) {
         self.push_batch(slot);
-        let Some(hub) = self.hubs.get_mut(slot) else {
+        let Some(socket) = self.sockets.get_mut(slot) else {
             return;
         };
-        let mut undelivered = (hub.io.pending.len() + hub.pattern.kept()) as u64;
-        if let Some(closing) = &hub.closing {
-            undelivered += hub.io.undelivered - closing.undelivered_before;
+        let mut undelivered = (socket.io.pending.len() + socket.pattern.kept()) as u64;
+        if let Some(closing) = &socket.closing {
+            undelivered += socket.io.undelivered - closing.undelivered_before;
             self.closing.retain(|&other| other != slot);
         }
-        hub.io.pending.clear();
-        hub.ports.close_sending();
-        if let Some(inward) = hub.ports.inward() {
+        socket.io.pending.clear();
+        socket.ports.close_sending();
+        if let Some(inward) = socket.ports.inward() {
             undelivered += inward.drain_rest() as u64;
         }
-        let listeners = std::mem::take(&mut hub.listeners);
-        let dialers = std::mem::take(&mut hub.dialers);
-        let links = std::mem::take(&mut hub.links);
+        let listeners = std::mem::take(&mut socket.listeners);
+        let dialers = std::mem::take(&mut socket.dialers);
+        let pipes = std::mem::take(&mut socket.pipes);
         for listener in listeners {
             self.end_listener(listener);
         }
-        for &link in &links {
-            if let Some(link) = self.links.get(link) {
-                undelivered += link.held() as u64;
+        for &pipe in &pipes {
+            if let Some(pipe) = self.pipes.get(pipe) {
+                undelivered += pipe.held() as u64;
             }
         }
-        for link in links {
-            let held = self.links.get(link).map_or(0, |link| link.held());
+        for pipe in pipes {
+            let held = self.pipes.get(pipe).map_or(0, |pipe| pipe.held());
             if held == 0 {
-                self.let_go(link, Some(self.now + GOODBYE_TIME));
+                self.retire(pipe, Some(self.now + GOODBYE_TIME));
             } else {
-                self.lose(link, Loss::Asked);
+                self.lose(pipe, Loss::Asked);
             }
         }
         for dialer in dialers {
             self.forget_dialer(dialer);
         }
         self.stop_watching(slot);
-        let Some(mut hub) = self.hubs.try_remove(slot) else {
+        let Some(mut socket) = self.sockets.try_remove(slot) else {
             return;
         };
         self.undelivered += undelivered;
         count_undelivered(undelivered);
         self.rooms[slot].forget();
-        hub.ports.finish();
+        socket.ports.finish();
         // Whoever is told that the socket has closed may open another one.
-        drop(hub.seat.take());
-        if let Some(closing) = hub.closing.take() {
+        drop(socket.seat.take());
+        if let Some(closing) = socket.closing.take() {
             for reply in closing.replies {
                 reply.send(Closed {
                     undelivered,
@@ -340,18 +351,18 @@ impl<W: World> Pump<W> {
         if let Some(until) = until {
             self.timers.set(until, Timer::Shutdown);
         }
-        let hubs: Vec<usize> = self.hubs.iter().map(|(slot, _)| slot).collect();
+        let sockets: Vec<usize> = self.sockets.iter().map(|(slot, _)| slot).collect();
         // All of them first: the end of one socket is not to be seen as a loss by its peers here.
         self.terminate();
-        for slot in hubs {
+        for slot in sockets {
             self.close(slot, None);
         }
     }
 
     /// Everything pending on any socket here returns `Terminated`.
     pub(in crate::pump) fn terminate(&self) {
-        for (_, hub) in &self.hubs {
-            hub.ports.terminate();
+        for (_, socket) in &self.sockets {
+            socket.ports.terminate();
         }
     }
 
@@ -363,13 +374,13 @@ impl<W: World> Pump<W> {
         }
         let now = self.now;
         if let Some((until, _)) = &self.shutdown {
-            if until.is_some_and(|until| until <= now) || self.hubs.is_empty() {
-                let hubs: Vec<usize> = self.hubs.iter().map(|(slot, _)| slot).collect();
-                for slot in hubs {
-                    self.end_hub(slot);
+            if until.is_some_and(|until| until <= now) || self.sockets.is_empty() {
+                let sockets: Vec<usize> = self.sockets.iter().map(|(slot, _)| slot).collect();
+                for slot in sockets {
+                    self.end_socket(slot);
                 }
-                let links: Vec<usize> = self.links.iter().map(|(slot, _)| slot).collect();
-                for slot in links {
+                let pipes: Vec<usize> = self.pipes.iter().map(|(slot, _)| slot).collect();
+                for slot in pipes {
                     self.lose(slot, Loss::Asked);
                 }
                 self.finish();
@@ -381,22 +392,25 @@ impl<W: World> Pump<W> {
         }
         if self.release_requested
             && self.released.is_empty()
-            && self.hubs.is_empty()
-            && self.links.is_empty()
+            && self.sockets.is_empty()
+            && self.pipes.is_empty()
         {
             self.finish();
         }
     }
 
     /// A caller waits until no socket is closing, or no handle of this pump's is left.
-    pub(in crate::pump) fn release_hubs(&mut self, release: Release, reply: Reply<Closed>) {
+    pub(in crate::pump) fn release_sockets(&mut self, release: Release, reply: Reply<Closed>) {
         let before = self.undelivered;
         self.release_requested |= release.ends;
         if release.closes {
             // What the pump itself asks of others ends with the connection it is about.
-            let hubs = self.hubs.iter().filter(|(_, hub)| hub.errand.is_none());
-            let hubs: Vec<usize> = hubs.map(|(slot, _)| slot).collect();
-            hubs.into_iter().for_each(|slot| self.close(slot, None));
+            let sockets = self
+                .sockets
+                .iter()
+                .filter(|(_, socket)| socket.zap_request.is_none());
+            let sockets: Vec<usize> = sockets.map(|(slot, _)| slot).collect();
+            sockets.into_iter().for_each(|slot| self.close(slot, None));
         }
         let until = release.limit.and_then(|limit| later(self.now, limit));
         if let Some(until) = until {
@@ -414,14 +428,15 @@ impl<W: World> Pump<W> {
     fn answer_released(&mut self) {
         let now = self.now;
         // A socket that is to be closed may not have been looked after yet.
-        let closes = |hub: &Hub| hub.closing.is_some() || hub.ports.close_requested();
+        let closes =
+            |socket: &SocketState| socket.closing.is_some() || socket.ports.close_requested();
         let is_over = |released: &Released| released.until.is_some_and(|until| until <= now);
         if self.released.iter().any(is_over) {
-            let closing = self.hubs.iter().filter(|(_, hub)| closes(hub));
+            let closing = self.sockets.iter().filter(|(_, socket)| closes(socket));
             let closing: Vec<usize> = closing.map(|(slot, _)| slot).collect();
-            closing.into_iter().for_each(|slot| self.end_hub(slot));
+            closing.into_iter().for_each(|slot| self.end_socket(slot));
         }
-        if self.hubs.iter().any(|(_, hub)| closes(hub)) {
+        if self.sockets.iter().any(|(_, socket)| closes(socket)) {
             return;
         }
         self.tell_released();
@@ -443,8 +458,8 @@ impl<W: World> Pump<W> {
         self.end_tasks();
         // What was asked too late gets no answer, which says enough.
         drop(self.mailbox.close());
-        let links: Vec<usize> = self.links.iter().map(|(slot, _)| slot).collect();
-        for slot in links {
+        let pipes: Vec<usize> = self.pipes.iter().map(|(slot, _)| slot).collect();
+        for slot in pipes {
             self.lose(slot, Loss::Asked);
         }
         if let Some((_, replies)) = self.shutdown.take() {
@@ -456,8 +471,8 @@ impl<W: World> Pump<W> {
 }
 
 /// Whether a socket has accepted messages that no peer has yet.
-fn has_in_hand(hub: &Hub) -> bool {
-    !hub.io.pending.is_empty()
-        || hub.pattern.kept() > 0
-        || hub.ports.inward().is_some_and(|inward| inward.len() > 0)
+fn has_in_hand(socket: &SocketState) -> bool {
+    !socket.io.pending.is_empty()
+        || socket.pattern.kept() > 0
+        || socket.ports.inward().is_some_and(|inward| inward.len() > 0)
 }

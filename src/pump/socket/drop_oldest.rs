@@ -6,7 +6,7 @@
 //! With [`Overflow::DropOldest`] and [`Overflow::Latest`] it takes the place of the oldest that has
 //! not begun to leave. So that there is one, a connection gets no message as long as it has
 //! anything else to write: the messages stand in a queue in front of it. On inproc the queue is
-//! that of the link; between two pumps it goes on in the bridge, as far as the other pump has not
+//! that of the pipe; between two pumps it goes on in the bridge, as far as the other pump has not
 //! taken from it.
 //!
 //! What is being written counts against the mark like what waits, but the newest message has a
@@ -18,9 +18,9 @@ use crate::message::Message;
 use crate::options::{Options, Overflow};
 use crate::pattern::{Drop, Full, PeerId};
 
-use crate::pump::env::World;
+use crate::pump::env::Env;
 use crate::pump::observe::stats;
-use crate::pump::pipe::{Link, Path, Wire};
+use crate::pump::pipe::{Path, Pipe, Wire};
 use crate::pump::socket::PumpOutlet;
 use crate::pump::Pump;
 
@@ -81,7 +81,7 @@ impl<S> Wire<S> {
         }
         let mut left = bytes as u64;
         while let Some(message) = waiting.front() {
-            let size = stats::octets(message);
+            let size = stats::payload_len(message);
             if size > left && left < bytes as u64 {
                 break;
             }
@@ -105,11 +105,11 @@ impl<S> Wire<S> {
     }
 }
 
-impl<S> Link<S> {
+impl<S> Pipe<S> {
     /// Counts messages to this peer that made room for newer ones.
-    fn count_slid(&mut self, messages: usize) {
-        if let Some(met) = &mut self.met {
-            met.count(Drop::Overflow, messages);
+    fn count_dropped_oldest(&mut self, messages: usize) {
+        if let Some(record) = &mut self.record {
+            record.count(Drop::Overflow, messages);
         }
     }
 }
@@ -123,17 +123,17 @@ impl<S> PumpOutlet<'_, S> {
         most: usize,
     ) -> Result<(), Full> {
         let slot = peer.0 as usize;
-        let Some(link) = self.links.get_mut(slot) else {
+        let Some(pipe) = self.pipes.get_mut(slot) else {
             debug_assert!(false, "a pattern knows only attached peers");
             return Err(Full);
         };
-        let lost = match &mut link.path {
+        let lost = match &mut pipe.path {
             Path::Wire(wire) => {
                 let staged = wire.connection.staged_messages();
                 let waiting = wire.waiting.get_or_insert_default();
                 waiting.push_back(std::mem::take(message));
-                if !link.in_flushers {
-                    link.in_flushers = true;
+                if !pipe.in_flushers {
+                    pipe.in_flushers = true;
                     self.flushers.push_back(slot);
                 }
                 cut(waiting, most.saturating_sub(staged).max(1))
@@ -159,24 +159,24 @@ impl<S> PumpOutlet<'_, S> {
             }
         };
         if lost > 0 {
-            link.count_slid(lost);
+            pipe.count_dropped_oldest(lost);
             self.io.count(Drop::Overflow, lost);
         }
         Ok(())
     }
 }
 
-impl<W: World> Pump<W> {
+impl<E: Env> Pump<E> {
     /// What is on its way to another pump lost its oldest messages.
-    pub(in crate::pump) fn slid(&mut self, slot: usize, lost: usize) {
-        let Some(link) = self.links.get_mut(slot).filter(|_| lost > 0) else {
+    pub(in crate::pump) fn count_dropped_oldest(&mut self, slot: usize, lost: usize) {
+        let Some(pipe) = self.pipes.get_mut(slot).filter(|_| lost > 0) else {
             return;
         };
-        let hub = link.hub;
-        link.count_slid(lost);
-        if let Some(hub) = self.hubs.get_mut(hub) {
-            hub.io.count(Drop::Overflow, lost);
+        let socket = pipe.socket;
+        pipe.count_dropped_oldest(lost);
+        if let Some(socket) = self.sockets.get_mut(socket) {
+            socket.io.count(Drop::Overflow, lost);
         }
-        self.settle_credits(hub);
+        self.settle_credits(socket);
     }
 }

@@ -24,38 +24,38 @@ use crate::socket_type::SocketType;
 use crate::statistics::{DropReason, Dropped};
 use crate::wire;
 
-use crate::pump::env::World;
+use crate::pump::env::Env;
 use crate::pump::fair_queue::Room;
 use crate::pump::observe::monitor::Watcher;
 use crate::pump::observe::stats::{self, Tally};
 use crate::pump::observe::wait::Wait;
-use crate::pump::pipe::{Link, Loss, Path};
+use crate::pump::pipe::{Loss, Path, Pipe};
 use crate::pump::socket::drop_oldest::slides;
 use crate::pump::socket::near_full::Near;
-use crate::pump::zap::Errand;
-use crate::pump::{Closed, HubId, Pump};
+use crate::pump::zap::ZapRequest;
+use crate::pump::{Closed, Pump, SocketId};
 
 /// As many messages at once are a burst, after which a socket keeps the memory they took for a
 /// while.
 const BURST: usize = KEPT_BUFFER / 8;
 
 /// One socket: its channels, its pattern, and what is between them.
-pub(in crate::pump) struct Hub {
+pub(in crate::pump) struct SocketState {
     pub(in crate::pump) serial: u64,
     pub(in crate::pump) kind: SocketType,
     pub(in crate::pump) options: Arc<Options>,
     pub(in crate::pump) wire: Arc<wire::Config>,
     pub(in crate::pump) ports: Arc<Ports>,
     pub(in crate::pump) pattern: Box<dyn Pattern>,
-    pub(in crate::pump) io: HubIo,
-    /// Attached links.
+    pub(in crate::pump) io: SocketIo,
+    /// Attached pipes.
     pub(in crate::pump) peers: usize,
     pub(in crate::pump) listeners: Vec<usize>,
     pub(in crate::pump) dialers: Vec<usize>,
-    /// Every link of this socket, attached or not.
-    pub(in crate::pump) links: Vec<usize>,
-    /// Links that were let go and still hold messages of this socket.
-    pub(in crate::pump) parting: usize,
+    /// Every pipe of this socket, attached or not.
+    pub(in crate::pump) pipes: Vec<usize>,
+    /// Pipes that were let go and still hold messages of this socket.
+    pub(in crate::pump) pipes_leaving: usize,
     pub(in crate::pump) closing: Option<Closing>,
     /// Whether the ports were found closed in an earlier turn.
     pub(in crate::pump) close_noticed: bool,
@@ -67,14 +67,14 @@ pub(in crate::pump) struct Hub {
     /// Who waits for peers.
     pub(in crate::pump) waits: Vec<Wait>,
     pub(in crate::pump) tally: Tally,
-    /// Given back when the hub ends.
+    /// Given back when the socket ends.
     pub(in crate::pump) seat: Option<Seat>,
     /// For a socket of the pump's own.
-    pub(in crate::pump) errand: Option<Errand>,
+    pub(in crate::pump) zap_request: Option<ZapRequest>,
 }
 
 /// What a pattern's calls fill, and the pump empties.
-pub(in crate::pump) struct HubIo {
+pub(in crate::pump) struct SocketIo {
     /// Taken from `in`, not placed yet. They count against the high-water mark until released.
     pub(in crate::pump) pending: VecDeque<Message>,
     /// On their way to `out`: pushed in one lock.
@@ -110,7 +110,7 @@ pub(in crate::pump) struct HubIo {
     pub(in crate::pump) slides: Option<usize>,
 }
 
-impl HubIo {
+impl SocketIo {
     /// A message that was taken goes nowhere.
     pub(in crate::pump) fn give_up(&mut self, why: Drop, lossy: bool) {
         self.count(why, 1);
@@ -141,7 +141,7 @@ pub(in crate::pump) struct Closing {
     pub(in crate::pump) replies: Vec<Reply<Closed>>,
     /// The undelivered messages of the time before.
     pub(in crate::pump) undelivered_before: u64,
-    /// The link that was found to be waited for last.
+    /// The pipe that was found to be waited for last.
     pub(in crate::pump) waits_for: Option<usize>,
     /// Linger is over, and inproc peers get what they have room for.
     pub(in crate::pump) hand_over: Option<HandOver>,
@@ -155,7 +155,7 @@ pub(in crate::pump) struct HandOver {
     pub(in crate::pump) left: usize,
 }
 
-impl Hub {
+impl SocketState {
     pub(in crate::pump) fn new(
         serial: u64,
         kind: SocketType,
@@ -165,7 +165,9 @@ impl Hub {
     ) -> Result<Self, SocketError> {
         let pattern =
             pattern::pattern(kind, &options, luck).ok_or(SocketError::Unsupported(kind))?;
-        Ok(Hub::with_pattern(serial, kind, options, ports, pattern))
+        Ok(SocketState::with_pattern(
+            serial, kind, options, ports, pattern,
+        ))
     }
 
     pub(in crate::pump) fn with_pattern(
@@ -175,11 +177,11 @@ impl Hub {
         ports: Arc<Ports>,
         pattern: Box<dyn Pattern>,
     ) -> Self {
-        Hub {
+        SocketState {
             serial,
             kind,
             wire: Arc::new(wire_config(kind, &options)),
-            io: HubIo {
+            io: SocketIo {
                 pending: VecDeque::new(),
                 batch: VecDeque::new(),
                 notices: VecDeque::new(),
@@ -203,8 +205,8 @@ impl Hub {
             peers: 0,
             listeners: Vec::new(),
             dialers: Vec::new(),
-            links: Vec::new(),
-            parting: 0,
+            pipes: Vec::new(),
+            pipes_leaving: 0,
             closing: None,
             close_noticed: false,
             in_senders: false,
@@ -213,7 +215,7 @@ impl Hub {
             waits: Vec::new(),
             tally: Tally::default(),
             seat: None,
-            errand: None,
+            zap_request: None,
         }
     }
 
@@ -245,7 +247,7 @@ impl Hub {
     }
 
     /// Counts the unread replies that went when the next request gave theirs up.
-    pub(in crate::pump) fn heed_late(&mut self) {
+    pub(in crate::pump) fn count_late(&mut self) {
         let late = self.ports.latest().map_or(0, Latest::take_late);
         if late > 0 {
             self.io.count(Drop::Late, late);
@@ -378,14 +380,14 @@ fn heartbeat(options: &Options) -> Option<wire::Heartbeat> {
     })
 }
 
-/// Where a pattern puts things: the links, and the batch for `out`.
+/// Where a pattern puts things: the pipes, and the batch for `out`.
 pub(in crate::pump) struct PumpOutlet<'a, S> {
-    pub(in crate::pump) hub: usize,
-    pub(in crate::pump) io: &'a mut HubIo,
+    pub(in crate::pump) socket: usize,
+    pub(in crate::pump) io: &'a mut SocketIo,
     pub(in crate::pump) ports: &'a Ports,
-    pub(in crate::pump) links: &'a mut Slab<Link<S>>,
+    pub(in crate::pump) pipes: &'a mut Slab<Pipe<S>>,
     pub(in crate::pump) rooms: &'a mut [Room],
-    pub(in crate::pump) dry: &'a mut Vec<usize>,
+    pub(in crate::pump) to_resume: &'a mut Vec<usize>,
     pub(in crate::pump) flushers: &'a mut VecDeque<usize>,
     pub(in crate::pump) transfers: &'a mut VecDeque<usize>,
     pub(in crate::pump) dismissed: &'a mut Vec<(usize, u64)>,
@@ -397,32 +399,32 @@ impl<S> Outlet for PumpOutlet<'_, S> {
             return self.slide(peer, message, most);
         }
         let slot = peer.0 as usize;
-        let Some(link) = self.links.get_mut(slot) else {
+        let Some(pipe) = self.pipes.get_mut(slot) else {
             debug_assert!(false, "a pattern knows only attached peers");
             return Err(Full);
         };
         let admitted = self.io.near.admits();
-        if !admitted && link.is_full(self.io.limit, self.io.buffers) {
-            link.blocked = true;
+        if !admitted && pipe.is_full(self.io.limit, self.io.buffers) {
+            pipe.blocked = true;
             return Err(Full);
         }
-        match &mut link.path {
+        match &mut pipe.path {
             Path::Wire(wire) => {
                 wire.connection.send(&*message);
-                if !link.in_flushers {
-                    link.in_flushers = true;
+                if !pipe.in_flushers {
+                    pipe.in_flushers = true;
                     self.flushers.push_back(slot);
                 }
             }
             Path::Inproc(inproc) => {
                 if !self.io.buffers {
                     // Reserve the place in the twin's `out`: what was sent is delivered.
-                    let room = &mut self.rooms[inproc.twin_hub];
+                    let room = &mut self.rooms[inproc.twin_socket];
                     if room.reserve(slot, 1) == 0 {
-                        link.blocked = true;
-                        if !std::mem::replace(&mut link.hungry, true) {
+                        pipe.blocked = true;
+                        if !std::mem::replace(&mut pipe.waits_for_room, true) {
                             room.queue(slot);
-                            self.dry.push(inproc.twin_hub);
+                            self.to_resume.push(inproc.twin_socket);
                         }
                         return Err(Full);
                     }
@@ -446,17 +448,17 @@ impl<S> Outlet for PumpOutlet<'_, S> {
             }
         }
         if admitted {
-            self.io.near.note(slot, link);
+            self.io.near.note(slot, pipe);
         }
         Ok(())
     }
 
     fn command(&mut self, peer: PeerId, command: Upstream) {
         let slot = peer.0 as usize;
-        let Some(link) = self.links.get_mut(slot) else {
+        let Some(pipe) = self.pipes.get_mut(slot) else {
             return;
         };
-        match &mut link.path {
+        match &mut pipe.path {
             Path::Wire(wire) => {
                 match &command {
                     Upstream::Subscribe(prefix) => wire.connection.subscribe(prefix),
@@ -464,8 +466,8 @@ impl<S> Outlet for PumpOutlet<'_, S> {
                     Upstream::Join(group) => wire.connection.join(group),
                     Upstream::Leave(group) => wire.connection.leave(group),
                 }
-                if !link.in_flushers {
-                    link.in_flushers = true;
+                if !pipe.in_flushers {
+                    pipe.in_flushers = true;
                     self.flushers.push_back(slot);
                 }
             }
@@ -492,27 +494,27 @@ impl<S> Outlet for PumpOutlet<'_, S> {
     }
 
     fn missed(&mut self, peer: PeerId, why: Drop, messages: usize) {
-        let link = self.links.get_mut(peer.0 as usize);
-        if let Some(met) = link.and_then(|link| link.met.as_deref_mut()) {
-            met.count(why, messages);
+        let pipe = self.pipes.get_mut(peer.0 as usize);
+        if let Some(record) = pipe.and_then(|pipe| pipe.record.as_deref_mut()) {
+            record.count(why, messages);
         }
     }
 
     fn deliver(&mut self, message: Message) {
-        let room = &mut self.rooms[self.hub];
+        let room = &mut self.rooms[self.socket];
         if self.io.notices.is_empty() && room.free > 0 {
             room.take(1);
             self.io.batch.push_back(message);
         } else {
             self.io.notices.push_back(message);
-            self.dry.push(self.hub);
+            self.to_resume.push(self.socket);
         }
     }
 
     fn disconnect(&mut self, peer: PeerId) {
         let slot = peer.0 as usize;
-        if let Some(link) = self.links.get(slot) {
-            self.dismissed.push((slot, link.serial));
+        if let Some(pipe) = self.pipes.get(slot) {
+            self.dismissed.push((slot, pipe.serial));
         }
     }
 
@@ -537,63 +539,63 @@ impl<S> Outlet for PumpOutlet<'_, S> {
     }
 
     fn interest_changed(&mut self, peer: PeerId) {
-        if let Some(link) = self.links.get_mut(peer.0 as usize) {
-            link.filter = None;
-            self.io.near.changed |= link.near;
+        if let Some(pipe) = self.pipes.get_mut(peer.0 as usize) {
+            pipe.filter = None;
+            self.io.near.changed |= pipe.near;
         }
     }
 }
 
-impl<W: World> Pump<W> {
-    /// Lends a hub's pattern and an outlet for it.
+impl<E: Env> Pump<E> {
+    /// Lends a socket's pattern and an outlet for it.
     pub(in crate::pump) fn pattern_call<T>(
         &mut self,
         slot: usize,
-        call: impl FnOnce(&mut dyn Pattern, &mut PumpOutlet<'_, W::Stream>) -> T,
+        call: impl FnOnce(&mut dyn Pattern, &mut PumpOutlet<'_, E::Stream>) -> T,
     ) -> Option<T> {
-        let hub = self.hubs.get_mut(slot)?;
+        let socket = self.sockets.get_mut(slot)?;
         let mut outlet = PumpOutlet {
-            hub: slot,
-            io: &mut hub.io,
-            ports: &hub.ports,
-            links: &mut self.links,
+            socket: slot,
+            io: &mut socket.io,
+            ports: &socket.ports,
+            pipes: &mut self.pipes,
             rooms: &mut self.rooms,
-            dry: &mut self.dry,
+            to_resume: &mut self.to_resume,
             flushers: &mut self.flushers,
             transfers: &mut self.transfers,
             dismissed: &mut self.dismissed,
         };
-        let was_blocked = hub.pattern.is_blocked();
-        let answer = call(&mut *hub.pattern, &mut outlet);
-        let unblocked =
-            (was_blocked && !hub.pattern.is_blocked()) || std::mem::take(&mut hub.io.near.changed);
+        let was_blocked = socket.pattern.is_blocked();
+        let answer = call(&mut *socket.pattern, &mut outlet);
+        let unblocked = (was_blocked && !socket.pattern.is_blocked())
+            || std::mem::take(&mut socket.io.near.changed);
         // What the pattern had to tell the user itself.
-        if !(hub.io.batch.is_empty() && hub.io.outcomes.is_empty()) {
+        if !(socket.io.batch.is_empty() && socket.io.outcomes.is_empty()) {
             self.push_batch(slot);
         }
         if unblocked {
-            self.schedule_send(slot);
+            self.send_later(slot);
         }
         Some(answer)
     }
 
-    /// Lets go the links that patterns wanted to end.
+    /// Lets go the pipes that patterns wanted to end.
     pub(in crate::pump) fn dismiss_all(&mut self) {
         for (slot, serial) in std::mem::take(&mut self.dismissed) {
-            let found = self.links.get(slot);
-            if found.is_some_and(|link| link.serial == serial) {
+            let found = self.pipes.get(slot);
+            if found.is_some_and(|pipe| pipe.serial == serial) {
                 self.dismiss(slot);
             }
         }
     }
 
-    /// The same for a command that names its hub.
+    /// The same for a command that names its socket.
     pub(in crate::pump) fn with_pattern<T>(
         &mut self,
-        hub: HubId,
-        call: impl FnOnce(&mut dyn Pattern, &mut PumpOutlet<'_, W::Stream>) -> T,
+        socket: SocketId,
+        call: impl FnOnce(&mut dyn Pattern, &mut PumpOutlet<'_, E::Stream>) -> T,
     ) -> Option<T> {
-        let slot = self.find(hub)?;
+        let slot = self.find(socket)?;
         self.pattern_call(slot, call)
     }
 
@@ -605,64 +607,64 @@ impl<W: World> Pump<W> {
         seen: &Arc<Options>,
         options: Arc<Options>,
     ) -> Result<bool, ConfigureError> {
-        let Some(hub) = self.hubs.get_mut(slot) else {
+        let Some(socket) = self.sockets.get_mut(slot) else {
             return Err(ConfigureError::Disconnected);
         };
-        if !Arc::ptr_eq(seen, &hub.options) {
+        if !Arc::ptr_eq(seen, &socket.options) {
             return Ok(false);
         }
-        if options.send_overflow != hub.options.send_overflow {
+        if options.send_overflow != socket.options.send_overflow {
             return Err(ConfigureError::Fixed("send_overflow"));
         }
-        if options.pump != hub.options.pump {
+        if options.pump != socket.options.pump {
             return Err(ConfigureError::Fixed("pump"));
         }
-        if options.receive_overflow != hub.options.receive_overflow {
+        if options.receive_overflow != socket.options.receive_overflow {
             return Err(ConfigureError::Fixed("receive_overflow"));
         }
-        hub.wire = Arc::new(wire_config(hub.kind, &options));
-        if let Some(routes) = hub.ports.routes() {
-            routes.set_mandatory(routes_are_mandatory(hub.kind, &options));
+        socket.wire = Arc::new(wire_config(socket.kind, &options));
+        if let Some(routes) = socket.ports.routes() {
+            routes.set_mandatory(routes_are_mandatory(socket.kind, &options));
         }
-        hub.io.limit = marks(hub.kind, &options).1;
-        hub.io.near.configure(hub.kind, &options);
+        socket.io.limit = marks(socket.kind, &options).1;
+        socket.io.near.configure(socket.kind, &options);
         // Only its mark may have changed: the policy is fixed.
-        hub.io.slides = slides(&options, hub.io.buffers);
-        hub.heed_late();
-        if let Some(latest) = hub.ports.latest() {
+        socket.io.slides = slides(&options, socket.io.buffers);
+        socket.count_late();
+        if let Some(latest) = socket.ports.latest() {
             latest.set_relaxed(options.req_relaxed);
         }
-        let before = std::mem::replace(&mut hub.options, Arc::clone(&options));
-        hub.fit_capacities();
-        let links = hub.links.clone();
+        let before = std::mem::replace(&mut socket.options, Arc::clone(&options));
+        socket.fit_capacities();
+        let pipes = socket.pipes.clone();
         self.pattern_call(slot, |pattern, outlet| {
             pattern.configure(&options, outlet);
             outlet.interests_changed();
         });
-        self.name_near(slot);
+        self.find_near_full(slot);
         if before.invert_matching != options.invert_matching {
-            self.sort_out_of(slot, &[]);
+            self.discard_unwanted_of(slot, &[]);
         }
         self.refresh_room(slot);
         self.resume(slot);
-        for link in links {
-            self.unblock(link);
+        for pipe in pipes {
+            self.unblock(pipe);
         }
-        self.schedule_send(slot);
+        self.send_later(slot);
         Ok(true)
     }
 
     /// The number of attached peers changed by one.
     pub(in crate::pump) fn count_peers(&mut self, slot: usize, joined: bool) {
-        let Some(hub) = self.hubs.get_mut(slot) else {
+        let Some(socket) = self.sockets.get_mut(slot) else {
             return;
         };
         if joined {
-            hub.peers += 1;
+            socket.peers += 1;
         } else {
-            hub.peers -= 1;
+            socket.peers -= 1;
         }
-        hub.fit_capacities();
+        socket.fit_capacities();
         self.refresh_room(slot);
     }
 
@@ -670,55 +672,55 @@ impl<W: World> Pump<W> {
     /// `out` goes behind what waits for room there, and waits itself if there is none: room that
     /// was promised may be gone with another peer's share.
     pub(in crate::pump) fn push_batch(&mut self, slot: usize) {
-        let Some(hub) = self.hubs.get_mut(slot) else {
+        let Some(socket) = self.sockets.get_mut(slot) else {
             return;
         };
-        if hub.errand.is_some() {
-            for (_, outcome) in std::mem::take(&mut hub.io.outcomes) {
-                self.errand_ended(slot, outcome);
+        if socket.zap_request.is_some() {
+            for (_, outcome) in std::mem::take(&mut socket.io.outcomes) {
+                self.zap_request_ended(slot, outcome);
             }
             return;
         }
-        if !hub.io.outcomes.is_empty() {
-            let late = hub.ports.calls().settle(&mut hub.io.outcomes);
-            hub.io.late += late;
-            hub.io.dropped.count(DropReason::Late, late as u64);
+        if !socket.io.outcomes.is_empty() {
+            let late = socket.ports.calls().settle(&mut socket.io.outcomes);
+            socket.io.late += late;
+            socket.io.dropped.count(DropReason::Late, late as u64);
         }
-        hub.heed_late();
-        if hub.io.late > 0 {
-            let late = std::mem::take(&mut hub.io.late);
-            if let Some(outward) = hub.ports.outward() {
+        socket.count_late();
+        if socket.io.late > 0 {
+            let late = std::mem::take(&mut socket.io.late);
+            if let Some(outward) = socket.ports.outward() {
                 outward.count_dropped(late as u64);
-                hub.io.late_told += late as u64;
+                socket.io.late_told += late as u64;
             }
         }
-        let io = &mut hub.io;
+        let io = &mut socket.io;
         if io.batch.is_empty() {
             return;
         }
-        let Some(outward) = hub.ports.outward() else {
+        let Some(outward) = socket.ports.outward() else {
             debug_assert!(false, "who receives has an out");
             io.batch.clear();
             return;
         };
         let (moved, room) = (io.batch.len(), io.batch.capacity());
         if io.notices.is_empty() {
-            push(&hub.ports, outward, &mut io.batch);
+            push(&socket.ports, outward, &mut io.batch);
         }
         if !io.batch.is_empty() {
             io.notices.append(&mut io.batch);
-            self.dry.push(slot);
+            self.to_resume.push(slot);
         }
-        if hub.takes_much(moved, room) {
-            self.rest_later();
+        if socket.takes_much(moved, room) {
+            self.shrink_later();
         }
     }
 
-    /// Gives a hub a place among the senders of this turn.
-    pub(in crate::pump) fn schedule_send(&mut self, slot: usize) {
-        if let Some(hub) = self.hubs.get_mut(slot) {
-            if !hub.in_senders && hub.ports.inward().is_some() {
-                hub.in_senders = true;
+    /// Gives a socket a place among the senders of this turn.
+    pub(in crate::pump) fn send_later(&mut self, slot: usize) {
+        if let Some(socket) = self.sockets.get_mut(slot) {
+            if !socket.in_senders && socket.ports.inward().is_some() {
+                socket.in_senders = true;
                 self.senders.push_back(slot);
             }
         }
@@ -727,15 +729,15 @@ impl<W: World> Pump<W> {
     /// Tells `in` how many messages have left, so that more are accepted, and how many are lost.
     pub(in crate::pump) fn settle_credits(&mut self, slot: usize) {
         self.settle_near(slot);
-        if let Some(hub) = self.hubs.get_mut(slot) {
-            let released = std::mem::take(&mut hub.io.released);
-            let lost = std::mem::take(&mut hub.io.lost);
-            let charged = std::mem::take(&mut hub.io.charged);
-            if let Some(inward) = hub.ports.inward() {
+        if let Some(socket) = self.sockets.get_mut(slot) {
+            let released = std::mem::take(&mut socket.io.released);
+            let lost = std::mem::take(&mut socket.io.lost);
+            let charged = std::mem::take(&mut socket.io.charged);
+            if let Some(inward) = socket.ports.inward() {
                 inward.charge(charged);
                 if lost > 0 {
                     inward.count_dropped(lost);
-                    hub.io.told += lost;
+                    socket.io.told += lost;
                 }
                 if released > 0 {
                     inward.release(released);
@@ -745,8 +747,8 @@ impl<W: World> Pump<W> {
     }
 }
 
-impl std::ops::Drop for Hub {
-    /// Whatever ends a hub, nobody may wait at its channels any more.
+impl std::ops::Drop for SocketState {
+    /// Whatever ends a socket, nobody may wait at its channels any more.
     fn drop(&mut self) {
         self.ports.finish();
     }

@@ -9,21 +9,21 @@ use crate::options::Options;
 use crate::pattern::{waits_for_peers, Interest, PeerId};
 use crate::socket_type::SocketType;
 
-use crate::pump::env::World;
-use crate::pump::pipe::Link;
+use crate::pump::env::Env;
+use crate::pump::pipe::Pipe;
 use crate::pump::socket::{marks, PumpOutlet};
 use crate::pump::Pump;
 
-/// What a hub knows of its peers near their marks.
+/// What a socket knows of its peers near their marks.
 pub(in crate::pump) struct Near {
     /// A peer with more messages than this in its queue is near; `None` where senders do
     /// not wait for single peers.
     above: Option<usize>,
-    /// Links, by serial number and slot, in no order.
-    links: Vec<(u64, usize)>,
+    /// Pipes, by serial number and slot, in no order.
+    pipes: Vec<(u64, usize)>,
     /// Names whose peers are not there, with what is kept for them, by growing id.
     kept: Vec<Kept>,
-    /// Ids of names. They do not meet the serial numbers of links, which count from one.
+    /// Ids of names. They do not meet the serial numbers of pipes, which count from one.
     next: u64,
     /// Whether senders know of any.
     told: bool,
@@ -98,7 +98,7 @@ impl Near {
     pub(in crate::pump) fn new(kind: SocketType, options: &Options) -> Self {
         let mut near = Near {
             above: None,
-            links: Vec::new(),
+            pipes: Vec::new(),
             kept: Vec::new(),
             next: 1 << 63,
             told: false,
@@ -125,11 +125,11 @@ impl Near {
         self.above.is_some()
     }
 
-    /// A message went to this link.
-    pub(in crate::pump) fn note<S>(&mut self, slot: usize, link: &mut Link<S>) {
-        if !link.near && self.above.is_some_and(|above| link.held() > above) {
-            link.near = true;
-            self.links.push((link.serial, slot));
+    /// A message went to this pipe.
+    pub(in crate::pump) fn note<S>(&mut self, slot: usize, pipe: &mut Pipe<S>) {
+        if !pipe.near && self.above.is_some_and(|above| pipe.held() > above) {
+            pipe.near = true;
+            self.pipes.push((pipe.serial, slot));
         }
     }
 
@@ -158,67 +158,68 @@ impl Near {
 impl<S> PumpOutlet<'_, S> {
     /// What any peer gets may have changed.
     pub(in crate::pump) fn interests_changed(&mut self) {
-        for &(_, slot) in &self.io.near.links {
-            if let Some(link) = self.links.get_mut(slot) {
-                link.filter = None;
+        for &(_, slot) in &self.io.near.pipes {
+            if let Some(pipe) = self.pipes.get_mut(slot) {
+                pipe.filter = None;
             }
         }
         self.io.near.changed = true;
     }
 }
 
-impl<W: World> Pump<W> {
+impl<E: Env> Pump<E> {
     /// A peer near its mark has sent something.
     pub(in crate::pump) fn tell_room(&mut self, slot: usize) {
-        let Some(link) = self.links.get(slot) else {
+        let Some(pipe) = self.pipes.get(slot) else {
             return;
         };
-        let hub = link.hub;
-        let limit = self.hubs.get(hub).map_or(0, |hub| hub.io.limit);
-        if link.is_roomy(limit, true) {
-            self.schedule_send(hub);
+        let socket = pipe.socket;
+        let limit = self.sockets.get(socket).map_or(0, |socket| socket.io.limit);
+        if pipe.is_roomy(limit, true) {
+            self.send_later(socket);
         }
     }
 
     /// Finds those that are near after the marks have changed.
-    pub(in crate::pump) fn name_near(&mut self, slot: usize) {
-        let Some(hub) = self.hubs.get_mut(slot) else {
+    pub(in crate::pump) fn find_near_full(&mut self, slot: usize) {
+        let Some(socket) = self.sockets.get_mut(slot) else {
             return;
         };
-        for &link in &hub.links {
-            if let Some(found) = self.links.get_mut(link).filter(|link| link.attached) {
-                hub.io.near.note(link, found);
+        for &pipe in &socket.pipes {
+            if let Some(found) = self.pipes.get_mut(pipe).filter(|pipe| pipe.attached) {
+                socket.io.near.note(pipe, found);
             }
         }
     }
 
     /// Tells senders which peers are near their marks, and lets go of what has been given to them.
     pub(in crate::pump) fn settle_near(&mut self, slot: usize) {
-        let Some(hub) = self.hubs.get_mut(slot) else {
+        let Some(socket) = self.sockets.get_mut(slot) else {
             return;
         };
-        let io = &mut hub.io;
-        if !(io.near.told || !io.near.links.is_empty() || !io.near.kept.is_empty()) {
+        let io = &mut socket.io;
+        if !(io.near.told || !io.near.pipes.is_empty() || !io.near.kept.is_empty()) {
             return;
         }
-        let Some(inward) = hub.ports.inward() else {
+        let Some(inward) = socket.ports.inward() else {
             return;
         };
         let above = io.near.above;
-        let mut peers = Vec::with_capacity(io.near.links.len() + io.near.kept.len());
-        io.near.links.sort_unstable();
-        io.near.links.retain(|&(serial, place)| {
-            let link = self.links.get_mut(place);
-            let Some(link) = link.filter(|link| link.serial == serial && link.hub == slot) else {
+        let mut peers = Vec::with_capacity(io.near.pipes.len() + io.near.kept.len());
+        io.near.pipes.sort_unstable();
+        io.near.pipes.retain(|&(serial, place)| {
+            let pipe = self.pipes.get_mut(place);
+            let Some(pipe) = pipe.filter(|pipe| pipe.serial == serial && pipe.socket == slot)
+            else {
                 return false;
             };
-            let held = link.held();
-            link.near = link.attached && above.is_some_and(|above| held > above);
-            if !link.near {
+            let held = pipe.held();
+            pipe.near = pipe.attached && above.is_some_and(|above| held > above);
+            if !pipe.near {
                 return false;
             }
-            let filter = link.filter.get_or_insert_with(|| {
-                Arc::new(Filter::new(hub.pattern.interest(PeerId(place as u32))))
+            let filter = pipe.filter.get_or_insert_with(|| {
+                Arc::new(Filter::new(socket.pattern.interest(PeerId(place as u32))))
             });
             peers.push(NearPeer {
                 id: serial,

@@ -3,31 +3,31 @@
 use crate::message::{Frame, Message};
 use crate::pattern::{Admission, Outlet, PeerId};
 
-use crate::pump::env::World;
+use crate::pump::env::Env;
 use crate::pump::pipe::{Loss, Origin, Path};
 use crate::pump::Pump;
 
-impl<W: World> Pump<W> {
+impl<E: Env> Pump<E> {
     /// Sends a new peer an empty message, so that a ROUTER there learns of us
     /// (`ZMQ_PROBE_ROUTER`). It is no user's message, and counts nowhere.
-    pub(in crate::pump) fn probe(&mut self, slot: usize) {
-        let Some(link) = self.links.get_mut(slot).filter(|link| link.attached) else {
+    pub(in crate::pump) fn send_probe(&mut self, slot: usize) {
+        let Some(pipe) = self.pipes.get_mut(slot).filter(|pipe| pipe.attached) else {
             return;
         };
-        let Some(hub) = self.hubs.get(link.hub) else {
+        let Some(socket) = self.sockets.get(pipe.socket) else {
             return;
         };
-        if !hub.kind.probes() || !hub.options.probe_router {
+        if !socket.kind.probes() || !socket.options.probe_router {
             return;
         }
         let mut probe = Message::from(Frame::empty());
-        match &mut link.path {
+        match &mut pipe.path {
             Path::Wire(wire) => {
                 wire.connection.greet(&probe);
                 self.flush_later(slot);
             }
             Path::Inproc(inproc) => {
-                let (far, twin) = (inproc.twin_hub, PeerId(inproc.twin as u32));
+                let (far, twin) = (inproc.twin_socket, PeerId(inproc.twin as u32));
                 self.pattern_call(far, |pattern, outlet| {
                     if pattern.admit(twin, &mut probe) == Ok(Admission::Deliver) {
                         outlet.deliver(probe);
@@ -36,7 +36,7 @@ impl<W: World> Pump<W> {
             }
             Path::Cross(cross) => {
                 cross.greet(probe);
-                self.cross_later(slot);
+                self.transfer_across_later(slot);
             }
             Path::Dialing { .. } | Path::Lent => {
                 debug_assert!(false, "an attached peer has a wire or a twin");
@@ -45,17 +45,26 @@ impl<W: World> Pump<W> {
     }
 
     /// The first message to a new peer. It does not count against the high-water mark.
-    pub(in crate::pump) fn say_hello(&mut self, slot: usize) {
-        let Some(link) = self.links.get_mut(slot) else {
+    pub(in crate::pump) fn send_hello(&mut self, slot: usize) {
+        let Some(pipe) = self.pipes.get_mut(slot) else {
             return;
         };
-        let Some(hub) = self.hubs.get(link.hub).filter(|hub| hub.kind.says_hello()) else {
+        let Some(socket) = self
+            .sockets
+            .get(pipe.socket)
+            .filter(|socket| socket.kind.says_hello())
+        else {
             return;
         };
-        let Some(hello) = hub.options.hello.as_ref().filter(|hello| !hello.is_empty()) else {
+        let Some(hello) = socket
+            .options
+            .hello
+            .as_ref()
+            .filter(|hello| !hello.is_empty())
+        else {
             return;
         };
-        match &mut link.path {
+        match &mut pipe.path {
             Path::Wire(wire) => {
                 wire.connection.greet(hello);
                 wire.counts.messages_out += 1;
@@ -68,7 +77,7 @@ impl<W: World> Pump<W> {
             Path::Cross(cross) => {
                 cross.greet(hello.clone());
                 cross.counts.messages_out += 1;
-                self.cross_later(slot);
+                self.transfer_across_later(slot);
             }
             Path::Dialing { .. } | Path::Lent => {
                 debug_assert!(false, "an attached peer has a wire or a twin");
@@ -78,12 +87,12 @@ impl<W: World> Pump<W> {
 
     /// An attached peer is about to be lost: its user is told as if by a last message of the
     /// peer's.
-    pub(in crate::pump) fn give_notice(&mut self, slot: usize, loss: &Loss) {
-        let Some(link) = self.links.get(slot).filter(|link| link.attached) else {
+    pub(in crate::pump) fn send_notice(&mut self, slot: usize, loss: &Loss) {
+        let Some(pipe) = self.pipes.get(slot).filter(|pipe| pipe.attached) else {
             return;
         };
-        let (hub, origin) = (link.hub, link.origin);
-        let Some(found) = self.hubs.get(hub) else {
+        let (socket, origin) = (pipe.socket, pipe.origin);
+        let Some(found) = self.sockets.get(socket) else {
             return;
         };
         let local = matches!(loss, Loss::Asked) || found.closing.is_some();
@@ -99,7 +108,7 @@ impl<W: World> Pump<W> {
         };
         let mut notice: Message = notice.clone();
         let peer = PeerId(slot as u32);
-        self.pattern_call(hub, |pattern, outlet| {
+        self.pattern_call(socket, |pattern, outlet| {
             if let Ok(Admission::Deliver) = pattern.admit(peer, &mut notice) {
                 outlet.deliver(notice);
             }

@@ -29,34 +29,34 @@ impl Sim {
 
     fn close(&mut self, sock: &Sock) -> Answer<Closed> {
         let (closed, reply) = answer();
-        let hub = sock.hub;
+        let socket = sock.socket;
         let posted = self.pumps[sock.pump]
             .mailbox
-            .post(Command::Close { hub, reply });
+            .post(Command::Close { socket, reply });
         assert!(posted.is_ok());
         closed
     }
 
     fn disconnect(&mut self, sock: &Sock, endpoint: &str) {
         let endpoint = Endpoint::parse_for_connect(endpoint).unwrap();
-        let hub = sock.hub;
+        let socket = sock.socket;
         self.ask(sock.pump, |reply| Command::Disconnect {
-            hub,
+            socket,
             endpoint,
             reply,
         })
         .unwrap();
     }
 
-    fn links(&self) -> usize {
-        self.pumps.iter().map(|pump| pump.links.len()).sum()
+    fn pipes(&self) -> usize {
+        self.pumps.iter().map(|pump| pump.pipes.len()).sum()
     }
 
     /// Nothing is left in any pump.
     fn all_gone(&mut self) {
         self.until("the end of everything", |sim| {
             let empty = |pump: &Pump<Node>| {
-                pump.hubs.is_empty() && pump.links.is_empty() && pump.dialers.is_empty()
+                pump.sockets.is_empty() && pump.pipes.is_empty() && pump.dialers.is_empty()
             };
             sim.pumps.iter().all(empty)
         });
@@ -224,7 +224,7 @@ fn sim_across_pumps_closing_and_disconnecting_send_what_was_accepted() {
                 }
                 got == 100
             });
-            sim.until("the end of the link", |sim| sim.links() == 0);
+            sim.until("the end of the pipe", |sim| sim.pipes() == 0);
         }
     }
 }
@@ -251,7 +251,7 @@ fn sim_across_pumps_without_linger_the_peer_has_what_it_has_room_for() {
                 _ => (connected, bound),
             };
             if seed % 3 == 0 {
-                sim.until("the peer", |sim| sim.links() == 2);
+                sim.until("the peer", |sim| sim.pipes() == 2);
                 (0..10).for_each(|_| sim.step());
             }
             let mut offered = 0;
@@ -299,7 +299,7 @@ fn sim_across_pumps_both_sides_leave_at_once() {
             &Endpoint::parse_for_connect("inproc://back").unwrap(),
         );
         sim.bind(&pair[1], "inproc://back");
-        sim.until("two links", |sim| sim.links() == 4);
+        sim.until("two pipes", |sim| sim.pipes() == 4);
         for sock in &pair {
             for _ in 0..60 {
                 sock.offer(numbered(1));
@@ -309,11 +309,11 @@ fn sim_across_pumps_both_sides_leave_at_once() {
         sim.disconnect(&pair[1], "inproc://across");
         sim.disconnect(&pair[0], "inproc://back");
         for sock in &pair {
-            let hub = sock.hub;
-            let options = sim.ask(sock.pump, |reply| Command::Options { hub, reply });
+            let socket = sock.socket;
+            let options = sim.ask(sock.pump, |reply| Command::Options { socket, reply });
             let now = Options::clone(&options).linger(Linger::For(Duration::from_millis(50)));
             let changed = sim.ask(sock.pump, |reply| Command::Configure {
-                hub,
+                socket,
                 seen: options,
                 options: Arc::new(now),
                 reply,
@@ -330,7 +330,7 @@ fn sim_across_pumps_both_sides_leave_at_once() {
 /// Names that are bound, freed and bound elsewhere while others connect: in the end everybody is
 /// connected to whoever is bound last, and nobody has lost his turn.
 #[test]
-fn sim_across_pumps_names_that_move_lose_no_link() {
+fn sim_across_pumps_names_that_move_lose_no_pipe() {
     for seed in seeds() {
         let mut sim = whimsical(seed, 3);
         let mut luck = Luck::new(seed);
@@ -345,11 +345,11 @@ fn sim_across_pumps_names_that_move_lose_no_link() {
         for round in 0..40 {
             // Commands of several threads: posted now, carried out when the pumps like.
             let pull = &pulls[luck.below(3) as usize];
-            let hub = pull.hub;
+            let socket = pull.socket;
             let bind = endpoint.clone();
             let (_, reply) = answer();
             let command = Command::Bind {
-                hub,
+                socket,
                 endpoint: bind,
                 reply,
             };
@@ -359,7 +359,7 @@ fn sim_across_pumps_names_that_move_lose_no_link() {
                 let push = sim.open(pump, SocketType::Push, once());
                 let (connected, reply) = answer();
                 let command = Command::Connect {
-                    hub: push.hub,
+                    socket: push.socket,
                     endpoint: endpoint.clone(),
                     reply,
                 };
@@ -369,7 +369,7 @@ fn sim_across_pumps_names_that_move_lose_no_link() {
             }
             let (_, reply) = answer();
             let command = Command::Unbind {
-                hub,
+                socket,
                 endpoint: endpoint.clone(),
                 reply,
             };
@@ -386,7 +386,7 @@ fn sim_across_pumps_names_that_move_lose_no_link() {
         }
         sim.bind(&pulls[0], "inproc://moves");
         assert!(answers.iter().all(|answer| answer.try_take().is_ready()));
-        // Links outlive the name: each push has one by now, or gets it.
+        // Pipes outlive the name: each push has one by now, or gets it.
         let mut came = 0;
         for (number, push) in (0..).zip(&pushes) {
             assert!(push.offer(numbered(number)));
@@ -413,7 +413,7 @@ fn sim_across_pumps_one_pump_ends_before_the_other() {
         let shut = Command::Shutdown { grace, reply };
         assert!(sim.pumps[0].mailbox.post(shut).is_ok());
         sim.until("the end of a pump", |_| done.try_take().is_ready());
-        sim.until("the end of the link", |sim| sim.pumps[1].links.is_empty());
+        sim.until("the end of the pipe", |sim| sim.pumps[1].pipes.is_empty());
         assert!(sim.pumps[0].is_finished());
         // Back to waiting for somebody to bind the name.
         let other = sim.open(1, SocketType::Pull, Options::new());

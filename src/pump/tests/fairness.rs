@@ -39,9 +39,13 @@ struct FanIn {
 
 impl Sim {
     fn join(&mut self, sock: &Sock, group: &str) {
-        let (hub, group) = (sock.hub, Frame::from(group));
-        self.ask(sock.pump, |reply| Command::Join { hub, group, reply })
-            .unwrap();
+        let (socket, group) = (sock.socket, Frame::from(group));
+        self.ask(sock.pump, |reply| Command::Join {
+            socket,
+            group,
+            reply,
+        })
+        .unwrap();
     }
 }
 
@@ -75,10 +79,10 @@ impl FanIn {
             peers,
             got: [0; PEERS],
         };
-        let hub = fan_in.to.hub.slot;
-        fan_in
-            .sim
-            .until("all peers", |sim| sim.pumps[0].hubs[hub].peers == PEERS);
+        let socket = fan_in.to.socket.slot;
+        fan_in.sim.until("all peers", |sim| {
+            sim.pumps[0].sockets[socket].peers == PEERS
+        });
         // Who came first has filled `out`; what counts is what comes from now on.
         (0..200).for_each(|_| fan_in.step());
         fan_in.take(usize::MAX);

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::io::Write;
 
-use super::super::env::World;
+use super::super::env::Env;
 use super::super::sim::SimStream;
 use super::super::transport::{self, Resolution, Target};
 use super::*;
@@ -88,8 +88,8 @@ fn let_in(flood: Flood, silent_for: Duration) -> usize {
         sim.step();
     }
     assert!(flooded > MAX_HANDSHAKES as u128, "a flood");
-    let hub = pull.hub;
-    let statistics = sim.ask(0, |reply| Command::Statistics { hub, reply });
+    let socket = pull.socket;
+    let statistics = sim.ask(0, |reply| Command::Statistics { socket, reply });
     assert!(statistics.handshakes_failed > 0, "there are too many");
     statistics.peers.len()
 }

@@ -1,4 +1,4 @@
-//! What a hub sends in batches, most of all to sockets of the same pump.
+//! What a socket sends in batches, most of all to sockets of the same pump.
 
 use super::super::pipe::{Path, STAGING_LIMIT};
 use super::*;
@@ -6,8 +6,8 @@ use crate::statistics::DropReason;
 
 impl Sim {
     fn statistics(&mut self, sock: &Sock) -> crate::statistics::Statistics {
-        let hub = sock.hub;
-        self.ask(sock.pump, |reply| Command::Statistics { hub, reply })
+        let socket = sock.socket;
+        self.ask(sock.pump, |reply| Command::Statistics { socket, reply })
     }
 }
 
@@ -20,14 +20,19 @@ fn burst(from: &Sock, numbers: std::ops::Range<u64>) {
 
 /// Messages the pump has taken and has no place for.
 fn pending(sim: &Sim, sock: &Sock) -> usize {
-    sim.pumps[sock.pump].hubs[sock.hub.slot].io.pending.len()
+    sim.pumps[sock.pump].sockets[sock.socket.slot]
+        .io
+        .pending
+        .len()
 }
 
-/// Octets that wait for the connections of a socket.
+/// Bytes that wait for the connections of a socket.
 fn staged(sim: &Sim, sock: &Sock) -> usize {
-    let links = sim.pumps[sock.pump].links.iter();
-    let staged = links.filter_map(|(_, link)| match &link.path {
-        Path::Wire(wire) if link.hub == sock.hub.slot => Some(wire.connection.staged_octets()),
+    let pipes = sim.pumps[sock.pump].pipes.iter();
+    let staged = pipes.filter_map(|(_, pipe)| match &pipe.path {
+        Path::Wire(wire) if pipe.socket == sock.socket.slot => {
+            Some(wire.connection.staged_octets())
+        }
         _ => None,
     });
     staged.sum()
@@ -47,10 +52,7 @@ fn what_comes_behind_what_waits_for_a_connection_calls_nobody() {
         most = most.max(staged(sim, &push));
         sim.now >= over
     });
-    assert!(
-        (1..=STAGING_LIMIT + 10_010).contains(&most),
-        "{most} octets"
-    );
+    assert!((1..=STAGING_LIMIT + 10_010).contains(&most), "{most} bytes");
     assert!(pending(&sim, &push) > 0, "some wait for the connection");
     while push.offer(large()) {
         sent += 1;
@@ -143,7 +145,7 @@ fn nobody_has_a_turn_to_itself() {
     let mut turns = 0;
     sim.until("all of them", |sim| {
         turns += 1;
-        let mut held = sim.pumps[0].links.iter().map(|(_, link)| link.held());
+        let mut held = sim.pumps[0].pipes.iter().map(|(_, pipe)| pipe.held());
         assert!(held.all(|held| held <= 1024) && received.len() <= turns * 1024);
         received.len() == 3000
     });
@@ -161,11 +163,11 @@ fn who_has_sent_everything_is_closed() {
 /// Messages there is memory for, wherever one socket and its connections keep them.
 fn buffered(sim: &Sim, sock: &Sock) -> usize {
     let pump = &sim.pumps[sock.pump];
-    let hub = &pump.hubs[sock.hub.slot];
-    let io = &hub.io;
-    let ports = [hub.ports.inward(), hub.ports.outward()];
+    let socket = &pump.sockets[sock.socket.slot];
+    let io = &socket.io;
+    let ports = [socket.ports.inward(), socket.ports.outward()];
     let channels = ports.into_iter().flatten();
-    let links = pump.links.iter().map(|(_, link)| match &link.path {
+    let pipes = pump.pipes.iter().map(|(_, pipe)| match &pipe.path {
         Path::Inproc(inproc) => inproc.queue.capacity(),
         Path::Cross(cross) => cross.buffered(),
         Path::Wire(_) | Path::Dialing { .. } | Path::Lent => 0,
@@ -174,7 +176,7 @@ fn buffered(sim: &Sim, sock: &Sock) -> usize {
         + io.batch.capacity()
         + io.notices.capacity()
         + channels.map(|channel| channel.buffered()).sum::<usize>()
-        + links.sum::<usize>()
+        + pipes.sum::<usize>()
 }
 
 #[test]
@@ -228,7 +230,7 @@ fn sim_the_memory_of_a_burst_is_given_back_when_the_socket_is_idle() {
                 assert!(held <= 8 * 1024, "{case}: {held}");
             }
             // And then no thread is woken for it.
-            let looks = sim.pumps.iter().any(|pump| pump.rest_is_due);
+            let looks = sim.pumps.iter().any(|pump| pump.shrink_is_due);
             assert!(!looks || trickle, "{case}: woken again");
         }
     }

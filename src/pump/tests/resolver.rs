@@ -61,9 +61,9 @@ fn sim_the_next_address_of_a_name_is_tried_in_the_same_attempt() {
     for seed in seeds() {
         let mut sim = Sim::new(seed, Faults::default(), 2);
         let (pull, push, bound) = listening(&mut sim);
-        let (events, capacity, hub) = (EventSet::ALL, 100, push.hub);
+        let (events, capacity, socket) = (EventSet::ALL, 100, push.socket);
         let told = sim.ask(1, |reply| Command::Watch {
-            hub,
+            socket,
             events,
             capacity,
             reply,
@@ -98,8 +98,8 @@ fn sim_a_dialer_that_has_ended_asks_for_nothing() {
     for number in 0..100 {
         sim.connect(&other, &named(&format!("no-{number}.example")));
     }
-    let hub = other.hub;
-    sim.ask(1, |reply| Command::Close { hub, reply });
+    let socket = other.socket;
+    sim.ask(1, |reply| Command::Close { socket, reply });
     let good = named("yes.example");
     let addresses = vec![target(&bound)];
     let network = Rc::clone(&sim.network);

@@ -14,7 +14,7 @@ fn plain() -> [Options; 2] {
 
 #[cfg(feature = "curve")]
 fn curve() -> [Options; 2] {
-    let keypair = |octet| CurveKeypair::from(CurveSecretKey::from([octet; 32]));
+    let keypair = |byte| CurveKeypair::from(CurveSecretKey::from([byte; 32]));
     let (server, client) = (keypair(1), keypair(2));
     let client = Security::curve_client(client, *server.public());
     [
@@ -112,10 +112,10 @@ fn broken_run(seed: u64, options: [Options; 2], pump: usize) -> (Vec<u64>, u64, 
         }
         arrived.last() == Some(&300)
     });
-    // Whoever asked and went is forgotten: a hub for each socket, and no other.
+    // Whoever asked and went is forgotten: a socket for each socket, and no other.
     sim.until("nobody asks", |sim| {
-        let hubs: usize = sim.pumps.iter().map(|pump| pump.hubs.len()).sum();
-        hubs == 3
+        let sockets: usize = sim.pumps.iter().map(|pump| pump.sockets.len()).sum();
+        sockets == 3
     });
     let resets = sim.network.borrow().resets;
     (arrived, judge.asked, resets)
@@ -184,9 +184,9 @@ fn sim_a_judge_who_never_answers_is_forgotten_with_the_peers_that_wait() {
                 }
                 failures >= 5
             });
-            // A hub for each socket, and at most one that asks just now.
-            let hubs: usize = sim.pumps.iter().map(|pump| pump.hubs.len()).sum();
-            assert!(hubs <= 4, "seed {seed}: {hubs} hubs");
+            // A socket for each socket, and at most one that asks just now.
+            let sockets: usize = sim.pumps.iter().map(|pump| pump.sockets.len()).sum();
+            assert!(sockets <= 4, "seed {seed}: {sockets} sockets");
             drop(judge);
         }
     }

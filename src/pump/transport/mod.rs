@@ -560,11 +560,11 @@ impl KernelBuffers {
     }
 
     fn apply(self, socket: &socket2::Socket) -> io::Result<()> {
-        if let Some(octets) = self.send {
-            socket.set_send_buffer_size(octets)?;
+        if let Some(bytes) = self.send {
+            socket.set_send_buffer_size(bytes)?;
         }
-        if let Some(octets) = self.receive {
-            socket.set_recv_buffer_size(octets)?;
+        if let Some(bytes) = self.receive {
+            socket.set_recv_buffer_size(bytes)?;
         }
         Ok(())
     }

@@ -139,13 +139,13 @@ fn bind_to_device(_socket: &Socket, _device: &str) -> io::Result<()> {
     target_os = "netbsd",
     target_os = "openbsd",
 ))]
-fn set_type_of_service(socket: &Socket, octet: u8, ipv6: bool) -> io::Result<()> {
+fn set_type_of_service(socket: &Socket, value: u8, ipv6: bool) -> io::Result<()> {
     if !ipv6 {
-        return socket.set_tos_v4(octet.into());
+        return socket.set_tos_v4(value.into());
     }
-    socket.set_tclass_v6(octet.into())?;
+    socket.set_tclass_v6(value.into())?;
     // For IPv4 peers of a socket of both families. Not every system lets an IPv6 socket have it.
-    let _ = socket.set_tos_v4(octet.into());
+    let _ = socket.set_tos_v4(value.into());
     Ok(())
 }
 
@@ -158,7 +158,7 @@ fn set_type_of_service(socket: &Socket, octet: u8, ipv6: bool) -> io::Result<()>
     target_os = "netbsd",
     target_os = "openbsd",
 )))]
-fn set_type_of_service(_socket: &Socket, _octet: u8, _ipv6: bool) -> io::Result<()> {
+fn set_type_of_service(_socket: &Socket, _value: u8, _ipv6: bool) -> io::Result<()> {
     Err(not_here("type_of_service"))
 }
 

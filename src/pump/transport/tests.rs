@@ -52,7 +52,7 @@ fn read_to_end(stream: &mut Stream) -> Vec<u8> {
         loop {
             match stream.read(&mut buffer)? {
                 0 => return Ok(Some(())),
-                octets => all.extend_from_slice(&buffer[..octets]),
+                bytes => all.extend_from_slice(&buffer[..bytes]),
             }
         }
     })
@@ -92,7 +92,7 @@ fn connect_text(text: &str) -> io::Result<Stream> {
     Ok(stream)
 }
 
-/// Connects, and moves octets both ways. Connections that end before they say anything are
+/// Connects, and moves bytes both ways. Connections that end before they say anything are
 /// other binders' looks at whether somebody listens.
 fn converse(listener: &mut Listener, text: &str) -> (Stream, Stream, String) {
     let mut here = connect_text(text).unwrap_or_else(|error| panic!("{text}: {error}"));
@@ -584,9 +584,9 @@ mod over_ipc {
         }
     }
 
-    /// From 101 octets on there is no room for the suffix, and the path itself is bound.
+    /// From 101 bytes on there is no room for the suffix, and the path itself is bound.
     #[test]
-    fn paths_of_up_to_107_octets() {
+    fn paths_of_up_to_107_bytes() {
         let directory = Directory::new("long");
         let parent = directory.0.to_str().unwrap().len() + 1;
         for length in [99, 100, 101, 106, 107] {
