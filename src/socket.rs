@@ -18,7 +18,7 @@ use crate::message::{Frame, Message};
 use crate::monitor::{Monitor, MonitorOptions};
 use crate::options::Options;
 use crate::pattern::Upstream;
-use crate::pump::{transport, BoundListener, Closed, Command, SocketId};
+use crate::pump::{transport, BoundListener, Closed, Command, SocketCommand, SocketId};
 use crate::register::Registrar;
 use crate::routing_id::RoutingId;
 use crate::socket_type::SocketType;
@@ -97,11 +97,7 @@ impl<K: Kind> Socket<K> {
         } else {
             given.clone()
         };
-        let bound = self.ask(|socket, reply| Command::Bind {
-            socket,
-            endpoint,
-            reply,
-        });
+        let bound = self.ask(|reply| SocketCommand::Bind { endpoint, reply });
         bound
             .unwrap_or_else(|| Err(ended()))
             .map_err(|error| error.about(&given))
@@ -134,12 +130,8 @@ impl<K: Kind> Socket<K> {
     /// system refuses it an option.
     pub fn bind_listener(&self, listener: impl Into<BoundListener>) -> Result<Endpoint, BindError> {
         let listener = listener.into();
-        self.ask(|socket, reply| Command::Adopt {
-            socket,
-            listener,
-            reply,
-        })
-        .unwrap_or_else(|| Err(self.ended(BindError::Terminated, BindError::Disconnected)))
+        self.ask(|reply| SocketCommand::Adopt { listener, reply })
+            .unwrap_or_else(|| Err(self.ended(BindError::Terminated, BindError::Disconnected)))
     }
 
     /// Connects to an endpoint: returns at once, also when nobody is bound there yet, and keeps
@@ -154,8 +146,7 @@ impl<K: Kind> Socket<K> {
     pub fn connect(&self, endpoint: impl AsRef<str>) -> Result<Endpoint, ConnectError> {
         let endpoint = Endpoint::parse_for_connect(endpoint.as_ref())?;
         let dialed = endpoint.clone();
-        self.ask(|socket, reply| Command::Connect {
-            socket,
+        self.ask(|reply| SocketCommand::Connect {
             endpoint: dialed,
             reply,
         })
@@ -173,12 +164,8 @@ impl<K: Kind> Socket<K> {
     /// [`DetachError::NotFound`] if the socket is not bound there.
     pub fn unbind(&self, endpoint: impl AsRef<str>) -> Result<(), DetachError> {
         let endpoint = Endpoint::parse_for_bind(endpoint.as_ref())?;
-        self.ask(|socket, reply| Command::Unbind {
-            socket,
-            endpoint,
-            reply,
-        })
-        .unwrap_or_else(|| Err(self.ended(DetachError::Terminated, DetachError::Disconnected)))
+        self.ask(|reply| SocketCommand::Unbind { endpoint, reply })
+            .unwrap_or_else(|| Err(self.ended(DetachError::Terminated, DetachError::Disconnected)))
     }
 
     /// Ends every connection made by connecting to this endpoint, once what it holds is sent.
@@ -187,12 +174,8 @@ impl<K: Kind> Socket<K> {
     /// [`DetachError::NotFound`] if the socket is not connected there.
     pub fn disconnect(&self, endpoint: impl AsRef<str>) -> Result<(), DetachError> {
         let endpoint = Endpoint::parse_for_connect(endpoint.as_ref())?;
-        self.ask(|socket, reply| Command::Disconnect {
-            socket,
-            endpoint,
-            reply,
-        })
-        .unwrap_or_else(|| Err(self.ended(DetachError::Terminated, DetachError::Disconnected)))
+        self.ask(|reply| SocketCommand::Disconnect { endpoint, reply })
+            .unwrap_or_else(|| Err(self.ended(DetachError::Terminated, DetachError::Disconnected)))
     }
 
     /// Closes the socket: takes no more messages, sends those it accepted within
@@ -258,8 +241,7 @@ impl<K: Kind> Socket<K> {
                 });
             }
             let options = Arc::new(options);
-            let changed = self.ask(|socket, reply| Command::Configure {
-                socket,
+            let changed = self.ask(|reply| SocketCommand::Configure {
                 seen,
                 options,
                 reply,
@@ -281,7 +263,7 @@ impl<K: Kind> Socket<K> {
     /// # Errors
     /// [`ConfigureError`] if the socket is closed or its context shut down.
     pub fn options(&self) -> Result<Arc<Options>, ConfigureError> {
-        self.ask(|socket, reply| Command::Options { socket, reply })
+        self.ask(|reply| SocketCommand::Options { reply })
             .ok_or_else(|| self.ended(ConfigureError::Terminated, ConfigureError::Disconnected))
     }
 
@@ -299,8 +281,7 @@ impl<K: Kind> Socket<K> {
     /// # Errors
     /// As there.
     pub fn monitor_with(&self, options: MonitorOptions) -> Result<Monitor, MonitorError> {
-        self.ask(|socket, reply| Command::Watch {
-            socket,
+        self.ask(|reply| SocketCommand::Watch {
             events: options.events,
             capacity: options.capacity,
             reply,
@@ -331,7 +312,7 @@ impl<K: Kind> Socket<K> {
     /// # Errors
     /// [`StatisticsError`] if the socket is closed or its context shut down.
     pub fn statistics(&self) -> Result<Statistics, StatisticsError> {
-        self.ask(|socket, reply| Command::Statistics { socket, reply })
+        self.ask(|reply| SocketCommand::Statistics { reply })
             .ok_or_else(|| self.ended(StatisticsError::Terminated, StatisticsError::Disconnected))
     }
 
@@ -375,10 +356,9 @@ impl<K: Kind> Socket<K> {
 
     fn request_close(&self) -> Option<Answer<Closed>> {
         let (answer, reply) = answer();
-        let posted = self.mailbox.post(Command::Close {
-            socket: self.socket,
-            reply,
-        });
+        let posted = self
+            .mailbox
+            .post(Command::Socket(self.socket, SocketCommand::Close { reply }));
         // The pump reports to the first it hears of; from now on, this handle says closed.
         self.holder.ports().close();
         posted.is_ok().then_some(answer)
@@ -390,8 +370,7 @@ impl<K: Kind> Socket<K> {
     }
 
     fn decide(&self, tag: u64, decision: Upstream) -> Result<(), SubscribeError> {
-        self.ask(|socket, reply| Command::Decide {
-            socket,
+        self.ask(|reply| SocketCommand::Decide {
             tag,
             decision,
             reply,
@@ -402,17 +381,18 @@ impl<K: Kind> Socket<K> {
     }
 
     /// Posts a command and waits for its own answer; none comes from a pump that has ended.
-    fn ask<T>(&self, command: impl FnOnce(SocketId, Reply<T>) -> Command) -> Option<T> {
+    fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> SocketCommand) -> Option<T> {
         self.post(command)?.wait()
     }
 
     /// Posts a command; `None` if the pump has ended.
     pub(crate) fn post<T>(
         &self,
-        command: impl FnOnce(SocketId, Reply<T>) -> Command,
+        command: impl FnOnce(Reply<T>) -> SocketCommand,
     ) -> Option<Answer<T>> {
         let (answer, reply) = answer();
-        self.mailbox.post(command(self.socket, reply)).ok()?;
+        let command = Command::Socket(self.socket, command(reply));
+        self.mailbox.post(command).ok()?;
         Some(answer)
     }
 
@@ -447,12 +427,9 @@ impl<K: Subscribes> Socket<K> {
         if self.kind == SocketType::XPub {
             return self.decide_last(Upstream::Subscribe(prefix.as_ref().into()));
         }
-        self.ask_for(prefix.as_ref(), |socket, prefix, reply| {
-            Command::Subscribe {
-                socket,
-                prefix,
-                reply,
-            }
+        self.ask_for(prefix.as_ref(), |prefix, reply| SocketCommand::Subscribe {
+            prefix,
+            reply,
         })
     }
 
@@ -469,28 +446,23 @@ impl<K: Subscribes> Socket<K> {
         if self.kind == SocketType::XPub {
             return self.decide_last(Upstream::Cancel(prefix.as_ref().into()));
         }
-        self.ask_for(prefix.as_ref(), |socket, prefix, reply| {
-            Command::Unsubscribe {
-                socket,
-                prefix,
-                reply,
-            }
+        self.ask_for(prefix.as_ref(), |prefix, reply| {
+            SocketCommand::Unsubscribe { prefix, reply }
         })
     }
 
     fn ask_for(
         &self,
         prefix: &[u8],
-        command: impl FnOnce(SocketId, Frame, Reply<Result<(), SubscribeError>>) -> Command,
+        command: impl FnOnce(Frame, Reply<Result<(), SubscribeError>>) -> SocketCommand,
     ) -> Result<(), SubscribeError> {
         if !matches!(self.kind, SocketType::Sub | SocketType::XSub) {
             return Err(SubscribeError::Unsupported);
         }
         let prefix = Frame::from(prefix);
-        self.ask(|socket, reply| command(socket, prefix, reply))
-            .unwrap_or_else(|| {
-                Err(self.ended(SubscribeError::Terminated, SubscribeError::Disconnected))
-            })
+        self.ask(|reply| command(prefix, reply)).unwrap_or_else(|| {
+            Err(self.ended(SubscribeError::Terminated, SubscribeError::Disconnected))
+        })
     }
 }
 
@@ -505,7 +477,7 @@ impl<K: Topical> Socket<K> {
         if !matches!(self.kind, Pub | Sub | XPub | XSub | Radio | Dish) {
             return Err(SubscribeError::Unsupported);
         }
-        self.ask(|socket, reply| Command::Topics { socket, reply })
+        self.ask(|reply| SocketCommand::Topics { reply })
             .ok_or_else(|| self.ended(SubscribeError::Terminated, SubscribeError::Disconnected))
     }
 }
@@ -612,12 +584,8 @@ impl<K: Joins> Socket<K> {
     pub fn join(&self, group: impl AsRef<[u8]>) -> Result<(), GroupError> {
         // Other types answer that they have none.
         let group = Frame::from(group.as_ref());
-        self.ask(|socket, reply| Command::Join {
-            socket,
-            group,
-            reply,
-        })
-        .unwrap_or_else(|| Err(self.ended(GroupError::Terminated, GroupError::Disconnected)))
+        self.ask(|reply| SocketCommand::Join { group, reply })
+            .unwrap_or_else(|| Err(self.ended(GroupError::Terminated, GroupError::Disconnected)))
     }
 
     /// Leaves a group (`zmq_leave`). When this returns, no more messages of it are received: those
@@ -628,12 +596,8 @@ impl<K: Joins> Socket<K> {
     /// context shut down.
     pub fn leave(&self, group: impl AsRef<[u8]>) -> Result<(), GroupError> {
         let group = Frame::from(group.as_ref());
-        self.ask(|socket, reply| Command::Leave {
-            socket,
-            group,
-            reply,
-        })
-        .unwrap_or_else(|| Err(self.ended(GroupError::Terminated, GroupError::Disconnected)))
+        self.ask(|reply| SocketCommand::Leave { group, reply })
+            .unwrap_or_else(|| Err(self.ended(GroupError::Terminated, GroupError::Disconnected)))
     }
 }
 
@@ -688,12 +652,8 @@ impl<K: Addresses> Socket<K> {
     /// [`DetachError::NoPeer`] if no peer has this id.
     pub fn disconnect_peer(&self, peer: &RoutingId) -> Result<(), DetachError> {
         let peer = peer.clone();
-        self.ask(|socket, reply| Command::DisconnectPeer {
-            socket,
-            peer,
-            reply,
-        })
-        .unwrap_or_else(|| Err(self.ended(DetachError::Terminated, DetachError::Disconnected)))
+        self.ask(|reply| SocketCommand::DisconnectPeer { peer, reply })
+            .unwrap_or_else(|| Err(self.ended(DetachError::Terminated, DetachError::Disconnected)))
     }
 
     /// Whether a peer has this id now, or will have it once it is connected
@@ -717,8 +677,7 @@ impl<K: Addresses> Socket<K> {
         if !self.kind.addresses_peers() {
             return Err(ConnectError::NoRoutingIds);
         }
-        self.ask(|socket, reply| Command::ConnectPeer {
-            socket,
+        self.ask(|reply| SocketCommand::ConnectPeer {
             endpoint,
             name,
             reply,

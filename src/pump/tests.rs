@@ -20,7 +20,7 @@ use crate::socket_type::SocketType;
 use super::sim::{Faults, Luck, Network, Node};
 use super::socket::wire_config;
 use super::MAX_HANDSHAKES;
-use super::{Command, Company, Pump, Release, SocketId};
+use super::{Command, Company, Pump, Release, SocketCommand, SocketId};
 
 mod cross_pump;
 mod fairness;
@@ -157,30 +157,24 @@ impl Sim {
     fn bind(&mut self, sock: &Sock, endpoint: &str) -> Endpoint {
         let endpoint = Endpoint::parse_for_bind(endpoint).unwrap();
         let socket = sock.socket;
-        self.ask(sock.pump, |reply| Command::Bind {
-            socket,
-            endpoint,
-            reply,
+        self.ask(sock.pump, |reply| {
+            Command::Socket(socket, SocketCommand::Bind { endpoint, reply })
         })
         .unwrap()
     }
 
     fn connect(&mut self, sock: &Sock, endpoint: &Endpoint) {
         let (socket, endpoint) = (sock.socket, endpoint.clone());
-        self.ask(sock.pump, |reply| Command::Connect {
-            socket,
-            endpoint,
-            reply,
+        self.ask(sock.pump, |reply| {
+            Command::Socket(socket, SocketCommand::Connect { endpoint, reply })
         })
         .unwrap();
     }
 
     fn subscribe(&mut self, sock: &Sock, prefix: &str) {
         let (socket, prefix) = (sock.socket, Frame::from(prefix));
-        self.ask(sock.pump, |reply| Command::Subscribe {
-            socket,
-            prefix,
-            reply,
+        self.ask(sock.pump, |reply| {
+            Command::Socket(socket, SocketCommand::Subscribe { prefix, reply })
         })
         .unwrap();
     }
@@ -388,18 +382,22 @@ fn sim_a_pipe_that_cannot_be_written_waits_for_its_reader_in_peace() {
         // The peer is gone, in the middle of what it had to say.
         let (socket, endpoint) = (push.socket, endpoint.clone());
         let options = Arc::new(Options::new().linger(Linger::For(Duration::ZERO)));
-        let seen = sim.ask(1, |reply| Command::Options { socket, reply });
-        sim.ask(1, |reply| Command::Configure {
-            socket,
-            seen,
-            options,
-            reply,
+        let seen = sim.ask(1, |reply| {
+            Command::Socket(socket, SocketCommand::Options { reply })
+        });
+        sim.ask(1, |reply| {
+            Command::Socket(
+                socket,
+                SocketCommand::Configure {
+                    seen,
+                    options,
+                    reply,
+                },
+            )
         })
         .unwrap();
-        sim.ask(1, |reply| Command::Disconnect {
-            socket,
-            endpoint,
-            reply,
+        sim.ask(1, |reply| {
+            Command::Socket(socket, SocketCommand::Disconnect { endpoint, reply })
         })
         .unwrap();
         sim.until("the end of the peer", |sim| sim.pumps[1].pipes.is_empty());
@@ -603,7 +601,7 @@ fn sim_closing_ends_however_often_connections_are_lost() {
             }
             let (closed, reply) = answer();
             let (pump, socket) = (push.pump, push.socket);
-            let command = Command::Close { socket, reply };
+            let command = Command::Socket(socket, SocketCommand::Close { reply });
             assert!(sim.pumps[pump].mailbox.post(command).is_ok());
             let (mut got, mut report) = (0, None);
             sim.until("the end of the closed socket", |_| {
@@ -665,17 +663,23 @@ fn sim_inproc_accepts_exactly_the_two_marks() {
 impl Sim {
     fn watch(&mut self, sock: &Sock) -> Feed<Event> {
         let socket = sock.socket;
-        self.ask(sock.pump, |reply| Command::Watch {
-            socket,
-            events: EventSet::ALL,
-            capacity: usize::MAX,
-            reply,
+        self.ask(sock.pump, |reply| {
+            Command::Socket(
+                socket,
+                SocketCommand::Watch {
+                    events: EventSet::ALL,
+                    capacity: usize::MAX,
+                    reply,
+                },
+            )
         })
     }
 
     fn close_and_wait(&mut self, sock: &Sock) {
         let socket = sock.socket;
-        self.ask(sock.pump, |reply| Command::Close { socket, reply });
+        self.ask(sock.pump, |reply| {
+            Command::Socket(socket, SocketCommand::Close { reply })
+        });
     }
 }
 
@@ -704,7 +708,9 @@ fn sim_every_connection_is_told_from_beginning_to_end() {
             sim.step();
         }
         let (socket, before) = (pull.socket, got);
-        let statistics = sim.ask(0, |reply| Command::Statistics { socket, reply });
+        let statistics = sim.ask(0, |reply| {
+            Command::Socket(socket, SocketCommand::Statistics { reply })
+        });
         while pull.take().is_some() {
             got += 1;
         }

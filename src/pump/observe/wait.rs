@@ -2,18 +2,10 @@
 
 use crate::channel::Reply;
 
+use crate::pump::command::Awaited;
 use crate::pump::env::Env;
 use crate::pump::socket::SocketState;
 use crate::pump::Pump;
-
-/// What of so many peers is waited for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Awaited {
-    /// That their handshake is done.
-    Connected,
-    /// That they have subscribed to anything, or joined any group.
-    Subscribed,
-}
 
 /// Somebody waits.
 pub(in crate::pump) struct Wait {

@@ -21,7 +21,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use crate::channel::{bridge, give_back, BridgeEnd, Mailbox};
+use crate::channel::{bridge, give_back, Mailbox};
 use crate::event::{EventKind, PeerIdentity};
 use crate::message::Message;
 use crate::options::Overflow;
@@ -33,6 +33,7 @@ use crate::pump::fair_queue::Rest;
 use crate::pump::observe::stats::{self, Counts};
 use crate::pump::pipe::inproc::{incompatible, intro};
 use crate::pump::pipe::{Loss, Origin, Path, Pipe, NO_SOCKET};
+use crate::pump::signal::{End, Signal};
 use crate::pump::token::Token;
 use crate::pump::{Bound, Command, Pump};
 
@@ -41,22 +42,6 @@ const CROSSING_BUDGET: usize = 1024;
 
 /// Messages taken from a bridge at once.
 const CROSSING_BURST: usize = 128;
-
-/// One pump's end of a bridge to another one.
-pub(crate) type End = BridgeEnd<Message, Signal>;
-
-/// What goes between two pumps besides messages, and overtakes them.
-pub(crate) enum Signal {
-    /// The peer is welcome, and who it has record.
-    Ready(PeerIntro),
-    /// What this socket sends each new peer first; it counts against no mark.
-    Greeting(Message),
-    /// Nobody is bound to the name any more.
-    NameGone,
-    Upstream(Upstream),
-    /// All messages are here: what there is no room for now goes back.
-    Last,
-}
 
 /// One half of a pipe that crosses from pump to pump.
 pub(in crate::pump) struct Cross {

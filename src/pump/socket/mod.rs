@@ -33,7 +33,7 @@ use crate::pump::pipe::{Loss, Path, Pipe};
 use crate::pump::socket::drop_oldest::slides;
 use crate::pump::socket::near_full::Near;
 use crate::pump::zap::ZapRequest;
-use crate::pump::{Closed, Pump, SocketId};
+use crate::pump::{Closed, Pump};
 
 /// As many messages at once are a burst, after which a socket keeps the memory they took for a
 /// while.
@@ -589,16 +589,6 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// The same for a command that names its socket.
-    pub(in crate::pump) fn with_pattern<T>(
-        &mut self,
-        socket: SocketId,
-        call: impl FnOnce(&mut dyn Pattern, &mut PumpOutlet<'_, E::Stream>) -> T,
-    ) -> Option<T> {
-        let slot = self.find(socket)?;
-        self.pattern_call(slot, call)
-    }
-
     /// Changes a socket's options: marks, linger and what its pattern does change at once, the
     /// rest for what is bound or connected from now on.
     pub(in crate::pump) fn configure(
@@ -643,7 +633,7 @@ impl<E: Env> Pump<E> {
         });
         self.find_near_full(slot);
         if before.invert_matching != options.invert_matching {
-            self.discard_unwanted_of(slot, &[]);
+            self.discard_unwanted(slot, &[]);
         }
         self.refresh_room(slot);
         self.resume(slot);

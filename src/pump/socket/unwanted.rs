@@ -2,24 +2,17 @@
 //! subscription has ended.
 
 use crate::channel::sift;
-use crate::message::{Frame, Message};
+use crate::message::Message;
 use crate::pattern::Drop;
 use crate::socket_type::SocketType;
 
 use crate::pump::env::Env;
-use crate::pump::{Pump, SocketId};
+use crate::pump::Pump;
 
 impl<E: Env> Pump<E> {
     /// The user subscribed to this, or does not any more: what waits and begins with it is wanted,
     /// or not, by what is subscribed to now.
-    pub(in crate::pump) fn discard_unwanted(&mut self, socket: SocketId, prefix: &Frame) {
-        if let Some(slot) = self.find(socket) {
-            self.discard_unwanted_of(slot, prefix);
-        }
-    }
-
-    /// The same, by the slot of the socket.
-    pub(in crate::pump) fn discard_unwanted_of(&mut self, slot: usize, prefix: &[u8]) {
+    pub(in crate::pump) fn discard_unwanted(&mut self, slot: usize, prefix: &[u8]) {
         let Some(socket) = self.sockets.get_mut(slot) else {
             return;
         };

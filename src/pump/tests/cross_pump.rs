@@ -32,7 +32,7 @@ impl Sim {
         let socket = sock.socket;
         let posted = self.pumps[sock.pump]
             .mailbox
-            .post(Command::Close { socket, reply });
+            .post(Command::Socket(socket, SocketCommand::Close { reply }));
         assert!(posted.is_ok());
         closed
     }
@@ -40,10 +40,8 @@ impl Sim {
     fn disconnect(&mut self, sock: &Sock, endpoint: &str) {
         let endpoint = Endpoint::parse_for_connect(endpoint).unwrap();
         let socket = sock.socket;
-        self.ask(sock.pump, |reply| Command::Disconnect {
-            socket,
-            endpoint,
-            reply,
+        self.ask(sock.pump, |reply| {
+            Command::Socket(socket, SocketCommand::Disconnect { endpoint, reply })
         })
         .unwrap();
     }
@@ -310,13 +308,19 @@ fn sim_across_pumps_both_sides_leave_at_once() {
         sim.disconnect(&pair[0], "inproc://back");
         for sock in &pair {
             let socket = sock.socket;
-            let options = sim.ask(sock.pump, |reply| Command::Options { socket, reply });
+            let options = sim.ask(sock.pump, |reply| {
+                Command::Socket(socket, SocketCommand::Options { reply })
+            });
             let now = Options::clone(&options).linger(Linger::For(Duration::from_millis(50)));
-            let changed = sim.ask(sock.pump, |reply| Command::Configure {
-                socket,
-                seen: options,
-                options: Arc::new(now),
-                reply,
+            let changed = sim.ask(sock.pump, |reply| {
+                Command::Socket(
+                    socket,
+                    SocketCommand::Configure {
+                        seen: options,
+                        options: Arc::new(now),
+                        reply,
+                    },
+                )
             });
             assert_eq!(changed, Ok(true));
         }
@@ -348,31 +352,37 @@ fn sim_across_pumps_names_that_move_lose_no_pipe() {
             let socket = pull.socket;
             let bind = endpoint.clone();
             let (_, reply) = answer();
-            let command = Command::Bind {
+            let command = Command::Socket(
                 socket,
-                endpoint: bind,
-                reply,
-            };
+                SocketCommand::Bind {
+                    endpoint: bind,
+                    reply,
+                },
+            );
             assert!(sim.pumps[pull.pump].mailbox.post(command).is_ok());
             if round % 4 == 0 {
                 let pump = luck.below(3) as usize;
                 let push = sim.open(pump, SocketType::Push, once());
                 let (connected, reply) = answer();
-                let command = Command::Connect {
-                    socket: push.socket,
-                    endpoint: endpoint.clone(),
-                    reply,
-                };
+                let command = Command::Socket(
+                    push.socket,
+                    SocketCommand::Connect {
+                        endpoint: endpoint.clone(),
+                        reply,
+                    },
+                );
                 assert!(sim.pumps[pump].mailbox.post(command).is_ok());
                 answers.push(connected);
                 pushes.push(push);
             }
             let (_, reply) = answer();
-            let command = Command::Unbind {
+            let command = Command::Socket(
                 socket,
-                endpoint: endpoint.clone(),
-                reply,
-            };
+                SocketCommand::Unbind {
+                    endpoint: endpoint.clone(),
+                    reply,
+                },
+            );
             for _ in 0..luck.below(3) {
                 sim.step();
             }

@@ -40,10 +40,8 @@ struct FanIn {
 impl Sim {
     fn join(&mut self, sock: &Sock, group: &str) {
         let (socket, group) = (sock.socket, Frame::from(group));
-        self.ask(sock.pump, |reply| Command::Join {
-            socket,
-            group,
-            reply,
+        self.ask(sock.pump, |reply| {
+            Command::Socket(socket, SocketCommand::Join { group, reply })
         })
         .unwrap();
     }

@@ -89,7 +89,9 @@ fn let_in(flood: Flood, silent_for: Duration) -> usize {
     }
     assert!(flooded > MAX_HANDSHAKES as u128, "a flood");
     let socket = pull.socket;
-    let statistics = sim.ask(0, |reply| Command::Statistics { socket, reply });
+    let statistics = sim.ask(0, |reply| {
+        Command::Socket(socket, SocketCommand::Statistics { reply })
+    });
     assert!(statistics.handshakes_failed > 0, "there are too many");
     statistics.peers.len()
 }

@@ -7,7 +7,9 @@ use crate::statistics::DropReason;
 impl Sim {
     fn statistics(&mut self, sock: &Sock) -> crate::statistics::Statistics {
         let socket = sock.socket;
-        self.ask(sock.pump, |reply| Command::Statistics { socket, reply })
+        self.ask(sock.pump, |reply| {
+            Command::Socket(socket, SocketCommand::Statistics { reply })
+        })
     }
 }
 

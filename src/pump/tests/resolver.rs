@@ -62,11 +62,15 @@ fn sim_the_next_address_of_a_name_is_tried_in_the_same_attempt() {
         let mut sim = Sim::new(seed, Faults::default(), 2);
         let (pull, push, bound) = listening(&mut sim);
         let (events, capacity, socket) = (EventSet::ALL, 100, push.socket);
-        let told = sim.ask(1, |reply| Command::Watch {
-            socket,
-            events,
-            capacity,
-            reply,
+        let told = sim.ask(1, |reply| {
+            Command::Socket(
+                socket,
+                SocketCommand::Watch {
+                    events,
+                    capacity,
+                    reply,
+                },
+            )
         });
         let dead: Endpoint = "tcp://127.0.0.1:9".parse().unwrap();
         let name = named("two.example");
@@ -99,7 +103,9 @@ fn sim_a_dialer_that_has_ended_asks_for_nothing() {
         sim.connect(&other, &named(&format!("no-{number}.example")));
     }
     let socket = other.socket;
-    sim.ask(1, |reply| Command::Close { socket, reply });
+    sim.ask(1, |reply| {
+        Command::Socket(socket, SocketCommand::Close { reply })
+    });
     let good = named("yes.example");
     let addresses = vec![target(&bound)];
     let network = Rc::clone(&sim.network);
