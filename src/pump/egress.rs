@@ -11,7 +11,10 @@ use crate::wire::MAX_SLICES;
 
 use super::env::Env;
 use super::pipe::{Leaving, Loss, Path};
-use super::{Pump, SEND_BUDGET};
+use super::Pump;
+
+/// Messages one socket sends in a turn before others have theirs.
+const SEND_BUDGET: usize = 1024;
 
 /// Bytes one pipe writes in a turn before others have theirs.
 const WRITE_BUDGET: usize = 1024 * 1024;
@@ -19,12 +22,11 @@ const WRITE_BUDGET: usize = 1024 * 1024;
 impl<E: Env> Pump<E> {
     /// A slice for each socket with something to send.
     pub(super) fn send_all(&mut self) {
-        for _ in 0..self.senders.len() {
-            let Some(slot) = self.senders.pop_front() else {
+        for _ in 0..self.queues.senders.len() {
+            let Some(slot) = self.queues.senders.pop() else {
                 break;
             };
-            if let Some(socket) = self.sockets.get_mut(slot) {
-                socket.in_senders = false;
+            if self.sockets.contains(slot) {
                 self.service(slot);
                 self.settle_credits(slot);
             }
@@ -215,21 +217,19 @@ impl<E: Env> Pump<E> {
     /// Gives a pipe a place among those that write.
     pub(super) fn flush_later(&mut self, slot: usize) {
         if let Some(pipe) = self.pipes.get_mut(slot) {
-            if !pipe.in_flushers && matches!(pipe.path, Path::Wire(_)) {
-                pipe.in_flushers = true;
-                self.flushers.push_back(slot);
+            if matches!(pipe.path, Path::Wire(_)) {
+                self.queues.flushers.push(slot);
             }
         }
     }
 
     /// Writes what is staged, pipe by pipe.
     pub(super) fn flush_all(&mut self) {
-        for _ in 0..self.flushers.len() {
-            let Some(slot) = self.flushers.pop_front() else {
+        for _ in 0..self.queues.flushers.len() {
+            let Some(slot) = self.queues.flushers.pop() else {
                 break;
             };
-            if let Some(pipe) = self.pipes.get_mut(slot) {
-                pipe.in_flushers = false;
+            if self.pipes.contains(slot) {
                 self.flush(slot);
             }
         }
@@ -262,7 +262,7 @@ impl<E: Env> Pump<E> {
                 Ok(written) => {
                     sent += wire.connection.transmitted(written);
                     wire.counts.bytes_out += written as u64;
-                    self.bytes_out += written as u64;
+                    self.traffic.written += written as u64;
                     budget = budget.saturating_sub(written);
                     // A short write filled the kernel's buffer; room in it is a new edge.
                     if written < offered {

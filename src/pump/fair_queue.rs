@@ -252,7 +252,7 @@ impl<E: Env> Pump<E> {
             self.refresh_room(slot);
             if !self.is_open_to_peers(slot) {
                 // All that is free is promised: look again when that has been delivered.
-                self.to_resume.push(slot);
+                self.queues.to_resume.push(slot);
             }
         }
         self.is_open_to_peers(slot)
@@ -357,7 +357,7 @@ impl<E: Env> Pump<E> {
             }
         }
         // The rest is for the next turn of the pump.
-        self.to_resume.push(slot);
+        self.queues.to_resume.push(slot);
     }
 
     /// Serves a pipe that waited for room, and says how it stands with it.
@@ -372,7 +372,7 @@ impl<E: Env> Pump<E> {
 
     /// Looks again at the sockets for whose room somebody waits.
     pub(super) fn resume_all(&mut self) {
-        for slot in std::mem::take(&mut self.to_resume) {
+        for slot in std::mem::take(&mut self.queues.to_resume) {
             self.resume(slot);
         }
     }

@@ -21,6 +21,8 @@ mod listener;
 mod observe;
 pub(crate) mod os;
 mod pipe;
+mod queues;
+mod ready;
 mod resolver;
 pub(crate) mod runner;
 mod shutdown;
@@ -36,13 +38,12 @@ mod token;
 pub(crate) mod transport;
 mod zap;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use slab::Slab;
 
-use crate::channel::{Alarms, FrameRule, Mailbox, Ports, PortsSetup, Reply, Routes, Seat};
+use crate::channel::{Alarms, FrameRule, Mailbox, Ports, PortsSetup, Routes, Seat, Traffic};
 use crate::error::SocketError;
 use crate::message::Message;
 use crate::options::Options;
@@ -63,22 +64,12 @@ pub(crate) use os as net;
 #[cfg(feature = "curve")]
 pub(crate) use os::entropy;
 use pipe::Pipe;
+use queues::Queues;
+use shutdown::Ending;
 use socket::{routes_are_mandatory, SocketState};
 use timers::{Timer, Timers};
 use token::Token;
 pub use transport::BoundListener;
-
-/// One reading slice of a pipe: enough to batch, small enough that a pipe with a large
-/// message does not delay its neighbours noticeably (about 50 µs of copying).
-const READ_BUDGET: usize = 256 * 1024;
-
-/// So many bytes read for one message or batch, in no more than this time: that is better done by
-/// one thread while another works on what came before.
-const HEAVY: u64 = 2 * READ_BUDGET as u64;
-const HEAVY_TIME: Duration = Duration::from_millis(10);
-
-/// Messages one socket sends in a turn before others have theirs.
-const SEND_BUDGET: usize = 1024;
 
 /// A pump: what one thread does for its sockets.
 pub(crate) struct Pump<E: Env> {
@@ -87,59 +78,24 @@ pub(crate) struct Pump<E: Env> {
     mailbox: Arc<Mailbox<Command>>,
     alarms: Arc<Alarms>,
     timers: Timers,
+    company: Company,
+    next_serial: u64,
 
     sockets: Slab<SocketState>,
     pipes: Slab<Pipe<E::Stream>>,
     listeners: Slab<Listening<E::Listener>>,
     dialers: Slab<Dialer>,
-    company: Company,
+    tasks: Slab<tasks::Running>,
     /// Room in each socket's `out`, by slot: apart from the sockets, so that a pattern that sends can
     /// reserve room in the socket at the other end of an inproc pipe.
     rooms: Vec<Room>,
-    /// Sockets that turned out to have no room when an inproc peer wanted to send.
-    to_resume: Vec<usize>,
-    /// Pipes that patterns wanted to end: (slot, serial).
-    dismissed: Vec<(usize, u64)>,
-    /// Sockets that are closing.
-    closing: Vec<usize>,
-    /// Sockets somebody waits for the peers of.
-    awaited: Vec<usize>,
-    /// What came of questions about peers.
-    answered: Vec<zap::Answered>,
-
-    /// Pipes with something to read and room to read it.
-    readers: VecDeque<usize>,
-    /// Sockets whose `in` may hold messages that have somewhere to go.
-    senders: VecDeque<usize>,
-    /// Pipes with something to write.
-    flushers: VecDeque<usize>,
-    /// Inproc pipes with something for their twin.
-    transfers: VecDeque<usize>,
     /// Accepted pipes that have not finished their handshake.
     handshakes: Handshakes,
-
-    tasks: Slab<tasks::Running>,
-    /// Tasks that were woken.
-    runnable: VecDeque<usize>,
-
-    /// Bytes read from connections so far.
-    bytes_in: u64,
-    /// Bytes written to connections so far.
-    bytes_out: u64,
-    /// Whether more is likely to arrive soon on the connection that was read last.
-    expects_more: bool,
-    /// Whether a timer is set to give the buffers of idle pipes back.
-    shrink_is_due: bool,
-    next_serial: u64,
-    released: Vec<socket::close::Released>,
-    release_requested: bool,
-    /// Messages of sockets that have ended which were undelivered.
-    undelivered: u64,
-    shutdown: Option<(Option<Instant>, Vec<Reply<()>>)>,
-    finished: bool,
-    /// Kept between turns for their capacity.
-    commands: Vec<Command>,
-    marks: Vec<usize>,
+    /// What waits for a later step or turn.
+    queues: Queues,
+    /// What was read and written so far.
+    traffic: Traffic,
+    ending: Ending,
 }
 
 impl<E: Env> Pump<E> {
@@ -156,36 +112,18 @@ impl<E: Env> Pump<E> {
             mailbox,
             alarms,
             timers: Timers::default(),
+            company,
+            next_serial: 1,
             sockets: Slab::new(),
             pipes: Slab::new(),
             listeners: Slab::new(),
             dialers: Slab::new(),
-            company,
-            rooms: Vec::new(),
-            to_resume: Vec::new(),
-            dismissed: Vec::new(),
-            closing: Vec::new(),
-            awaited: Vec::new(),
-            answered: Vec::new(),
-            readers: VecDeque::new(),
-            senders: VecDeque::new(),
-            flushers: VecDeque::new(),
-            transfers: VecDeque::new(),
-            handshakes: Handshakes::default(),
             tasks: Slab::new(),
-            runnable: VecDeque::new(),
-            bytes_in: 0,
-            bytes_out: 0,
-            expects_more: false,
-            shrink_is_due: false,
-            next_serial: 1,
-            released: Vec::new(),
-            release_requested: false,
-            undelivered: 0,
-            shutdown: None,
-            finished: false,
-            commands: Vec::new(),
-            marks: Vec::new(),
+            rooms: Vec::new(),
+            handshakes: Handshakes::default(),
+            queues: Queues::default(),
+            traffic: Traffic::default(),
+            ending: Ending::default(),
         }
     }
 
@@ -212,26 +150,13 @@ impl<E: Env> Pump<E> {
 
     /// Whether there is work left that needs no event from outside.
     pub(crate) fn is_busy(&self) -> bool {
-        !(self.readers.is_empty()
-            && self.senders.is_empty()
-            && self.flushers.is_empty()
-            && self.transfers.is_empty()
-            && self.runnable.is_empty()
-            && self.to_resume.is_empty()
-            && self.dismissed.is_empty()
-            && self.answered.is_empty())
+        self.queues.is_busy()
     }
 
-    /// Whether there is work left that cannot wait for a thread that has just been called by this
+    /// Whether there is work left that cannot wait for a thread that has just been woken by this
     /// pump, and will be back for more: anything but a slice of what may be that thread's own.
     pub(crate) fn is_pressed(&self) -> bool {
-        let slices =
-            self.readers.len() + self.senders.len() + self.transfers.len() + self.to_resume.len();
-        slices > 2
-            || !(self.flushers.is_empty()
-                && self.runnable.is_empty()
-                && self.dismissed.is_empty()
-                && self.answered.is_empty())
+        self.queues.is_pressed()
     }
 
     /// When to turn again although nothing happened.
@@ -244,7 +169,7 @@ impl<E: Env> Pump<E> {
 
     /// Whether this pump will do nothing any more.
     pub(crate) fn is_finished(&self) -> bool {
-        self.finished
+        self.ending.is_finished()
     }
 
     /// The channels of all sockets.
@@ -261,21 +186,21 @@ impl<E: Env> Pump<E> {
     }
 
     fn take_commands(&mut self) {
-        let mut commands = std::mem::take(&mut self.commands);
-        let mut marks = std::mem::take(&mut self.marks);
-        self.mailbox.collect(&mut commands, &mut marks);
+        let mut commands = std::mem::take(&mut self.queues.commands);
+        let mut tokens = std::mem::take(&mut self.queues.tokens);
+        self.mailbox.collect(&mut commands, &mut tokens);
         for command in commands.drain(..) {
             self.execute(command);
         }
-        for mark in marks.drain(..) {
-            match Token::from_token(mark) {
+        for token in tokens.drain(..) {
+            match Token::from_number(token) {
                 Token::Socket(slot) => self.socket_notified(slot),
                 Token::Pipe(slot) => self.feed(slot),
                 Token::Task(slot) => self.run_later(slot),
             }
         }
-        self.commands = commands;
-        self.marks = marks;
+        self.queues.commands = commands;
+        self.queues.tokens = tokens;
     }
 
     /// A socket's user did something that its socket should know: messages in an empty `in`, room
@@ -290,11 +215,11 @@ impl<E: Env> Pump<E> {
             if std::mem::replace(&mut socket.close_noticed, true) {
                 self.close(slot, None);
             } else {
-                self.mailbox.mark(Token::Socket(slot).token());
+                self.mailbox.mark(Token::Socket(slot).number());
             }
         }
         if self.is_awaited(slot) {
-            self.to_resume.push(slot);
+            self.queues.to_resume.push(slot);
         }
         self.send_later(slot);
     }
@@ -339,13 +264,13 @@ impl<E: Env> Pump<E> {
         keepalive: Keepalive,
         seat: Seat,
     ) -> Result<Opened, SocketError> {
-        if self.shutdown.is_some() {
+        if self.ending.is_shutting_down() {
             return Err(SocketError::Terminated);
         }
         let serial = self.serial();
         let luck = self.env.random() as u32;
         let slot = self.sockets.vacant_key();
-        let mark = Token::Socket(slot);
+        let token = Token::Socket(slot);
         let (sending, receiving) = (kind.sends(), kind.receives());
         let (ports, holder) = Ports::open(PortsSetup {
             inward: sending.then_some((options.send_high_water_mark, options.send_overflow)),
@@ -362,8 +287,8 @@ impl<E: Env> Pump<E> {
             alarms: Arc::clone(&self.alarms),
             health: Arc::clone(self.mailbox.health()),
             keepalive,
-            errand: mark.errand(&self.mailbox),
-            hook: mark.hook(&self.mailbox),
+            errand: token.prompt_hook(&self.mailbox),
+            hook: token.hook(&self.mailbox),
         });
         let mut socket = SocketState::new(serial, kind, options, ports, luck)?;
         socket.seat = Some(seat);

@@ -18,9 +18,15 @@ use crate::error::BindError;
 use crate::options::Options;
 
 use super::env::{Env, Readiness, Source};
+use super::ingress::READ_BUDGET;
 use super::resolver::{Lookups, Question};
 use super::transport::{self, Begun, BoundListener, Listener, Resolution, Stream, Target};
-use super::{Command, Company, Pump, HEAVY, HEAVY_TIME};
+use super::{Command, Company, Pump};
+
+/// That many bytes read for one message or batch, in no more than this time: that is better done by
+/// one thread while another works on what came before.
+const HEAVY: u64 = 2 * READ_BUDGET as u64;
+const HEAVY_TIME: Duration = Duration::from_millis(10);
 
 /// Readiness taken from the kernel in one call.
 const EVENTS: usize = 1024;
@@ -170,11 +176,7 @@ impl Turn for Pump<Os> {
     }
 
     fn traffic(&self) -> Traffic {
-        Traffic {
-            read: self.bytes_in,
-            written: self.bytes_out,
-            expects_more: self.expects_more,
-        }
+        self.traffic
     }
 
     fn is_heavy(read: u64, within: Duration) -> bool {

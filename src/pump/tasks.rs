@@ -21,7 +21,6 @@ pub(crate) type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 pub(super) struct Running {
     task: Task,
     waker: Waker,
-    scheduled: bool,
 }
 
 /// Wakes the pump for one task.
@@ -36,7 +35,7 @@ impl Wake for TaskWaker {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.mailbox.mark(Token::Task(self.slot).token());
+        self.mailbox.mark(Token::Task(self.slot).number());
     }
 }
 
@@ -48,41 +47,37 @@ impl<E: Env> Pump<E> {
         entry.insert(Running {
             task,
             waker: Waker::from(Arc::new(TaskWaker { mailbox, slot })),
-            scheduled: false,
         });
         self.run_later(slot);
     }
 
     /// Gives a task a place in this turn.
     pub(super) fn run_later(&mut self, slot: usize) {
-        if let Some(running) = self.tasks.get_mut(slot) {
-            if !running.scheduled {
-                running.scheduled = true;
-                self.runnable.push_back(slot);
-            }
+        if self.tasks.contains(slot) {
+            self.queues.tasks.push(slot);
         }
     }
 
     /// One poll for each task that was woken.
     pub(super) fn run_tasks(&mut self) {
-        for _ in 0..self.runnable.len() {
-            let Some(slot) = self.runnable.pop_front() else {
+        for _ in 0..self.queues.tasks.len() {
+            let Some(slot) = self.queues.tasks.pop() else {
                 break;
             };
             let Some(running) = self.tasks.get_mut(slot) else {
                 continue;
             };
-            running.scheduled = false;
             let mut context = Context::from_waker(&running.waker);
             if running.task.as_mut().poll(&mut context).is_ready() {
                 self.tasks.remove(slot);
+                self.queues.tasks.forget(slot);
             }
         }
     }
 
     /// Forgets all tasks; what they hold goes with them.
     pub(super) fn end_tasks(&mut self) {
-        self.runnable.clear();
+        self.queues.tasks.clear();
         drop(std::mem::take(&mut self.tasks));
     }
 }

@@ -619,7 +619,9 @@ fn sim_closing_ends_however_often_connections_are_lost() {
                 undelivered.is_some_and(|lost| lost < accepted),
                 "{report:?}"
             );
-            assert!(sim.pumps[pump].sockets.is_empty() && sim.pumps[pump].closing.is_empty());
+            assert!(
+                sim.pumps[pump].sockets.is_empty() && sim.pumps[pump].queues.closing.is_empty()
+            );
         }
     }
 }

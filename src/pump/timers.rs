@@ -24,16 +24,33 @@ pub(super) enum Timer {
 
 /// The timers of one pump, soonest first.
 #[derive(Debug, Default)]
-pub(super) struct Timers(BinaryHeap<Reverse<(Instant, Timer)>>);
+pub(super) struct Timers {
+    heap: BinaryHeap<Reverse<(Instant, Timer)>>,
+    /// Whether there is a [`Timer::Shrink`].
+    shrink_is_set: bool,
+}
 
 impl Timers {
     pub(super) fn set(&mut self, at: Instant, timer: Timer) {
-        self.0.push(Reverse((at, timer)));
+        self.heap.push(Reverse((at, timer)));
+    }
+
+    /// Sets [`Timer::Shrink`], unless it is set already.
+    pub(super) fn set_shrink(&mut self, at: Instant) {
+        if !self.shrink_is_set {
+            self.shrink_is_set = true;
+            self.set(at, Timer::Shrink);
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn shrink_is_set(&self) -> bool {
+        self.shrink_is_set
     }
 
     /// The soonest deadline.
     pub(super) fn next(&self) -> Option<Instant> {
-        self.0.peek().map(|Reverse((at, _))| *at)
+        self.heap.peek().map(|Reverse((at, _))| *at)
     }
 
     /// One timer that is due.
@@ -41,7 +58,11 @@ impl Timers {
         if self.next()? > now {
             return None;
         }
-        self.0.pop().map(|Reverse((_, timer))| timer)
+        let Reverse((_, timer)) = self.heap.pop()?;
+        if timer == Timer::Shrink {
+            self.shrink_is_set = false;
+        }
+        Some(timer)
     }
 }
 

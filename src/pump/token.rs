@@ -1,25 +1,24 @@
-//! What a mark in a pump's mailbox is about. The slot may have been used again since: a mark is a
-//! reason to look, no more.
+//! What a pump is told to look at: the tokens in its mailbox, and the numbers they travel as.
+//!
+//! The slot may have been used again since: a token is a reason to look, no more.
 
 use std::sync::Arc;
 
 use crate::channel::{Hook, Mailbox};
 
-use super::Command;
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Token {
     Socket(usize),
-    /// A pipe that crosses to another pump.
+    /// A pipe to another pump.
     Pipe(usize),
     Task(usize),
 }
 
-/// Kinds of marks there may be.
+/// Kinds of tokens there may be.
 const KINDS: usize = 4;
 
 impl Token {
-    pub(super) fn token(self) -> usize {
+    pub(super) fn number(self) -> usize {
         match self {
             Token::Socket(slot) => slot * KINDS,
             Token::Pipe(slot) => slot * KINDS + 1,
@@ -27,25 +26,31 @@ impl Token {
         }
     }
 
-    pub(super) fn from_token(token: usize) -> Self {
-        let slot = token / KINDS;
-        match token % KINDS {
+    pub(super) fn from_number(number: usize) -> Self {
+        let slot = number / KINDS;
+        match number % KINDS {
             0 => Token::Socket(slot),
             1 => Token::Pipe(slot),
             _ => Token::Task(slot),
         }
     }
 
-    /// What makes this mark for something that one turn brings on its way.
-    pub(super) fn errand(self, mailbox: &Arc<Mailbox<Command>>) -> Arc<dyn Hook> {
+    /// Posts this token for something that takes one turn.
+    pub(super) fn prompt_hook<C>(self, mailbox: &Arc<Mailbox<C>>) -> Arc<dyn Hook>
+    where
+        C: Send + 'static,
+    {
         let mailbox = Arc::clone(mailbox);
-        Arc::new(move || mailbox.errand(self.token()))
+        Arc::new(move || mailbox.errand(self.number()))
     }
 
-    /// What makes this mark.
-    pub(super) fn hook(self, mailbox: &Arc<Mailbox<Command>>) -> Arc<dyn Hook> {
+    /// Posts this token.
+    pub(super) fn hook<C>(self, mailbox: &Arc<Mailbox<C>>) -> Arc<dyn Hook>
+    where
+        C: Send + 'static,
+    {
         let mailbox = Arc::clone(mailbox);
-        Arc::new(move || mailbox.mark(self.token()))
+        Arc::new(move || mailbox.mark(self.number()))
     }
 }
 
@@ -54,10 +59,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mark_is_read_as_it_was_made() {
+    fn a_token_is_read_as_it_was_made() {
         for slot in [0, 1, 2, 1_000_000] {
-            for mark in [Token::Socket(slot), Token::Pipe(slot), Token::Task(slot)] {
-                assert_eq!(Token::from_token(mark.token()), mark);
+            for token in [Token::Socket(slot), Token::Pipe(slot), Token::Task(slot)] {
+                assert_eq!(Token::from_number(token.number()), token);
             }
         }
     }

@@ -16,6 +16,7 @@ use crate::wire::{self, Applicant, Judgement};
 
 use super::env::Env;
 use super::pipe::{Origin, Wire};
+use super::queues::Judged;
 use super::socket::SocketState;
 use super::token::Token;
 use super::{Pump, SocketId};
@@ -29,12 +30,6 @@ pub(super) struct ZapRequest {
     serial: u64,
     /// Keeps the channels open that nobody uses.
     _holder: Holder,
-}
-
-/// What came of a ZAP request.
-pub(super) struct Answered {
-    socket: SocketId,
-    judgement: Judgement,
 }
 
 impl<E: Env> Pump<E> {
@@ -51,7 +46,8 @@ impl<E: Env> Pump<E> {
         };
         let bound = self.company.names.find(NAME);
         let answers = bound.is_some_and(|bound| Asker::TYPE.accepts(bound.kind));
-        let Some(endpoint) = handler().filter(|_| answers && self.shutdown.is_none()) else {
+        let Some(endpoint) = handler().filter(|_| answers && !self.ending.is_shutting_down())
+        else {
             return Some(without_handler(config, credentials.mechanism()));
         };
         let applicant = Applicant {
@@ -80,7 +76,7 @@ impl<E: Env> Pump<E> {
             .linger(Linger::For(Duration::ZERO));
         let serial = self.serial();
         let slot = self.sockets.vacant_key();
-        let mark = Token::Socket(slot);
+        let token = Token::Socket(slot);
         let (ports, holder) = Ports::open(PortsSetup {
             inward: None,
             outward: None,
@@ -94,8 +90,8 @@ impl<E: Env> Pump<E> {
             // The context does not live for its pumps' own business.
             keepalive: Arc::new(()),
             spin: Spin::NEVER,
-            errand: mark.errand(&self.mailbox),
-            hook: mark.hook(&self.mailbox),
+            errand: token.prompt_hook(&self.mailbox),
+            hook: token.hook(&self.mailbox),
         });
         let pattern = Box::new(Asker::new(question));
         let mut socket =
@@ -128,7 +124,7 @@ impl<E: Env> Pump<E> {
                 slot: socket,
                 serial,
             };
-            self.answered.push(Answered { socket, judgement });
+            self.queues.judged.push(Judged { socket, judgement });
         }
     }
 
@@ -139,7 +135,7 @@ impl<E: Env> Pump<E> {
 
     /// The handshakes that waited for these answers go on.
     pub(super) fn apply_judgements(&mut self) {
-        for Answered { socket, judgement } in std::mem::take(&mut self.answered) {
+        for Judged { socket, judgement } in std::mem::take(&mut self.queues.judged) {
             let Some(slot) = self.find(socket) else {
                 continue;
             };

@@ -50,7 +50,7 @@ impl<E: Env> Pump<E> {
     /// The monitors hear no more, and are told so.
     pub(in crate::pump) fn stop_watching(&mut self, socket: usize) {
         self.tell(socket, || Event::of(EventKind::Stopped));
-        let terminated = self.shutdown.is_some();
+        let terminated = self.ending.is_shutting_down();
         if let Some(found) = self.sockets.get_mut(socket) {
             for watcher in found.watchers.drain(..) {
                 if terminated {

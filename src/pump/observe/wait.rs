@@ -40,7 +40,7 @@ impl<E: Env> Pump<E> {
             return;
         }
         if socket.waits.is_empty() {
-            self.awaited.push(slot);
+            self.queues.awaited.push(slot);
         }
         socket.waits.push(Wait {
             awaited,
@@ -51,11 +51,11 @@ impl<E: Env> Pump<E> {
 
     /// Answers those whose peers are there, and forgets those who have gone away.
     pub(in crate::pump) fn answer_waits(&mut self) {
-        if self.awaited.is_empty() {
+        if self.queues.awaited.is_empty() {
             return;
         }
         let sockets = &mut self.sockets;
-        self.awaited.retain(|&slot| {
+        self.queues.awaited.retain(|&slot| {
             let Some(socket) = sockets.get_mut(slot) else {
                 return false;
             };

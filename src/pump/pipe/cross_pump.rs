@@ -57,7 +57,6 @@ pub(in crate::pump) struct Cross {
     is_last: bool,
     /// The most messages that may wait for the other side, where the oldest are lost for new ones.
     keeps: usize,
-    pub(in crate::pump) in_transfers: bool,
     pub(in crate::pump) counts: Counts,
 }
 
@@ -71,7 +70,6 @@ impl Cross {
             said_last: false,
             is_last: false,
             keeps: usize::MAX,
-            in_transfers: false,
             counts: Counts::default(),
         }
     }
@@ -134,7 +132,6 @@ impl Cross {
 
     /// Sends what is staged. Returns how many of the messages on the bridge were lost for that.
     pub(in crate::pump) fn transfer(&mut self) -> usize {
-        self.in_transfers = false;
         let mut lost = Vec::new();
         if self.keeps != usize::MAX {
             let most = self.keeps.saturating_sub(self.staged.len());
@@ -485,11 +482,8 @@ impl<E: Env> Pump<E> {
 
     /// Gives a pipe a place among those with something for the other side.
     pub(in crate::pump) fn transfer_across_later(&mut self, slot: usize) {
-        if let Some(Path::Cross(cross)) = self.pipes.get_mut(slot).map(|pipe| &mut pipe.path) {
-            if !cross.in_transfers {
-                cross.in_transfers = true;
-                self.transfers.push_back(slot);
-            }
+        if let Some(Path::Cross(_)) = self.pipes.get(slot).map(|pipe| &pipe.path) {
+            self.queues.transfers.push(slot);
         }
     }
 

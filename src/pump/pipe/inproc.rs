@@ -81,24 +81,20 @@ impl<E: Env> Pump<E> {
         if let Some(Path::Inproc(inproc)) = self.pipes.get_mut(slot).map(|pipe| &mut pipe.path) {
             let something =
                 !inproc.queue.is_empty() || !inproc.controls.is_empty() || inproc.hello.is_some();
-            if something && !inproc.in_transfers {
-                inproc.in_transfers = true;
-                self.transfers.push_back(slot);
+            if something {
+                self.queues.transfers.push(slot);
             }
         }
     }
 
     /// Moves what inproc pipes hold to their twins.
     pub(in crate::pump) fn transfer_all(&mut self) {
-        for _ in 0..self.transfers.len() {
-            let Some(slot) = self.transfers.pop_front() else {
+        for _ in 0..self.queues.transfers.len() {
+            let Some(slot) = self.queues.transfers.pop() else {
                 break;
             };
             match self.pipes.get_mut(slot).map(|pipe| &mut pipe.path) {
-                Some(Path::Inproc(inproc)) => {
-                    inproc.in_transfers = false;
-                    self.transfer_now(slot);
-                }
+                Some(Path::Inproc(_)) => self.transfer_now(slot),
                 Some(Path::Cross(cross)) => {
                     let lost = cross.transfer();
                     self.count_dropped_oldest(slot, lost);

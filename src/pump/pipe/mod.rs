@@ -33,7 +33,7 @@ pub(in crate::pump) const STAGING_LIMIT: usize = 256 * 1024;
 
 /// Pipes and sockets that were idle for this long give the memory of their buffers back. No thread
 /// is woken for those that have been idle since.
-const REST_AFTER: Duration = Duration::from_secs(5);
+const SHRINK_AFTER: Duration = Duration::from_secs(5);
 
 /// How long a pipe that said goodbye waits for the peer to do so too, so that the kernel does
 /// not throw away what is still in flight.
@@ -58,8 +58,6 @@ pub(in crate::pump) struct Pipe<S> {
     pub(in crate::pump) near: bool,
     /// Which messages it gets, as far as senders have been told.
     pub(in crate::pump) filter: Option<Arc<Filter>>,
-    pub(in crate::pump) in_readers: bool,
-    pub(in crate::pump) in_flushers: bool,
     /// Whether it waits for room in an `out`: its socket's, or for a half of an inproc pair its
     /// twin's.
     pub(in crate::pump) waits_for_room: bool,
@@ -179,7 +177,6 @@ pub(in crate::pump) struct Inproc {
     pub(in crate::pump) hello: Option<Message>,
     pub(in crate::pump) controls: VecDeque<Upstream>,
     pub(in crate::pump) queue: VecDeque<Message>,
-    pub(in crate::pump) in_transfers: bool,
     pub(in crate::pump) counts: Counts,
 }
 
@@ -191,7 +188,6 @@ impl Inproc {
             hello: None,
             controls: VecDeque::new(),
             queue: VecDeque::new(),
-            in_transfers: false,
             counts: Counts::default(),
         }
     }
@@ -243,8 +239,6 @@ impl<S> Pipe<S> {
             blocked: false,
             near: false,
             filter: None,
-            in_readers: false,
-            in_flushers: false,
             waits_for_room: false,
             leaving: None,
             timer: None,
@@ -588,6 +582,7 @@ impl<E: Env> Pump<E> {
             return;
         };
         debug_assert_eq!(pipe.serial, serial);
+        self.queues.forget_pipe(slot);
         match &mut pipe.path {
             Path::Wire(wire) => self.env.forget(&mut wire.stream),
             Path::Dialing { stream, .. } => self.env.forget(stream),
@@ -827,16 +822,12 @@ impl<E: Env> Pump<E> {
 
     /// Sees to it that the buffers of pipes and sockets are given back when they fall idle.
     pub(in crate::pump) fn shrink_later(&mut self) {
-        if !self.shrink_is_due {
-            self.shrink_is_due = true;
-            self.timers.set(self.now + REST_AFTER, Timer::Shrink);
-        }
+        self.timers.set_shrink(self.now + SHRINK_AFTER);
     }
 
     /// Pipes and sockets that were idle since the last look give their buffers back. Those that
     /// still hold much are looked at again.
     pub(in crate::pump) fn shrink_idle(&mut self) {
-        self.shrink_is_due = false;
         let mut busy = false;
         for (_, pipe) in &mut self.pipes {
             match &mut pipe.path {

@@ -1,16 +1,15 @@
 //! How a socket ends: flush, close the wire, close `out`, report. And how a pump ends.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::channel::{count_undelivered, Reply};
-use crate::clock::later;
 use crate::endpoint::Endpoint;
 
 use crate::pump::env::Env;
 use crate::pump::pipe::{Loss, Path, Pipe};
 use crate::pump::socket::{Closing, HandOver, SocketState};
 use crate::pump::timers::Timer;
-use crate::pump::{Closed, Pump, Release};
+use crate::pump::{Closed, Pump};
 
 /// How long a closed socket's pipes may take to write their last control bytes.
 const GOODBYE_TIME: Duration = Duration::from_secs(1);
@@ -18,14 +17,6 @@ const GOODBYE_TIME: Duration = Duration::from_secs(1);
 /// How long a socket whose linger is over waits for other pumps to take what they have room for:
 /// much more than a turn of theirs takes.
 const HAND_OVER_TIME: Duration = Duration::from_secs(1);
-
-/// A caller waits until no socket is closing.
-pub(in crate::pump) struct Released {
-    until: Option<Instant>,
-    /// What was undelivered before.
-    before: u64,
-    reply: Reply<Closed>,
-}
 
 impl<E: Env> Pump<E> {
     /// Begins to close a socket, or joins a close that has begun.
@@ -45,7 +36,7 @@ impl<E: Env> Pump<E> {
                     waits_for: None,
                     hand_over: None,
                 });
-                self.closing.push(slot);
+                self.queues.closing.push(slot);
                 socket.ports.close_sending();
                 // Nobody waits for peers of a socket that takes no more messages.
                 socket.waits.clear();
@@ -174,9 +165,9 @@ impl<E: Env> Pump<E> {
 
     /// Ends the closing sockets that have nothing to wait for any more. This is the one place that
     /// looks, at the end of each turn, whatever the reason was: sent, lost, given up.
-    fn end_flushed(&mut self) {
+    pub(in crate::pump) fn end_flushed(&mut self) {
         let mut at = 0;
-        while let Some(&slot) = self.closing.get(at) {
+        while let Some(&slot) = self.queues.closing.get(at) {
             if !self.is_waiting(slot) {
                 self.end_socket(slot);
             } else if self.lingered(slot) {
@@ -184,7 +175,7 @@ impl<E: Env> Pump<E> {
                     true => at += 1,
                     false => self.end_socket(slot),
                 }
-            } else if self.released.is_empty() || self.waits_for_network(slot) {
+            } else if !self.ending.is_waited_for() || self.waits_for_network(slot) {
                 at += 1;
             } else {
                 // No handle of any socket is left: no call opens another one, or makes room.
@@ -291,7 +282,7 @@ impl<E: Env> Pump<E> {
         let mut undelivered = (socket.io.pending.len() + socket.pattern.kept()) as u64;
         if let Some(closing) = &socket.closing {
             undelivered += socket.io.undelivered - closing.undelivered_before;
-            self.closing.retain(|&other| other != slot);
+            self.queues.closing.retain(|&other| other != slot);
         }
         socket.io.pending.clear();
         socket.ports.close_sending();
@@ -324,8 +315,9 @@ impl<E: Env> Pump<E> {
         let Some(mut socket) = self.sockets.try_remove(slot) else {
             return;
         };
-        self.undelivered += undelivered;
+        self.ending.count_undelivered(undelivered);
         count_undelivered(undelivered);
+        self.queues.forget_socket(slot);
         self.rooms[slot].forget();
         socket.ports.finish();
         // Whoever is told that the socket has closed may open another one.
@@ -336,135 +328,6 @@ impl<E: Env> Pump<E> {
                     undelivered,
                     failure: None,
                 });
-            }
-        }
-    }
-
-    /// Everything pending returns `Terminated`; what was accepted gets `grace` to leave.
-    pub(in crate::pump) fn begin_shutdown(&mut self, grace: Duration, reply: Reply<()>) {
-        if let Some((_, replies)) = &mut self.shutdown {
-            replies.push(reply);
-            return;
-        }
-        let until = later(self.now, grace);
-        self.shutdown = Some((until, vec![reply]));
-        if let Some(until) = until {
-            self.timers.set(until, Timer::Shutdown);
-        }
-        let sockets: Vec<usize> = self.sockets.iter().map(|(slot, _)| slot).collect();
-        // All of them first: the end of one socket is not to be seen as a loss by its peers here.
-        self.terminate();
-        for slot in sockets {
-            self.close(slot, None);
-        }
-    }
-
-    /// Everything pending on any socket here returns `Terminated`.
-    pub(in crate::pump) fn terminate(&self) {
-        for (_, socket) in &self.sockets {
-            socket.ports.terminate();
-        }
-    }
-
-    /// At the end of a turn: ends sockets that are done, answers those who wait for that, and ends
-    /// the pump when its time has come.
-    pub(in crate::pump) fn settle(&mut self) {
-        if !self.closing.is_empty() {
-            self.end_flushed();
-        }
-        let now = self.now;
-        if let Some((until, _)) = &self.shutdown {
-            if until.is_some_and(|until| until <= now) || self.sockets.is_empty() {
-                let sockets: Vec<usize> = self.sockets.iter().map(|(slot, _)| slot).collect();
-                for slot in sockets {
-                    self.end_socket(slot);
-                }
-                let pipes: Vec<usize> = self.pipes.iter().map(|(slot, _)| slot).collect();
-                for slot in pipes {
-                    self.lose(slot, Loss::Asked);
-                }
-                self.finish();
-                return;
-            }
-        }
-        if !self.released.is_empty() {
-            self.answer_released();
-        }
-        if self.release_requested
-            && self.released.is_empty()
-            && self.sockets.is_empty()
-            && self.pipes.is_empty()
-        {
-            self.finish();
-        }
-    }
-
-    /// A caller waits until no socket is closing, or no handle of this pump's is left.
-    pub(in crate::pump) fn release_sockets(&mut self, release: Release, reply: Reply<Closed>) {
-        let before = self.undelivered;
-        self.release_requested |= release.ends;
-        if release.closes {
-            // What the pump itself asks of others ends with the connection it is about.
-            let sockets = self
-                .sockets
-                .iter()
-                .filter(|(_, socket)| socket.zap_request.is_none());
-            let sockets: Vec<usize> = sockets.map(|(slot, _)| slot).collect();
-            sockets.into_iter().for_each(|slot| self.close(slot, None));
-        }
-        let until = release.limit.and_then(|limit| later(self.now, limit));
-        if let Some(until) = until {
-            self.timers.set(until, Timer::Shutdown);
-        }
-        self.released.push(Released {
-            until,
-            before,
-            reply,
-        });
-    }
-
-    /// Answers those who wait until no socket is closing, after ending those that take longer than
-    /// they may.
-    fn answer_released(&mut self) {
-        let now = self.now;
-        // A socket that is to be closed may not have been looked after yet.
-        let closes =
-            |socket: &SocketState| socket.closing.is_some() || socket.ports.close_requested();
-        let is_over = |released: &Released| released.until.is_some_and(|until| until <= now);
-        if self.released.iter().any(is_over) {
-            let closing = self.sockets.iter().filter(|(_, socket)| closes(socket));
-            let closing: Vec<usize> = closing.map(|(slot, _)| slot).collect();
-            closing.into_iter().for_each(|slot| self.end_socket(slot));
-        }
-        if self.sockets.iter().any(|(_, socket)| closes(socket)) {
-            return;
-        }
-        self.tell_released();
-    }
-
-    fn tell_released(&mut self) {
-        for released in std::mem::take(&mut self.released) {
-            let undelivered = self.undelivered - released.before;
-            released.reply.send(Closed {
-                undelivered,
-                failure: None,
-            });
-        }
-    }
-
-    fn finish(&mut self) {
-        self.tell_released();
-        self.finished = true;
-        self.end_tasks();
-        // What was asked too late gets no answer, which says enough.
-        drop(self.mailbox.close());
-        let pipes: Vec<usize> = self.pipes.iter().map(|(slot, _)| slot).collect();
-        for slot in pipes {
-            self.lose(slot, Loss::Asked);
-        }
-        if let Some((_, replies)) = self.shutdown.take() {
-            for reply in replies {
-                reply.send(());
             }
         }
     }

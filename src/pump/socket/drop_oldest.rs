@@ -132,25 +132,16 @@ impl<S> PumpOutlet<'_, S> {
                 let staged = wire.connection.staged_messages();
                 let waiting = wire.waiting.get_or_insert_default();
                 waiting.push_back(std::mem::take(message));
-                if !pipe.in_flushers {
-                    pipe.in_flushers = true;
-                    self.flushers.push_back(slot);
-                }
+                self.queues.flushers.push(slot);
                 cut(waiting, most.saturating_sub(staged).max(1))
             }
             Path::Inproc(inproc) => {
                 inproc.queue.push_back(std::mem::take(message));
-                if !inproc.in_transfers {
-                    inproc.in_transfers = true;
-                    self.transfers.push_back(slot);
-                }
+                self.queues.transfers.push(slot);
                 cut(&mut inproc.queue, most)
             }
             Path::Cross(cross) => {
-                if !cross.in_transfers {
-                    cross.in_transfers = true;
-                    self.transfers.push_back(slot);
-                }
+                self.queues.transfers.push(slot);
                 cross.slide(std::mem::take(message), most)
             }
             Path::Dialing { .. } | Path::Lent => {

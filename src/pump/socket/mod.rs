@@ -30,6 +30,7 @@ use crate::pump::observe::monitor::Watcher;
 use crate::pump::observe::stats::{self, Tally};
 use crate::pump::observe::wait::Wait;
 use crate::pump::pipe::{Loss, Path, Pipe};
+use crate::pump::queues::Queues;
 use crate::pump::socket::drop_oldest::slides;
 use crate::pump::socket::near_full::Near;
 use crate::pump::zap::ZapRequest;
@@ -59,7 +60,6 @@ pub(in crate::pump) struct SocketState {
     pub(in crate::pump) closing: Option<Closing>,
     /// Whether the ports were found closed in an earlier turn.
     pub(in crate::pump) close_noticed: bool,
-    pub(in crate::pump) in_senders: bool,
     /// Whether there was a burst since the pump last looked for memory to give back.
     pub(in crate::pump) bursting: bool,
     /// Monitors.
@@ -209,7 +209,6 @@ impl SocketState {
             pipes_leaving: 0,
             closing: None,
             close_noticed: false,
-            in_senders: false,
             bursting: false,
             watchers: Vec::new(),
             waits: Vec::new(),
@@ -387,10 +386,7 @@ pub(in crate::pump) struct PumpOutlet<'a, S> {
     pub(in crate::pump) ports: &'a Ports,
     pub(in crate::pump) pipes: &'a mut Slab<Pipe<S>>,
     pub(in crate::pump) rooms: &'a mut [Room],
-    pub(in crate::pump) to_resume: &'a mut Vec<usize>,
-    pub(in crate::pump) flushers: &'a mut VecDeque<usize>,
-    pub(in crate::pump) transfers: &'a mut VecDeque<usize>,
-    pub(in crate::pump) dismissed: &'a mut Vec<(usize, u64)>,
+    pub(in crate::pump) queues: &'a mut Queues,
 }
 
 impl<S> Outlet for PumpOutlet<'_, S> {
@@ -411,10 +407,7 @@ impl<S> Outlet for PumpOutlet<'_, S> {
         match &mut pipe.path {
             Path::Wire(wire) => {
                 wire.connection.send(&*message);
-                if !pipe.in_flushers {
-                    pipe.in_flushers = true;
-                    self.flushers.push_back(slot);
-                }
+                self.queues.flushers.push(slot);
             }
             Path::Inproc(inproc) => {
                 if !self.io.buffers {
@@ -424,23 +417,17 @@ impl<S> Outlet for PumpOutlet<'_, S> {
                         pipe.blocked = true;
                         if !std::mem::replace(&mut pipe.waits_for_room, true) {
                             room.queue(slot);
-                            self.to_resume.push(inproc.twin_socket);
+                            self.queues.to_resume.push(inproc.twin_socket);
                         }
                         return Err(Full);
                     }
                 }
                 inproc.queue.push_back(std::mem::take(message));
-                if !inproc.in_transfers {
-                    inproc.in_transfers = true;
-                    self.transfers.push_back(slot);
-                }
+                self.queues.transfers.push(slot);
             }
             Path::Cross(cross) => {
                 cross.send(std::mem::take(message));
-                if !cross.in_transfers {
-                    cross.in_transfers = true;
-                    self.transfers.push_back(slot);
-                }
+                self.queues.transfers.push(slot);
             }
             Path::Dialing { .. } | Path::Lent => {
                 debug_assert!(false, "a peer that is not full has a wire or a twin");
@@ -466,24 +453,15 @@ impl<S> Outlet for PumpOutlet<'_, S> {
                     Upstream::Join(group) => wire.connection.join(group),
                     Upstream::Leave(group) => wire.connection.leave(group),
                 }
-                if !pipe.in_flushers {
-                    pipe.in_flushers = true;
-                    self.flushers.push_back(slot);
-                }
+                self.queues.flushers.push(slot);
             }
             Path::Inproc(inproc) => {
                 inproc.controls.push_back(command);
-                if !inproc.in_transfers {
-                    inproc.in_transfers = true;
-                    self.transfers.push_back(slot);
-                }
+                self.queues.transfers.push(slot);
             }
             Path::Cross(cross) => {
                 cross.command(command);
-                if !cross.in_transfers {
-                    cross.in_transfers = true;
-                    self.transfers.push_back(slot);
-                }
+                self.queues.transfers.push(slot);
             }
             Path::Dialing { .. } | Path::Lent => {}
         }
@@ -507,14 +485,14 @@ impl<S> Outlet for PumpOutlet<'_, S> {
             self.io.batch.push_back(message);
         } else {
             self.io.notices.push_back(message);
-            self.to_resume.push(self.socket);
+            self.queues.to_resume.push(self.socket);
         }
     }
 
     fn disconnect(&mut self, peer: PeerId) {
         let slot = peer.0 as usize;
         if let Some(pipe) = self.pipes.get(slot) {
-            self.dismissed.push((slot, pipe.serial));
+            self.queues.dismissed.push((slot, pipe.serial));
         }
     }
 
@@ -560,10 +538,7 @@ impl<E: Env> Pump<E> {
             ports: &socket.ports,
             pipes: &mut self.pipes,
             rooms: &mut self.rooms,
-            to_resume: &mut self.to_resume,
-            flushers: &mut self.flushers,
-            transfers: &mut self.transfers,
-            dismissed: &mut self.dismissed,
+            queues: &mut self.queues,
         };
         let was_blocked = socket.pattern.is_blocked();
         let answer = call(&mut *socket.pattern, &mut outlet);
@@ -581,7 +556,7 @@ impl<E: Env> Pump<E> {
 
     /// Lets go the pipes that patterns wanted to end.
     pub(in crate::pump) fn dismiss_all(&mut self) {
-        for (slot, serial) in std::mem::take(&mut self.dismissed) {
+        for (slot, serial) in std::mem::take(&mut self.queues.dismissed) {
             let found = self.pipes.get(slot);
             if found.is_some_and(|pipe| pipe.serial == serial) {
                 self.dismiss(slot);
@@ -699,7 +674,7 @@ impl<E: Env> Pump<E> {
         }
         if !io.batch.is_empty() {
             io.notices.append(&mut io.batch);
-            self.to_resume.push(slot);
+            self.queues.to_resume.push(slot);
         }
         if socket.takes_much(moved, room) {
             self.shrink_later();
@@ -709,9 +684,8 @@ impl<E: Env> Pump<E> {
     /// Gives a socket a place among the senders of this turn.
     pub(in crate::pump) fn send_later(&mut self, slot: usize) {
         if let Some(socket) = self.sockets.get_mut(slot) {
-            if !socket.in_senders && socket.ports.inward().is_some() {
-                socket.in_senders = true;
-                self.senders.push_back(slot);
+            if socket.ports.inward().is_some() {
+                self.queues.senders.push(slot);
             }
         }
     }

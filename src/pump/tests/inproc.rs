@@ -232,7 +232,7 @@ fn sim_the_memory_of_a_burst_is_given_back_when_the_socket_is_idle() {
                 assert!(held <= 8 * 1024, "{case}: {held}");
             }
             // And then no thread is woken for it.
-            let looks = sim.pumps.iter().any(|pump| pump.shrink_is_due);
+            let looks = sim.pumps.iter().any(|pump| pump.timers.shrink_is_set());
             assert!(!looks || trickle, "{case}: woken again");
         }
     }
