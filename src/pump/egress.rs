@@ -105,7 +105,7 @@ impl<E: Env> Pump<E> {
         let sole = socket.pattern.sole_peer();
         let pipe = sole.and_then(|PeerId(peer)| self.pipes.get(peer as usize));
         match pipe.map(|pipe| &pipe.path) {
-            Some(Path::Inproc(inproc)) => self.rooms[inproc.twin_socket].free.max(1),
+            Some(Path::Inproc(inproc)) => self.fair_queues[inproc.twin_socket].free.max(1),
             _ => SEND_BUDGET,
         }
     }
@@ -136,7 +136,7 @@ impl<E: Env> Pump<E> {
                     ports.calls().put_back(request);
                     return true;
                 }
-                outlet.io.charged += 1;
+                outlet.io.credits.charged += 1;
             }
             false
         });
@@ -160,7 +160,7 @@ impl<E: Env> Pump<E> {
                     Verdict::Sent => {
                         // With a queue per peer, the peers' queues count from here on.
                         if outlet.io.buffers && !lossy {
-                            outlet.io.released += 1;
+                            outlet.io.credits.released += 1;
                         }
                     }
                     Verdict::Dropped(why) => outlet.io.give_up(why, lossy),
@@ -196,7 +196,8 @@ impl<E: Env> Pump<E> {
         match self.pipes.get_mut(pipe).map(|pipe| &mut pipe.path) {
             Some(Path::Inproc(inproc)) => {
                 // Its room is in the twin's `out`.
-                let room = self.rooms[inproc.twin_socket].reserve(pipe, socket.io.pending.len());
+                let room =
+                    self.fair_queues[inproc.twin_socket].reserve(pipe, socket.io.pending.len());
                 move_some(&mut socket.io.pending, &mut inproc.queue, room);
                 self.transfer_later(pipe);
             }
@@ -302,7 +303,7 @@ impl<E: Env> Pump<E> {
         if sent > 0 {
             if let Some(socket) = self.sockets.get_mut(socket) {
                 if !socket.io.buffers && socket.options.send_overflow == Overflow::Block {
-                    socket.io.released += sent;
+                    socket.io.credits.released += sent;
                 }
             }
             self.settle_credits(socket);

@@ -26,11 +26,6 @@
 
 use std::collections::VecDeque;
 
-use super::env::Env;
-use super::pipe::Path;
-use super::socket::push;
-use super::Pump;
-
 /// The least messages of one turn where several wait: what one lock of `out` is worth.
 const LEAST_SHARE: usize = 32;
 
@@ -38,9 +33,22 @@ const LEAST_SHARE: usize = 32;
 /// so that none loses a part of its share to that.
 const MOST_SHARE: usize = 512;
 
+/// How it stands with a pipe that was served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rest {
+    /// It has nothing more now, or is gone.
+    Done,
+    /// It has more, and used what it may.
+    Waits,
+    /// It has more, and `out` is full: the next pops will mark the socket.
+    Full,
+    /// It may have more, but others are to have the pump.
+    Budget,
+}
+
 /// What a socket's `out` takes, as far as its pump knows.
 #[derive(Debug, Default)]
-pub(super) struct Room {
+pub(super) struct FairQueue {
     /// Messages `out` takes for sure; `usize::MAX` if it never refuses one.
     pub(super) free: usize,
     /// Promised to inproc peers: sent, but not delivered yet.
@@ -59,22 +67,9 @@ pub(super) struct Room {
     newcomers: Vec<usize>,
 }
 
-/// How it stands with a pipe that was served.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Rest {
-    /// It has nothing more now, or is gone.
-    Done,
-    /// It has more, and used what it may.
-    Waits,
-    /// It has more, and `out` is full: the next pops will mark the socket.
-    Full,
-    /// It may have more, but others are to have the pump.
-    Budget,
-}
-
-impl Room {
+impl FairQueue {
     /// `out` says how much it takes now.
-    fn learn(&mut self, room: usize) {
+    pub(super) fn learn(&mut self, room: usize) {
         self.free = match room {
             usize::MAX => usize::MAX,
             room => room.saturating_sub(self.reserved),
@@ -104,7 +99,7 @@ impl Room {
     }
 
     /// How much of what is free a pipe may have now.
-    fn share_of(&self, pipe: usize) -> usize {
+    pub(super) fn share_of(&self, pipe: usize) -> usize {
         match self.turn {
             _ if !self.is_turn_of(pipe) => 0,
             Some(_) => self.free.min(self.left),
@@ -142,13 +137,43 @@ impl Room {
         self.ring.push_back(pipe);
     }
 
+    /// A connection waits until an old notice is delivered.
+    pub(super) fn queue_newcomer(&mut self, pipe: usize) {
+        self.newcomers.push(pipe);
+    }
+
+    /// The connections that wait until an old notice is delivered.
+    pub(super) fn take_newcomers(&mut self) -> Vec<usize> {
+        std::mem::take(&mut self.newcomers)
+    }
+
+    /// Whether anything waits.
+    pub(super) fn is_awaited(&self) -> bool {
+        !(self.ring.is_empty() && self.newcomers.is_empty())
+    }
+
+    /// How many pipes wait for room.
+    pub(super) fn waiting(&self) -> usize {
+        self.ring.len()
+    }
+
+    /// Whether the first of the ring has its turn.
+    pub(super) fn is_in_turn(&self) -> bool {
+        self.turn.is_some()
+    }
+
+    /// What is left of the share of the first of the ring.
+    pub(super) fn share_left(&self) -> usize {
+        self.left
+    }
+
     /// The socket is gone, and with it everybody who waited here.
     pub(super) fn forget(&mut self) {
-        *self = Room::default();
+        *self = FairQueue::default();
     }
 
     /// A pipe does not wait any more.
-    fn leave(&mut self, pipe: usize) {
+    pub(super) fn leave(&mut self, pipe: usize) {
         self.newcomers.retain(|&other| other != pipe);
         let Some(place) = self.ring.iter().position(|&other| other == pipe) else {
             return;
@@ -164,7 +189,7 @@ impl Room {
     }
 
     /// The first of the ring has its turn now.
-    fn begin_turn(&mut self) -> Option<usize> {
+    pub(super) fn begin_turn(&mut self) -> Option<usize> {
         let &first = self.ring.front()?;
         let waiting = self.ring.len();
         if self.round == 0 {
@@ -182,7 +207,7 @@ impl Room {
 
     /// The first of the ring was served, and still waits: as the first, with the rest of its
     /// share, or behind all others.
-    fn end_turn(&mut self, keeps_share: bool) {
+    pub(super) fn end_turn(&mut self, keeps_share: bool) {
         self.turn = None;
         // Who was alone has a share like the others from now on.
         if self.left == usize::MAX || !keeps_share {
@@ -195,196 +220,13 @@ impl Room {
     }
 }
 
-impl<E: Env> Pump<E> {
-    /// Asks `out` how much it takes; pushes what is on its way there before.
-    pub(super) fn refresh_room(&mut self, slot: usize) {
-        self.push_batch(slot);
-        let Some(socket) = self.sockets.get_mut(slot) else {
-            return;
-        };
-        let free = socket
-            .ports
-            .outward()
-            .map_or(usize::MAX, |outward| outward.room());
-        let room = &mut self.rooms[slot];
-        room.learn(free);
-        let io = &mut socket.io;
-        let first = io.notices.len().min(room.free);
-        if let (1.., Some(outward)) = (first, socket.ports.outward()) {
-            room.take(first);
-            io.batch.extend(io.notices.drain(..first));
-            push(&socket.ports, outward, &mut io.batch);
-            while let Some(message) = io.batch.pop_back() {
-                io.notices.push_front(message);
-            }
-        }
-    }
-
-    /// Whether `out` has room, as far as is known, for what peers send: notices go first.
-    fn is_open_to_peers(&self, slot: usize) -> bool {
-        self.rooms[slot].free > 0
-            && self
-                .sockets
-                .get(slot)
-                .is_some_and(|socket| socket.io.notices.is_empty())
-    }
-
-    /// Whether `out` has room for a message; if not, its next pops will mark the socket.
-    pub(super) fn has_room(&mut self, slot: usize) -> bool {
-        if self.is_open_to_peers(slot) {
-            return true;
-        }
-        self.refresh_room(slot);
-        if self.is_open_to_peers(slot) {
-            return true;
-        }
-        // Full, or promised to inproc peers whose transfer is due in this turn. Arm in any case:
-        // a pop between the look and the arming is then seen by the look after it.
-        let armed = match self
-            .sockets
-            .get(slot)
-            .and_then(|socket| socket.ports.outward())
-        {
-            Some(outward) => outward.arm_producer(),
-            None => false,
-        };
-        if !armed {
-            self.refresh_room(slot);
-            if !self.is_open_to_peers(slot) {
-                // All that is free is promised: look again when that has been delivered.
-                self.queues.to_resume.push(slot);
-            }
-        }
-        self.is_open_to_peers(slot)
-    }
-
-    /// How many messages of a pipe go to `out` now: none while it is not its turn.
-    pub(super) fn room_for(&mut self, pipe: usize, slot: usize) -> usize {
-        if !self.rooms[slot].is_turn_of(pipe) || !self.has_room(slot) {
-            return 0;
-        }
-        self.rooms[slot].share_of(pipe)
-    }
-
-    /// What keeps a pipe from room in `out` that has none for it.
-    pub(super) fn why_none(&self, pipe: usize, slot: usize) -> Rest {
-        match self.rooms[slot].is_turn_of(pipe) {
-            true => Rest::Full,
-            false => Rest::Waits,
-        }
-    }
-
-    /// A pipe that has something for a socket, but no room there, waits for its turn.
-    pub(super) fn wait_for_room(&mut self, slot: usize, socket: usize) {
-        let (Some(pipe), Some(room)) = (self.pipes.get_mut(slot), self.rooms.get_mut(socket))
-        else {
-            return;
-        };
-        if std::mem::replace(&mut pipe.waits_for_room, true) {
-            return;
-        }
-        match &pipe.path {
-            Path::Wire(wire) if !wire.connection.is_ready() => room.newcomers.push(slot),
-            _ => room.queue(slot),
-        }
-    }
-
-    /// A pipe waits for room no more.
-    pub(super) fn stop_waiting_for_room(&mut self, slot: usize) {
-        let Some(pipe) = self.pipes.get_mut(slot) else {
-            return;
-        };
-        if !std::mem::replace(&mut pipe.waits_for_room, false) {
-            return;
-        }
-        let socket = match &pipe.path {
-            Path::Inproc(inproc) => inproc.twin_socket,
-            Path::Wire(_) | Path::Cross(_) | Path::Lent | Path::Dialing { .. } => pipe.socket,
-        };
-        if let Some(room) = self.rooms.get_mut(socket) {
-            room.leave(slot);
-        }
-    }
-
-    /// Whether anything waits for room in a socket's `out`.
-    pub(super) fn is_awaited(&self, slot: usize) -> bool {
-        let Some(socket) = self.sockets.get(slot) else {
-            return false;
-        };
-        let room = &self.rooms[slot];
-        !(room.ring.is_empty() && room.newcomers.is_empty() && socket.io.notices.is_empty())
-    }
-
-    /// `out` may have room again: deals it to those who wait, at most one turn to each.
-    pub(super) fn resume(&mut self, slot: usize) {
-        if !self.is_awaited(slot) || !self.has_room(slot) {
-            return;
-        }
-        for pipe in std::mem::take(&mut self.rooms[slot].newcomers) {
-            if let Some(found) = self.pipes.get_mut(pipe) {
-                found.waits_for_room = false;
-            }
-            self.feed(pipe);
-        }
-        for _ in 0..self.rooms[slot].ring.len() {
-            let Some(first) = self.rooms[slot].begin_turn() else {
-                return;
-            };
-            let share = self.rooms[slot].left;
-            let rest = self.take_turn(first, slot);
-            let room = &mut self.rooms[slot];
-            let waits = room.turn.is_some();
-            match rest {
-                // Gone meanwhile.
-                _ if !waits => {}
-                Rest::Done => self.stop_waiting_for_room(first),
-                Rest::Waits => room.end_turn(true),
-                Rest::Full => return room.end_turn(true),
-                Rest::Budget if room.ring.len() == 1 => {
-                    self.stop_waiting_for_room(first);
-                    self.feed(first);
-                    self.transfer_later(first);
-                }
-                Rest::Budget => {
-                    // A message that does not end must not keep the others waiting.
-                    let progress = room.left < share;
-                    room.end_turn(progress);
-                    break;
-                }
-            }
-            if self.rooms[slot].ring.is_empty() || !self.has_room(slot) {
-                return;
-            }
-        }
-        // The rest is for the next turn of the pump.
-        self.queues.to_resume.push(slot);
-    }
-
-    /// Serves a pipe that waited for room, and says how it stands with it.
-    fn take_turn(&mut self, pipe: usize, slot: usize) -> Rest {
-        match self.pipes.get(pipe).map(|pipe| &pipe.path) {
-            Some(Path::Wire(_)) => self.read_wire(pipe, slot),
-            Some(Path::Cross(_)) => self.read_across(pipe),
-            Some(Path::Inproc(_)) => self.send_in_turn(pipe),
-            Some(Path::Dialing { .. } | Path::Lent) | None => Rest::Done,
-        }
-    }
-
-    /// Looks again at the sockets for whose room somebody waits.
-    pub(super) fn resume_all(&mut self) {
-        for slot in std::mem::take(&mut self.queues.to_resume) {
-            self.resume(slot);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn room_is_promised_to_whose_turn_it_is_and_never_twice() {
-        let mut room = Room::default();
+        let mut room = FairQueue::default();
         room.learn(100);
         assert_eq!((room.reserve(1, 30), room.reserve(2, 100)), (30, 70));
         assert_eq!(room.reserve(1, 1), 0);

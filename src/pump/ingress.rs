@@ -1,29 +1,28 @@
 //! From the kernel to `out`: readiness, bytes, events, batches.
 
 use std::collections::VecDeque;
-use std::io::{ErrorKind, Read};
+use std::io::ErrorKind;
 
 use crate::channel::Outcome;
 use crate::event::{EventKind, PeerIdentity};
 use crate::message::Message;
 use crate::pattern::{Admission, Pattern, PeerId, Upstream, Violation};
 use crate::security::Credentials;
-use crate::statistics::DropReason;
 use crate::wire::{CloseReason, Event, PeerInfo};
 
+use super::counts::PeerRecord;
 use super::env::{Env, Readiness};
 use super::fair_queue::Rest;
-use super::observe::stats::PeerRecord;
 use super::pipe::{Leaving, Loss, Path, Pipe, Wire, NO_SOCKET};
 use super::socket::{SocketIo, SocketState};
-use super::{Pump, SocketId};
+use super::Pump;
 
 /// Bytes one pipe reads in a turn before others have theirs: enough to batch, small enough that a
 /// pipe with a large message does not delay its neighbours noticeably (about 50 µs of copying).
 pub(super) const READ_BUDGET: usize = 256 * 1024;
 
 /// Messages decoded before the pattern sees them: few enough to be still in the nearest cache.
-const DECODE_BURST: usize = 128;
+pub(super) const DECODE_BURST: usize = 128;
 
 /// Shows the pattern the messages of a batch that are new, and takes out what it does not want,
 /// which is counted for the peer too. A violation ends that, and what came after it is put into
@@ -51,7 +50,7 @@ fn admit_all(
                 io.outcomes.push((reply.tag(), Outcome::Replied(reply)));
             }
             Ok(Admission::Drop(why)) => {
-                io.count(why, 1);
+                io.credits.count(why, 1);
                 if let Some(record) = &mut record {
                     record.count(why, 1);
                 }
@@ -172,7 +171,7 @@ impl<E: Env> Pump<E> {
             }
             if matches!(&pipe.path, Path::Wire(wire) if wire.connection.is_ready()) {
                 // Who waits is served in turn; who comes now joins behind.
-                if !self.rooms[socket].is_turn_of(slot) {
+                if !self.fair_queues[socket].is_turn_of(slot) {
                     self.wait_for_room(slot, socket);
                     continue;
                 }
@@ -285,7 +284,7 @@ impl<E: Env> Pump<E> {
                     (None, _) => return Decoded::All,
                     (Some(Event::Closed(CloseReason::NoRoom)), Some(loss)) => {
                         if let Some(found) = self.sockets.get_mut(socket) {
-                            found.tally.refused += 1;
+                            found.observers.tally.refused += 1;
                         }
                         return Decoded::Unwelcome(loss);
                     }
@@ -310,7 +309,7 @@ impl<E: Env> Pump<E> {
             if decoded > 0 {
                 wire.counts.messages_in += decoded as u64;
                 let (delivered, admitted) = self.admit(socket, peer, from, &mut VecDeque::new());
-                self.rooms[socket].spend(delivered);
+                self.fair_queues[socket].spend(delivered);
                 if let Err(violation) = admitted {
                     return Decoded::Over(Loss::Violation(violation));
                 }
@@ -361,7 +360,7 @@ impl<E: Env> Pump<E> {
         };
         let unblocked = was_blocked && !found.pattern.is_blocked();
         let delivered = found.io.batch.len() - from;
-        self.rooms[socket].take(delivered);
+        self.fair_queues[socket].take(delivered);
         if unblocked {
             self.send_later(socket);
         }
@@ -431,99 +430,5 @@ impl<E: Env> Pump<E> {
             pipe.path = Path::Wire(wire);
         }
         self.follow_up(slot);
-    }
-
-    /// The protocol machine may have an answer to write or a deadline to keep.
-    pub(super) fn follow_up(&mut self, slot: usize) {
-        let Some(pipe) = self.pipes.get(slot) else {
-            return;
-        };
-        if let Path::Wire(wire) = &pipe.path {
-            if wire.connection.has_transmit() {
-                self.flush_later(slot);
-            }
-        }
-        self.watch_deadline(slot);
-    }
-
-    /// Reads what a pipe that was let go still gets, and throws it away, until the peer closes.
-    fn discard(&mut self, slot: usize) {
-        let mut scratch = [0; 16 * 1024];
-        let mut budget = READ_BUDGET;
-        loop {
-            let Some(pipe) = self.pipes.get_mut(slot) else {
-                return;
-            };
-            let Path::Wire(wire) = &mut pipe.path else {
-                return;
-            };
-            match wire.stream.read(&mut scratch) {
-                Ok(0) => return self.lose(slot, Loss::PeerClosed),
-                Ok(read) => {
-                    budget = budget.saturating_sub(read);
-                    wire.connection.hear(self.now);
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    wire.readable = false;
-                    return;
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(_) => return self.lose(slot, Loss::PeerClosed),
-            }
-            if budget == 0 {
-                return self.feed(slot);
-            }
-        }
-    }
-    /// Reads what a refused peer has sent, and counts the messages, until the peer closes.
-    fn count_refused(&mut self, slot: usize, by: SocketId) {
-        let now = self.now;
-        let Some(Path::Wire(wire)) = self.pipes.get_mut(slot).map(|pipe| &mut pipe.path) else {
-            return;
-        };
-        let (mut refused, mut bytes) = (0, 0);
-        let mut batch = VecDeque::new();
-        let over = loop {
-            // Commands are of no interest, nor is why the connection is of no more use.
-            while wire
-                .connection
-                .poll_messages(&mut batch, DECODE_BURST)
-                .is_some()
-                || !batch.is_empty()
-            {
-                refused += batch.len() as u64;
-                batch.clear();
-            }
-            if wire.connection.is_closed() {
-                break Some(true);
-            }
-            if bytes >= READ_BUDGET as u64 {
-                break None;
-            }
-            match wire.fill(now) {
-                Ok(0) => break Some(true),
-                Ok(read) => bytes += read as u64,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break Some(false),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(_) => break Some(true),
-            }
-        };
-        if over == Some(false) {
-            wire.readable = false;
-        }
-        if let Some(found) = self
-            .find(by)
-            .and_then(|socket| self.sockets.get_mut(socket))
-        {
-            found.tally.ended.messages_in += refused;
-            found.tally.ended.bytes_in += bytes;
-            let dropped = &mut found.io.dropped;
-            dropped.count(DropReason::PeerRefused, refused);
-        }
-        match over {
-            Some(true) => self.lose(slot, Loss::PeerClosed),
-            Some(false) => {}
-            None => self.feed(slot),
-        }
     }
 }

@@ -11,20 +11,25 @@
 
 mod command;
 mod company;
+mod counts;
 mod dialer;
+mod drain;
 mod egress;
 mod env;
 mod fair_queue;
+mod fan_in;
 mod handshakes;
 mod ingress;
 mod listener;
 mod observe;
+mod observers;
 pub(crate) mod os;
 mod pipe;
 mod queues;
 mod ready;
 mod resolver;
 pub(crate) mod runner;
+mod shrink;
 mod shutdown;
 mod signal;
 #[cfg(test)]
@@ -43,11 +48,9 @@ use std::time::Instant;
 
 use slab::Slab;
 
-use crate::channel::{Alarms, FrameRule, Mailbox, Ports, PortsSetup, Routes, Seat, Traffic};
+use crate::channel::{Alarms, Mailbox, Ports, PortsSetup, Routes, Seat, Traffic};
 use crate::error::SocketError;
-use crate::message::Message;
 use crate::options::Options;
-use crate::pattern::{REPLY_ENVELOPE, REQUEST_ENVELOPE};
 use crate::socket_type::SocketType;
 
 pub use command::Closed;
@@ -56,7 +59,7 @@ use company::Bound;
 pub(crate) use company::{Company, MAX_HANDSHAKES};
 use dialer::Dialer;
 use env::{Env, Readiness, Source};
-use fair_queue::Room;
+use fair_queue::FairQueue;
 use handshakes::Handshakes;
 use listener::Listening;
 /// The name that the context knows the pumps of the operating system by.
@@ -66,7 +69,7 @@ pub(crate) use os::entropy;
 use pipe::Pipe;
 use queues::Queues;
 use shutdown::Ending;
-use socket::{routes_are_mandatory, SocketState};
+use socket::{frame_rule, routes_are_mandatory, SocketState};
 use timers::{Timer, Timers};
 use token::Token;
 pub use transport::BoundListener;
@@ -88,7 +91,7 @@ pub(crate) struct Pump<E: Env> {
     tasks: Slab<tasks::Running>,
     /// Room in each socket's `out`, by slot: apart from the sockets, so that a pattern that sends can
     /// reserve room in the socket at the other end of an inproc pipe.
-    rooms: Vec<Room>,
+    fair_queues: Vec<FairQueue>,
     /// Accepted pipes that have not finished their handshake.
     handshakes: Handshakes,
     /// What waits for a later step or turn.
@@ -119,7 +122,7 @@ impl<E: Env> Pump<E> {
             listeners: Slab::new(),
             dialers: Slab::new(),
             tasks: Slab::new(),
-            rooms: Vec::new(),
+            fair_queues: Vec::new(),
             handshakes: Handshakes::default(),
             queues: Queues::default(),
             traffic: Traffic::default(),
@@ -301,40 +304,13 @@ impl<E: Env> Pump<E> {
     fn install(&mut self, socket: SocketState) -> usize {
         socket.fit_capacities();
         let slot = self.sockets.insert(socket);
-        if self.rooms.len() <= slot {
-            self.rooms.resize_with(slot + 1, Room::default);
+        if self.fair_queues.len() <= slot {
+            self.fair_queues.resize_with(slot + 1, FairQueue::default);
         }
-        self.rooms[slot] = Room::default();
+        self.fair_queues[slot] = FairQueue::default();
         self.refresh_room(slot);
         // Leaves the consumer hook armed, so that the first message marks the socket.
         self.send_later(slot);
         slot
-    }
-}
-
-/// How many frames a message has to have that is sent on a socket of this type: the thread-safe
-/// types have no multipart messages, and what they address a message by is a separate frame. No
-/// peer takes more than [`Message::MAX_FRAMES`], those that the socket puts in front included.
-fn frame_rule(kind: SocketType) -> FrameRule {
-    match kind {
-        SocketType::Client | SocketType::Scatter | SocketType::Channel => FrameRule::Exactly(1),
-        SocketType::Server | SocketType::Peer => FrameRule::Exactly(2),
-        SocketType::Radio => FrameRule::Grouped,
-        // One frame says who the message is for.
-        SocketType::Router => FrameRule::AtMost(Message::MAX_FRAMES + 1),
-        SocketType::Req => FrameRule::AtMost(Message::MAX_FRAMES - REQUEST_ENVELOPE),
-        SocketType::Rep => FrameRule::AtMost(Message::MAX_FRAMES - REPLY_ENVELOPE),
-        // On the wire there are no frames.
-        SocketType::Stream => FrameRule::AtMost(usize::MAX),
-        SocketType::Pair
-        | SocketType::Pub
-        | SocketType::Sub
-        | SocketType::Dealer
-        | SocketType::Pull
-        | SocketType::Push
-        | SocketType::XPub
-        | SocketType::XSub
-        | SocketType::Dish
-        | SocketType::Gather => FrameRule::AtMost(Message::MAX_FRAMES),
     }
 }

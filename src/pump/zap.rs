@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::channel::{FrameRule, Holder, Outcome, Ports, PortsSetup, Spin};
+use crate::channel::{FrameRule, Outcome, Ports, PortsSetup, Spin};
 use crate::endpoint::Endpoint;
 use crate::message::Message;
 use crate::options::{Linger, Options};
@@ -15,22 +15,14 @@ use crate::security::{AuthenticatorFault, Credentials, Mechanism};
 use crate::wire::{self, Applicant, Judgement};
 
 use super::env::Env;
-use super::pipe::{Origin, Wire};
+use super::pipe::{Origin, Path, Wire};
 use super::queues::Judged;
-use super::socket::SocketState;
+use super::socket::{SocketState, ZapRequest};
 use super::token::Token;
 use super::{Pump, SocketId};
 
 /// Where ZAP handlers are bound (RFC 27, Interoperability).
 const NAME: &str = "zeromq.zap.01";
-
-/// What a socket is about that has no user: the pipe whose peer is to be judged.
-pub(super) struct ZapRequest {
-    pipe: usize,
-    serial: u64,
-    /// Keeps the channels open that nobody uses.
-    _holder: Holder,
-}
 
 impl<E: Env> Pump<E> {
     /// Has a peer judged by what it has shown. Answers at once if there is nobody to ask.
@@ -151,7 +143,7 @@ impl<E: Env> Pump<E> {
                 continue;
             };
             if found.serial == serial && found.zap_request.take().is_some() {
-                if let super::pipe::Path::Wire(wire) = &mut found.path {
+                if let Path::Wire(wire) = &mut found.path {
                     wire.connection.judged(judgement);
                 }
                 self.feed(pipe);

@@ -1,31 +1,15 @@
-//! Telling monitors what happens to a socket's connections. A socket that nobody watches pays
-//! for one look at an empty list.
+//! Events for a socket's monitors. A socket that has none pays for one look at an empty list.
 
-use std::io;
 use std::sync::Arc;
 
-use crate::channel::{feed, Feed, Feeder};
+use crate::channel::{feed, Feed};
 use crate::endpoint::Endpoint;
 use crate::event::{DisconnectReason, Event, EventKind, EventSet};
-use crate::pattern::Violation;
-
 use crate::pump::env::Env;
-use crate::pump::pipe::{Loss, Origin, Path};
+use crate::pump::observers::{Monitor, Names};
+use crate::pump::pipe::{Origin, Path};
+use crate::pump::socket::SocketState;
 use crate::pump::Pump;
-
-/// One monitor of a socket.
-pub(in crate::pump) struct Watcher {
-    events: EventSet,
-    feeder: Feeder<Event>,
-}
-
-/// Where a pipe leads; asked for only when somebody wants to know.
-#[derive(Clone, Debug, Default)]
-pub(in crate::pump) struct Names {
-    pub(in crate::pump) endpoint: Option<Endpoint>,
-    pub(in crate::pump) local: Option<Endpoint>,
-    pub(in crate::pump) remote: Option<Endpoint>,
-}
 
 impl<E: Env> Pump<E> {
     /// A new monitor for a socket: gets the events of these kinds from now on.
@@ -39,7 +23,7 @@ impl<E: Env> Pump<E> {
         let found = self.sockets.get_mut(socket)?;
         let health = Arc::clone(self.mailbox.health());
         let (feeder, feed) = feed(capacity, alarms, health);
-        found.watchers.push(Watcher { events, feeder });
+        found.observers.monitors.push(Monitor { events, feeder });
         // Who leaves can no longer be asked.
         for pipe in found.pipes.clone() {
             self.learn_names(pipe);
@@ -52,9 +36,9 @@ impl<E: Env> Pump<E> {
         self.tell(socket, || Event::of(EventKind::Stopped));
         let terminated = self.ending.is_shutting_down();
         if let Some(found) = self.sockets.get_mut(socket) {
-            for watcher in found.watchers.drain(..) {
+            for monitor in found.observers.monitors.drain(..) {
                 if terminated {
-                    watcher.feeder.terminate();
+                    monitor.feeder.terminate();
                 }
             }
         }
@@ -110,7 +94,7 @@ impl<E: Env> Pump<E> {
         };
         let (socket, endpoint) = (dialer.socket, dialer.endpoint.clone());
         // A socket that is ending has let go of its dialers.
-        let kept = |socket: &crate::pump::socket::SocketState| socket.dialers.contains(&slot);
+        let kept = |socket: &SocketState| socket.dialers.contains(&slot);
         if self.sockets.get(socket).is_some_and(kept) {
             self.tell_endpoint(socket, &endpoint, kind);
         }
@@ -139,21 +123,22 @@ impl<E: Env> Pump<E> {
     fn is_watched(&self, socket: usize) -> bool {
         self.sockets
             .get(socket)
-            .is_some_and(|socket| !socket.watchers.is_empty())
+            .is_some_and(|socket| !socket.observers.monitors.is_empty())
     }
 
     fn tell(&mut self, socket: usize, event: impl FnOnce() -> Event) {
         let Some(socket) = self.sockets.get_mut(socket) else {
             return;
         };
-        if socket.watchers.is_empty() {
+        if socket.observers.monitors.is_empty() {
             return;
         }
         let event = event();
         let kind = event.kind.set();
         socket
-            .watchers
-            .retain(|watcher| !watcher.events.contains(kind) || watcher.feeder.put(event.clone()));
+            .observers
+            .monitors
+            .retain(|monitor| !monitor.events.contains(kind) || monitor.feeder.put(event.clone()));
     }
 
     /// Where a pipe leads, as far as can be known now.
@@ -197,31 +182,6 @@ impl Event {
             local: None,
             remote: None,
             known_as: None,
-        }
-    }
-}
-
-impl Loss {
-    /// Why, for users.
-    pub(in crate::pump) fn reason(&self) -> DisconnectReason {
-        match self {
-            Loss::PeerClosed | Loss::NameGone => DisconnectReason::PeerClosed,
-            Loss::Unconnected(error) if error.kind() == io::ErrorKind::TimedOut => {
-                DisconnectReason::ConnectTimeout
-            }
-            Loss::Io(error) | Loss::Unconnected(error) => DisconnectReason::Io(error.clone()),
-            Loss::Crowded => DisconnectReason::LimitReached,
-            Loss::Wire(reason) => reason.public(),
-            Loss::Refused => DisconnectReason::Refused,
-            Loss::Violation(violation) => DisconnectReason::Protocol(
-                match violation {
-                    Violation::MalformedReply => "malformed reply",
-                    Violation::TooManySubscriptions => "too many subscriptions",
-                    Violation::MalformedGroup => "malformed group message",
-                }
-                .to_owned(),
-            ),
-            Loss::Asked => DisconnectReason::Local,
         }
     }
 }

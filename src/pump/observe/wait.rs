@@ -1,28 +1,10 @@
-//! Users who wait for peers, answered at the end of the turn that brought what they wait for.
+//! Callers that wait for peers, answered at the end of the turn that brought what they wait for.
 
 use crate::channel::Reply;
-
 use crate::pump::command::Awaited;
 use crate::pump::env::Env;
-use crate::pump::socket::SocketState;
+use crate::pump::observers::Wait;
 use crate::pump::Pump;
-
-/// Somebody waits.
-pub(in crate::pump) struct Wait {
-    awaited: Awaited,
-    peers: usize,
-    reply: Reply<()>,
-}
-
-impl Wait {
-    fn is_over(&self, socket: &SocketState) -> bool {
-        let there = match self.awaited {
-            Awaited::Connected => socket.peers,
-            Awaited::Subscribed => socket.pattern.subscribers(),
-        };
-        there >= self.peers
-    }
-}
 
 impl<E: Env> Pump<E> {
     /// Somebody waits from now on; nobody waits for peers of a socket that is closing.
@@ -39,10 +21,10 @@ impl<E: Env> Pump<E> {
         if socket.closing.is_some() {
             return;
         }
-        if socket.waits.is_empty() {
+        if socket.observers.waits.is_empty() {
             self.queues.awaited.push(slot);
         }
-        socket.waits.push(Wait {
+        socket.observers.waits.push(Wait {
             awaited,
             peers,
             reply,
@@ -59,15 +41,15 @@ impl<E: Env> Pump<E> {
             let Some(socket) = sockets.get_mut(slot) else {
                 return false;
             };
-            let waits = std::mem::take(&mut socket.waits);
+            let waits = std::mem::take(&mut socket.observers.waits);
             for wait in waits {
-                if wait.is_over(socket) {
+                if wait.is_over(socket.peers, || socket.pattern.subscribers()) {
                     wait.reply.send(());
                 } else if !wait.reply.is_unheard() {
-                    socket.waits.push(wait);
+                    socket.observers.waits.push(wait);
                 }
             }
-            !socket.waits.is_empty()
+            !socket.observers.waits.is_empty()
         });
     }
 }

@@ -28,14 +28,15 @@ use crate::options::Overflow;
 use crate::pattern::{Admission, Outlet, PeerId, PeerIntro, Upstream, Violation};
 use crate::socket_type::SocketType;
 
+use crate::pump::counts::{payload_len, Counts};
 use crate::pump::env::Env;
 use crate::pump::fair_queue::Rest;
-use crate::pump::observe::stats::{self, Counts};
-use crate::pump::pipe::inproc::{incompatible, intro};
-use crate::pump::pipe::{Loss, Origin, Path, Pipe, NO_SOCKET};
 use crate::pump::signal::{End, Signal};
 use crate::pump::token::Token;
 use crate::pump::{Bound, Command, Pump};
+
+use super::inproc::{incompatible, intro};
+use super::{Loss, Origin, Path, Pipe, NO_SOCKET};
 
 /// Messages one pipe takes from its bridge in a turn before others have theirs.
 const CROSSING_BUDGET: usize = 1024;
@@ -75,7 +76,7 @@ impl Cross {
     }
 
     pub(in crate::pump) fn send(&mut self, message: Message) {
-        self.counts.bytes_out += stats::payload_len(&message);
+        self.counts.bytes_out += payload_len(&message);
         self.staged.push_back(message);
     }
 
@@ -88,7 +89,7 @@ impl Cross {
         let lost: u64 = self
             .staged
             .drain(..count)
-            .map(|old| stats::payload_len(&old))
+            .map(|old| payload_len(&old))
             .sum();
         self.counts.bytes_out -= lost;
         count
@@ -137,7 +138,7 @@ impl Cross {
             let most = self.keeps.saturating_sub(self.staged.len());
             self.end.take_back(most, &mut lost);
             self.crossing -= lost.len();
-            self.counts.bytes_out -= lost.iter().map(stats::payload_len).sum::<u64>();
+            self.counts.bytes_out -= lost.iter().map(payload_len).sum::<u64>();
         }
         let before = self.staged.len();
         self.end.send(&mut self.staged, &mut self.signals);
@@ -388,7 +389,7 @@ impl<E: Env> Pump<E> {
         let mut outcome = Ok(Rest::Budget);
         while budget > 0 {
             let room = match is_last {
-                true if self.has_room(socket) => self.rooms[socket].free,
+                true if self.has_room(socket) => self.fair_queues[socket].free,
                 true => 0,
                 false => self.room_for(slot, socket),
             };
@@ -411,10 +412,10 @@ impl<E: Env> Pump<E> {
             let from = found.io.batch.len();
             let taken = cross.end.take(most, &mut found.io.batch);
             cross.counts.messages_in += taken as u64;
-            let bytes = found.io.batch.range(from..).map(stats::payload_len);
+            let bytes = found.io.batch.range(from..).map(payload_len);
             cross.counts.bytes_in += bytes.sum::<u64>();
             let (delivered, admitted) = self.admit(socket, peer, from, &mut VecDeque::new());
-            self.rooms[socket].spend(delivered);
+            self.fair_queues[socket].spend(delivered);
             if let Err(violation) = admitted {
                 outcome = Err(violation);
                 break;
@@ -450,7 +451,7 @@ impl<E: Env> Pump<E> {
         let socket = pipe.socket;
         if let Some(socket) = self.sockets.get_mut(socket) {
             if !socket.io.buffers && socket.options.send_overflow == Overflow::Block {
-                socket.io.released += taken;
+                socket.io.credits.released += taken;
             }
         }
         self.settle_credits(socket);

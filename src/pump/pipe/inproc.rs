@@ -1,24 +1,48 @@
 //! Pipes between two sockets of one pump: no bytes, messages move. Those between two pumps of
-//! one context are [`crossing`](crate::pump::pipe::cross_pump).
+//! one context are [`cross_pump`](super::cross_pump).
 
 use std::collections::VecDeque;
 
 use crate::channel::move_some;
 use crate::event::{EventKind, PeerIdentity};
-use crate::message::Frame;
+use crate::message::{Frame, Message};
 use crate::options::Overflow;
-use crate::pattern::{PeerId, PeerIntro, Violation};
+use crate::pattern::{PeerId, PeerIntro, Upstream, Violation};
 use crate::socket_type::SocketType;
 use crate::wire::CloseReason;
 
+use crate::pump::counts::{payload_len, Counts};
 use crate::pump::env::Env;
 use crate::pump::fair_queue::Rest;
-use crate::pump::observe::stats::{self, Counts};
-use crate::pump::pipe::{Inproc, Loss, Origin, Path, NO_PIPE};
 use crate::pump::Pump;
+
+use super::{Loss, Origin, Path, NO_PIPE};
 
 /// Messages one inproc pipe moves in a turn before others have theirs.
 const TRANSFER_BUDGET: usize = 1024;
+
+pub(in crate::pump) struct Inproc {
+    pub(in crate::pump) twin: usize,
+    pub(in crate::pump) twin_socket: usize,
+    /// The first message of all, which nobody counts.
+    pub(in crate::pump) hello: Option<Message>,
+    pub(in crate::pump) controls: VecDeque<Upstream>,
+    pub(in crate::pump) queue: VecDeque<Message>,
+    pub(in crate::pump) counts: Counts,
+}
+
+impl Inproc {
+    pub(in crate::pump) fn new(twin: usize, twin_socket: usize) -> Self {
+        Inproc {
+            twin,
+            twin_socket,
+            hello: None,
+            controls: VecDeque::new(),
+            queue: VecDeque::new(),
+            counts: Counts::default(),
+        }
+    }
+}
 
 impl<E: Env> Pump<E> {
     /// Joins a dialer's socket and a listener's socket; false if either does not want the other, which
@@ -226,7 +250,7 @@ impl<E: Env> Pump<E> {
         self.count_transfer(slot, twin, moved, payload);
         if let Some(socket) = self.sockets.get_mut(socket) {
             if !buffers && socket.options.send_overflow == Overflow::Block {
-                socket.io.released += moved;
+                socket.io.credits.released += moved;
             }
         }
         self.settle_credits(socket);
@@ -257,22 +281,22 @@ impl<E: Env> Pump<E> {
         let (batch, peer) = (&mut found.io.batch, PeerId(inproc.twin as u32));
         let from = batch.len();
         let moved = move_some(&mut inproc.queue, batch, most);
-        let payload: u64 = batch.range(from..).map(stats::payload_len).sum();
+        let payload: u64 = batch.range(from..).map(payload_len).sum();
         if promised {
-            self.rooms[far].redeem(moved);
+            self.fair_queues[far].redeem(moved);
         }
         let mut unseen = VecDeque::new();
         let (delivered, outcome) = self.admit(far, peer, from, &mut unseen);
         match promised {
-            true => self.rooms[far].pledge(unseen.len()),
-            false => self.rooms[far].spend(delivered),
+            true => self.fair_queues[far].pledge(unseen.len()),
+            false => self.fair_queues[far].spend(delivered),
         }
         if unseen.is_empty() {
             return (moved, payload, outcome);
         }
         // They are the unsent messages of a pipe that has not long to live.
         let unmoved = unseen.len();
-        let unpaid: u64 = unseen.iter().map(stats::payload_len).sum();
+        let unpaid: u64 = unseen.iter().map(payload_len).sum();
         if let Some(Path::Inproc(inproc)) = self.pipes.get_mut(slot).map(|pipe| &mut pipe.path) {
             unseen.append(&mut inproc.queue);
             inproc.queue = unseen;
@@ -289,7 +313,7 @@ impl<E: Env> Pump<E> {
         let Some(hello) = hello else {
             return true;
         };
-        let payload = stats::payload_len(&hello);
+        let payload = payload_len(&hello);
         let Some(found) = self.sockets.get_mut(far) else {
             return true;
         };
@@ -297,7 +321,7 @@ impl<E: Env> Pump<E> {
         found.io.batch.push_back(hello);
         let (delivered, received) =
             self.admit(far, PeerId(twin as u32), from, &mut VecDeque::new());
-        self.rooms[far].spend(delivered);
+        self.fair_queues[far].spend(delivered);
         self.push_batch(far);
         self.count_transfer(slot, twin, 1, payload);
         if let Err(violation) = received {

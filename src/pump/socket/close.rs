@@ -1,15 +1,16 @@
 //! How a socket ends: flush, close the wire, close `out`, report. And how a pump ends.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::channel::{count_undelivered, Reply};
 use crate::endpoint::Endpoint;
 
 use crate::pump::env::Env;
 use crate::pump::pipe::{Loss, Path, Pipe};
-use crate::pump::socket::{Closing, HandOver, SocketState};
 use crate::pump::timers::Timer;
 use crate::pump::{Closed, Pump};
+
+use super::SocketState;
 
 /// How long a closed socket's pipes may take to write their last control bytes.
 const GOODBYE_TIME: Duration = Duration::from_secs(1);
@@ -17,6 +18,27 @@ const GOODBYE_TIME: Duration = Duration::from_secs(1);
 /// How long a socket whose linger is over waits for other pumps to take what they have room for:
 /// much more than a turn of theirs takes.
 const HAND_OVER_TIME: Duration = Duration::from_secs(1);
+
+/// A socket on its way out.
+pub(in crate::pump) struct Closing {
+    /// When to stop flushing; `None` for never.
+    pub(in crate::pump) deadline: Option<Instant>,
+    pub(in crate::pump) replies: Vec<Reply<Closed>>,
+    /// The undelivered messages of the time before.
+    pub(in crate::pump) undelivered_before: u64,
+    /// The pipe that was found to be waited for last.
+    pub(in crate::pump) waits_for: Option<usize>,
+    /// Linger is over, and inproc peers get what they have room for.
+    hand_over: Option<HandOver>,
+}
+
+/// The end of a socket that has inproc peers.
+struct HandOver {
+    /// When to stop, whatever the other pumps do.
+    pub(in crate::pump) until: Instant,
+    /// Messages that were not with any peer at the last look.
+    pub(in crate::pump) left: usize,
+}
 
 impl<E: Env> Pump<E> {
     /// Begins to close a socket, or joins a close that has begun.
@@ -32,14 +54,14 @@ impl<E: Env> Pump<E> {
                 socket.closing = Some(Closing {
                     deadline,
                     replies: reply.into_iter().collect(),
-                    undelivered_before: socket.io.undelivered,
+                    undelivered_before: socket.io.credits.undelivered,
                     waits_for: None,
                     hand_over: None,
                 });
                 self.queues.closing.push(slot);
                 socket.ports.close_sending();
                 // Nobody waits for peers of a socket that takes no more messages.
-                socket.waits.clear();
+                socket.observers.waits.clear();
                 if let Some(deadline) = deadline {
                     self.timers.set(deadline, Timer::Socket(slot));
                 }
@@ -281,7 +303,7 @@ impl<E: Env> Pump<E> {
         };
         let mut undelivered = (socket.io.pending.len() + socket.pattern.kept()) as u64;
         if let Some(closing) = &socket.closing {
-            undelivered += socket.io.undelivered - closing.undelivered_before;
+            undelivered += socket.io.credits.undelivered - closing.undelivered_before;
             self.queues.closing.retain(|&other| other != slot);
         }
         socket.io.pending.clear();
@@ -318,7 +340,7 @@ impl<E: Env> Pump<E> {
         self.ending.count_undelivered(undelivered);
         count_undelivered(undelivered);
         self.queues.forget_socket(slot);
-        self.rooms[slot].forget();
+        self.fair_queues[slot].forget();
         socket.ports.finish();
         // Whoever is told that the socket has closed may open another one.
         drop(socket.seat.take());

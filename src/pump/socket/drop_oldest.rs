@@ -15,94 +15,18 @@
 use std::collections::VecDeque;
 
 use crate::message::Message;
-use crate::options::{Options, Overflow};
 use crate::pattern::{Drop, Full, PeerId};
-
 use crate::pump::env::Env;
-use crate::pump::observe::stats;
-use crate::pump::pipe::{Path, Pipe, Wire};
-use crate::pump::socket::PumpOutlet;
+use crate::pump::pipe::{Path, Pipe};
 use crate::pump::Pump;
 
-/// Bytes of messages that a connection gets at once when it has nothing else to write, unless the
-/// first alone has more: one write's worth.
-const REFILL: usize = 64 * 1024;
-
-/// The most messages a peer's queue holds under a policy that loses the oldest; `None` if the queue
-/// loses none, because there is no such policy, or because all peers share one queue, which is `in`.
-pub(in crate::pump) fn slides(options: &Options, buffers: bool) -> Option<usize> {
-    match (options.send_overflow, options.send_high_water_mark) {
-        (Overflow::Block | Overflow::DropNewest, _) => None,
-        _ if !buffers => None,
-        (Overflow::Latest, _) => Some(1),
-        (Overflow::DropOldest, 0) => Some(usize::MAX),
-        (Overflow::DropOldest, mark) => Some(mark),
-    }
-}
+use super::outlet::PumpOutlet;
 
 /// Drops the oldest until no more than `most` are left; returns how many those were.
 fn cut(queue: &mut VecDeque<Message>, most: usize) -> usize {
     let count = queue.len().saturating_sub(most);
     queue.drain(..count);
     count
-}
-
-impl<S> Wire<S> {
-    /// Messages on their way out.
-    pub(in crate::pump) fn held(&self) -> usize {
-        self.connection.staged_messages() + self.waiting.as_ref().map_or(0, |waiting| waiting.len())
-    }
-
-    /// Whether there is anything to write, or will be.
-    pub(in crate::pump) fn has_more(&self) -> bool {
-        let waits = self.waiting.as_ref().is_some_and(|queue| !queue.is_empty());
-        self.connection.has_transmit() || (waits && !self.connection.is_closed())
-    }
-
-    /// Whether there is anything to write, now that what waits may follow what is written.
-    #[inline]
-    pub(in crate::pump) fn refill(&mut self) -> bool {
-        if self.connection.has_transmit() {
-            return true;
-        }
-        match &mut self.waiting {
-            None => false,
-            Some(_) => self.stage(REFILL),
-        }
-    }
-
-    /// Has the connection take what waits, up to that many bytes but at least one message.
-    pub(in crate::pump) fn stage(&mut self, bytes: usize) -> bool {
-        let Some(waiting) = &mut self.waiting else {
-            return false;
-        };
-        if self.connection.is_closed() {
-            return false;
-        }
-        let mut left = bytes as u64;
-        while let Some(message) = waiting.front() {
-            let size = stats::payload_len(message);
-            if size > left && left < bytes as u64 {
-                break;
-            }
-            left = left.saturating_sub(size.max(1));
-            self.connection.send(message);
-            waiting.pop_front();
-            if left == 0 {
-                break;
-            }
-        }
-        self.connection.has_transmit()
-    }
-
-    /// The messages of which not a single byte has been written, in their order.
-    pub(in crate::pump) fn take_unsent(&mut self) -> Vec<Message> {
-        let mut unsent = self.connection.take_unsent();
-        if let Some(waiting) = self.waiting.take() {
-            unsent.extend(waiting);
-        }
-        unsent
-    }
 }
 
 impl<S> Pipe<S> {
@@ -151,7 +75,7 @@ impl<S> PumpOutlet<'_, S> {
         };
         if lost > 0 {
             pipe.count_dropped_oldest(lost);
-            self.io.count(Drop::Overflow, lost);
+            self.io.credits.count(Drop::Overflow, lost);
         }
         Ok(())
     }
@@ -166,7 +90,7 @@ impl<E: Env> Pump<E> {
         let socket = pipe.socket;
         pipe.count_dropped_oldest(lost);
         if let Some(socket) = self.sockets.get_mut(socket) {
-            socket.io.count(Drop::Overflow, lost);
+            socket.io.credits.count(Drop::Overflow, lost);
         }
         self.settle_credits(socket);
     }

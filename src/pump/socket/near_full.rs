@@ -11,8 +11,10 @@ use crate::socket_type::SocketType;
 
 use crate::pump::env::Env;
 use crate::pump::pipe::Pipe;
-use crate::pump::socket::{marks, PumpOutlet};
 use crate::pump::Pump;
+
+use super::configure::high_water_marks;
+use super::outlet::PumpOutlet;
 
 /// What a socket knows of its peers near their marks.
 pub(in crate::pump) struct Near {
@@ -109,7 +111,7 @@ impl Near {
     }
 
     pub(in crate::pump) fn configure(&mut self, kind: SocketType, options: &Options) {
-        let (capacity, mark) = marks(kind, options);
+        let (capacity, mark) = high_water_marks(kind, options);
         self.above = match capacity {
             0 => Some(usize::MAX),
             capacity => Some(mark - capacity),
@@ -237,7 +239,7 @@ impl<E: Env> Pump<E> {
             wants: Arc::clone(&kept.filter) as Arc<dyn Wants<Message>>,
         }));
         io.near.told = !peers.is_empty();
-        inward.settle_near(std::mem::take(&mut io.released), io.limit, peers);
+        inward.settle_near(std::mem::take(&mut io.credits.released), io.limit, peers);
     }
 }
 

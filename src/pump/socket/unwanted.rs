@@ -33,7 +33,7 @@ impl<E: Env> Pump<E> {
             count += outward.discard(is_kept);
         }
         if count > 0 {
-            socket.io.count(Drop::Unmatched, count);
+            socket.io.credits.count(Drop::Unmatched, count);
             self.refresh_room(slot);
             self.resume(slot);
         }

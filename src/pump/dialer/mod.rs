@@ -1,40 +1,38 @@
 //! Connecting, and connecting again: one dialer for each `connect`.
 
+mod attempt;
+
 use std::collections::VecDeque;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::clock::{later, prolonged};
 use crate::endpoint::Endpoint;
 use crate::error::{ConnectError, DetachError, EndpointError};
-use crate::event::{DisconnectReason, EventKind};
 use crate::options::Options;
 use crate::pattern::PeerId;
 use crate::routing_id::RoutingId;
 use crate::wire;
 
-use super::env::Env;
-use super::pipe::{Inproc, Leaving, Loss, Origin, Path, NO_PIPE, NO_SOCKET};
-use super::timers::Timer;
-use super::transport::socks::{self, Handshake};
-use super::transport::{self, Begun, Resolution, Target};
-use super::Pump;
+use crate::pump::env::Env;
+use crate::pump::pipe::{Greeted, Loss, Origin};
+use crate::pump::transport::Target;
+use crate::pump::Pump;
 
 /// A peer that speaks another protocol, or does not want us, is not worth asking more often.
 const INCOMPATIBLE_PAUSE: Duration = Duration::from_secs(5);
 
 /// What keeps one endpoint connected.
-pub(super) struct Dialer {
-    pub(super) socket: usize,
-    pub(super) endpoint: Endpoint,
+pub(in crate::pump) struct Dialer {
+    pub(in crate::pump) socket: usize,
+    pub(in crate::pump) endpoint: Endpoint,
     /// The proxy on the way there.
     via: Option<Endpoint>,
     /// As they were when the user connected.
     options: Arc<Options>,
-    pub(super) wire: Arc<wire::Config>,
+    pub(in crate::pump) wire: Arc<wire::Config>,
     /// The name the pattern has reserved for the peer.
-    pub(super) alias: Option<RoutingId>,
+    pub(in crate::pump) alias: Option<RoutingId>,
     serial: u64,
     state: State,
     /// Addresses of a name that have not been tried in this round.
@@ -46,7 +44,7 @@ pub(super) struct Dialer {
     /// Handshakes that succeeded.
     meetings: u64,
     /// Connections that did not get through their handshake.
-    pub(super) handshakes_failed: u64,
+    pub(in crate::pump) handshakes_failed: u64,
 }
 
 #[derive(Debug)]
@@ -74,27 +72,18 @@ enum Round {
     Failed,
 }
 
-/// How far a pipe got with its handshake.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Greeted {
-    /// There was no connection to have one on.
-    Not,
-    Begun,
-    Done,
-}
-
 impl Dialer {
-    pub(super) fn set_pipe(&mut self, pipe: usize) {
+    pub(in crate::pump) fn set_pipe(&mut self, pipe: usize) {
         self.state = State::HasPipe(pipe);
     }
 
     /// Whether there will be no other attempt.
-    pub(super) fn has_given_up(&self) -> bool {
+    pub(in crate::pump) fn has_given_up(&self) -> bool {
         matches!(self.state, State::GivenUp)
     }
 
     /// How often the connection was made again.
-    pub(super) fn reconnects(&self) -> u64 {
+    pub(in crate::pump) fn reconnects(&self) -> u64 {
         self.meetings.saturating_sub(1)
     }
 
@@ -117,7 +106,7 @@ impl Dialer {
 
 impl<E: Env> Pump<E> {
     /// Starts to keep an endpoint connected.
-    pub(super) fn dial(
+    pub(in crate::pump) fn dial(
         &mut self,
         socket: usize,
         endpoint: Endpoint,
@@ -157,7 +146,7 @@ impl<E: Env> Pump<E> {
     }
 
     /// Starts to keep an endpoint connected whose peer has a name from now on.
-    pub(super) fn dial_peer(
+    pub(in crate::pump) fn dial_peer(
         &mut self,
         socket: usize,
         endpoint: Endpoint,
@@ -183,7 +172,7 @@ impl<E: Env> Pump<E> {
     }
 
     /// Ends the connection to a peer, and whatever would bring it back from our side.
-    pub(super) fn disconnect_peer(
+    pub(in crate::pump) fn disconnect_peer(
         &mut self,
         socket: usize,
         peer: &RoutingId,
@@ -212,7 +201,7 @@ impl<E: Env> Pump<E> {
     }
 
     /// Lets a pipe go, for good: if we dialed it, we do not dial again.
-    pub(super) fn dismiss(&mut self, pipe: usize) {
+    pub(in crate::pump) fn dismiss(&mut self, pipe: usize) {
         let Some(found) = self.pipes.get(pipe) else {
             return;
         };
@@ -231,7 +220,7 @@ impl<E: Env> Pump<E> {
     }
 
     /// Ends every dialer of this endpoint and the connections it made.
-    pub(super) fn disconnect(
+    pub(in crate::pump) fn disconnect(
         &mut self,
         socket: usize,
         endpoint: &Endpoint,
@@ -259,7 +248,7 @@ impl<E: Env> Pump<E> {
     }
 
     /// Ends a dialer; its pipe flushes what it holds until `deadline`.
-    pub(super) fn end_dialer(&mut self, slot: usize, deadline: Option<Instant>) {
+    pub(in crate::pump) fn end_dialer(&mut self, slot: usize, deadline: Option<Instant>) {
         let alias = self
             .dialers
             .get_mut(slot)
@@ -292,12 +281,12 @@ impl<E: Env> Pump<E> {
     }
 
     /// The number of a dialer, which no other ever has.
-    pub(super) fn dialer_serial(&self, slot: usize) -> Option<u64> {
+    pub(in crate::pump) fn dialer_serial(&self, slot: usize) -> Option<u64> {
         self.dialers.get(slot).map(|dialer| dialer.serial)
     }
 
     /// Removes a dialer; answers the pipe it had made, if that is still there.
-    pub(super) fn forget_dialer(&mut self, slot: usize) -> Option<usize> {
+    pub(in crate::pump) fn forget_dialer(&mut self, slot: usize) -> Option<usize> {
         let dialer = self.dialers.try_remove(slot)?;
         match (&dialer.state, dialer.endpoint.inproc_name()) {
             (State::HasPipe(pipe), _) => Some(*pipe),
@@ -315,7 +304,7 @@ impl<E: Env> Pump<E> {
     }
 
     /// The dialer's pipe finished its handshake.
-    pub(super) fn handshake_succeeded(&mut self, pipe: usize) {
+    pub(in crate::pump) fn handshake_succeeded(&mut self, pipe: usize) {
         let Some(Origin::Dialed(dialer)) = self.pipes.get(pipe).map(|pipe| pipe.origin) else {
             return;
         };
@@ -326,14 +315,20 @@ impl<E: Env> Pump<E> {
             dialer.meetings += 1;
             let again = dialer.meetings > 1;
             if let Some(socket) = self.sockets.get_mut(dialer.socket) {
-                socket.tally.reconnects += u64::from(again);
+                socket.observers.tally.reconnects += u64::from(again);
             }
         }
     }
 
     /// The dialer's pipe is gone: the next address, or a pause and then again. `greeted` says
     /// whether it had got as far as a handshake, and through it.
-    pub(super) fn pipe_ended(&mut self, slot: usize, pipe: usize, loss: &Loss, greeted: Greeted) {
+    pub(in crate::pump) fn pipe_ended(
+        &mut self,
+        slot: usize,
+        pipe: usize,
+        loss: &Loss,
+        greeted: Greeted,
+    ) {
         let Some(dialer) = self.dialers.get_mut(slot) else {
             return;
         };
@@ -374,7 +369,7 @@ impl<E: Env> Pump<E> {
     }
 
     /// A dialer's timer fired.
-    pub(super) fn dialer_is_due(&mut self, slot: usize) {
+    pub(in crate::pump) fn dialer_is_due(&mut self, slot: usize) {
         match self.dialers.get(slot).map(|dialer| &dialer.state) {
             Some(State::Pausing(Some(until))) if *until <= self.now => self.try_to_connect(slot),
             _ => {}
@@ -382,7 +377,7 @@ impl<E: Env> Pump<E> {
     }
 
     /// Somebody bound an inproc name: those who waited for it join.
-    pub(super) fn name_appeared(&mut self, name: &str) {
+    pub(in crate::pump) fn name_appeared(&mut self, name: &str) {
         let waiting: Vec<usize> = self
             .dialers
             .iter()
@@ -398,7 +393,7 @@ impl<E: Env> Pump<E> {
     }
 
     /// A name has been looked up, for all who asked.
-    pub(super) fn resolved(&mut self, tickets: &[u64], targets: io::Result<Vec<Target>>) {
+    pub(in crate::pump) fn resolved(&mut self, tickets: &[u64], targets: io::Result<Vec<Target>>) {
         self.env.resolved();
         for &ticket in tickets {
             self.resolved_for(ticket, targets.as_deref());
@@ -420,198 +415,10 @@ impl<E: Env> Pump<E> {
             Ok(targets) => dialer.targets = targets.iter().cloned().collect(),
             Err(error) => {
                 dialer.targets.clear();
-                self.tell_dialer(slot, failed(error));
+                self.tell_dialer(slot, attempt::failed(error));
             }
         }
         self.next_target(slot);
-    }
-
-    /// The stream of a dialed pipe became ready: connected, or refused.
-    pub(super) fn dialed(&mut self, slot: usize) {
-        let Some(pipe) = self.pipes.get_mut(slot) else {
-            return;
-        };
-        let Path::Dialing {
-            stream,
-            deadline,
-            tunnel,
-        } = &mut pipe.path
-        else {
-            return;
-        };
-        let connected = match (self.env.connected(stream), tunnel) {
-            (Ok(true), Some(tunnel)) => {
-                if deadline.is_none() {
-                    // Without a limit of its own it has that of greetings: nobody waits for a
-                    // proxy that says nothing.
-                    let limit = match pipe.origin {
-                        Origin::Dialed(dialer) => self.dialers.get(dialer),
-                        Origin::Accepted(_) => None,
-                    };
-                    let limit = limit.and_then(|dialer| dialer.options.handshake_timeout);
-                    *deadline = limit.and_then(|limit| later(self.now, limit));
-                    if let Some(deadline) = *deadline {
-                        self.timers.set(deadline, Timer::Pipe(slot));
-                    }
-                }
-                negotiate(stream, tunnel)
-            }
-            (connected, _) => connected,
-        };
-        match connected {
-            Ok(false) => {}
-            Ok(true) => self.open_wire_in_place(slot),
-            Err(error) => self.lose(slot, Loss::Unconnected(error.into())),
-        }
-    }
-
-    fn try_to_connect(&mut self, slot: usize) {
-        let Some(dialer) = self.dialers.get_mut(slot) else {
-            return;
-        };
-        if let Some(name) = dialer.endpoint.inproc_name() {
-            dialer.state = State::Waiting;
-            let caller = (self.company.pump, dialer.serial);
-            let waiter = Arc::clone(&self.mailbox);
-            let bound = self.company.names.find_or_wait(name, caller, waiter);
-            if let Some(bound) = bound {
-                let joined = match bound.pump == self.company.pump {
-                    true => self.join(slot, bound.listener),
-                    false => self.connect_across(slot, &bound),
-                };
-                let waiting = self.dialers.get(slot).map(|dialer| &dialer.state);
-                if !joined && matches!(waiting, Some(State::Waiting)) {
-                    // Not welcome now; perhaps when the other side's peer has gone.
-                    self.pause_dialer(slot, Duration::ZERO);
-                }
-            }
-            return;
-        }
-        dialer.round = Round::Fresh;
-        let first_stop = dialer.via.as_ref().unwrap_or(&dialer.endpoint);
-        match transport::targets(first_stop) {
-            Ok(Resolution::Ready(target)) => {
-                dialer.targets = VecDeque::from([target]);
-                self.next_target(slot);
-            }
-            Ok(Resolution::Lookup { .. }) => {
-                dialer.state = State::Resolving;
-                let ipv6 = dialer.options.ipv6;
-                self.env.resolve(first_stop, ipv6, dialer.serial);
-            }
-            // No address will ever do, such as a source of another family.
-            Err(error) => {
-                self.give_up(slot);
-                self.tell_dialer(slot, failed(&error));
-            }
-        }
-    }
-
-    /// Tries the next address; without one left, pauses.
-    fn next_target(&mut self, slot: usize) {
-        loop {
-            let Some(dialer) = self.dialers.get_mut(slot) else {
-                return;
-            };
-            let socket_slot = dialer.socket;
-            let options = Arc::clone(&dialer.options);
-            let Some(target) = dialer.targets.pop_front() else {
-                if dialer.stops_refused() {
-                    return self.give_up(slot);
-                }
-                return self.pause_dialer(slot, Duration::ZERO);
-            };
-            let Begun {
-                stream,
-                in_progress,
-            } = match self.env.connect(&target, &options) {
-                Ok(begun) => begun,
-                Err(error) => {
-                    dialer.attempt_failed(error.kind());
-                    self.tell_dialer(slot, failed(&error));
-                    continue;
-                }
-            };
-            let tunnel = match (&dialer.via, &options.socks_proxy) {
-                (Some(_), Some(proxy)) => Handshake::new(&dialer.endpoint, proxy).map(Box::new),
-                (None, _) | (_, None) => None,
-            };
-            let deadline = options
-                .connect_timeout
-                .and_then(|limit| later(self.now, limit));
-            let pipe = self.add_pipe(
-                socket_slot,
-                Origin::Dialed(slot),
-                Path::Dialing {
-                    stream,
-                    deadline,
-                    tunnel,
-                },
-            );
-            if let Some(dialer) = self.dialers.get_mut(slot) {
-                dialer.set_pipe(pipe);
-            }
-            if in_progress {
-                self.tell_pipe(pipe, || EventKind::ConnectDelayed);
-            }
-            if let Some(deadline) = deadline {
-                self.timers.set(deadline, Timer::Pipe(pipe));
-            }
-            let watched = match self.pipes.get_mut(pipe).map(|pipe| &mut pipe.path) {
-                Some(Path::Dialing { stream, .. }) => self.env.watch(stream, pipe),
-                _ => return,
-            };
-            if let Err(error) = watched {
-                return self.lose(pipe, Loss::Unconnected(error.into()));
-            }
-            // It may be connected already: ipc always is, and loopback nearly always.
-            return self.dialed(pipe);
-        }
-    }
-
-    /// Waits before the next attempt: doubling from the interval to its maximum, with up to a
-    /// quarter of jitter so that the clients of a lost server do not return all at once.
-    fn pause_dialer(&mut self, slot: usize, at_least: Duration) {
-        let luck = self.env.random();
-        let Some(dialer) = self.dialers.get_mut(slot) else {
-            return;
-        };
-        let Some(interval) = dialer.options.reconnect_interval else {
-            return self.give_up(slot);
-        };
-        let longest = dialer.options.reconnect_interval_max.max(interval);
-        let doubled = interval
-            .saturating_mul(1 << dialer.failures.min(16))
-            .min(longest);
-        let pause = doubled.max(at_least);
-        let after = prolonged(pause, (luck % 1024) as u32, 4096);
-        dialer.failures = dialer.failures.saturating_add(1);
-        let until = later(self.now, after);
-        dialer.state = State::Pausing(until);
-        if let Some(until) = until {
-            self.timers.set(until, Timer::Dialer(slot));
-        }
-        self.tell_dialer(slot, EventKind::ConnectRetried { after });
-    }
-
-    pub(super) fn open_wire_in_place(&mut self, slot: usize) {
-        let Some(pipe) = self.pipes.get_mut(slot) else {
-            return;
-        };
-        debug_assert!(!matches!(pipe.leaving, Some(Leaving::Draining(_))));
-        // The stream moves from one state of the path to the next.
-        let idle = Path::Inproc(Inproc::new(NO_PIPE, NO_SOCKET));
-        match std::mem::replace(&mut pipe.path, idle) {
-            Path::Dialing { stream, .. } => self.open_wire(slot, stream),
-            other => pipe.path = other,
-        }
-    }
-}
-
-/// An attempt to connect failed at once.
-fn failed(error: &std::io::Error) -> EventKind {
-    EventKind::ConnectFailed {
-        reason: DisconnectReason::Io(error.into()),
     }
 }
 
@@ -623,28 +430,5 @@ fn proxy(endpoint: &Endpoint, options: &Options) -> Result<Option<Endpoint>, End
             Ok(Some(proxy.leaving_as(endpoint)))
         }
         Some(_) | None => Ok(None),
-    }
-}
-
-/// Talks to the proxy as far as that goes now; answers whether the stream is the peer's.
-fn negotiate<S: Read + Write>(stream: &mut S, tunnel: &mut Handshake) -> io::Result<bool> {
-    loop {
-        let moved = if !tunnel.pending().is_empty() {
-            let written = stream.write(tunnel.pending());
-            written.inspect(|&bytes| tunnel.advance(bytes))
-        } else if tunnel.is_done() {
-            return Ok(true);
-        } else {
-            let mut buffer = [0; socks::LONGEST];
-            let read = stream.read(&mut buffer[..tunnel.wanted()]);
-            read.and_then(|bytes| tunnel.receive(&buffer[..bytes]).map(|()| bytes))
-        };
-        match moved {
-            Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
-            Ok(_) => {}
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
     }
 }
