@@ -7,11 +7,11 @@ use crate::options::{AcceptFilter, Options, PeerAddress};
 
 /// The filter of one listener, as it was when the user bound.
 #[derive(Debug)]
-pub(super) struct Admission(Option<AcceptFilter>);
+pub(super) struct ListenerFilter(Option<AcceptFilter>);
 
-impl Admission {
-    pub(super) fn new(options: &Options) -> Admission {
-        Admission(options.accept_filter.clone())
+impl ListenerFilter {
+    pub(super) fn new(options: &Options) -> ListenerFilter {
+        ListenerFilter(options.accept_filter.clone())
     }
 
     /// `ConnectionRefused` for a peer that the filter does not take. A filter that panics takes

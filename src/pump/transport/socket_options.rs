@@ -10,7 +10,7 @@ use crate::options::{Options, TcpKeepalive};
 
 /// The settings of a TCP socket: of a listener, and of each connection, accepted or dialed.
 #[derive(Clone, Debug)]
-pub(super) struct Tuning {
+pub(super) struct SocketOptions {
     buffers: KernelBuffers,
     keepalive: TcpKeepalive,
     max_retransmit: Option<Duration>,
@@ -18,9 +18,9 @@ pub(super) struct Tuning {
     device: Option<String>,
 }
 
-impl Tuning {
-    pub(super) fn new(options: &Options) -> Tuning {
-        Tuning {
+impl SocketOptions {
+    pub(super) fn new(options: &Options) -> SocketOptions {
+        SocketOptions {
             buffers: KernelBuffers::new(options),
             keepalive: options.tcp_keepalive,
             max_retransmit: options.tcp_max_retransmit,

@@ -520,7 +520,7 @@ mod over_ipc {
                 let (_, value) = variables.iter().find(|(variable, _)| *variable == name)?;
                 Some((*value).to_owned())
             };
-            ipc::temporary_directory(value).unwrap()
+            ipc_path::temporary_directory(value).unwrap()
         };
         assert_eq!(choose(&[("TMP", here)]), directory.0);
         assert_eq!(choose(&[("TEMPDIR", here), ("TMP", "/")]), directory.0);
