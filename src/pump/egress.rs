@@ -300,7 +300,7 @@ impl<E: Env> Pump<E> {
         if !more && matches!(leaving, Some(Leaving::Flushing(_))) {
             return self.finish_writing(slot);
         }
-        if sent > 0 {
+        if let (Some(socket), 1..) = (socket, sent) {
             if let Some(socket) = self.sockets.get_mut(socket) {
                 if !socket.io.buffers && socket.options.send_overflow == Overflow::Block {
                     socket.io.credits.released += sent;

@@ -110,10 +110,10 @@ impl<E: Env> Pump<E> {
             return;
         }
         let socket = match &pipe.path {
-            Path::Inproc(inproc) => inproc.twin_socket,
+            Path::Inproc(inproc) => Some(inproc.twin_socket),
             Path::Wire(_) | Path::Cross(_) | Path::Lent | Path::Dialing { .. } => pipe.socket,
         };
-        if let Some(room) = self.fair_queues.get_mut(socket) {
+        if let Some(room) = socket.and_then(|socket| self.fair_queues.get_mut(socket)) {
             room.leave(slot);
         }
     }

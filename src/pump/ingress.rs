@@ -13,7 +13,7 @@ use crate::wire::{CloseReason, Event, PeerInfo};
 use super::counts::PeerRecord;
 use super::env::{Env, Readiness};
 use super::fair_queue::Rest;
-use super::pipe::{Leaving, Loss, Path, Pipe, Wire, NO_SOCKET};
+use super::pipe::{Leaving, Loss, Path, Pipe, Wire};
 use super::socket::{SocketIo, SocketState};
 use super::Pump;
 
@@ -150,7 +150,11 @@ impl<E: Env> Pump<E> {
             if matches!(pipe.path, Path::Cross(_)) {
                 match self.read_across(slot) {
                     Rest::Done => {}
-                    Rest::Waits | Rest::Full => self.wait_for_room(slot, socket),
+                    Rest::Waits | Rest::Full => {
+                        if let Some(socket) = socket {
+                            self.wait_for_room(slot, socket);
+                        }
+                    }
                     Rest::Budget => self.feed(slot),
                 }
                 continue;
@@ -166,9 +170,9 @@ impl<E: Env> Pump<E> {
                     continue;
                 }
             }
-            if socket == NO_SOCKET {
+            let Some(socket) = socket else {
                 continue;
-            }
+            };
             if matches!(&pipe.path, Path::Wire(wire) if wire.connection.is_ready()) {
                 // Who waits is served in turn; who comes now joins behind.
                 if !self.fair_queues[socket].is_turn_of(slot) {
@@ -415,7 +419,7 @@ impl<E: Env> Pump<E> {
         let socket = self
             .pipes
             .get(slot)
-            .and_then(|pipe| self.sockets.get(pipe.socket));
+            .and_then(|pipe| self.sockets.get(pipe.socket?));
         if let Some(socket) = socket {
             socket.ports.reach_afar();
         }

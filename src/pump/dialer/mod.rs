@@ -206,7 +206,7 @@ impl<E: Env> Pump<E> {
             return;
         };
         let origin = found.origin;
-        let Some(socket) = self.sockets.get_mut(found.socket) else {
+        let Some(socket) = found.socket.and_then(|socket| self.sockets.get_mut(socket)) else {
             return;
         };
         let deadline = socket.linger_deadline(self.now);

@@ -54,7 +54,9 @@ impl<E: Env> Pump<E> {
         let Some(pipe) = self.pipes.get(slot) else {
             return;
         };
-        let (socket, serial) = (pipe.socket, pipe.serial);
+        let (Some(socket), serial) = (pipe.socket, pipe.serial) else {
+            return;
+        };
         if !self.is_watched(socket) {
             return;
         }

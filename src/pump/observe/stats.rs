@@ -64,7 +64,7 @@ impl<E: Env> Pump<E> {
 
     /// The name by which the pattern addresses a peer.
     pub(in crate::pump) fn known_as(&self, slot: usize) -> Option<RoutingId> {
-        let socket = self.sockets.get(self.pipes.get(slot)?.socket)?;
+        let socket = self.sockets.get(self.pipes.get(slot)?.socket?)?;
         socket.pattern.name(PeerId(slot as u32))
     }
 

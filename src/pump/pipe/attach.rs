@@ -42,7 +42,9 @@ impl<E: Env> Pump<E> {
         let Some(pipe) = self.pipes.get_mut(slot) else {
             return Err(Loss::Refused);
         };
-        let socket = pipe.socket;
+        let Some(socket) = pipe.socket else {
+            return Err(Loss::Refused);
+        };
         let Some(found) = self.sockets.get_mut(socket) else {
             return Err(Loss::Refused);
         };
@@ -99,7 +101,9 @@ impl<E: Env> Pump<E> {
         if !std::mem::replace(&mut pipe.attached, false) {
             return;
         }
-        let socket = pipe.socket;
+        let Some(socket) = pipe.socket else {
+            return;
+        };
         let peer = PeerId(slot as u32);
         self.pattern_call(socket, |pattern, outlet| pattern.detach(peer, outlet));
         self.count_peers(socket, false);
@@ -117,7 +121,9 @@ impl<E: Env> Pump<E> {
         if !pipe.blocked {
             return;
         }
-        let socket = pipe.socket;
+        let Some(socket) = pipe.socket else {
+            return;
+        };
         let Some(found) = self.sockets.get_mut(socket) else {
             return;
         };
@@ -140,7 +146,7 @@ impl<E: Env> Pump<E> {
         if let (true, true, Some(socket)) = (
             was_blocked,
             pipe.attached,
-            self.sockets.get_mut(pipe.socket),
+            pipe.socket.and_then(|socket| self.sockets.get_mut(socket)),
         ) {
             socket.pattern.writable(PeerId(slot as u32));
             return true;

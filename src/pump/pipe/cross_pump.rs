@@ -36,7 +36,7 @@ use crate::pump::token::Token;
 use crate::pump::{Bound, Command, Pump};
 
 use super::inproc::{incompatible, intro};
-use super::{Loss, Origin, Path, Pipe, NO_SOCKET};
+use super::{Loss, Origin, Path, Pipe};
 
 /// Messages one pipe takes from its bridge in a turn before others have theirs.
 const CROSSING_BUDGET: usize = 1024;
@@ -289,7 +289,7 @@ impl<E: Env> Pump<E> {
         }
         for signal in signals {
             let loss = match signal {
-                Signal::Ready(_) if socket == NO_SOCKET => Some(Loss::Refused),
+                Signal::Ready(_) if socket.is_none() => Some(Loss::Refused),
                 Signal::Ready(intro) => {
                     let intro = PeerIntro {
                         alias: self.alias(slot),
@@ -299,11 +299,13 @@ impl<E: Env> Pump<E> {
                     self.handshake_done_across(slot, &intro).err()
                 }
                 Signal::Greeting(message) => {
-                    self.greeting_received(slot, socket, message);
+                    if let Some(socket) = socket {
+                        self.greeting_received(slot, socket, message);
+                    }
                     None
                 }
                 Signal::NameGone => Some(Loss::NameGone),
-                Signal::Last if socket == NO_SOCKET => Some(Loss::Asked),
+                Signal::Last if socket.is_none() => Some(Loss::Asked),
                 Signal::Last => {
                     if let Some(Path::Cross(cross)) =
                         self.pipes.get_mut(slot).map(|pipe| &mut pipe.path)
@@ -314,11 +316,12 @@ impl<E: Env> Pump<E> {
                 }
                 Signal::Upstream(command) => {
                     let peer = PeerId(slot as u32);
-                    let heeded = self.pattern_call(socket, |pattern, outlet| {
-                        pattern.heed(peer, command, outlet)
+                    let heeded = socket.map(|socket| {
+                        self.pattern_call(socket, |pattern, outlet| {
+                            pattern.heed(peer, command, outlet)
+                        })
                     });
-                    (socket != NO_SOCKET && !matches!(heeded, Some(Ok(()))))
-                        .then_some(Loss::Refused)
+                    (!matches!(heeded, None | Some(Some(Ok(()))))).then_some(Loss::Refused)
                 }
             };
             if let Some(loss) = loss {
@@ -329,7 +332,7 @@ impl<E: Env> Pump<E> {
         let mut rest = Rest::Done;
         let found = self.pipes.get(slot).map(|pipe| &pipe.path);
         let is_last = matches!(found, Some(Path::Cross(cross)) if cross.is_last);
-        if socket != NO_SOCKET && look.waiting {
+        if let (Some(socket), true) = (socket, look.waiting) {
             match self.take_across(slot, socket, is_last) {
                 Ok(how) => rest = how,
                 Err(_) => {
@@ -350,7 +353,7 @@ impl<E: Env> Pump<E> {
         let ours = self
             .pipes
             .get(slot)
-            .and_then(|pipe| self.sockets.get(pipe.socket));
+            .and_then(|pipe| self.sockets.get(pipe.socket?));
         if let (Some(ours), Some(theirs)) = (ours.map(|socket| socket.kind), intro.socket_type) {
             if !ours.accepts(theirs) {
                 return Err(incompatible(ours, theirs));
@@ -448,7 +451,9 @@ impl<E: Env> Pump<E> {
             cross.crossing = cross.crossing.saturating_sub(taken);
             cross.counts.messages_out += taken as u64;
         }
-        let socket = pipe.socket;
+        let Some(socket) = pipe.socket else {
+            return;
+        };
         if let Some(socket) = self.sockets.get_mut(socket) {
             if !socket.io.buffers && socket.options.send_overflow == Overflow::Block {
                 socket.io.credits.released += taken;

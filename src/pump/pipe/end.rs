@@ -12,7 +12,7 @@ use crate::socket_type::SocketType;
 use crate::statistics::DropReason;
 
 use super::loss::{Greeted, Leaving, Loss, Origin};
-use super::{Path, NO_SOCKET};
+use super::Path;
 
 /// How long a pipe that said goodbye waits for the peer to do so too, so that the kernel does
 /// not throw away what is still in flight.
@@ -54,7 +54,7 @@ impl<E: Env> Pump<E> {
             Path::Inproc(_) | Path::Cross(_) | Path::Lent => {}
         }
         drop(pipe);
-        if let Some(socket) = self.sockets.get_mut(socket) {
+        if let Some(socket) = socket.and_then(|socket| self.sockets.get_mut(socket)) {
             socket.pipes.retain(|&other| other != slot);
             if let Origin::Dialed(dialer) = origin {
                 self.pipe_ended(dialer, slot, &loss, greeted);
@@ -79,10 +79,8 @@ impl<E: Env> Pump<E> {
             Path::Wire(wire) => wire.take_unsent(),
             Path::Cross(cross) => cross.take_unsent(),
             Path::Inproc(inproc) => {
-                let buffers = self
-                    .sockets
-                    .get(pipe.socket)
-                    .is_some_and(|socket| socket.io.buffers);
+                let socket = pipe.socket.and_then(|socket| self.sockets.get(socket));
+                let buffers = socket.is_some_and(|socket| socket.io.buffers);
                 if let (Some(room), false) = (self.fair_queues.get_mut(inproc.twin_socket), buffers)
                 {
                     room.redeem(inproc.queue.len());
@@ -91,7 +89,10 @@ impl<E: Env> Pump<E> {
             }
             Path::Dialing { .. } | Path::Lent => Vec::new(),
         };
-        let Some(socket) = self.sockets.get_mut(pipe.socket) else {
+        let Some(socket_slot) = pipe.socket else {
+            return;
+        };
+        let Some(socket) = self.sockets.get_mut(socket_slot) else {
             return;
         };
         // What is not sent again, but is not lost either: it no longer counts against the mark.
@@ -126,9 +127,8 @@ impl<E: Env> Pump<E> {
         if !socket.io.buffers {
             socket.io.credits.released += lost + uncharged;
         }
-        let socket = pipe.socket;
-        self.settle_credits(socket);
-        self.send_later(socket);
+        self.settle_credits(socket_slot);
+        self.send_later(socket_slot);
     }
 
     /// Ends a pipe whose peer is refused. One that has had our last word believes itself connected,
@@ -138,7 +138,9 @@ impl<E: Env> Pump<E> {
         let Some(pipe) = self.pipes.get_mut(slot) else {
             return;
         };
-        let socket = pipe.socket;
+        let Some(socket) = pipe.socket else {
+            return self.lose(slot, loss);
+        };
         let refused_by = self.sockets.get(socket).map(|found| SocketId {
             slot: socket,
             serial: found.serial,
@@ -160,7 +162,7 @@ impl<E: Env> Pump<E> {
         if let Some(pipe) = self.pipes.get_mut(slot) {
             pipe.seat = None;
             pipe.leaving = Some(Leaving::Refused(until, refused_by));
-            pipe.socket = NO_SOCKET;
+            pipe.socket = None;
         }
         if let Some(found) = self.sockets.get_mut(socket) {
             found.pipes.retain(|&other| other != slot);
@@ -189,7 +191,9 @@ impl<E: Env> Pump<E> {
         let (socket, counts) = (pipe.socket, pipe.counts());
         let connected = !matches!(pipe.path, Path::Dialing { .. });
         let origin = pipe.origin;
-        self.fold_counts(socket, counts);
+        if let Some(socket) = socket {
+            self.fold_counts(socket, counts);
+        }
         if connected && !attached && !matches!(loss, Loss::Asked) {
             let dialer = match origin {
                 Origin::Dialed(dialer) => self.dialers.get_mut(dialer),
@@ -198,7 +202,7 @@ impl<E: Env> Pump<E> {
             if let Some(dialer) = dialer {
                 dialer.handshakes_failed += 1;
             }
-            if let Some(socket) = self.sockets.get_mut(socket) {
+            if let Some(socket) = socket.and_then(|socket| self.sockets.get_mut(socket)) {
                 socket.observers.tally.handshakes_failed += 1;
             }
         }
@@ -213,7 +217,9 @@ impl<E: Env> Pump<E> {
         if pipe.leaving.is_some() {
             return;
         }
-        let socket = pipe.socket;
+        let Some(socket) = pipe.socket else {
+            return;
+        };
         let flushes = match &pipe.path {
             Path::Wire(_) => true,
             Path::Cross(cross) => cross.held() > 0,
@@ -234,7 +240,7 @@ impl<E: Env> Pump<E> {
         // From here on socket and pipe do not know each other: what the pipe holds is as good as
         // in the kernel, and no longer counts against the high-water mark.
         pipe.leaving = Some(Leaving::Flushing(deadline));
-        pipe.socket = NO_SOCKET;
+        pipe.socket = None;
         let held = pipe.held();
         if let Some(found) = self.sockets.get_mut(socket) {
             found.pipes.retain(|&other| other != slot);

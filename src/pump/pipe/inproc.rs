@@ -16,13 +16,14 @@ use crate::pump::env::Env;
 use crate::pump::fair_queue::Rest;
 use crate::pump::Pump;
 
-use super::{Loss, Origin, Path, NO_PIPE};
+use super::{Loss, Origin, Path};
 
 /// Messages one inproc pipe moves in a turn before others have theirs.
 const TRANSFER_BUDGET: usize = 1024;
 
 pub(in crate::pump) struct Inproc {
-    pub(in crate::pump) twin: usize,
+    /// The pipe at the other end, until either has ended.
+    pub(in crate::pump) twin: Option<usize>,
     pub(in crate::pump) twin_socket: usize,
     /// The first message of all, which nobody counts.
     pub(in crate::pump) hello: Option<Message>,
@@ -32,7 +33,7 @@ pub(in crate::pump) struct Inproc {
 }
 
 impl Inproc {
-    pub(in crate::pump) fn new(twin: usize, twin_socket: usize) -> Self {
+    pub(in crate::pump) fn new(twin: Option<usize>, twin_socket: usize) -> Self {
         Inproc {
             twin,
             twin_socket,
@@ -67,11 +68,11 @@ impl<E: Env> Pump<E> {
         };
         let half = |twin, twin_socket| Path::Inproc(Inproc::new(twin, twin_socket));
         // The far half is told its twin's slot below, once that is known.
-        let far_pipe = self.add_pipe(far, Origin::Accepted(listener), half(NO_PIPE, near));
-        let near_pipe = self.add_pipe(near, Origin::Dialed(dialer), half(far_pipe, far));
+        let far_pipe = self.add_pipe(far, Origin::Accepted(listener), half(None, near));
+        let near_pipe = self.add_pipe(near, Origin::Dialed(dialer), half(Some(far_pipe), far));
         if let Some(Path::Inproc(inproc)) = self.pipes.get_mut(far_pipe).map(|pipe| &mut pipe.path)
         {
-            inproc.twin = near_pipe;
+            inproc.twin = Some(near_pipe);
         }
         if let Some(dialing) = self.dialers.get_mut(dialer) {
             dialing.set_pipe(near_pipe);
@@ -163,7 +164,9 @@ impl<E: Env> Pump<E> {
         let Some(pipe) = self.pipes.get(slot) else {
             return Rest::Done;
         };
-        let socket = pipe.socket;
+        let Some(socket) = pipe.socket else {
+            return rest;
+        };
         if rest != Rest::Done
             || self
                 .sockets
@@ -191,14 +194,18 @@ impl<E: Env> Pump<E> {
         let Some(pipe) = self.pipes.get_mut(slot) else {
             return Rest::Done;
         };
-        let socket = pipe.socket;
+        let Some(socket) = pipe.socket else {
+            return Rest::Done;
+        };
         let Path::Inproc(inproc) = &mut pipe.path else {
             return Rest::Done;
         };
         if inproc.queue.is_empty() && inproc.controls.is_empty() && inproc.hello.is_none() {
             return Rest::Done;
         }
-        let (twin, far) = (inproc.twin, inproc.twin_socket);
+        let (Some(twin), far) = (inproc.twin, inproc.twin_socket) else {
+            return Rest::Done;
+        };
         let controls = std::mem::take(&mut inproc.controls);
         let has_hello = inproc.hello.is_some();
         let buffers = self
@@ -278,7 +285,10 @@ impl<E: Env> Pump<E> {
         let Path::Inproc(inproc) = &mut pipe.path else {
             return (0, 0, Ok(()));
         };
-        let (batch, peer) = (&mut found.io.batch, PeerId(inproc.twin as u32));
+        let Some(twin) = inproc.twin else {
+            return (0, 0, Ok(()));
+        };
+        let (batch, peer) = (&mut found.io.batch, PeerId(twin as u32));
         let from = batch.len();
         let moved = move_some(&mut inproc.queue, batch, most);
         let payload: u64 = batch.range(from..).map(payload_len).sum();
@@ -354,7 +364,7 @@ impl<E: Env> Pump<E> {
         for slot in [near, far] {
             if let Some(Path::Inproc(inproc)) = self.pipes.get_mut(slot).map(|pipe| &mut pipe.path)
             {
-                inproc.twin = NO_PIPE;
+                inproc.twin = None;
             }
         }
     }
@@ -367,11 +377,13 @@ impl<E: Env> Pump<E> {
         let Path::Inproc(inproc) = &mut pipe.path else {
             return;
         };
-        let twin = std::mem::replace(&mut inproc.twin, NO_PIPE);
+        let Some(twin) = inproc.twin.take() else {
+            return;
+        };
         if let Some(other) = self.pipes.get_mut(twin) {
             if let Path::Inproc(inproc) = &mut other.path {
-                if inproc.twin == slot {
-                    inproc.twin = NO_PIPE;
+                if inproc.twin == Some(slot) {
+                    inproc.twin = None;
                     self.lose(twin, Loss::PeerClosed);
                 }
             }

@@ -23,15 +23,10 @@ use inproc::Inproc;
 pub(in crate::pump) use loss::{Greeted, Leaving, Loss, Origin};
 pub(in crate::pump) use wire::{Wire, STAGING_LIMIT};
 
-/// The socket of a pipe that outlived its socket, or was let go by it.
-pub(in crate::pump) const NO_SOCKET: usize = usize::MAX;
-
-/// The twin of an inproc pipe that has none.
-pub(in crate::pump) const NO_PIPE: usize = usize::MAX;
-
 pub(in crate::pump) struct Pipe<S> {
     pub(in crate::pump) serial: u64,
-    pub(in crate::pump) socket: usize,
+    /// None for a pipe that was refused or released by its socket.
+    pub(in crate::pump) socket: Option<usize>,
     pub(in crate::pump) origin: Origin,
     pub(in crate::pump) path: Path<S>,
     /// Whether the pattern knows this peer.
@@ -85,7 +80,7 @@ impl<S> Pipe<S> {
     pub(in crate::pump) fn new(serial: u64, socket: usize, origin: Origin, path: Path<S>) -> Self {
         Pipe {
             serial,
-            socket,
+            socket: Some(socket),
             origin,
             path,
             attached: false,

@@ -15,9 +15,8 @@ use crate::pump::Pump;
 use crate::socket_type::SocketType;
 use crate::wire::{Connection, Opening};
 
-use super::inproc::Inproc;
 use super::loss::{Leaving, Loss, Origin};
-use super::{Path, NO_PIPE, NO_SOCKET};
+use super::Path;
 
 /// Bytes a pipe stages before its peer counts as full: four writes of 64 KiB keep the kernel
 /// busy, and little is at stake when the connection is lost.
@@ -180,10 +179,8 @@ impl<E: Env> Pump<E> {
                 return self.lose(slot, Loss::Unconnected(error.into()));
             }
         };
-        let refuses = self
-            .sockets
-            .get(pipe.socket)
-            .is_some_and(SocketState::may_refuse);
+        let socket = pipe.socket.and_then(|socket| self.sockets.get(socket));
+        let refuses = socket.is_some_and(SocketState::may_refuse);
         if refuses && matches!(pipe.origin, Origin::Accepted(_)) {
             connection.listen();
         }
@@ -216,8 +213,7 @@ impl<E: Env> Pump<E> {
         };
         debug_assert!(!matches!(pipe.leaving, Some(Leaving::Draining(_))));
         // The stream moves from one state of the path to the next.
-        let idle = Path::Inproc(Inproc::new(NO_PIPE, NO_SOCKET));
-        match std::mem::replace(&mut pipe.path, idle) {
+        match std::mem::replace(&mut pipe.path, Path::Lent) {
             Path::Dialing { stream, .. } => self.open_wire(slot, stream),
             other => pipe.path = other,
         }

@@ -266,7 +266,7 @@ impl<E: Env> Pump<E> {
         let socket = self.sockets.get_mut(slot)?;
         let pipes = &self.pipes;
         let is_unflushed = |pipe: usize| {
-            let found = pipes.get(pipe).filter(|found| found.socket == slot);
+            let found = pipes.get(pipe).filter(|found| found.socket == Some(slot));
             found.is_some_and(|found| !found.is_flushed())
         };
         let closing = socket.closing.as_mut()?;

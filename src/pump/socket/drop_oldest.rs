@@ -87,8 +87,10 @@ impl<E: Env> Pump<E> {
         let Some(pipe) = self.pipes.get_mut(slot).filter(|_| lost > 0) else {
             return;
         };
-        let socket = pipe.socket;
         pipe.count_dropped_oldest(lost);
+        let Some(socket) = pipe.socket else {
+            return;
+        };
         if let Some(socket) = self.sockets.get_mut(socket) {
             socket.io.credits.count(Drop::Overflow, lost);
         }

@@ -175,7 +175,9 @@ impl<E: Env> Pump<E> {
         let Some(pipe) = self.pipes.get(slot) else {
             return;
         };
-        let socket = pipe.socket;
+        let Some(socket) = pipe.socket else {
+            return;
+        };
         let limit = self.sockets.get(socket).map_or(0, |socket| socket.io.limit);
         if pipe.is_roomy(limit, true) {
             self.send_later(socket);
@@ -211,7 +213,7 @@ impl<E: Env> Pump<E> {
         io.near.pipes.sort_unstable();
         io.near.pipes.retain(|&(serial, place)| {
             let pipe = self.pipes.get_mut(place);
-            let Some(pipe) = pipe.filter(|pipe| pipe.serial == serial && pipe.socket == slot)
+            let Some(pipe) = pipe.filter(|pipe| pipe.serial == serial && pipe.socket == Some(slot))
             else {
                 return false;
             };

@@ -14,7 +14,7 @@ impl<E: Env> Pump<E> {
         let Some(pipe) = self.pipes.get_mut(slot).filter(|pipe| pipe.attached) else {
             return;
         };
-        let Some(socket) = self.sockets.get(pipe.socket) else {
+        let Some(socket) = pipe.socket.and_then(|socket| self.sockets.get(socket)) else {
             return;
         };
         if !socket.kind.probes() || !socket.options.probe_router {
@@ -27,7 +27,10 @@ impl<E: Env> Pump<E> {
                 self.flush_later(slot);
             }
             Path::Inproc(inproc) => {
-                let (far, twin) = (inproc.twin_socket, PeerId(inproc.twin as u32));
+                let (far, Some(twin)) = (inproc.twin_socket, inproc.twin) else {
+                    return;
+                };
+                let twin = PeerId(twin as u32);
                 self.pattern_call(far, |pattern, outlet| {
                     if pattern.admit(twin, &mut probe) == Ok(Admission::Deliver) {
                         outlet.deliver(probe);
@@ -49,9 +52,9 @@ impl<E: Env> Pump<E> {
         let Some(pipe) = self.pipes.get_mut(slot) else {
             return;
         };
-        let Some(socket) = self
-            .sockets
-            .get(pipe.socket)
+        let Some(socket) = pipe
+            .socket
+            .and_then(|socket| self.sockets.get(socket))
             .filter(|socket| socket.kind.says_hello())
         else {
             return;
@@ -91,7 +94,9 @@ impl<E: Env> Pump<E> {
         let Some(pipe) = self.pipes.get(slot).filter(|pipe| pipe.attached) else {
             return;
         };
-        let (socket, origin) = (pipe.socket, pipe.origin);
+        let (Some(socket), origin) = (pipe.socket, pipe.origin) else {
+            return;
+        };
         let Some(found) = self.sockets.get(socket) else {
             return;
         };

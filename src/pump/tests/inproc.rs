@@ -32,7 +32,7 @@ fn pending(sim: &Sim, sock: &Sock) -> usize {
 fn staged(sim: &Sim, sock: &Sock) -> usize {
     let pipes = sim.pumps[sock.pump].pipes.iter();
     let staged = pipes.filter_map(|(_, pipe)| match &pipe.path {
-        Path::Wire(wire) if pipe.socket == sock.socket.slot => {
+        Path::Wire(wire) if pipe.socket == Some(sock.socket.slot) => {
             Some(wire.connection.staged_octets())
         }
         _ => None,
