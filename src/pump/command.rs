@@ -57,7 +57,7 @@ pub struct Closed {
 }
 
 impl Closed {
-    /// Of a socket whose pump gives no answer, because it has ended before.
+    /// For a socket whose pump does not answer, because it has ended before.
     pub(crate) fn without_answer(ports: &Ports) -> Closed {
         let failure = ports.health().failure();
         // What a forked process shares, the other one sends.

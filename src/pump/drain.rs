@@ -12,7 +12,7 @@ use super::pipe::{Loss, Path};
 use super::{Pump, SocketId};
 
 impl<E: Env> Pump<E> {
-    /// Reads what a pipe that was let go still gets, and throws it away, until the peer closes.
+    /// Reads what a released pipe still receives, and discards it, until the peer closes.
     pub(super) fn discard(&mut self, slot: usize) {
         let mut scratch = [0; 16 * 1024];
         let mut budget = READ_BUDGET;
@@ -37,7 +37,7 @@ impl<E: Env> Pump<E> {
                 Err(_) => return self.lose(slot, Loss::PeerClosed),
             }
             if budget == 0 {
-                return self.feed(slot);
+                return self.read_later(slot);
             }
         }
     }
@@ -90,7 +90,7 @@ impl<E: Env> Pump<E> {
         match over {
             Some(true) => self.lose(slot, Loss::PeerClosed),
             Some(false) => {}
-            None => self.feed(slot),
+            None => self.read_later(slot),
         }
     }
 }

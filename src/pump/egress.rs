@@ -79,8 +79,8 @@ impl<E: Env> Pump<E> {
         self.send_later(slot);
     }
 
-    /// Of what comes next nobody need be told: what was taken before it waits for a peer, and
-    /// whoever has room for that looks for more.
+    /// The pump need not be notified of the next message: what was taken before it waits for a peer,
+    /// and when there is room for that, the pump takes more.
     fn disarm_consumer(&self, slot: usize) {
         let inward = self
             .sockets
@@ -294,7 +294,7 @@ impl<E: Env> Pump<E> {
             }
             // Once: a pipe that is not read now, because `out` is full, is read later.
             if !had_failed {
-                self.feed(slot);
+                self.read_later(slot);
             }
         }
         if !more && matches!(leaving, Some(Leaving::Flushing(_))) {

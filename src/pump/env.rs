@@ -1,5 +1,5 @@
-//! What a pump needs of the world outside: streams, listeners, names, luck. The real one is
-//! [`net`](super::os), the seeded one of the tests `transport::sim`.
+//! What a pump needs of its environment: streams, listeners, names, entropy. The real one is
+//! [`os`](super::os), the seeded one of the tests `sim`.
 
 use std::io::{self, Read, Write};
 
@@ -17,7 +17,7 @@ pub(crate) enum Source {
 }
 
 /// What became possible on a source. Edge-triggered: said once, true until an operation
-/// answers `WouldBlock`.
+/// returns `WouldBlock`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Readiness {
     pub(crate) source: Source,
@@ -27,12 +27,12 @@ pub(crate) struct Readiness {
     pub(crate) writable: bool,
 }
 
-/// The world as a pump sees it. Nothing here blocks.
+/// The environment as a pump sees it. Nothing here blocks.
 pub(crate) trait Env {
     type Stream: Read + Write;
     type Listener;
 
-    /// Starts listening; answers the resolved endpoint. An address in use is an error of the
+    /// Starts listening; returns the resolved endpoint. An address in use is an error of the
     /// system's like any other.
     fn bind(
         &mut self,
@@ -41,7 +41,7 @@ pub(crate) trait Env {
         slot: usize,
     ) -> Result<(Self::Listener, Endpoint), BindError>;
 
-    /// Takes over a listener that was bound elsewhere; answers its endpoint.
+    /// Takes over a listener that was bound elsewhere; returns its endpoint.
     fn adopt(
         &mut self,
         listener: BoundListener,
@@ -83,7 +83,7 @@ pub(crate) trait Env {
     /// Stops watching a stream, which the caller then drops.
     fn forget(&mut self, stream: &mut Self::Stream);
 
-    /// Stops listening, whatever it answers; an error says what had to be left behind.
+    /// Stops listening, whatever it returns; an error says what had to be left behind.
     fn unbind(&mut self, listener: Self::Listener) -> io::Result<()>;
 
     /// Looks the host name of an endpoint up elsewhere; the answer comes as
@@ -96,7 +96,7 @@ pub(crate) trait Env {
     /// A lookup has been answered.
     fn resolved(&mut self);
 
-    /// Bytes that nobody can guess.
+    /// Fills bytes with entropy.
     fn entropy(&mut self, bytes: &mut [u8]) -> io::Result<()>;
 
     /// A random number, for jitter.

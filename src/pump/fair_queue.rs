@@ -1,26 +1,26 @@
-//! Room in `out`, and whose it is: fair fan-in.
+//! The queue of pipes that wait for room in a socket's `out`: fair fan-in.
 //!
-//! As long as nobody waits for room in a socket's `out`, whoever has something for it takes what
-//! there is, and that costs no more than a look at an empty ring. A pipe that finds none joins
+//! As long as no pipe waits for room in a socket's `out`, a pipe that has something for it takes what
+//! there is, and that costs no more than a check for an empty ring. A pipe that finds none joins
 //! the *ring* of that socket. There is one for all kinds of pipe: connections and ends of bridges of
 //! the socket itself, and halves of inproc pairs, which other sockets of this pump send by. While the
-//! ring is not empty nobody else gets room, so that nobody overtakes those who wait: who has
+//! ring is not empty no other pipe gets room, so that none overtakes those that wait: a pipe that has
 //! something now joins at the end.
 //!
 //! Room that turns up is dealt to the ring in turns (deficit round robin, counted in messages).
 //! A pipe that waits alone has all of it. One of several has a share, the same for all in one
 //! round: what there is when the round begins by their number, but at least [`LEAST_SHARE`], so
-//! that small marks do not end batching, and at most [`MOST_SHARE`]. Whoever has used its share
-//! goes to the end. If the room ends before the share does, the pipe stays first and has the rest
-//! of its share next time. So it does if the pump has others to look after, unless not one message
-//! came to its end: a very large one must not hold up the others. If the messages of a pipe end
+//! that small high-water marks do not end batching, and at most [`MOST_SHARE`]. A pipe that has used
+//! its share goes to the end. If the room ends before the share does, the pipe stays first and has the
+//! rest of its share next time. The same holds if the pump has other work to do, unless not one message
+//! was completed: a very large one must not hold up the others. If the messages of a pipe end
 //! before its share does, it leaves, and gets nothing for what it did not use.
 //!
 //! So while each of several peers has messages waiting, none of them is ever ahead of another by
 //! more than one share, whatever `out` holds and however it is emptied.
 //!
 //! When a pipe has its turn, a connection reads, an end of a bridge takes, and a half of an inproc
-//! pair passes on what it holds, or has its own socket send by it, whose messages are still in `in`.
+//! pair passes on what it holds, or has its socket send by it, whose messages are still in `in`.
 //!
 //! What takes no room never waits here: handshakes, commands, credits of bridges.
 
@@ -40,7 +40,7 @@ pub(super) enum Rest {
     Done,
     /// It has more, and used what it may.
     Waits,
-    /// It has more, and `out` is full: the next pops will mark the socket.
+    /// It has more, and `out` is full: the next pops post the socket's token.
     Full,
     /// It may have more, but others are to have the pump.
     Budget,
@@ -76,14 +76,14 @@ impl FairQueue {
         };
     }
 
-    /// So many messages are on their way to `out`.
+    /// That many messages are on their way to `out`.
     pub(super) fn take(&mut self, messages: usize) {
         if self.free != usize::MAX {
             self.free = self.free.saturating_sub(messages);
         }
     }
 
-    /// A pipe uses so much of its share, if it has one.
+    /// A pipe uses that much of its share, if it has one.
     pub(super) fn spend(&mut self, messages: usize) {
         if self.turn.is_some() && self.left != usize::MAX {
             self.left = self.left.saturating_sub(messages);
@@ -107,7 +107,7 @@ impl FairQueue {
         }
     }
 
-    /// Promises a pipe room for up to so many messages, and says for how many.
+    /// Promises a pipe room for up to that many messages, and returns for how many.
     #[inline]
     pub(super) fn reserve(&mut self, pipe: usize, messages: usize) -> usize {
         let promised = messages.min(self.share_of(pipe));
@@ -116,7 +116,7 @@ impl FairQueue {
         promised
     }
 
-    /// So many messages that are on their way have room.
+    /// That many messages that are on their way have room.
     pub(super) fn pledge(&mut self, messages: usize) {
         self.take(messages);
         self.reserved += messages;
@@ -131,7 +131,7 @@ impl FairQueue {
         }
     }
 
-    /// A pipe waits behind all others. Who puts it here sees to it that the socket is looked after.
+    /// A pipe waits behind all others. The caller sees to it that the socket is resumed.
     pub(super) fn queue(&mut self, pipe: usize) {
         debug_assert!(!self.ring.contains(&pipe));
         self.ring.push_back(pipe);
@@ -167,7 +167,7 @@ impl FairQueue {
         self.left
     }
 
-    /// The socket is gone, and with it everybody who waited here.
+    /// The socket is gone, and with it every pipe that waited here.
     pub(super) fn forget(&mut self) {
         *self = FairQueue::default();
     }
@@ -209,7 +209,7 @@ impl FairQueue {
     /// share, or behind all others.
     pub(super) fn end_turn(&mut self, keeps_share: bool) {
         self.turn = None;
-        // Who was alone has a share like the others from now on.
+        // A pipe that was alone has a share like the others from now on.
         if self.left == usize::MAX || !keeps_share {
             self.left = 0;
         }

@@ -1,5 +1,5 @@
-//! Who gets room in a socket's `out`: deals what there is to the pipes that wait for it
-//! ([`fair_queue`](super::fair_queue)).
+//! Deals the room in a socket's `out` to the pipes that wait for it, in the order of its
+//! [`fair_queue`](super::fair_queue).
 
 use super::env::Env;
 use super::fair_queue::Rest;
@@ -41,7 +41,7 @@ impl<E: Env> Pump<E> {
                 .is_some_and(|socket| socket.io.notices.is_empty())
     }
 
-    /// Whether `out` has room for a message; if not, its next pops will mark the socket.
+    /// Whether `out` has room for a message; if not, the next pops post the socket's token.
     pub(super) fn has_room(&mut self, slot: usize) -> bool {
         if self.is_open_to_peers(slot) {
             return true;
@@ -127,7 +127,7 @@ impl<E: Env> Pump<E> {
         room.is_awaited() || !socket.io.notices.is_empty()
     }
 
-    /// `out` may have room again: deals it to those who wait, at most one turn to each.
+    /// `out` may have room again: deals it to the pipes that wait, at most one turn to each.
     pub(super) fn resume(&mut self, slot: usize) {
         if !self.is_awaited(slot) || !self.has_room(slot) {
             return;
@@ -136,7 +136,7 @@ impl<E: Env> Pump<E> {
             if let Some(found) = self.pipes.get_mut(pipe) {
                 found.waits_for_room = false;
             }
-            self.feed(pipe);
+            self.read_later(pipe);
         }
         for _ in 0..self.fair_queues[slot].waiting() {
             let Some(first) = self.fair_queues[slot].begin_turn() else {
@@ -154,7 +154,7 @@ impl<E: Env> Pump<E> {
                 Rest::Full => return room.end_turn(true),
                 Rest::Budget if room.waiting() == 1 => {
                     self.stop_waiting_for_room(first);
-                    self.feed(first);
+                    self.read_later(first);
                     self.transfer_later(first);
                 }
                 Rest::Budget => {
@@ -182,7 +182,7 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// Looks again at the sockets for whose room somebody waits.
+    /// Deals the room of the sockets whose `out` is waited for.
     pub(super) fn resume_all(&mut self) {
         for slot in std::mem::take(&mut self.queues.to_resume) {
             self.resume(slot);

@@ -118,7 +118,7 @@ impl<E: Env> Pump<E> {
                     wire.watch_room(&mut self.env, slot, false);
                 }
                 if readable {
-                    self.feed(slot);
+                    self.read_later(slot);
                 }
                 if writable {
                     self.flush_later(slot);
@@ -129,7 +129,7 @@ impl<E: Env> Pump<E> {
     }
 
     /// Gives a pipe a place among the readers.
-    pub(super) fn feed(&mut self, slot: usize) {
+    pub(super) fn read_later(&mut self, slot: usize) {
         if let Some(pipe) = self.pipes.get_mut(slot) {
             if matches!(pipe.path, Path::Wire(_) | Path::Cross(_)) {
                 self.queues.readers.push(slot);
@@ -155,7 +155,7 @@ impl<E: Env> Pump<E> {
                             self.wait_for_room(slot, socket);
                         }
                     }
-                    Rest::Budget => self.feed(slot),
+                    Rest::Budget => self.read_later(slot),
                 }
                 continue;
             }
@@ -174,7 +174,7 @@ impl<E: Env> Pump<E> {
                 continue;
             };
             if matches!(&pipe.path, Path::Wire(wire) if wire.connection.is_ready()) {
-                // Who waits is served in turn; who comes now joins behind.
+                // Pipes that wait are served in turn; this one joins behind them.
                 if !self.fair_queues[socket].is_turn_of(slot) {
                     self.wait_for_room(slot, socket);
                     continue;
@@ -185,7 +185,7 @@ impl<E: Env> Pump<E> {
             match self.read_wire(slot, socket) {
                 Rest::Done => {}
                 Rest::Waits | Rest::Full => self.wait_for_room(slot, socket),
-                Rest::Budget => self.feed(slot),
+                Rest::Budget => self.read_later(slot),
             }
         }
     }
@@ -276,7 +276,7 @@ impl<E: Env> Pump<E> {
         loop {
             // A handshake has nothing for `out`, and must not wait for room there. But a pattern
             // may tell the user of a newcomer: where the last such notice waits for room, so does
-            // the newcomer, or those who come and go would fill our memory.
+            // the newcomer, or peers that come and go would fill our memory.
             if !wire.connection.is_ready() {
                 let notices = self.sockets.get(socket).map(|socket| &socket.io.notices);
                 if notices.is_some_and(|notices| !notices.is_empty()) && !self.has_room(socket) {
@@ -331,7 +331,7 @@ impl<E: Env> Pump<E> {
     }
 
     /// What was received for a socket, and stands in its batch since `from`, is shown to its pattern,
-    /// up to a violation. Answers how many messages go to `out`.
+    /// up to a violation. Returns how many messages go to `out`.
     pub(super) fn admit(
         &mut self,
         socket: usize,
@@ -371,7 +371,7 @@ impl<E: Env> Pump<E> {
         (delivered, admitted)
     }
 
-    /// Heeds what is no message; answers how that ends the decoding, if it does.
+    /// Handles what is not a message; returns how that ends the decoding, if it does.
     fn control(&mut self, socket: usize, peer: PeerId, event: Event) -> Option<Decoded> {
         let command = match event {
             Event::Subscribe(prefix) => Upstream::Subscribe(prefix),
@@ -414,7 +414,7 @@ impl<E: Env> Pump<E> {
         Ok(())
     }
 
-    /// Those who wait for what the socket receives may have to look out for it.
+    /// Callers that wait for what the socket receives may have to poll the network from now on.
     fn reach_afar(&self, slot: usize) {
         let socket = self
             .pipes

@@ -41,7 +41,7 @@ pub(super) struct Listening<L> {
 }
 
 impl<E: Env> Pump<E> {
-    /// Binds a socket to an endpoint; answers the resolved one.
+    /// Binds a socket to an endpoint; returns the resolved one.
     pub(super) fn bind(
         &mut self,
         socket: usize,
@@ -83,7 +83,7 @@ impl<E: Env> Pump<E> {
         Ok(resolved)
     }
 
-    /// Takes over a listener that was bound elsewhere; answers its endpoint.
+    /// Takes over a listener that was bound elsewhere; returns its endpoint.
     pub(super) fn adopt(
         &mut self,
         socket: usize,

@@ -1,12 +1,12 @@
-//! Floor 3: the only one that touches the world. A pump owns its sockets' sockets, pipes,
-//! listeners and dialers; one thread at a time drives it, or a test does. That is the pump's own
-//! thread or, while it sleeps, a thread that sends and has the time, or one that waits for it
+//! Floor 3: the only one that touches the system. A pump owns its sockets, their pipes, listeners and
+//! dialers; one thread at a time drives it, or a test does. That is the pump's own thread or, while it
+//! sleeps, a thread that sends and has the time, or one that waits for it
 //! ([`Driver`](crate::channel::Driver)).
 //!
 //! [`Pump::turn`] decides everything, with time and readiness as arguments, and never blocks:
 //! commands, reads, sends, transfers, flushes, timers, each within a budget. The pump's thread only
-//! sleeps between turns. A pump waits for no user: a full `out` stops the reading of that
-//! socket's pipes until the user's pop marks the socket again; then they are served in turn
+//! sleeps between turns. A pump never waits for a user: a full `out` stops the reading of that
+//! socket's pipes until the user's pop posts the socket's token; then they are served in turn
 //! ([`fair_queue`]).
 
 mod command;
@@ -135,7 +135,7 @@ impl<E: Env> Pump<E> {
         self.now = now;
         self.take_commands();
         for event in events {
-            self.note(*event);
+            self.source_is_ready(*event);
         }
         self.read_all();
         self.resume_all();
@@ -146,7 +146,7 @@ impl<E: Env> Pump<E> {
         self.dismiss_all();
         self.resume_all();
         self.flush_all();
-        self.fire(now);
+        self.fire_timers(now);
         self.answer_waits();
         self.settle();
     }
@@ -198,7 +198,7 @@ impl<E: Env> Pump<E> {
         for token in tokens.drain(..) {
             match Token::from_number(token) {
                 Token::Socket(slot) => self.socket_notified(slot),
-                Token::Pipe(slot) => self.feed(slot),
+                Token::Pipe(slot) => self.read_later(slot),
                 Token::Task(slot) => self.run_later(slot),
             }
         }
@@ -206,14 +206,14 @@ impl<E: Env> Pump<E> {
         self.queues.tokens = tokens;
     }
 
-    /// A socket's user did something that its socket should know: messages in an empty `in`, room
+    /// A socket's token was posted, because of what its user did: messages in an empty `in`, room
     /// in a full `out`, or the end of the last handle.
     fn socket_notified(&mut self, slot: usize) {
         let Some(socket) = self.sockets.get_mut(slot) else {
             return;
         };
         if socket.ports.close_requested() && socket.closing.is_none() {
-            // Who closes it asks for an answer before, but that may have come too late for this
+            // The call that closes it posts a command before, but that may have come too late for this
             // turn: it is seen in the next one, and must find the socket.
             if std::mem::replace(&mut socket.close_noticed, true) {
                 self.close(slot, None);
@@ -228,14 +228,14 @@ impl<E: Env> Pump<E> {
     }
 
     /// Records that a source is ready and gives it a place in this turn.
-    fn note(&mut self, event: Readiness) {
+    fn source_is_ready(&mut self, event: Readiness) {
         match event.source {
             Source::Pipe(slot) => self.pipe_is_ready(slot, event),
             Source::Listener(slot) => self.accept_from(slot),
         }
     }
 
-    fn fire(&mut self, now: Instant) {
+    fn fire_timers(&mut self, now: Instant) {
         while let Some(timer) = self.timers.pop_due(now) {
             match timer {
                 Timer::Pipe(slot) => self.pipe_is_due(slot),
@@ -271,7 +271,7 @@ impl<E: Env> Pump<E> {
             return Err(SocketError::Terminated);
         }
         let serial = self.serial();
-        let luck = self.env.random() as u32;
+        let random = self.env.random() as u32;
         let slot = self.sockets.vacant_key();
         let token = Token::Socket(slot);
         let (sending, receiving) = (kind.sends(), kind.receives());
@@ -293,14 +293,14 @@ impl<E: Env> Pump<E> {
             errand: token.prompt_hook(&self.mailbox),
             hook: token.hook(&self.mailbox),
         });
-        let mut socket = SocketState::new(serial, kind, options, ports, luck)?;
+        let mut socket = SocketState::new(serial, kind, options, ports, random)?;
         socket.seat = Some(seat);
         let filled = self.install(socket);
         debug_assert_eq!(filled, slot);
         Ok((SocketId { slot, serial }, holder))
     }
 
-    /// Takes a new socket in and gives it its slot.
+    /// Inserts a new socket into its slot.
     fn install(&mut self, socket: SocketState) -> usize {
         socket.fit_capacities();
         let slot = self.sockets.insert(socket);
@@ -309,7 +309,7 @@ impl<E: Env> Pump<E> {
         }
         self.fair_queues[slot] = FairQueue::default();
         self.refresh_room(slot);
-        // Leaves the consumer hook armed, so that the first message marks the socket.
+        // Leaves the consumer hook armed, so that the first message posts the socket's token.
         self.send_later(slot);
         slot
     }

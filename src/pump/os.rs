@@ -1,4 +1,4 @@
-//! The real world: mio, sockets, the pump's thread.
+//! The environment that the operating system provides: mio, sockets, the pump's thread.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
@@ -83,7 +83,7 @@ pub(crate) fn start(names: ThreadNames, mut company: Company) -> io::Result<Runn
         registry,
         mailbox: Arc::clone(&mailbox),
         resolver_name: names.resolver,
-        luck: RandomState::new().build_hasher().finish() | 1,
+        random: RandomState::new().build_hasher().finish() | 1,
         lookups: Lookups::default(),
     };
     company.spin.pump = Some(driver.as_lead());
@@ -215,12 +215,12 @@ fn token(source: Source) -> Token {
     }
 }
 
-/// The world through mio.
+/// The operating system, through mio.
 pub(crate) struct Os {
     registry: Registry,
     mailbox: Arc<Mailbox<Command>>,
     resolver_name: String,
-    luck: u64,
+    random: u64,
     lookups: Lookups,
 }
 
@@ -326,14 +326,14 @@ impl Env for Os {
 
     fn random(&mut self) -> u64 {
         // xorshift64: enough for jitter.
-        self.luck ^= self.luck << 13;
-        self.luck ^= self.luck >> 7;
-        self.luck ^= self.luck << 17;
-        self.luck
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        self.random
     }
 }
 
-/// Fills bytes with what nobody can guess: the operating system's luck.
+/// Fills bytes with entropy of the operating system.
 #[cfg(feature = "curve")]
 pub(crate) fn entropy(bytes: &mut [u8]) -> io::Result<()> {
     Ok(getrandom::fill(bytes)?)
@@ -410,7 +410,7 @@ impl Hook for Nudge {
     }
 }
 
-/// Whatever ends the thread, nobody may wait for its answers any more.
+/// Whatever ends the thread, no call waits for its answers afterwards.
 struct CloseOnDrop(Arc<Mailbox<Command>>);
 
 impl Drop for CloseOnDrop {

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use crate::endpoint::Endpoint;
 
-/// Lookups that run at once: in the real world each has a thread while it runs.
+/// Lookups that run at once: outside tests each has a thread while it runs.
 const LOOKUPS: usize = 8;
 
 /// The questions of one pump's dialers.
@@ -21,7 +21,7 @@ pub(super) struct Question {
     pub(super) endpoint: Endpoint,
     /// Whether addresses of both families are wanted.
     pub(super) ipv6: bool,
-    /// Who asks; several where the question is the same.
+    /// The dialers that ask; several where the question is the same.
     pub(super) tickets: Vec<u64>,
 }
 

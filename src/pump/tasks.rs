@@ -1,6 +1,6 @@
 //! Work of the library's own that waits at ports, such as a proxy: futures polled by the pump.
 //!
-//! A task is woken by a mark in the mailbox, whoever wakes it: a user's thread, another pump, or
+//! A task is woken by a token in the mailbox, whatever wakes it: a user's thread, another pump, or
 //! this one. Its futures are written here, not by users: they do not block and do not panic.
 
 use std::future::Future;

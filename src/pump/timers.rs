@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::Instant;
 
-/// What a timer is about. A timer is a hint: whoever it wakes looks at its own deadline, so a
+/// What a timer is about. A timer is a hint: what it is about checks its own deadline, so a
 /// timer that outlived its reason does nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Timer {

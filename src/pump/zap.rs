@@ -1,7 +1,7 @@
-//! Having peers judged: whoever is bound to the inproc name of ZAP in this context is asked, and
-//! the handshake waits (RFC 27). The pump does not: each question is a socket of the pump's own,
-//! with one pipe, that lives until there is an answer, nobody is left to give one, or the
-//! connection it is about has ended.
+//! Authentication: the handshake of a peer waits while the ZAP handler is asked, that is the socket that
+//! is bound to the inproc name of ZAP in this context (RFC 27). The pump does not wait: each request is
+//! a socket of the pump's own, with one pipe, that lives until there is an answer, there is no handler
+//! left to give one, or the connection it is about has ended.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +25,7 @@ use super::{Pump, SocketId};
 const NAME: &str = "zeromq.zap.01";
 
 impl<E: Env> Pump<E> {
-    /// Has a peer judged by what it has shown. Answers at once if there is nobody to ask.
+    /// Asks the ZAP handler about a peer and its credentials. Returns at once if there is no handler.
     pub(super) fn ask_to_judge(
         &mut self,
         slot: usize,
@@ -62,7 +62,7 @@ impl<E: Env> Pump<E> {
 
     fn open_zap_request(&mut self, pipe: usize, question: Message) -> Option<SocketId> {
         let pipe_serial = self.pipes.get(pipe)?.serial;
-        // Nobody asks twice, and nothing is left to be sent at the end.
+        // The request is made once, and nothing is left to be sent at the end.
         let options = Options::new()
             .reconnect_interval(None)
             .linger(Linger::For(Duration::ZERO));
@@ -98,7 +98,7 @@ impl<E: Env> Pump<E> {
         Some(SocketId { slot, serial })
     }
 
-    /// Somebody has answered, or given up the hope of an answer.
+    /// A request was answered, or will not be.
     pub(super) fn zap_request_ended(&mut self, socket: usize, outcome: Outcome) {
         let judgement = match outcome {
             Outcome::Replied(reply) => wire::judgement(&reply),
@@ -120,7 +120,7 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// Nobody will answer.
+    /// A request will not be answered.
     pub(super) fn zap_request_failed(&mut self, socket: usize) {
         self.zap_request_ended(socket, Outcome::PeerLost);
     }
@@ -146,7 +146,7 @@ impl<E: Env> Pump<E> {
                 if let Path::Wire(wire) = &mut found.path {
                     wire.connection.judged(judgement);
                 }
-                self.feed(pipe);
+                self.read_later(pipe);
             }
         }
     }
@@ -159,7 +159,7 @@ impl<E: Env> Pump<E> {
     }
 }
 
-/// What libzmq makes of peers that nobody is there to judge.
+/// What libzmq decides about peers when there is no ZAP handler.
 fn without_handler(config: &wire::Config, mechanism: Mechanism) -> Judgement {
     match mechanism {
         Mechanism::Null | Mechanism::Curve if !config.zap_enforce_domain => Judgement::Unjudged,

@@ -4,7 +4,7 @@ use crate::code::code_only;
 use crate::{
     beyond_the_clock, oversize, pointing_up, pointing_up_inside, reaching_out, root_names,
     sleeping, test_modules, unfinished, unintroduced, unjustified, unproven_unsafe, Source,
-    MAX_COLUMNS, MAX_LINES,
+    MAX_COLUMNS, MAX_LINES, MAX_LINES_BELOW,
 };
 
 fn source(path: &str, text: &str) -> Source {
@@ -334,6 +334,11 @@ fn oversize_is_caught() {
         "src/a.rs",
         &[MAX_LINES + 1],
     );
+    let (folder, most) = MAX_LINES_BELOW[0];
+    let (path, tests) = (format!("{folder}a.rs"), format!("{folder}tests/a.rs"));
+    let long = "\n".repeat(most + 1);
+    caught(&oversize(&source(&path, &long)), &path, &[most + 1]);
+    caught(&oversize(&source(&tests, &long)), "", &[]);
 }
 
 #[test]

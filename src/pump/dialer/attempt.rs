@@ -33,8 +33,8 @@ impl<E: Env> Pump<E> {
         let connected = match (self.env.connected(stream), tunnel) {
             (Ok(true), Some(tunnel)) => {
                 if deadline.is_none() {
-                    // Without a limit of its own it has that of greetings: nobody waits for a
-                    // proxy that says nothing.
+                    // Without a limit of its own it has that of greetings: there is no wait for
+                    // a proxy that says nothing.
                     let limit = match pipe.origin {
                         Origin::Dialed(dialer) => self.dialers.get(dialer),
                         Origin::Accepted(_) => None,
@@ -72,7 +72,7 @@ impl<E: Env> Pump<E> {
                 };
                 let waiting = self.dialers.get(slot).map(|dialer| &dialer.state);
                 if !joined && matches!(waiting, Some(State::Waiting)) {
-                    // Not welcome now; perhaps when the other side's peer has gone.
+                    // Refused now; perhaps not when the other side's peer has gone.
                     self.pause_dialer(slot, Duration::ZERO);
                 }
             }
@@ -163,7 +163,7 @@ impl<E: Env> Pump<E> {
     /// Waits before the next attempt: doubling from the interval to its maximum, with up to a
     /// quarter of jitter so that the clients of a lost server do not return all at once.
     pub(super) fn pause_dialer(&mut self, slot: usize, at_least: Duration) {
-        let luck = self.env.random();
+        let random = self.env.random();
         let Some(dialer) = self.dialers.get_mut(slot) else {
             return;
         };
@@ -175,7 +175,7 @@ impl<E: Env> Pump<E> {
             .saturating_mul(1 << dialer.failures.min(16))
             .min(longest);
         let pause = doubled.max(at_least);
-        let after = prolonged(pause, (luck % 1024) as u32, 4096);
+        let after = prolonged(pause, (random % 1024) as u32, 4096);
         dialer.failures = dialer.failures.saturating_add(1);
         let until = later(self.now, after);
         dialer.state = State::Pausing(until);
@@ -193,7 +193,7 @@ pub(super) fn failed(error: &std::io::Error) -> EventKind {
     }
 }
 
-/// Talks to the proxy as far as that goes now; answers whether the stream is the peer's.
+/// Talks to the proxy as far as that goes now; returns whether the stream is the peer's.
 fn negotiate<S: Read + Write>(stream: &mut S, tunnel: &mut Handshake) -> io::Result<bool> {
     loop {
         let moved = if !tunnel.pending().is_empty() {

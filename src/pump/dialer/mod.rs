@@ -53,7 +53,7 @@ enum State {
     Pausing(Option<Instant>),
     /// For a name to be looked up.
     Resolving,
-    /// For somebody to bind the inproc name.
+    /// For the inproc name to be bound.
     Waiting,
     /// There is a pipe.
     HasPipe(usize),
@@ -97,7 +97,7 @@ impl Dialer {
         };
     }
 
-    /// Whether nobody listens there, and the user wants no other attempt then. A refusal by the
+    /// Whether there is no listener, and the user wants no other attempt then. A refusal by the
     /// proxy says nothing about the endpoint.
     fn stops_refused(&self) -> bool {
         self.round == Round::Refused && self.via.is_none() && self.options.reconnect_stop.refused
@@ -285,7 +285,7 @@ impl<E: Env> Pump<E> {
         self.dialers.get(slot).map(|dialer| dialer.serial)
     }
 
-    /// Removes a dialer; answers the pipe it had made, if that is still there.
+    /// Removes a dialer; returns the pipe it had made, if that is still there.
     pub(in crate::pump) fn forget_dialer(&mut self, slot: usize) -> Option<usize> {
         let dialer = self.dialers.try_remove(slot)?;
         match (&dialer.state, dialer.endpoint.inproc_name()) {
@@ -338,7 +338,7 @@ impl<E: Env> Pump<E> {
         let handshake_failed = greeted == Greeted::Begun;
         let incompatible = match loss {
             Loss::Wire(reason) => reason.is_incompatible(),
-            // Whoever binds the name next may have done so already.
+            // The name may be bound again already.
             Loss::NameGone => return self.try_to_connect(slot),
             Loss::Unconnected(error) => {
                 dialer.attempt_failed(error.kind());
@@ -376,7 +376,7 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// Somebody bound an inproc name: those who waited for it join.
+    /// An inproc name was bound: the dialers that waited for it connect.
     pub(in crate::pump) fn name_appeared(&mut self, name: &str) {
         let waiting: Vec<usize> = self
             .dialers
@@ -392,7 +392,7 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// A name has been looked up, for all who asked.
+    /// A name has been looked up, for all dialers that asked.
     pub(in crate::pump) fn resolved(&mut self, tickets: &[u64], targets: io::Result<Vec<Target>>) {
         self.env.resolved();
         for &ticket in tickets {

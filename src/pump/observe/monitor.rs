@@ -24,14 +24,14 @@ impl<E: Env> Pump<E> {
         let health = Arc::clone(self.mailbox.health());
         let (feeder, feed) = feed(capacity, alarms, health);
         found.observers.monitors.push(Monitor { events, feeder });
-        // Who leaves can no longer be asked.
+        // A peer that has left can no longer be asked.
         for pipe in found.pipes.clone() {
             self.learn_names(pipe);
         }
         Some(feed)
     }
 
-    /// The monitors hear no more, and are told so.
+    /// The last event of all monitors: `Stopped`.
     pub(in crate::pump) fn stop_watching(&mut self, socket: usize) {
         self.tell(socket, || Event::of(EventKind::Stopped));
         let terminated = self.ending.is_shutting_down();
@@ -95,7 +95,7 @@ impl<E: Env> Pump<E> {
             return;
         };
         let (socket, endpoint) = (dialer.socket, dialer.endpoint.clone());
-        // A socket that is ending has let go of its dialers.
+        // A socket that is ending has dropped its dialers.
         let kept = |socket: &SocketState| socket.dialers.contains(&slot);
         if self.sockets.get(socket).is_some_and(kept) {
             self.tell_endpoint(socket, &endpoint, kind);

@@ -7,7 +7,7 @@ use crate::pump::observers::Wait;
 use crate::pump::Pump;
 
 impl<E: Env> Pump<E> {
-    /// Somebody waits from now on; nobody waits for peers of a socket that is closing.
+    /// A caller waits from now on; there are no waits on a socket that is closing.
     pub(in crate::pump) fn await_peers(
         &mut self,
         slot: usize,
@@ -31,7 +31,7 @@ impl<E: Env> Pump<E> {
         });
     }
 
-    /// Answers those whose peers are there, and forgets those who have gone away.
+    /// Answers the waits whose peers are there, and drops those whose caller has gone away.
     pub(in crate::pump) fn answer_waits(&mut self) {
         if self.queues.awaited.is_empty() {
             return;

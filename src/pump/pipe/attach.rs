@@ -1,4 +1,5 @@
-//! A pattern learns of its peers: who they are, that they are gone, and that they take messages again.
+//! A pattern learns of its peers: that they are there, that they are gone, and that they take messages
+//! again.
 
 use crate::message::Frame;
 use crate::pattern::{PeerId, PeerIntro};
@@ -127,7 +128,7 @@ impl<E: Env> Pump<E> {
         let Some(found) = self.sockets.get_mut(socket) else {
             return;
         };
-        // Who waits for room in its twin's `out` is let on when that is its turn.
+        // A pipe that waits for room in its twin's `out` becomes writable when it has its turn.
         let has_turns = matches!(pipe.path, Path::Inproc(_)) && !found.io.buffers;
         if !pipe.is_roomy(found.io.limit, found.io.buffers) || (pipe.waits_for_room && has_turns) {
             return;

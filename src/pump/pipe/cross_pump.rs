@@ -1,22 +1,22 @@
 //! Pipes between two sockets of one context that live on different pumps.
 //!
-//! No bytes here either: messages are moved, not copied, through a [`bridge`] whose ends belong
-//! to the two pumps. (The other way to do it, a stream in memory that speaks ZMTP, would have
-//! been less to write, but copies every payload twice, and its buffers would come on top of what
-//! the high-water marks count.) No pump ever waits for another one: what is sent appends to the
-//! bridge, and never more than the sender's own mark allows; a look finds out what the other
-//! side took; and whoever leaves something lying is woken by its own socket when there is room.
+//! Messages are moved, not copied, through a [`bridge`] whose ends belong to the two pumps. (The
+//! alternative, a stream in memory that speaks ZMTP, would have been less to write, but copies every
+//! payload twice, and its buffers would come on top of what the high-water marks count.) No pump ever
+//! waits for another one: what is sent is appended to the bridge, and never more than the sender's own
+//! high-water mark allows; reading the bridge finds out what the other side took; and a pump that
+//! leaves messages lying is notified by its own socket when there is room.
 //!
-//! What lies in the bridge counts against the mark of the sender until the receiver's pump has
+//! What lies in the bridge counts against the sender's high-water mark until the receiver's pump has
 //! taken it, which it does only into room in `out`. So exactly as many messages are accepted as
-//! between two sockets of one pump: the sender's mark and the receiver's.
+//! between two sockets of one pump: the sender's high-water mark and the receiver's.
 //!
-//! A pipe begins as a handshake. The dialer's pump looks up the name, which answers the pump of
-//! whoever is bound to it, and sends it one end of a new bridge ([`Command::Cross`]). That pump
-//! lets its pattern meet the peer and answers [`Signal::Ready`]; only then does the dialer's
-//! pattern meet its peer, so that nothing is ever sent to somebody who refuses. A pipe ends when
-//! either end is closed: then each side takes back what the other one had not taken, as it would
-//! what a broken connection had not written yet.
+//! A pipe begins as a handshake. The dialer's pump looks up the name, which leads to the pump of the
+//! listener that is bound to it, and sends it one end of a new bridge ([`Command::Cross`]). That pump
+//! attaches the peer to its pattern and replies [`Signal::Ready`]; only then does the dialer's pump
+//! attach its peer, so that nothing is ever sent to a socket that refuses. A pipe ends when either
+//! end is closed: then each side takes back what the other one had not taken, as it would what a
+//! broken connection had not written yet.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -95,7 +95,7 @@ impl Cross {
         count
     }
 
-    /// Sends what counts against no mark, before all other messages.
+    /// Sends what does not count against the high-water mark, before all other messages.
     pub(in crate::pump) fn greet(&mut self, message: Message) {
         self.signals.push_back(Signal::Greeting(message));
     }
@@ -164,7 +164,7 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// Tells the pumps whose dialers waited for a name that somebody is bound to it now.
+    /// Notifies the pumps whose dialers waited for a name that is bound now.
     pub(in crate::pump) fn notify_waiting(
         &mut self,
         name: &str,
@@ -180,7 +180,7 @@ impl<E: Env> Pump<E> {
                 self.name_appeared(name);
             } else {
                 let name = name.to_owned();
-                // A pump that has ended waits for nobody.
+                // A pump that has ended waits for no name.
                 let _ = mailbox.post(Command::NameAppeared { name });
             }
         }
@@ -218,7 +218,7 @@ impl<E: Env> Pump<E> {
         true
     }
 
-    /// A dialer of another pump wants a pipe with whoever is bound to a name here.
+    /// A dialer of another pump asks for a pipe to the socket that is bound to a name here.
     pub(in crate::pump) fn accept_across(
         &mut self,
         name: &str,
@@ -233,7 +233,7 @@ impl<E: Env> Pump<E> {
             Some((bound.listener, found.socket))
         });
         let Some((listener, socket)) = listening else {
-            // It may be bound again already, by somebody on yet another pump: let the dialer
+            // It may be bound again already, by a socket of yet another pump: let the dialer
             // look it up once more.
             let mut cross = Cross::new(end);
             cross.signals.push_back(Signal::NameGone);
@@ -264,7 +264,7 @@ impl<E: Env> Pump<E> {
         self.watch_across(pipe);
         self.transfer_across_later(pipe);
         // The other side may be closed already.
-        self.feed(pipe);
+        self.read_later(pipe);
     }
 
     /// Looks what there is on a bridge, and takes what there is room for.
@@ -282,7 +282,7 @@ impl<E: Env> Pump<E> {
         let (socket, leaving) = (*socket, leaving.is_some());
         let look = cross.end.look(&mut signals);
         self.taken_across(slot, look.taken);
-        // Nobody takes anything any more; or everything has been taken.
+        // The other side takes nothing any more; or everything has been taken.
         if leaving && (look.leaving || self.pipes.get(slot).is_some_and(|pipe| pipe.held() == 0)) {
             self.lose(slot, Loss::Asked);
             return Rest::Done;
@@ -433,7 +433,7 @@ impl<E: Env> Pump<E> {
         outcome
     }
 
-    /// The other side of a bridge has taken so many messages.
+    /// The other side of a bridge has taken that many messages.
     fn taken_across(&mut self, slot: usize, taken: usize) {
         if taken > 0 {
             self.settle_taken_across(slot, taken);
@@ -441,7 +441,7 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// So many messages count no more against our mark.
+    /// That many messages no longer count against our high-water mark.
     fn settle_taken_across(&mut self, slot: usize, taken: usize) {
         let Some(pipe) = self.pipes.get_mut(slot) else {
             return;
@@ -475,15 +475,15 @@ impl<E: Env> Pump<E> {
         self.settle_taken_across(slot, taken);
     }
 
-    /// A pipe was let go, and takes no more messages; what it holds still goes out.
+    /// A pipe was released, and takes no more messages; what it holds still goes out.
     pub(in crate::pump) fn close_sending_across(&mut self, slot: usize) {
         if let Some(Path::Cross(cross)) = self.pipes.get_mut(slot).map(|pipe| &mut pipe.path) {
             let lost = cross.transfer();
             cross.end.leave();
             self.count_dropped_oldest(slot, lost);
         }
-        // The other side may have been let go, too.
-        self.feed(slot);
+        // The other side may have been released, too.
+        self.read_later(slot);
     }
 
     /// Gives a pipe a place among those with something for the other side.
@@ -493,7 +493,7 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// Has the other side of a bridge mark this pipe.
+    /// Has the other side of a bridge post this pipe's token.
     fn watch_across(&mut self, slot: usize) {
         if let Some(Path::Cross(cross)) = self.pipes.get_mut(slot).map(|pipe| &mut pipe.path) {
             cross.end.watch(Token::Pipe(slot).hook(&self.mailbox));

@@ -14,7 +14,7 @@ use crate::statistics::DropReason;
 use super::loss::{Greeted, Leaving, Loss, Origin};
 use super::Path;
 
-/// How long a pipe that said goodbye waits for the peer to do so too, so that the kernel does
+/// How long a pipe that has finished writing waits for the peer to do so too, so that the kernel does
 /// not throw away what is still in flight.
 const DRAIN_TIME: Duration = Duration::from_secs(1);
 
@@ -95,7 +95,7 @@ impl<E: Env> Pump<E> {
         let Some(socket) = self.sockets.get_mut(socket_slot) else {
             return;
         };
-        // What is not sent again, but is not lost either: it no longer counts against the mark.
+        // What is not sent again, but is not lost either: it no longer counts against the high-water mark.
         let mut uncharged = 0;
         let is_req = socket.kind == SocketType::Req;
         let returned = unsent.len();
@@ -131,8 +131,8 @@ impl<E: Env> Pump<E> {
         self.send_later(socket_slot);
     }
 
-    /// Ends a pipe whose peer is refused. One that has had our last word believes itself connected,
-    /// and may have sent messages: what still comes of them is read for a while, to be counted.
+    /// Ends a pipe whose peer is refused. A peer that has received our last handshake command believes
+    /// itself connected, and may have sent messages: these are read for a while, to be counted.
     pub(in crate::pump) fn refuse(&mut self, slot: usize, loss: Loss) {
         let until = self.now + DRAIN_TIME;
         let Some(pipe) = self.pipes.get_mut(slot) else {
@@ -171,7 +171,7 @@ impl<E: Env> Pump<E> {
             self.pipe_ended(dialer, slot, &loss, Greeted::Begun);
         }
         self.timers.set(until, Timer::Pipe(slot));
-        self.feed(slot);
+        self.read_later(slot);
     }
 
     /// A handshake is finished, or over.
@@ -209,7 +209,7 @@ impl<E: Env> Pump<E> {
         self.tell_end(slot, attached, loss.reason());
     }
 
-    /// Lets a pipe go: no new messages, but what is staged goes out until `deadline`.
+    /// Releases a pipe from its socket: no new messages, but what is staged goes out until `deadline`.
     pub(in crate::pump) fn retire(&mut self, slot: usize, deadline: Option<Instant>) {
         let Some(pipe) = self.pipes.get_mut(slot) else {
             return;
@@ -265,7 +265,7 @@ impl<E: Env> Pump<E> {
         self.close_sending_across(slot);
     }
 
-    /// A pipe that was let go has sent what it held for a socket, but for `lost` messages.
+    /// A released pipe has sent what it held for its socket, except `lost` messages.
     fn has_left(&mut self, left_socket: SocketId, lost: usize) {
         if let Some(socket) = self
             .find(left_socket)
@@ -276,7 +276,7 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// Says goodbye on a pipe whose last byte is written, and waits for the peer's.
+    /// Closes the write side of a pipe whose last byte is written, and waits for the peer to do the same.
     pub(in crate::pump) fn finish_writing(&mut self, slot: usize) {
         let until = self.now + DRAIN_TIME;
         if let Some(left_socket) = self
@@ -298,6 +298,6 @@ impl<E: Env> Pump<E> {
         }
         pipe.leaving = Some(Leaving::Draining(until));
         self.timers.set(until, Timer::Pipe(slot));
-        self.feed(slot);
+        self.read_later(slot);
     }
 }

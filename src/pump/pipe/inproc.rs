@@ -25,7 +25,7 @@ pub(in crate::pump) struct Inproc {
     /// The pipe at the other end, until either has ended.
     pub(in crate::pump) twin: Option<usize>,
     pub(in crate::pump) twin_socket: usize,
-    /// The first message of all, which nobody counts.
+    /// The first message of all, which does not count against the high-water mark.
     pub(in crate::pump) hello: Option<Message>,
     pub(in crate::pump) controls: VecDeque<Upstream>,
     pub(in crate::pump) queue: VecDeque<Message>,

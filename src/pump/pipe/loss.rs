@@ -8,7 +8,7 @@ use crate::pattern::Violation;
 use crate::pump::SocketId;
 use crate::wire::CloseReason;
 
-/// Who started a pipe.
+/// Which side started a pipe, and by what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::pump) enum Origin {
     /// A dialer of this socket, by slot.
@@ -17,7 +17,7 @@ pub(in crate::pump) enum Origin {
     Accepted(usize),
 }
 
-/// A pipe that the pattern has let go.
+/// How a pipe ends that its socket has released.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::pump) enum Leaving {
     /// What is staged still goes out, until the deadline.
@@ -34,7 +34,7 @@ pub(in crate::pump) enum Leaving {
 pub(in crate::pump) enum Loss {
     /// The peer closed.
     PeerClosed,
-    /// The world broke the connection.
+    /// The system broke the connection.
     Io(SystemError),
     /// There never was a connection, for this reason.
     Unconnected(SystemError),
@@ -48,7 +48,7 @@ pub(in crate::pump) enum Loss {
     Violation(Violation),
     /// Asked for by the user.
     Asked,
-    /// Nobody is bound to the inproc name any more.
+    /// The inproc name is not bound any more.
     NameGone,
 }
 

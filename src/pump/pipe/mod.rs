@@ -43,15 +43,15 @@ pub(in crate::pump) struct Pipe<S> {
     pub(in crate::pump) leaving: Option<Leaving>,
     /// The soonest timer set for this pipe.
     pub(in crate::pump) timer: Option<Instant>,
-    /// Where it leads, once somebody has asked.
+    /// Where it leads, once that was asked for.
     pub(in crate::pump) names: Option<Box<Names>>,
     /// The peer, once the handshake is done.
     pub(in crate::pump) record: Option<Box<PeerRecord>>,
-    /// What an accepted connection sits on.
+    /// The permit of an accepted connection.
     pub(in crate::pump) seat: Option<Seat>,
-    /// Who asks what to think of the peer.
+    /// The socket that asks the ZAP handler about the peer.
     pub(in crate::pump) zap_request: Option<SocketId>,
-    /// Whose messages it still holds after it was let go.
+    /// The socket whose messages it still holds after it was released.
     pub(in crate::pump) left_socket: Option<SocketId>,
     /// Where the peer is, while its handshake with us is unfinished and we accepted it.
     pub(in crate::pump) unfinished: Option<Arc<str>>,
@@ -59,7 +59,7 @@ pub(in crate::pump) struct Pipe<S> {
 
 /// How a pipe reaches its peer.
 pub(in crate::pump) enum Path<S> {
-    /// Waiting for the world to connect.
+    /// The stream is being connected.
     Dialing {
         stream: S,
         deadline: Option<Instant>,
@@ -117,7 +117,7 @@ impl<S> Pipe<S> {
                     && (buffers || wire.connection.staged_octets() <= STAGING_LIMIT / 2)
             }
             Path::Inproc(_) => true,
-            // Any room at all, so that the mark is exact: what is taken is told in batches anyway.
+            // Any room at all, so that the high-water mark is exact: what is taken is told in batches anyway.
             Path::Cross(cross) => cross.held() < limit,
             Path::Dialing { .. } | Path::Lent => false,
         }

@@ -36,7 +36,7 @@ pub(in crate::pump) struct Wire<S> {
     /// The end of the stream was announced: it comes after what is still buffered.
     pub(in crate::pump) read_closed: bool,
     pub(in crate::pump) writable: bool,
-    /// Whether the world tells when there is room to write.
+    /// Whether room to write is reported.
     room_watched: bool,
     /// Writing failed. Reading goes on until it fails too: what arrived is not lost.
     pub(in crate::pump) write_failed: bool,
@@ -46,7 +46,7 @@ pub(in crate::pump) struct Wire<S> {
 }
 
 impl<S: Read + Write> Wire<S> {
-    /// Has the world tell when there is room to write, or not.
+    /// Has room to write reported, or not.
     pub(in crate::pump) fn watch_room<E>(&mut self, env: &mut E, slot: usize, wanted: bool)
     where
         E: Env<Stream = S>,
@@ -56,7 +56,7 @@ impl<S: Read + Write> Wire<S> {
         }
         match env.watch_room(&mut self.stream, slot, wanted) {
             Ok(()) => self.room_watched = wanted,
-            // Nobody would ever tell.
+            // It would never be reported.
             Err(_) if wanted => {
                 self.write_failed = true;
                 self.readable = true;
@@ -162,14 +162,14 @@ impl<E: Env> Pump<E> {
         let config = Arc::clone(config);
         let opening = match config.socket_type {
             SocketType::Stream => None,
-            _ => Some(Opening::new(&config.security, |luck| {
-                self.env.entropy(luck)
+            _ => Some(Opening::new(&config.security, |bytes| {
+                self.env.entropy(bytes)
             })),
         };
         let mut connection = match opening.transpose() {
             Ok(None) => Connection::raw(Arc::clone(&config), self.now),
             Ok(Some(opening)) => Connection::new(Arc::clone(&config), opening, self.now),
-            // Without luck there is no secret.
+            // Without entropy there is no secret.
             Err(error) => {
                 pipe.path = Path::Dialing {
                     stream,
@@ -203,7 +203,7 @@ impl<E: Env> Pump<E> {
             Origin::Accepted(_) => EventKind::Accepted,
         });
         self.watch_deadline(slot);
-        self.feed(slot);
+        self.read_later(slot);
         self.flush_later(slot);
     }
 
@@ -289,8 +289,8 @@ impl<E: Env> Pump<E> {
         wire.connection.handle_timeout(now);
         match (wire.connection.is_closed(), leaving) {
             (false, _) => self.follow_up(slot),
-            (true, false) => self.feed(slot),
-            // Nobody is left to hear why.
+            (true, false) => self.read_later(slot),
+            // The peer is not told why: the socket has released it.
             (true, true) => self.lose(slot, Loss::PeerClosed),
         }
     }

@@ -60,7 +60,7 @@ impl<E: Env> Pump<E> {
                 });
                 self.queues.closing.push(slot);
                 socket.ports.close_sending();
-                // Nobody waits for peers of a socket that takes no more messages.
+                // There are no waits for peers of a socket that takes no more messages.
                 socket.observers.waits.clear();
                 if let Some(deadline) = deadline {
                     self.timers.set(deadline, Timer::Socket(slot));
@@ -342,7 +342,7 @@ impl<E: Env> Pump<E> {
         self.queues.forget_socket(slot);
         self.fair_queues[slot].forget();
         socket.ports.finish();
-        // Whoever is told that the socket has closed may open another one.
+        // A caller that is told that the socket has closed may open another one.
         drop(socket.seat.take());
         if let Some(closing) = socket.closing.take() {
             for reply in closing.replies {

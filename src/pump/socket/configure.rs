@@ -14,7 +14,7 @@ use crate::socket_type::SocketType;
 use crate::wire;
 
 impl<E: Env> Pump<E> {
-    /// Changes a socket's options: marks, linger and what its pattern does change at once, the
+    /// Changes a socket's options: high-water marks, linger and what its pattern does change at once, the
     /// rest for what is bound or connected from now on.
     pub(in crate::pump) fn configure(
         &mut self,
@@ -43,7 +43,7 @@ impl<E: Env> Pump<E> {
         }
         socket.io.limit = high_water_marks(socket.kind, &options).1;
         socket.io.near.configure(socket.kind, &options);
-        // Only its mark may have changed: the policy is fixed.
+        // Only its high-water mark may have changed: the policy is fixed.
         socket.io.slides = slides(&options, socket.io.buffers);
         socket.count_late();
         if let Some(latest) = socket.ports.latest() {
@@ -93,7 +93,7 @@ pub(in crate::pump) fn slides(options: &Options, buffers: bool) -> Option<usize>
     }
 }
 
-/// Whether a message to nobody is refused: by SERVER and PEER always (libzmq's `EHOSTUNREACH`).
+/// Whether a message to an unknown peer is refused: by SERVER and PEER always (libzmq's `EHOSTUNREACH`).
 pub(in crate::pump) fn routes_are_mandatory(kind: SocketType, options: &Options) -> bool {
     kind != SocketType::Router || options.router_mandatory
 }
@@ -150,7 +150,7 @@ pub(in crate::pump) fn frame_rule(kind: SocketType) -> FrameRule {
         SocketType::Client | SocketType::Scatter | SocketType::Channel => FrameRule::Exactly(1),
         SocketType::Server | SocketType::Peer => FrameRule::Exactly(2),
         SocketType::Radio => FrameRule::Grouped,
-        // One frame says who the message is for.
+        // One frame names the peer that the message is for.
         SocketType::Router => FrameRule::AtMost(Message::MAX_FRAMES + 1),
         SocketType::Req => FrameRule::AtMost(Message::MAX_FRAMES - REQUEST_ENVELOPE),
         SocketType::Rep => FrameRule::AtMost(Message::MAX_FRAMES - REPLY_ENVELOPE),

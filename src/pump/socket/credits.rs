@@ -76,7 +76,7 @@ impl<E: Env> Pump<E> {
         self.refresh_room(slot);
     }
 
-    /// Hands what was delivered to `out`, and replies to those who wait for them. What goes to
+    /// Hands what was delivered to `out`, and replies to the calls that wait for them. What goes to
     /// `out` goes behind what waits for room there, and waits itself if there is none: room that
     /// was promised may be gone with another peer's share.
     pub(in crate::pump) fn push_batch(&mut self, slot: usize) {

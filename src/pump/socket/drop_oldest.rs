@@ -9,8 +9,8 @@
 //! that of the pipe; between two pumps it goes on in the bridge, as far as the other pump has not
 //! taken from it.
 //!
-//! What is being written counts against the mark like what waits, but the newest message has a
-//! place beside it in any case: a mark of 1 means the same as [`Overflow::Latest`].
+//! What is being written counts against the high-water mark like what waits, but the newest message has a
+//! place beside it in any case: a high-water mark of 1 means the same as [`Overflow::Latest`].
 
 use std::collections::VecDeque;
 

@@ -52,13 +52,11 @@ pub(in crate::pump) struct SocketState {
     pub(in crate::pump) dialers: Vec<usize>,
     /// Every pipe of this socket, attached or not.
     pub(in crate::pump) pipes: Vec<usize>,
-    /// Pipes that were let go and still hold messages of this socket.
+    /// Pipes that were released and still hold messages of this socket.
     pub(in crate::pump) pipes_leaving: usize,
     pub(in crate::pump) closing: Option<Closing>,
     /// Whether the ports were found closed in an earlier turn.
     pub(in crate::pump) close_noticed: bool,
-    /// Whether there was a burst since the pump last looked for memory to give back.
-    pub(in crate::pump) bursting: bool,
     pub(in crate::pump) observers: Observers,
     /// Given back when the socket ends.
     pub(in crate::pump) seat: Option<Seat>,
@@ -66,11 +64,11 @@ pub(in crate::pump) struct SocketState {
     pub(in crate::pump) zap_request: Option<ZapRequest>,
 }
 
-/// What a socket is about that has no user: the pipe whose peer is to be judged.
+/// For a socket of the pump's own: the pipe whose peer the ZAP handler is asked about.
 pub(in crate::pump) struct ZapRequest {
     pub(in crate::pump) pipe: usize,
     pub(in crate::pump) serial: u64,
-    /// Keeps the channels open that nobody uses.
+    /// Keeps the channels open: there are no user handles.
     pub(in crate::pump) _holder: Holder,
 }
 
@@ -86,11 +84,13 @@ pub(in crate::pump) struct SocketIo {
     /// What became of requests that are waited for one by one: told in one lock.
     pub(in crate::pump) outcomes: Vec<(u64, Outcome)>,
     pub(in crate::pump) credits: Credits,
+    /// Whether there was a burst since the pump last looked for memory to give back.
+    bursting: bool,
     /// The most messages one peer may hold; `usize::MAX` for no limit.
     pub(in crate::pump) limit: usize,
-    /// Whether each peer has a queue of its own (fan-out).
+    /// Whether there is one queue for each peer (fan-out).
     pub(in crate::pump) buffers: bool,
-    /// Peers near their marks, where senders wait for them.
+    /// Peers near their high-water marks, where senders wait for them.
     pub(in crate::pump) near: Near,
     /// The most messages such a queue holds that loses its oldest.
     pub(in crate::pump) slides: Option<usize>,
@@ -112,10 +112,10 @@ impl SocketState {
         kind: SocketType,
         options: Arc<Options>,
         ports: Arc<Ports>,
-        luck: u32,
+        random: u32,
     ) -> Result<Self, SocketError> {
         let pattern =
-            pattern::pattern(kind, &options, luck).ok_or(SocketError::Unsupported(kind))?;
+            pattern::pattern(kind, &options, random).ok_or(SocketError::Unsupported(kind))?;
         Ok(SocketState::with_pattern(
             serial, kind, options, ports, pattern,
         ))
@@ -138,6 +138,7 @@ impl SocketState {
                 notices: VecDeque::new(),
                 outcomes: Vec::new(),
                 credits: Credits::default(),
+                bursting: false,
                 limit: high_water_marks(kind, &options).1,
                 buffers: pattern.buffers_per_peer(),
                 near: Near::new(kind, &options),
@@ -153,7 +154,6 @@ impl SocketState {
             pipes_leaving: 0,
             closing: None,
             close_noticed: false,
-            bursting: false,
             observers: Observers::default(),
             seat: None,
             zap_request: None,
@@ -207,14 +207,14 @@ impl SocketState {
     /// to give back later.
     pub(in crate::pump) fn takes_much(&mut self, messages: usize, room: usize) -> bool {
         let burst = messages >= BURST;
-        self.bursting |= burst;
+        self.io.bursting |= burst;
         burst || room > KEPT_BUFFER
     }
 
     /// Gives the memory that a burst took back, if there was none since the last look. Whether
     /// there is more to come.
     pub(in crate::pump) fn shrink(&mut self) -> bool {
-        if std::mem::take(&mut self.bursting) {
+        if std::mem::take(&mut self.io.bursting) {
             return true;
         }
         let io = &mut self.io;
@@ -250,7 +250,7 @@ impl SocketState {
 }
 
 impl std::ops::Drop for SocketState {
-    /// Whatever ends a socket, nobody may wait at its channels any more.
+    /// Whatever ends a socket, its channels have no waiters afterwards.
     fn drop(&mut self) {
         self.ports.finish();
     }

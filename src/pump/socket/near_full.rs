@@ -16,7 +16,7 @@ use crate::pump::Pump;
 use super::configure::high_water_marks;
 use super::outlet::PumpOutlet;
 
-/// What a socket knows of its peers near their marks.
+/// What a socket knows of its peers near their high-water marks.
 pub(in crate::pump) struct Near {
     /// A peer with more messages than this in its queue is near; `None` where senders do
     /// not wait for single peers.
@@ -121,7 +121,7 @@ impl Near {
         }
     }
 
-    /// Whether what is sent to a peer has been admitted, as far as its mark goes.
+    /// Whether what is sent to a peer has been admitted, as far as its high-water mark goes.
     #[inline]
     pub(in crate::pump) fn admits(&self) -> bool {
         self.above.is_some()
@@ -170,7 +170,7 @@ impl<S> PumpOutlet<'_, S> {
 }
 
 impl<E: Env> Pump<E> {
-    /// A peer near its mark has sent something.
+    /// A peer near its high-water mark has taken something.
     pub(in crate::pump) fn tell_room(&mut self, slot: usize) {
         let Some(pipe) = self.pipes.get(slot) else {
             return;
@@ -184,7 +184,7 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// Finds those that are near after the marks have changed.
+    /// Finds the peers that are near after the high-water marks have changed.
     pub(in crate::pump) fn find_near_full(&mut self, slot: usize) {
         let Some(socket) = self.sockets.get_mut(slot) else {
             return;
@@ -196,7 +196,7 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// Tells senders which peers are near their marks, and lets go of what has been given to them.
+    /// Tells senders which peers are near their high-water marks, and releases what has been given to them.
     pub(in crate::pump) fn settle_near(&mut self, slot: usize) {
         let Some(socket) = self.sockets.get_mut(slot) else {
             return;

@@ -188,7 +188,7 @@ impl<E: Env> Pump<E> {
         Some(answer)
     }
 
-    /// Lets go the pipes that patterns wanted to end.
+    /// Releases the pipes that patterns asked to end.
     pub(in crate::pump) fn dismiss_all(&mut self) {
         for (slot, serial) in std::mem::take(&mut self.queues.dismissed) {
             let found = self.pipes.get(slot);

@@ -1,4 +1,4 @@
-//! Whom a listener takes: the user's filter, asked right after the accept.
+//! Which peers a listener takes: the user's filter, called right after the accept.
 
 use std::io;
 use std::panic::{catch_unwind, AssertUnwindSafe};
@@ -14,8 +14,8 @@ impl ListenerFilter {
         ListenerFilter(options.accept_filter.clone())
     }
 
-    /// `ConnectionRefused` for a peer that the filter does not take. A filter that panics takes
-    /// nobody: that is a fault of its own, and no reason for the pump to go down with it.
+    /// `ConnectionRefused` for a peer that the filter does not take. A filter that panics
+    /// takes no peer: the panic must not end the pump.
     pub(super) fn admit(&self, peer: impl FnOnce() -> PeerAddress) -> io::Result<()> {
         let Some(filter) = &self.0 else {
             return Ok(());

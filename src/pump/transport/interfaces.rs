@@ -40,7 +40,7 @@ mod linux {
     const ADDRESS_HEADER: usize = 8;
     const ATTRIBUTE_HEADER: usize = 4;
 
-    /// The kernel answers while it is asked. A limit all the same.
+    /// The kernel replies within the call. A limit all the same.
     const PATIENCE: Duration = Duration::from_secs(1);
     /// Datagrams of an answer, of some dozens of addresses each.
     const MAX_DATAGRAMS: usize = 1024;
@@ -92,7 +92,7 @@ mod linux {
         bytes
     }
 
-    /// Takes the addresses of one interface from a datagram; answers whether it was the last.
+    /// Takes the addresses of one interface from a datagram; returns whether it was the last.
     fn read_answer(mut datagram: &[u8], index: u32, found: &mut Vec<IpAddr>) -> io::Result<bool> {
         while let Some((message, rest)) = split(datagram, 4) {
             datagram = rest;

@@ -22,7 +22,7 @@ pub(crate) struct Stream {
 
 #[derive(Debug)]
 pub(crate) struct Listener {
-    // Dropped before the socket: as long as that is open, nobody takes the file for stale, and
+    // Dropped before the socket: as long as that is open, the file does not count as stale, and
     // no other file can have its inode.
     _file: Option<BoundFile>,
     socket: mio::net::UnixListener,
@@ -216,7 +216,7 @@ pub(super) fn non_blocking() -> io::Result<Socket> {
 }
 
 impl Stream {
-    /// Who is at the other end, as libzmq tells ZAP.
+    /// The process at the other end, as libzmq tells ZAP.
     pub(super) fn address(&self) -> String {
         let id = |id: Option<i64>| id.map_or_else(String::new, |id| id.to_string());
         match credentials(&self.socket) {

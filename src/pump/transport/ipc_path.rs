@@ -1,16 +1,16 @@
 //! The files of ipc listeners.
 //!
 //! A path outlives the process that bound it, so binding must tell a stale file from a listener,
-//! while others may be binding too. Hence a path is *published*: the socket listens under a name
-//! of its own first, and then that file gets the path by a hard link, which fails if the path
+//! while others may be binding too. Hence a path is *published*: the socket listens under a
+//! private name first, and then that file gets the path by a hard link, which fails if the path
 //! exists. What stands at a path is therefore always listening or stale. (Tools that list sockets
 //! show the first name, the path with a suffix.) Where there are no hard links, or no room for the
 //! suffix, the path itself is bound, and is stale for a moment until it listens.
 //!
-//! A stale file is removed under a lock: between the look at it and its removal, nobody else can
-//! have removed it, and as long as it stands nobody can have put a listener in its place. The lock
+//! A stale file is removed under a lock: between the check and the removal, no other process
+//! can have removed it, and as long as it stands none can have put a listener in its place. The lock
 //! is a file beside it, which goes with its holder. Systems other than Linux have no lock: there
-//! several who find the same stale file at the same moment may all believe they have the path.
+//! several processes that find the same stale file at the same moment may all believe they have the path.
 
 use std::collections::hash_map::RandomState;
 use std::fs;
@@ -38,11 +38,11 @@ pub(super) fn bind_path(path: &Path, options: &Options) -> io::Result<(Socket, B
         Err(error) if error.kind() == ErrorKind::AddrInUse => {}
         result => return result,
     }
-    // Before the lock, so that looking in vain at a listener costs no file.
+    // Before the lock, so that finding a listener there costs no file.
     if !is_stale(path)? {
         return Err(ErrorKind::AddrInUse.into());
     }
-    // Who has the lock is about to listen here.
+    // The process that has the lock is about to listen here.
     let _lock = PathLock::take(path)?.ok_or(ErrorKind::AddrInUse)?;
     if !is_stale(path)? {
         return Err(ErrorKind::AddrInUse.into());
@@ -85,7 +85,7 @@ struct PathLock {
 
 #[cfg(target_os = "linux")]
 impl PathLock {
-    /// None if somebody else has it.
+    /// None if another process has it.
     fn take(path: &Path) -> io::Result<Option<PathLock>> {
         use rustix::fs::{flock, FlockOperation};
 
@@ -139,7 +139,7 @@ fn is_same_file(one: &fs::Metadata, other: &fs::Metadata) -> bool {
 #[cfg(target_os = "linux")]
 impl Drop for PathLock {
     fn drop(&mut self) {
-        // Before the lock is given up: whoever gets it from here on sees that the file is gone.
+        // Before the lock is given up: the next process that gets it sees that the file is gone.
         let _ = fs::remove_file(&self.path);
         let _ = rustix::fs::flock(&self.file, rustix::fs::FlockOperation::Unlock);
     }
@@ -156,7 +156,7 @@ impl PathLock {
     }
 }
 
-/// Whether nobody listens at this socket, or nothing stands there at all. An error for anything
+/// Whether no process listens at this socket, or nothing stands there at all. An error for anything
 /// but a socket: that is not ours to remove.
 fn is_stale(path: &Path) -> io::Result<bool> {
     match fs::symlink_metadata(path) {
@@ -169,7 +169,7 @@ fn is_stale(path: &Path) -> io::Result<bool> {
         }
         result => result?,
     };
-    // A full backlog, a missing right or a socket of another type: all mean that somebody is
+    // A full backlog, a missing right or a socket of another type: all mean that a process is
     // there. (Not so on BSD, where a full backlog refuses as well.)
     let refused = match non_blocking()?.connect(&SockAddr::unix(path)?) {
         Ok(()) => false,
@@ -194,7 +194,7 @@ fn with_suffix(path: &Path) -> PathBuf {
     name.into()
 }
 
-/// Six characters nobody foresees: the standard library seeds its hash maps at random.
+/// Six unpredictable characters: the standard library seeds its hash maps at random.
 fn random_name() -> String {
     const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
     let mut random = RandomState::new().build_hasher().finish();
@@ -209,7 +209,7 @@ fn random_name() -> String {
 pub(super) fn bind_wildcard(options: &Options) -> io::Result<(Socket, BoundFile)> {
     let parent = temporary_directory(|variable| std::env::var(variable).ok())?;
     let directory = PrivateDirectory::create_in(&parent)?;
-    // Nobody else can write there: no race, hence no need to publish.
+    // No other user can write there: no race, hence no need to publish.
     let (socket, mut file) = listen_at(&directory.0.join("socket"), options)?;
     file.directory = Some(directory);
     Ok((socket, file))

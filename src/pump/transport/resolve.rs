@@ -11,7 +11,7 @@ use crate::error::BindError;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Resolution {
     Ready(Target),
-    /// Call [`lookup`] with these, on a thread that may block, at each attempt anew.
+    /// Call [`lookup`] with these, on a thread that may block, again at each attempt.
     Lookup {
         host: Host,
         port: u16,

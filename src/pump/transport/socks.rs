@@ -1,5 +1,5 @@
 //! The client's half of SOCKS 5 (RFC 1928) with user names and passwords (RFC 1929): bytes in,
-//! bytes out. Whoever drives it reads no more than [`wanted`](Handshake::wanted): what comes
+//! bytes out. Its caller reads no more than [`wanted`](Handshake::wanted): what comes
 //! behind the last reply is from the peer.
 
 use std::fmt;
@@ -71,7 +71,7 @@ impl Handshake {
         &self.to_send
     }
 
-    /// So many of the pending bytes have been written.
+    /// That many of the pending bytes have been written.
     pub(crate) fn advance(&mut self, bytes: usize) {
         self.to_send.drain(..bytes.min(self.to_send.len()));
     }
@@ -95,7 +95,7 @@ impl Handshake {
     pub(crate) fn receive(&mut self, bytes: &[u8]) -> io::Result<()> {
         debug_assert!(bytes.len() <= self.wanted(), "the rest is the peer's");
         self.reply.extend_from_slice(bytes);
-        // A wrong beginning says how long the rest is in a language of its own.
+        // A wrong beginning says how long the rest is in another protocol.
         if self.state == State::AwaitingConnection {
             check_reply(&self.reply)?;
         }
@@ -254,7 +254,7 @@ mod tests {
         all
     }
 
-    /// Hears `bytes`, at most `step` at a time and never more than are wanted; answers how many
+    /// Receives `bytes`, at most `step` at a time and never more than are wanted; returns how many
     /// it took.
     fn hear(handshake: &mut Handshake, bytes: &[u8], step: usize) -> io::Result<usize> {
         let mut taken = 0;

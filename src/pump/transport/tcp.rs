@@ -124,7 +124,7 @@ pub(super) fn adopt(
 fn listen(address: SocketAddr, options: &Options) -> io::Result<Socket> {
     let socket = non_blocking(address)?;
     // Connections of a listener that is gone stay in TIME_WAIT and would keep its port. Windows
-    // means something else by this option: it would let anybody steal the port.
+    // means something else by this option: it would let any process steal the port.
     #[cfg(not(windows))]
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {
@@ -178,7 +178,7 @@ pub(super) fn connected(stream: &mio::net::TcpStream) -> io::Result<bool> {
         return Err(error);
     }
     match stream.peer_addr() {
-        // Connecting to a port nobody listens on, the system may choose that very port to leave
+        // Connecting to a port without a listener, the system may choose that very port to leave
         // from, and TCP connects the socket to itself.
         Ok(peer) if stream.local_addr()? == peer => {
             // Reset, or it would keep the port in TIME_WAIT for a socket that wants to listen there.
