@@ -183,7 +183,7 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// Counts a pipe that ends, and tells of it.
+    /// Counts a pipe that ends, and reports it.
     fn record_end(&mut self, slot: usize, attached: bool, loss: &Loss) {
         let Some(pipe) = self.pipes.get(slot) else {
             return;
@@ -237,8 +237,8 @@ impl<E: Env> Pump<E> {
             return;
         };
         let counts = pipe.counts_at_parting();
-        // From here on socket and pipe do not know each other: what the pipe holds is as good as
-        // in the kernel, and no longer counts against the high-water mark.
+        // From here on socket and pipe have no reference to each other: what the pipe holds is as
+        // good as in the kernel, and no longer counts against the high-water mark.
         pipe.leaving = Some(Leaving::Flushing(deadline));
         pipe.socket = None;
         let held = pipe.held();

@@ -281,7 +281,7 @@ impl<E: Env> Pump<E> {
         ) {
             return;
         }
-        // What waits in the kernel, because `out` is full or others had their turn, is a sign of
+        // What waits in the kernel, because `out` is full or other pipes had their turn, is a sign of
         // life all the same.
         if wire.readable {
             wire.connection.hear(now);

@@ -1,4 +1,4 @@
-//! How a socket ends: flush, close the wire, close `out`, report. And how a pump ends.
+//! How a socket ends: flush, close the connections, close `out`, report.
 
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ const GOODBYE_TIME: Duration = Duration::from_secs(1);
 /// much more than a turn of theirs takes.
 const HAND_OVER_TIME: Duration = Duration::from_secs(1);
 
-/// A socket on its way out.
+/// A socket that is closing.
 pub(in crate::pump) struct Closing {
     /// When to stop flushing; `None` for never.
     pub(in crate::pump) deadline: Option<Instant>,

@@ -4,13 +4,13 @@
 //! resolver. inproc endpoints have no bytes and do not come here.
 
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
-use std::net::{Ipv4Addr, Shutdown, SocketAddr};
+use std::net::{Shutdown, SocketAddr};
 
 use mio::event::Source;
 use mio::{Interest, Registry, Token};
 use socket2::SockRef;
 
-use crate::endpoint::{Address, Endpoint, Host, IpcAddress};
+use crate::endpoint::{Address, Endpoint, IpcAddress};
 use crate::error::BindError;
 use crate::options::Options;
 

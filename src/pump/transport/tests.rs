@@ -1,12 +1,14 @@
 //! Transports against the real system, on loopback and in private folders.
 
 use std::io::{ErrorKind, IoSlice};
+use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use mio::{Events, Poll};
 use socket2::SockRef;
 
 use super::*;
+use crate::endpoint::Host;
 
 /// Everything here happens within one machine: what takes longer is broken.
 const PATIENCE: Duration = Duration::from_secs(10);
