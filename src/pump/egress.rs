@@ -164,7 +164,7 @@ impl<E: Env> Pump<E> {
                         }
                     }
                     Verdict::Dropped(why) => outlet.io.give_up(why, lossy),
-                    // The ports refuse what could be refused here, before they accept it.
+                    // What could be refused here, the ports refuse before they accept it.
                     Verdict::Refused(_) => outlet.io.give_up(Drop::PeerGone, lossy),
                     Verdict::Blocked => return false,
                 }
@@ -215,7 +215,7 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// Gives a pipe a place among those that write.
+    /// Queues a pipe to be written.
     pub(super) fn flush_later(&mut self, slot: usize) {
         if let Some(pipe) = self.pipes.get_mut(slot) {
             if matches!(pipe.path, Path::Wire(_)) {

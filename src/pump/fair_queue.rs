@@ -33,7 +33,7 @@ const LEAST_SHARE: usize = 32;
 /// so that none loses a part of its share to that.
 const MOST_SHARE: usize = 512;
 
-/// How it stands with a pipe that was served.
+/// How the turn of a pipe ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Rest {
     /// It has nothing more now, or is gone.

@@ -51,7 +51,7 @@ impl<E: Env> Pump<E> {
             return true;
         }
         // Full, or promised to inproc peers whose transfer is due in this turn. Arm in any case:
-        // a pop between the look and the arming is then seen by the look after it.
+        // a pop between the check and the arming is then seen by the check after it.
         let armed = match self
             .sockets
             .get(slot)
@@ -63,7 +63,7 @@ impl<E: Env> Pump<E> {
         if !armed {
             self.refresh_room(slot);
             if !self.is_open_to_peers(slot) {
-                // All that is free is promised: look again when that has been delivered.
+                // All that is free is promised: check again when that has been delivered.
                 self.queues.to_resume.push(slot);
             }
         }
@@ -172,7 +172,7 @@ impl<E: Env> Pump<E> {
         self.queues.to_resume.push(slot);
     }
 
-    /// Serves a pipe that waited for room, and says how it stands with it.
+    /// Serves a pipe that waited for room, and returns how that ended.
     fn take_turn(&mut self, pipe: usize, slot: usize) -> Rest {
         match self.pipes.get(pipe).map(|pipe| &pipe.path) {
             Some(Path::Wire(_)) => self.read_wire(pipe, slot),

@@ -21,7 +21,7 @@ use super::Pump;
 /// pipe with a large message does not delay its neighbours noticeably (about 50 µs of copying).
 pub(super) const READ_BUDGET: usize = 256 * 1024;
 
-/// Messages decoded before the pattern sees them: few enough to be still in the nearest cache.
+/// Messages decoded before the pattern sees them: few enough to be still in the first-level cache.
 pub(super) const DECODE_BURST: usize = 128;
 
 /// Shows the pattern the messages of a batch that are new, and takes out what it does not want,
@@ -71,7 +71,7 @@ enum Decoded {
     All,
     NoRoom,
     Ready(Box<PeerInfo>),
-    /// The peer wants to be judged.
+    /// The ZAP handler is to be asked about the peer.
     Judge(Credentials),
     Over(Loss),
     /// There is no room for any peer.
@@ -128,7 +128,7 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// Gives a pipe a place among the readers.
+    /// Queues a pipe to be read.
     pub(super) fn read_later(&mut self, slot: usize) {
         if let Some(pipe) = self.pipes.get_mut(slot) {
             if matches!(pipe.path, Path::Wire(_) | Path::Cross(_)) {
@@ -199,7 +199,7 @@ impl<E: Env> Pump<E> {
             Slice::Budget => return Rest::Budget,
             Slice::Starved => return self.why_none(slot, socket),
             Slice::Over(loss) => {
-                // What the protocol machine wants to say last, such as ERROR.
+                // What the protocol machine sends last, such as ERROR.
                 self.flush(slot);
                 self.lose(slot, loss);
             }
@@ -227,7 +227,7 @@ impl<E: Env> Pump<E> {
                     continue;
                 }
                 Decoded::Ready(info) => {
-                    // The pattern may have something to say to the newcomer.
+                    // The pattern may have something to send to the new peer.
                     self.give_back(slot, wire);
                     let welcome = self.meet(slot, *info);
                     match self.pipes.get_mut(slot).and_then(Pipe::lend_wire) {
@@ -247,8 +247,8 @@ impl<E: Env> Pump<E> {
                 self.traffic.expects_more = wire.connection.expects_more();
                 break Slice::Dry;
             }
-            // While a peer is being judged it is read on, so that its end is noticed and the question
-            // called off. What it sends is kept undecoded: nothing, but for a peer that does not wait.
+            // While the ZAP handler is asked, the peer is read on, so that its end is noticed and the
+            // request cancelled. What it sends is kept undecoded; a peer that waits sends nothing.
             if wire.connection.awaits_judgement() && !wire.connection.wants_read() {
                 let what = String::from("data from a peer that is being judged");
                 break Slice::Over(Loss::Wire(CloseReason::UnexpectedCommand(what)));
@@ -275,8 +275,8 @@ impl<E: Env> Pump<E> {
         let peer = PeerId(slot as u32);
         loop {
             // A handshake has nothing for `out`, and must not wait for room there. But a pattern
-            // may tell the user of a newcomer: where the last such notice waits for room, so does
-            // the newcomer, or peers that come and go would fill our memory.
+            // may tell the user of a new peer: where the last such notice waits for room, so does
+            // the new peer, or peers that come and go would fill our memory.
             if !wire.connection.is_ready() {
                 let notices = self.sockets.get(socket).map(|socket| &socket.io.notices);
                 if notices.is_some_and(|notices| !notices.is_empty()) && !self.has_room(socket) {
@@ -425,7 +425,7 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// Ends a loan; the protocol machine may have an answer to write or a new deadline.
+    /// Puts a wire back into its pipe; the protocol machine may have an answer to write or a new deadline.
     fn give_back(&mut self, slot: usize, wire: Box<Wire<E::Stream>>) {
         if wire.active {
             self.shrink_later();

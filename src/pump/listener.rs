@@ -22,10 +22,10 @@ use super::Pump;
 /// Connections one listener accepts in a turn before others have theirs.
 const ACCEPT_BUDGET: usize = 64;
 
-/// How long accepting rests after its budget.
+/// How long accepting pauses after its budget.
 const ACCEPT_YIELD: Duration = Duration::from_millis(1);
 
-/// How long accepting rests when the process is out of file descriptors.
+/// How long accepting pauses when the process is out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// An endpoint a socket is bound to.
@@ -129,7 +129,7 @@ impl<E: Env> Pump<E> {
         resolved
     }
 
-    /// Stops listening on an endpoint and lets the connections accepted through it go.
+    /// Stops listening on an endpoint and releases the connections accepted through it.
     pub(super) fn unbind(&mut self, socket: usize, endpoint: &Endpoint) -> Result<(), DetachError> {
         let Some(found) = self.sockets.get_mut(socket) else {
             return Err(DetachError::Disconnected);
@@ -144,7 +144,7 @@ impl<E: Env> Pump<E> {
             return Err(DetachError::NotFound(endpoint.to_string()));
         };
         let slot = found.listeners.remove(at);
-        // An inproc endpoint is only a name: the pipes made through it live on.
+        // An inproc endpoint is only a name: the pipes made through it stay.
         let through: Vec<usize> = match endpoint.inproc_name() {
             Some(_) => Vec::new(),
             None => found.pipes.clone(),
@@ -281,7 +281,7 @@ impl<E: Env> Pump<E> {
     }
 
     /// One of the connections the context may have accepted. If all are taken, one here that has
-    /// not finished its handshake makes way: silent connections cannot keep honest peers out.
+    /// not finished its handshake makes way: silent connections cannot keep other peers out.
     fn seat_for_newcomer(&mut self) -> Option<Seat> {
         loop {
             let seat = self.company.connections.take_in(0);

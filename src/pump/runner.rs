@@ -1,4 +1,4 @@
-//! The thread that runs tasks of a context: code of the user's, kept away from the pumps.
+//! The thread that runs tasks of a context: users' code, which never runs on a pump.
 
 use std::io;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ impl Runner {
         self.tasks.close();
     }
 
-    /// As [`end`](Self::end), and waits until the thread has ended; no longer than so long,
+    /// As [`end`](Self::end), and waits until the thread has ended; no longer than `patience`,
     /// because a task may hang.
     pub(crate) fn end_within(self, patience: Duration) {
         // The thread has not been forked with this process.

@@ -18,8 +18,8 @@ impl<E: Env> Pump<E> {
         self.timers.set_shrink(self.now + SHRINK_AFTER);
     }
 
-    /// Pipes and sockets that were idle since the last look give their buffers back. Those that
-    /// still hold much are looked at again.
+    /// Pipes and sockets that were idle since the last check give their buffers back. Those that
+    /// still hold much are checked again.
     pub(super) fn shrink_idle(&mut self) {
         let mut busy = false;
         for (_, pipe) in &mut self.pipes {

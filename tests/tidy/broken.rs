@@ -63,6 +63,9 @@ fn an_import_that_points_up_inside_a_module_is_caught() {
     check("src/channel/bridge.rs", "use super::calls::Calls;", &[1]);
     check("src/channel/mod.rs", "use port::Sender;", &[]);
     check("src/channel/testing.rs", "use super::ports::Ports;", &[]);
+    let pipe = "use crate::pump::socket::Filter;\nuse crate::pump::dialer::Dialer;";
+    check("src/pump/pipe/mod.rs", pipe, &[2]);
+    check("src/pump/command.rs", "use super::pipe::Loss;", &[1]);
     check(
         "src/channel/queue.rs",
         "#[cfg(test)]\nmod tests {\n    use super::super::ports::Ports;\n}",
@@ -166,12 +169,12 @@ fn reaching_out_is_caught() {
     );
     check("src/context.rs", "use std::sync::{Arc, Mutex};", &[1]);
     check(
-        "src/pump/hub.rs",
+        "src/pump/ingress.rs",
         "use std::sync::atomic::{AtomicBool, Ordering};",
         &[1],
     );
     check(
-        "src/pump/hub.rs",
+        "src/pump/ingress.rs",
         "use std::sync::{Condvar, RwLock};\nuse std::cell::UnsafeCell;",
         &[1, 1, 2],
     );

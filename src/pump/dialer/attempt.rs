@@ -33,7 +33,7 @@ impl<E: Env> Pump<E> {
         let connected = match (self.env.connected(stream), tunnel) {
             (Ok(true), Some(tunnel)) => {
                 if deadline.is_none() {
-                    // Without a limit of its own it has that of greetings: there is no wait for
+                    // Without a connect timeout it has that of handshakes: there is no wait for
                     // a proxy that says nothing.
                     let limit = match pipe.origin {
                         Origin::Dialed(dialer) => self.dialers.get(dialer),

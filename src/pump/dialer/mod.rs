@@ -19,7 +19,7 @@ use crate::pump::pipe::{Greeted, Loss, Origin};
 use crate::pump::transport::Target;
 use crate::pump::Pump;
 
-/// A peer that speaks another protocol, or does not want us, is not worth asking more often.
+/// A peer that speaks another protocol, or refuses us, is not worth connecting to more often.
 const INCOMPATIBLE_PAUSE: Duration = Duration::from_secs(5);
 
 /// What keeps one endpoint connected.
@@ -58,7 +58,7 @@ enum State {
     /// There is a pipe.
     HasPipe(usize),
     /// There will be no other attempt: the options say so, or no address will ever do, or the
-    /// pattern wanted the pipe gone.
+    /// pattern asked for the end of the pipe.
     GivenUp,
 }
 
@@ -171,7 +171,7 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// Ends the connection to a peer, and whatever would bring it back from our side.
+    /// Ends the connection to a peer, and the dialer that would connect again.
     pub(in crate::pump) fn disconnect_peer(
         &mut self,
         socket: usize,
@@ -200,7 +200,7 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// Lets a pipe go, for good: if we dialed it, we do not dial again.
+    /// Releases a pipe for good: if we dialed it, we do not dial again.
     pub(in crate::pump) fn dismiss(&mut self, pipe: usize) {
         let Some(found) = self.pipes.get(pipe) else {
             return;

@@ -1,4 +1,4 @@
-//! Events for a socket's monitors. A socket that has none pays for one look at an empty list.
+//! Events for a socket's monitors. A socket that has none pays for one check of an empty list.
 
 use std::sync::Arc;
 

@@ -38,7 +38,7 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// The handshake is done: the pattern meets the peer, unless there are too many already.
+    /// The handshake is done: the peer is attached to the pattern, unless there are too many already.
     pub(in crate::pump) fn attach(&mut self, slot: usize, intro: &PeerIntro) -> Result<(), Loss> {
         let Some(pipe) = self.pipes.get_mut(slot) else {
             return Err(Loss::Refused);
@@ -54,7 +54,7 @@ impl<E: Env> Pump<E> {
             return Err(Loss::Crowded);
         }
         self.count_peers(socket, true);
-        // Before the pattern meets it, which may lose what it had kept for the peer.
+        // Before the pattern attaches it, which may lose what it had kept for the peer.
         if let Some(pipe) = self.pipes.get_mut(slot) {
             pipe.record = Some(Box::new(PeerRecord {
                 since: self.now,

@@ -46,7 +46,7 @@ impl Inproc {
 }
 
 impl<E: Env> Pump<E> {
-    /// Joins a dialer's socket and a listener's socket; false if either does not want the other, which
+    /// Connects a dialer's socket and a listener's socket; false if either refuses the other, which
     /// both sides' monitors are told.
     pub(in crate::pump) fn join(&mut self, dialer: usize, listener: usize) -> bool {
         let (Some(dialing), Some(listening)) =
@@ -101,7 +101,7 @@ impl<E: Env> Pump<E> {
         true
     }
 
-    /// Gives an inproc pipe a place among those with something for their twin.
+    /// Queues an inproc pipe, if it has something for its twin.
     pub(in crate::pump) fn transfer_later(&mut self, slot: usize) {
         if let Some(Path::Inproc(inproc)) = self.pipes.get_mut(slot).map(|pipe| &mut pipe.path) {
             let something =
@@ -129,8 +129,8 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// Moves what an inproc pipe that ends still holds, as far as there is room for it. It is not
-    /// there any more when its turn comes.
+    /// Moves what an inproc pipe that ends still holds, as far as there is room for it: it is
+    /// removed before its turn comes.
     pub(in crate::pump) fn transfer_rest(&mut self, slot: usize) {
         let mut left = usize::MAX;
         loop {
@@ -304,7 +304,7 @@ impl<E: Env> Pump<E> {
         if unseen.is_empty() {
             return (moved, payload, outcome);
         }
-        // They are the unsent messages of a pipe that has not long to live.
+        // They are the unsent messages of a pipe that is about to end.
         let unmoved = unseen.len();
         let unpaid: u64 = unseen.iter().map(payload_len).sum();
         if let Some(Path::Inproc(inproc)) = self.pipes.get_mut(slot).map(|pipe| &mut pipe.path) {

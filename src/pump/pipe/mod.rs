@@ -63,7 +63,7 @@ pub(in crate::pump) enum Path<S> {
     Dialing {
         stream: S,
         deadline: Option<Instant>,
-        /// What is left to say to a proxy on the way.
+        /// What is left of the handshake with a proxy on the way.
         tunnel: Option<Box<Handshake>>,
     },
     /// A stream that speaks ZMTP.
@@ -72,7 +72,7 @@ pub(in crate::pump) enum Path<S> {
     Inproc(Inproc),
     /// The other half is a pipe of another pump of this context.
     Cross(Box<Cross>),
-    /// The wire is lent out for a moment, to be read from.
+    /// The wire is taken out for a moment, to be read from.
     Lent,
 }
 
@@ -109,7 +109,7 @@ impl<S> Pipe<S> {
         }
     }
 
-    /// Whether a full peer has drained enough to be worth waking the pattern.
+    /// Whether a full peer has drained enough to be worth telling the pattern.
     pub(in crate::pump) fn is_roomy(&self, limit: usize, buffers: bool) -> bool {
         match &self.path {
             Path::Wire(wire) => {
@@ -182,7 +182,7 @@ impl<S> Pipe<S> {
 }
 
 impl<E: Env> Pump<E> {
-    /// Takes a new pipe in and gives it its slot.
+    /// Inserts a new pipe into its slot.
     pub(in crate::pump) fn add_pipe(
         &mut self,
         socket: usize,

@@ -1,5 +1,5 @@
-//! What is settled with a socket's channels: messages that arrived go to `out`, and `in` is told how many
-//! have left, so that more are accepted.
+//! The accounts between a socket and its channels: messages that arrived go to `out`, and `in` is told
+//! how many have left, so that more are accepted.
 
 use std::collections::VecDeque;
 
@@ -128,7 +128,7 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// Gives a socket a place among the senders of this turn.
+    /// Queues a socket to be serviced in this turn.
     pub(in crate::pump) fn send_later(&mut self, slot: usize) {
         if let Some(socket) = self.sockets.get_mut(slot) {
             if socket.ports.inward().is_some() {

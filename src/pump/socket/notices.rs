@@ -1,4 +1,4 @@
-//! Messages of the socket's own at the beginning and at the end of a connection.
+//! Messages that the socket itself sends or delivers at the beginning and at the end of a connection.
 
 use crate::message::{Frame, Message};
 use crate::pattern::{Admission, Outlet, PeerId};
@@ -8,7 +8,7 @@ use crate::pump::pipe::{Loss, Origin, Path};
 use crate::pump::Pump;
 
 impl<E: Env> Pump<E> {
-    /// Sends a new peer an empty message, so that a ROUTER there learns of us
+    /// Sends a new peer an empty message, so that a ROUTER there learns our routing id
     /// (`ZMQ_PROBE_ROUTER`). It is no user's message, and counts nowhere.
     pub(in crate::pump) fn send_probe(&mut self, slot: usize) {
         let Some(pipe) = self.pipes.get_mut(slot).filter(|pipe| pipe.attached) else {

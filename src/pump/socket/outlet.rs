@@ -13,7 +13,7 @@ use crate::pump::Pump;
 
 use super::SocketIo;
 
-/// Where a pattern puts things: the pipes, and the batch for `out`.
+/// Where a pattern puts messages and commands: the pipes, and the batch for `out`.
 pub(in crate::pump) struct PumpOutlet<'a, S> {
     pub(in crate::pump) socket: usize,
     pub(in crate::pump) io: &'a mut SocketIo,
@@ -159,7 +159,7 @@ impl<S> Outlet for PumpOutlet<'_, S> {
 }
 
 impl<E: Env> Pump<E> {
-    /// Lends a socket's pattern and an outlet for it.
+    /// Calls a socket's pattern, with an outlet for it.
     pub(in crate::pump) fn pattern_call<T>(
         &mut self,
         slot: usize,
@@ -178,7 +178,7 @@ impl<E: Env> Pump<E> {
         let answer = call(&mut *socket.pattern, &mut outlet);
         let unblocked = (was_blocked && !socket.pattern.is_blocked())
             || std::mem::take(&mut socket.io.near.changed);
-        // What the pattern had to tell the user itself.
+        // What the pattern itself delivered to the user.
         if !(socket.io.batch.is_empty() && socket.io.outcomes.is_empty()) {
             self.push_batch(slot);
         }

@@ -1,5 +1,5 @@
-//! What waits for the user and is not wanted any more: it goes before the user is told that a
-//! subscription has ended.
+//! Messages that wait for the user and are not subscribed to any more: they are discarded before the
+//! user is told that a subscription has ended.
 
 use crate::channel::sift;
 use crate::message::Message;
