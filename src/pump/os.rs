@@ -57,7 +57,7 @@ pub(crate) struct ThreadNames {
     pub(crate) resolver: String,
 }
 
-/// Starts a pump on a thread of its own.
+/// Starts a pump on a new thread.
 pub(crate) fn start(names: ThreadNames, mut company: Company) -> io::Result<Running> {
     let poll = Poll::new()?;
     let waker = Waker::new(poll.registry(), WAKER)?;

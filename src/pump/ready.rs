@@ -20,11 +20,16 @@ impl ReadyList {
     #[inline]
     pub(super) fn push(&mut self, slot: usize) {
         if self.is_queued.len() <= slot {
-            self.is_queued.resize(slot + 1, false);
+            self.grow(slot);
         }
         if !std::mem::replace(&mut self.is_queued[slot], true) {
             self.queue.push_back(slot);
         }
+    }
+
+    #[cold]
+    fn grow(&mut self, slot: usize) {
+        self.is_queued.resize(slot + 1, false);
     }
 
     /// The slot whose turn it is. It can be queued again from now on.

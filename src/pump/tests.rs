@@ -87,7 +87,7 @@ impl Sim {
         }
     }
 
-    /// One turn of every pump, or of some; time passes only when nobody has anything to do.
+    /// One turn of every pump, or of some; time passes only when no pump has anything to do.
     fn step(&mut self) {
         let mut idle = true;
         for pump in &mut self.pumps {
@@ -341,7 +341,7 @@ fn sim_peers_that_ask_each_other_stay_together_and_lose_nothing() {
             }
             pull.receiver.as_ref().unwrap().len() == 5
         });
-        // Nobody takes anything for many times as long as a dead peer would be waited for.
+        // No message is taken for many times as long as a dead peer would be waited for.
         let over = sim.now + Duration::from_secs(2);
         sim.until("a long time", |sim| sim.now >= over);
         for got in 0..sent {

@@ -21,20 +21,21 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use crate::channel::{bridge, give_back, Mailbox};
+use crate::channel::{bridge, Mailbox};
 use crate::event::{EventKind, PeerIdentity};
 use crate::message::Message;
 use crate::options::Overflow;
-use crate::pattern::{Admission, Outlet, PeerId, PeerIntro, Upstream, Violation};
+use crate::pattern::{Admission, Outlet, PeerId, PeerIntro, Violation};
 use crate::socket_type::SocketType;
 
-use crate::pump::counts::{payload_len, Counts};
+use crate::pump::counts::payload_len;
 use crate::pump::env::Env;
 use crate::pump::fair_queue::Rest;
 use crate::pump::signal::{End, Signal};
 use crate::pump::token::Token;
 use crate::pump::{Bound, Command, Pump};
 
+use super::cross::Cross;
 use super::inproc::{incompatible, intro};
 use super::{Loss, Origin, Path, Pipe};
 
@@ -43,115 +44,6 @@ const CROSSING_BUDGET: usize = 1024;
 
 /// Messages taken from a bridge at once.
 const CROSSING_BURST: usize = 128;
-
-/// One half of a pipe that crosses from pump to pump.
-pub(in crate::pump) struct Cross {
-    end: End,
-    /// To be sent at the end of this turn.
-    staged: VecDeque<Message>,
-    signals: VecDeque<Signal>,
-    /// Messages on the bridge, as far as is known.
-    crossing: usize,
-    /// Whether the other side was told that there will be no more messages.
-    said_last: bool,
-    /// Whether the other side has said so.
-    is_last: bool,
-    /// The most messages that may wait for the other side, where the oldest are lost for new ones.
-    keeps: usize,
-    pub(in crate::pump) counts: Counts,
-}
-
-impl Cross {
-    fn new(end: End) -> Self {
-        Cross {
-            end,
-            staged: VecDeque::new(),
-            signals: VecDeque::new(),
-            crossing: 0,
-            said_last: false,
-            is_last: false,
-            keeps: usize::MAX,
-            counts: Counts::default(),
-        }
-    }
-
-    pub(in crate::pump) fn send(&mut self, message: Message) {
-        self.counts.bytes_out += payload_len(&message);
-        self.staged.push_back(message);
-    }
-
-    /// The same, where no more than `most` may wait: the oldest make room. Returns how many that
-    /// were which had not been sent yet; others are found by [`transfer`](Self::transfer).
-    pub(in crate::pump) fn slide(&mut self, message: Message, most: usize) -> usize {
-        self.keeps = most;
-        self.send(message);
-        let count = self.staged.len().saturating_sub(most);
-        let lost: u64 = self
-            .staged
-            .drain(..count)
-            .map(|old| payload_len(&old))
-            .sum();
-        self.counts.bytes_out -= lost;
-        count
-    }
-
-    /// Sends what does not count against the high-water mark, before all other messages.
-    pub(in crate::pump) fn greet(&mut self, message: Message) {
-        self.signals.push_back(Signal::Greeting(message));
-    }
-
-    pub(in crate::pump) fn command(&mut self, command: Upstream) {
-        self.signals.push_back(Signal::Upstream(command));
-    }
-
-    /// Has the other side take what it has room for now, and give back the rest. Returns how many
-    /// messages were lost, as [`transfer`](Self::transfer) does.
-    pub(in crate::pump) fn say_last(&mut self) -> usize {
-        if std::mem::replace(&mut self.said_last, true) {
-            return 0;
-        }
-        self.signals.push_back(Signal::Last);
-        self.transfer()
-    }
-
-    /// Gives the memory that a burst took back.
-    pub(in crate::pump) fn give_back(&mut self) {
-        give_back(&mut self.staged);
-        self.end.give_back();
-    }
-
-    /// Messages there is memory for.
-    #[cfg(test)]
-    pub(in crate::pump) fn buffered(&self) -> usize {
-        self.staged.capacity() + self.end.buffered()
-    }
-
-    /// Messages the other side has not taken.
-    pub(in crate::pump) fn held(&self) -> usize {
-        self.staged.len() + self.crossing
-    }
-
-    /// Sends what is staged. Returns how many of the messages on the bridge were lost for that.
-    pub(in crate::pump) fn transfer(&mut self) -> usize {
-        let mut lost = Vec::new();
-        if self.keeps != usize::MAX {
-            let most = self.keeps.saturating_sub(self.staged.len());
-            self.end.take_back(most, &mut lost);
-            self.crossing -= lost.len();
-            self.counts.bytes_out -= lost.iter().map(payload_len).sum::<u64>();
-        }
-        let before = self.staged.len();
-        self.end.send(&mut self.staged, &mut self.signals);
-        self.crossing += before - self.staged.len();
-        lost.len()
-    }
-
-    /// What the other side has not taken, once the bridge is closed.
-    pub(in crate::pump) fn take_unsent(&mut self) -> Vec<Message> {
-        debug_assert_eq!(self.crossing, 0, "a closed bridge holds nothing");
-        self.staged.drain(..).collect()
-    }
-}
 
 impl<E: Env> Pump<E> {
     /// What other pumps must know of a listener of this one.
@@ -288,42 +180,7 @@ impl<E: Env> Pump<E> {
             return Rest::Done;
         }
         for signal in signals {
-            let loss = match signal {
-                Signal::Ready(_) if socket.is_none() => Some(Loss::Refused),
-                Signal::Ready(intro) => {
-                    let intro = PeerIntro {
-                        alias: self.alias(slot),
-                        dialer: self.origin_serial(slot),
-                        ..intro
-                    };
-                    self.handshake_done_across(slot, &intro).err()
-                }
-                Signal::Greeting(message) => {
-                    if let Some(socket) = socket {
-                        self.greeting_received(slot, socket, message);
-                    }
-                    None
-                }
-                Signal::NameGone => Some(Loss::NameGone),
-                Signal::Last if socket.is_none() => Some(Loss::Asked),
-                Signal::Last => {
-                    if let Some(Path::Cross(cross)) =
-                        self.pipes.get_mut(slot).map(|pipe| &mut pipe.path)
-                    {
-                        cross.is_last = true;
-                    }
-                    None
-                }
-                Signal::Upstream(command) => {
-                    let peer = PeerId(slot as u32);
-                    let heeded = socket.map(|socket| {
-                        self.pattern_call(socket, |pattern, outlet| {
-                            pattern.heed(peer, command, outlet)
-                        })
-                    });
-                    (!matches!(heeded, None | Some(Some(Ok(()))))).then_some(Loss::Refused)
-                }
-            };
+            let loss = self.receive_signal(slot, socket, signal);
             if let Some(loss) = loss {
                 self.lose(slot, loss);
                 return Rest::Done;
@@ -346,6 +203,51 @@ impl<E: Env> Pump<E> {
             return Rest::Done;
         }
         rest
+    }
+
+    /// Handles what the other side says besides messages; returns how that ends the pipe, if it does.
+    fn receive_signal(
+        &mut self,
+        slot: usize,
+        socket: Option<usize>,
+        signal: Signal,
+    ) -> Option<Loss> {
+        match signal {
+            Signal::Ready(_) if socket.is_none() => Some(Loss::Refused),
+            Signal::Ready(intro) => {
+                let intro = PeerIntro {
+                    alias: self.alias(slot),
+                    dialer: self.origin_serial(slot),
+                    ..intro
+                };
+                self.handshake_done_across(slot, &intro).err()
+            }
+            Signal::Greeting(message) => {
+                if let Some(socket) = socket {
+                    self.greeting_received(slot, socket, message);
+                }
+                None
+            }
+            Signal::NameGone => Some(Loss::NameGone),
+            Signal::Last if socket.is_none() => Some(Loss::Asked),
+            Signal::Last => {
+                if let Some(Path::Cross(cross)) =
+                    self.pipes.get_mut(slot).map(|pipe| &mut pipe.path)
+                {
+                    cross.is_last = true;
+                }
+                None
+            }
+            Signal::Upstream(command) => {
+                let peer = PeerId(slot as u32);
+                let heeded = socket.map(|socket| {
+                    self.pattern_call(socket, |pattern, outlet| {
+                        pattern.heed(peer, command, outlet)
+                    })
+                });
+                (!matches!(heeded, None | Some(Some(Ok(()))))).then_some(Loss::Refused)
+            }
+        }
     }
 
     /// The pattern meets a peer of another pump.

@@ -212,16 +212,7 @@ impl<E: Env> Pump<E> {
             .sockets
             .get(socket)
             .is_some_and(|socket| socket.io.buffers);
-        for control in controls {
-            let peer = PeerId(twin as u32);
-            let heeded =
-                self.pattern_call(far, |pattern, outlet| pattern.heed(peer, control, outlet));
-            let loss = match heeded {
-                Some(Ok(())) => continue,
-                Some(Err(violation)) => Loss::Violation(violation),
-                None => Loss::Asked,
-            };
-            self.lose(twin, loss);
+        if !self.deliver_controls(far, twin, controls) {
             return Rest::Done;
         }
         if has_hello {
@@ -312,6 +303,23 @@ impl<E: Env> Pump<E> {
             inproc.queue = unseen;
         }
         (moved - unmoved, payload - unpaid, outcome)
+    }
+
+    /// Passes subscriptions and the like on to the twin's pattern; false if that ended the twin.
+    fn deliver_controls(&mut self, far: usize, twin: usize, controls: VecDeque<Upstream>) -> bool {
+        let peer = PeerId(twin as u32);
+        for control in controls {
+            let heeded =
+                self.pattern_call(far, |pattern, outlet| pattern.heed(peer, control, outlet));
+            let loss = match heeded {
+                Some(Ok(())) => continue,
+                Some(Err(violation)) => Loss::Violation(violation),
+                None => Loss::Asked,
+            };
+            self.lose(twin, loss);
+            return false;
+        }
+        true
     }
 
     /// Passes the first message of all on; false if it was not taken.

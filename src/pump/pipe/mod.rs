@@ -1,6 +1,7 @@
 //! One peer of a socket: a connection that speaks ZMTP, or one half of an inproc pair.
 
 mod attach;
+mod cross;
 mod cross_pump;
 mod end;
 mod inproc;
@@ -18,7 +19,7 @@ use crate::pump::socket::Filter;
 use crate::pump::transport::socks::Handshake;
 use crate::pump::{Pump, SocketId};
 
-use cross_pump::Cross;
+use cross::Cross;
 use inproc::Inproc;
 pub(in crate::pump) use loss::{Greeted, Leaving, Loss, Origin};
 pub(in crate::pump) use wire::{Wire, STAGING_LIMIT};

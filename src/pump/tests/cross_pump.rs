@@ -331,8 +331,8 @@ fn sim_across_pumps_both_sides_leave_at_once() {
     }
 }
 
-/// Names that are bound, freed and bound elsewhere while others connect: in the end everybody is
-/// connected to whoever is bound last, and nobody has lost his turn.
+/// Names that are bound, freed and bound elsewhere while others connect: in the end all are
+/// connected to the socket that is bound last, and none has lost its turn.
 #[test]
 fn sim_across_pumps_names_that_move_lose_no_pipe() {
     for seed in seeds() {
@@ -425,7 +425,7 @@ fn sim_across_pumps_one_pump_ends_before_the_other() {
         sim.until("the end of a pump", |_| done.try_take().is_ready());
         sim.until("the end of the pipe", |sim| sim.pumps[1].pipes.is_empty());
         assert!(sim.pumps[0].is_finished());
-        // Back to waiting for somebody to bind the name.
+        // Back to waiting for the name to be bound.
         let other = sim.open(1, SocketType::Pull, Options::new());
         sim.bind(&other, "inproc://across");
         all_arrive(&mut sim, &push, &other, 10);

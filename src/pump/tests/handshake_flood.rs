@@ -1,4 +1,4 @@
-//! Honest peers that need two round trips of 300 ms for their handshake, amid a flood of
+//! Well-behaved peers that need two round trips of 300 ms for their handshake, amid a flood of
 //! connections that never finish theirs. The clock is simulated.
 
 use std::collections::VecDeque;
@@ -53,7 +53,7 @@ impl Peer {
     }
 }
 
-/// How many of the honest get in.
+/// How many well-behaved peers get in.
 fn let_in(flood: Flood, silent_for: Duration) -> usize {
     let mut sim = Sim::new(7, Faults::default(), 1);
     let pull = sim.open(0, SocketType::Pull, Options::new());

@@ -13,7 +13,7 @@ impl Sim {
     }
 }
 
-/// Sends so many messages before the pump turns again.
+/// Sends these messages before the pump turns again.
 fn burst(from: &Sock, numbers: std::ops::Range<u64>) {
     for number in numbers {
         assert!(from.offer(numbered(number)));

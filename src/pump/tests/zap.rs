@@ -1,4 +1,4 @@
-//! Handshakes of all mechanisms, and those who judge them, on a network that breaks.
+//! Handshakes of all mechanisms, and the ZAP handlers they ask, on a network that breaks.
 
 use super::*;
 #[cfg(feature = "curve")]
@@ -112,7 +112,7 @@ fn broken_run(seed: u64, options: [Options; 2], pump: usize) -> (Vec<u64>, u64, 
         }
         arrived.last() == Some(&300)
     });
-    // Whoever asked and went is forgotten: a socket for each socket, and no other.
+    // Requests of peers that have gone are forgotten: only the users' sockets are left.
     sim.until("nobody asks", |sim| {
         let sockets: usize = sim.pumps.iter().map(|pump| pump.sockets.len()).sum();
         sockets == 3
@@ -184,7 +184,7 @@ fn sim_a_judge_who_never_answers_is_forgotten_with_the_peers_that_wait() {
                 }
                 failures >= 5
             });
-            // A socket for each socket, and at most one that asks just now.
+            // The users' sockets, and at most one that asks just now.
             let sockets: usize = sim.pumps.iter().map(|pump| pump.sockets.len()).sum();
             assert!(sockets <= 4, "seed {seed}: {sockets} sockets");
             drop(judge);

@@ -95,7 +95,7 @@ fn connect_text(text: &str) -> io::Result<Stream> {
 }
 
 /// Connects, and moves bytes both ways. Connections that end before they say anything are
-/// other binders' looks at whether somebody listens.
+/// other binders' checks for a listener.
 fn converse(listener: &mut Listener, text: &str) -> (Stream, Stream, String) {
     let mut here = connect_text(text).unwrap_or_else(|error| panic!("{text}: {error}"));
     let parts = [IoSlice::new(b"hel"), IoSlice::new(b""), IoSlice::new(b"lo")];
@@ -122,7 +122,7 @@ mod over_tcp {
 
     use super::*;
 
-    /// A wildcard on an address of one test's own, where the system has so many: no other test
+    /// A wildcard on an address that no other test uses, where the system has that many: no other test
     /// can be given the port this one lets go and wants again.
     fn lonely(test: u8) -> String {
         if cfg!(target_os = "linux") {
@@ -263,7 +263,7 @@ mod over_tcp {
     }
 
     /// A socket that leaves by chance from the port it connects to has not asked for `SO_REUSEADDR`: then
-    /// TIME_WAIT keeps the port from everybody for a minute.
+    /// TIME_WAIT keeps the port from all processes for a minute.
     #[test]
     #[cfg(target_os = "linux")]
     fn the_port_of_a_connection_to_itself_is_free_at_once() {
