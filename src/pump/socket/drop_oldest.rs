@@ -11,6 +11,11 @@
 //!
 //! What is being written counts against the high-water mark like what waits, but the newest message has a
 //! place beside it in any case: a high-water mark of 1 means the same as [`Overflow::Latest`].
+//!
+//! [`Overflow::Block`]: crate::options::Overflow::Block
+//! [`Overflow::DropNewest`]: crate::options::Overflow::DropNewest
+//! [`Overflow::DropOldest`]: crate::options::Overflow::DropOldest
+//! [`Overflow::Latest`]: crate::options::Overflow::Latest
 
 use std::collections::VecDeque;
 

@@ -19,9 +19,9 @@ pub(crate) enum Resolution {
     },
 }
 
-/// What [`bind`] takes in the place of an endpoint: the same, with the name of an interface or of
-/// a host looked up, which may take as long as the system's resolver does. With several addresses
-/// the first one is bound.
+/// What [`bind`](super::bind) takes in the place of an endpoint: the same, with the name of an
+/// interface or of a host looked up, which may take as long as the system's resolver does. With
+/// several addresses the first one is bound.
 pub(crate) fn settle(endpoint: &Endpoint, ipv6: bool) -> Result<Endpoint, BindError> {
     let Address::Tcp { host, port, .. } = endpoint.address() else {
         return Ok(endpoint.clone());
