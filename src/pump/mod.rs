@@ -9,11 +9,11 @@
 //! socket's pipes until the user's pop posts the socket's token; then they are served in turn
 //! ([`fair_queue`]).
 //!
-//! What a turn does is in files of their own: [`command`] executes what was asked; [`ingress`] reads
+//! What a turn does, file by file: [`command`] executes what was asked; [`ingress`] reads
 //! and [`egress`] sends, over the [pipes](pipe) between [sockets](socket) and their peers; [`fan_in`]
 //! deals the room in `out`; [`dialer`] and [`listener`] make connections, and [`zap`] authenticates
-//! them; [`observe`] tells users what happens; [`shutdown`] ends the pump. [`env`] is all that a pump
-//! asks of the system, [`os`] the system itself.
+//! them; [`observe`] tells users what happens; [`shutdown`] ends the pump. [`env`](mod@env) is all that
+//! a pump asks of the system, [`os`] the system itself.
 
 mod command;
 mod company;

@@ -117,11 +117,11 @@ fn an_import_that_points_up_is_caught() {
     check("src/pattern/push.rs", "use crate::{Frame, Socket};", &[1]);
     check("src/message.rs", "use crate::wire::Event;", &[1]);
     check(
-        "src/pump/link.rs",
+        "src/pump/listener.rs",
         "use crate::{channel::Port, wire::Event, pattern::Push};",
         &[],
     );
-    check("src/pump/link.rs", "use crate::context::Context;", &[1]);
+    check("src/pump/listener.rs", "use crate::context::Context;", &[1]);
     check(
         "src/socket.rs",
         "use crate::{context::Context, pump::Pump};",
