@@ -19,7 +19,7 @@ use crate::channel::{answer, quietly, Answer, Lazy, Receiver, Reply, Sender};
 use crate::error::{PumpFailure, RecvError, RegisterError, SendError};
 use crate::kind::{Any, Kind, Receives, Sends};
 use crate::message::Message;
-use crate::pump::registering::{self, Runner};
+use crate::pump::runner::{self, Runner};
 use crate::pump::Closed;
 use crate::socket::Socket;
 
@@ -260,7 +260,7 @@ impl Registrar {
         }
         let tasks = self
             .0
-            .open(|| registering::start("zmq-register"), Runner::tasks)
+            .open(|| runner::start("zmq-register"), Runner::tasks)
             .ok_or(RegisterError::Terminated)??;
         let (ended, reply) = answer();
         let (stopped, stop) = answer();

@@ -18,7 +18,7 @@ use crate::message::{Frame, Message};
 use crate::monitor::{Monitor, MonitorOptions};
 use crate::options::Options;
 use crate::pattern::Upstream;
-use crate::pump::{transport, BoundListener, Closed, Command, HubId};
+use crate::pump::{transport, BoundListener, Closed, Command, SocketCommand, SocketId};
 use crate::register::Registrar;
 use crate::routing_id::RoutingId;
 use crate::socket_type::SocketType;
@@ -39,7 +39,7 @@ use crate::statistics::Statistics;
 /// closes its sockets with [`close`](Socket::close) first.
 pub struct Socket<K: Kind> {
     kind: SocketType,
-    hub: HubId,
+    socket: SocketId,
     mailbox: Arc<Mailbox<Command>>,
     /// Keeps the socket open as a sender does (a receiver, for kinds that only receive).
     holder: Holder,
@@ -52,7 +52,7 @@ pub struct Socket<K: Kind> {
 impl<K: Kind> Socket<K> {
     pub(crate) fn new(
         kind: SocketType,
-        hub: HubId,
+        socket: SocketId,
         mailbox: Arc<Mailbox<Command>>,
         holder: Holder,
         registrar: Arc<Registrar>,
@@ -60,7 +60,7 @@ impl<K: Kind> Socket<K> {
         let (sender, receiver) = (holder.sender(), holder.receiver());
         Socket {
             kind,
-            hub,
+            socket,
             mailbox,
             holder,
             sender,
@@ -97,11 +97,7 @@ impl<K: Kind> Socket<K> {
         } else {
             given.clone()
         };
-        let bound = self.ask(|hub, reply| Command::Bind {
-            hub,
-            endpoint,
-            reply,
-        });
+        let bound = self.ask(|reply| SocketCommand::Bind { endpoint, reply });
         bound
             .unwrap_or_else(|| Err(ended()))
             .map_err(|error| error.about(&given))
@@ -134,12 +130,8 @@ impl<K: Kind> Socket<K> {
     /// system refuses it an option.
     pub fn bind_listener(&self, listener: impl Into<BoundListener>) -> Result<Endpoint, BindError> {
         let listener = listener.into();
-        self.ask(|hub, reply| Command::Adopt {
-            hub,
-            listener,
-            reply,
-        })
-        .unwrap_or_else(|| Err(self.ended(BindError::Terminated, BindError::Disconnected)))
+        self.ask(|reply| SocketCommand::Adopt { listener, reply })
+            .unwrap_or_else(|| Err(self.ended(BindError::Terminated, BindError::Disconnected)))
     }
 
     /// Connects to an endpoint: returns at once, also when nobody is bound there yet, and keeps
@@ -154,8 +146,7 @@ impl<K: Kind> Socket<K> {
     pub fn connect(&self, endpoint: impl AsRef<str>) -> Result<Endpoint, ConnectError> {
         let endpoint = Endpoint::parse_for_connect(endpoint.as_ref())?;
         let dialed = endpoint.clone();
-        self.ask(|hub, reply| Command::Connect {
-            hub,
+        self.ask(|reply| SocketCommand::Connect {
             endpoint: dialed,
             reply,
         })
@@ -173,12 +164,8 @@ impl<K: Kind> Socket<K> {
     /// [`DetachError::NotFound`] if the socket is not bound there.
     pub fn unbind(&self, endpoint: impl AsRef<str>) -> Result<(), DetachError> {
         let endpoint = Endpoint::parse_for_bind(endpoint.as_ref())?;
-        self.ask(|hub, reply| Command::Unbind {
-            hub,
-            endpoint,
-            reply,
-        })
-        .unwrap_or_else(|| Err(self.ended(DetachError::Terminated, DetachError::Disconnected)))
+        self.ask(|reply| SocketCommand::Unbind { endpoint, reply })
+            .unwrap_or_else(|| Err(self.ended(DetachError::Terminated, DetachError::Disconnected)))
     }
 
     /// Ends every connection made by connecting to this endpoint, once what it holds is sent.
@@ -187,12 +174,8 @@ impl<K: Kind> Socket<K> {
     /// [`DetachError::NotFound`] if the socket is not connected there.
     pub fn disconnect(&self, endpoint: impl AsRef<str>) -> Result<(), DetachError> {
         let endpoint = Endpoint::parse_for_connect(endpoint.as_ref())?;
-        self.ask(|hub, reply| Command::Disconnect {
-            hub,
-            endpoint,
-            reply,
-        })
-        .unwrap_or_else(|| Err(self.ended(DetachError::Terminated, DetachError::Disconnected)))
+        self.ask(|reply| SocketCommand::Disconnect { endpoint, reply })
+            .unwrap_or_else(|| Err(self.ended(DetachError::Terminated, DetachError::Disconnected)))
     }
 
     /// Closes the socket: takes no more messages, sends those it accepted within
@@ -258,8 +241,7 @@ impl<K: Kind> Socket<K> {
                 });
             }
             let options = Arc::new(options);
-            let changed = self.ask(|hub, reply| Command::Configure {
-                hub,
+            let changed = self.ask(|reply| SocketCommand::Configure {
                 seen,
                 options,
                 reply,
@@ -281,7 +263,7 @@ impl<K: Kind> Socket<K> {
     /// # Errors
     /// [`ConfigureError`] if the socket is closed or its context shut down.
     pub fn options(&self) -> Result<Arc<Options>, ConfigureError> {
-        self.ask(|hub, reply| Command::Options { hub, reply })
+        self.ask(|reply| SocketCommand::Options { reply })
             .ok_or_else(|| self.ended(ConfigureError::Terminated, ConfigureError::Disconnected))
     }
 
@@ -299,8 +281,7 @@ impl<K: Kind> Socket<K> {
     /// # Errors
     /// As there.
     pub fn monitor_with(&self, options: MonitorOptions) -> Result<Monitor, MonitorError> {
-        self.ask(|hub, reply| Command::Watch {
-            hub,
+        self.ask(|reply| SocketCommand::Watch {
             events: options.events,
             capacity: options.capacity,
             reply,
@@ -331,7 +312,7 @@ impl<K: Kind> Socket<K> {
     /// # Errors
     /// [`StatisticsError`] if the socket is closed or its context shut down.
     pub fn statistics(&self) -> Result<Statistics, StatisticsError> {
-        self.ask(|hub, reply| Command::Statistics { hub, reply })
+        self.ask(|reply| SocketCommand::Statistics { reply })
             .ok_or_else(|| self.ended(StatisticsError::Terminated, StatisticsError::Disconnected))
     }
 
@@ -375,10 +356,9 @@ impl<K: Kind> Socket<K> {
 
     fn request_close(&self) -> Option<Answer<Closed>> {
         let (answer, reply) = answer();
-        let posted = self.mailbox.post(Command::Close {
-            hub: self.hub,
-            reply,
-        });
+        let posted = self
+            .mailbox
+            .post(Command::Socket(self.socket, SocketCommand::Close { reply }));
         // The pump reports to the first it hears of; from now on, this handle says closed.
         self.holder.ports().close();
         posted.is_ok().then_some(answer)
@@ -390,8 +370,7 @@ impl<K: Kind> Socket<K> {
     }
 
     fn decide(&self, tag: u64, decision: Upstream) -> Result<(), SubscribeError> {
-        self.ask(|hub, reply| Command::Decide {
-            hub,
+        self.ask(|reply| SocketCommand::Decide {
             tag,
             decision,
             reply,
@@ -402,17 +381,18 @@ impl<K: Kind> Socket<K> {
     }
 
     /// Posts a command and waits for its own answer; none comes from a pump that has ended.
-    fn ask<T>(&self, command: impl FnOnce(HubId, Reply<T>) -> Command) -> Option<T> {
+    fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> SocketCommand) -> Option<T> {
         self.post(command)?.wait()
     }
 
     /// Posts a command; `None` if the pump has ended.
     pub(crate) fn post<T>(
         &self,
-        command: impl FnOnce(HubId, Reply<T>) -> Command,
+        command: impl FnOnce(Reply<T>) -> SocketCommand,
     ) -> Option<Answer<T>> {
         let (answer, reply) = answer();
-        self.mailbox.post(command(self.hub, reply)).ok()?;
+        let command = Command::Socket(self.socket, command(reply));
+        self.mailbox.post(command).ok()?;
         Some(answer)
     }
 
@@ -447,8 +427,7 @@ impl<K: Subscribes> Socket<K> {
         if self.kind == SocketType::XPub {
             return self.decide_last(Upstream::Subscribe(prefix.as_ref().into()));
         }
-        self.ask_for(prefix.as_ref(), |hub, prefix, reply| Command::Subscribe {
-            hub,
+        self.ask_for(prefix.as_ref(), |prefix, reply| SocketCommand::Subscribe {
             prefix,
             reply,
         })
@@ -467,26 +446,23 @@ impl<K: Subscribes> Socket<K> {
         if self.kind == SocketType::XPub {
             return self.decide_last(Upstream::Cancel(prefix.as_ref().into()));
         }
-        self.ask_for(prefix.as_ref(), |hub, prefix, reply| Command::Unsubscribe {
-            hub,
-            prefix,
-            reply,
+        self.ask_for(prefix.as_ref(), |prefix, reply| {
+            SocketCommand::Unsubscribe { prefix, reply }
         })
     }
 
     fn ask_for(
         &self,
         prefix: &[u8],
-        command: impl FnOnce(HubId, Frame, Reply<Result<(), SubscribeError>>) -> Command,
+        command: impl FnOnce(Frame, Reply<Result<(), SubscribeError>>) -> SocketCommand,
     ) -> Result<(), SubscribeError> {
         if !matches!(self.kind, SocketType::Sub | SocketType::XSub) {
             return Err(SubscribeError::Unsupported);
         }
         let prefix = Frame::from(prefix);
-        self.ask(|hub, reply| command(hub, prefix, reply))
-            .unwrap_or_else(|| {
-                Err(self.ended(SubscribeError::Terminated, SubscribeError::Disconnected))
-            })
+        self.ask(|reply| command(prefix, reply)).unwrap_or_else(|| {
+            Err(self.ended(SubscribeError::Terminated, SubscribeError::Disconnected))
+        })
     }
 }
 
@@ -501,7 +477,7 @@ impl<K: Topical> Socket<K> {
         if !matches!(self.kind, Pub | Sub | XPub | XSub | Radio | Dish) {
             return Err(SubscribeError::Unsupported);
         }
-        self.ask(|hub, reply| Command::Topics { hub, reply })
+        self.ask(|reply| SocketCommand::Topics { reply })
             .ok_or_else(|| self.ended(SubscribeError::Terminated, SubscribeError::Disconnected))
     }
 }
@@ -608,7 +584,7 @@ impl<K: Joins> Socket<K> {
     pub fn join(&self, group: impl AsRef<[u8]>) -> Result<(), GroupError> {
         // Other types answer that they have none.
         let group = Frame::from(group.as_ref());
-        self.ask(|hub, reply| Command::Join { hub, group, reply })
+        self.ask(|reply| SocketCommand::Join { group, reply })
             .unwrap_or_else(|| Err(self.ended(GroupError::Terminated, GroupError::Disconnected)))
     }
 
@@ -620,7 +596,7 @@ impl<K: Joins> Socket<K> {
     /// context shut down.
     pub fn leave(&self, group: impl AsRef<[u8]>) -> Result<(), GroupError> {
         let group = Frame::from(group.as_ref());
-        self.ask(|hub, reply| Command::Leave { hub, group, reply })
+        self.ask(|reply| SocketCommand::Leave { group, reply })
             .unwrap_or_else(|| Err(self.ended(GroupError::Terminated, GroupError::Disconnected)))
     }
 }
@@ -676,7 +652,7 @@ impl<K: Addresses> Socket<K> {
     /// [`DetachError::NoPeer`] if no peer has this id.
     pub fn disconnect_peer(&self, peer: &RoutingId) -> Result<(), DetachError> {
         let peer = peer.clone();
-        self.ask(|hub, reply| Command::DisconnectPeer { hub, peer, reply })
+        self.ask(|reply| SocketCommand::DisconnectPeer { peer, reply })
             .unwrap_or_else(|| Err(self.ended(DetachError::Terminated, DetachError::Disconnected)))
     }
 
@@ -701,8 +677,7 @@ impl<K: Addresses> Socket<K> {
         if !self.kind.addresses_peers() {
             return Err(ConnectError::NoRoutingIds);
         }
-        self.ask(|hub, reply| Command::ConnectPeer {
-            hub,
+        self.ask(|reply| SocketCommand::ConnectPeer {
             endpoint,
             name,
             reply,
@@ -877,7 +852,7 @@ impl<K: Kind> Clone for Socket<K> {
     fn clone(&self) -> Self {
         Socket {
             kind: self.kind,
-            hub: self.hub,
+            socket: self.socket,
             mailbox: Arc::clone(&self.mailbox),
             holder: self.holder.clone(),
             sender: self.sender.clone(),

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::channel::{deadline_after as after, Answer, Deadline, Ports};
 use crate::error::{WaitError, WaitTimeoutError};
 use crate::kind::{Kind, Publishes};
-use crate::pump::{Awaited, Command};
+use crate::pump::{Awaited, SocketCommand};
 use crate::socket::Socket;
 use crate::socket_type::SocketType;
 
@@ -101,8 +101,7 @@ impl<K: Kind> Socket<K> {
 
     fn await_peers(&self, awaited: Awaited, peers: usize) -> Waiting {
         Waiting {
-            answer: self.post(|hub, reply| Command::Await {
-                hub,
+            answer: self.post(|reply| SocketCommand::Await {
                 awaited,
                 peers,
                 reply,

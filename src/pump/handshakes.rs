@@ -1,7 +1,7 @@
 //! Accepted connections whose handshake is not finished, and which of them makes way where there
 //! are too many.
 //!
-//! A flood of connections must not lock honest peers out. A connection that has been silent since
+//! A flood of connections must not lock other peers out. A connection that has been silent since
 //! it was accepted goes before any that has said something: a peer of ZMTP says its first bytes at
 //! once. Among the silent ones, and among the others, the source goes first that has most of them:
 //! an address, or over ipc a process. Of one source, the oldest goes.
@@ -21,10 +21,10 @@ pub(super) struct Handshakes {
     count: usize,
 }
 
-/// Those of one source, by the serial numbers of their links: oldest first.
+/// Those of one source, by the serial numbers of their pipes: oldest first.
 #[derive(Debug, Default)]
 struct Unfinished {
-    /// Nothing had come from these when they were last looked at.
+    /// Nothing had come from these at the last check.
     silent: BTreeMap<u64, Silent>,
     /// Slots of the others.
     spoken: BTreeMap<u64, usize>,
@@ -77,7 +77,7 @@ impl Handshakes {
         }
     }
 
-    /// The slot of the link that is to make way, if there is any but the `newcomer`.
+    /// The slot of the pipe that is to make way, if there is any but the `newcomer`.
     pub(super) fn victim(
         &mut self,
         newcomer: Option<u64>,
@@ -98,7 +98,7 @@ impl Handshakes {
         let slot = match (silent, most.spoken.first_key_value()) {
             (Some((_, silent)), _) => silent.slot,
             (None, Some((_, slot))) => *slot,
-            // Others have said something since they were last looked at.
+            // Others have said something since the last check.
             (None, None) => {
                 let mut rest = most.silent.iter();
                 rest.find(|(serial, _)| newcomer != Some(**serial))?.1.slot

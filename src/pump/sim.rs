@@ -10,12 +10,12 @@ use crate::endpoint::Endpoint;
 use crate::error::BindError;
 use crate::options::Options;
 
-use super::lookups::{Lookups, Question};
+use super::env::{Env, Readiness, Source};
+use super::resolver::{Lookups, Question};
 use super::transport::{self, Begun, BoundListener, Resolution, Target};
-use super::world::{Readiness, Source, World};
 use super::Command;
 
-/// Octets a simulated kernel buffers per direction.
+/// Bytes a simulated kernel buffers per direction.
 const PIPE: usize = 8 * 1024;
 
 /// Steps that a lookup takes.
@@ -26,7 +26,7 @@ const LOOKUP: usize = 40;
 pub(super) struct Faults {
     /// A connect attempt is refused.
     pub(super) refused: u64,
-    /// A read or write moves fewer octets than it could.
+    /// A read or write moves fewer bytes than it could.
     pub(super) short: u64,
     /// Readiness is told later.
     pub(super) delayed: u64,
@@ -178,7 +178,7 @@ impl Node {
             let readable = over || !found.pipes[side].is_empty();
             let writable = over || watched.room && found.pipes[1 - side].len() < PIPE;
             if (readable || writable) && !network.luck.strikes(delayed) {
-                let source = Source::Link(slot);
+                let source = Source::Pipe(slot);
                 ready.push(Readiness {
                     source,
                     readable,
@@ -244,18 +244,18 @@ impl Read for SimStream {
             };
         }
         let count = SimStream::moves(network, self.wire, waiting.min(buffer.len()))?;
-        for (octet, from) in buffer
+        for (byte, from) in buffer
             .iter_mut()
             .zip(network.wires[self.wire].pipes[self.side].drain(..count))
         {
-            *octet = from;
+            *byte = from;
         }
         Ok(count)
     }
 }
 
 impl Write for SimStream {
-    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let network = &mut *self.network.borrow_mut();
         let wire = &network.wires[self.wire];
         if wire.gone[1 - self.side] || wire.reset {
@@ -265,8 +265,8 @@ impl Write for SimStream {
         if room == 0 {
             return Err(ErrorKind::WouldBlock.into());
         }
-        let count = SimStream::moves(network, self.wire, room.min(octets.len()))?;
-        network.wires[self.wire].pipes[1 - self.side].extend(&octets[..count]);
+        let count = SimStream::moves(network, self.wire, room.min(bytes.len()))?;
+        network.wires[self.wire].pipes[1 - self.side].extend(&bytes[..count]);
         Ok(count)
     }
 
@@ -285,7 +285,7 @@ fn address(target: &Target) -> String {
     format!("{target:?}")
 }
 
-impl World for Node {
+impl Env for Node {
     type Stream = SimStream;
     type Listener = String;
 
@@ -426,8 +426,8 @@ impl World for Node {
         self.asked.extend(next.map(|next| (LOOKUP, next)));
     }
 
-    fn entropy(&mut self, octets: &mut [u8]) -> io::Result<()> {
-        octets.fill_with(|| self.luck.next() as u8);
+    fn entropy(&mut self, bytes: &mut [u8]) -> io::Result<()> {
+        bytes.fill_with(|| self.luck.next() as u8);
         Ok(())
     }
 

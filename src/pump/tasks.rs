@@ -1,6 +1,6 @@
 //! Work of the library's own that waits at ports, such as a proxy: futures polled by the pump.
 //!
-//! A task is woken by a mark in the mailbox, whoever wakes it: a user's thread, another pump, or
+//! A task is woken by a token in the mailbox, whatever wakes it: a user's thread, another pump, or
 //! this one. Its futures are written here, not by users: they do not block and do not panic.
 
 use std::future::Future;
@@ -10,8 +10,8 @@ use std::task::{Context, Wake, Waker};
 
 use crate::channel::Mailbox;
 
-use super::marks::Mark;
-use super::world::World;
+use super::env::Env;
+use super::token::Token;
 use super::{Command, Pump};
 
 /// A future the pump sees through to its end.
@@ -21,7 +21,6 @@ pub(crate) type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 pub(super) struct Running {
     task: Task,
     waker: Waker,
-    scheduled: bool,
 }
 
 /// Wakes the pump for one task.
@@ -36,11 +35,11 @@ impl Wake for TaskWaker {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.mailbox.mark(Mark::Task(self.slot).token());
+        self.mailbox.mark(Token::Task(self.slot).number());
     }
 }
 
-impl<W: World> Pump<W> {
+impl<E: Env> Pump<E> {
     pub(super) fn spawn(&mut self, task: Task) {
         let entry = self.tasks.vacant_entry();
         let slot = entry.key();
@@ -48,41 +47,37 @@ impl<W: World> Pump<W> {
         entry.insert(Running {
             task,
             waker: Waker::from(Arc::new(TaskWaker { mailbox, slot })),
-            scheduled: false,
         });
         self.run_later(slot);
     }
 
     /// Gives a task a place in this turn.
     pub(super) fn run_later(&mut self, slot: usize) {
-        if let Some(running) = self.tasks.get_mut(slot) {
-            if !running.scheduled {
-                running.scheduled = true;
-                self.runnable.push_back(slot);
-            }
+        if self.tasks.contains(slot) {
+            self.queues.tasks.push(slot);
         }
     }
 
     /// One poll for each task that was woken.
     pub(super) fn run_tasks(&mut self) {
-        for _ in 0..self.runnable.len() {
-            let Some(slot) = self.runnable.pop_front() else {
+        for _ in 0..self.queues.tasks.len() {
+            let Some(slot) = self.queues.tasks.pop() else {
                 break;
             };
             let Some(running) = self.tasks.get_mut(slot) else {
                 continue;
             };
-            running.scheduled = false;
             let mut context = Context::from_waker(&running.waker);
             if running.task.as_mut().poll(&mut context).is_ready() {
                 self.tasks.remove(slot);
+                self.queues.tasks.forget(slot);
             }
         }
     }
 
     /// Forgets all tasks; what they hold goes with them.
     pub(super) fn end_tasks(&mut self) {
-        self.runnable.clear();
+        self.queues.tasks.clear();
         drop(std::mem::take(&mut self.tasks));
     }
 }

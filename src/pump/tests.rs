@@ -17,17 +17,17 @@ use crate::message::{Frame, Message};
 use crate::options::{Linger, Options};
 use crate::socket_type::SocketType;
 
-use super::hub::wire_config;
 use super::sim::{Faults, Luck, Network, Node};
+use super::socket::wire_config;
 use super::MAX_HANDSHAKES;
-use super::{Command, Company, HubId, Pump, Release};
+use super::{Command, Company, Pump, Release, SocketCommand, SocketId};
 
-mod crossing;
+mod cross_pump;
 mod fairness;
-mod flood;
-mod nearby;
-mod resolving;
-mod securing;
+mod handshake_flood;
+mod inproc;
+mod resolver;
+mod zap;
 
 /// Turns after which a run that makes no progress has failed.
 const PATIENCE: usize = 200_000;
@@ -52,7 +52,7 @@ struct Sim {
 /// One socket of a simulated pump.
 struct Sock {
     pump: usize,
-    hub: HubId,
+    socket: SocketId,
     sender: Option<Sender>,
     receiver: Option<Receiver>,
 }
@@ -88,7 +88,7 @@ impl Sim {
         }
     }
 
-    /// One turn of every pump, or of some; time passes only when nobody has anything to do.
+    /// One turn of every pump, or of some; time passes only when no pump has anything to do.
     fn step(&mut self) {
         let mut idle = true;
         for pump in &mut self.pumps {
@@ -96,12 +96,12 @@ impl Sim {
                 idle &= !pump.is_busy();
                 continue;
             }
-            let answers = pump.world().answers();
+            let answers = pump.env().answers();
             idle &= answers.is_empty();
             for answer in answers {
                 assert!(pump.mailbox.post(answer).is_ok());
             }
-            let ready = pump.world().ready();
+            let ready = pump.env().ready();
             pump.turn(self.now, &ready);
             idle &= !pump.is_busy();
         }
@@ -146,10 +146,10 @@ impl Sim {
             seat,
             reply,
         });
-        let (hub, holder) = opened.unwrap();
+        let (socket, holder) = opened.unwrap();
         Sock {
             pump,
-            hub,
+            socket,
             sender: holder.sender(),
             receiver: holder.receiver(),
         }
@@ -157,29 +157,27 @@ impl Sim {
 
     fn bind(&mut self, sock: &Sock, endpoint: &str) -> Endpoint {
         let endpoint = Endpoint::parse_for_bind(endpoint).unwrap();
-        let hub = sock.hub;
-        self.ask(sock.pump, |reply| Command::Bind {
-            hub,
-            endpoint,
-            reply,
+        let socket = sock.socket;
+        self.ask(sock.pump, |reply| {
+            Command::Socket(socket, SocketCommand::Bind { endpoint, reply })
         })
         .unwrap()
     }
 
     fn connect(&mut self, sock: &Sock, endpoint: &Endpoint) {
-        let (hub, endpoint) = (sock.hub, endpoint.clone());
-        self.ask(sock.pump, |reply| Command::Connect {
-            hub,
-            endpoint,
-            reply,
+        let (socket, endpoint) = (sock.socket, endpoint.clone());
+        self.ask(sock.pump, |reply| {
+            Command::Socket(socket, SocketCommand::Connect { endpoint, reply })
         })
         .unwrap();
     }
 
     fn subscribe(&mut self, sock: &Sock, prefix: &str) {
-        let (hub, prefix) = (sock.hub, Frame::from(prefix));
-        self.ask(sock.pump, |reply| Command::Subscribe { hub, prefix, reply })
-            .unwrap();
+        let (socket, prefix) = (sock.socket, Frame::from(prefix));
+        self.ask(sock.pump, |reply| {
+            Command::Socket(socket, SocketCommand::Subscribe { prefix, reply })
+        })
+        .unwrap();
     }
 
     /// A connected pair on two pumps.
@@ -206,7 +204,7 @@ impl Sock {
     }
 }
 
-/// A message that shows whether it is whole: its number, and parts and octets that follow
+/// A message that shows whether it is whole: its number, and parts and bytes that follow
 /// from it.
 fn numbered(number: u64) -> Message {
     let mut luck = Luck::new(number);
@@ -344,7 +342,7 @@ fn sim_peers_that_ask_each_other_stay_together_and_lose_nothing() {
             }
             pull.receiver.as_ref().unwrap().len() == 5
         });
-        // Nobody takes anything for many times as long as a dead peer would be waited for.
+        // No message is taken for many times as long as a dead peer would be waited for.
         let over = sim.now + Duration::from_secs(2);
         sim.until("a long time", |sim| sim.now >= over);
         for got in 0..sent {
@@ -355,16 +353,16 @@ fn sim_peers_that_ask_each_other_stay_together_and_lose_nothing() {
             });
             assert_eq!(number(&message.unwrap()), got);
         }
-        let links: Vec<u64> = sim.pumps.iter().flat_map(serials).collect();
+        let pipes: Vec<u64> = sim.pumps.iter().flat_map(serials).collect();
         let over = sim.now + Duration::from_secs(2);
         sim.until("a long silence", |sim| sim.now >= over);
         let later: Vec<u64> = sim.pumps.iter().flat_map(serials).collect();
-        assert_eq!(links, later, "seed {seed}: a link was made anew");
+        assert_eq!(pipes, later, "seed {seed}: a pipe was made anew");
     }
 }
 
 #[test]
-fn sim_a_link_that_cannot_be_written_waits_for_its_reader_in_peace() {
+fn sim_a_pipe_that_cannot_be_written_waits_for_its_reader_in_peace() {
     for seed in seeds() {
         let mut sim = Sim::new(seed, ROUGH, 2);
         let options = Options::new().high_water_marks(5);
@@ -383,35 +381,39 @@ fn sim_a_link_that_cannot_be_written_waits_for_its_reader_in_peace() {
             pull.receiver.as_ref().unwrap().len() == 5
         });
         // The peer is gone, in the middle of what it had to say.
-        let (hub, endpoint) = (push.hub, endpoint.clone());
+        let (socket, endpoint) = (push.socket, endpoint.clone());
         let options = Arc::new(Options::new().linger(Linger::For(Duration::ZERO)));
-        let seen = sim.ask(1, |reply| Command::Options { hub, reply });
-        sim.ask(1, |reply| Command::Configure {
-            hub,
-            seen,
-            options,
-            reply,
+        let seen = sim.ask(1, |reply| {
+            Command::Socket(socket, SocketCommand::Options { reply })
+        });
+        sim.ask(1, |reply| {
+            Command::Socket(
+                socket,
+                SocketCommand::Configure {
+                    seen,
+                    options,
+                    reply,
+                },
+            )
         })
         .unwrap();
-        sim.ask(1, |reply| Command::Disconnect {
-            hub,
-            endpoint,
-            reply,
+        sim.ask(1, |reply| {
+            Command::Socket(socket, SocketCommand::Disconnect { endpoint, reply })
         })
         .unwrap();
-        sim.until("the end of the peer", |sim| sim.pumps[1].links.is_empty());
+        sim.until("the end of the peer", |sim| sim.pumps[1].pipes.is_empty());
         let over = sim.now + Duration::from_secs(1);
         sim.until("a long time", |sim| sim.now >= over);
         assert_eq!(pull.receiver.as_ref().unwrap().len(), 5);
-        sim.until("the end of the link, behind its messages", |sim| {
+        sim.until("the end of the pipe, behind its messages", |sim| {
             pull.take();
-            sim.pumps[0].links.is_empty()
+            sim.pumps[0].pipes.is_empty()
         });
     }
 }
 
 fn serials(pump: &Pump<Node>) -> Vec<u64> {
-    pump.links.iter().map(|(_, link)| link.serial).collect()
+    pump.pipes.iter().map(|(_, pipe)| pipe.serial).collect()
 }
 
 #[test]
@@ -574,10 +576,10 @@ fn sim_closing_flushes_what_was_accepted() {
             got == 100
         });
         sim.until("the end of the closed socket", |sim| {
-            sim.pumps[1].hubs.is_empty()
+            sim.pumps[1].sockets.is_empty()
         });
-        sim.until("the end of its links", |sim| {
-            sim.pumps.iter().all(|p| p.links.is_empty())
+        sim.until("the end of its pipes", |sim| {
+            sim.pumps.iter().all(|p| p.pipes.is_empty())
         });
     }
 }
@@ -599,8 +601,8 @@ fn sim_closing_ends_however_often_connections_are_lost() {
                 assert!(push.offer(numbered(sent)));
             }
             let (closed, reply) = answer();
-            let (pump, hub) = (push.pump, push.hub);
-            let command = Command::Close { hub, reply };
+            let (pump, socket) = (push.pump, push.socket);
+            let command = Command::Socket(socket, SocketCommand::Close { reply });
             assert!(sim.pumps[pump].mailbox.post(command).is_ok());
             let (mut got, mut report) = (0, None);
             sim.until("the end of the closed socket", |_| {
@@ -618,7 +620,9 @@ fn sim_closing_ends_however_often_connections_are_lost() {
                 undelivered.is_some_and(|lost| lost < accepted),
                 "{report:?}"
             );
-            assert!(sim.pumps[pump].hubs.is_empty() && sim.pumps[pump].closing.is_empty());
+            assert!(
+                sim.pumps[pump].sockets.is_empty() && sim.pumps[pump].queues.closing.is_empty()
+            );
         }
     }
 }
@@ -661,18 +665,24 @@ fn sim_inproc_accepts_exactly_the_two_marks() {
 
 impl Sim {
     fn watch(&mut self, sock: &Sock) -> Feed<Event> {
-        let hub = sock.hub;
-        self.ask(sock.pump, |reply| Command::Watch {
-            hub,
-            events: EventSet::ALL,
-            capacity: usize::MAX,
-            reply,
+        let socket = sock.socket;
+        self.ask(sock.pump, |reply| {
+            Command::Socket(
+                socket,
+                SocketCommand::Watch {
+                    events: EventSet::ALL,
+                    capacity: usize::MAX,
+                    reply,
+                },
+            )
         })
     }
 
     fn close_and_wait(&mut self, sock: &Sock) {
-        let hub = sock.hub;
-        self.ask(sock.pump, |reply| Command::Close { hub, reply });
+        let socket = sock.socket;
+        self.ask(sock.pump, |reply| {
+            Command::Socket(socket, SocketCommand::Close { reply })
+        });
     }
 }
 
@@ -700,8 +710,10 @@ fn sim_every_connection_is_told_from_beginning_to_end() {
             }
             sim.step();
         }
-        let (hub, before) = (pull.hub, got);
-        let statistics = sim.ask(0, |reply| Command::Statistics { hub, reply });
+        let (socket, before) = (pull.socket, got);
+        let statistics = sim.ask(0, |reply| {
+            Command::Socket(socket, SocketCommand::Statistics { reply })
+        });
         while pull.take().is_some() {
             got += 1;
         }

@@ -4,36 +4,53 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::Instant;
 
-/// What a timer is about. A timer is a hint: whoever it wakes looks at its own deadline, so a
+/// What a timer is about. A timer is a hint: what it is about checks its own deadline, so a
 /// timer that outlived its reason does nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Timer {
-    /// A handshake, a heartbeat, a connect attempt or a drain of the link in this slot.
-    Link(usize),
+    /// A handshake, a heartbeat, a connect attempt or a drain of the pipe in this slot.
+    Pipe(usize),
     /// The dialer in this slot wants to try again.
     Dialer(usize),
     /// The listener in this slot stopped accepting for a moment.
     Listener(usize),
-    /// The linger of the hub in this slot ends.
-    Hub(usize),
-    /// Links that have fallen idle give their buffers back.
-    Rest,
+    /// The linger of the socket in this slot ends.
+    Socket(usize),
+    /// Pipes that have fallen idle give their buffers back.
+    Shrink,
     /// The grace of a shutdown ends, or the time that closing sockets have.
     Shutdown,
 }
 
 /// The timers of one pump, soonest first.
 #[derive(Debug, Default)]
-pub(super) struct Timers(BinaryHeap<Reverse<(Instant, Timer)>>);
+pub(super) struct Timers {
+    heap: BinaryHeap<Reverse<(Instant, Timer)>>,
+    /// Whether there is a [`Timer::Shrink`].
+    shrink_is_set: bool,
+}
 
 impl Timers {
     pub(super) fn set(&mut self, at: Instant, timer: Timer) {
-        self.0.push(Reverse((at, timer)));
+        self.heap.push(Reverse((at, timer)));
+    }
+
+    /// Sets [`Timer::Shrink`], unless it is set already.
+    pub(super) fn set_shrink(&mut self, at: Instant) {
+        if !self.shrink_is_set {
+            self.shrink_is_set = true;
+            self.set(at, Timer::Shrink);
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn shrink_is_set(&self) -> bool {
+        self.shrink_is_set
     }
 
     /// The soonest deadline.
     pub(super) fn next(&self) -> Option<Instant> {
-        self.0.peek().map(|Reverse((at, _))| *at)
+        self.heap.peek().map(|Reverse((at, _))| *at)
     }
 
     /// One timer that is due.
@@ -41,7 +58,11 @@ impl Timers {
         if self.next()? > now {
             return None;
         }
-        self.0.pop().map(|Reverse((_, timer))| timer)
+        let Reverse((_, timer)) = self.heap.pop()?;
+        if timer == Timer::Shrink {
+            self.shrink_is_set = false;
+        }
+        Some(timer)
     }
 }
 
@@ -54,13 +75,13 @@ mod tests {
     fn timers_fire_in_order_and_not_early() {
         let start = Instant::now();
         let mut timers = Timers::default();
-        timers.set(start + Duration::from_millis(20), Timer::Hub(2));
-        timers.set(start + Duration::from_millis(10), Timer::Link(1));
+        timers.set(start + Duration::from_millis(20), Timer::Socket(2));
+        timers.set(start + Duration::from_millis(10), Timer::Pipe(1));
         assert_eq!(timers.pop_due(start), None);
         assert_eq!(timers.next(), Some(start + Duration::from_millis(10)));
         let later = start + Duration::from_millis(20);
-        assert_eq!(timers.pop_due(later), Some(Timer::Link(1)));
-        assert_eq!(timers.pop_due(later), Some(Timer::Hub(2)));
+        assert_eq!(timers.pop_due(later), Some(Timer::Pipe(1)));
+        assert_eq!(timers.pop_due(later), Some(Timer::Socket(2)));
         assert_eq!(timers.pop_due(later), None);
     }
 }

@@ -4,7 +4,7 @@ use crate::code::code_only;
 use crate::{
     beyond_the_clock, oversize, pointing_up, pointing_up_inside, reaching_out, root_names,
     sleeping, test_modules, unfinished, unintroduced, unjustified, unproven_unsafe, Source,
-    MAX_COLUMNS, MAX_LINES,
+    MAX_COLUMNS, MAX_LINES, MAX_LINES_BELOW,
 };
 
 fn source(path: &str, text: &str) -> Source {
@@ -65,6 +65,10 @@ fn an_import_that_points_up_inside_a_module_is_caught() {
     check("src/port/feed.rs", "use super::forward::Relay;", &[1]);
     check("src/port/mod.rs", "use sender::Sender;", &[]);
     check("src/sync/testing.rs", "use super::duplex::Duplex;", &[]);
+    // Those of one circle may, until they are cut apart; of others on their floor none may.
+    let pipe = "use crate::pump::socket::Filter;\nuse crate::pump::dialer::Dialer;";
+    check("src/pump/pipe/mod.rs", pipe, &[2]);
+    check("src/pump/command.rs", "use super::pipe::Loss;", &[1]);
     check(
         queue,
         "#[cfg(test)]\nmod tests {\n    use crate::sync::duplex::Duplex;\n}",
@@ -120,11 +124,11 @@ fn an_import_that_points_up_is_caught() {
     check("src/pattern/push.rs", "use crate::{Frame, Socket};", &[1]);
     check("src/message.rs", "use crate::wire::Event;", &[1]);
     check(
-        "src/pump/link.rs",
+        "src/pump/listener.rs",
         "use crate::{port::Port, wire::Event, pattern::Push};",
         &[],
     );
-    check("src/pump/link.rs", "use crate::context::Context;", &[1]);
+    check("src/pump/listener.rs", "use crate::context::Context;", &[1]);
     check(
         "src/socket.rs",
         "use crate::{context::Context, pump::Pump};",
@@ -172,12 +176,12 @@ fn reaching_out_is_caught() {
     );
     check("src/context.rs", "use std::sync::{Arc, Mutex};", &[1]);
     check(
-        "src/pump/hub.rs",
+        "src/pump/ingress.rs",
         "use std::sync::atomic::{AtomicBool, Ordering};",
         &[1],
     );
     check(
-        "src/pump/hub.rs",
+        "src/pump/ingress.rs",
         "use std::sync::{Condvar, RwLock};\nuse std::cell::UnsafeCell;",
         &[1, 1, 2],
     );
@@ -340,6 +344,11 @@ fn oversize_is_caught() {
         "src/a.rs",
         &[MAX_LINES + 1],
     );
+    let (folder, most) = MAX_LINES_BELOW[0];
+    let (path, tests) = (format!("{folder}a.rs"), format!("{folder}tests/a.rs"));
+    let long = "\n".repeat(most + 1);
+    caught(&oversize(&source(&path, &long)), &path, &[most + 1]);
+    caught(&oversize(&source(&tests, &long)), "", &[]);
 }
 
 #[test]

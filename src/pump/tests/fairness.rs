@@ -1,4 +1,4 @@
-//! Fair fan-in: ten peers that always have something to say, and a reader who is slower than they.
+//! Fair fan-in: ten peers that always have something to say, and a reader that is slower than they.
 
 use super::*;
 
@@ -39,9 +39,11 @@ struct FanIn {
 
 impl Sim {
     fn join(&mut self, sock: &Sock, group: &str) {
-        let (hub, group) = (sock.hub, Frame::from(group));
-        self.ask(sock.pump, |reply| Command::Join { hub, group, reply })
-            .unwrap();
+        let (socket, group) = (sock.socket, Frame::from(group));
+        self.ask(sock.pump, |reply| {
+            Command::Socket(socket, SocketCommand::Join { group, reply })
+        })
+        .unwrap();
     }
 }
 
@@ -75,11 +77,11 @@ impl FanIn {
             peers,
             got: [0; PEERS],
         };
-        let hub = fan_in.to.hub.slot;
-        fan_in
-            .sim
-            .until("all peers", |sim| sim.pumps[0].hubs[hub].peers == PEERS);
-        // Who came first has filled `out`; what counts is what comes from now on.
+        let socket = fan_in.to.socket.slot;
+        fan_in.sim.until("all peers", |sim| {
+            sim.pumps[0].sockets[socket].peers == PEERS
+        });
+        // The first peer has filled `out`; what counts is what comes from now on.
         (0..200).for_each(|_| fan_in.step());
         fan_in.take(usize::MAX);
         fan_in.got = [0; PEERS];
@@ -98,7 +100,7 @@ impl FanIn {
     /// All peers have something to say in every step.
     fn step(&mut self) {
         for (number, peer) in (0u8..).zip(&self.peers) {
-            // Who publishes never blocks: the rest is dropped.
+            // A publisher never blocks: the rest is dropped.
             for _ in 0..PLENTY {
                 if !peer.offer(self.message(number)) {
                     break;
@@ -137,8 +139,8 @@ impl FanIn {
         most.unwrap() - least.unwrap()
     }
 
-    /// Lets the reader take so many messages between two steps of everybody else, and wants
-    /// nobody to be ahead by more than a share at any time.
+    /// Lets the reader take that many messages between two steps of all others, and wants
+    /// no peer to be ahead by more than a share at any time.
     fn read(&mut self, at_once: usize, share: u64) {
         let mut steps = 0;
         while self.total() < 5000 {
@@ -201,8 +203,8 @@ fn sim_what_the_network_delays_is_little() {
     }
 }
 
-/// Who has something to say only now and then never waits for more than one round, and who speaks
-/// alone has all of the room.
+/// A peer that has something to send only now and then never waits for more than one round, and one
+/// that sends alone has all of the room.
 #[test]
 fn sim_nobody_is_overtaken_and_who_is_alone_needs_no_turns() {
     for ways in WAYS {

@@ -35,12 +35,12 @@ mod linux {
     const RTM_GETADDR: u16 = 22;
     const IFA_ADDRESS: u16 = 1;
     const IFA_LOCAL: u16 = 2;
-    /// Octets of `nlmsghdr`, `ifaddrmsg` and `rtattr`.
+    /// Bytes of `nlmsghdr`, `ifaddrmsg` and `rtattr`.
     const HEADER: usize = 16;
     const ADDRESS_HEADER: usize = 8;
     const ATTRIBUTE_HEADER: usize = 4;
 
-    /// The kernel answers while it is asked. A limit all the same.
+    /// The kernel replies within the call. A limit all the same.
     const PATIENCE: Duration = Duration::from_secs(1);
     /// Datagrams of an answer, of some dozens of addresses each.
     const MAX_DATAGRAMS: usize = 1024;
@@ -65,8 +65,8 @@ mod linux {
         let mut found = Vec::new();
         let mut datagram = vec![0; DATAGRAM];
         for _ in 0..MAX_DATAGRAMS {
-            let octets = (&socket).read(&mut datagram)?;
-            if read_answer(&datagram[..octets], index, &mut found)? {
+            let bytes = (&socket).read(&mut datagram)?;
+            if read_answer(&datagram[..bytes], index, &mut found)? {
                 break;
             }
         }
@@ -85,14 +85,14 @@ mod linux {
 
     /// For all addresses of all interfaces: older kernels know no smaller question.
     fn question() -> [u8; HEADER + ADDRESS_HEADER] {
-        let mut octets = [0; HEADER + ADDRESS_HEADER];
-        octets[..4].copy_from_slice(&((HEADER + ADDRESS_HEADER) as u32).to_ne_bytes());
-        octets[4..6].copy_from_slice(&RTM_GETADDR.to_ne_bytes());
-        octets[6..8].copy_from_slice(&(NLM_F_REQUEST | NLM_F_DUMP).to_ne_bytes());
-        octets
+        let mut bytes = [0; HEADER + ADDRESS_HEADER];
+        bytes[..4].copy_from_slice(&((HEADER + ADDRESS_HEADER) as u32).to_ne_bytes());
+        bytes[4..6].copy_from_slice(&RTM_GETADDR.to_ne_bytes());
+        bytes[6..8].copy_from_slice(&(NLM_F_REQUEST | NLM_F_DUMP).to_ne_bytes());
+        bytes
     }
 
-    /// Takes the addresses of one interface from a datagram; answers whether it was the last.
+    /// Takes the addresses of one interface from a datagram; returns whether it was the last.
     fn read_answer(mut datagram: &[u8], index: u32, found: &mut Vec<IpAddr>) -> io::Result<bool> {
         while let Some((message, rest)) = split(datagram, 4) {
             datagram = rest;
@@ -121,38 +121,38 @@ mod linux {
                 IFA_ADDRESS => &mut general,
                 _ => continue,
             };
-            let octets = attribute.get(ATTRIBUTE_HEADER..)?;
-            *place = if let Ok(octets) = <[u8; 4]>::try_from(octets) {
-                Some(IpAddr::V4(Ipv4Addr::from(octets)))
+            let bytes = attribute.get(ATTRIBUTE_HEADER..)?;
+            *place = if let Ok(bytes) = <[u8; 4]>::try_from(bytes) {
+                Some(IpAddr::V4(Ipv4Addr::from(bytes)))
             } else {
-                let octets = <[u8; 16]>::try_from(octets).ok();
-                octets.map(|octets| IpAddr::V6(Ipv6Addr::from(octets)))
+                let bytes = <[u8; 16]>::try_from(bytes).ok();
+                bytes.map(|bytes| IpAddr::V6(Ipv6Addr::from(bytes)))
             };
         }
         local.or(general)
     }
 
-    /// Splits off what begins with its own length, of two octets or four, and is padded to four.
-    fn split(octets: &[u8], length_octets: usize) -> Option<(&[u8], &[u8])> {
-        let length = match length_octets {
-            2 => usize::from(half(octets, 0)?),
-            _ => word(octets, 0)? as usize,
+    /// Splits off what begins with its own length, of two bytes or four, and is padded to four.
+    fn split(bytes: &[u8], length_bytes: usize) -> Option<(&[u8], &[u8])> {
+        let length = match length_bytes {
+            2 => usize::from(half(bytes, 0)?),
+            _ => word(bytes, 0)? as usize,
         };
-        if length < length_octets {
+        if length < length_bytes {
             return None;
         }
-        let rest = octets.get(length.next_multiple_of(4)..).unwrap_or(&[]);
-        Some((octets.get(..length)?, rest))
+        let rest = bytes.get(length.next_multiple_of(4)..).unwrap_or(&[]);
+        Some((bytes.get(..length)?, rest))
     }
 
-    fn half(octets: &[u8], at: usize) -> Option<u16> {
-        let octets = octets.get(at..at + 2)?;
-        octets.try_into().ok().map(u16::from_ne_bytes)
+    fn half(bytes: &[u8], at: usize) -> Option<u16> {
+        let bytes = bytes.get(at..at + 2)?;
+        bytes.try_into().ok().map(u16::from_ne_bytes)
     }
 
-    fn word(octets: &[u8], at: usize) -> Option<u32> {
-        let octets = octets.get(at..at + 4)?;
-        octets.try_into().ok().map(u32::from_ne_bytes)
+    fn word(bytes: &[u8], at: usize) -> Option<u32> {
+        let bytes = bytes.get(at..at + 4)?;
+        bytes.try_into().ok().map(u32::from_ne_bytes)
     }
 
     fn garbled() -> io::Error {
@@ -196,9 +196,9 @@ mod linux {
                 let _ = read_answer(&message[..cut], 3, &mut Vec::new());
             }
             for at in 0..message.len() {
-                for octet in [0, 1, 2, 3, 5, 255] {
+                for byte in [0, 1, 2, 3, 5, 255] {
                     let mut garbled = message.clone();
-                    garbled[at] = octet;
+                    garbled[at] = byte;
                     let _ = read_answer(&garbled, 3, &mut Vec::new());
                 }
             }

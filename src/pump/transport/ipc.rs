@@ -1,40 +1,17 @@
 //! IPC: `ipc://path` over Unix domain sockets, and `ipc://@name` in Linux's abstract namespace.
-//!
-//! A path outlives the process that bound it, so binding must tell a stale file from a listener,
-//! while others may be binding too. Hence a path is *published*: the socket listens under a name
-//! of its own first, and then that file gets the path by a hard link, which fails if the path
-//! exists. What stands at a path is therefore always listening or stale. (Tools that list sockets
-//! show the first name, the path with a suffix.) Where there are no hard links, or no room for the
-//! suffix, the path itself is bound, and is stale for a moment until it listens.
-//!
-//! A stale file is removed under a lock: between the look at it and its removal, nobody else can
-//! have removed it, and as long as it stands nobody can have put a listener in its place. The lock
-//! is a file beside it, which goes with its holder. Systems other than Linux have no lock: there
-//! several who find the same stale file at the same moment may all believe they have the path.
 
-use std::collections::hash_map::RandomState;
-use std::fs;
-use std::hash::{BuildHasher, Hasher};
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
 use std::net::Shutdown;
-use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use mio::event::Source;
 use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 
-use super::admission::Admission;
+use super::accept_filter::ListenerFilter;
+use super::ipc_path::{bind_path, bind_wildcard, directory_is_not_text, BoundFile};
 use super::{backlog, invalid, is_in_progress, quiet, Begun, KernelBuffers};
 use crate::endpoint::IpcAddress;
 use crate::options::{Options, PeerAddress};
-
-/// How often the file of a lock may be gone when the lock is had.
-#[cfg(target_os = "linux")]
-const LOCK_ATTEMPTS: usize = 16;
-/// How often a random name may be taken already.
-const NAME_ATTEMPTS: usize = 16;
-/// The environment variables that may name a directory for temporary files, as libzmq asks them.
-const TEMPORARY_DIRECTORY_VARIABLES: [&str; 3] = ["TMPDIR", "TEMPDIR", "TMP"];
 
 #[derive(Debug)]
 pub(crate) struct Stream {
@@ -45,13 +22,13 @@ pub(crate) struct Stream {
 
 #[derive(Debug)]
 pub(crate) struct Listener {
-    // Dropped before the socket: as long as that is open, nobody takes the file for stale, and
+    // Dropped before the socket: as long as that is open, the file does not count as stale, and
     // no other file can have its inode.
     _file: Option<BoundFile>,
     socket: mio::net::UnixListener,
     name: Box<str>,
     buffers: KernelBuffers,
-    admission: Admission,
+    filter: ListenerFilter,
 }
 
 impl Listener {
@@ -61,7 +38,7 @@ impl Listener {
 
     pub(super) fn accept(&self) -> io::Result<Stream> {
         let (socket, _unnamed) = self.socket.accept()?;
-        self.admission.admit(|| credentials(&socket))?;
+        self.filter.admit(|| credentials(&socket))?;
         // Should this fail, then because the peer is gone again, and the first read will say so.
         let _ = self.buffers.apply(&SockRef::from(&socket));
         quiet::prepare(&SockRef::from(&socket));
@@ -103,7 +80,7 @@ pub(super) fn bind(address: &IpcAddress, options: &Options) -> io::Result<Listen
         socket: mio::net::UnixListener::from_std(socket.into()),
         name: name.into(),
         buffers: KernelBuffers::new(options),
-        admission: Admission::new(options),
+        filter: ListenerFilter::new(options),
     })
 }
 
@@ -121,7 +98,7 @@ pub(super) fn adopt(
         socket: mio::net::UnixListener::from_std(socket),
         name: name.into(),
         buffers: KernelBuffers::new(options),
-        admission: Admission::new(options),
+        filter: ListenerFilter::new(options),
     })
 }
 
@@ -224,7 +201,7 @@ fn abstract_address(_name: &str) -> io::Result<SockAddr> {
     ))
 }
 
-fn listen(address: &SockAddr, options: &Options) -> io::Result<Socket> {
+pub(super) fn listen(address: &SockAddr, options: &Options) -> io::Result<Socket> {
     let socket = non_blocking()?;
     KernelBuffers::new(options).apply(&socket)?;
     socket.bind(address)?;
@@ -232,291 +209,14 @@ fn listen(address: &SockAddr, options: &Options) -> io::Result<Socket> {
     Ok(socket)
 }
 
-fn non_blocking() -> io::Result<Socket> {
+pub(super) fn non_blocking() -> io::Result<Socket> {
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.set_nonblocking(true)?;
     Ok(socket)
 }
 
-fn bind_path(path: &Path, options: &Options) -> io::Result<(Socket, BoundFile)> {
-    match publish(path, options) {
-        Err(error) if error.kind() == ErrorKind::AddrInUse => {}
-        result => return result,
-    }
-    // Before the lock, so that looking in vain at a listener costs no file.
-    if !is_stale(path)? {
-        return Err(ErrorKind::AddrInUse.into());
-    }
-    // Who has the lock is about to listen here.
-    let _lock = PathLock::take(path)?.ok_or(ErrorKind::AddrInUse)?;
-    if !is_stale(path)? {
-        return Err(ErrorKind::AddrInUse.into());
-    }
-    unless_gone(fs::remove_file(path))?;
-    publish(path, options)
-}
-
-/// Listens at a path where nothing stands yet; `AddrInUse` if something does.
-fn publish(path: &Path, options: &Options) -> io::Result<(Socket, BoundFile)> {
-    let private = with_suffix(path);
-    let Ok(address) = SockAddr::unix(&private) else {
-        // No room for the suffix.
-        return listen_at(path, options);
-    };
-    let published = std::path::absolute(path)?;
-    let socket = listen(&address, options)?;
-    let private = BoundFile::new(&private)?;
-    match fs::hard_link(&private.path, path) {
-        // Dropping `private` removes its name only: the file lives on under the other.
-        Ok(()) => Ok((socket, private.also_at(published))),
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(ErrorKind::AddrInUse.into()),
-        // No hard links here.
-        Err(_) => listen_at(path, options),
-    }
-}
-
-fn listen_at(path: &Path, options: &Options) -> io::Result<(Socket, BoundFile)> {
-    let socket = listen(&SockAddr::unix(path)?, options)?;
-    Ok((socket, BoundFile::new(path)?))
-}
-
-/// The right to remove what stands at a path.
-#[cfg(target_os = "linux")]
-#[derive(Debug)]
-struct PathLock {
-    file: fs::File,
-    path: PathBuf,
-}
-
-#[cfg(target_os = "linux")]
-impl PathLock {
-    /// None if somebody else has it.
-    fn take(path: &Path) -> io::Result<Option<PathLock>> {
-        use rustix::fs::{flock, FlockOperation};
-
-        let mut name = path.as_os_str().to_owned();
-        name.push(".zmq-lock");
-        let path = std::path::absolute(PathBuf::from(name))?;
-        for _ in 0..LOCK_ATTEMPTS {
-            let file = match open_lock(&path) {
-                Err(error) if error.kind() == ErrorKind::NotFound => continue,
-                file => file?,
-            };
-            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-                Err(rustix::io::Errno::WOULDBLOCK) => return Ok(None),
-                result => result?,
-            }
-            // Its last holder may have removed it since it was opened.
-            let still_there = match fs::symlink_metadata(&path) {
-                Err(error) if error.kind() == ErrorKind::NotFound => false,
-                found => is_same_file(&found?, &file.metadata()?),
-            };
-            if still_there {
-                return Ok(Some(PathLock { file, path }));
-            }
-        }
-        Ok(None)
-    }
-}
-
-/// Opens an empty file, a new one or one that a holder left behind when it died. An error for
-/// anything else: that is not ours to remove.
-#[cfg(target_os = "linux")]
-fn open_lock(path: &Path) -> io::Result<fs::File> {
-    let mut options = fs::OpenOptions::new();
-    match options.write(true).create_new(true).open(path) {
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-        result => return result,
-    }
-    let metadata = fs::symlink_metadata(path)?;
-    if !metadata.is_file() || metadata.len() > 0 {
-        let text = format!("{} is in the way", path.display());
-        return Err(io::Error::new(ErrorKind::AlreadyExists, text));
-    }
-    fs::File::open(path)
-}
-
-#[cfg(target_os = "linux")]
-fn is_same_file(one: &fs::Metadata, other: &fs::Metadata) -> bool {
-    one.dev() == other.dev() && one.ino() == other.ino()
-}
-
-#[cfg(target_os = "linux")]
-impl Drop for PathLock {
-    fn drop(&mut self) {
-        // Before the lock is given up: whoever gets it from here on sees that the file is gone.
-        let _ = fs::remove_file(&self.path);
-        let _ = rustix::fs::flock(&self.file, rustix::fs::FlockOperation::Unlock);
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-#[derive(Debug)]
-struct PathLock;
-
-#[cfg(not(target_os = "linux"))]
-impl PathLock {
-    fn take(_path: &Path) -> io::Result<Option<PathLock>> {
-        Ok(Some(PathLock))
-    }
-}
-
-/// Whether nobody listens at this socket, or nothing stands there at all. An error for anything
-/// but a socket: that is not ours to remove.
-fn is_stale(path: &Path) -> io::Result<bool> {
-    match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(true),
-        Ok(metadata) if !metadata.file_type().is_socket() => {
-            return Err(io::Error::new(
-                ErrorKind::AlreadyExists,
-                "a file that is not a socket is in the way",
-            ));
-        }
-        result => result?,
-    };
-    // A full backlog, a missing right or a socket of another type: all mean that somebody is
-    // there. (Not so on BSD, where a full backlog refuses as well.)
-    let refused = match non_blocking()?.connect(&SockAddr::unix(path)?) {
-        Ok(()) => false,
-        Err(error) => matches!(
-            error.kind(),
-            ErrorKind::ConnectionRefused | ErrorKind::NotFound
-        ),
-    };
-    Ok(refused)
-}
-
-fn unless_gone(result: io::Result<()>) -> io::Result<()> {
-    match result {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        result => result,
-    }
-}
-
-fn with_suffix(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(format!(".{}", random_name()));
-    name.into()
-}
-
-/// Six characters nobody foresees: the standard library seeds its hash maps at random.
-fn random_name() -> String {
-    const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
-    let mut random = RandomState::new().build_hasher().finish();
-    let mut name = String::with_capacity(6);
-    for _ in 0..6 {
-        name.push(char::from(ALPHABET[(random % 32) as usize]));
-        random /= 32;
-    }
-    name
-}
-
-fn bind_wildcard(options: &Options) -> io::Result<(Socket, BoundFile)> {
-    let parent = temporary_directory(|variable| std::env::var(variable).ok())?;
-    let directory = PrivateDirectory::create_in(&parent)?;
-    // Nobody else can write there: no race, hence no need to publish.
-    let (socket, mut file) = listen_at(&directory.0.join("socket"), options)?;
-    file.directory = Some(directory);
-    Ok((socket, file))
-}
-
-/// The first variable that names a directory, else the system's own. The path must be absolute,
-/// as it becomes an endpoint that others are told, and UTF-8, as endpoints are.
-pub(super) fn temporary_directory(
-    variable: impl Fn(&str) -> Option<String>,
-) -> io::Result<PathBuf> {
-    let named = TEMPORARY_DIRECTORY_VARIABLES
-        .into_iter()
-        .filter_map(variable)
-        .map(PathBuf::from)
-        .find(|path| path.is_absolute() && path.is_dir());
-    let path = named.unwrap_or_else(std::env::temp_dir);
-    if path.to_str().is_none() {
-        return Err(directory_is_not_text());
-    }
-    Ok(path)
-}
-
-fn directory_is_not_text() -> io::Error {
-    invalid("the directory for temporary files has a name that is not UTF-8")
-}
-
-/// A directory only this user may enter, removed on drop if it is empty.
-#[derive(Debug)]
-struct PrivateDirectory(PathBuf);
-
-impl PrivateDirectory {
-    fn create_in(parent: &Path) -> io::Result<PrivateDirectory> {
-        for _ in 0..NAME_ATTEMPTS {
-            let path = parent.join(format!("zmq-channels-{}", random_name()));
-            match fs::DirBuilder::new().mode(0o700).create(&path) {
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-                result => return result.map(|()| PrivateDirectory(path)),
-            }
-        }
-        Err(ErrorKind::AlreadyExists.into())
-    }
-}
-
-impl Drop for PrivateDirectory {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir(&self.0);
-    }
-}
-
-/// The file of a bound socket, removed on drop unless another has taken its place.
-#[derive(Debug)]
-struct BoundFile {
-    path: PathBuf,
-    device: u64,
-    inode: u64,
-    /// Dropped after the file is removed, when the directory is empty.
-    directory: Option<PrivateDirectory>,
-}
-
-impl BoundFile {
-    fn new(path: &Path) -> io::Result<BoundFile> {
-        let metadata = fs::symlink_metadata(path)?;
-        Ok(BoundFile {
-            // The process may have changed its directory when the time comes to remove the file.
-            path: std::path::absolute(path)?,
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            directory: None,
-        })
-    }
-
-    /// The same file under another, absolute name.
-    fn also_at(&self, path: PathBuf) -> BoundFile {
-        BoundFile {
-            path,
-            device: self.device,
-            inode: self.inode,
-            directory: None,
-        }
-    }
-}
-
-impl BoundFile {
-    /// Removes the file, if it is still there and still ours.
-    fn remove(&self) -> io::Result<()> {
-        let is_ours =
-            |metadata: fs::Metadata| metadata.dev() == self.device && metadata.ino() == self.inode;
-        if fs::symlink_metadata(&self.path).is_ok_and(is_ours) {
-            fs::remove_file(&self.path)?;
-        }
-        Ok(())
-    }
-}
-
-impl Drop for BoundFile {
-    fn drop(&mut self) {
-        let _ = self.remove();
-    }
-}
-
 impl Stream {
-    /// Who is at the other end, as libzmq tells ZAP.
+    /// The process at the other end, as libzmq tells ZAP.
     pub(super) fn address(&self) -> String {
         let id = |id: Option<i64>| id.map_or_else(String::new, |id| id.to_string());
         match credentials(&self.socket) {

@@ -4,27 +4,32 @@
 //! resolver. inproc endpoints have no bytes and do not come here.
 
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
-use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, ToSocketAddrs};
+use std::net::{Shutdown, SocketAddr};
 
 use mio::event::Source;
 use mio::{Interest, Registry, Token};
 use socket2::SockRef;
 
-use crate::endpoint::{Address, Endpoint, Host, IpcAddress};
+use crate::endpoint::{Address, Endpoint, IpcAddress};
 use crate::error::BindError;
 use crate::options::Options;
 
-mod admission;
+mod accept_filter;
 mod interfaces;
 #[cfg(unix)]
 mod ipc;
 #[cfg(unix)]
+mod ipc_path;
+#[cfg(unix)]
 mod quiet;
+mod resolve;
+mod socket_options;
 pub(crate) mod socks;
 mod tcp;
 #[cfg(test)]
 mod tests;
-mod tuning;
+
+pub(crate) use resolve::{is_unsettled, lookup, settle, targets, Resolution};
 
 /// One connection, established or on its way.
 #[derive(Debug)]
@@ -67,56 +72,6 @@ impl<S> Begun<S> {
             in_progress: self.in_progress,
         }
     }
-}
-
-/// Whether an endpoint needs the resolver before it can be connected to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Resolution {
-    Ready(Target),
-    /// Call [`lookup`] with these, on a thread that may block, at each attempt anew.
-    Lookup {
-        host: Host,
-        port: u16,
-        source: Option<(Host, u16)>,
-    },
-}
-
-/// What [`bind`] takes in the place of an endpoint: the same, with the name of an interface or of
-/// a host looked up, which may take as long as the system's resolver does. With several addresses
-/// the first one is bound.
-pub(crate) fn settle(endpoint: &Endpoint, ipv6: bool) -> Result<Endpoint, BindError> {
-    let Address::Tcp { host, port, .. } = endpoint.address() else {
-        return Ok(endpoint.clone());
-    };
-    if !is_looked_up(host) {
-        return Ok(endpoint.clone());
-    }
-    let addresses = match of_interface(host, *port) {
-        Some(addresses) => of_families(addresses, ipv6, host),
-        None => resolve(host, *port, ipv6),
-    };
-    let addresses = addresses.map_err(|source| bind_error(endpoint, source))?;
-    let address = addresses.first().copied().map(Endpoint::from_tcp);
-    // `resolve` never returns none, but an error costs less than the proof.
-    address.ok_or_else(|| bind_error(endpoint, io::ErrorKind::AddrNotAvailable.into()))
-}
-
-/// The addresses of the interface of that name. It goes before a host of the same name, as with
-/// libzmq. Where interfaces cannot be listed there is still the resolver.
-fn of_interface(host: &Host, port: u16) -> Option<Vec<SocketAddr>> {
-    match host {
-        Host::Name(name) => interfaces::addresses(name, port).unwrap_or_default(),
-        Host::Any | Host::V4(_) | Host::V6(..) => None,
-    }
-}
-
-/// Whether [`settle`] has anything to do.
-pub(crate) fn is_unsettled(endpoint: &Endpoint) -> bool {
-    matches!(endpoint.address(), Address::Tcp { host, .. } if is_looked_up(host))
-}
-
-fn is_looked_up(host: &Host) -> bool {
-    *host != Host::Any && host.socket_addr(0).is_none()
 }
 
 /// Listens, and says where: the endpoint that comes back has no wildcard left and can be
@@ -228,135 +183,8 @@ pub(crate) fn connect(target: &Target, options: &Options) -> io::Result<Begun<St
     }
 }
 
-/// What connecting to this endpoint takes. Fails for an endpoint nothing can ever connect to:
-/// an inproc name, a wildcard, or a source of another address family than its destination.
-pub(crate) fn targets(endpoint: &Endpoint) -> io::Result<Resolution> {
-    if endpoint.is_wildcard() {
-        return Err(invalid("a wildcard can be bound to, not connected to"));
-    }
-    match endpoint.address() {
-        Address::Tcp { source, host, port } => {
-            let lookup = || Resolution::Lookup {
-                host: host.clone(),
-                port: *port,
-                source: source.clone(),
-            };
-            let Some(addr) = host.socket_addr(*port) else {
-                return Ok(lookup());
-            };
-            let source = match source {
-                None => None,
-                Some((source_host, source_port)) => {
-                    match numeric_source(source_host, *source_port, addr) {
-                        None => return Ok(lookup()),
-                        source => source,
-                    }
-                }
-            };
-            tcp_target(addr, source)
-                .map(Resolution::Ready)
-                .ok_or_else(families_differ)
-        }
-        Address::Ipc(address) => Ok(Resolution::Ready(Target::Ipc(address.clone()))),
-        Address::Inproc { .. } => Err(inproc_has_no_bytes()),
-    }
-}
-
-/// Asks the system's resolver, and may take as long as that does. IPv4 comes first, and alone
-/// without `ipv6`; a source leaves only the destinations of the families that it has addresses of.
-pub(crate) fn lookup(
-    host: &Host,
-    port: u16,
-    source: Option<&(Host, u16)>,
-    ipv6: bool,
-) -> io::Result<Vec<Target>> {
-    let addresses = resolve(host, port, ipv6)?;
-    let sources = match source {
-        Some((host, port)) if is_looked_up(host) => match of_interface(host, *port) {
-            Some(addresses) => addresses,
-            None => resolve(host, *port, true)?,
-        },
-        Some(_) | None => Vec::new(),
-    };
-    let mut targets = Vec::with_capacity(addresses.len());
-    for addr in addresses {
-        let source = match source {
-            None => None,
-            Some((host, port)) => match numeric_source(host, *port, addr) {
-                Some(source) => Some(source),
-                None => {
-                    let mut sources = sources.iter().copied();
-                    match sources.find(|source| source.is_ipv4() == addr.is_ipv4()) {
-                        None => continue,
-                        source => source,
-                    }
-                }
-            },
-        };
-        targets.extend(tcp_target(addr, source));
-    }
-    if targets.is_empty() {
-        return Err(families_differ());
-    }
-    Ok(targets)
-}
-
-/// The source address for one destination, unless its name, or that of its zone, is looked up.
-fn numeric_source(host: &Host, port: u16, destination: SocketAddr) -> Option<SocketAddr> {
-    match (host, destination) {
-        (Host::Any, SocketAddr::V4(_)) => Some((Ipv4Addr::UNSPECIFIED, port).into()),
-        (Host::Any, SocketAddr::V6(_)) => Some((Ipv6Addr::UNSPECIFIED, port).into()),
-        (Host::V4(_) | Host::V6(..) | Host::Name(_), _) => host.socket_addr(port),
-    }
-}
-
-fn tcp_target(addr: SocketAddr, source: Option<SocketAddr>) -> Option<Target> {
-    let same_family = source.is_none_or(|source| source.is_ipv4() == addr.is_ipv4());
-    same_family.then_some(Target::Tcp { addr, source })
-}
-
-/// The addresses of a host, IPv4 first, never none; of a name without `ipv6` those of IPv4 only.
-/// Blocks where there is something to look up: a name, or the name of a zone.
-fn resolve(host: &Host, port: u16, ipv6: bool) -> io::Result<Vec<SocketAddr>> {
-    if let Some(address) = host.socket_addr(port) {
-        return Ok(vec![address]);
-    }
-    let takes_ipv6 = ipv6 || matches!(host, Host::V6(..));
-    let host = host.to_string();
-    let found: Vec<SocketAddr> = (host.as_str(), port)
-        .to_socket_addrs()
-        .map_err(|error| io::Error::new(error.kind(), format!("cannot resolve {host}: {error}")))?
-        .collect();
-    of_families(found, takes_ipv6, &host)
-}
-
-/// The addresses that are wanted of those that were found, IPv4 first, never none.
-fn of_families(
-    mut addresses: Vec<SocketAddr>,
-    ipv6: bool,
-    of: &impl std::fmt::Display,
-) -> io::Result<Vec<SocketAddr>> {
-    let has_any = !addresses.is_empty();
-    addresses.retain(|address| ipv6 || address.is_ipv4());
-    // A stable sort: within a family the resolver's preference stands.
-    addresses.sort_by_key(SocketAddr::is_ipv6);
-    addresses.dedup();
-    if addresses.is_empty() {
-        let nothing = match has_any {
-            true => format!("{of} has IPv6 addresses only, and the option ipv6 is off"),
-            false => format!("{of} has no address"),
-        };
-        return Err(io::Error::new(io::ErrorKind::NotFound, nothing));
-    }
-    Ok(addresses)
-}
-
 fn invalid(what: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, what)
-}
-
-fn families_differ() -> io::Error {
-    invalid("source and destination are of different address families")
 }
 
 fn inproc_has_no_bytes() -> io::Error {
@@ -560,11 +388,11 @@ impl KernelBuffers {
     }
 
     fn apply(self, socket: &socket2::Socket) -> io::Result<()> {
-        if let Some(octets) = self.send {
-            socket.set_send_buffer_size(octets)?;
+        if let Some(bytes) = self.send {
+            socket.set_send_buffer_size(bytes)?;
         }
-        if let Some(octets) = self.receive {
-            socket.set_recv_buffer_size(octets)?;
+        if let Some(bytes) = self.receive {
+            socket.set_recv_buffer_size(bytes)?;
         }
         Ok(())
     }

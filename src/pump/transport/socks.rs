@@ -1,5 +1,5 @@
-//! The client's half of SOCKS 5 (RFC 1928) with user names and passwords (RFC 1929): octets in,
-//! octets out. Whoever drives it reads no more than [`wanted`](Handshake::wanted): what comes
+//! The client's half of SOCKS 5 (RFC 1928) with user names and passwords (RFC 1929): bytes in,
+//! bytes out. Its caller reads no more than [`wanted`](Handshake::wanted): what comes
 //! behind the last reply is from the peer.
 
 use std::fmt;
@@ -21,7 +21,7 @@ const IPV4: u8 = 1;
 const NAME: u8 = 3;
 const IPV6: u8 = 4;
 
-/// The longest reply: four octets, a name of 255 and its length, a port.
+/// The longest reply: four bytes, a name of 255 and its length, a port.
 pub(crate) const LONGEST: usize = 4 + 1 + 255 + 2;
 
 /// One connection on its way through a proxy.
@@ -71,12 +71,12 @@ impl Handshake {
         &self.to_send
     }
 
-    /// So many of the pending octets have been written.
-    pub(crate) fn advance(&mut self, octets: usize) {
-        self.to_send.drain(..octets.min(self.to_send.len()));
+    /// That many of the pending bytes have been written.
+    pub(crate) fn advance(&mut self, bytes: usize) {
+        self.to_send.drain(..bytes.min(self.to_send.len()));
     }
 
-    /// How many octets to read now, at most.
+    /// How many bytes to read now, at most.
     pub(crate) fn wanted(&self) -> usize {
         let whole = match self.state {
             State::Done => 0,
@@ -91,11 +91,11 @@ impl Handshake {
         self.state == State::Done
     }
 
-    /// Takes octets that have been read: no more than were wanted.
-    pub(crate) fn receive(&mut self, octets: &[u8]) -> io::Result<()> {
-        debug_assert!(octets.len() <= self.wanted(), "the rest is the peer's");
-        self.reply.extend_from_slice(octets);
-        // A wrong beginning says how long the rest is in a language of its own.
+    /// Takes bytes that have been read: no more than were wanted.
+    pub(crate) fn receive(&mut self, bytes: &[u8]) -> io::Result<()> {
+        debug_assert!(bytes.len() <= self.wanted(), "the rest is the peer's");
+        self.reply.extend_from_slice(bytes);
+        // A wrong beginning says how long the rest is in another protocol.
         if self.state == State::AwaitingConnection {
             check_reply(&self.reply)?;
         }
@@ -157,27 +157,27 @@ impl fmt::Debug for Handshake {
 
 /// RFC 1928, 4 and 5.
 fn request(host: &Host, port: u16) -> Vec<u8> {
-    let mut octets = vec![VERSION, CONNECT, 0];
+    let mut bytes = vec![VERSION, CONNECT, 0];
     match host {
         Host::V4(ip) => {
-            octets.push(IPV4);
-            octets.extend_from_slice(&ip.octets());
+            bytes.push(IPV4);
+            bytes.extend_from_slice(&ip.octets());
         }
         // A zone is about our interfaces, not about the proxy's.
         Host::V6(ip, _) => {
-            octets.push(IPV6);
-            octets.extend_from_slice(&ip.octets());
+            bytes.push(IPV6);
+            bytes.extend_from_slice(&ip.octets());
         }
         // Nothing connects to `*`: the endpoint's parser sees to that.
         Host::Name(_) | Host::Any => {
             let name = host.to_string();
             debug_assert!(u8::try_from(name.len()).is_ok(), "as the endpoint's parser");
-            octets.extend_from_slice(&[NAME, name.len() as u8]);
-            octets.extend_from_slice(name.as_bytes());
+            bytes.extend_from_slice(&[NAME, name.len() as u8]);
+            bytes.extend_from_slice(name.as_bytes());
         }
     }
-    octets.extend_from_slice(&port.to_be_bytes());
-    octets
+    bytes.extend_from_slice(&port.to_be_bytes());
+    bytes
 }
 
 /// RFC 1928, 6: how long the reply is, as far as its beginning tells. The proxy also says from
@@ -243,7 +243,7 @@ mod tests {
         Handshake::new(&to.parse().unwrap(), &proxy).unwrap()
     }
 
-    /// Writes all that is pending, in one go or octet by octet.
+    /// Writes all that is pending, in one go or byte by byte.
     fn said(handshake: &mut Handshake, step: usize) -> Vec<u8> {
         let mut all = Vec::new();
         while !handshake.pending().is_empty() {
@@ -254,16 +254,16 @@ mod tests {
         all
     }
 
-    /// Hears `octets`, at most `step` at a time and never more than are wanted; answers how many
+    /// Receives `bytes`, at most `step` at a time and never more than are wanted; returns how many
     /// it took.
-    fn hear(handshake: &mut Handshake, octets: &[u8], step: usize) -> io::Result<usize> {
+    fn hear(handshake: &mut Handshake, bytes: &[u8], step: usize) -> io::Result<usize> {
         let mut taken = 0;
-        while taken < octets.len() {
-            let some = handshake.wanted().min(step).min(octets.len() - taken);
+        while taken < bytes.len() {
+            let some = handshake.wanted().min(step).min(bytes.len() - taken);
             if some == 0 {
                 break;
             }
-            handshake.receive(&octets[taken..taken + some])?;
+            handshake.receive(&bytes[taken..taken + some])?;
             taken += some;
         }
         Ok(taken)
@@ -344,10 +344,10 @@ mod tests {
             (None, b"\x05\x00\x05\x05", "connection refused (5)"),
             (None, b"\x05\x00\x05\x00\x00\x02", "unknown kind"),
         ];
-        for (credentials, octets, why) in cases {
+        for (credentials, bytes, why) in cases {
             for step in [1, usize::MAX] {
                 let mut socks = handshake("tcp://h:1", credentials);
-                let error = hear(&mut socks, octets, step).unwrap_err();
+                let error = hear(&mut socks, bytes, step).unwrap_err();
                 assert!(error.to_string().contains(why), "{error}, not {why}");
                 assert!(!socks.is_done());
             }

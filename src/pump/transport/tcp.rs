@@ -7,10 +7,10 @@ use std::time::Duration;
 use mio::event::Source;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
-use super::admission::Admission;
+use super::accept_filter::ListenerFilter;
 #[cfg(unix)]
 use super::quiet;
-use super::tuning::Tuning;
+use super::socket_options::SocketOptions;
 use super::{backlog, invalid, is_in_progress, Begun};
 use crate::endpoint::Host;
 use crate::options::{Options, PeerAddress};
@@ -23,8 +23,8 @@ const EPHEMERAL_ATTEMPTS: usize = 16;
 pub(crate) struct Listener {
     socket: mio::net::TcpListener,
     ipv6: bool,
-    tuning: Tuning,
-    admission: Admission,
+    socket_options: SocketOptions,
+    filter: ListenerFilter,
 }
 
 impl Listener {
@@ -32,20 +32,20 @@ impl Listener {
         Listener {
             socket,
             ipv6: address.is_ipv6(),
-            tuning: Tuning::new(options),
-            admission: Admission::new(options),
+            socket_options: SocketOptions::new(options),
+            filter: ListenerFilter::new(options),
         }
     }
 
     pub(super) fn accept(&self) -> io::Result<(mio::net::TcpStream, SocketAddr)> {
         let (stream, peer) = self.socket.accept()?;
-        self.admission.admit(|| PeerAddress::Tcp(peer))?;
+        self.filter.admit(|| PeerAddress::Tcp(peer))?;
         // All of this the listener has already, and its binder would have been told that it
         // cannot be. Should it fail here, then because the peer is gone again, and the first read
         // will say so.
         let socket = SockRef::from(&stream);
         let _ = socket.set_tcp_nodelay(true);
-        let _ = self.tuning.apply_to_connection(&socket, self.ipv6);
+        let _ = self.socket_options.apply_to_connection(&socket, self.ipv6);
         #[cfg(unix)]
         quiet::prepare(&socket);
         Ok((stream, peer))
@@ -116,7 +116,7 @@ pub(super) fn adopt(
 ) -> io::Result<(Listener, SocketAddr)> {
     socket.set_nonblocking(true)?;
     let address = socket.local_addr()?;
-    Tuning::new(options).apply(&SockRef::from(&socket), address.is_ipv6())?;
+    SocketOptions::new(options).apply(&SockRef::from(&socket), address.is_ipv6())?;
     let socket = mio::net::TcpListener::from_std(socket);
     Ok((Listener::new(socket, address, options), address))
 }
@@ -124,14 +124,14 @@ pub(super) fn adopt(
 fn listen(address: SocketAddr, options: &Options) -> io::Result<Socket> {
     let socket = non_blocking(address)?;
     // Connections of a listener that is gone stay in TIME_WAIT and would keep its port. Windows
-    // means something else by this option: it would let anybody steal the port.
+    // means something else by this option: it would let any process steal the port.
     #[cfg(not(windows))]
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {
         // `[::]` takes IPv4 peers too, whatever the system's default, as libzmq does it.
         socket.set_only_v6(false)?;
     }
-    Tuning::new(options).apply(&socket, address.is_ipv6())?;
+    SocketOptions::new(options).apply(&socket, address.is_ipv6())?;
     socket.bind(&address.into())?;
     socket.listen(backlog(options))?;
     Ok(socket)
@@ -146,7 +146,7 @@ pub(super) fn connect(
     socket.set_tcp_nodelay(true)?;
     #[cfg(unix)]
     quiet::prepare(&SockRef::from(&socket));
-    Tuning::new(options).apply(&socket, address.is_ipv6())?;
+    SocketOptions::new(options).apply(&socket, address.is_ipv6())?;
     if let Some(source) = source {
         // Several destinations may be reached from one source port.
         #[cfg(not(windows))]
@@ -178,7 +178,7 @@ pub(super) fn connected(stream: &mio::net::TcpStream) -> io::Result<bool> {
         return Err(error);
     }
     match stream.peer_addr() {
-        // Connecting to a port nobody listens on, the system may choose that very port to leave
+        // Connecting to a port without a listener, the system may choose that very port to leave
         // from, and TCP connects the socket to itself.
         Ok(peer) if stream.local_addr()? == peer => {
             // Reset, or it would keep the port in TIME_WAIT for a socket that wants to listen there.

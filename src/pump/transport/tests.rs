@@ -1,12 +1,14 @@
 //! Transports against the real system, on loopback and in private folders.
 
 use std::io::{ErrorKind, IoSlice};
+use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use mio::{Events, Poll};
 use socket2::SockRef;
 
 use super::*;
+use crate::endpoint::Host;
 
 /// Everything here happens within one machine: what takes longer is broken.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -52,7 +54,7 @@ fn read_to_end(stream: &mut Stream) -> Vec<u8> {
         loop {
             match stream.read(&mut buffer)? {
                 0 => return Ok(Some(())),
-                octets => all.extend_from_slice(&buffer[..octets]),
+                bytes => all.extend_from_slice(&buffer[..bytes]),
             }
         }
     })
@@ -92,8 +94,8 @@ fn connect_text(text: &str) -> io::Result<Stream> {
     Ok(stream)
 }
 
-/// Connects, and moves octets both ways. Connections that end before they say anything are
-/// other binders' looks at whether somebody listens.
+/// Connects, and moves bytes both ways. Connections that end before they say anything are
+/// other binders' checks for a listener.
 fn converse(listener: &mut Listener, text: &str) -> (Stream, Stream, String) {
     let mut here = connect_text(text).unwrap_or_else(|error| panic!("{text}: {error}"));
     let parts = [IoSlice::new(b"hel"), IoSlice::new(b""), IoSlice::new(b"lo")];
@@ -120,7 +122,7 @@ mod over_tcp {
 
     use super::*;
 
-    /// A wildcard on an address of one test's own, where the system has so many: no other test
+    /// A wildcard on an address that no other test uses, where the system has that many: no other test
     /// can be given the port this one lets go and wants again.
     fn lonely(test: u8) -> String {
         if cfg!(target_os = "linux") {
@@ -261,7 +263,7 @@ mod over_tcp {
     }
 
     /// A socket that leaves by chance from the port it connects to has not asked for `SO_REUSEADDR`: then
-    /// TIME_WAIT keeps the port from everybody for a minute.
+    /// TIME_WAIT keeps the port from all processes for a minute.
     #[test]
     #[cfg(target_os = "linux")]
     fn the_port_of_a_connection_to_itself_is_free_at_once() {
@@ -520,7 +522,7 @@ mod over_ipc {
                 let (_, value) = variables.iter().find(|(variable, _)| *variable == name)?;
                 Some((*value).to_owned())
             };
-            ipc::temporary_directory(value).unwrap()
+            ipc_path::temporary_directory(value).unwrap()
         };
         assert_eq!(choose(&[("TMP", here)]), directory.0);
         assert_eq!(choose(&[("TEMPDIR", here), ("TMP", "/")]), directory.0);
@@ -584,9 +586,9 @@ mod over_ipc {
         }
     }
 
-    /// From 101 octets on there is no room for the suffix, and the path itself is bound.
+    /// From 101 bytes on there is no room for the suffix, and the path itself is bound.
     #[test]
-    fn paths_of_up_to_107_octets() {
+    fn paths_of_up_to_107_bytes() {
         let directory = Directory::new("long");
         let parent = directory.0.to_str().unwrap().len() + 1;
         for length in [99, 100, 101, 106, 107] {

@@ -128,7 +128,7 @@ fn type_of_service_of_both_families() {
     }
 }
 
-/// Linux lets everybody choose a device for a socket that has none yet.
+/// Linux lets every user choose a device for a socket that has none yet.
 #[test]
 #[cfg(target_os = "linux")]
 fn one_device_only() {

@@ -1,0 +1,5 @@
+//! What users are told of a socket: events for its monitors, statistics, and when peers are there.
+
+mod monitor;
+mod stats;
+mod wait;

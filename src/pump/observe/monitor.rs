@@ -1,0 +1,189 @@
+//! Events for a socket's monitors. A socket that has none pays for one check of an empty list.
+
+use std::sync::Arc;
+
+use crate::channel::{feed, Feed};
+use crate::endpoint::Endpoint;
+use crate::event::{DisconnectReason, Event, EventKind, EventSet};
+use crate::pump::env::Env;
+use crate::pump::observers::{Monitor, Names};
+use crate::pump::pipe::{Origin, Path};
+use crate::pump::socket::SocketState;
+use crate::pump::Pump;
+
+impl<E: Env> Pump<E> {
+    /// A new monitor for a socket: gets the events of these kinds from now on.
+    pub(in crate::pump) fn watch(
+        &mut self,
+        socket: usize,
+        events: EventSet,
+        capacity: usize,
+    ) -> Option<Feed<Event>> {
+        let alarms = self.alarms.clone();
+        let found = self.sockets.get_mut(socket)?;
+        let health = Arc::clone(self.mailbox.health());
+        let (feeder, feed) = feed(capacity, alarms, health);
+        found.observers.monitors.push(Monitor { events, feeder });
+        // A peer that has left can no longer be asked.
+        for pipe in found.pipes.clone() {
+            self.learn_names(pipe);
+        }
+        Some(feed)
+    }
+
+    /// The last event of all monitors: `Stopped`.
+    pub(in crate::pump) fn stop_watching(&mut self, socket: usize) {
+        self.tell(socket, || Event::of(EventKind::Stopped));
+        let terminated = self.ending.is_shutting_down();
+        if let Some(found) = self.sockets.get_mut(socket) {
+            for monitor in found.observers.monitors.drain(..) {
+                if terminated {
+                    monitor.feeder.terminate();
+                }
+            }
+        }
+    }
+
+    /// Something happened to a socket as a whole.
+    pub(in crate::pump) fn tell_socket(&mut self, socket: usize, kind: EventKind) {
+        self.tell(socket, || Event::of(kind));
+    }
+
+    /// Something happened to a connection.
+    pub(in crate::pump) fn tell_pipe(&mut self, slot: usize, kind: impl FnOnce() -> EventKind) {
+        let Some(pipe) = self.pipes.get(slot) else {
+            return;
+        };
+        let (Some(socket), serial) = (pipe.socket, pipe.serial) else {
+            return;
+        };
+        if !self.is_watched(socket) {
+            return;
+        }
+        self.learn_names(slot);
+        let pipe = self.pipes.get(slot);
+        let names = pipe.and_then(|pipe| pipe.names.as_deref());
+        let names = names.cloned().unwrap_or_default();
+        let record = pipe.and_then(|pipe| pipe.record.as_deref());
+        let known_as = record.and_then(|record| record.known_as.clone());
+        self.tell(socket, || Event {
+            endpoint: names.endpoint,
+            connection: Some(serial),
+            local: names.local,
+            remote: names.remote,
+            known_as,
+            ..Event::of(kind())
+        });
+    }
+
+    /// Something happened at an endpoint.
+    pub(in crate::pump) fn tell_endpoint(
+        &mut self,
+        socket: usize,
+        endpoint: &Endpoint,
+        kind: EventKind,
+    ) {
+        self.tell(socket, || Event {
+            endpoint: Some(endpoint.clone()),
+            ..Event::of(kind)
+        });
+    }
+
+    /// Something happened at the endpoint of a dialer.
+    pub(in crate::pump) fn tell_dialer(&mut self, slot: usize, kind: EventKind) {
+        let Some(dialer) = self.dialers.get(slot) else {
+            return;
+        };
+        let (socket, endpoint) = (dialer.socket, dialer.endpoint.clone());
+        // A socket that is ending has dropped its dialers.
+        let kept = |socket: &SocketState| socket.dialers.contains(&slot);
+        if self.sockets.get(socket).is_some_and(kept) {
+            self.tell_endpoint(socket, &endpoint, kind);
+        }
+    }
+
+    /// A pipe ends.
+    pub(in crate::pump) fn tell_end(
+        &mut self,
+        slot: usize,
+        attached: bool,
+        reason: DisconnectReason,
+    ) {
+        let Some(pipe) = self.pipes.get(slot) else {
+            return;
+        };
+        if let (Path::Dialing { .. }, Origin::Dialed(_)) = (&pipe.path, pipe.origin) {
+            return self.tell_pipe(slot, || EventKind::ConnectFailed { reason });
+        }
+        if !attached {
+            let reason = reason.clone();
+            self.tell_pipe(slot, || EventKind::HandshakeFailed { reason });
+        }
+        self.tell_pipe(slot, || EventKind::Disconnected { reason });
+    }
+
+    fn is_watched(&self, socket: usize) -> bool {
+        self.sockets
+            .get(socket)
+            .is_some_and(|socket| !socket.observers.monitors.is_empty())
+    }
+
+    fn tell(&mut self, socket: usize, event: impl FnOnce() -> Event) {
+        let Some(socket) = self.sockets.get_mut(socket) else {
+            return;
+        };
+        if socket.observers.monitors.is_empty() {
+            return;
+        }
+        let event = event();
+        let kind = event.kind.set();
+        socket
+            .observers
+            .monitors
+            .retain(|monitor| !monitor.events.contains(kind) || monitor.feeder.put(event.clone()));
+    }
+
+    /// Where a pipe leads, as far as can be known now.
+    pub(in crate::pump) fn learn_names(&mut self, slot: usize) {
+        let Some(pipe) = self.pipes.get_mut(slot) else {
+            return;
+        };
+        if pipe.names.is_some() {
+            return;
+        }
+        let endpoint = match pipe.origin {
+            Origin::Dialed(dialer) => self
+                .dialers
+                .get(dialer)
+                .map(|dialer| dialer.endpoint.clone()),
+            Origin::Accepted(listener) => self
+                .listeners
+                .get(listener)
+                .map(|bound| bound.endpoint.clone()),
+        };
+        let (local, remote) = match &pipe.path {
+            Path::Wire(wire) => self.env.names(&wire.stream),
+            Path::Inproc(_) | Path::Cross(_) => (endpoint.clone(), endpoint.clone()),
+            Path::Dialing { .. } => (None, None),
+            Path::Lent => return,
+        };
+        pipe.names = Some(Box::new(Names {
+            endpoint,
+            local,
+            remote,
+        }));
+    }
+}
+
+impl Event {
+    fn of(kind: EventKind) -> Event {
+        Event {
+            kind,
+            endpoint: None,
+            connection: None,
+            local: None,
+            remote: None,
+            known_as: None,
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! What a socket keeps for the callers that observe it: monitors, waits for peers, counters.
+
+use crate::channel::{Feeder, Reply};
+use crate::endpoint::Endpoint;
+use crate::event::{Event, EventSet};
+
+use super::command::Awaited;
+use super::counts::Tally;
+
+/// What a socket keeps for the callers that observe it.
+#[derive(Default)]
+pub(super) struct Observers {
+    pub(super) monitors: Vec<Monitor>,
+    /// Callers that wait for peers.
+    pub(super) waits: Vec<Wait>,
+    pub(super) tally: Tally,
+}
+
+/// One monitor of a socket.
+pub(super) struct Monitor {
+    pub(super) events: EventSet,
+    pub(super) feeder: Feeder<Event>,
+}
+
+/// A caller that waits for peers.
+pub(super) struct Wait {
+    pub(super) awaited: Awaited,
+    pub(super) peers: usize,
+    pub(super) reply: Reply<()>,
+}
+
+/// Where a pipe leads; looked up only when it is asked for.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Names {
+    pub(super) endpoint: Option<Endpoint>,
+    pub(super) local: Option<Endpoint>,
+    pub(super) remote: Option<Endpoint>,
+}
+
+impl Wait {
+    /// Whether that many peers are there.
+    pub(super) fn is_over(&self, connected: usize, subscribers: impl FnOnce() -> usize) -> bool {
+        let there = match self.awaited {
+            Awaited::Connected => connected,
+            Awaited::Subscribed => subscribers(),
+        };
+        there >= self.peers
+    }
+}

@@ -1,0 +1,65 @@
+//! The thread that runs tasks of a context: users' code, which never runs on a pump.
+
+use std::io;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use crate::channel::{answer, Answer, Health, Tasks};
+
+/// A thread that runs tasks, from outside.
+pub(crate) struct Runner {
+    health: Arc<Health>,
+    tasks: Arc<Tasks>,
+    thread: JoinHandle<()>,
+    ended: Answer<()>,
+}
+
+impl Runner {
+    /// The way to hand tasks over.
+    pub(crate) fn tasks(&self) -> Arc<Tasks> {
+        Arc::clone(&self.tasks)
+    }
+
+    /// Has the tasks dropped and the thread end.
+    pub(crate) fn end(&self) {
+        self.tasks.close();
+    }
+
+    /// As [`end`](Self::end), and waits until the thread has ended; no longer than `patience`,
+    /// because a task may hang.
+    pub(crate) fn end_within(self, patience: Duration) {
+        // The thread has not been forked with this process.
+        if self.health.is_elsewhere() {
+            return;
+        }
+        self.end();
+        // A task that ends its own context cannot wait for its own end.
+        if thread::current().id() == self.thread.thread().id() {
+            return;
+        }
+        if self.ended.wait_timeout(patience).is_ready() {
+            // It has nothing more to do, and a panic was no task's: those are caught.
+            let _ = self.thread.join();
+        }
+    }
+}
+
+/// Starts a thread for tasks.
+pub(crate) fn start(name: &str) -> io::Result<Runner> {
+    let tasks = Arc::new(Tasks::new());
+    let running = Arc::clone(&tasks);
+    let (ended, reply) = answer();
+    let thread = thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(move || {
+            let _answered_at_the_end = reply;
+            running.run();
+        })?;
+    Ok(Runner {
+        health: Health::new(),
+        tasks,
+        thread,
+        ended,
+    })
+}

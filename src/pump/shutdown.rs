@@ -1,0 +1,233 @@
+//! How a pump ends: a context is released or shut down, or the pump has panicked.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::channel::{quietly, Reply};
+use crate::clock::later;
+use crate::event::EventKind;
+
+use super::command::{Closed, Release};
+use super::env::Env;
+use super::pipe::Loss;
+use super::socket::SocketState;
+use super::timers::Timer;
+use super::Pump;
+
+/// How far a pump is with its end.
+#[derive(Default)]
+pub(super) struct Ending {
+    /// Callers that wait until no socket is closing.
+    released: Vec<Released>,
+    /// Whether the pump ends once no socket is left.
+    ends_when_released: bool,
+    /// Messages of sockets that have ended which were undelivered.
+    undelivered: u64,
+    shutdown: Option<Shutdown>,
+    is_finished: bool,
+}
+
+/// A caller that waits until no socket is closing.
+struct Released {
+    until: Option<Instant>,
+    /// What was undelivered before.
+    before: u64,
+    reply: Reply<Closed>,
+}
+
+/// A shutdown that has begun.
+struct Shutdown {
+    /// When its grace is over; `None` for never.
+    until: Option<Instant>,
+    replies: Vec<Reply<()>>,
+}
+
+impl Ending {
+    /// Whether no socket may be opened any more.
+    pub(super) fn is_shutting_down(&self) -> bool {
+        self.shutdown.is_some()
+    }
+
+    /// Whether there are callers that wait until no socket is closing.
+    pub(super) fn is_waited_for(&self) -> bool {
+        !self.released.is_empty()
+    }
+
+    /// Whether the pump will do nothing any more.
+    pub(super) fn is_finished(&self) -> bool {
+        self.is_finished
+    }
+
+    /// A socket has ended, with that many messages undelivered.
+    pub(super) fn count_undelivered(&mut self, messages: u64) {
+        self.undelivered += messages;
+    }
+
+    fn is_grace_over(&self, now: Instant) -> bool {
+        let until = self.shutdown.as_ref().and_then(|shutdown| shutdown.until);
+        until.is_some_and(|until| until <= now)
+    }
+
+    /// Answers the callers that wait until no socket is closing.
+    fn answer_released(&mut self) {
+        for released in std::mem::take(&mut self.released) {
+            released.reply.send(Closed {
+                undelivered: self.undelivered - released.before,
+                failure: None,
+            });
+        }
+    }
+}
+
+impl<E: Env> Pump<E> {
+    /// Everything pending returns `Terminated`; what was accepted gets `grace` to leave.
+    pub(super) fn begin_shutdown(&mut self, grace: Duration, reply: Reply<()>) {
+        if let Some(shutdown) = &mut self.ending.shutdown {
+            shutdown.replies.push(reply);
+            return;
+        }
+        let until = later(self.now, grace);
+        self.ending.shutdown = Some(Shutdown {
+            until,
+            replies: vec![reply],
+        });
+        if let Some(until) = until {
+            self.timers.set(until, Timer::Shutdown);
+        }
+        let sockets = slots(&self.sockets);
+        // All of them first: the end of one socket is not to be seen as a loss by its peers here.
+        self.terminate();
+        for slot in sockets {
+            self.close(slot, None);
+        }
+    }
+
+    /// Everything pending on any socket here returns `Terminated`.
+    pub(super) fn terminate(&self) {
+        for (_, socket) in &self.sockets {
+            socket.ports.terminate();
+        }
+    }
+
+    /// At the end of a turn: ends sockets that are done, answers the callers that wait for that,
+    /// and ends the pump when its time has come.
+    pub(super) fn settle(&mut self) {
+        if !self.queues.closing.is_empty() {
+            self.end_flushed();
+        }
+        if self.ending.is_shutting_down()
+            && (self.ending.is_grace_over(self.now) || self.sockets.is_empty())
+        {
+            for slot in slots(&self.sockets) {
+                self.end_socket(slot);
+            }
+            for slot in slots(&self.pipes) {
+                self.lose(slot, Loss::Asked);
+            }
+            self.finish();
+            return;
+        }
+        if self.ending.is_waited_for() {
+            self.end_overdue_and_answer();
+        }
+        if self.ending.ends_when_released
+            && !self.ending.is_waited_for()
+            && self.sockets.is_empty()
+            && self.pipes.is_empty()
+        {
+            self.finish();
+        }
+    }
+
+    /// A caller waits until no socket is closing, or this pump has no handles left.
+    pub(super) fn release_sockets(&mut self, release: Release, reply: Reply<Closed>) {
+        let before = self.ending.undelivered;
+        self.ending.ends_when_released |= release.ends;
+        if release.closes {
+            // What the pump itself asks of others ends with the connection it is about.
+            let sockets = self.sockets.iter();
+            let sockets = sockets.filter(|(_, socket)| socket.zap_request.is_none());
+            let sockets: Vec<usize> = sockets.map(|(slot, _)| slot).collect();
+            sockets.into_iter().for_each(|slot| self.close(slot, None));
+        }
+        let until = release.limit.and_then(|limit| later(self.now, limit));
+        if let Some(until) = until {
+            self.timers.set(until, Timer::Shutdown);
+        }
+        self.ending.released.push(Released {
+            until,
+            before,
+            reply,
+        });
+    }
+
+    /// Ends closing sockets that take longer than they may; answers the callers that wait once no
+    /// socket is closing.
+    fn end_overdue_and_answer(&mut self) {
+        let now = self.now;
+        // A socket that is to be closed may not have been serviced yet.
+        let closes =
+            |socket: &SocketState| socket.closing.is_some() || socket.ports.close_requested();
+        let is_over = |released: &Released| released.until.is_some_and(|until| until <= now);
+        if self.ending.released.iter().any(is_over) {
+            let closing = self.sockets.iter().filter(|(_, socket)| closes(socket));
+            let closing: Vec<usize> = closing.map(|(slot, _)| slot).collect();
+            closing.into_iter().for_each(|slot| self.end_socket(slot));
+        }
+        if !self.sockets.iter().any(|(_, socket)| closes(socket)) {
+            self.ending.answer_released();
+        }
+    }
+
+    fn finish(&mut self) {
+        self.ending.answer_released();
+        self.ending.is_finished = true;
+        self.end_tasks();
+        // What was asked too late is not answered, which says enough.
+        drop(self.mailbox.close());
+        for slot in slots(&self.pipes) {
+            self.lose(slot, Loss::Asked);
+        }
+        if let Some(shutdown) = self.ending.shutdown.take() {
+            for reply in shutdown.replies {
+                reply.send(());
+            }
+        }
+    }
+
+    /// The pump has panicked: nothing it holds can be relied on any more. Closes all sockets, tells
+    /// why, and drops everything. To be called with no lock held: what is woken or dropped here is
+    /// in part the user's code, and may panic again.
+    pub(super) fn fail(mut self, text: &str) {
+        let mailbox = Arc::clone(&self.mailbox);
+        let failure = mailbox.health().panicked(text);
+        // From here on, each call that gets no answer knows why. Those that wait for one are told
+        // by the end of what would have given it.
+        let commands = mailbox.close();
+        let _ = quietly(|| drop(commands));
+        for slot in slots(&self.listeners) {
+            let _ = quietly(|| self.end_listener(slot));
+        }
+        for slot in slots(&self.dialers) {
+            let _ = quietly(|| self.forget_dialer(slot));
+        }
+        for slot in slots(&self.sockets) {
+            let _ = quietly(|| {
+                self.tell_socket(slot, EventKind::PumpFailed { failure });
+                self.stop_watching(slot);
+            });
+            let socket = self.sockets.try_remove(slot);
+            let _ = quietly(|| drop(socket));
+        }
+        for slot in slots(&self.pipes) {
+            let pipe = self.pipes.try_remove(slot);
+            let _ = quietly(|| drop(pipe));
+        }
+        let _ = quietly(|| self.end_tasks());
+        let _ = quietly(|| drop(self));
+    }
+}
+
+fn slots<T>(slab: &slab::Slab<T>) -> Vec<usize> {
+    slab.iter().map(|(slot, _)| slot).collect()
+}

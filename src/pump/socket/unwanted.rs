@@ -1,0 +1,41 @@
+//! Messages that wait for the user and are not subscribed to any more: they are discarded before the
+//! user is told that a subscription has ended.
+
+use crate::channel::sift;
+use crate::message::Message;
+use crate::pattern::Drop;
+use crate::socket_type::SocketType;
+
+use crate::pump::env::Env;
+use crate::pump::Pump;
+
+impl<E: Env> Pump<E> {
+    /// The user subscribed to this, or does not any more: what waits and begins with it is wanted,
+    /// or not, by what is subscribed to now.
+    pub(in crate::pump) fn discard_unwanted(&mut self, slot: usize, prefix: &[u8]) {
+        let Some(socket) = self.sockets.get_mut(slot) else {
+            return;
+        };
+        if !matches!(socket.kind, SocketType::Sub | SocketType::Dish) {
+            return;
+        }
+        let pattern = &socket.pattern;
+        let is_kept = |message: &Message| {
+            let topic = message.first();
+            !topic.is_some_and(|topic| topic.starts_with(prefix)) || pattern.wants(message)
+        };
+        // What is on its way to `out` first: it is behind what is there.
+        let mut unwanted = Vec::new();
+        sift(&mut socket.io.batch, is_kept, &mut unwanted);
+        sift(&mut socket.io.notices, is_kept, &mut unwanted);
+        let mut count = unwanted.len();
+        if let Some(outward) = socket.ports.outward() {
+            count += outward.discard(is_kept);
+        }
+        if count > 0 {
+            socket.io.credits.count(Drop::Unmatched, count);
+            self.refresh_room(slot);
+            self.resume(slot);
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Host names under a seed: some resolve, to addresses that are dead or alive, and some never do.
+
+use super::super::transport::{self, Resolution, Target};
+use super::*;
+
+fn target(endpoint: &Endpoint) -> Target {
+    match transport::targets(endpoint) {
+        Ok(Resolution::Ready(target)) => target,
+        other => panic!("{endpoint} is numeric: {other:?}"),
+    }
+}
+
+fn named(host: &str) -> Endpoint {
+    Endpoint::parse_for_connect(&format!("tcp://{host}:1")).unwrap()
+}
+
+/// Asks again soon, so that nothing but the order of questions causes a delay.
+fn eager() -> Options {
+    let pause = Duration::from_millis(5);
+    Options::new()
+        .reconnect_interval(Some(pause))
+        .reconnect_interval_max(pause)
+}
+
+/// A PULL that listens, and a PUSH on another pump, whose host `name` has these addresses.
+fn listening(sim: &mut Sim) -> (Sock, Sock, Endpoint) {
+    let pull = sim.open(0, SocketType::Pull, Options::new());
+    let bound = sim.bind(&pull, "tcp://127.0.0.1:0");
+    let push = sim.open(1, SocketType::Push, eager());
+    (pull, push, bound)
+}
+
+#[test]
+fn sim_many_names_that_do_not_resolve_hold_up_none_that_does() {
+    for seed in seeds() {
+        let mut sim = Sim::new(seed, Faults::default(), 2);
+        let (pull, push, bound) = listening(&mut sim);
+        for number in 0..8 {
+            sim.connect(&push, &named(&format!("no-{number}.example")));
+        }
+        let good = named("yes.example");
+        let addresses = vec![target(&bound)];
+        let network = Rc::clone(&sim.network);
+        network
+            .borrow_mut()
+            .names
+            .insert(good.to_string(), addresses);
+        sim.connect(&push, &good);
+        for number in 8..16 {
+            sim.connect(&push, &named(&format!("no-{number}.example")));
+        }
+        // Its turn is in the second round of eight.
+        sim.until("a third round", |sim| sim.network.borrow().lookups >= 24);
+        all_arrive(&mut sim, &push, &pull, 3);
+        assert!(network.borrow().lookups < 100, "seed {seed}");
+    }
+}
+
+#[test]
+fn sim_the_next_address_of_a_name_is_tried_in_the_same_attempt() {
+    for seed in seeds() {
+        let mut sim = Sim::new(seed, Faults::default(), 2);
+        let (pull, push, bound) = listening(&mut sim);
+        let (events, capacity, socket) = (EventSet::ALL, 100, push.socket);
+        let told = sim.ask(1, |reply| {
+            Command::Socket(
+                socket,
+                SocketCommand::Watch {
+                    events,
+                    capacity,
+                    reply,
+                },
+            )
+        });
+        let dead: Endpoint = "tcp://127.0.0.1:9".parse().unwrap();
+        let name = named("two.example");
+        let addresses = vec![target(&dead), target(&bound)];
+        let network = Rc::clone(&sim.network);
+        network
+            .borrow_mut()
+            .names
+            .insert(name.to_string(), addresses);
+        sim.connect(&push, &name);
+        all_arrive(&mut sim, &push, &pull, 3);
+        assert_eq!(network.borrow().lookups, 1, "seed {seed}");
+        let told: Vec<EventKind> = std::iter::from_fn(|| told.try_recv().ok())
+            .map(|event: Event| event.kind)
+            .collect();
+        let first = [
+            matches!(told.first(), Some(EventKind::ConnectFailed { .. })),
+            matches!(told.get(1), Some(EventKind::Connected)),
+        ];
+        assert_eq!(first, [true; 2], "seed {seed}: {told:?}");
+    }
+}
+
+#[test]
+fn sim_a_dialer_that_has_ended_asks_for_nothing() {
+    let mut sim = Sim::new(0, Faults::default(), 2);
+    let (pull, push, bound) = listening(&mut sim);
+    let other = sim.open(1, SocketType::Push, eager());
+    for number in 0..100 {
+        sim.connect(&other, &named(&format!("no-{number}.example")));
+    }
+    let socket = other.socket;
+    sim.ask(1, |reply| {
+        Command::Socket(socket, SocketCommand::Close { reply })
+    });
+    let good = named("yes.example");
+    let addresses = vec![target(&bound)];
+    let network = Rc::clone(&sim.network);
+    network
+        .borrow_mut()
+        .names
+        .insert(good.to_string(), addresses);
+    let before = network.borrow().lookups;
+    sim.connect(&push, &good);
+    all_arrive(&mut sim, &push, &pull, 3);
+    assert!(
+        network.borrow().lookups - before <= 9,
+        "eight were under way"
+    );
+}
