@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 
 use futures_core::Stream;
 
-use crate::channel::deadline_after as after;
 use crate::context::Context;
 use crate::error::{BindError, RecvError, RecvTimeoutError, SocketError, TryRecvError};
 use crate::kind::Rep;
 use crate::message::Frame;
 use crate::options::Options;
+use crate::port::deadline_after as after;
 use crate::port::{Request, Requests, Unanswered};
 use crate::security::Credentials;
 use crate::socket::Socket;

@@ -14,12 +14,12 @@ use std::time::{Duration, Instant};
 use futures_core::Stream;
 use futures_sink::Sink;
 
-use crate::channel::{Receiver, Sender};
 use crate::error::{
     RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError,
     TypedRecvError, TypedSendError,
 };
 use crate::message::Message;
+use crate::port::{Receiver, Sender};
 
 /// How values of a type become messages, and messages such values.
 ///

@@ -6,18 +6,22 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::channel::{
-    answer, is_driving, undelivered, wait_all, Answer, Lazy, Mailbox, Names, Once, Recurring,
-    Reply, Seats, WaitSetup,
-};
+use crate::driver::wait::WaitSetup;
+use crate::driver::{is_driving, Mailbox};
 use crate::error::{ContextError, PumpFailure, SocketError};
 use crate::kind::{Any, Kind, Typed};
 use crate::options::Options;
+use crate::port::undelivered;
+use crate::port::Names;
 use crate::pump::net::{self, Running, ThreadNames};
 use crate::pump::{self, Closed, Command, Company, Release};
 use crate::register::Registrar;
 use crate::socket::Socket;
 use crate::socket_type::SocketType;
+use crate::sync::lazy::{Lazy, Recurring};
+use crate::sync::oneshot::{answer, wait_all, Answer, Reply};
+use crate::sync::permits::Seats;
+use crate::sync::primitives::Once;
 
 /// How long [`Context::shutdown`] lets accepted messages leave before it drops them: a quarter of
 /// the time it promises to take, the rest being for a machine with other work to do.

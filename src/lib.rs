@@ -1,7 +1,6 @@
 #![doc = include_str!("../README.md")]
 
 mod authenticator;
-mod channel;
 mod clock;
 mod codec;
 mod context;

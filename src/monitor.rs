@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use futures_core::stream::Stream;
 
-use crate::channel::{deadline_after as after, Feed};
 use crate::error::{RecvError, RecvTimeoutError, TryRecvError};
 use crate::event::{Event, EventSet};
+use crate::port::{deadline_after as after, Feed};
 
 /// What a [`Monitor`] is told, and how much of it it keeps.
 ///

@@ -6,11 +6,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use crate::channel::{answer, Answer, Carried, Channel, Nothing, Relay, Reply, Ticket, Waiting};
 use crate::kind::Kind;
 use crate::options::Overflow;
+use crate::port::{Carried, Relay};
 use crate::pump::Command;
 use crate::socket::Socket;
+use crate::sync::bounded::{Channel, Nothing, Waiting};
+use crate::sync::oneshot::{answer, Answer, Reply};
+use crate::sync::wait_queue::Ticket;
 
 /// Messages a proxy carries in each direction before the pump looks after others: enough to keep
 /// peers busy, little enough to be over within a fraction of a millisecond.
@@ -142,7 +145,7 @@ impl Proxy {
     fn run<F: Kind, B: Kind>(
         front: &Socket<F>,
         back: &Socket<B>,
-        capture: Option<crate::channel::Sender>,
+        capture: Option<crate::port::Sender>,
     ) -> Result<Self, ProxyError> {
         let relay = |from, to| match (from, to) {
             (Some(from), Some(to)) => Some(Relay::new(from, to, capture.clone())),

@@ -15,13 +15,16 @@ use std::time::Duration;
 use futures_core::Stream;
 use futures_sink::Sink;
 
-use crate::channel::{answer, quietly, Answer, Lazy, Receiver, Reply, Sender};
 use crate::error::{PumpFailure, RecvError, RegisterError, SendError};
 use crate::kind::{Any, Kind, Receives, Sends};
 use crate::message::Message;
+use crate::port::{Receiver, Sender};
 use crate::pump::runner::{self, Runner};
 use crate::pump::Closed;
 use crate::socket::Socket;
+use crate::sync::catch::quietly;
+use crate::sync::lazy::Lazy;
+use crate::sync::oneshot::{answer, Answer, Reply};
 
 /// Messages a registration moves before it is another one's turn.
 const BUDGET: usize = 64;

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use crate::channel::deadline_after as after;
 use crate::error::{RequestError, RequestTimeoutError};
 use crate::kind::{Rep, Req};
 use crate::message::Message;
+use crate::port::deadline_after as after;
 use crate::port::{RequestFuture, RequestTimeoutFuture, Requests};
 use crate::socket::Socket;
 

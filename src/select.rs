@@ -12,9 +12,12 @@ use std::time::{Duration, Instant};
 use futures_core::Stream;
 use futures_sink::Sink;
 
-use crate::channel::{block_on, deadline_after, Hook, Receiver, Roster, Sender};
 use crate::error::{RecvError, SelectError};
 use crate::message::Message;
+use crate::port::{deadline_after, Receiver, Sender};
+use crate::sync::parker::block_on;
+use crate::sync::ready_queue::Roster;
+use crate::sync::Hook;
 
 /// Waits for many things at once, blocking the thread: messages of several sockets, room in
 /// others, items of any other channel that is a [`Stream`], and wakers that anything may wake.

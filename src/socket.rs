@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::channel::{answer, Answer, Holder, Mailbox, Ports, Receiver, Reply, Sender};
+use crate::driver::Mailbox;
 use crate::endpoint::Endpoint;
 use crate::error::{
     BindError, ConfigureError, ConnectError, DetachError, GroupError, MonitorError, PumpFailure,
@@ -18,11 +18,13 @@ use crate::message::{Frame, Message};
 use crate::monitor::{Monitor, MonitorOptions};
 use crate::options::Options;
 use crate::pattern::Upstream;
+use crate::port::{Holder, Ports, Receiver, Sender};
 use crate::pump::{transport, BoundListener, Closed, Command, SocketCommand, SocketId};
 use crate::register::Registrar;
 use crate::routing_id::RoutingId;
 use crate::socket_type::SocketType;
 use crate::statistics::Statistics;
+use crate::sync::oneshot::{answer, Answer, Reply};
 
 /// A ZeroMQ socket. `K` says which: [`Socket<Push>`](crate::Push) can only send,
 /// [`Socket<Pull>`](crate::Pull) only receive.

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use crate::channel::{deadline_after as after, Answer, Deadline, Ports};
 use crate::error::{WaitError, WaitTimeoutError};
 use crate::kind::{Kind, Publishes};
+use crate::port::{deadline_after as after, Ports};
 use crate::pump::{Awaited, SocketCommand};
 use crate::socket::Socket;
 use crate::socket_type::SocketType;
+use crate::sync::oneshot::Answer;
+use crate::sync::timeouts::Deadline;
 
 impl<K: Kind> Socket<K> {
     /// Waits until at least `peers` peers are connected, their handshake done. Peers that are

@@ -35,7 +35,6 @@ const FLOORS: &[(&str, u8)] = &[
     ("sync", 1),
     ("driver", 2),
     ("port", 3),
-    ("channel", 4),
     ("pump", 4),
     ("lib", 5),
     ("context", 5),
@@ -256,7 +255,7 @@ fn pointing_up(source: &Source, root_names: &[(String, String)]) -> Vec<String> 
             0 | 1 => to_floor == 0,
             // Neither the driver nor a port knows of ZMTP or patterns.
             2 | 3 => to_floor == 0 || to == "sync" || 1 < to_floor && to_floor < from_floor,
-            4 => to_floor < 4 || to == "channel",
+            4 => to_floor < 4,
             _ => true,
         };
         if from != to && !seen {

@@ -9,7 +9,6 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::channel::{Feed, Holder, Ports, Reply, Seat};
 use crate::endpoint::Endpoint;
 use crate::error::{
     BindError, ConfigureError, ConnectError, DetachError, GroupError, PumpFailure, SocketError,
@@ -19,9 +18,12 @@ use crate::event::{Event, EventSet};
 use crate::message::Frame;
 use crate::options::Options;
 use crate::pattern::{PeerIntro, Upstream};
+use crate::port::{Feed, Holder, Ports};
 use crate::routing_id::RoutingId;
 use crate::socket_type::SocketType;
 use crate::statistics::Statistics;
+use crate::sync::oneshot::Reply;
+use crate::sync::permits::Seat;
 
 use super::env::Env;
 use super::signal::End;

@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::channel::{Mailbox, Names, Seats, WaitSetup};
+use crate::driver::wait::WaitSetup;
+use crate::driver::Mailbox;
+use crate::port::Names;
 use crate::socket_type::SocketType;
+use crate::sync::permits::Seats;
 
 use super::command::Command;
 

@@ -3,10 +3,11 @@
 use std::io::{ErrorKind, IoSlice, Write};
 use std::sync::Arc;
 
-use crate::channel::{move_some, Latest};
 use crate::options::Overflow;
 use crate::pattern::{Drop, PeerId, Verdict};
+use crate::port::Latest;
 use crate::socket_type::SocketType;
+use crate::sync::bounded::move_some;
 use crate::wire::MAX_SLICES;
 
 use super::env::Env;

@@ -3,10 +3,10 @@
 use std::collections::VecDeque;
 use std::io::ErrorKind;
 
-use crate::channel::Outcome;
 use crate::event::{EventKind, PeerIdentity};
 use crate::message::Message;
 use crate::pattern::{Admission, Pattern, PeerId, Upstream, Violation};
+use crate::port::Outcome;
 use crate::security::Credentials;
 use crate::wire::{CloseReason, Event, PeerInfo};
 

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use slab::Slab;
 
-use crate::channel::Seat;
 use crate::clock::later;
 use crate::endpoint::Endpoint;
 use crate::error::{BindError, DetachError};
 use crate::event::EventKind;
+use crate::sync::permits::Seat;
 use crate::wire;
 
 use super::env::Env;

@@ -1,7 +1,7 @@
 //! Floor 3: the only one that touches the system. A pump owns its sockets, their pipes, listeners and
 //! dialers; one thread at a time drives it, or a test does. That is the pump's own thread or, while it
 //! sleeps, a thread that sends and has the time, or one that waits for it
-//! ([`Driver`](crate::channel::Driver)).
+//! ([`Driver`](crate::driver::Driver)).
 //!
 //! [`Pump::turn`] decides everything, with time and readiness as arguments, and never blocks:
 //! commands, reads, sends, transfers, flushes, timers, each within a budget. The pump's thread only
@@ -54,10 +54,13 @@ use std::time::Instant;
 
 use slab::Slab;
 
-use crate::channel::{Alarms, Mailbox, Ports, PortsSetup, Routes, Seat, Traffic};
+use crate::driver::{Mailbox, Traffic};
 use crate::error::SocketError;
 use crate::options::Options;
+use crate::port::{Ports, PortsSetup, Routes};
 use crate::socket_type::SocketType;
+use crate::sync::permits::Seat;
+use crate::sync::timeouts::Alarms;
 
 pub use command::Closed;
 pub(crate) use command::{Awaited, Command, Keepalive, Opened, Release, SocketCommand, SocketId};

@@ -1,8 +1,9 @@
 //! What a socket keeps for the callers that observe it: monitors, waits for peers, counters.
 
-use crate::channel::{Feeder, Reply};
 use crate::endpoint::Endpoint;
 use crate::event::{Event, EventSet};
+use crate::port::Feeder;
+use crate::sync::oneshot::Reply;
 
 use super::command::Awaited;
 use super::counts::Tally;

@@ -9,13 +9,14 @@ use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Registry, Token, Waker};
 
-use crate::channel::{
-    begin_pump_thread, quietly, Alarms, Driver, Health, Hook, Interrupt, Mailbox, Poller, Traffic,
-    Turn,
-};
+use crate::driver::health::Health;
+use crate::driver::{begin_pump_thread, Driver, Interrupt, Mailbox, Poller, Traffic, Turn};
 use crate::endpoint::Endpoint;
 use crate::error::BindError;
 use crate::options::Options;
+use crate::sync::catch::quietly;
+use crate::sync::timeouts::Alarms;
+use crate::sync::Hook;
 
 use super::env::{Env, Readiness, Source};
 use super::ingress::READ_BUDGET;

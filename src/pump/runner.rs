@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crate::channel::{answer, Answer, Health, Tasks};
+use crate::driver::health::Health;
+use crate::sync::executor::Tasks;
+use crate::sync::oneshot::{answer, Answer};
 
 /// A thread that runs tasks, from outside.
 pub(crate) struct Runner {

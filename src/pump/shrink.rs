@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::channel::give_back;
+use crate::sync::bounded::give_back;
 
 use super::env::Env;
 use super::pipe::Path;

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::channel::{quietly, Reply};
 use crate::clock::later;
 use crate::event::EventKind;
+use crate::sync::catch::quietly;
+use crate::sync::oneshot::Reply;
 
 use super::command::{Closed, Release};
 use super::env::Env;

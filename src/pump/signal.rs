@@ -1,8 +1,8 @@
 //! What the two pumps of a pipe tell each other besides messages.
 
-use crate::channel::BridgeEnd;
 use crate::message::Message;
 use crate::pattern::{PeerIntro, Upstream};
+use crate::sync::duplex::BridgeEnd;
 
 /// One pump's end of a bridge to another one.
 pub(crate) type End = BridgeEnd<Message, Signal>;

@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
 
-use crate::channel::Mailbox;
+use crate::driver::Mailbox;
 
 use super::env::Env;
 use super::token::Token;

@@ -7,15 +7,20 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use crate::channel::{
-    answer, Alarms, Answer, Feed, Hook, Mailbox, Names, Receiver, Seats, Sender, WaitSetup,
-};
+use crate::driver::wait::WaitSetup;
+use crate::driver::Mailbox;
 use crate::endpoint::Endpoint;
 use crate::error::TrySendError;
 use crate::event::{Event, EventKind, EventSet};
 use crate::message::{Frame, Message};
 use crate::options::{Linger, Options};
+use crate::port::Names;
+use crate::port::{Feed, Receiver, Sender};
 use crate::socket_type::SocketType;
+use crate::sync::oneshot::{answer, Answer};
+use crate::sync::permits::Seats;
+use crate::sync::timeouts::Alarms;
+use crate::sync::Hook;
 
 use super::sim::{Faults, Luck, Network, Node};
 use super::socket::wire_config;
@@ -123,7 +128,7 @@ impl Sim {
     fn ask<T>(
         &mut self,
         pump: usize,
-        command: impl FnOnce(crate::channel::Reply<T>) -> Command,
+        command: impl FnOnce(crate::sync::oneshot::Reply<T>) -> Command,
     ) -> T {
         let (answer, reply): (Answer<T>, _) = answer();
         assert!(self.pumps[pump].mailbox.post(command(reply)).is_ok());

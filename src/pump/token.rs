@@ -4,7 +4,8 @@
 
 use std::sync::Arc;
 
-use crate::channel::{Hook, Mailbox};
+use crate::driver::Mailbox;
+use crate::sync::Hook;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Token {

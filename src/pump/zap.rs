@@ -6,11 +6,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::channel::{FrameRule, Outcome, Ports, PortsSetup, WaitSetup};
+use crate::driver::wait::WaitSetup;
 use crate::endpoint::Endpoint;
 use crate::message::Message;
 use crate::options::{Linger, Options};
 use crate::pattern::Asker;
+use crate::port::{FrameRule, Outcome, Ports, PortsSetup};
 use crate::security::{AuthenticatorFault, Credentials, Mechanism};
 use crate::wire::{self, Applicant, Judgement};
 

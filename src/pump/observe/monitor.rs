@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::channel::{feed, Feed};
 use crate::endpoint::Endpoint;
 use crate::event::{DisconnectReason, Event, EventKind, EventSet};
+use crate::port::{feed, Feed};
 use crate::pump::env::Env;
 use crate::pump::observers::{Monitor, Names};
 use crate::pump::pipe::{Origin, Path};

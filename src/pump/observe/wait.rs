@@ -1,10 +1,10 @@
 //! Callers that wait for peers, answered at the end of the turn that brought what they wait for.
 
-use crate::channel::Reply;
 use crate::pump::command::Awaited;
 use crate::pump::env::Env;
 use crate::pump::observers::Wait;
 use crate::pump::Pump;
+use crate::sync::oneshot::Reply;
 
 impl<E: Env> Pump<E> {
     /// A caller waits from now on; there are no waits on a socket that is closing.

@@ -2,11 +2,11 @@
 
 use std::collections::VecDeque;
 
-use crate::channel::give_back;
 use crate::message::Message;
 use crate::pattern::Upstream;
 use crate::pump::counts::{payload_len, Counts};
 use crate::pump::signal::{End, Signal};
+use crate::sync::bounded::give_back;
 
 /// One half of a pipe that crosses from pump to pump.
 pub(in crate::pump) struct Cross {

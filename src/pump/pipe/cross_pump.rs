@@ -21,12 +21,13 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use crate::channel::{bridge, Mailbox};
+use crate::driver::Mailbox;
 use crate::event::{EventKind, PeerIdentity};
 use crate::message::Message;
 use crate::options::Overflow;
 use crate::pattern::{Admission, Outlet, PeerId, PeerIntro, Violation};
 use crate::socket_type::SocketType;
+use crate::sync::duplex::bridge;
 
 use crate::pump::counts::payload_len;
 use crate::pump::env::Env;

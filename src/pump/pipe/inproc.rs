@@ -3,12 +3,12 @@
 
 use std::collections::VecDeque;
 
-use crate::channel::move_some;
 use crate::event::{EventKind, PeerIdentity};
 use crate::message::{Frame, Message};
 use crate::options::Overflow;
 use crate::pattern::{PeerId, PeerIntro, Upstream, Violation};
 use crate::socket_type::SocketType;
+use crate::sync::bounded::move_some;
 use crate::wire::CloseReason;
 
 use crate::pump::counts::{payload_len, Counts};

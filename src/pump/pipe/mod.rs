@@ -11,13 +11,13 @@ mod wire;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::channel::Seat;
 use crate::pump::counts::{Counts, PeerRecord};
 use crate::pump::env::Env;
 use crate::pump::observers::Names;
 use crate::pump::socket::Filter;
 use crate::pump::transport::socks::Handshake;
 use crate::pump::{Pump, SocketId};
+use crate::sync::permits::Seat;
 
 use cross::Cross;
 use inproc::Inproc;

@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use crate::channel::{count_undelivered, Reply};
 use crate::endpoint::Endpoint;
+use crate::port::count_undelivered;
+use crate::sync::oneshot::Reply;
 
 use crate::pump::env::Env;
 use crate::pump::pipe::{Loss, Path, Pipe};

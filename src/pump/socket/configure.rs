@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::channel::FrameRule;
 use crate::error::ConfigureError;
 use crate::message::Message;
 use crate::options::{Options, Overflow};
 use crate::pattern::{waits_for_peers, REPLY_ENVELOPE, REQUEST_ENVELOPE};
+use crate::port::FrameRule;
 use crate::pump::env::Env;
 use crate::pump::Pump;
 use crate::security::Mechanism;

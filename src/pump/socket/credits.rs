@@ -3,13 +3,14 @@
 
 use std::collections::VecDeque;
 
-use crate::channel::{Channel, Ports};
 use crate::message::Message;
 use crate::pattern::Drop;
+use crate::port::Ports;
 use crate::pump::counts::reason;
 use crate::pump::env::Env;
 use crate::pump::Pump;
 use crate::statistics::{DropReason, Dropped};
+use crate::sync::bounded::Channel;
 
 /// What moved and is to be told to the socket's channels, and what was lost.
 #[derive(Default)]

@@ -13,16 +13,18 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::channel::{give_back, Holder, Latest, Outcome, Ports, Seat, KEPT_BUFFER};
 use crate::clock::later;
 use crate::endpoint::Endpoint;
 use crate::error::SocketError;
 use crate::message::Message;
 use crate::options::{Linger, Options};
 use crate::pattern::{self, Drop, Pattern};
+use crate::port::{Holder, Latest, Outcome, Ports};
 use crate::pump::observers::Observers;
 use crate::pump::pipe::Loss;
 use crate::socket_type::SocketType;
+use crate::sync::bounded::{give_back, KEPT_BUFFER};
+use crate::sync::permits::Seat;
 use crate::wire;
 
 use close::Closing;

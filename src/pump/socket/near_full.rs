@@ -1,13 +1,13 @@
 //! Peers near their high-water marks, where senders wait for them: each message waits for those
-//! peers only that would get it ([`Channel::settle_near`](crate::channel::Channel::settle_near)).
+//! peers only that would get it ([`Channel::settle_near`](crate::sync::bounded::Channel::settle_near)).
 
 use std::sync::Arc;
 
-use crate::channel::{NearPeer, Wants};
 use crate::message::{Frame, Message};
 use crate::options::Options;
 use crate::pattern::{waits_for_peers, Interest, PeerId};
 use crate::socket_type::SocketType;
+use crate::sync::bounded::{NearPeer, Wants};
 
 use crate::pump::env::Env;
 use crate::pump::pipe::Pipe;

@@ -2,9 +2,9 @@
 
 use slab::Slab;
 
-use crate::channel::{Outcome, Ports};
 use crate::message::{Frame, Message};
 use crate::pattern::{Drop, Full, Outlet, Pattern, PeerId, Upstream};
+use crate::port::{Outcome, Ports};
 use crate::pump::env::Env;
 use crate::pump::fair_queue::FairQueue;
 use crate::pump::pipe::{Path, Pipe};

@@ -1,10 +1,10 @@
 //! Messages that wait for the user and are not subscribed to any more: they are discarded before the
 //! user is told that a subscription has ended.
 
-use crate::channel::sift;
 use crate::message::Message;
 use crate::pattern::Drop;
 use crate::socket_type::SocketType;
+use crate::sync::bounded::sift;
 
 use crate::pump::env::Env;
 use crate::pump::Pump;
