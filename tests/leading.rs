@@ -290,6 +290,44 @@ fn a_waker_that_an_assisting_thread_calls_holds_no_lock_of_the_pump() {
     });
 }
 
+/// A listener has an accept filter, and a thread leads its pump while peers connect.
+#[test]
+fn accept_filters_run_on_the_pumps_thread_while_another_one_leads() {
+    within(LIMIT, || {
+        let context = named(ContextOptions::new());
+        let (tell, told) = mpsc::channel();
+        let options = Options::new().accept_filter(move |_| {
+            let thread = thread::current().name().unwrap_or_default().to_owned();
+            tell.send(thread).unwrap();
+            true
+        });
+        let filtered = context.socket_with::<Pull>(options).unwrap();
+        let endpoint = filtered.bind("tcp://127.0.0.1:*").unwrap().to_string();
+        let stop = Arc::new(AtomicUsize::new(0));
+        let leader = {
+            let (context, stop) = (context.clone(), Arc::clone(&stop));
+            thread::spawn(move || {
+                let echo = Echo::new(Transport::Tcp);
+                let req = client(&context, &echo);
+                while stop.load(Ordering::SeqCst) == 0 {
+                    go_round(&req, 10);
+                }
+            })
+        };
+        let other = Context::new();
+        for number in 0..60 {
+            let push = other.socket::<Push>().unwrap();
+            push.connect(endpoint.as_str()).unwrap();
+            assert_eq!(told.recv_timeout(PATIENCE).unwrap(), PUMP);
+            // The connection is taken.
+            put(&push.sender(), number.to_string());
+            assert_eq!(next_text(&filtered.receiver()), number.to_string());
+        }
+        stop.store(1, Ordering::SeqCst);
+        leader.join().unwrap();
+    });
+}
+
 // ---- what becomes of what they leave
 
 #[test]

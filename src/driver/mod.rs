@@ -13,7 +13,7 @@
 //! - *Dedicated*: the pump's thread, which runs or sleeps in the poller. It steps aside if a waiter would
 //!   lead and what is left to do can wait → Vacant.
 //! - *Vacant*: none, for a bounded time. A waiter leads → Leader. A command, a waiter about to park, work
-//!   left behind, the clock → Dedicated.
+//!   left behind, errands, the clock → Dedicated.
 //! - *Leader*: a user's thread or task; it polls without sleeping. It falls asleep in the poller →
 //!   LeaderAsleep. It leaves → Vacant.
 //! - *LeaderAsleep*: a user's thread that sleeps in the poller. It wakes up → Leader. It leaves → Vacant.
@@ -54,6 +54,9 @@
 //! code, are called when the pump's lock has been given back ([deferral](crate::sync::deferral)); those
 //! of parked threads at once. A thread that calls them still has the right to poll, if it had that: a
 //! waker may deposit something, but must not wait for a pump; see [`is_driving`].
+//! Users' code that only the pump's own thread may run, such as accept filters, is left by a turn as
+//! *errands*: another thread that finds any after its turn wakes that thread, which runs them with the
+//! right to poll and without the pump.
 //!
 //! # Memory order
 //!
@@ -90,7 +93,7 @@ use demand::Demand;
 use handoff::{Handoff, Leadership};
 pub(crate) use mailbox::Mailbox;
 use mailbox::Urgency;
-pub(crate) use roles::{Interrupt, Poller, Traffic, Turn};
+pub(crate) use roles::{Errand, Interrupt, Poller, Traffic, Turn};
 use roles::{Lead, Led, Until};
 use spin::Expectation;
 
@@ -190,6 +193,13 @@ where
                 drop(driving);
                 drop(finished);
                 return;
+            }
+            if pump.has_errands() {
+                let errands = pump.take_errands();
+                drop(driving);
+                errands.into_iter().for_each(|errand| errand());
+                poller.poll(Some(Duration::ZERO));
+                continue;
             }
             let (any, to_take) = woken.since();
             has_woken |= any;
@@ -295,7 +305,7 @@ where
             let pump = &mut driven.pump;
             let read = pump.traffic().read;
             let read = read - *read_before.get_or_insert(read);
-            if wait.is_over(now) {
+            if wait.is_over(now) || pump.has_errands() {
                 return T::is_heavy(read, now.saturating_duration_since(start));
             }
             if wait.spins(now) || pump.is_busy() {
@@ -460,8 +470,10 @@ impl<T: Turn> Driven<T> {
     /// sees to what is due then.
     fn can_wait_a_moment(&mut self) -> bool {
         let pump = &self.pump;
-        let can_wait =
-            !pump.is_finished() && !pump.is_pressed() && pump.mailbox().prepare_absence();
+        let can_wait = !pump.is_finished()
+            && !pump.is_pressed()
+            && !pump.has_errands()
+            && pump.mailbox().prepare_absence();
         if can_wait {
             self.asleep_until = Some(pump.last_turn());
         }
@@ -476,7 +488,7 @@ impl<T: Turn> Driven<T> {
         for _ in 0..ASSISTING_TURNS {
             let pump = &mut self.pump;
             pump.turn(now, &[]);
-            if pump.is_finished() {
+            if pump.is_finished() || pump.has_errands() {
                 return false;
             }
             if !pump.is_busy() && pump.mailbox().prepare_sleep() {

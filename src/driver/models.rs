@@ -111,6 +111,8 @@ impl Out {
 enum Order {
     /// To be answered.
     Answer(Reply<()>),
+    /// To be answered by an errand, with the thread that runs it.
+    Run(Reply<thread::ThreadId>),
     Finish,
 }
 
@@ -118,6 +120,7 @@ enum Order {
 struct ModelPump {
     mailbox: Arc<Mailbox<Order>>,
     outs: [Out; 2],
+    errands: Vec<Errand>,
     has_turned: bool,
     finished: bool,
 }
@@ -138,6 +141,10 @@ impl Turn for ModelPump {
         for order in orders {
             match order {
                 Order::Answer(reply) => reply.send(()),
+                Order::Run(reply) => {
+                    let runs = move || reply.send(thread::current().id());
+                    self.errands.push(Box::new(runs));
+                }
                 Order::Finish => self.finished = true,
             }
         }
@@ -159,6 +166,14 @@ impl Turn for ModelPump {
 
     fn is_busy(&self) -> bool {
         false
+    }
+
+    fn has_errands(&self) -> bool {
+        !self.errands.is_empty()
+    }
+
+    fn take_errands(&mut self) -> Vec<Errand> {
+        std::mem::take(&mut self.errands)
     }
 
     fn is_pressed(&self) -> bool {
@@ -229,6 +244,7 @@ impl Scene {
         driver.launch(ModelPump {
             mailbox: Arc::clone(&mailbox),
             outs: outs.clone(),
+            errands: Vec::new(),
             has_turned: false,
             finished: false,
         });
@@ -282,6 +298,22 @@ fn loom_a_command_is_answered_without_a_clock_whichever_thread_polls() {
         let scene = Scene::open();
         let waits = thread::spawn(scene.waiter(0));
         scene.ask();
+        model_clock::run();
+        scene.network.arrive(10);
+        assert_eq!(waits.join().unwrap(), 10);
+        scene.close();
+    });
+}
+
+/// Users' code that may be run by the pump's thread only, found by whichever thread does the turn.
+#[test]
+fn loom_an_errand_is_run_by_the_pumps_thread_without_a_clock() {
+    model(2, || {
+        let scene = Scene::open();
+        let waits = thread::spawn(scene.waiter(0));
+        let (answered, reply) = answer();
+        assert!(scene.mailbox.post(Order::Run(reply)).is_ok());
+        assert_eq!(answered.wait(), Some(scene.thread.thread().id()));
         model_clock::run();
         scene.network.arrive(10);
         assert_eq!(waits.join().unwrap(), 10);

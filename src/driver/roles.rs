@@ -45,6 +45,12 @@ pub(crate) trait Turn: Send {
     /// Whether there is something left to do for the next turn.
     fn is_busy(&self) -> bool;
 
+    /// Whether a turn has left users' code that only the pump's own thread may run.
+    fn has_errands(&self) -> bool;
+
+    /// Hands that over. It is run without the pump.
+    fn take_errands(&mut self) -> Vec<Errand>;
+
     /// Whether what is left had better not wait.
     fn is_pressed(&self) -> bool;
 
@@ -69,6 +75,9 @@ pub(crate) trait Turn: Send {
     /// It has panicked, and said this: all who wait for it are told.
     fn fail(self, text: &str);
 }
+
+/// Users' code, which tells the pump what came of it through its mailbox.
+pub(crate) type Errand = Box<dyn FnOnce() + Send>;
 
 /// What a pump has carried so far.
 #[derive(Clone, Copy, Debug, Default)]

@@ -4,10 +4,11 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-/// Decides which connections a listener takes: called with the peer's address right after the
-/// accept, before a single byte is exchanged (in the place of `ZMQ_TCP_ACCEPT_FILTER` and
-/// `ZMQ_IPC_FILTER_PID`, `_UID`, `_GID`). It runs on the pump's thread and must not wait: every
-/// socket of that thread waits for it. A connection at which it panics is not taken.
+/// Decides which connections a listener takes: called with the peer's address after the accept, before
+/// a single byte is exchanged (in the place of `ZMQ_TCP_ACCEPT_FILTER` and `ZMQ_IPC_FILTER_PID`, `_UID`,
+/// `_GID`). It always runs on the pump's own thread, whichever thread does the pump's work at the time,
+/// and with no lock held. It must not wait: every socket of the pump waits for it. A connection for
+/// which it panics is not taken.
 #[derive(Clone)]
 pub struct AcceptFilter(Arc<dyn Fn(&PeerAddress) -> bool + Send + Sync>);
 
@@ -30,7 +31,7 @@ pub enum PeerAddress {
 }
 
 impl AcceptFilter {
-    /// A filter that takes the connections for which `accepts` answers true.
+    /// A filter that takes the connections for which `accepts` returns true.
     pub fn new(accepts: impl Fn(&PeerAddress) -> bool + Send + Sync + 'static) -> Self {
         AcceptFilter(Arc::new(accepts))
     }

@@ -111,6 +111,12 @@ pub(crate) enum Command {
         tickets: Vec<u64>,
         targets: io::Result<Vec<Target>>,
     },
+    /// What came of the check of an accepted connection.
+    Checked {
+        listener: usize,
+        ticket: u64,
+        verdict: io::Result<()>,
+    },
     /// An inproc name that a dialer of this pump waits for is bound now.
     NameAppeared { name: String },
     /// A dialer of another pump asks for a pipe to the socket that is bound to an inproc name here.
@@ -271,6 +277,11 @@ impl<E: Env> Pump<E> {
             },
             Command::Spawn { task } => self.spawn(task),
             Command::Resolved { tickets, targets } => self.resolved(&tickets, targets),
+            Command::Checked {
+                listener,
+                ticket,
+                verdict,
+            } => self.checked(listener, ticket, verdict),
             Command::NameAppeared { name } => self.name_appeared(&name),
             Command::Cross {
                 name,

@@ -7,7 +7,7 @@ use crate::endpoint::Endpoint;
 use crate::error::BindError;
 use crate::options::Options;
 
-use super::transport::{Begun, BoundListener, Target};
+use super::transport::{Begun, BoundListener, Check, Target};
 
 /// A source of readiness, by its slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +51,14 @@ pub(crate) trait Env {
 
     /// Takes one connection that is waiting. The stream is not watched yet.
     fn accept(&mut self, listener: &Self::Listener) -> io::Result<Self::Stream>;
+
+    /// The check that a connection must pass which this listener has accepted, if there is any. It is
+    /// users' code.
+    fn check(
+        &mut self,
+        listener: &Self::Listener,
+        stream: &Self::Stream,
+    ) -> io::Result<Option<Check>>;
 
     /// Starts connecting. The stream is not watched yet.
     fn connect(&mut self, target: &Target, options: &Options) -> io::Result<Begun<Self::Stream>>;

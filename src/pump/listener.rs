@@ -1,6 +1,6 @@
 //! Accepting: one entry for each endpoint a socket is bound to.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,10 +13,11 @@ use crate::event::EventKind;
 use crate::sync::permits::Seat;
 use crate::wire;
 
+use super::command::Command;
 use super::env::Env;
 use super::pipe::{Loss, Origin, Path, Pipe};
 use super::timers::Timer;
-use super::transport::BoundListener;
+use super::transport::{BoundListener, Check};
 use super::Pump;
 
 /// Connections one listener accepts in a turn before others have theirs.
@@ -29,7 +30,7 @@ const ACCEPT_YIELD: Duration = Duration::from_millis(1);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// An endpoint a socket is bound to.
-pub(super) struct Listening<L> {
+pub(super) struct Listening<L, S> {
     pub(super) socket: usize,
     /// As resolved.
     pub(super) endpoint: Endpoint,
@@ -37,6 +38,8 @@ pub(super) struct Listening<L> {
     pub(super) wire: Arc<wire::Config>,
     /// None for inproc, which is only a name.
     listener: Option<L>,
+    /// Accepted connections, by ticket, that the user's filter has not passed yet.
+    unchecked: Vec<(u64, S)>,
     paused_until: Option<Instant>,
 }
 
@@ -118,6 +121,7 @@ impl<E: Env> Pump<E> {
             wire,
             endpoint: resolved.clone(),
             listener,
+            unchecked: Vec::new(),
             paused_until: None,
         });
         debug_assert_eq!(filled, slot);
@@ -203,14 +207,16 @@ impl<E: Env> Pump<E> {
                 return;
             };
             match self.env.accept(listener) {
-                Ok(stream) => self.accepted(socket, slot, stream),
+                Ok(stream) => match self.env.check(listener, &stream) {
+                    Ok(None) => self.accepted(socket, slot, stream),
+                    Ok(Some(check)) => self.check(slot, stream, check),
+                    Err(error) => self.accept_failed(slot, &error),
+                },
                 Err(error) => match error.kind() {
                     ErrorKind::WouldBlock => return,
                     ErrorKind::Interrupted => {}
-                    // The peer gave up while it waited, or the user's filter does not take it.
-                    ErrorKind::ConnectionAborted
-                    | ErrorKind::ConnectionRefused
-                    | ErrorKind::ConnectionReset => {
+                    // The peer gave up while it waited.
+                    ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset => {
                         self.accept_failed(slot, &error);
                     }
                     // Out of descriptors or memory: trying again at once would spin, unless one
@@ -226,6 +232,41 @@ impl<E: Env> Pump<E> {
         }
         // More may wait, and its edge has been seen: look again soon, after the others.
         self.rest(slot, ACCEPT_YIELD);
+    }
+
+    /// Has a connection checked, which is taken if it passes.
+    fn check(&mut self, slot: usize, stream: E::Stream, check: Check) {
+        let ticket = self.serial();
+        let Some(listening) = self.listeners.get_mut(slot) else {
+            return;
+        };
+        listening.unchecked.push((ticket, stream));
+        let mailbox = Arc::clone(&self.mailbox);
+        self.queues.errands.push(Box::new(move || {
+            // A pump that has ended takes no connection.
+            let _ = mailbox.post(Command::Checked {
+                listener: slot,
+                ticket,
+                verdict: check.run(),
+            });
+        }));
+    }
+
+    /// A connection was checked.
+    pub(super) fn checked(&mut self, slot: usize, ticket: u64, verdict: io::Result<()>) {
+        let Some(listening) = self.listeners.get_mut(slot) else {
+            return;
+        };
+        let socket = listening.socket;
+        let mut unchecked = listening.unchecked.iter();
+        let Some(at) = unchecked.position(|(other, _)| *other == ticket) else {
+            return;
+        };
+        let (_, stream) = listening.unchecked.remove(at);
+        match verdict {
+            Ok(()) => self.accepted(socket, slot, stream),
+            Err(error) => self.accept_failed(slot, &error),
+        }
     }
 
     fn accept_failed(&mut self, slot: usize, error: &std::io::Error) {

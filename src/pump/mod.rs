@@ -95,7 +95,7 @@ pub(crate) struct Pump<E: Env> {
 
     sockets: Slab<SocketState>,
     pipes: Slab<Pipe<E::Stream>>,
-    listeners: Slab<Listening<E::Listener>>,
+    listeners: Slab<Listening<E::Listener, E::Stream>>,
     dialers: Slab<Dialer>,
     tasks: Slab<tasks::Running>,
     /// Room in each socket's `out`, by slot: apart from the sockets, so that a pattern that sends can

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use mio::{Events, Interest, Poll, Registry, Token, Waker};
 
 use crate::driver::health::Health;
-use crate::driver::{begin_pump_thread, Driver, Interrupt, Mailbox, Poller, Traffic, Turn};
+use crate::driver::{begin_pump_thread, Driver, Errand, Interrupt, Mailbox, Poller, Traffic, Turn};
 use crate::endpoint::Endpoint;
 use crate::error::BindError;
 use crate::options::Options;
@@ -21,7 +21,7 @@ use crate::sync::Hook;
 use super::env::{Env, Readiness, Source};
 use super::ingress::READ_BUDGET;
 use super::resolver::{Lookups, Question};
-use super::transport::{self, Begun, BoundListener, Listener, Resolution, Stream, Target};
+use super::transport::{self, Begun, BoundListener, Check, Listener, Resolution, Stream, Target};
 use super::{Command, Company, Pump};
 
 /// That many bytes read for one message or batch, in no more than this time: that is better done by
@@ -165,6 +165,14 @@ impl Turn for Pump<Os> {
         Pump::is_busy(self)
     }
 
+    fn has_errands(&self) -> bool {
+        !self.queues.errands.is_empty()
+    }
+
+    fn take_errands(&mut self) -> Vec<Errand> {
+        std::mem::take(&mut self.queues.errands)
+    }
+
     fn is_pressed(&self) -> bool {
         Pump::is_pressed(self)
     }
@@ -256,6 +264,10 @@ impl Env for Os {
 
     fn accept(&mut self, listener: &Listener) -> io::Result<Stream> {
         listener.accept().map(|(stream, _)| stream)
+    }
+
+    fn check(&mut self, listener: &Listener, stream: &Stream) -> io::Result<Option<Check>> {
+        listener.check(stream)
     }
 
     fn connect(&mut self, target: &Target, options: &Options) -> io::Result<Begun<Stream>> {

@@ -1,5 +1,6 @@
 //! What waits for a later step of a turn, or for a later turn.
 
+use crate::driver::Errand;
 use crate::wire::Judgement;
 
 use super::command::{Command, SocketId};
@@ -24,6 +25,8 @@ pub(super) struct Queues {
     pub(super) dismissed: Vec<(usize, u64)>,
     /// Answers to ZAP requests.
     pub(super) judged: Vec<Judged>,
+    /// Users' code for the pump's own thread.
+    pub(super) errands: Vec<Errand>,
     /// Sockets that are closing.
     pub(super) closing: Vec<usize>,
     /// Sockets that have callers waiting for peers.

@@ -12,7 +12,7 @@ use crate::options::Options;
 
 use super::env::{Env, Readiness, Source};
 use super::resolver::{Lookups, Question};
-use super::transport::{self, Begun, BoundListener, Resolution, Target};
+use super::transport::{self, Begun, BoundListener, Check, Resolution, Target};
 use super::Command;
 
 /// Bytes a simulated kernel buffers per direction.
@@ -320,6 +320,10 @@ impl Env for Node {
         _slot: usize,
     ) -> Result<(String, Endpoint), BindError> {
         panic!("a simulated world has no listeners of others");
+    }
+
+    fn check(&mut self, _listener: &String, _stream: &SimStream) -> io::Result<Option<Check>> {
+        Ok(None)
     }
 
     fn accept(&mut self, listener: &String) -> io::Result<SimStream> {

@@ -1,31 +1,46 @@
-//! Which peers a listener takes: the user's filter, called right after the accept.
+//! Which peers a listener takes: the user's filter, called after the accept.
 
 use std::io;
-use std::panic::{catch_unwind, AssertUnwindSafe};
 
 use crate::options::{AcceptFilter, Options, PeerAddress};
+use crate::sync::catch::quietly;
 
 /// The filter of one listener, as it was when the user bound.
 #[derive(Debug)]
 pub(super) struct ListenerFilter(Option<AcceptFilter>);
+
+/// A filter, and the peer that it is to be called with.
+pub(crate) struct Check {
+    filter: AcceptFilter,
+    peer: PeerAddress,
+}
 
 impl ListenerFilter {
     pub(super) fn new(options: &Options) -> ListenerFilter {
         ListenerFilter(options.accept_filter.clone())
     }
 
-    /// `ConnectionRefused` for a peer that the filter does not take. A filter that panics
-    /// takes no peer: the panic must not end the pump.
-    pub(super) fn admit(&self, peer: impl FnOnce() -> PeerAddress) -> io::Result<()> {
-        let Some(filter) = &self.0 else {
-            return Ok(());
+    /// The check that a connection must pass, if there is a filter.
+    pub(super) fn check(
+        &self,
+        peer: impl FnOnce() -> io::Result<PeerAddress>,
+    ) -> io::Result<Option<Check>> {
+        let Some(filter) = self.0.clone() else {
+            return Ok(None);
         };
-        let peer = peer();
-        let accepts = AssertUnwindSafe(|| filter.accepts(&peer));
-        if catch_unwind(accepts).unwrap_or(false) {
+        let peer = peer()?;
+        Ok(Some(Check { filter, peer }))
+    }
+}
+
+impl Check {
+    /// `ConnectionRefused` for a peer that the filter does not take. A filter that panics takes no
+    /// peer.
+    pub(crate) fn run(self) -> io::Result<()> {
+        if quietly(|| self.filter.accepts(&self.peer)) == Ok(true) {
             return Ok(());
         }
-        let text = format!("the accept filter does not take {peer:?}");
+        let text = format!("the accept filter does not take {:?}", self.peer);
         Err(io::Error::new(io::ErrorKind::ConnectionRefused, text))
     }
 }

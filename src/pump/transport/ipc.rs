@@ -7,7 +7,7 @@ use std::path::Path;
 use mio::event::Source;
 use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 
-use super::accept_filter::ListenerFilter;
+use super::accept_filter::{Check, ListenerFilter};
 use super::ipc_path::{bind_path, bind_wildcard, directory_is_not_text, BoundFile};
 use super::{backlog, invalid, is_in_progress, quiet, Begun, KernelBuffers};
 use crate::endpoint::IpcAddress;
@@ -36,9 +36,12 @@ impl Listener {
         &self.name
     }
 
+    pub(super) fn check(&self, stream: &Stream) -> io::Result<Option<Check>> {
+        self.filter.check(|| Ok(credentials(&stream.socket)))
+    }
+
     pub(super) fn accept(&self) -> io::Result<Stream> {
         let (socket, _unnamed) = self.socket.accept()?;
-        self.filter.admit(|| credentials(&socket))?;
         // Should this fail, then because the peer is gone again, and the first read will say so.
         let _ = self.buffers.apply(&SockRef::from(&socket));
         quiet::prepare(&SockRef::from(&socket));

@@ -3,6 +3,7 @@
 //! Everything here is non-blocking, but for [`lookup`] and [`settle`], which ask the system's
 //! resolver. inproc endpoints have no bytes and do not come here.
 
+pub(crate) use accept_filter::Check;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::net::{Shutdown, SocketAddr};
 
@@ -330,6 +331,17 @@ impl Listener {
                 let name = stream.name().to_owned();
                 Ok((Stream::Ipc(stream), name))
             }
+        }
+    }
+
+    /// The check that a connection must pass which this listener has accepted, if it has a filter.
+    pub(crate) fn check(&self, stream: &Stream) -> io::Result<Option<Check>> {
+        match (self, stream) {
+            (Listener::Tcp(listener), Stream::Tcp(stream)) => listener.check(stream),
+            #[cfg(unix)]
+            (Listener::Ipc(listener), Stream::Ipc(stream)) => listener.check(stream),
+            #[cfg(unix)]
+            _ => Ok(None),
         }
     }
 

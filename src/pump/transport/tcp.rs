@@ -7,7 +7,7 @@ use std::time::Duration;
 use mio::event::Source;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
-use super::accept_filter::ListenerFilter;
+use super::accept_filter::{Check, ListenerFilter};
 #[cfg(unix)]
 use super::quiet;
 use super::socket_options::SocketOptions;
@@ -37,9 +37,13 @@ impl Listener {
         }
     }
 
+    pub(super) fn check(&self, stream: &mio::net::TcpStream) -> io::Result<Option<Check>> {
+        self.filter
+            .check(|| stream.peer_addr().map(PeerAddress::Tcp))
+    }
+
     pub(super) fn accept(&self) -> io::Result<(mio::net::TcpStream, SocketAddr)> {
         let (stream, peer) = self.socket.accept()?;
-        self.filter.admit(|| PeerAddress::Tcp(peer))?;
         // All of this the listener has already, and its binder would have been told that it
         // cannot be. Should it fail here, then because the peer is gone again, and the first read
         // will say so.

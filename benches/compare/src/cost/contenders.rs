@@ -47,12 +47,22 @@ impl Usual {
 const THREADS: &[(&str, Settings)] = &[
     ("ours", ContextOptions::new),
     ("ours-spin-0", || ContextOptions::new().spin(Duration::ZERO)),
+    ("ours-no-lead", || ContextOptions::new().lead(false)),
+    ("ours-all-off", || {
+        let options = ContextOptions::new().assist(false).lead(false);
+        options.spin(Duration::ZERO)
+    }),
 ];
 
 /// The same for tasks of tokio: in the cost rows on the runtime that the other libraries on tokio
 /// get, and in the row of isolation, as `-task`, on one runtime with as many workers as cores.
 #[cfg(feature = "ours-async")]
-const TASKS: &[(&str, &str, Settings)] = &[("ours-tokio", "ours-task", ContextOptions::new)];
+const TASKS: &[(&str, &str, Settings)] = &[
+    ("ours-tokio", "ours-task", ContextOptions::new),
+    ("ours-tokio-0", "ours-task-0", || {
+        ContextOptions::new().task_spin(Duration::ZERO)
+    }),
+];
 
 /// Everything that can be measured, in the order of the tables' columns.
 pub(crate) fn all() -> Vec<(&'static dyn Player, Usual)> {
