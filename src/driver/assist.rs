@@ -9,21 +9,12 @@
 
 use std::cell::Cell;
 use std::ops::{Deref, DerefMut};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use super::tuning::{LONG_TURN, PAUSE, RELIEF};
 use crate::sync::deferral::Deferral;
 use crate::sync::parker::take_slept;
 use crate::sync::primitives::{now, per_thread, Mutex, MutexGuard};
-
-/// A thread that has given a sleeping pump nothing for this long is not streaming: about what it
-/// costs to wake the pump's thread on another core.
-const PAUSE: Duration = Duration::from_micros(20);
-
-/// A turn that takes longer than this is better done by the pump's thread, beside the sender's.
-const LONG_TURN: Duration = Duration::from_micros(100);
-
-/// Notifications after a long turn for which a thread does not assist.
-const RELIEF: u32 = 64;
 
 per_thread! {
     static HISTORY: History = History {

@@ -4,15 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::tuning::{SHORT_VACANCY, VACANCY};
 use crate::sync::wait_queue::Gauge;
-
-/// How long the poller may be vacant: what arrives or is sent then waits for up to this long. Enough
-/// for a thread that takes what it got, a thousand messages of some KiB, and comes back for more.
-pub(crate) const VACANCY: Duration = Duration::from_millis(1);
-
-/// The same while others wait. It is at their cost, and the leader may have to queue up behind them
-/// for a processor.
-const SHORT_VACANCY: Duration = Duration::from_micros(250);
 
 /// How many wait for something from one pump, on whichever of its sockets, and cannot help
 /// themselves.

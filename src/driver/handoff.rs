@@ -1,6 +1,6 @@
 //! Which thread polls for a pump: a state machine of four states and its seven transitions.
 //!
-//! The [protocol](super) says who takes part. Each transition is one short function that runs under
+//! The [protocol](super) says which threads take part. Each transition is one short function that runs under
 //! the lock of the state and looks at the state it starts from, so that none can be said from a wrong
 //! one.
 
@@ -23,7 +23,7 @@ struct State {
     wanted: bool,
 }
 
-/// Who polls, or is to.
+/// Which thread polls, or is to.
 enum Owner {
     /// The pump's own thread: it runs, or sleeps in the poller.
     Dedicated,

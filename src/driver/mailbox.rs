@@ -88,12 +88,12 @@ impl<C> Mailbox<C> {
 
     /// Something wants service. Its hook is armed again only when it has been serviced, so there is
     /// one token of it at a time.
-    pub(crate) fn mark(&self, token: usize) {
+    pub(crate) fn deposit(&self, token: usize) {
         self.leave(Urgency::Token, |state| state.tokens.push(token));
     }
 
-    /// As [`mark`](Self::mark), for something that one turn of the pump brings on its way.
-    pub(crate) fn errand(&self, token: usize) {
+    /// As [`deposit`](Self::deposit), for something that one turn of the pump brings on its way.
+    pub(crate) fn deposit_for_assist(&self, token: usize) {
         self.leave(Urgency::Assist, |state| state.tokens.push(token));
     }
 
@@ -187,7 +187,7 @@ mod tests {
     fn a_pump_that_is_awake_is_not_woken() {
         let (mailbox, wakes) = mailbox();
         mailbox.post("a").unwrap();
-        mailbox.mark(7);
+        mailbox.deposit(7);
         mailbox.nudge();
         assert_eq!(wakes.get(), 0);
         assert!(!mailbox.prepare_sleep());
@@ -203,7 +203,7 @@ mod tests {
             assert!(mailbox.prepare_sleep());
             mailbox.post("a").unwrap();
             mailbox.post("b").unwrap();
-            mailbox.mark(1);
+            mailbox.deposit(1);
             mailbox.nudge();
             assert_eq!(wakes.get(), round);
             let (mut commands, mut tokens) = (vec!["before"], vec![0]);
@@ -221,7 +221,7 @@ mod tests {
     #[test]
     fn tokens_wait_for_a_pump_that_is_away_for_a_moment_and_commands_do_not() {
         let (mailbox, wakes) = mailbox();
-        mailbox.mark(1);
+        mailbox.deposit(1);
         assert!(!mailbox.prepare_sleep());
         assert!(mailbox.prepare_absence());
         mailbox.post("a").unwrap();
@@ -240,7 +240,7 @@ mod tests {
         mailbox.post("unseen").unwrap();
         assert_eq!(mailbox.close(), ["unseen"]);
         assert_eq!(mailbox.post("late"), Err("late"));
-        mailbox.mark(1);
+        mailbox.deposit(1);
         mailbox.nudge();
         assert_eq!(wakes.get(), 0);
         assert!(!mailbox.prepare_sleep());

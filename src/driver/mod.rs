@@ -1,4 +1,4 @@
-//! Who runs a pump's loop: its own thread, a waiter that leads, or a sender that assists.
+//! Which thread runs a pump's loop: its own, a waiter that leads, or a sender that assists.
 //!
 //! A message that arrives passes through two threads, and waking the second one costs more than all
 //! else. So a thread that waits for a pump time and again, and soon after it was served, polls itself
@@ -39,7 +39,7 @@
 //! # What rests on a clock alone
 //!
 //! In the state Vacant what arrives over the network, and a token that was deposited, wait for the next
-//! leader. If none comes, the pump's thread is back [`demand::VACANCY`] after the last leader polled, or
+//! leader. If none comes, the pump's thread is back [`tuning::VACANCY`] after the last leader polled, or
 //! a quarter of that while others wait. Nothing else rests on a clock alone but what is due by one:
 //! timers and deadlines.
 //!
@@ -68,6 +68,7 @@
 
 mod assist;
 mod demand;
+mod driven;
 mod handoff;
 pub(crate) mod health;
 mod mailbox;
@@ -75,11 +76,12 @@ mod mailbox;
 mod models;
 pub(crate) mod roles;
 mod spin;
+mod tuning;
 pub(crate) mod wait;
 
 use std::sync::{Arc, Weak};
 use std::task::{Wake, Waker};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::sync::catch::quietly;
 use crate::sync::primitives::now;
@@ -90,6 +92,7 @@ use assist::PumpGuard;
 pub(crate) use assist::PumpLock;
 pub(crate) use assist::{begin_pump_thread, is_driving};
 use demand::Demand;
+use driven::Driven;
 use handoff::{Handoff, Leadership};
 pub(crate) use mailbox::Mailbox;
 use mailbox::Urgency;
@@ -97,15 +100,12 @@ pub(crate) use roles::{Errand, Interrupt, Poller, Traffic, Turn};
 use roles::{Lead, Led, Until};
 use spin::Expectation;
 
-/// Turns that a thread does which assists: what they bring about may take another one, or two.
-const ASSISTING_TURNS: usize = 4;
-
 /// A pump, the way to poll for it, and whose turn it is to do that.
 pub(crate) struct Driver<P: Poller, T: Turn> {
     this: Weak<dyn Lead>,
     pump: PumpLock<Option<Box<Driven<T>>>>,
     handoff: Handoff<P>,
-    /// Who waits for this pump.
+    /// The waiters for this pump.
     demand: Arc<Demand>,
     interrupt: P::Interrupt,
     /// The same for the waiter that leads.
@@ -113,12 +113,6 @@ pub(crate) struct Driver<P: Poller, T: Turn> {
     health: Arc<Health>,
     /// Whether a thread that has something for the pump may do its turn.
     assists: bool,
-}
-
-struct Driven<T> {
-    pump: T,
-    /// What its thread sleeps until at the latest; without a time it sleeps until it is woken.
-    asleep_until: Option<Instant>,
 }
 
 /// A thread that has the pump in its hands.
@@ -454,52 +448,5 @@ fn abandon<T: Turn>(driving: Driving<'_, T>) {
     drop(driving);
     if let Some(close) = close {
         close();
-    }
-}
-
-impl<T: Turn> Driven<T> {
-    /// A turn for a leader. The time, unless the pump is finished.
-    fn turn_again(&mut self, events: &[T::Event]) -> Option<Instant> {
-        let now = now();
-        self.pump.mailbox().awake();
-        self.pump.turn(now, events);
-        (!self.pump.is_finished()).then_some(now)
-    }
-
-    /// Whether what is left and what comes now can be left to a thread that comes in a moment. It
-    /// sees to what is due then.
-    fn can_wait_a_moment(&mut self) -> bool {
-        let pump = &self.pump;
-        let can_wait = !pump.is_finished()
-            && !pump.is_pressed()
-            && !pump.has_errands()
-            && pump.mailbox().prepare_absence();
-        if can_wait {
-            self.asleep_until = Some(pump.last_turn());
-        }
-        can_wait
-    }
-
-    /// False if there is something left for the pump's thread. A leader that is about to come back
-    /// can do the rest, unless that is writing: then it is better done beside the thread that has so
-    /// much to send.
-    fn turn_until_it_rests(&mut self, now: Instant, is_vacant: bool) -> bool {
-        let written = self.pump.traffic().written;
-        for _ in 0..ASSISTING_TURNS {
-            let pump = &mut self.pump;
-            pump.turn(now, &[]);
-            if pump.is_finished() || pump.has_errands() {
-                return false;
-            }
-            if !pump.is_busy() && pump.mailbox().prepare_sleep() {
-                // Nothing may be due sooner than its thread means to sleep.
-                let (due, until) = (pump.due(), self.asleep_until);
-                return due.is_none_or(|due| until.is_some_and(|until| until <= due));
-            }
-            if is_vacant && pump.traffic().written == written {
-                return self.can_wait_a_moment();
-            }
-        }
-        false
     }
 }

@@ -4,19 +4,21 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use loom::sync::{Condvar, Mutex};
 use loom::thread;
 
-use super::demand::VACANCY;
+use super::tuning::VACANCY;
 use super::*;
+use crate::driver::wait::task::TaskWait;
 use crate::driver::wait::thread::wait;
 use crate::driver::wait::{Awaits, WaitContext, WaitSetup};
 use crate::options::Overflow;
 use crate::sync::bounded::{Channel, Nothing, Waiting};
 use crate::sync::models::{model, Calls};
 use crate::sync::oneshot::{answer, Reply};
+use crate::sync::parker::block_on;
 use crate::sync::primitives::model_clock;
 use crate::sync::Hook;
 
@@ -108,6 +110,23 @@ impl Out {
     }
 }
 
+/// Waits as a task does that is polled whenever its waker is called.
+fn pop_as_a_task(out: &Out, wait: &WaitContext) -> u64 {
+    let (mut task, mut ticket) = (TaskWait::default(), None);
+    let popped = block_on(None, |context| {
+        // Polls take time, whichever thread leads.
+        model_clock::advance(MOMENT);
+        task.poll(wait, Awaits::Items, context, |context| {
+            let (ticket, waker) = (&mut ticket, context.waker());
+            match out.0.pop_or_wait(Waiting { ticket, waker }) {
+                Err(Nothing::Empty) => Poll::Pending,
+                popped => Poll::Ready(popped),
+            }
+        })
+    });
+    popped.unwrap().unwrap()
+}
+
 enum Order {
     /// To be answered.
     Answer(Reply<()>),
@@ -121,6 +140,8 @@ struct ModelPump {
     mailbox: Arc<Mailbox<Order>>,
     outs: [Out; 2],
     errands: Vec<Errand>,
+    /// How long a turn takes.
+    takes: Duration,
     has_turned: bool,
     finished: bool,
 }
@@ -136,6 +157,9 @@ impl Turn for ModelPump {
     type Command = Order;
 
     fn turn(&mut self, _now: Instant, events: &[u64]) {
+        if !self.takes.is_zero() {
+            model_clock::advance(self.takes);
+        }
         let (mut orders, mut tokens) = (Vec::new(), Vec::new());
         self.mailbox.collect(&mut orders, &mut tokens);
         for order in orders {
@@ -213,6 +237,9 @@ impl Turn for ModelPump {
 
 const LIMIT: Duration = Duration::from_micros(50);
 
+/// How long a task may lead in one poll: all its polls together take less than the poller may be vacant.
+const MOMENT: Duration = Duration::from_micros(25);
+
 /// A pump whose thread runs, and all that others reach it by.
 struct Scene {
     network: Arc<Network>,
@@ -224,6 +251,10 @@ struct Scene {
 
 impl Scene {
     fn open() -> Scene {
+        Scene::with_turns_of(Duration::ZERO)
+    }
+
+    fn with_turns_of(takes: Duration) -> Scene {
         let network = Arc::new(Network::default());
         let health = Health::new();
         let poller = ModelPoller {
@@ -245,6 +276,7 @@ impl Scene {
             mailbox: Arc::clone(&mailbox),
             outs: outs.clone(),
             errands: Vec::new(),
+            takes,
             has_turned: false,
             finished: false,
         });
@@ -274,6 +306,21 @@ impl Scene {
         move || {
             spin::assume_steady();
             out.pop_with(&WaitContext::new(setup))
+        }
+    }
+
+    /// Waits as a task that leads for a moment in each of its polls, some times.
+    fn task(&self, out: usize) -> impl FnOnce() -> u64 + 'static {
+        let wait = WaitContext::new(WaitSetup {
+            task_spin: MOMENT,
+            pump: Some(self.driver.as_lead()),
+            ..WaitSetup::PARK
+        });
+        wait.set_remote();
+        let out = self.outs[out].clone();
+        move || {
+            wait.assume_spinning();
+            pop_as_a_task(&out, &wait)
         }
     }
 
@@ -327,7 +374,7 @@ fn loom_a_token_is_serviced_whichever_thread_polls() {
         model_clock::run();
         let scene = Scene::open();
         let waits = thread::spawn(scene.waiter(0));
-        scene.mailbox.mark(10);
+        scene.mailbox.deposit(10);
         assert_eq!(waits.join().unwrap(), 10);
         scene.close();
     });
@@ -339,9 +386,9 @@ fn loom_a_token_is_serviced_if_its_thread_assists() {
         model_clock::run();
         let scene = Scene::open();
         let waits = thread::spawn(scene.waiter(0));
-        scene.mailbox.errand(10);
+        scene.mailbox.deposit_for_assist(10);
         assert_eq!(waits.join().unwrap(), 10);
-        scene.mailbox.errand(21);
+        scene.mailbox.deposit_for_assist(21);
         assert_eq!(scene.outs[1].pop(), 21);
         scene.close();
     });
@@ -445,6 +492,20 @@ fn loom_a_sleeping_pump_is_woken() {
         let (mut commands, mut marks) = (Vec::new(), Vec::new());
         mailbox.collect(&mut commands, &mut marks);
         assert_eq!(commands, [1]);
+    });
+}
+
+/// A task leads in some polls, then waits for nothing but its waker. Whenever what it waits for arrives, it
+/// is served, and so is a command meanwhile.
+#[test]
+fn loom_a_task_that_leads_in_its_polls_is_served_without_a_clock() {
+    model(1, || {
+        let scene = Scene::with_turns_of(MOMENT);
+        let waits = thread::spawn(scene.task(0));
+        scene.ask();
+        scene.network.arrive(10);
+        assert_eq!(waits.join().unwrap(), 10);
+        scene.close();
     });
 }
 

@@ -72,7 +72,7 @@ pub(crate) trait Turn: Send {
     /// What closes all its sockets, in a process that has the memory and not the thread.
     fn orphans(&self) -> Box<dyn FnOnce()>;
 
-    /// It has panicked, and said this: all who wait for it are told.
+    /// It has panicked, and said this: all that wait for it are told.
     fn fail(self, text: &str);
 }
 

@@ -9,36 +9,11 @@
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-use super::demand::VACANCY;
+use super::tuning::{
+    CROWDED, LONG_REST, PAUSES, SHORT_REST, STEADY, STREAK, TASKS_LONG_REST, TRIAL, VACANCY,
+};
 use crate::clock::later;
 use crate::sync::primitives::{now, per_thread, Once};
-
-/// Pauses of the processor between two looks.
-const PAUSES: u32 = 16;
-
-/// Waits of one trial: as many as two threads that answer each other need to find out together.
-const TRIAL: u32 = 8;
-
-/// Waits before the first trial, and between trials that pay off.
-const SHORT_REST: u32 = 16;
-
-/// Waits between trials that have all failed.
-const LONG_REST: u32 = 4096;
-
-/// The same for tasks, which lose more where it is not seen for long that trying is worth it again:
-/// there are always two wake-ups more.
-const TASKS_LONG_REST: u32 = 512;
-
-/// This many waits in time in a row make up for one that was not: the thread that woke it late was held
-/// up once, and resting would make many waits long for it.
-const STREAK: u32 = 32;
-
-/// Waits in which a thread leaves polling to the pump's thread, after it turned out that others wait
-/// for the same pump.
-const CROWDED: u32 = 4096;
-
-/// Waits in a row that came soon after the one before, until a thread would rather lead.
-const STEADY: u32 = 4;
 
 /// What is known of the waits of a thread, or of the tasks that use one end of a channel.
 #[derive(Debug)]
@@ -81,8 +56,7 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    fn new(spins: bool, leads: bool, limit: Duration) -> Self {
-        let start = now();
+    fn new(start: Instant, spins: bool, leads: bool, limit: Duration) -> Self {
         Plan {
             start,
             spins_until: match spins {
@@ -135,7 +109,7 @@ impl Expectation {
 /// The current thread is about to wait, and may spin for up to `limit`.
 pub(crate) fn begin(limit: Duration) -> Plan {
     let plan = ESTIMATOR.try_with(|estimator| estimator.begin(limit));
-    plan.unwrap_or_else(|_| Plan::new(false, false, limit))
+    plan.unwrap_or_else(|_| Plan::new(now(), false, false, limit))
 }
 
 /// The thread is awake again, or will be parked: called or not.
@@ -156,10 +130,7 @@ pub(crate) fn has_rivals() {
 /// In a model the first wait of a thread may lead.
 #[cfg(all(test, loom))]
 pub(super) fn assume_steady() {
-    ESTIMATOR.with(|estimator| {
-        estimator.end();
-        estimator.steady.set(STEADY);
-    });
+    ESTIMATOR.with(Estimator::assume_steady);
 }
 
 /// A task leaves the thread to others.
@@ -212,14 +183,30 @@ impl Estimator {
         }
     }
 
-    /// The next wait, in which there may be spinning for up to `limit`.
-    pub(crate) fn begin(&self, limit: Duration) -> Plan {
-        let mut plan = Plan::new(self.spins(has_company), false, limit);
-        plan.leads = self.leads(plan.start);
-        plan
+    /// As if its waits had come soon after each other so far.
+    #[cfg(all(test, loom))]
+    fn assume_steady(&self) {
+        self.end();
+        self.steady.set(STEADY);
     }
 
-    /// That wait is over, or there is no spinning any more: who waited was called or not.
+    /// The same, and as if spinning had paid off.
+    #[cfg(all(test, loom))]
+    pub(super) fn assume_spinning(&self) {
+        self.assume_steady();
+        self.rest.set(0);
+    }
+
+    /// The next wait, in which there may be spinning for up to `limit`.
+    pub(crate) fn begin(&self, limit: Duration) -> Plan {
+        self.begin_at(now(), limit, has_company)
+    }
+
+    fn begin_at(&self, now: Instant, limit: Duration, has_company: impl Fn() -> bool) -> Plan {
+        Plan::new(now, self.spins(has_company), self.leads(now), limit)
+    }
+
+    /// That wait is over, or there is no spinning any more: the waiter was woken or not.
     pub(crate) fn learn_from(&self, plan: &Plan, is_called: bool) {
         if plan.spins() {
             self.learn(is_called && now() <= plan.spins_until);
@@ -228,7 +215,11 @@ impl Estimator {
 
     /// The wait is over.
     pub(crate) fn end(&self) {
-        self.ended.set(Some(now()));
+        self.end_at(now());
+    }
+
+    fn end_at(&self, now: Instant) {
+        self.ended.set(Some(now));
     }
 
     /// Others wait for the same pump.
@@ -298,125 +289,4 @@ pub(crate) fn has_company() -> bool {
 }
 
 #[cfg(all(test, not(loom)))]
-mod tests {
-    use super::*;
-
-    /// That many waits, in each of which the thread is called in time if it spins; how many times
-    /// it did.
-    fn waits(estimator: &Estimator, count: u32, in_time: bool) -> u32 {
-        let mut spun = 0;
-        for _ in 0..count {
-            if estimator.spins(|| true) {
-                estimator.learn(in_time);
-                spun += 1;
-            }
-        }
-        spun
-    }
-
-    #[test]
-    fn what_pays_off_is_kept_up() {
-        let estimator = Estimator::new();
-        assert_eq!(waits(&estimator, SHORT_REST - 1, true), 0);
-        assert_eq!(waits(&estimator, 10_000, true), 10_000);
-    }
-
-    #[test]
-    fn what_is_in_vain_is_tried_the_less_often() {
-        let estimator = Estimator::new();
-        let spun = waits(&estimator, 100_000, false);
-        assert!((TRIAL * 8..TRIAL * 40).contains(&spun), "{spun}");
-        let later = waits(&estimator, LONG_REST * 10, false);
-        assert!((TRIAL * 9..TRIAL * 11).contains(&later), "{later}");
-    }
-
-    #[test]
-    fn one_wait_in_vain_is_forgiven_after_many_in_time() {
-        let estimator = Estimator::new();
-        waits(&estimator, SHORT_REST - 1 + STREAK, true);
-        assert_eq!(waits(&estimator, 1, false), 1);
-        assert_eq!(waits(&estimator, STREAK, true), STREAK);
-        assert_eq!(waits(&estimator, 1, false), 1);
-        assert_eq!(waits(&estimator, STREAK, true), STREAK);
-    }
-
-    #[test]
-    fn two_waits_in_vain_end_it_for_a_while() {
-        let estimator = Estimator::new();
-        waits(&estimator, 100, true);
-        assert_eq!(waits(&estimator, 1, false), 1);
-        assert_eq!(waits(&estimator, STREAK - 1, true), STREAK - 1);
-        assert_eq!(waits(&estimator, 1, false), 1);
-        assert_eq!(waits(&estimator, SHORT_REST - 1, true), 0);
-        assert_eq!(waits(&estimator, 100, true), 100);
-    }
-
-    #[test]
-    fn no_thread_spins_on_the_only_processor() {
-        let estimator = Estimator::new();
-        assert!((0..10_000).all(|_| !estimator.spins(|| false)));
-    }
-
-    #[test]
-    fn an_expectation_lasts_while_more_arrives() {
-        const LONG: Duration = Duration::from_secs(60);
-        let mut expectation = Expectation::default();
-        let mut arrived = 0;
-        // The first waits are no trial; on a single processor none is.
-        while !expectation.lasts(LONG, arrived, true) {
-            arrived += 1;
-            if arrived > u64::from(LONG_REST) * 2 {
-                assert!(!has_company());
-                return;
-            }
-        }
-        assert!(
-            expectation.lasts(LONG, arrived, true),
-            "nothing has arrived, but soon"
-        );
-        assert!(expectation.lasts(LONG, arrived + 1, true));
-        assert!(
-            !expectation.lasts(LONG, arrived + 2, false),
-            "it was the last"
-        );
-        assert!(
-            !expectation.lasts(LONG, arrived + 2, true),
-            "nothing has arrived since"
-        );
-        assert!(!expectation.lasts(Duration::ZERO, arrived + 3, true));
-        assert!(expectation.lasts(LONG, arrived + 4, true));
-    }
-
-    #[test]
-    fn what_is_expected_in_vain_is_expected_less_and_less() {
-        let mut expectation = Expectation::default();
-        let mut vain = 0;
-        for arrived in 1..=u64::from(LONG_REST) {
-            // So short that it is over at the next look.
-            while expectation.lasts(Duration::from_nanos(1), arrived, true) {}
-            vain += u32::from(ESTIMATOR.with(|estimator| estimator.rest.get() == 0));
-        }
-        assert!(vain < LONG_REST / 16, "{vain}");
-    }
-
-    #[test]
-    fn a_thread_that_comes_back_soon_each_time_leads() {
-        let estimator = Estimator::new();
-        let mut now = Instant::now();
-        let mut waits = |away: Duration, count: u32| -> u32 {
-            (0..count).fold(0, |looks, _| {
-                now += away;
-                let looks = looks + u32::from(estimator.leads(now));
-                estimator.ended.set(Some(now));
-                looks
-            })
-        };
-        let (soon, late) = (VACANCY / 4, VACANCY);
-        assert_eq!(waits(soon, STEADY), 0);
-        assert_eq!(waits(soon, 1000), 1000);
-        assert_eq!(waits(late, 1000), 0);
-        assert_eq!(waits(soon, STEADY + 10), 11);
-        estimator.crowded.set(CROWDED);
-        assert_eq!(waits(soon, CROWDED + 1), 1);
-    }
-}
+mod tests;

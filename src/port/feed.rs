@@ -1,5 +1,5 @@
-//! A one-way channel that nobody waits at the upper end of: what is not taken in time makes room
-//! for what is newer. Whoever holds the lower end keeps the channel; the upper end notices when
+//! A one-way channel whose upper end never waits: what is not taken in time makes room
+//! for what is newer. The lower end keeps the channel; the upper end notices when
 //! it is gone.
 
 use std::future::poll_fn;
@@ -42,7 +42,7 @@ struct Shared<T> {
 pub(crate) struct Feeder<T>(Weak<Shared<T>>);
 
 impl<T> Feeder<T> {
-    /// Puts one in, over the oldest if there is no room; false if nobody is left to take it.
+    /// Puts one in, over the oldest if there is no room; false if no receiver is left.
     pub(crate) fn put(&self, item: T) -> bool {
         let Some(shared) = self.0.upgrade() else {
             return false;

@@ -26,7 +26,7 @@ pub(crate) struct Relay {
     line: Line,
     room: Ticket,
     capture_room: Ticket,
-    /// Taken and not passed on. Only others who send to the same socket make anything stay here.
+    /// Taken and not passed on. Only others that send to the same socket make anything stay here.
     pending: VecDeque<Message>,
     /// Whether the first of them has been captured.
     captured: bool,
@@ -101,7 +101,7 @@ impl Relay {
         Poll::Ready(Ok(()))
     }
 
-    /// Stops waiting, so that nobody is called in vain. The next poll waits again.
+    /// Stops waiting, so that no wake-up is wasted. The next poll waits again.
     pub(crate) fn rest(&mut self) {
         self.from.ports().leave_receivers(&mut self.line);
         self.to.ports().leave_senders(&mut self.room);
@@ -124,7 +124,7 @@ impl Relay {
                 .offer(&mut copy, Some(Waiting { ticket, waker }))
             {
                 Err(NotSent::Full) => return Poll::Pending,
-                // A capture that is closed misses what comes, and is in nobody's way.
+                // A capture that is closed misses what comes, and holds nothing up.
                 Ok(()) | Err(_) => self.captured = true,
             }
         }
@@ -163,7 +163,7 @@ impl Relay {
         room(&self.to).min(captured)
     }
 
-    /// Waits until there is room everywhere. A closed channel does not make anybody wait.
+    /// Waits until there is room everywhere. A closed channel does not count.
     fn wait_for_room(&mut self, waker: &Waker) -> Poll<Result<(), Over>> {
         if let Some(capture) = &self.capture {
             if capture

@@ -8,9 +8,9 @@ use crate::message::{Message, MAX_GROUP};
 pub(crate) enum FrameRule {
     /// No more than that many frames.
     AtMost(usize),
-    /// So many frames, as the types that send payload of one frame want it.
+    /// That many frames, as the types that send payload of one frame want it.
     Exactly(usize),
-    /// A group and a body (RFC 48): two frames, the first of at most 255 octets.
+    /// A group and a body (RFC 48): two frames, the first of at most 255 bytes.
     Grouped,
 }
 

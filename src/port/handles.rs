@@ -10,7 +10,7 @@ pub(crate) struct Handles {
     pub(crate) receivers: usize,
     pub(crate) holders: usize,
     pub(crate) close_requested: bool,
-    /// Those who want to know when the socket closes.
+    /// Those that wait until the socket is closed.
     pub(crate) watchers: WaitQueue,
     pub(crate) keepalive: Option<Arc<dyn Any + Send + Sync>>,
 }

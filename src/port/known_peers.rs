@@ -11,7 +11,7 @@ use crate::sync::primitives::{AtomicU8, Mutex, Ordering};
 /// leaves in between takes the message with it, and the loss is counted.
 pub(crate) struct Routes {
     names: Mutex<HashSet<Frame>>,
-    /// Not 0 if a message to nobody is refused.
+    /// Not 0 if a message to an unknown peer is refused.
     mandatory: AtomicU8,
 }
 

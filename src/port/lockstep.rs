@@ -1,5 +1,5 @@
 //! Strict alternation: a request may be taken only when no reply is owed, and a reply may be
-//! sent only when one is. Those who answer by the number of a request pass by.
+//! sent only when one is. Handles that answer by the number of a request pass by.
 
 use crate::message::Message;
 use crate::sync::bounded::{Channel, Nothing, Offer, State, Waiting};
@@ -8,7 +8,7 @@ use crate::sync::wait_queue::{Ticket, WaitQueue, WakeList};
 
 /// Stands in front of both channels of a socket that alternates.
 ///
-/// The rule for waking: while nothing is owed and somebody waits here, at least one receiver
+/// The rule for waking: while nothing is owed and there are waiters here, at least one receiver
 /// that has been called has yet to look. It takes a request, or finds none and calls the next,
 /// or goes away and calls the next.
 pub(crate) struct Gate(Mutex<Turn>);
@@ -68,7 +68,7 @@ impl Gate {
             if let Some((line, waker)) = waiting {
                 turn.receivers.register(&mut line.turn, waker);
                 drop(turn);
-                // If it had been called there is a request, which others may take who wait for
+                // If it had been called there is a request, which others may take that wait for
                 // no turn.
                 requests.leave_receivers(&mut line.channel);
             }
@@ -150,7 +150,7 @@ impl Gate {
         requests.leave_receivers(&mut line.channel);
     }
 
-    /// Somebody who was to answer a request by its number did not.
+    /// A handle that was to answer a request by its number did not.
     pub(crate) fn count_unanswered(&self) {
         self.0.lock().unanswered += 1;
     }
@@ -159,7 +159,7 @@ impl Gate {
         self.0.lock().unanswered
     }
 
-    /// Has everybody look again: a channel has been closed.
+    /// Has all waiters look again: a channel has been closed.
     pub(crate) fn call_all(&self) {
         let mut wakes = WakeList::default();
         self.0.lock().receivers.call_all(&mut wakes);

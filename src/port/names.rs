@@ -1,7 +1,7 @@
-//! The names of one context: who is bound to each, and who waits for it to be bound.
+//! The inproc names of one context: what is bound to each, and what waits for it to be bound.
 //!
 //! Looking a name up and starting to wait for it is one step under the lock, and so is binding
-//! it and learning who waits. So of a bind and a connect that happen at once, on whatever
+//! it and learning what waits. So of a bind and a connect that happen at once, on whatever
 //! threads, one always learns of the other.
 
 use std::collections::{BTreeMap, HashMap};
@@ -9,10 +9,10 @@ use std::mem;
 
 use crate::sync::primitives::Mutex;
 
-/// Who waits: a pump and a number of its own choice, each used once.
+/// A waiter: a pump and a number of its choice, each used once.
 pub(crate) type Caller = (usize, u64);
 
-/// Names, `B` about who is bound to one, `W` about who waits for one.
+/// Names, `B` about what is bound to one, `W` about what waits for one.
 pub(crate) struct Names<B, W>(Mutex<HashMap<String, Name<B, W>>>);
 
 struct Name<B, W> {
@@ -26,7 +26,7 @@ impl<B: Clone, W> Names<B, W> {
         Names(Mutex::new(HashMap::new()))
     }
 
-    /// Binds a name, and answers who waited for it; they wait no more. `None` if it is taken.
+    /// Binds a name, and returns what waited for it; that waits no more. `None` if it is taken.
     pub(crate) fn bind(&self, name: &str, bound: B) -> Option<BTreeMap<Caller, W>> {
         let mut names = self.0.lock();
         let entry = names.entry(name.to_owned()).or_insert_with(|| Name {
@@ -45,12 +45,12 @@ impl<B: Clone, W> Names<B, W> {
         self.change(name, |entry| entry.bound = None);
     }
 
-    /// Who is bound to a name.
+    /// What is bound to a name.
     pub(crate) fn find(&self, name: &str) -> Option<B> {
         self.0.lock().get(name)?.bound.clone()
     }
 
-    /// Who is bound to a name; if nobody is, the caller waits until somebody is.
+    /// What is bound to a name; if nothing is, the caller waits until something is.
     pub(crate) fn find_or_wait(&self, name: &str, caller: Caller, waiter: W) -> Option<B> {
         let mut names = self.0.lock();
         match names.get_mut(name) {
@@ -77,13 +77,13 @@ impl<B: Clone, W> Names<B, W> {
         });
     }
 
-    /// Names somebody is bound to or waits for.
+    /// Names that are bound or waited for.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.0.lock().len()
     }
 
-    /// Changes an entry, and forgets it if nobody is left there.
+    /// Changes an entry, and forgets it if nothing is left there.
     fn change(&self, name: &str, change: impl FnOnce(&mut Name<B, W>)) {
         let mut names = self.0.lock();
         let Some(entry) = names.get_mut(name) else {

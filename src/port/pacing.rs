@@ -4,7 +4,7 @@
 //! high-water mark of large ones, and each is written to memory that no cache and no page table
 //! entry at hand knows, and read from there when its turn comes: that takes several times as
 //! long as all the rest. So before a large message is accepted, those before it are let go first,
-//! until few enough octets are left to lie in a cache. It is a pause and no limit: where nothing
+//! until few enough bytes are left to lie in a cache. It is a pause and no limit: where nothing
 //! moves, what there is room for is accepted.
 
 use std::task::Poll;
@@ -17,14 +17,14 @@ use crate::message::Message;
 use crate::port::shared::Ports;
 use crate::sync::bounded::Waiting;
 
-/// The shortest message that keeps pace, in octets. Of shorter ones a thousand do little harm.
+/// The shortest message that keeps pace, in bytes. Of shorter ones a thousand do little harm.
 const BULKY: usize = 256 << 10;
 
-/// What may be on its way before a large message, in octets: what a processor's cache holds.
+/// What may be on its way before a large message, in bytes: what a processor's cache holds.
 const AHEAD: usize = 8 << 20;
 
-/// The longest pause for each octet of the message: several times what it takes to send one.
-const NANOSECONDS_PER_OCTET: u64 = 2;
+/// The longest pause for each byte of the message: several times what it takes to send one.
+const NANOSECONDS_PER_BYTE: u64 = 2;
 
 /// Whether a message is to [keep pace](keep_pace).
 #[inline]
@@ -41,9 +41,9 @@ pub(crate) fn keep_pace(ports: &Ports, message: &Message, deadline: Option<Insta
     let Some(inward) = ports.inward().filter(|inward| inward.blocks()) else {
         return;
     };
-    let octets = message.octets();
-    let most = (AHEAD / octets.max(1)).max(1) as u64;
-    let longest = Duration::from_nanos((octets as u64).saturating_mul(NANOSECONDS_PER_OCTET));
+    let bytes = message.octets();
+    let most = (AHEAD / bytes.max(1)).max(1) as u64;
+    let longest = Duration::from_nanos((bytes as u64).saturating_mul(NANOSECONDS_PER_BYTE));
     let end = later(Instant::now(), longest);
     let end = end.into_iter().chain(deadline).min();
     let mut ticket = None;

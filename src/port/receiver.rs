@@ -227,7 +227,7 @@ impl Receiver {
         self.channel().and_then(Channel::capacity)
     }
 
-    /// Closes the socket for everybody: what is waiting can still be received. Idempotent,
+    /// Closes the socket for all handles: what is waiting can still be received. Idempotent,
     /// returns at once.
     pub fn close(&self) {
         self.ports.close_receiving();
@@ -258,7 +258,7 @@ impl Receiver {
         WeakReceiver(Arc::downgrade(&self.ports))
     }
 
-    /// Passes a call for a receiver on that reached one who does not listen.
+    /// Passes a wake-up for a receiver on that reached one that does not listen.
     pub(crate) fn pass_on(&self) -> Arc<dyn Hook> {
         let ports = Arc::downgrade(&self.ports);
         Arc::new(move || {

@@ -1,4 +1,4 @@
-//! Requests that somebody waits for one by one: those no peer has taken yet, and who gets each
+//! Requests that are waited for one by one: those no peer has taken yet, and which caller gets each
 //! reply.
 
 use std::collections::BTreeMap;
@@ -27,7 +27,7 @@ struct Open {
     last_tag: u64,
     /// What no peer has taken yet, oldest first.
     queued: BTreeMap<u64, Message>,
-    /// Who waits for the reply to each request, queued or sent.
+    /// The callers that wait for the reply to each request, queued or sent.
     waiting: BTreeMap<u64, Reply<Outcome>>,
     /// Requests that were sent and are given up: for the pump to forget.
     given_up: Vec<u64>,
@@ -96,7 +96,7 @@ impl Calls {
         Ok((tag, answer))
     }
 
-    /// Nobody waits for this request any more.
+    /// This request is not waited for any more.
     pub(crate) fn give_up(&self, tag: u64) -> GivenUp {
         let (given_up, calls, reply) = {
             let mut open = self.open.lock();
@@ -277,7 +277,7 @@ mod tests {
         assert!(matches!(calls.give_up(tag), GivenUp::Sent));
         assert_eq!(hook.get(), 2);
         calls.put_back(message);
-        assert!(calls.take().is_none(), "nobody waits for it");
+        assert!(calls.take().is_none(), "it is not waited for");
         assert_eq!(looked(&calls), [tag]);
         assert_eq!(
             calls.settle(&mut vec![(tag, Outcome::Replied("late".into()))]),

@@ -60,10 +60,10 @@ pub struct Sender {
 
 #[derive(Default)]
 struct SinkState {
-    /// Room was promised, and somebody else took it.
+    /// Room was promised, and another sender took it.
     unsent: Option<Box<Message>>,
     ticket: Ticket,
-    /// A place among those who want to know when the socket closes.
+    /// A place among those that wait until the socket closes.
     watch: Ticket,
     closed: bool,
 }
@@ -112,10 +112,10 @@ impl Sender {
 
     /// As [`send`](Sender::send), blocking the thread.
     ///
-    /// A message of 256 KiB or more lets those before it go first while so many are on their way
-    /// that, were all as long as it is, they would be more than 8 MiB; for at most 2 ns for each of
-    /// its octets. Memory that stays in the processor's cache is sent several times as fast. Where
-    /// nothing moves, it is accepted all the same while there is room.
+    /// A message of 256 KiB or more first waits until those before it have left, if all of them, were
+    /// they as long as it is, would be more than 8 MiB; for at most 2 ns per byte of it. Memory that
+    /// stays in the processor's cache is sent several times as fast. Where nothing moves, it is
+    /// accepted all the same while there is room.
     ///
     /// # Errors
     ///
@@ -221,7 +221,7 @@ impl Sender {
         self.channel().and_then(Channel::capacity)
     }
 
-    /// Closes the socket for everybody: what it accepted is flushed, then `out` ends too.
+    /// Closes the socket for all handles: what it accepted is flushed, then `out` ends too.
     /// Idempotent, returns at once.
     pub fn close(&self) {
         self.ports.close_sending();
@@ -255,7 +255,7 @@ impl Sender {
         }
     }
 
-    /// A message could not be sent, and nobody is there to take it back.
+    /// A message could not be sent, and no caller is there to take it back.
     pub(crate) fn count_dropped(&self) {
         if let Some(channel) = self.channel() {
             channel.count_dropped(1);
@@ -268,7 +268,7 @@ impl Sender {
         WeakSender(Arc::downgrade(&self.ports))
     }
 
-    /// Passes a call for a sender on that reached one who does not listen.
+    /// Passes a wake-up for a sender on that reached one that does not listen.
     pub(crate) fn pass_on(&self) -> Arc<dyn Hook> {
         let ports = Arc::downgrade(&self.ports);
         Arc::new(move || {
@@ -455,7 +455,7 @@ impl Holder {
     }
 }
 
-/// A message a user sends belongs to nobody, even if it was received and is passed on.
+/// A message that a user sends carries no tag, even if it was received and is passed on.
 fn untagged(message: impl Into<Message>) -> Message {
     let mut message = message.into();
     message.set_tag(0);

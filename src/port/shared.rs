@@ -1,4 +1,4 @@
-//! What the handles of one socket share with its pump: the channels, who still holds them, and
+//! What the handles of one socket share with its pump: the channels, the handles that still hold them, and
 //! the rule that the last one to go closes the socket.
 
 use std::any::Any;
@@ -44,12 +44,12 @@ pub(crate) struct PortsSetup {
     pub(crate) alarms: Arc<Alarms>,
     /// How the pump is.
     pub(crate) health: Arc<Health>,
-    /// Kept until the last handle of the socket is gone, then dropped by whoever drops that one.
+    /// Kept until the last handle of the socket is gone, then dropped by the thread that drops that one.
     pub(crate) keepalive: Arc<dyn Any + Send + Sync>,
     /// Called when there is a first message to send.
-    pub(crate) errand: Arc<dyn Hook>,
+    pub(crate) on_first: Arc<dyn Hook>,
     /// Called when `out` has room again.
-    pub(crate) hook: Arc<dyn Hook>,
+    pub(crate) on_room: Arc<dyn Hook>,
 }
 
 /// Where messages go plainly, the limit on frames is more than this.
@@ -100,7 +100,7 @@ pub(crate) enum NotSent {
 impl Ports {
     /// The ports of a new socket, whose first handle is a holder.
     pub(crate) fn new(setup: PortsSetup) -> Self {
-        let (errand, hook) = (setup.errand, setup.hook);
+        let (on_first, on_room) = (setup.on_first, setup.on_room);
         let (sends, receives) = (setup.inward.is_some(), setup.outward.is_some());
         let channel = |spec: Option<(usize, Overflow)>, consumer, producer| {
             let (capacity, policy) = spec.unwrap_or_default();
@@ -112,19 +112,19 @@ impl Ports {
             && !setup.alternating
             && setup.relaxed.is_none()
             && !setup.recalling;
-        let outward = channel(setup.outward, None, Some(hook));
+        let outward = channel(setup.outward, None, Some(on_room));
         if let Some(demand) = &setup.wait.demand {
             outward.join(demand.takers());
         }
         Ports {
             plain,
-            inward: channel(setup.inward, Some(Arc::clone(&errand)), None),
+            inward: channel(setup.inward, Some(Arc::clone(&on_first)), None),
             outward,
             sends,
             receives,
             gate: setup.alternating.then(Gate::new),
             latest: setup.relaxed.map(Latest::new),
-            calls: Calls::new(errand),
+            calls: Calls::new(on_first),
             frames: setup.frames,
             routes: setup.routes,
             recall: setup.recalling.then(Mutex::default),
@@ -263,7 +263,7 @@ impl Ports {
         self.finish();
     }
 
-    /// The socket is closed: nobody sends any more, receivers drain what is left.
+    /// The socket is closed: nothing is sent any more, receivers drain what is left.
     pub(crate) fn finish(&self) {
         self.calls.close();
         self.both(Channel::close);
@@ -288,7 +288,7 @@ impl Ports {
     /// Waits until the socket [is closed](Self::is_closed).
     pub(crate) fn poll_closed(&self, ticket: &mut Ticket, waker: &Waker) -> Poll<()> {
         self.handles.lock().watchers.register(ticket, waker);
-        // Whoever closes it changes the state first and calls then.
+        // A call that closes it changes the state first and wakes then.
         if !self.is_closed() {
             return Poll::Pending;
         }
@@ -296,7 +296,7 @@ impl Ports {
         Poll::Ready(())
     }
 
-    /// Somebody does not want to know any more.
+    /// A caller does not wait for that any more.
     pub(crate) fn leave_watchers(&self, ticket: &mut Ticket) {
         if let Some(ticket) = ticket.take() {
             self.handles.lock().watchers.remove(ticket);

@@ -227,7 +227,7 @@ impl<E: Env> Pump<E> {
             if std::mem::replace(&mut socket.close_noticed, true) {
                 self.close(slot, None);
             } else {
-                self.mailbox.mark(Token::Socket(slot).number());
+                self.mailbox.deposit(Token::Socket(slot).number());
             }
         }
         if self.is_awaited(slot) {
@@ -299,8 +299,8 @@ impl<E: Env> Pump<E> {
             alarms: Arc::clone(&self.alarms),
             health: Arc::clone(self.mailbox.health()),
             keepalive,
-            errand: token.prompt_hook(&self.mailbox),
-            hook: token.hook(&self.mailbox),
+            on_first: token.prompt_hook(&self.mailbox),
+            on_room: token.hook(&self.mailbox),
         });
         let mut socket = SocketState::new(serial, kind, options, ports, random)?;
         socket.seat = Some(seat);

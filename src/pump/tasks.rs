@@ -35,7 +35,7 @@ impl Wake for TaskWaker {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.mailbox.mark(Token::Task(self.slot).number());
+        self.mailbox.deposit(Token::Task(self.slot).number());
     }
 }
 

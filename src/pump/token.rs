@@ -42,7 +42,7 @@ impl Token {
         C: Send + 'static,
     {
         let mailbox = Arc::clone(mailbox);
-        Arc::new(move || mailbox.errand(self.number()))
+        Arc::new(move || mailbox.deposit_for_assist(self.number()))
     }
 
     /// Posts this token.
@@ -51,7 +51,7 @@ impl Token {
         C: Send + 'static,
     {
         let mailbox = Arc::clone(mailbox);
-        Arc::new(move || mailbox.mark(self.number()))
+        Arc::new(move || mailbox.deposit(self.number()))
     }
 }
 

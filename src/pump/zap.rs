@@ -83,8 +83,8 @@ impl<E: Env> Pump<E> {
             // The context does not live for its pumps' own business.
             keepalive: Arc::new(()),
             wait: WaitSetup::PARK,
-            errand: token.prompt_hook(&self.mailbox),
-            hook: token.hook(&self.mailbox),
+            on_first: token.prompt_hook(&self.mailbox),
+            on_room: token.hook(&self.mailbox),
         });
         let pattern = Box::new(Asker::new(question));
         let mut socket =

@@ -27,12 +27,12 @@ struct Side<M, S> {
     /// Sent here, not taken yet.
     messages: VecDeque<M>,
     signals: VecDeque<S>,
-    /// How many of the messages sent from here were taken since somebody looked.
+    /// How many of the messages sent from here were taken since the last look.
     taken: usize,
-    /// Whoever is here takes no more messages.
+    /// This side takes no more messages.
     leaving: bool,
     closed: bool,
-    /// The hook was called, and nobody has looked since.
+    /// The hook was called, and this side has not looked since.
     called: bool,
     hook: Option<Arc<dyn Hook>>,
 }
@@ -129,9 +129,9 @@ impl<M, S> BridgeEnd<M, S> {
         }
     }
 
-    /// Takes up to `max` messages, and says how many. Whoever takes all it may comes back for
-    /// more; whoever finds fewer is called when there are more. None is taken before the signals
-    /// that were sent before it: who has not seen those is being called to look.
+    /// Takes up to `max` messages, and returns how many. A side that takes `max` comes back for more;
+    /// one that finds fewer is notified when there are more. None is taken before the signals that
+    /// were sent before it: a side that has not seen those is being notified.
     pub(crate) fn take(&self, max: usize, into: &mut VecDeque<M>) -> usize {
         let (count, hook) = {
             let mut sides = self.lock();
@@ -154,7 +154,7 @@ impl<M, S> BridgeEnd<M, S> {
         count
     }
 
-    /// Whoever is here takes no more messages. They are the other side's again when it or this
+    /// This side takes no more messages. They are the other side's again when it or this
     /// one closes.
     pub(crate) fn leave(&self) {
         let hook = {
@@ -358,7 +358,7 @@ mod tests {
         assert_eq!(take(&right, 9), []);
         let mut late = VecDeque::from([1]);
         right.send(&mut late, &mut VecDeque::new());
-        assert_eq!(late, [1], "there is nobody");
+        assert_eq!(late, [1], "the other side is closed");
         let mut unsent = VecDeque::new();
         assert_eq!(right.close(&mut unsent), 0);
         assert_eq!(unsent, [7, 8]);

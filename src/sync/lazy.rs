@@ -48,7 +48,7 @@ impl<T> Lazy<T> {
         }
     }
 
-    /// Gives the value up: nobody opens it after that.
+    /// Gives the value up: no call opens it after that.
     pub(crate) fn close(&self) -> Option<T> {
         match std::mem::replace(&mut *self.0.lock(), State::Closed) {
             State::Running(value) => Some(value),

@@ -331,7 +331,7 @@ fn loom_what_crosses_a_bridge_is_seen_and_so_is_its_arrival() {
         let receiver = thread::spawn(move || {
             let mut got = VecDeque::new();
             look_until(&right, |_, closed| {
-                // Whoever leaves something comes back for it.
+                // A side that leaves something comes back for it.
                 while right.take(1, &mut got) > 0 {}
                 closed
             });
@@ -396,8 +396,8 @@ fn loom_a_call_is_always_heard() {
     });
 }
 
-/// A call that is not heard is passed on: one who stands in line without listening takes the
-/// message from nobody.
+/// A call that is not heard is passed on: a waiter in the queue that does not listen takes the
+/// message from no other.
 #[test]
 fn loom_an_unheard_call_is_passed_on() {
     model(4, || {
@@ -421,9 +421,9 @@ fn loom_an_unheard_call_is_passed_on() {
     });
 }
 
-/// Whoever keeps pace is called when the pump has let go of enough.
+/// A sender that keeps pace is woken when the pump has let go of enough.
 #[test]
-fn loom_who_keeps_pace_is_not_forgotten() {
+fn loom_a_sender_that_keeps_pace_is_woken() {
     model(4, || {
         let channel = channel(4);
         assert_eq!(push(&channel, 0), Offer::Taken);

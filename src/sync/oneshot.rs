@@ -29,8 +29,8 @@ struct Slot<T> {
     waker: Option<Waker>,
 }
 
-/// Waits for the answer. `None` means that the [`Reply`] was dropped: nobody will answer.
-#[must_use = "an answer nobody waits for is lost"]
+/// Waits for the answer. `None` means that the [`Reply`] was dropped: there will be no answer.
+#[must_use = "an answer that is not waited for is lost"]
 pub(crate) struct Answer<T>(Arc<Mutex<Slot<T>>>);
 
 /// Fills the slot; dropping it instead answers `None`.
@@ -54,7 +54,7 @@ impl<T> Answer<T> {
     pub(crate) fn wait_timeout(&self, timeout: Duration) -> Poll<Option<T>> {
         match later(Instant::now(), timeout) {
             Some(deadline) => self.wait_until(deadline),
-            // Longer than anybody can wait.
+            // Longer than a thread can wait.
             None => Poll::Ready(block_on(None, |context| self.poll_answer(context)).flatten()),
         }
     }
@@ -107,7 +107,7 @@ pub(crate) fn wait_all<T>(answers: impl IntoIterator<Item = Answer<T>>, in_a_pan
 }
 
 impl<T> Reply<T> {
-    /// Whether nobody waits for the answer any more.
+    /// Whether the answer is not waited for any more.
     pub(crate) fn is_unheard(&self) -> bool {
         Arc::strong_count(&self.0) == 1
     }

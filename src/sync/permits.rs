@@ -20,7 +20,7 @@ pub(crate) struct Seat {
 }
 
 impl Seats {
-    /// So many rows, at least one, and no limit where there is none.
+    /// That many rows, at least one, and no limit where there is none.
     pub(crate) fn new(rows: usize, limit: Option<usize>) -> Arc<Self> {
         Arc::new(Seats {
             rows: Mutex::new(vec![0; rows.max(1)]),

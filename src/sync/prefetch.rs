@@ -1,6 +1,6 @@
 //! Memory that is about to be needed is asked for in time.
 //!
-//! Who goes round hundreds of sockets and sends one message on each comes back to a queue when its
+//! A thread that goes round hundreds of sockets and sends one message on each comes back to a queue when its
 //! memory has long gone to another processor. To wait for that costs more than all the rest of
 //! the call. But where the next message will lie is known when the one before it is put in or
 //! taken out, and to ask for that memory then costs next to nothing.
@@ -15,7 +15,7 @@ const LINE: usize = 64;
 pub(crate) fn prefetch<T>(place: *const T) {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     {
-        // A step is a line; the last octet may be on one more.
+        // A step is a line; the last byte may be on one more.
         let (first, last) = (place.cast::<i8>(), size_of::<T>().saturating_sub(1));
         for step in 0..last.div_ceil(LINE) {
             fetch_line(first.wrapping_add(step * LINE));

@@ -50,7 +50,7 @@ impl<T> Mutex<T> {
         }
     }
 
-    /// `None` if somebody has it.
+    /// `None` if it is held.
     pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
         match self.0.try_lock() {
             Ok(guard) => Some(guard),
@@ -108,7 +108,7 @@ pub(crate) mod model_clock {
     struct Clock {
         /// Since the model began.
         elapsed: Duration,
-        /// Who sleeps, and until when.
+        /// The sleeping threads, and until when each sleeps.
         sleepers: Vec<(Duration, Thread)>,
         runs: bool,
     }

@@ -1,4 +1,4 @@
-//! One who waits for many: each of them has a waker of its own, so that only those that were
+//! One waiter for many sources: each has its own waker, so that only those that were
 //! woken are looked at, in the order they were.
 
 use std::collections::{BTreeSet, VecDeque};
@@ -8,13 +8,13 @@ use std::task::{Wake, Waker};
 use crate::sync::primitives::Mutex;
 use crate::sync::Hook;
 
-/// Those that have been called, and who listens for calls.
+/// The sources that have been woken, and the waker of the waiter.
 pub(crate) struct Roster(Mutex<State>);
 
 #[derive(Default)]
 struct State {
     called: VecDeque<u64>,
-    /// The same, to be searched: nobody is called twice before being looked at.
+    /// The same, to be searched: no source is there twice before it is looked at.
     in_line: BTreeSet<u64>,
     listener: Option<Waker>,
 }
@@ -25,8 +25,8 @@ impl Roster {
         Arc::new(Roster(Mutex::new(State::default())))
     }
 
-    /// A waker that calls this token. A call that nobody listens for is kept, and `unheard` is
-    /// told: it may have been meant for somebody who can wait for another.
+    /// A waker that calls this token. A call that no waiter listens for is kept, and `unheard` is
+    /// told: it may have been meant for a waiter that can wait for another.
     pub(crate) fn waker(self: &Arc<Self>, token: u64, unheard: Option<Arc<dyn Hook>>) -> Waker {
         Waker::from(Arc::new(Call {
             roster: Arc::clone(self),

@@ -26,7 +26,7 @@ struct Pending {
 pub(crate) struct AlarmKey(Instant, u64);
 
 impl Alarms {
-    /// `hook` is called when a new alarm is the earliest: whoever fires them sleeps too long.
+    /// `hook` is called when a new alarm is the earliest: the thread that fires them sleeps too long.
     pub(crate) fn new(hook: Arc<dyn Hook>) -> Self {
         Alarms {
             pending: Mutex::new(Pending::default()),

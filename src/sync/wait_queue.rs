@@ -9,8 +9,8 @@ use crate::sync::deferral::wake_or_defer;
 use crate::sync::wake_count::WakeCount;
 use crate::sync::Hook;
 
-/// A place in a queue of waiters, kept by the one who waits. It stays the same when a woken
-/// waiter finds nothing and waits again, so nobody is overtaken twice.
+/// A place in a queue of waiters, kept by the waiter. It stays the same when a woken
+/// waiter finds nothing and waits again, so no waiter is overtaken twice.
 pub(crate) type Ticket = Option<u64>;
 
 /// How many wait in several queues together. A hint: nothing but speed depends on it, and it is part of no
@@ -55,9 +55,9 @@ impl WaitQueue {
         self.queue.is_empty()
     }
 
-    /// Counts those who wait together with others.
+    /// Counts its waiters together with those of other queues.
     pub(crate) fn join(&mut self, gauge: Arc<Gauge>) {
-        debug_assert!(self.queue.is_empty(), "nobody waits yet");
+        debug_assert!(self.queue.is_empty(), "there are no waiters yet");
         self.gauge = Some(gauge);
     }
 
@@ -101,7 +101,7 @@ impl WaitQueue {
         self.left(count);
     }
 
-    /// So many do not wait any more.
+    /// That many do not wait any more.
     fn left(&self, count: usize) {
         if let Some(gauge) = &self.gauge {
             gauge.remove(count);
@@ -134,7 +134,7 @@ pub(crate) fn wake(waker: Waker) {
 
 /// Collected under the locks, carried out after them.
 #[derive(Default)]
-#[must_use = "somebody sleeps on if these are not carried out"]
+#[must_use = "waiters sleep on if these are not carried out"]
 pub(crate) struct WakeList {
     first: Option<Waker>,
     others: Vec<Waker>,

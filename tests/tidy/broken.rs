@@ -2,9 +2,9 @@
 
 use crate::code::code_only;
 use crate::{
-    beyond_the_clock, oversize, pointing_up, pointing_up_inside, reaching_out, root_names,
-    sleeping, test_modules, unfinished, unintroduced, unjustified, unproven_unsafe, Source,
-    MAX_COLUMNS, MAX_LINES, MAX_LINES_BELOW,
+    beyond_the_clock, overgrown, oversize, pointing_up, pointing_up_inside, reaching_out,
+    root_names, sleeping, test_modules, unfinished, unintroduced, unjustified, unproven_unsafe,
+    Source, MAX_COLUMNS, MAX_FIELDS, MAX_FUNCTION_LINES, MAX_LINES, MAX_LINES_BELOW,
 };
 
 fn source(path: &str, text: &str) -> Source {
@@ -349,6 +349,28 @@ fn oversize_is_caught() {
     let long = "\n".repeat(most + 1);
     caught(&oversize(&source(&path, &long)), &path, &[most + 1]);
     caught(&oversize(&source(&tests, &long)), "", &[]);
+}
+
+#[test]
+fn what_is_overgrown_is_caught() {
+    let function = |lines: usize| {
+        let body = "        call();\n".repeat(lines - 2);
+        format!("impl A {{\n    pub(crate) fn long(&self) {{\n{body}    }}\n}}\n")
+    };
+    let structure = |fields: usize| {
+        let fields = "    /// One: of many,\n    a: u8,\n".repeat(fields);
+        format!("struct A {{\n{fields}}}\n\nstruct B(u8);\n")
+    };
+    let check = |path: &str, text: &str, lines: &[usize]| {
+        caught(&overgrown(&source(path, text)), path, lines);
+    };
+    check("src/pump/a.rs", &function(MAX_FUNCTION_LINES), &[]);
+    check("src/pump/a.rs", &function(MAX_FUNCTION_LINES + 1), &[2]);
+    check("src/sync/a.rs", &structure(MAX_FIELDS), &[]);
+    check("src/sync/a.rs", &structure(MAX_FIELDS + 1), &[1]);
+    // Not where there is no limit, nor in tests.
+    check("src/wire/a.rs", &function(MAX_FUNCTION_LINES + 1), &[]);
+    check("src/pump/tests/a.rs", &structure(MAX_FIELDS + 1), &[]);
 }
 
 #[test]

@@ -88,6 +88,12 @@ impl WaitContext {
         self.remote.get().is_some()
     }
 
+    /// In a model the first wait of a task may lead.
+    #[cfg(all(test, loom))]
+    pub(in crate::driver) fn assume_spinning(&self) {
+        self.receiving.lock().assume_spinning();
+    }
+
     fn pump(&self) -> Option<Arc<dyn Lead>> {
         self.setup.pump.as_ref().and_then(Weak::upgrade)
     }

@@ -13,13 +13,9 @@ use super::{Awaits, WaitContext};
 use crate::clock::later;
 use crate::driver::roles::{Lead, Led, Until};
 use crate::driver::spin::{has_stayed, yields, Estimator, Plan};
+use crate::driver::tuning::POLLS;
 use crate::sync::primitives::now;
 use crate::sync::wake_count::WakeCount;
-
-/// A task stops leading after this many times what one of its polls may last: where none leads at the
-/// other end, two threads have to be woken there, one after the other, before there can be an answer. For
-/// as long tasks may stay on a thread without leaving it to others.
-const POLLS: u32 = 4;
 
 /// The wait of a task, from its first poll that finds nothing to its last.
 #[derive(Debug, Default)]

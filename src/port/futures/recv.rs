@@ -35,7 +35,7 @@ impl<'a> RecvFuture<'a> {
         }
     }
 
-    /// For those who answer by the number of a request.
+    /// For handles that answer by the number of a request.
     pub(crate) fn by_number(ports: &'a Ports) -> Self {
         RecvFuture {
             ports,

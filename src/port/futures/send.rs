@@ -52,7 +52,7 @@ impl<'a> SendFuture<'a> {
         (self.message.take(), self.ticket.take())
     }
 
-    /// A send that has been tried in vain.
+    /// A send that has been tried and found no room.
     #[cold]
     pub(crate) fn refused(ports: &'a Ports, message: Option<Message>) -> Self {
         SendFuture {

@@ -91,8 +91,8 @@ fn open_with(inward: Option<usize>, outward: Option<usize>, alternating: bool) -
         alarms: alarms.clone(),
         health: Health::new(),
         keepalive,
-        errand: hook.clone(),
-        hook: hook.clone(),
+        on_first: hook.clone(),
+        on_room: hook.clone(),
     });
     Opened {
         ports,
@@ -571,8 +571,8 @@ fn drops_can_be_read_at_the_port() {
         alarms: Arc::new(Alarms::new(Arc::new(Count::default()))),
         health: Health::new(),
         keepalive: Arc::new(()),
-        errand: Arc::new(Count::default()),
-        hook: Arc::new(Count::default()),
+        on_first: Arc::new(Count::default()),
+        on_room: Arc::new(Count::default()),
     });
     let (sender, receiver) = (holder.sender().unwrap(), holder.receiver().unwrap());
     for text in ["1", "2", "3"] {
@@ -742,7 +742,7 @@ fn a_call_of_no_use_at_the_gate_is_passed_on_and_made_up_for_when_the_debt_is_pa
     socket.request(2);
     assert!(poll(&mut one, &wakers[0].waker()).is_ready());
     assert!(poll(&mut two, &wakers[1].waker()).is_pending());
-    // The third might be one who takes no turns.
+    // The third might be one that takes no turns.
     assert_eq!(wakers[2].get(), 1);
     assert!(poll(&mut three, &wakers[2].waker()).is_pending());
     drop(two);
@@ -769,7 +769,7 @@ fn a_closed_rep_socket_drains_though_a_reply_is_owed() {
 }
 
 /// Receivers come, are woken and go away in any order while requests and replies pass. After
-/// every step: whenever a request could be taken, somebody who waits has been called.
+/// every step: whenever a request could be taken, a waiter has been called.
 #[test]
 fn a_storm_at_the_gate_strands_nobody() {
     for (seed, mixed) in (1..4).flat_map(|seed| [(seed, false), (seed, true)]) {
@@ -838,7 +838,7 @@ fn a_storm_at_the_gate_strands_nobody() {
 }
 
 /// Many workers on one REP socket, each giving up at random: every request is answered once,
-/// by the one who took it, before the next is taken.
+/// by the one that took it, before the next is taken.
 #[test]
 fn workers_that_give_up_at_random_answer_every_request_once() {
     const REQUESTS: u64 = 20_000;

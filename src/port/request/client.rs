@@ -150,7 +150,7 @@ impl<'a> Asking<'a> {
         Poll::Ready(End::Outcome(outcome.unwrap_or(Outcome::Closed(None))))
     }
 
-    /// In a task. Who has several requests under way has no time to look out for one of them.
+    /// In a task. One that has several requests under way does not lead for one of them.
     fn poll_in_task(&mut self, context: &mut Context<'_>) -> Poll<End> {
         let end = self.poll_end(context);
         if end.is_ready() {

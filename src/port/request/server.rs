@@ -317,7 +317,7 @@ impl Iterator for RequestsIntoIter {
     }
 }
 
-/// One request, and the way back to who asked.
+/// One request, and the way back to the peer that asked.
 ///
 /// Any thread may answer it, at any time, whatever becomes of other requests. It derefs to its
 /// message and holds its socket open until it is answered or dropped. One that is dropped without
@@ -365,7 +365,7 @@ impl Request {
         }
     }
 
-    /// Drops the request, with an answer of its own to whoever waits for the reply.
+    /// Drops the request, and answers whatever waits for the reply.
     pub fn leave_unanswered(mut self, unanswered: Unanswered) {
         if let Some(way_back) = &mut self.way_back {
             way_back.unanswered = Arc::new(unanswered);
@@ -397,7 +397,7 @@ impl WayBack {
         if let Some(gate) = self.ports.gate() {
             gate.count_unanswered();
         }
-        // What a socket that is closed does not take, nobody waits for.
+        // What a socket that is closed does not take is not waited for.
         self.send(match &*self.unanswered {
             Unanswered::Reply(message) => message.clone(),
             Unanswered::Silence => Message::new(),

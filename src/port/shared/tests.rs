@@ -25,8 +25,8 @@ fn open(frames: FrameRule, recalling: bool) -> (Arc<Ports>, Holder) {
         alarms: Arc::new(Alarms::new(Arc::new(Count::default()))),
         health: Health::new(),
         keepalive: Arc::new(()),
-        errand: Arc::new(Count::default()),
-        hook: Arc::new(Count::default()),
+        on_first: Arc::new(Count::default()),
+        on_room: Arc::new(Count::default()),
     })
 }
 

@@ -25,8 +25,8 @@ impl Ports {
         self.receives && self.gate.is_none() && self.recall.is_none()
     }
 
-    /// Sends a message in the common case: there is room, and nobody to be told. Otherwise nothing
-    /// has happened. For those who know that it [goes plainly](Self::sends_plainly).
+    /// Sends a message in the common case: there is room, and nothing to wake or notify. Otherwise nothing
+    /// has happened. For callers that know that it [goes plainly](Self::sends_plainly).
     #[inline]
     pub(crate) fn offer_quietly(&self, message: &mut Message) -> bool {
         debug_assert!(self.plain, "not asked before");
@@ -126,8 +126,8 @@ impl Ports {
         }
     }
 
-    /// A message to nobody: on a socket that is closed that does not matter any more. Whoever has
-    /// waited with it waits no longer.
+    /// A message to an unknown peer: on a socket that is closed that does not matter any more. A call
+    /// that has waited with it waits no longer.
     #[cold]
     fn unroutable(&self, waiting: Option<Waiting<'_>>) -> NotSent {
         if let Some(waiting) = waiting {
@@ -140,7 +140,7 @@ impl Ports {
         }
     }
 
-    /// Waits for room. A closed channel makes nobody wait: it tells who sends.
+    /// Waits for room. A closed channel makes no caller wait: sending says so.
     pub(crate) fn poll_room(&self, ticket: &mut Ticket, waker: &Waker) -> Poll<()> {
         let waiting = Waiting { ticket, waker };
         match self.inward().map(|inward| inward.room_or_wait(waiting)) {
@@ -157,15 +157,15 @@ impl Ports {
         }
     }
 
-    /// A call for a sender may have reached one who does not listen: there may be another.
+    /// A wake-up for a sender may have reached one that does not listen: there may be another.
     pub(crate) fn call_a_sender(&self) {
         if let Some(inward) = self.inward() {
             inward.call_a_sender();
         }
     }
 
-    /// Takes a message in the common case: there is one, and nobody to be told. Otherwise nothing has
-    /// happened. For those who know that it [goes plainly](Self::receives_plainly).
+    /// Takes a message in the common case: there is one, and nothing to wake or notify. Otherwise nothing has
+    /// happened. For callers that know that it [goes plainly](Self::receives_plainly).
     #[inline]
     pub(crate) fn pop_quietly(&self) -> Option<Message> {
         debug_assert!(self.receives_plainly(), "not asked before");
@@ -314,7 +314,7 @@ impl Ports {
         }
     }
 
-    /// A call for a receiver may have reached one who does not listen: there may be another.
+    /// A wake-up for a receiver may have reached one that does not listen: there may be another.
     pub(crate) fn call_a_receiver(&self) {
         match (&self.gate, self.outward()) {
             (Some(gate), Some(outward)) => gate.call_next(outward),

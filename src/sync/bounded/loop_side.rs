@@ -94,7 +94,7 @@ impl<T> Channel<T> {
     }
 
     /// As [`push_batch`](Self::push_batch); wakes and what the policy drops are left to the caller,
-    /// who may hold a lock.
+    /// which may hold a lock.
     #[inline]
     pub(crate) fn append(
         &self,

@@ -3,7 +3,7 @@
 //! Two locked queues instead of one: senders append to the tail, receivers take from the head,
 //! and only a receiver that finds the head empty moves the whole tail over. So in the common
 //! case a push and a pop touch different locks on different cache lines. Everything is plain
-//! data under these two locks; whoever needs both takes the head's first.
+//! data under these two locks; a call that needs both takes the head's first.
 //!
 //! The capacity counts what has been accepted and not yet released. Receivers release what they
 //! take at once; a pump that consumes an [`Overflow::Block`] channel releases a message when it
@@ -41,11 +41,11 @@ struct Head<T> {
     items: VecDeque<T>,
     /// How many of the accepted messages no longer count.
     released: u64,
-    /// Call the producer's hook, and who keeps pace, once `released` reaches this; [`NEVER`] when
-    /// it is not armed.
+    /// Call the producer's hook, and wake senders that keep pace, once `released` reaches this;
+    /// [`NEVER`] when it is not armed.
     resume_at: u64,
     senders: WaitQueue,
-    /// Senders who have room, and let what was sent before them go first.
+    /// Senders that have room, and let what was sent before them go first.
     paced: WaitQueue,
 }
 
@@ -55,7 +55,7 @@ struct Head<T> {
 struct Tail<T> {
     items: VecDeque<T>,
     accepted: u64,
-    /// What `Head::released` was when somebody last held both locks: never too high.
+    /// What `Head::released` was when both locks were last held: never too high.
     released_seen: u64,
     /// The capacity; [`NEVER`] for no limit.
     limit: u64,
@@ -64,7 +64,7 @@ struct Tail<T> {
     consumer_armed: bool,
     receivers: WaitQueue,
     dropped: u64,
-    /// What `Head::released` was when a sender kept pace in vain; [`NEVER`] if none has.
+    /// What `Head::released` was when a sender kept pace and nothing moved; [`NEVER`] if none has.
     stuck_at: u64,
     /// The capacity as it is told, of which `limit` may be a part.
     capacity: u64,
@@ -210,7 +210,7 @@ impl<T> Channel<T> {
         self.tail.lock().dropped
     }
 
-    /// So many messages that had been taken are lost for reasons of the pump's.
+    /// That many messages that had been taken are lost for reasons of the pump's.
     pub(crate) fn count_dropped(&self, messages: u64) {
         self.tail.lock().dropped += messages;
     }

@@ -190,7 +190,7 @@ impl<T> Near<T> {
         }
     }
 
-    /// What the channel may hold without a look at who it is for.
+    /// What the channel may hold without a look at the peers it is for.
     fn limit(&self) -> u64 {
         let rooms = self.peers.iter();
         let rooms = rooms.map(|peer| self.mark.saturating_sub(peer.held));

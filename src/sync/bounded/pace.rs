@@ -1,4 +1,4 @@
-//! Waiting for those who were accepted before, although there is room.
+//! Waiting for messages that were accepted before, although there is room.
 
 use super::{Channel, Overflow, State, Ticket, Waiting};
 
@@ -9,7 +9,7 @@ impl<T> Channel<T> {
     }
 
     /// Waits until no more than `most` messages count. False while there are more, and it is of
-    /// use to wait: the channel is open, and nobody has just waited for the same in vain.
+    /// use to wait: the channel is open, and no sender has just waited for the same without result.
     pub(crate) fn keep_pace(&self, most: u64, waiting: Waiting<'_>) -> bool {
         let (mut head, tail) = self.both();
         let in_vain = tail.state != State::Open || tail.stuck_at == head.released;
@@ -24,7 +24,7 @@ impl<T> Channel<T> {
         false
     }
 
-    /// A sender has waited for long enough. Until something is released, nobody else does.
+    /// A sender has waited for long enough. Until something is released, no other sender does.
     pub(crate) fn leave_pace(&self, ticket: &mut Ticket) {
         let (mut head, mut tail) = self.both();
         tail.stuck_at = head.released;

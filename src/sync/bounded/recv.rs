@@ -3,7 +3,7 @@
 use super::*;
 
 impl<T> Channel<T> {
-    /// The common case of a pop: there is a message, and nobody to be told. Otherwise nothing
+    /// The common case of a pop: there is a message, and nothing to wake or notify. Otherwise nothing
     /// has happened.
     #[inline(never)]
     pub(crate) fn pop_quietly(&self) -> Option<T> {
@@ -89,7 +89,7 @@ impl<T> Channel<T> {
         self.carry_out(wakes);
     }
 
-    /// Pops, or says why not, or waits; wakes are left to the caller, who may hold a lock.
+    /// Pops, or says why not, or waits; wakes are left to the caller, which may hold a lock.
     #[inline]
     pub(crate) fn pop(
         &self,
@@ -97,7 +97,7 @@ impl<T> Channel<T> {
         wakes: &mut WakeList,
     ) -> Result<T, Nothing> {
         let mut head = self.head.lock();
-        // Whoever has a place in the line must give it up under the tail's lock.
+        // A waiter that has a place in the queue must give it up under the tail's lock.
         if waiting
             .as_ref()
             .is_none_or(|waiting| waiting.ticket.is_none())

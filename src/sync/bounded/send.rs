@@ -105,7 +105,7 @@ impl<T> Channel<T> {
         }
     }
 
-    /// Pushes, or says why not, or waits; wakes are left to the caller, who may hold a lock.
+    /// Pushes, or says why not, or waits; wakes are left to the caller, which may hold a lock.
     #[inline]
     pub(crate) fn offer(
         &self,
@@ -113,7 +113,7 @@ impl<T> Channel<T> {
         waiting: Option<Waiting<'_>>,
         wakes: &mut WakeList,
     ) -> Offer {
-        // Whoever has a place in the line must give it up under the head's lock.
+        // A waiter that has a place in the queue must give it up under the head's lock.
         if waiting
             .as_ref()
             .is_none_or(|waiting| waiting.ticket.is_none())
@@ -186,7 +186,7 @@ impl<T> Channel<T> {
 }
 
 impl<T: Default> Channel<T> {
-    /// The common case of a push: there is room, and nobody to be told. False if it is not that;
+    /// The common case of a push: there is room, and nothing to wake or notify. False if it is not that;
     /// then nothing has happened.
     ///
     /// Never inlined, as [`pop_quietly`](Self::pop_quietly): so a message is moved once and as a

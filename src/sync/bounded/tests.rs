@@ -438,7 +438,7 @@ fn a_waiter_that_finds_nothing_keeps_its_place() {
     });
     assert!(popped.is_err());
     push(&channel, 0);
-    assert_eq!(channel.try_pop(), Ok(0), "somebody else was faster");
+    assert_eq!(channel.try_pop(), Ok(0), "another receiver was faster");
     assert!(wait_first().is_err());
     push(&channel, 1);
     assert_eq!((first.get(), second.get()), (2, 0));
@@ -607,7 +607,7 @@ impl Drop for Call<'_> {
 }
 
 /// Calls come, are woken and go away in any order. After every step: nothing lost, nothing
-/// doubled, and whoever could go on has been called.
+/// doubled, and every call that could go on has been woken.
 #[test]
 fn a_storm_of_cancelled_calls_strands_nobody() {
     const ROUNDS: usize = 100_000;
@@ -744,7 +744,7 @@ fn threads_that_give_up_at_random_lose_nothing() {
     });
 }
 
-/// A send that gives up when it has been polled so many times in vain.
+/// A send that gives up when it has been polled that many times and found no room.
 struct Cancelled<'a>(&'a Numbers, &'a mut Option<u64>, Ticket, u64);
 
 impl std::future::Future for Cancelled<'_> {

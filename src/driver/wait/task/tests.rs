@@ -1,5 +1,5 @@
 //! What a task that waits does with its polls. The clock is the real one, and a thread that was
-//! held up begins anew: so each test waits for what it is about to happen.
+//! held up begins again: so each test waits for what it is about to happen.
 
 #![allow(clippy::unwrap_used)] // These are tests, helpers included.
 
@@ -165,7 +165,7 @@ fn a_task_that_waits_for_this_process_only_or_may_not_spin_never_leads() {
 }
 
 #[test]
-fn a_task_that_leads_in_vain_declines_and_is_woken_as_ever() {
+fn a_task_that_leads_and_is_not_served_declines_and_is_woken() {
     for is_denied in [false, true] {
         in_time(move || {
             let pump = Arc::new(Pump {
@@ -173,7 +173,7 @@ fn a_task_that_leads_in_vain_declines_and_is_woken_as_ever() {
                 ..Pump::default()
             });
             let port = remote(&pump);
-            // Each wait that does not look out, or no longer, is told.
+            // Each wait that does not lead, or no longer, declines.
             for waits in 1..2000 {
                 wait(&port);
                 assert_eq!(pump.declined(), waits);
@@ -201,7 +201,7 @@ fn a_task_that_finds_others_there_leaves_polling_to_the_pumps_thread() {
 }
 
 #[test]
-fn who_is_served_at_once_each_time_leaves_the_thread_to_others_now_and_then() {
+fn a_task_that_is_served_at_once_each_time_leaves_the_thread_to_others_now_and_then() {
     in_time(|| {
         let pump = Arc::new(Pump::default());
         let port = remote(&pump);
@@ -209,7 +209,7 @@ fn who_is_served_at_once_each_time_leaves_the_thread_to_others_now_and_then() {
         if !until(&port, |wait| wait.served) {
             return;
         }
-        // Whoever looks out is served: only who leaves the thread asks to be polled again.
+        // A task that leads is served: only one that leaves the thread asks to be polled again.
         for _ in 0..10 {
             let start = Instant::now();
             until(&port, |wait| wait.again > 0);
