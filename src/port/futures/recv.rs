@@ -15,7 +15,7 @@ use crate::port::lockstep::Line;
 use crate::port::shared::Ports;
 use crate::sync::bounded::Nothing;
 
-/// The future of [`Receiver::recv`](super::Receiver::recv).
+/// The future of [`Receiver::recv`](crate::Receiver::recv).
 ///
 /// Dropping it before it is ready takes no message.
 #[derive(Debug)]
@@ -109,8 +109,8 @@ impl Drop for RecvFuture<'_> {
     }
 }
 
-/// The future of [`Receiver::recv_timeout`](super::Receiver::recv_timeout) and
-/// [`Receiver::recv_deadline`](super::Receiver::recv_deadline).
+/// The future of [`Receiver::recv_timeout`](crate::Receiver::recv_timeout) and
+/// [`Receiver::recv_deadline`](crate::Receiver::recv_deadline).
 ///
 /// Dropping it before it is ready takes no message.
 #[derive(Debug)]
@@ -155,7 +155,7 @@ impl Drop for RecvTimeoutFuture<'_> {
     }
 }
 
-/// The future of [`Receiver::recv_many`](super::Receiver::recv_many).
+/// The future of [`Receiver::recv_many`](crate::Receiver::recv_many).
 ///
 /// Dropping it before it is ready takes no message.
 #[derive(Debug)]

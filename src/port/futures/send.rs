@@ -15,7 +15,7 @@ use crate::port::shared::{NotSent, Ports};
 use crate::sync::bounded::Waiting;
 use crate::sync::wait_queue::Ticket;
 
-/// The future of [`Sender::send`](super::Sender::send).
+/// The future of [`Sender::send`](crate::Sender::send).
 ///
 /// Dropping it before it is ready means that the message has not been sent.
 #[derive(Debug)]
@@ -194,8 +194,8 @@ impl NoRoom for SendTimeoutError {
     }
 }
 
-/// The future of [`Sender::send_timeout`](super::Sender::send_timeout) and
-/// [`Sender::send_deadline`](super::Sender::send_deadline).
+/// The future of [`Sender::send_timeout`](crate::Sender::send_timeout) and
+/// [`Sender::send_deadline`](crate::Sender::send_deadline).
 ///
 /// Dropping it before it is ready means that the message has not been sent.
 #[derive(Debug)]
