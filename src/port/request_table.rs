@@ -124,7 +124,7 @@ impl Calls {
     }
 
     /// Requests that are open.
-    #[cfg(test)]
+    #[cfg(all(test, not(loom)))]
     pub(crate) fn len(&self) -> usize {
         self.open.lock().waiting.len()
     }
