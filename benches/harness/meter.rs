@@ -396,10 +396,10 @@ pub(crate) fn say(line: &str) {
     let _ = out.flush();
 }
 
-/// Checks a message by itself: its length, its number and its last octet.
-pub(crate) fn expect(octets: &[u8], size: usize, expected: u64) {
-    if number(octets, size) != Some(expected) {
-        fault(octets, size, expected);
+/// Checks a message by itself: its length, its number and its last byte.
+pub(crate) fn expect(bytes: &[u8], size: usize, expected: u64) {
+    if number(bytes, size) != Some(expected) {
+        fault(bytes, size, expected);
     }
 }
 

@@ -362,7 +362,7 @@ fn sim_peers_that_ask_each_other_stay_together_and_lose_nothing() {
         let over = sim.now + Duration::from_secs(2);
         sim.until("a long silence", |sim| sim.now >= over);
         let later: Vec<u64> = sim.pumps.iter().flat_map(serials).collect();
-        assert_eq!(pipes, later, "seed {seed}: a pipe was made anew");
+        assert_eq!(pipes, later, "seed {seed}: a pipe was made again");
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! No public path uses them without a pump behind, so their sources are compiled into this program:
 //! `src/sync`, `src/driver`, `src/port` and the words they are made of. That this builds at all shows
-//! that they know nothing above them. Every item is 64 octets, every channel holds 1000 of them;
+//! that they know nothing above them. Every item is 64 bytes, every channel holds 1000 of them;
 //! receivers count, and check that each sender's items come whole and in order.
 
 // The library's own sources, of which this program uses a part.

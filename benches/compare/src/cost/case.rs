@@ -52,9 +52,9 @@ impl Row {
 /// One case: everything but the transport and the durations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Case {
-    /// PUSH sends so many messages per second to PULL.
+    /// PUSH sends that many messages per second to PULL.
     OneWay(u64),
-    /// REQ makes so many round trips per second with REP.
+    /// REQ makes that many round trips per second with REP.
     RoundTrip(u64),
     /// REQ makes a round trip every millisecond, while its process does something else, too.
     Isolation(Beside),
@@ -68,7 +68,7 @@ pub(crate) enum Beside {
     /// A thread computes all the time and has no socket: the second control, for what a busy
     /// processor does to the ping by itself.
     Computing,
-    /// A thread or task receives from another socket of the same context, and computes so many
+    /// A thread or task receives from another socket of the same context, and computes that many
     /// microseconds per message.
     Worker(u64, Feed),
 }
