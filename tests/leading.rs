@@ -104,9 +104,14 @@ fn wakes_for_one(pull: &Socket<Pull>, push: impl FnOnce()) -> String {
     thread
 }
 
-/// Has a thread called `leader` wait time and again, and another one send to a task of the same pump while
-/// it does, until the task is woken by a thread that is `expected`. All others are returned.
-fn woken_while_one_leads(options: ContextOptions, rounds: usize, expected: &str) -> Vec<String> {
+/// Has a thread called `leader` make round trips, and another one send to a task of the same pump while it
+/// does, until the task is woken by a thread that is `expected`. All others are returned.
+fn woken_while_one_leads(
+    options: ContextOptions,
+    round_trip: fn(&Socket<Req>),
+    rounds: usize,
+    expected: &str,
+) -> Vec<String> {
     let context = named(options);
     let other = Context::new();
     let echo = Echo::new(Transport::Tcp);
@@ -121,7 +126,7 @@ fn woken_while_one_leads(options: ContextOptions, rounds: usize, expected: &str)
         let lead = move || {
             let req = client(&context, &echo);
             while stop.load(Ordering::SeqCst) == 0 {
-                go_round(&req, 1);
+                round_trip(&req);
             }
         };
         builder.spawn(lead).unwrap()
@@ -139,14 +144,22 @@ fn woken_while_one_leads(options: ContextOptions, rounds: usize, expected: &str)
     others
 }
 
+fn in_a_thread(req: &Socket<Req>) {
+    go_round(req, 1);
+}
+
+fn in_a_task(req: &Socket<Req>) {
+    run(go_round_in_a_task(req, 1));
+}
+
 #[test]
 fn a_thread_that_waits_time_and_again_leads() {
     within(LIMIT, || {
         let options = ContextOptions::new();
-        woken_while_one_leads(options, usize::MAX, "leader");
+        woken_while_one_leads(options, in_a_thread, usize::MAX, "leader");
         // Even if it must not spin.
         let options = ContextOptions::new().spin(Duration::ZERO);
-        woken_while_one_leads(options, usize::MAX, "leader");
+        woken_while_one_leads(options, in_a_thread, usize::MAX, "leader");
     });
 }
 
@@ -154,7 +167,7 @@ fn a_thread_that_waits_time_and_again_leads() {
 fn no_thread_leads_in_a_context_whose_options_say_no() {
     within(LIMIT, || {
         let options = ContextOptions::new().lead(false).assist(false);
-        let others = woken_while_one_leads(options, 300, "none");
+        let others = woken_while_one_leads(options, in_a_thread, 300, "none");
         assert_eq!(others, vec![PUMP; 300]);
     });
 }
@@ -198,46 +211,13 @@ fn no_thread_assists_in_a_context_whose_options_say_no() {
     });
 }
 
-/// As [`woken_while_one_leads`], but the leader is a task.
-fn woken_while_a_task_leads(options: ContextOptions, rounds: usize, expected: &str) -> Vec<String> {
-    let context = named(options);
-    let echo = Echo::new(Transport::Tcp);
-    let req = client(&context, &echo);
-    let pull = context.socket::<Pull>().unwrap();
-    let other = Context::new();
-    let push = other.socket::<Push>().unwrap();
-    push.connect(pull.bind("tcp://127.0.0.1:*").unwrap())
-        .unwrap();
-    let stop = Arc::new(AtomicUsize::new(0));
-    let leader = {
-        let stop = Arc::clone(&stop);
-        let builder = thread::Builder::new().name("leader".into());
-        let lead = move || {
-            while stop.load(Ordering::SeqCst) == 0 {
-                run(go_round_in_a_task(&req, 1));
-            }
-        };
-        builder.spawn(lead).unwrap()
-    };
-    let mut others = Vec::new();
-    while others.len() < rounds {
-        let woken_by = wakes_for_one(&pull, || put(&push.sender(), "for a task"));
-        if woken_by == expected {
-            break;
-        }
-        others.push(woken_by);
-    }
-    stop.store(1, Ordering::SeqCst);
-    leader.join().unwrap();
-    others
-}
-
 #[test]
 fn a_task_that_waits_time_and_again_leads() {
     within(LIMIT, || {
         // A task leads awake: of no use where there is one processor.
         if thread::available_parallelism().is_ok_and(|count| count.get() > 1) {
-            woken_while_a_task_leads(ContextOptions::new().lead(false), usize::MAX, "leader");
+            let options = ContextOptions::new().lead(false);
+            woken_while_one_leads(options, in_a_task, usize::MAX, "leader");
         }
     });
 }
@@ -247,8 +227,9 @@ fn no_task_leads_in_a_context_whose_options_say_no() {
     within(LIMIT, || {
         let options = ContextOptions::new()
             .task_spin(Duration::ZERO)
+            .lead(false)
             .assist(false);
-        let others = woken_while_a_task_leads(options, 300, "none");
+        let others = woken_while_one_leads(options, in_a_task, 300, "none");
         assert_eq!(others, vec![PUMP; 300]);
     });
 }
