@@ -13,7 +13,7 @@ use crate::kind::{Any, Kind, Typed};
 use crate::options::Options;
 use crate::port::undelivered;
 use crate::port::Names;
-use crate::pump::net::{self, Running, ThreadNames};
+use crate::pump::os::{self, Running, ThreadNames};
 use crate::pump::{self, Closed, Command, Company, Release};
 use crate::register::Registrar;
 use crate::socket::Socket;
@@ -706,7 +706,7 @@ impl Inner {
             pump,
             ..self.company.clone()
         };
-        net::start(self.options.thread_names(pump), company)
+        os::start(self.options.thread_names(pump), company)
     }
 
     /// Whether a pump can serve another socket: it has not failed.

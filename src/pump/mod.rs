@@ -71,8 +71,6 @@ use env::{Env, Readiness, Source};
 use fair_queue::FairQueue;
 use handshakes::Handshakes;
 use listener::Listening;
-/// The name that the context knows the pumps of the operating system by.
-pub(crate) use os as net;
 #[cfg(feature = "curve")]
 pub(crate) use os::entropy;
 use pipe::Pipe;
