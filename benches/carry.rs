@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use zmq_channels::{Context, Pull, Push};
 
 /// What each message holds.
-const OCTETS: [u8; 64] = [7; 64];
+const BYTES: [u8; 64] = [7; 64];
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -47,10 +47,10 @@ fn carry(transport: &str, count: usize) -> Result<(), Box<dyn std::error::Error>
     push.connect(&bound)?;
     let sender = push.sender();
     let sending = std::thread::spawn(move || {
-        (0..count).try_for_each(|_| sender.send_blocking(&OCTETS[..]).map_err(drop))
+        (0..count).try_for_each(|_| sender.send_blocking(&BYTES[..]).map_err(drop))
     });
     for number in 0..count {
-        if pull.recv_blocking()?[0] != OCTETS {
+        if pull.recv_blocking()?[0] != BYTES {
             return Err(format!("message {number} is another").into());
         }
     }

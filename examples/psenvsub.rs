@@ -28,6 +28,6 @@ pub(crate) fn receive(
     let [topic, content] = message.frames() else {
         return Ok(None);
     };
-    let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     Ok(Some((text(topic), text(content))))
 }

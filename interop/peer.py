@@ -18,7 +18,7 @@ Commands ("do"), with sockets known by a name of the caller's choice:
                                                    their names
   bind        socket endpoint                      -> the resolved endpoint
   connect | unbind | disconnect  socket endpoint
-  set_octets  socket option frame                  an option with a value of octets
+  set_bytes  socket option frame                  an option with a value of bytes
   subscribe | unsubscribe        socket topic      a frame, written as below
   join | leave                   socket group      text (DISH)
   connect_peer  socket endpoint  -> the routing id of who is there (PEER)
@@ -30,7 +30,7 @@ Commands ("do"), with sockets known by a name of the caller's choice:
                                                    -> how many libzmq took; a message it does
                                                       not take within `timeout` ends the run
   recv_many   socket first count size timeout [pause_every pause]
-                                                   checks each octet of numbered messages
+                                                   checks each byte of numbered messages
                                                    -> {"received": n, "wrong": null | frames}
   relay       source target count timeout          passes whole messages on
                                                    -> how many
@@ -43,9 +43,9 @@ Commands ("do"), with sockets known by a name of the caller's choice:
   term                                             closes all, waits until everything is sent
 
 The draft types have one frame and something beside it, which is shown as a frame in front: the
-routing id of the peer (SERVER, PEER), four octets, the highest first, or the group (RADIO, DISH).
+routing id of the peer (SERVER, PEER), four bytes, the highest first, or the group (RADIO, DISH).
 
-Times are milliseconds. A frame is written as hexadecimal octets, or, if it is what
+Times are milliseconds. A frame is written as hexadecimal bytes, or, if it is what
 `pattern(seed, length)` gives, as "seed*length".
 """
 
@@ -110,7 +110,7 @@ SHORT_ENOUGH_FOR_HEX = 64
 
 
 def pattern(seed, length):
-    """`length` octets that differ at every position and for every seed (below 2**24).
+    """`length` bytes that differ at every position and for every seed (below 2**24).
 
     Large ones repeat a block, each time with its number behind it: quick to make, and the
     block's odd size keeps it out of step with every buffer.
@@ -121,8 +121,8 @@ def pattern(seed, length):
         return b"".join(block + number.to_bytes(8, "little") for number in numbers)[:length]
     start = seed * 0x1_0000_0001
     words = (length + 7) // 8
-    octets = array.array("Q", range(start, start + words * PATTERN_STEP, PATTERN_STEP)).tobytes()
-    return octets if len(octets) == length else octets[:length]
+    bytes = array.array("Q", range(start, start + words * PATTERN_STEP, PATTERN_STEP)).tobytes()
+    return bytes if len(bytes) == length else bytes[:length]
 
 
 def read_frame(text):
@@ -132,12 +132,12 @@ def read_frame(text):
     return bytes.fromhex(text)
 
 
-def write_frame(octets):
-    if len(octets) > SHORT_ENOUGH_FOR_HEX:
-        seed = int.from_bytes(octets[:4], "little")
-        if seed < 1 << 24 and octets == pattern(seed, len(octets)):
-            return f"{seed}*{len(octets)}"
-    return octets.hex()
+def write_frame(bytes):
+    if len(bytes) > SHORT_ENOUGH_FOR_HEX:
+        seed = int.from_bytes(bytes[:4], "little")
+        if seed < 1 << 24 and bytes == pattern(seed, len(bytes)):
+            return f"{seed}*{len(bytes)}"
+    return bytes.hex()
 
 
 def event_name(frames):
@@ -236,7 +236,7 @@ class Socket:
         self.timeouts = {}
         # An int, but for version 2, where it has 64 bits: they are 0 where there is none.
         self.more, self.more_size = ctypes.c_int64(), ctypes.c_size_t(8)
-        # zmq_msg_t: 64 octets, aligned to 8.
+        # zmq_msg_t: 64 bytes, aligned to 8.
         self.message = (ctypes.c_uint64 * 16)()
         self.events = None
         if name is not None and library.major > 2:
@@ -252,8 +252,8 @@ class Socket:
         )
 
     def set_option(self, option, value):
-        octets = struct.pack("i", value) if isinstance(value, int) else value
-        self.call("setsockopt", option, octets, len(octets))
+        bytes = struct.pack("i", value) if isinstance(value, int) else value
+        self.call("setsockopt", option, bytes, len(bytes))
 
     def set_timeout(self, option, milliseconds):
         milliseconds = min(milliseconds, LONGEST_WAIT)
@@ -388,7 +388,7 @@ class Peer:
             number, value = HWM, struct.pack("Q", value)
         self.sockets[socket].set_option(number, value)
 
-    def set_octets(self, socket, option, frame):
+    def set_bytes(self, socket, option, frame):
         self.sockets[socket].set_option(OPTIONS[option], read_frame(frame))
 
     def bind(self, socket, endpoint):

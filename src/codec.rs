@@ -28,11 +28,11 @@ use crate::port::{Receiver, Sender};
 /// ```
 /// use zmq_channels::{Codec, Context, Message, Pair};
 ///
-/// /// Numbers, as their octets in network order.
+/// /// Numbers, as their bytes in network order.
 /// #[derive(Clone, Copy)]
-/// struct Octets;
+/// struct Bytes;
 ///
-/// impl Codec<u32> for Octets {
+/// impl Codec<u32> for Bytes {
 ///     type EncodeError = std::convert::Infallible;
 ///     type DecodeError = std::array::TryFromSliceError;
 ///
@@ -49,8 +49,8 @@ use crate::port::{Receiver, Sender};
 /// let context = Context::new();
 /// let (left, right) = (context.socket::<Pair>()?, context.socket::<Pair>()?);
 /// left.connect(right.bind("inproc://numbers")?)?;
-/// left.sender().with_codec(Octets).send_blocking(42)?;
-/// let numbers = right.receiver().with_codec::<u32, _>(Octets);
+/// left.sender().with_codec(Bytes).send_blocking(42)?;
+/// let numbers = right.receiver().with_codec::<u32, _>(Bytes);
 /// assert_eq!(numbers.recv_blocking()?, 42);
 /// # Ok(())
 /// # }

@@ -44,7 +44,7 @@ const DROP_WAIT: Duration = Duration::from_secs(2);
 /// be looked through for each socket.
 const MAX_PUMPS: usize = 1024;
 
-/// What Linux keeps of a thread's name, in octets.
+/// What Linux keeps of a thread's name, in bytes.
 const MAX_THREAD_NAME: usize = 15;
 
 /// The settings of a context. Plain values, as [`Options`] are those of a socket.
@@ -74,7 +74,7 @@ pub struct ContextOptions {
     pub pumps: usize,
     /// What the names of the context's threads begin with (`ZMQ_THREAD_NAME_PREFIX`): with `feed`
     /// the pumps are called `feed-pump-0`, `feed-pump-1` and so on. It is shortened to what the
-    /// system keeps of such names. Without a zero octet; empty, the default, for `zmq`.
+    /// system keeps of such names. Without a zero byte; empty, the default, for `zmq`.
     pub name: String,
     /// Sockets the context has at most, those included that are still closing
     /// (`ZMQ_MAX_SOCKETS`); `None`, the default, for no limit, where libzmq has 1023.
@@ -238,7 +238,7 @@ impl ContextOptions {
             return fault("pumps", "not within 1 and 1024");
         }
         if self.name.contains('\0') {
-            return fault("name", "contains a zero octet");
+            return fault("name", "contains a zero byte");
         }
         if self.max_sockets == Some(0) {
             return fault("max_sockets", "zero; None means no limit");

@@ -9,10 +9,10 @@ use zeroize::Zeroize;
 
 use crate::z85::{self, Z85Error};
 
-/// Octets in a key, public or secret.
+/// Bytes in a key, public or secret.
 const KEY: usize = 32;
 
-/// A public key of CURVE: 32 octets, or 40 digits of Z85.
+/// A public key of CURVE: 32 bytes, or 40 digits of Z85.
 ///
 /// ```
 /// use zmq_channels::CurveKey;
@@ -28,7 +28,7 @@ const KEY: usize = 32;
 pub struct CurveKey([u8; KEY]);
 
 impl CurveKey {
-    /// The octets of the key.
+    /// The bytes of the key.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; KEY] {
         &self.0
@@ -36,17 +36,17 @@ impl CurveKey {
 }
 
 impl From<[u8; KEY]> for CurveKey {
-    fn from(octets: [u8; KEY]) -> Self {
-        CurveKey(octets)
+    fn from(bytes: [u8; KEY]) -> Self {
+        CurveKey(bytes)
     }
 }
 
 impl TryFrom<&[u8]> for CurveKey {
     type Error = CurveKeyError;
 
-    fn try_from(octets: &[u8]) -> Result<Self, CurveKeyError> {
-        let octets = <[u8; KEY]>::try_from(octets);
-        octets.map(CurveKey).map_err(|_| CurveKeyError::Length)
+    fn try_from(bytes: &[u8]) -> Result<Self, CurveKeyError> {
+        let bytes = <[u8; KEY]>::try_from(bytes);
+        bytes.map(CurveKey).map_err(|_| CurveKeyError::Length)
     }
 }
 
@@ -90,7 +90,7 @@ impl fmt::Debug for CurveKey {
 pub struct CurveSecretKey([u8; KEY]);
 
 impl CurveSecretKey {
-    /// The octets of the key.
+    /// The bytes of the key.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; KEY] {
         &self.0
@@ -105,8 +105,8 @@ impl CurveSecretKey {
 }
 
 impl From<[u8; KEY]> for CurveSecretKey {
-    fn from(octets: [u8; KEY]) -> Self {
-        CurveSecretKey(octets)
+    fn from(bytes: [u8; KEY]) -> Self {
+        CurveSecretKey(bytes)
     }
 }
 
@@ -115,9 +115,9 @@ impl FromStr for CurveSecretKey {
     type Err = CurveKeyError;
 
     fn from_str(text: &str) -> Result<Self, CurveKeyError> {
-        let mut octets = z85::decode(text)?;
-        let key = <[u8; KEY]>::try_from(&octets[..]);
-        octets.zeroize();
+        let mut bytes = z85::decode(text)?;
+        let key = <[u8; KEY]>::try_from(&bytes[..]);
+        bytes.zeroize();
         key.map(CurveSecretKey).map_err(|_| CurveKeyError::Length)
     }
 }
@@ -199,8 +199,8 @@ impl FromStr for CurveKeypair {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CurveKeyError {
-    /// A key has 32 octets, or 40 digits of Z85.
-    #[error("a key has 32 octets, or 40 digits of Z85")]
+    /// A key has 32 bytes, or 40 digits of Z85.
+    #[error("a key has 32 bytes, or 40 digits of Z85")]
     Length,
     /// What is no Z85 at all.
     #[error("not Z85")]

@@ -23,10 +23,10 @@ use crate::error::{EndpointError, EndpointFault};
 /// | `tcp://127.0.0.1:*` or `:0` | bind only: a port the system picks |
 /// | `tcp://10.0.0.1:0;example.org:5555` | connect only: leave from this address and port (0: any) |
 /// | `tcp://eth0:0;example.org:5555` | connect only: leave from this interface (Linux), or host |
-/// | `ipc:///run/app.sock` | a Unix domain socket, at most 107 octets of path |
+/// | `ipc:///run/app.sock` | a Unix domain socket, at most 107 bytes of path |
 /// | `ipc://@name` | a name in Linux's abstract namespace |
 /// | `ipc://*` | bind only: a fresh path in a private directory |
-/// | `inproc://name` | a name inside one context, at most 4096 octets |
+/// | `inproc://name` | a name inside one context, at most 4096 bytes |
 ///
 /// Schemes are written in lower case. Two endpoints are equal when their texts are.
 ///
@@ -94,15 +94,15 @@ pub(crate) enum IpcAddress {
 }
 
 /// The longest host: what a DNS name can have.
-const MAX_HOST_OCTETS: usize = 255;
+const MAX_HOST_BYTES: usize = 255;
 /// The longest label of a DNS name (RFC 1035).
-const MAX_LABEL_OCTETS: usize = 63;
+const MAX_LABEL_BYTES: usize = 63;
 /// The longest zone: Linux's `IFNAMSIZ` without the closing NUL.
-const MAX_ZONE_OCTETS: usize = 15;
-/// `sun_path` has 108 octets on Linux: a path needs a NUL behind it, an abstract name before it.
-const MAX_IPC_OCTETS: usize = 107;
+const MAX_ZONE_BYTES: usize = 15;
+/// `sun_path` has 108 bytes on Linux: a path needs a NUL behind it, an abstract name before it.
+const MAX_IPC_BYTES: usize = 107;
 /// Names of inproc endpoints live in memory only; enough for any naming scheme, and a bound.
-const MAX_INPROC_OCTETS: usize = 4096;
+const MAX_INPROC_BYTES: usize = 4096;
 /// How much of a bad endpoint its error repeats.
 const MAX_ERROR_CHARS: usize = 256;
 
@@ -284,7 +284,7 @@ fn parse(text: &str) -> Result<Address, EndpointFault> {
         return Err(EndpointFault::EmptyAddress);
     }
     if address.contains('\0') {
-        return Err(EndpointFault::NulOctet);
+        return Err(EndpointFault::NulByte);
     }
     parse_address(address)
 }
@@ -321,7 +321,7 @@ fn parse_port(port: &str) -> Result<u16, EndpointFault> {
     if port == "*" {
         return Ok(0);
     }
-    if port.len() > MAX_DIGITS || !port.bytes().all(|octet| octet.is_ascii_digit()) {
+    if port.len() > MAX_DIGITS || !port.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(EndpointFault::BadPort);
     }
     port.parse().map_err(|_| EndpointFault::BadPort)
@@ -340,7 +340,7 @@ fn parse_ipv6(inside: &str) -> Result<Host, EndpointFault> {
 }
 
 fn is_zone(zone: &str) -> bool {
-    (1..=MAX_ZONE_OCTETS).contains(&zone.len()) && zone.bytes().all(is_name_octet)
+    (1..=MAX_ZONE_BYTES).contains(&zone.len()) && zone.bytes().all(is_name_byte)
 }
 
 fn parse_host(host: &str) -> Result<Host, EndpointFault> {
@@ -363,19 +363,19 @@ fn parse_host(host: &str) -> Result<Host, EndpointFault> {
 /// gone wrong: no lookup would ever make it right.
 fn is_host_name(host: &str) -> bool {
     let labels = host.strip_suffix('.').unwrap_or(host);
-    host.len() <= MAX_HOST_OCTETS
+    host.len() <= MAX_HOST_BYTES
         && !host.starts_with('-')
-        && labels.bytes().all(is_name_octet)
+        && labels.bytes().all(is_name_byte)
         && labels
             .split('.')
-            .all(|label| (1..=MAX_LABEL_OCTETS).contains(&label.len()))
+            .all(|label| (1..=MAX_LABEL_BYTES).contains(&label.len()))
         && !labels
             .bytes()
-            .all(|octet| octet.is_ascii_digit() || octet == b'.')
+            .all(|byte| byte.is_ascii_digit() || byte == b'.')
 }
 
-fn is_name_octet(octet: u8) -> bool {
-    octet.is_ascii_alphanumeric() || matches!(octet, b'.' | b'-' | b'_')
+fn is_name_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_')
 }
 
 fn parse_ipc(address: &str) -> Result<Address, EndpointFault> {
@@ -389,7 +389,7 @@ fn parse_ipc(address: &str) -> Result<Address, EndpointFault> {
     if name.is_empty() {
         return Err(EndpointFault::EmptyAddress);
     }
-    if name.len() > MAX_IPC_OCTETS {
+    if name.len() > MAX_IPC_BYTES {
         return Err(EndpointFault::NameTooLong);
     }
     Ok(Address::Ipc(if is_abstract {
@@ -400,7 +400,7 @@ fn parse_ipc(address: &str) -> Result<Address, EndpointFault> {
 }
 
 fn parse_inproc(address: &str) -> Result<Address, EndpointFault> {
-    if address.len() > MAX_INPROC_OCTETS {
+    if address.len() > MAX_INPROC_BYTES {
         return Err(EndpointFault::NameTooLong);
     }
     Ok(Address::Inproc {
@@ -681,10 +681,10 @@ mod tests {
             ("tcp://[fe80::1%a b]:5555", BadIpv6),
             ("tcp://[fe80::1%a%b]:5555", BadIpv6),
             ("tcp://[fe80::1%abcdefghijklmnop]:5555", BadIpv6),
-            ("tcp://local\0host:5555", NulOctet),
-            ("ipc:///tmp/a\0b", NulOctet),
-            ("ipc://@\0", NulOctet),
-            ("inproc://a\0", NulOctet),
+            ("tcp://local\0host:5555", NulByte),
+            ("ipc:///tmp/a\0b", NulByte),
+            ("ipc://@\0", NulByte),
+            ("inproc://a\0", NulByte),
             (&format!("ipc://{}", "p".repeat(108)), NameTooLong),
             (&format!("ipc://@{}", "p".repeat(108)), NameTooLong),
             (&format!("ipc://{}", "ü".repeat(54)), NameTooLong),

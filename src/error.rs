@@ -51,8 +51,8 @@ pub enum Refusal {
     /// No peer has the routing id that is the message's first frame (libzmq's `EHOSTUNREACH`).
     #[error("no peer has this routing id")]
     Unroutable,
-    /// The name of a group has more than 255 octets (RFC 48).
-    #[error("the name of a group has more than 255 octets")]
+    /// The name of a group has more than 255 bytes (RFC 48).
+    #[error("the name of a group has more than 255 bytes")]
     GroupTooLong,
 }
 
@@ -330,12 +330,12 @@ pub enum EndpointFault {
     /// What stands in brackets is no IPv6 address, or has a bad zone.
     #[error("what stands in brackets must be an IPv6 address")]
     BadIpv6,
-    /// A path or name with a NUL octet.
-    #[error("the name contains a NUL octet")]
-    NulOctet,
-    /// An ipc path or abstract name of more than 107 octets, or an inproc name of more than 4096
+    /// A path or name with a NUL byte.
+    #[error("the name contains a NUL byte")]
+    NulByte,
+    /// An ipc path or abstract name of more than 107 bytes, or an inproc name of more than 4096
     /// (libzmq's `ENAMETOOLONG`).
-    #[error("the name is too long: ipc takes 107 octets, inproc 4096")]
+    #[error("the name is too long: ipc takes 107 bytes, inproc 4096")]
     NameTooLong,
     /// `*` where only an address that exists will do: wildcards are for binding.
     #[error("a wildcard can be bound to, not connected to")]
@@ -352,7 +352,7 @@ pub enum BindError {
     /// The text is no endpoint.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
-    /// Sockets of this type have nothing to do there, such as a STREAM, which is for octets, with
+    /// Sockets of this type have nothing to do there, such as a STREAM, which is for bytes, with
     /// inproc, which has none (libzmq's `ENOCOMPATPROTO`).
     #[error("{socket_type} sockets cannot be bound to {endpoint}")]
     Unsupported {
@@ -427,7 +427,7 @@ pub enum ConnectError {
     /// The socket, whose type was chosen at run time, does not address its peers.
     #[error("only ROUTER, SERVER, PEER and STREAM sockets address peers")]
     NoRoutingIds,
-    /// Sockets of this type have nothing to do there, such as a STREAM, which is for octets, with
+    /// Sockets of this type have nothing to do there, such as a STREAM, which is for bytes, with
     /// inproc, which has none (libzmq's `ENOCOMPATPROTO`).
     #[error("{socket_type} sockets cannot be connected to {endpoint}")]
     Unsupported {
@@ -475,8 +475,8 @@ pub enum DetachError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum GroupError {
-    /// The name has more than 255 octets (RFC 48).
-    #[error("the name of a group has more than 255 octets")]
+    /// The name has more than 255 bytes (RFC 48).
+    #[error("the name of a group has more than 255 bytes")]
     TooLong,
     /// The socket has joined this group before.
     #[error("the group has been joined before")]
@@ -512,7 +512,7 @@ pub enum SubscribeError {
     /// No message of a peer has been received that this could be about.
     #[error("no peer has been heard of")]
     NoPeer,
-    /// More subscriptions than an XPUB keeps for one peer: 2¹⁸, of 2²⁴ octets together.
+    /// More subscriptions than an XPUB keeps for one peer: 2¹⁸, of 2²⁴ bytes together.
     #[error("the peer has as many subscriptions as it can have")]
     TooMany,
     /// The socket is closed.

@@ -266,11 +266,11 @@ pub enum DisconnectReason {
     Protocol(String),
     /// The peer announced a frame larger than
     /// [`max_frame_size`](crate::Options#structfield.max_frame_size).
-    #[error("a frame of {announced} octets was announced, the limit is {limit}")]
+    #[error("a frame of {announced} bytes was announced, the limit is {limit}")]
     FrameTooLarge {
-        /// Octets the peer announced.
+        /// Bytes the peer announced.
         announced: u64,
-        /// Octets it may send.
+        /// Bytes it may send.
         limit: u64,
     },
     /// The frames of a message from the peer had more bytes together than

@@ -74,15 +74,15 @@ kinds! {
     /// dropped and counted, or with `router_mandatory` refused or waited for.
     Router: Router, Sends Receives Addresses;
     /// XSUB: SUB without a filter of its own, for proxies: a message of one frame that starts with
-    /// the octet 1 or 0 subscribes or unsubscribes, any other goes to all publishers (RFC 29).
+    /// the byte 1 or 0 subscribes or unsubscribes, any other goes to all publishers (RFC 29).
     XSub: XSub, Sends Receives Subscribes Topical;
     /// XPUB: PUB that also receives: the subscriptions of its peers, as messages of one frame that
-    /// starts with the octet 1 or 0, and whatever else they send (RFC 29).
+    /// starts with the byte 1 or 0, and whatever else they send (RFC 29).
     XPub: XPub, Sends Receives Publishes Topical;
     /// STREAM: peers that speak plain TCP, or any protocol over tcp or ipc. Each message is the id
-    /// of a connection, five octets, and a chunk of at most 8 KiB, which begins and ends anywhere;
+    /// of a connection, five bytes, and a chunk of at most 8 KiB, which begins and ends anywhere;
     /// an empty chunk tells that the connection began or ended. Of what is sent, the first frame is
-    /// an id and the others are octets; with none at all the connection ends, once everything
+    /// an id and the others are bytes; with none at all the connection ends, once everything
     /// before is written, and its end is told like any other (libzmq does not tell of ends that
     /// the user made). A message for a connection that is not there is refused. One
     /// that does not take what it is sent, up to the high-water mark, holds up what is sent after.

@@ -7,16 +7,16 @@ use bytes::Bytes;
 
 use crate::storage;
 
-/// Payloads up to this many octets live inside the [`Frame`] itself and cost no allocation:
-/// messages of 64 octets are common in this field, and larger ones cost more to move.
+/// Payloads up to this many bytes live inside the [`Frame`] itself and cost no allocation:
+/// messages of 64 bytes are common in this field, and larger ones cost more to move.
 pub const INLINE_CAPACITY: usize = 64;
 
-/// RFC 48 gives the name of a group one octet for its length.
+/// RFC 48 gives the name of a group one byte for its length.
 pub(crate) const MAX_GROUP: usize = 255;
 
-/// One frame of a [`Message`]: an immutable run of octets.
+/// One frame of a [`Message`]: an immutable run of bytes.
 ///
-/// Small frames (up to [`INLINE_CAPACITY`] octets) are stored inline. Larger ones share
+/// Small frames (up to [`INLINE_CAPACITY`] bytes) are stored inline. Larger ones share
 /// their storage: cloning one copies a pointer, not the payload.
 ///
 /// A frame of up to 2 KiB may share its allocation, of 16 KiB, with others that came before and
@@ -34,61 +34,61 @@ pub(crate) const MAX_GROUP: usize = 255;
 #[derive(Clone)]
 pub struct Frame(Repr);
 
-/// Words of eight octets, so that a frame is moved in few wide steps: with a tag and a length of
-/// one octet each, moving one cost several times as much.
+/// Words of eight bytes, so that a frame is moved in few wide steps: with a tag and a length of
+/// one byte each, moving one cost several times as much.
 #[derive(Clone)]
 #[repr(u64)]
 enum Repr {
     Inline {
         len: usize,
-        octets: [u8; INLINE_CAPACITY],
+        bytes: [u8; INLINE_CAPACITY],
     },
     Shared(Bytes),
 }
 
 impl Frame {
-    /// A frame of no octets, such as the delimiter in front of a request.
+    /// A frame of no bytes, such as the delimiter in front of a request.
     #[must_use]
     pub const fn empty() -> Self {
         Frame(Repr::Inline {
             len: 0,
-            octets: [0; INLINE_CAPACITY],
+            bytes: [0; INLINE_CAPACITY],
         })
     }
 
-    /// Copies `octets` into a new frame.
+    /// Copies `bytes` into a new frame.
     #[must_use]
     #[inline]
-    pub fn copy_from_slice(octets: &[u8]) -> Self {
+    pub fn copy_from_slice(bytes: &[u8]) -> Self {
         let mut frame = Frame::empty();
-        frame.copy(octets);
+        frame.copy(bytes);
         frame
     }
 
     /// Fills an empty frame where it stands: an array on the side would be moved once more.
     #[inline]
-    fn copy(&mut self, octets: &[u8]) {
+    fn copy(&mut self, bytes: &[u8]) {
         match &mut self.0 {
-            Repr::Inline { len, octets: room } if octets.len() <= INLINE_CAPACITY => {
-                copy_short(octets, room);
-                *len = octets.len();
+            Repr::Inline { len, bytes: room } if bytes.len() <= INLINE_CAPACITY => {
+                copy_short(bytes, room);
+                *len = bytes.len();
             }
-            _ => self.0 = Repr::Shared(storage::copy(octets)),
+            _ => self.0 = Repr::Shared(storage::copy(bytes)),
         }
     }
 
-    /// The first `len` octets of `window`. What stands behind them is kept, but never seen: so
+    /// The first `len` bytes of `window`. What stands behind them is kept, but never seen: so
     /// the copy has a fixed size, and is a few wide moves instead of a call.
     #[inline]
     pub(crate) fn from_window(window: &[u8; INLINE_CAPACITY], len: u8) -> Self {
         debug_assert!(usize::from(len) <= INLINE_CAPACITY);
         Frame(Repr::Inline {
             len: usize::from(len),
-            octets: *window,
+            bytes: *window,
         })
     }
 
-    /// The octets as a shared [`Bytes`]; copies only what is stored inline.
+    /// The bytes as a shared [`Bytes`]; copies only what is stored inline.
     #[must_use]
     pub fn to_bytes(&self) -> Bytes {
         match &self.0 {
@@ -107,18 +107,18 @@ impl Frame {
     }
 }
 
-/// Copies at most [`INLINE_CAPACITY`] octets in steps of the width by which frames are moved: a
+/// Copies at most [`INLINE_CAPACITY`] bytes in steps of the width by which frames are moved: a
 /// processor hands what it has just stored to the next load only if both are of one piece.
 #[inline]
-fn copy_short(octets: &[u8], room: &mut [u8; INLINE_CAPACITY]) {
+fn copy_short(bytes: &[u8], room: &mut [u8; INLINE_CAPACITY]) {
     const STEP: usize = 16;
-    let (mut steps, mut rooms) = (octets.chunks_exact(STEP), room.chunks_exact_mut(STEP));
+    let (mut steps, mut rooms) = (bytes.chunks_exact(STEP), room.chunks_exact_mut(STEP));
     for (step, room) in steps.by_ref().zip(rooms.by_ref()) {
         room.copy_from_slice(step);
     }
     let rest = steps.remainder();
-    let start = octets.len() - rest.len();
-    room[start..octets.len()].copy_from_slice(rest);
+    let start = bytes.len() - rest.len();
+    room[start..bytes.len()].copy_from_slice(rest);
 }
 
 impl Default for Frame {
@@ -133,7 +133,7 @@ impl Deref for Frame {
     #[inline]
     fn deref(&self) -> &[u8] {
         match &self.0 {
-            Repr::Inline { len, octets } => &octets[..*len],
+            Repr::Inline { len, bytes } => &bytes[..*len],
             Repr::Shared(bytes) => bytes,
         }
     }
@@ -184,7 +184,7 @@ impl<const N: usize> PartialEq<&[u8; N]> for Frame {
     }
 }
 
-/// Shows readable text as text and everything else as hexadecimal octets, shortened.
+/// Shows readable text as text and everything else as hexadecimal bytes, shortened.
 impl fmt::Debug for Frame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const SHOWN: usize = 64;
@@ -193,13 +193,13 @@ impl fmt::Debug for Frame {
             Ok(text) if !text.chars().any(char::is_control) => write!(f, "{text:?}")?,
             _ => {
                 f.write_str("0x")?;
-                for octet in head {
-                    write!(f, "{octet:02x}")?;
+                for byte in head {
+                    write!(f, "{byte:02x}")?;
                 }
             }
         }
         if self.len() > SHOWN {
-            write!(f, "… ({} octets)", self.len())?;
+            write!(f, "… ({} bytes)", self.len())?;
         }
         Ok(())
     }
@@ -218,18 +218,18 @@ impl From<Bytes> for Frame {
 
 impl From<Vec<u8>> for Frame {
     #[inline]
-    fn from(octets: Vec<u8>) -> Self {
-        if octets.len() <= INLINE_CAPACITY {
-            Frame::copy_from_slice(&octets)
+    fn from(bytes: Vec<u8>) -> Self {
+        if bytes.len() <= INLINE_CAPACITY {
+            Frame::copy_from_slice(&bytes)
         } else {
-            Frame(Repr::Shared(octets.into()))
+            Frame(Repr::Shared(bytes.into()))
         }
     }
 }
 
 impl From<Box<[u8]>> for Frame {
-    fn from(octets: Box<[u8]>) -> Self {
-        Frame::from(octets.into_vec())
+    fn from(bytes: Box<[u8]>) -> Self {
+        Frame::from(bytes.into_vec())
     }
 }
 
@@ -254,28 +254,28 @@ impl From<&String> for Frame {
 
 impl From<&[u8]> for Frame {
     #[inline]
-    fn from(octets: &[u8]) -> Self {
-        Frame::copy_from_slice(octets)
+    fn from(bytes: &[u8]) -> Self {
+        Frame::copy_from_slice(bytes)
     }
 }
 
 impl From<&Vec<u8>> for Frame {
-    fn from(octets: &Vec<u8>) -> Self {
-        Frame::copy_from_slice(octets)
+    fn from(bytes: &Vec<u8>) -> Self {
+        Frame::copy_from_slice(bytes)
     }
 }
 
 impl<const N: usize> From<[u8; N]> for Frame {
     #[inline]
-    fn from(octets: [u8; N]) -> Self {
-        Frame::copy_from_slice(&octets)
+    fn from(bytes: [u8; N]) -> Self {
+        Frame::copy_from_slice(&bytes)
     }
 }
 
 impl<const N: usize> From<&[u8; N]> for Frame {
     #[inline]
-    fn from(octets: &[u8; N]) -> Self {
-        Frame::copy_from_slice(octets)
+    fn from(bytes: &[u8; N]) -> Self {
+        Frame::copy_from_slice(bytes)
     }
 }
 
@@ -305,7 +305,7 @@ impl From<Frame> for Vec<u8> {
 
 /// A whole ZeroMQ message: one frame or several, sent and delivered all or nothing.
 ///
-/// Anything that reads as octets becomes a message of one frame, a collection of such
+/// Anything that reads as bytes becomes a message of one frame, a collection of such
 /// things becomes a multipart message:
 ///
 /// ```
@@ -361,12 +361,12 @@ impl Message {
         }
     }
 
-    /// One frame with a copy of `octets`, made where the message stands.
+    /// One frame with a copy of `bytes`, made where the message stands.
     #[inline]
-    fn copied(octets: &[u8]) -> Self {
+    fn copied(bytes: &[u8]) -> Self {
         let mut message = Message::single(Frame::empty());
         if let Body::One(frame) = &mut message.body {
-            frame.copy(octets);
+            frame.copy(bytes);
         }
         message
     }
@@ -379,14 +379,14 @@ impl Message {
         }
     }
 
-    /// What an XSUB sends to subscribe to all that starts with `prefix`: one frame, the octet 1
+    /// What an XSUB sends to subscribe to all that starts with `prefix`: one frame, the byte 1
     /// and the prefix. An XPUB gives it to its user in the same form.
     #[must_use]
     pub fn subscribe(prefix: impl AsRef<[u8]>) -> Self {
         Message::word(1, prefix.as_ref())
     }
 
-    /// What an XSUB sends to cancel a subscription: one frame, the octet 0 and the prefix.
+    /// What an XSUB sends to cancel a subscription: one frame, the byte 0 and the prefix.
     #[must_use]
     pub fn cancel(prefix: impl AsRef<[u8]>) -> Self {
         Message::word(0, prefix.as_ref())
@@ -397,7 +397,7 @@ impl Message {
     }
 
     /// What a RADIO sends to a group: two frames, the name of the group and the body. A name of
-    /// more than 255 octets is refused when it is sent.
+    /// more than 255 bytes is refused when it is sent.
     #[must_use]
     pub fn to_group(group: impl Into<Frame>, body: impl Into<Frame>) -> Self {
         Message::from_frames(vec![group.into(), body.into()])
@@ -416,9 +416,9 @@ impl Message {
         self.frames().is_empty()
     }
 
-    /// The number of octets in all frames together.
+    /// The number of bytes in all frames together.
     #[must_use]
-    pub fn octets(&self) -> usize {
+    pub fn byte_len(&self) -> usize {
         self.frames().iter().map(|frame| frame.len()).sum()
     }
 
@@ -549,7 +549,7 @@ impl Message {
 
 /// What an XPUB tells its user, read from a message.
 ///
-/// A message of one frame that starts with the octet 1 or 0 is a subscription or a cancellation.
+/// A message of one frame that starts with the byte 1 or 0 is a subscription or a cancellation.
 /// Peers cannot say anything else that looks like that: whatever begins so *is* a subscription.
 ///
 /// ```
@@ -680,15 +680,15 @@ message_of_a_copy!(&Vec<u8>, &[u8], &String, &str);
 
 impl<const N: usize> From<[u8; N]> for Message {
     #[inline]
-    fn from(octets: [u8; N]) -> Self {
-        Message::copied(&octets)
+    fn from(bytes: [u8; N]) -> Self {
+        Message::copied(&bytes)
     }
 }
 
 impl<const N: usize> From<&[u8; N]> for Message {
     #[inline]
-    fn from(octets: &[u8; N]) -> Self {
-        Message::copied(octets)
+    fn from(bytes: &[u8; N]) -> Self {
+        Message::copied(bytes)
     }
 }
 
@@ -732,16 +732,16 @@ mod tests {
     #[test]
     fn frames_keep_every_length_around_the_inline_border() {
         for len in [0, 1, 63, 64, 65, 66, 255, 256, 1 << 20] {
-            let octets: Vec<u8> = (0..len).map(|i| i as u8).collect();
+            let bytes: Vec<u8> = (0..len).map(|i| i as u8).collect();
             for frame in [
-                Frame::copy_from_slice(&octets),
-                Frame::from(octets.clone()),
-                Frame::from(Bytes::from(octets.clone())),
+                Frame::copy_from_slice(&bytes),
+                Frame::from(bytes.clone()),
+                Frame::from(Bytes::from(bytes.clone())),
             ] {
-                assert_eq!(frame, octets);
+                assert_eq!(frame, bytes);
                 assert_eq!(frame.shared().is_some(), len > INLINE_CAPACITY);
-                assert_eq!(Vec::from(frame.clone()), octets);
-                assert_eq!(Bytes::from(frame), octets);
+                assert_eq!(Vec::from(frame.clone()), bytes);
+                assert_eq!(Bytes::from(frame), bytes);
             }
         }
     }
@@ -754,7 +754,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_reads_as_octets_becomes_a_message() {
+    fn everything_that_reads_as_bytes_becomes_a_message() {
         let expected = Message::from("abc");
         assert_eq!(Message::from(String::from("abc")), expected);
         assert_eq!(Message::from(&b"abc"[..]), expected);

@@ -83,8 +83,8 @@ pub struct ProxyStatistics {
 pub struct ProxyTraffic {
     /// Messages the other socket has accepted.
     pub messages: u64,
-    /// Octets of their frames.
-    pub octets: u64,
+    /// Bytes of their frames.
+    pub bytes: u64,
     /// Messages the other socket refused: such as a reply to nobody. They are lost.
     pub refused: u64,
     /// Messages taken and not yet passed on: none but for moments in which others send to the same
@@ -347,12 +347,12 @@ fn traffic(relay: Option<&Relay>) -> ProxyTraffic {
     };
     let Carried {
         messages,
-        octets,
+        bytes,
         refused,
     } = relay.carried();
     ProxyTraffic {
         messages,
-        octets,
+        bytes,
         refused,
         held: relay.held() as u64,
     }

@@ -14,7 +14,7 @@ use crate::socket::Socket;
 /// `request` sends a message and resolves to the reply to that very message. Any number may be
 /// under way on one socket, from any threads and tasks; the replies may come in any order.
 ///
-/// On the wire each of them carries a number of four octets in front of its delimiter, as libzmq's
+/// On the wire each of them carries a number of four bytes in front of its delimiter, as libzmq's
 /// `ZMQ_REQ_CORRELATE` has it. To the peer that is one more frame of the envelope, which every REP
 /// gives back as it was, and so does a ROUTER that copies what stands in front of the delimiter.
 /// Requests go to the connected peers in turn, and wait in the order they were made while there

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::message::{Frame, Message};
 
 /// The name by which a ROUTER, SERVER, PEER or STREAM socket knows one of its peers: 1 to 255
-/// octets, chosen by the peer or made up by the socket; for SERVER and PEER always four octets,
+/// bytes, chosen by the peer or made up by the socket; for SERVER and PEER always four bytes,
 /// a number.
 ///
 /// Each message received on such a socket has its sender's id as its first frame, and each
@@ -25,19 +25,19 @@ use crate::message::{Frame, Message};
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct RoutingId(Frame);
 
-/// The octets are no routing id.
+/// The bytes are no routing id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
-#[error("a routing id has 1 to 255 octets, not {octets}")]
+#[error("a routing id has 1 to 255 bytes, not {bytes}")]
 pub struct RoutingIdError {
     /// How many there are.
-    pub octets: usize,
+    pub bytes: usize,
 }
 
 impl RoutingId {
-    /// The most octets a routing id has (RFC 37, The Identity Property).
-    pub const MAX_OCTETS: usize = 255;
+    /// The most bytes a routing id has (RFC 37, The Identity Property).
+    pub const MAX_BYTES: usize = 255;
 
-    /// The id of these octets.
+    /// The id of these bytes.
     ///
     /// ```
     /// use zmq_channels::RoutingId;
@@ -49,21 +49,21 @@ impl RoutingId {
     ///
     /// # Errors
     /// [`RoutingIdError`] if there are none, or more than 255.
-    pub fn new(octets: impl Into<Frame>) -> Result<Self, RoutingIdError> {
-        let frame = octets.into();
+    pub fn new(bytes: impl Into<Frame>) -> Result<Self, RoutingIdError> {
+        let frame = bytes.into();
         match frame.len() {
-            1..=Self::MAX_OCTETS => Ok(RoutingId(frame)),
-            octets => Err(RoutingIdError { octets }),
+            1..=Self::MAX_BYTES => Ok(RoutingId(frame)),
+            bytes => Err(RoutingIdError { bytes }),
         }
     }
 
-    /// Its octets.
+    /// Its bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// The number it is, if it has four octets, as those of SERVER and PEER have.
+    /// The number it is, if it has four bytes, as those of SERVER and PEER have.
     #[must_use]
     pub fn as_u32(&self) -> Option<u32> {
         <[u8; 4]>::try_from(self.as_bytes())
@@ -76,7 +76,7 @@ impl RoutingId {
     }
 }
 
-/// The id of a peer of SERVER or PEER: its four octets are the number, the highest first.
+/// The id of a peer of SERVER or PEER: its four bytes are the number, the highest first.
 impl From<u32> for RoutingId {
     fn from(number: u32) -> Self {
         RoutingId(Frame::from(number.to_be_bytes()))
@@ -84,12 +84,12 @@ impl From<u32> for RoutingId {
 }
 
 macro_rules! routing_id_from {
-    ($($octets:ty),* $(,)?) => {
-        $(impl TryFrom<$octets> for RoutingId {
+    ($($bytes:ty),* $(,)?) => {
+        $(impl TryFrom<$bytes> for RoutingId {
             type Error = RoutingIdError;
 
-            fn try_from(octets: $octets) -> Result<Self, RoutingIdError> {
-                RoutingId::new(octets)
+            fn try_from(bytes: $bytes) -> Result<Self, RoutingIdError> {
+                RoutingId::new(bytes)
             }
         })*
     };
@@ -115,14 +115,14 @@ impl AsRef<[u8]> for RoutingId {
     }
 }
 
-/// Text as text; anything else as hexadecimal octets.
+/// Text as text; anything else as hexadecimal bytes.
 impl fmt::Display for RoutingId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match std::str::from_utf8(&self.0) {
             Ok(text) if !text.chars().any(char::is_control) => f.write_str(text),
             _ => {
                 f.write_str("0x")?;
-                self.0.iter().try_for_each(|octet| write!(f, "{octet:02x}"))
+                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
             }
         }
     }
@@ -169,19 +169,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_to_255_octets() {
-        for octets in [0, 256, 1000] {
-            let refused = RoutingId::try_from(vec![7; octets]);
-            assert_eq!(refused, Err(RoutingIdError { octets }));
+    fn one_to_255_bytes() {
+        for bytes in [0, 256, 1000] {
+            let refused = RoutingId::try_from(vec![7; bytes]);
+            assert_eq!(refused, Err(RoutingIdError { bytes }));
         }
-        for octets in [1, 64, 65, 255] {
-            let id = RoutingId::try_from(vec![7; octets]).unwrap();
-            assert_eq!(id.as_bytes(), vec![7; octets]);
+        for bytes in [1, 64, 65, 255] {
+            let id = RoutingId::try_from(vec![7; bytes]).unwrap();
+            assert_eq!(id.as_bytes(), vec![7; bytes]);
         }
     }
 
     #[test]
-    fn numbers_are_four_octets() {
+    fn numbers_are_four_bytes() {
         for number in [0, 1, 0x0102_0304, u32::MAX] {
             assert_eq!(RoutingId::from(number).as_u32(), Some(number));
         }
@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn ids_read_well() {
-        let shown = |octets: &[u8]| RoutingId::try_from(octets).unwrap().to_string();
+        let shown = |bytes: &[u8]| RoutingId::try_from(bytes).unwrap().to_string();
         assert_eq!(shown("Ægir".as_bytes()), "Ægir");
         assert_eq!(shown(&[0, 1, 2, 3, 255]), "0x00010203ff");
         let debug = format!("{:?}", RoutingId::from(5));

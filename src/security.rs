@@ -32,7 +32,7 @@ pub enum Security {
     /// said can be read by anybody on the way.
     PlainServer,
     /// Tells servers a user name and a password (`ZMQ_PLAIN_USERNAME`, `ZMQ_PLAIN_PASSWORD`),
-    /// of at most 255 octets each.
+    /// of at most 255 bytes each.
     PlainClient {
         /// The user name.
         username: String,
@@ -171,7 +171,7 @@ pub enum Credentials {
     Null,
     /// A user name and a password.
     Plain {
-        /// The user name, whatever octets it is made of.
+        /// The user name, whatever bytes it is made of.
         username: Frame,
         /// The password; `Debug` does not show it.
         password: Frame,

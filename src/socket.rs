@@ -305,7 +305,7 @@ impl<K: Kind> Socket<K> {
     /// left.send_blocking("hello")?;
     /// right.recv_blocking()?;
     /// let statistics = left.statistics()?;
-    /// assert_eq!((statistics.messages_out, statistics.octets_out), (1, 5));
+    /// assert_eq!((statistics.messages_out, statistics.bytes_out), (1, 5));
     /// assert_eq!(statistics.peers.len(), 1);
     /// # Ok(())
     /// # }
@@ -561,7 +561,7 @@ impl Socket<XPub> {
 
 impl<K: Joins> Socket<K> {
     /// Joins a group: messages that a RADIO sends to exactly this name come in from now on
-    /// (RFC 48, `zmq_join`). A name has 0 to 255 octets.
+    /// (RFC 48, `zmq_join`). A name has 0 to 255 bytes.
     ///
     /// ```
     /// use zmq_channels::{Context, Dish, Message, Options, Radio};

@@ -19,11 +19,11 @@ pub struct Statistics {
     /// Whole messages that left for peers: written to the kernel or handed to an inproc peer. A
     /// message published to three subscribers counts three times.
     pub messages_out: u64,
-    /// Octets that came from peers: on tcp and ipc all that the kernel gave, handshake and framing
+    /// Bytes that came from peers: on tcp and ipc all that the kernel gave, handshake and framing
     /// included; on inproc the payload.
-    pub octets_in: u64,
-    /// Octets that left for peers, in the same sense.
-    pub octets_out: u64,
+    pub bytes_in: u64,
+    /// Bytes that left for peers, in the same sense.
+    pub bytes_out: u64,
     /// Messages accepted by `in` that have not left: waiting there, or held for a peer.
     pub queued_out: usize,
     /// Messages waiting in `out`.
@@ -78,10 +78,10 @@ pub struct PeerStatistics {
     pub messages_in: u64,
     /// Whole messages that left for this peer.
     pub messages_out: u64,
-    /// Octets that came from this peer.
-    pub octets_in: u64,
-    /// Octets that left for this peer.
-    pub octets_out: u64,
+    /// Bytes that came from this peer.
+    pub bytes_in: u64,
+    /// Bytes that left for this peer.
+    pub bytes_out: u64,
     /// Messages held for this peer.
     pub queued: usize,
     /// Bytes of a message of several frames, or of a large one, that has not come whole: what it

@@ -39,28 +39,28 @@ thread_local! {
 
 static KEPT: Keeper = Keeper::new();
 
-/// A copy of `octets`.
-pub(crate) fn copy(octets: &[u8]) -> Bytes {
-    match octets.len() {
-        ..=LONGEST_IN_SLAB => copy_short(octets),
+/// A copy of `bytes`.
+pub(crate) fn copy(bytes: &[u8]) -> Bytes {
+    match bytes.len() {
+        ..=LONGEST_IN_SLAB => copy_short(bytes),
         length if class(length).is_some() => {
             let mut buffer = take(length).unwrap_or_else(|| Vec::with_capacity(length));
             buffer.clear();
-            buffer.extend_from_slice(octets);
+            buffer.extend_from_slice(bytes);
             share(buffer)
         }
-        _ => Bytes::copy_from_slice(octets),
+        _ => Bytes::copy_from_slice(bytes),
     }
 }
 
-/// A copy of what stands at the beginning of `octets`, to be cut into payloads: of as many times
-/// `length` octets as may share an allocation. `None` if there is so little that each of them is
+/// A copy of what stands at the beginning of `bytes`, to be cut into payloads: of as many times
+/// `length` bytes as may share an allocation. `None` if there is so little that each of them is
 /// better copied alone.
-pub(crate) fn copy_run(octets: &[u8], length: usize) -> Option<Bytes> {
-    if octets.len() < SHORTEST_RUN {
+pub(crate) fn copy_run(bytes: &[u8], length: usize) -> Option<Bytes> {
+    if bytes.len() < SHORTEST_RUN {
         return None;
     }
-    let run = &octets[..octets.len().min(SLAB / length * length)];
+    let run = &bytes[..bytes.len().min(SLAB / length * length)];
     // No larger one that is kept: each of the payloads may be kept for long, and holds on to it.
     let capacity = run.len().next_power_of_two();
     let mut buffer =
@@ -75,7 +75,7 @@ pub(crate) fn share(buffer: Vec<u8>) -> Bytes {
     KEPT.share(buffer)
 }
 
-/// A buffer with a capacity of `length` octets or more and anything in it, if one is kept.
+/// A buffer with a capacity of `length` bytes or more and anything in it, if one is kept.
 pub(crate) fn take(length: usize) -> Option<Vec<u8>> {
     take_within(length, usize::MAX)
 }
@@ -90,17 +90,17 @@ fn take_within(length: usize, most: usize) -> Option<Vec<u8>> {
 }
 
 /// Cuts a copy off this thread's slab.
-fn copy_short(octets: &[u8]) -> Bytes {
+fn copy_short(bytes: &[u8]) -> Bytes {
     let copied = SLAB_IN_USE.try_with(|slab| {
         let mut slab = slab.borrow_mut();
-        if slab.capacity() - slab.len() < octets.len() {
+        if slab.capacity() - slab.len() < bytes.len() {
             *slab = BytesMut::with_capacity(SLAB);
         }
-        slab.extend_from_slice(octets);
+        slab.extend_from_slice(bytes);
         slab.split().freeze()
     });
     // A thread that is ending has no slab any more.
-    copied.unwrap_or_else(|_| Bytes::copy_from_slice(octets))
+    copied.unwrap_or_else(|_| Bytes::copy_from_slice(bytes))
 }
 
 /// Which of the classes buffers of a size are in, if they are kept.
@@ -212,9 +212,9 @@ pub(crate) mod tests {
     fn a_copy_is_a_copy_whatever_its_size_and_what_was_before() {
         for round in 0..3_u8 {
             for size in sizes() {
-                let octets: Vec<u8> = (0..size).map(|i| i as u8 ^ round).collect();
-                let copied = copy(&octets);
-                assert_eq!(copied, octets, "{size} octets, round {round}");
+                let bytes: Vec<u8> = (0..size).map(|i| i as u8 ^ round).collect();
+                let copied = copy(&bytes);
+                assert_eq!(copied, bytes, "{size} bytes, round {round}");
             }
         }
     }
@@ -233,14 +233,14 @@ pub(crate) mod tests {
 
     #[test]
     fn a_run_is_of_whole_payloads_and_bounded() {
-        let octets: Vec<u8> = (0..3 * SLAB).map(|i| (i % 251) as u8).collect();
-        assert_eq!(copy_run(&octets[..SHORTEST_RUN - 1], 100), None);
+        let bytes: Vec<u8> = (0..3 * SLAB).map(|i| (i % 251) as u8).collect();
+        assert_eq!(copy_run(&bytes[..SHORTEST_RUN - 1], 100), None);
         for length in [67, 300, 1024, LONGEST_IN_SLAB + 9] {
-            let run = copy_run(&octets, length).expect("enough");
+            let run = copy_run(&bytes, length).expect("enough");
             assert!(run.len() % length == 0 && SLAB - run.len() < length);
-            assert_eq!(run, octets[..run.len()]);
-            let short = copy_run(&octets[..SHORTEST_RUN], length).expect("enough");
-            assert_eq!(short, octets[..SHORTEST_RUN]);
+            assert_eq!(run, bytes[..run.len()]);
+            let short = copy_run(&bytes[..SHORTEST_RUN], length).expect("enough");
+            assert_eq!(short, bytes[..SHORTEST_RUN]);
         }
     }
 
@@ -271,11 +271,11 @@ pub(crate) mod tests {
             drop(many);
         }
         let kept = KEEPER.kept();
-        let octets = |buffers: &Vec<Vec<u8>>| buffers.iter().map(Vec::capacity).sum::<usize>();
+        let bytes = |buffers: &Vec<Vec<u8>>| buffers.iter().map(Vec::capacity).sum::<usize>();
         assert!(kept
             .iter()
-            .all(|buffers| octets(buffers) <= 2 * KEPT_PER_CLASS));
-        assert!(octets(&kept[0]) >= KEPT_PER_CLASS, "the smallest are kept");
+            .all(|buffers| bytes(buffers) <= 2 * KEPT_PER_CLASS));
+        assert!(bytes(&kept[0]) >= KEPT_PER_CLASS, "the smallest are kept");
         let largest = kept.iter().flatten().map(Vec::capacity).max();
         assert!(largest < Some(2 << LARGEST_KEPT), "{largest:?}");
     }

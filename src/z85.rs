@@ -1,4 +1,4 @@
-//! Z85 (RFC 32): octets as text that survives source code and command lines.
+//! Z85 (RFC 32): bytes as text that survives source code and command lines.
 
 use std::fmt;
 
@@ -6,28 +6,26 @@ use std::fmt;
 const DIGITS: &[u8; 85] = b"0123456789abcdefghijklmnopqrstuvwxyz\
     ABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#";
 
-/// Writes octets, whose number is divisible by 4, with 5 digits for each 4 of them
+/// Writes bytes, whose number is divisible by 4, with 5 digits for each 4 of them
 /// (`zmq_z85_encode`).
 ///
 /// ```
 /// use zmq_channels::z85;
 ///
 /// # fn main() -> Result<(), z85::Z85Error> {
-/// let octets = [0x86, 0x4f, 0xd2, 0x6f, 0xb5, 0x59, 0xf7, 0x5b];
-/// assert_eq!(z85::encode(&octets)?, "HelloWorld");
-/// assert_eq!(z85::decode("HelloWorld")?, octets);
+/// let bytes = [0x86, 0x4f, 0xd2, 0x6f, 0xb5, 0x59, 0xf7, 0x5b];
+/// assert_eq!(z85::encode(&bytes)?, "HelloWorld");
+/// assert_eq!(z85::decode("HelloWorld")?, bytes);
 /// # Ok(())
 /// # }
 /// ```
 ///
 /// # Errors
-/// [`Z85Error::Length`] for any other number of octets.
-pub fn encode(octets: &[u8]) -> Result<String, Z85Error> {
-    let mut text = String::with_capacity(octets.len() / 4 * 5);
-    for quad in octets.chunks(4) {
-        let quad: [u8; 4] = quad
-            .try_into()
-            .map_err(|_| Z85Error::Length(octets.len()))?;
+/// [`Z85Error::Length`] for any other number of bytes.
+pub fn encode(bytes: &[u8]) -> Result<String, Z85Error> {
+    let mut text = String::with_capacity(bytes.len() / 4 * 5);
+    for quad in bytes.chunks(4) {
+        let quad: [u8; 4] = quad.try_into().map_err(|_| Z85Error::Length(bytes.len()))?;
         let value = u32::from_be_bytes(quad);
         for place in [85u32.pow(4), 85u32.pow(3), 85u32.pow(2), 85, 1] {
             text.push(char::from(DIGITS[(value / place % 85) as usize]));
@@ -40,9 +38,9 @@ pub fn encode(octets: &[u8]) -> Result<String, Z85Error> {
 ///
 /// # Errors
 /// [`Z85Error::Length`] unless the number of digits is divisible by 5, [`Z85Error::Digit`] for
-/// what is no digit, [`Z85Error::TooLarge`] for 5 digits beyond 4 octets.
+/// what is no digit, [`Z85Error::TooLarge`] for 5 digits beyond 4 bytes.
 pub fn decode(text: &str) -> Result<Vec<u8>, Z85Error> {
-    let mut octets = Vec::with_capacity(text.len() / 5 * 4);
+    let mut bytes = Vec::with_capacity(text.len() / 5 * 4);
     for (index, digits) in text.as_bytes().chunks(5).enumerate() {
         if digits.len() < 5 {
             return Err(Z85Error::Length(text.len()));
@@ -54,20 +52,20 @@ pub fn decode(text: &str) -> Result<Vec<u8>, Z85Error> {
             value = value * 85 + digit.ok_or(Z85Error::Digit(at))? as u64;
         }
         let value = u32::try_from(value).map_err(|_| Z85Error::TooLarge(index * 5))?;
-        octets.extend_from_slice(&value.to_be_bytes());
+        bytes.extend_from_slice(&value.to_be_bytes());
     }
-    Ok(octets)
+    Ok(bytes)
 }
 
 /// What is no Z85, or cannot be. It does not show the text, which may be a secret key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Z85Error {
-    /// So many octets or digits: the former come in fours, the latter in fives.
+    /// So many bytes or digits: the former come in fours, the latter in fives.
     Length(usize),
     /// No digit of Z85 at this offset.
     Digit(usize),
-    /// The 5 digits from this offset on stand for more than 4 octets hold.
+    /// The 5 digits from this offset on stand for more than 4 bytes hold.
     TooLarge(usize),
 }
 
@@ -89,9 +87,9 @@ mod tests {
 
     #[test]
     fn the_vector_of_the_rfc_reads_both_ways() {
-        let octets = [0x86, 0x4f, 0xd2, 0x6f, 0xb5, 0x59, 0xf7, 0x5b];
-        assert_eq!(encode(&octets), Ok("HelloWorld".to_owned()));
-        assert_eq!(decode("HelloWorld"), Ok(octets.to_vec()));
+        let bytes = [0x86, 0x4f, 0xd2, 0x6f, 0xb5, 0x59, 0xf7, 0x5b];
+        assert_eq!(encode(&bytes), Ok("HelloWorld".to_owned()));
+        assert_eq!(decode("HelloWorld"), Ok(bytes.to_vec()));
         assert_eq!(encode(&[0xff; 4]), Ok("%nSc0".to_owned()));
         assert_eq!(decode(""), Ok(Vec::new()));
     }
@@ -106,10 +104,10 @@ mod tests {
     }
 
     #[test]
-    fn octets_of_all_kinds_read_back() {
+    fn bytes_of_all_kinds_read_back() {
         let mut luck = 0x2545_f491_4f6c_dd1du64;
         for length in (0..64).step_by(4) {
-            let octets: Vec<u8> = std::iter::repeat_with(|| {
+            let bytes: Vec<u8> = std::iter::repeat_with(|| {
                 luck ^= luck << 13;
                 luck ^= luck >> 7;
                 luck ^= luck << 17;
@@ -117,7 +115,7 @@ mod tests {
             })
             .take(length)
             .collect();
-            assert_eq!(decode(&encode(&octets).unwrap()), Ok(octets));
+            assert_eq!(decode(&encode(&bytes).unwrap()), Ok(bytes));
         }
     }
 
@@ -133,9 +131,9 @@ mod tests {
         // One more than 2^32-1, and the largest there is.
         assert_eq!(decode("00000%nSc1"), Err(Z85Error::TooLarge(5)));
         assert_eq!(decode("#####"), Err(Z85Error::TooLarge(0)));
-        for octet in (0..=127u8).filter(|octet| !DIGITS.contains(octet)) {
-            let text = format!("0000000{}00", char::from(octet));
-            assert_eq!(decode(&text), Err(Z85Error::Digit(7)), "{octet}");
+        for byte in (0..=127u8).filter(|byte| !DIGITS.contains(byte)) {
+            let text = format!("0000000{}00", char::from(byte));
+            assert_eq!(decode(&text), Err(Z85Error::Digit(7)), "{byte}");
         }
         assert_eq!(decode("0000\u{e9}0000"), Err(Z85Error::Digit(4)));
     }

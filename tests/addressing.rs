@@ -666,8 +666,8 @@ fn ready_as(identity: &[u8]) -> Vec<u8> {
     let mut body = b"\x0bSocket-Type\0\0\0\x06DEALER\x08Identity".to_vec();
     body.extend((identity.len() as u32).to_be_bytes());
     body.extend(identity);
-    let octets = [&b"\x05READY"[..], &body].concat();
-    raw::frame(4, &octets)
+    let bytes = [&b"\x05READY"[..], &body].concat();
+    raw::frame(4, &bytes)
 }
 
 #[test]

@@ -103,7 +103,7 @@ fn has_transport(kind: SocketType, transport: Transport) -> bool {
 fn flows() -> impl Iterator<Item = (SocketType, SocketType)> {
     supported()
         // A REP sends what it was asked for: that is checked from the side of REQ. A STREAM has
-        // no messages, only octets.
+        // no messages, only bytes.
         .filter(|kind| !matches!(kind, SocketType::Rep | SocketType::Stream))
         .filter(|kind| kind.sends() && partner(*kind).receives())
         .filter(|kind| partner(*kind).is_supported())

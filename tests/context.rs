@@ -246,9 +246,9 @@ fn silent_connections_beyond_the_limit_keep_nobody_out() {
             stream
                 .set_read_timeout(Some(Duration::from_millis(50)))
                 .unwrap();
-            let mut octets = [0; 64];
+            let mut bytes = [0; 64];
             loop {
-                match (&mut &**stream).read(&mut octets) {
+                match (&mut &**stream).read(&mut bytes) {
                     Ok(0) => return true,
                     Ok(_) => {}
                     Err(error) => return error.kind() == std::io::ErrorKind::ConnectionReset,

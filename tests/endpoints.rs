@@ -368,8 +368,8 @@ fn malformed_endpoints_are_typed_errors() {
         ("tcp://[]:5555", BadIpv6),
         ("tcp://[::1]5555", BadIpv6),
         ("tcp://[::1]", NoPort),
-        ("ipc:///tmp/a\0b", NulOctet),
-        ("inproc://a\0b", NulOctet),
+        ("ipc:///tmp/a\0b", NulByte),
+        ("inproc://a\0b", NulByte),
         (&too_long, NameTooLong),
         (&long_name, NameTooLong),
     ];

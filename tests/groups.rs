@@ -246,7 +246,7 @@ fn without_drops_a_full_dish_holds_the_radio() {
 }
 
 #[test]
-fn octets_of_a_radio() {
+fn bytes_of_a_radio() {
     within(LIMIT, || {
         for transport in [Transport::Tcp, Transport::Ipc] {
             let radio = Context::new().socket::<Radio>().unwrap();
@@ -274,7 +274,7 @@ fn octets_of_a_radio() {
 }
 
 #[test]
-fn octets_of_a_dish() {
+fn bytes_of_a_dish() {
     within(LIMIT, || {
         for transport in [Transport::Tcp, Transport::Ipc] {
             let dish = Context::new().socket::<Dish>().unwrap();
@@ -300,13 +300,13 @@ fn a_radio_that_sends_something_else_is_let_go() {
     within(LIMIT, || {
         let long = [raw::frame(1, &[b'g'; 256]), raw::frame(0, b"body")].concat();
         let wrong = [raw::frame(0, b"g"), raw::multipart(&["g", "a", "b"]), long];
-        for octets in wrong {
+        for bytes in wrong {
             let dish = Context::new().socket::<Dish>().unwrap();
             let endpoint = dish.bind("tcp://127.0.0.1:*").unwrap();
             dish.join("g").unwrap();
             let mut good = Raw::peer(&endpoint, "RADIO");
             let mut bad = Raw::peer(&endpoint, "RADIO");
-            bad.write(&octets);
+            bad.write(&bytes);
             assert!(bad.is_closed_within(PATIENCE));
             good.write(&raw::multipart(&["g", "goes on"]));
             assert_eq!(next(&dish.receiver()), to("g", "goes on"));

@@ -112,9 +112,9 @@ fn a_peer_that_answers_or_talks_stays() {
         }
         // A message is a sign of life, too, and so is one that takes its time.
         let message = frame(0, &[b'x'; MANY]);
-        for octet in &message {
+        for byte in &message {
             ping(&mut raw);
-            raw.write(std::slice::from_ref(octet));
+            raw.write(std::slice::from_ref(byte));
         }
         assert_eq!(next_text(&pull.receiver()), "x".repeat(MANY));
     });

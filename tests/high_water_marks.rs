@@ -76,7 +76,7 @@ fn without_a_peer_the_send_mark_is_what_is_accepted() {
     });
 }
 
-/// Where nothing moves, a large message pauses for its 2 ns per octet, the next ones do not, and
+/// Where nothing moves, a large message pauses for its 2 ns per byte, the next ones do not, and
 /// the mark is what it is.
 #[test]
 fn large_messages_pause_and_are_accepted_up_to_the_mark() {
@@ -369,7 +369,7 @@ fn a_stalled_subscriber_costs_no_memory() {
         let before = common::resident();
         publish(50_000); // 500 MB
         let grown = common::resident().saturating_sub(before);
-        assert!(grown < 20 << 20, "{grown} octets more");
+        assert!(grown < 20 << 20, "{grown} bytes more");
         eventually("the drops are counted", || {
             publisher.sender().dropped() > 50_000
         });

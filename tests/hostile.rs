@@ -73,10 +73,10 @@ fn is_sent_away(what: &str, misbehave: impl Fn(&mut Raw)) {
 }
 
 /// As [`is_sent_away`], for a peer that behaves until its handshake is complete.
-fn is_sent_away_later(what: &str, octets: &[u8]) {
+fn is_sent_away_later(what: &str, bytes: &[u8]) {
     is_sent_away(what, |raw| {
         raw.shake_hands(GREETING, "PUSH");
-        raw.write(octets);
+        raw.write(bytes);
     });
 }
 
@@ -138,7 +138,7 @@ fn a_silent_peer_is_sent_away_in_time() {
                 let at = said.len();
                 assert!(
                     took >= limit,
-                    "{transport:?}: after {at} octets and {took:?}"
+                    "{transport:?}: after {at} bytes and {took:?}"
                 );
                 assert!(
                     took < limit + Duration::from_secs(1),
@@ -151,14 +151,14 @@ fn a_silent_peer_is_sent_away_in_time() {
 }
 
 #[test]
-fn an_octet_now_and_then_does_not_extend_the_time() {
+fn a_byte_now_and_then_does_not_extend_the_time() {
     within(LIMIT, || {
         let options = Options::new().handshake_timeout(Some(Duration::from_millis(200)));
         let honest = Honest::new(Transport::Tcp, options);
         let mut raw = Raw::connect(&honest.endpoint);
         let mut closed = false;
-        for octet in GREETING {
-            raw.write_anyway(&[octet]);
+        for byte in GREETING {
+            raw.write_anyway(&[byte]);
             closed = raw.is_closed_within(Duration::from_millis(20));
             if closed {
                 break;
@@ -251,10 +251,10 @@ fn malformed_handshakes_are_sent_away() {
             ("an endless READY", long_header(4, 1 << 20)),
             ("a refusal", command("ERROR", b"\x03400")),
         ];
-        for (what, octets) in cases {
+        for (what, bytes) in cases {
             is_sent_away(what, |raw| {
                 raw.write(&GREETING);
-                raw.write_anyway(&octets);
+                raw.write_anyway(&bytes);
             });
         }
     });
@@ -268,8 +268,8 @@ fn malformed_frames_are_sent_away() {
         is_sent_away_later("a reserved flag", &frame(0x08, b"x"));
         is_sent_away_later("another reserved flag", &frame(0x80, b"x"));
         is_sent_away_later("a command with MORE", &[5, 5, 4, b'P', b'I', b'N', b'G']);
-        is_sent_away_later("2^63 octets", &long_header(0, 1 << 63));
-        is_sent_away_later("2^64 - 1 octets", &long_header(0, u64::MAX));
+        is_sent_away_later("2^63 bytes", &long_header(0, 1 << 63));
+        is_sent_away_later("2^64 - 1 bytes", &long_header(0, u64::MAX));
     });
 }
 
@@ -296,7 +296,7 @@ fn frames_up_to_the_limit_are_received_and_larger_ones_are_not() {
             assert_eq!(next(&honest.pull.receiver()), vec![7; 1000].into());
             // The limit is for one frame, not for a message.
             raw.write(&[frame(1, &[7; 1000]), frame(0, &[8; 1000])].concat());
-            assert_eq!(next(&honest.pull.receiver()).octets(), 2000);
+            assert_eq!(next(&honest.pull.receiver()).byte_len(), 2000);
 
             raw.write(&[frame(1, b"good"), long_header(0, 1001)].concat());
             raw.read_to_end();
@@ -326,7 +326,7 @@ fn announcing_costs_no_memory() {
             .collect();
         honest.check();
         let grown = resident().saturating_sub(before);
-        assert!(grown < 16 << 20, "{grown} octets");
+        assert!(grown < 16 << 20, "{grown} bytes");
         // It is not forbidden, only unlikely: nobody is sent away for it.
         for liar in &mut liars {
             assert!(!liar.is_closed_within(Duration::from_millis(1)));

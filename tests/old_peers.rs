@@ -70,11 +70,11 @@ impl Old {
 
     fn say<F: AsRef<[u8]>>(&mut self, frames: &[F]) {
         let last = frames.len() - 1;
-        let octets = frames
+        let bytes = frames
             .iter()
             .enumerate()
             .map(|(index, body)| frame(self.version, u8::from(index != last), body.as_ref()));
-        self.raw.write(&octets.collect::<Vec<_>>().concat());
+        self.raw.write(&bytes.collect::<Vec<_>>().concat());
     }
 
     /// The next whole message.
@@ -515,7 +515,7 @@ fn refused(monitor: &Monitor) -> DisconnectReason {
 #[test]
 fn monitors_tell_who_is_how_old() {
     within(LIMIT, || {
-        for (version, octets, socket_type) in [
+        for (version, bytes, socket_type) in [
             ((1, 0), &b"\x05\0anna"[..], None),
             (
                 (2, 0),
@@ -526,10 +526,10 @@ fn monitors_tell_who_is_how_old() {
             let router = Context::new().socket::<Router>().unwrap();
             let monitor = router.monitor().unwrap();
             let endpoint = router.bind("tcp://127.0.0.1:*").unwrap();
-            // All at once, and octet by octet.
-            for step in [octets.len(), 1] {
+            // All at once, and byte by byte.
+            for step in [bytes.len(), 1] {
                 let mut raw = Raw::connect(&endpoint);
-                octets.chunks(step).for_each(|piece| raw.write(piece));
+                bytes.chunks(step).for_each(|piece| raw.write(piece));
                 let peer: PeerIdentity = until(&monitor, |kind| match kind {
                     EventKind::HandshakeSucceeded(peer) => Some(peer),
                     EventKind::HandshakeFailed { reason } => panic!("{reason}"),
@@ -640,12 +640,12 @@ fn socket_types_that_do_not_fit_are_refused_by_number() {
 // ---- those that do not behave
 
 /// What becomes of a peer that says this to a PULL.
-fn fate(options: &Options, octets: &[u8]) -> DisconnectReason {
+fn fate(options: &Options, bytes: &[u8]) -> DisconnectReason {
     let pull = Context::new().socket_with::<Pull>(options.clone()).unwrap();
     let monitor = pull.monitor().unwrap();
     let endpoint = pull.bind("tcp://127.0.0.1:*").unwrap();
     let mut raw = Raw::connect(&endpoint);
-    raw.write_anyway(octets);
+    raw.write_anyway(bytes);
     raw.read_to_end();
     let reason = until(&monitor, |kind| match kind {
         EventKind::HandshakeFailed { reason } | EventKind::Disconnected { reason } => Some(reason),
@@ -701,7 +701,7 @@ fn malformed_words_of_old_peers_end_the_connection() {
     within(LIMIT, || {
         let zmtp2 = |rest: &[u8]| [b"\xff\0\0\0\0\0\0\0\x01\x7f\x01\x08", rest].concat();
         let long_name = [b"\xff\0\0\0\0\0\0\x01\x01\0", &[b'n'; 256][..]].concat();
-        for octets in [
+        for bytes in [
             b"\x01\0\0".to_vec(),
             b"\x01\0\x02\x01x\0".to_vec(),
             b"\x01\0\xff\0\0\0\0\0\0\0\0".to_vec(),
@@ -714,14 +714,14 @@ fn malformed_words_of_old_peers_end_the_connection() {
             zmtp2(b"\0\0\x04\x07\x04PING\0\0"),
             zmtp2(b"\0\0\x08\0"),
         ] {
-            let reason = fate(&Options::new(), &octets);
+            let reason = fate(&Options::new(), &bytes);
             assert!(
                 matches!(reason, DisconnectReason::Protocol(_)),
-                "{octets:?}: {reason}"
+                "{bytes:?}: {reason}"
             );
         }
         let options = Options::new().max_frame_size(Some(100));
-        for octets in [
+        for bytes in [
             b"\x01\0\x66\0".to_vec(),
             b"\x01\0\xff\0\0\0\0\0\0\0\x66\0".to_vec(),
             zmtp2(b"\0\0\0\x65"),
@@ -730,7 +730,7 @@ fn malformed_words_of_old_peers_end_the_connection() {
                 announced: 101,
                 limit: 100,
             };
-            assert_eq!(fate(&options, &octets), expected);
+            assert_eq!(fate(&options, &bytes), expected);
         }
         let huge = b"\x01\0\xff\xff\xff\xff\xff\xff\xff\xff\xff\0";
         let reason = fate(&Options::new(), huge);

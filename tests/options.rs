@@ -69,7 +69,7 @@ fn what_peers_could_not_take_is_refused() {
                 options.property(format!("X-{number}"), "value")
             })
         };
-        let large = |octets: usize| Options::new().property("X-large", vec![0; octets]);
+        let large = |bytes: usize| Options::new().property("X-large", vec![0; bytes]);
         for (options, at_fault) in [
             (many(101), "metadata"),
             (large(32 * 1024), "metadata"),

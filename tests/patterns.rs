@@ -21,14 +21,14 @@ use zmq_channels::{
 
 /// Messages of every shape: the sizes around each border, and many parts.
 fn shapes() -> Vec<Message> {
-    let octets = |length: usize| (0..length).map(|octet| octet as u8).collect::<Vec<u8>>();
+    let bytes = |length: usize| (0..length).map(|byte| byte as u8).collect::<Vec<u8>>();
     let mut shapes: Vec<Message> = [0, 1, 70, 71, 254, 255, 256, 65_536, 1 << 20]
-        .map(|length| octets(length).into())
+        .map(|length| bytes(length).into())
         .into();
     shapes.push(["three", "small", "parts"].into());
     shapes.push(["", "", ""].into());
-    shapes.push(vec![octets(1 << 20), vec![], octets(255), octets(256)].into());
-    shapes.push((0..20).map(|part| octets(part * 40)).collect());
+    shapes.push(vec![bytes(1 << 20), vec![], bytes(255), bytes(256)].into());
+    shapes.push((0..20).map(|part| bytes(part * 40)).collect());
     shapes
 }
 

@@ -176,7 +176,7 @@ fn subscriptions_are_counted_and_messages_come_once() {
 }
 
 #[test]
-fn topics_may_be_any_octets_of_any_length() {
+fn topics_may_be_any_bytes_of_any_length() {
     within(LIMIT, || {
         everywhere(|publisher, sub| {
             let mut topics: Vec<Vec<u8>> =

@@ -141,7 +141,7 @@ fn options_that_cannot_be_are_refused_and_leave_nothing() {
 // ---- what can be sent
 
 #[test]
-fn everything_that_reads_as_octets_is_a_message() {
+fn everything_that_reads_as_bytes_is_a_message() {
     within(LIMIT, || {
         let (sender, receiver) = pipeline();
         let one = Message::from("abc");
@@ -175,10 +175,10 @@ fn everything_that_reads_as_octets_is_a_message() {
         for _ in 0..7 {
             assert_eq!(next(&receiver), three);
         }
-        // A number goes as its octets.
+        // A number goes as its bytes.
         sender.send_blocking(4_711_u32.to_be_bytes()).unwrap();
-        let octets: [u8; 4] = next(&receiver)[0][..].try_into().unwrap();
-        assert_eq!(u32::from_be_bytes(octets), 4_711);
+        let bytes: [u8; 4] = next(&receiver)[0][..].try_into().unwrap();
+        assert_eq!(u32::from_be_bytes(bytes), 4_711);
     });
 }
 

@@ -51,7 +51,7 @@ fn frames(raw: &mut Raw, count: usize) -> Vec<Vec<u8>> {
     frames.collect()
 }
 
-/// A message of any octets.
+/// A message of any bytes.
 fn message(frames: &[&[u8]]) -> Vec<u8> {
     let last = frames.len() - 1;
     let frames = frames.iter().enumerate();
@@ -81,7 +81,7 @@ fn a_plain_request_has_a_delimiter_and_nothing_else() {
 }
 
 #[test]
-fn a_correlated_request_has_a_number_of_four_octets_that_counts_up() {
+fn a_correlated_request_has_a_number_of_four_bytes_that_counts_up() {
     within(LIMIT, || {
         let (req, mut server) = raw_server(Options::new().req_correlate(true));
         let mut last = None;
@@ -155,9 +155,9 @@ fn a_malformed_reply_ends_the_connection_and_every_request_on_it() {
             &[b"no delimiter"],
             &[b""],
             &[b"\x01\x02\x03\x04", b""],
-            &[b"\x01\x02\x03", b"", b"three octets"],
+            &[b"\x01\x02\x03", b"", b"three bytes"],
             &[b"\x01\x02\x03\x04", b"x", b"no delimiter"],
-            &[b"\x01\x02\x03\x04\x05", b"", b"five octets"],
+            &[b"\x01\x02\x03\x04\x05", b"", b"five bytes"],
         ];
         for reply in malformed {
             let (req, mut server) = raw_server(Options::new());
@@ -180,14 +180,14 @@ fn a_malformed_reply_ends_the_connection_and_every_request_on_it() {
 #[test]
 fn requests_that_never_left_are_sent_to_another_peer() {
     const REQUESTS: usize = 400;
-    const OCTETS: usize = 64 * 1024;
+    const BYTES: usize = 64 * 1024;
     within(LIMIT, || {
         let (req, mut server) = raw_server(Options::new());
         let asked = req.clone();
         let asked = thread::spawn(move || {
             let numbers = 0..REQUESTS as u32;
             let requests = numbers.map(|number| {
-                let body = vec![0; OCTETS];
+                let body = vec![0; BYTES];
                 asked.request(vec![number.to_be_bytes().to_vec(), body])
             });
             block_on(join_all(requests))
@@ -200,8 +200,8 @@ fn requests_that_never_left_are_sent_to_another_peer() {
         });
         server.write(&message(&[b"malformed"]));
         let sent = server.read_to_end();
-        // 1 + 1 + 4, 1 + 1, 1 + 1 + 4 and 1 + 8 octets of frames in front of the body.
-        let left = sent.len().div_ceil(6 + 2 + 6 + 9 + OCTETS);
+        // 1 + 1 + 4, 1 + 1, 1 + 1 + 4 and 1 + 8 bytes of frames in front of the body.
+        let left = sent.len().div_ceil(6 + 2 + 6 + 9 + BYTES);
         let rep = Context::new().socket::<Rep>().unwrap();
         req.connect(rep.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
         let requests = rep.requests();

@@ -49,7 +49,7 @@ fn a_router_names_its_peers_and_sends_to_whom_it_names() {
 }
 
 #[test]
-fn a_peer_without_a_name_gets_one_of_five_octets() {
+fn a_peer_without_a_name_gets_one_of_five_bytes() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (here, there) = transport.contexts();

@@ -396,9 +396,9 @@ fn heartbeats_travel_encrypted_and_are_answered() {
             put(&push.sender(), "one");
             assert_eq!(next(&pull.receiver())[0], "one");
             // PINGs and PONGs, nothing else, until there have been some dozens.
-            let before = pull.statistics().unwrap().peers[0].octets_in;
+            let before = pull.statistics().unwrap().peers[0].bytes_in;
             common::eventually("heartbeats", || {
-                pull.statistics().unwrap().peers[0].octets_in > before + 40 * 40
+                pull.statistics().unwrap().peers[0].bytes_in > before + 40 * 40
             });
             put(&push.sender(), "two");
             assert_eq!(next(&pull.receiver())[0], "two");
@@ -435,7 +435,7 @@ fn a_silent_peer_is_found_out_under_curve() {
     });
 }
 
-/// Carries octets from whoever connects to a server and back, until told to carry no more.
+/// Carries bytes from whoever connects to a server and back, until told to carry no more.
 struct Pipe {
     endpoint: String,
     frozen: std::sync::Arc<std::sync::atomic::AtomicBool>,

@@ -19,7 +19,7 @@ fn losses(statistics: &Statistics) -> Vec<(DropReason, u64)> {
 }
 
 #[test]
-fn messages_and_octets_are_counted_exactly_at_both_ends() {
+fn messages_and_bytes_are_counted_exactly_at_both_ends() {
     within(LIMIT, || {
         const MESSAGES: u64 = 1000;
         for transport in Transport::ALL {
@@ -34,7 +34,7 @@ fn messages_and_octets_are_counted_exactly_at_both_ends() {
             let (before_out, before_in) = (push.statistics().unwrap(), pull.statistics().unwrap());
             let (sender, receiver) = (push.sender(), pull.receiver());
             for _ in 0..MESSAGES {
-                put(&sender, ["five!", "and 200 octets more"]);
+                put(&sender, ["five!", "and 200 bytes more!"]);
             }
             for _ in 0..MESSAGES {
                 next(&receiver);
@@ -47,12 +47,12 @@ fn messages_and_octets_are_counted_exactly_at_both_ends() {
             assert_eq!((into.messages_in, into.messages_out), (MESSAGES, 0));
             // Flags and size in front of each frame, but for inproc.
             let framing = if transport.is_inproc() { 0 } else { 4 };
-            let octets = MESSAGES * (5 + 19 + framing);
-            assert_eq!(out.octets_out - before_out.octets_out, octets);
-            assert_eq!(into.octets_in - before_in.octets_in, octets);
+            let bytes = MESSAGES * (5 + 19 + framing);
+            assert_eq!(out.bytes_out - before_out.bytes_out, bytes);
+            assert_eq!(into.bytes_in - before_in.bytes_in, bytes);
             assert_eq!(
-                (out.octets_out, out.octets_in),
-                (into.octets_in, into.octets_out)
+                (out.bytes_out, out.bytes_in),
+                (into.bytes_in, into.bytes_out)
             );
             assert_eq!((out.queued_out, into.queued_in), (0, 0));
             assert_eq!((out.dropped.total(), into.dropped.total()), (0, 0));

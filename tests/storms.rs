@@ -414,7 +414,7 @@ fn large_messages_leave_memory_as_it_was() {
         }
         let late = resident();
         let grown = late.saturating_sub(early);
-        assert!(grown < length + (32 << 20), "from {early} to {late} octets");
+        assert!(grown < length + (32 << 20), "from {early} to {late} bytes");
     });
 }
 

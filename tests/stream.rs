@@ -1,4 +1,4 @@
-//! STREAM: octets to and from peers that are plain sockets, or other STREAMs.
+//! STREAM: bytes to and from peers that are plain sockets, or other STREAMs.
 
 // In a test, a broken promise is a panic.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
@@ -80,8 +80,8 @@ fn notice(receiver: &Receiver) -> Frame {
     message[0].clone()
 }
 
-/// So many octets of this connection, in however many chunks.
-fn octets(receiver: &Receiver, id: &Frame, length: usize) -> Vec<u8> {
+/// So many bytes of this connection, in however many chunks.
+fn bytes(receiver: &Receiver, id: &Frame, length: usize) -> Vec<u8> {
     let mut got = Vec::new();
     while got.len() < length {
         let message = next(receiver);
@@ -94,8 +94,8 @@ fn octets(receiver: &Receiver, id: &Frame, length: usize) -> Vec<u8> {
     got
 }
 
-fn to(id: &Frame, octets: impl Into<Frame>) -> Message {
-    Message::from([id.clone(), octets.into()])
+fn to(id: &Frame, bytes: impl Into<Frame>) -> Message {
+    Message::from([id.clone(), bytes.into()])
 }
 
 fn pattern(length: usize) -> Vec<u8> {
@@ -115,9 +115,9 @@ fn plain_peers_come_talk_and_go() {
             let second_id = notice(&receiver);
             assert_ne!(first_id, second_id);
             first.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
-            assert_eq!(octets(&receiver, &first_id, 18), b"GET / HTTP/1.0\r\n\r\n");
+            assert_eq!(bytes(&receiver, &first_id, 18), b"GET / HTTP/1.0\r\n\r\n");
             second.write_all(&[0xff; 10]).unwrap();
-            assert_eq!(octets(&receiver, &second_id, 10), [0xff; 10]);
+            assert_eq!(bytes(&receiver, &second_id, 10), [0xff; 10]);
             put(&sender, to(&second_id, "two"));
             put(
                 &sender,
@@ -132,7 +132,7 @@ fn plain_peers_come_talk_and_go() {
             assert_eq!(notice(&receiver), first_id);
             second.write_all(b"last words").unwrap();
             second.finish();
-            assert_eq!(octets(&receiver, &second_id, 10), b"last words");
+            assert_eq!(bytes(&receiver, &second_id, 10), b"last words");
             assert_eq!(notice(&receiver), second_id);
             assert_eq!(sender.dropped(), 0);
             let late = sender.send_blocking(to(&second_id, "too late"));
@@ -160,7 +160,7 @@ fn a_connection_that_we_make_keeps_its_id_when_it_is_made_again() {
                 plain.read_exact(&mut said).unwrap();
                 assert_eq!(said, *b"ping");
                 plain.write_all(b"pong").unwrap();
-                assert_eq!(octets(&receiver, &begun, 4), b"pong");
+                assert_eq!(bytes(&receiver, &begun, 4), b"pong");
                 drop(plain);
                 assert_eq!(notice(&receiver), begun);
             }
@@ -199,7 +199,7 @@ fn a_server_and_ten_clients() {
             }
             for (number, (client, id)) in clients.iter().enumerate() {
                 let hello = format!("hello {number}");
-                assert_eq!(octets(&client.receiver(), id, 7), hello.as_bytes());
+                assert_eq!(bytes(&client.receiver(), id, 7), hello.as_bytes());
                 assert!(names.contains_key(hello.as_bytes()));
             }
             // Half of them go, the other half is told to.
@@ -238,7 +238,7 @@ fn an_empty_chunk_ends_a_connection_behind_what_was_sent() {
         assert_eq!(notice(&receiver), id);
         let mut got = Vec::new();
         plain.read_to_end(&mut got).unwrap();
-        assert!(got == all, "{} of {} octets", got.len(), all.len());
+        assert!(got == all, "{} of {} bytes", got.len(), all.len());
         drop(plain);
         match late {
             Ok(()) => eventually("a drop that is counted", || sender.dropped() == 1),
@@ -277,7 +277,7 @@ fn a_mebibyte_comes_back_as_it_went() {
                     put(&sender, to(&to_whom, chunk));
                 }
             });
-            assert!(octets(&receiver, &id, MIB) == all, "in chunks of {size}");
+            assert!(bytes(&receiver, &id, MIB) == all, "in chunks of {size}");
             writer.join().unwrap();
         }
         stream.close_blocking();
@@ -336,7 +336,7 @@ fn a_full_out_stops_the_peer_and_loses_nothing() {
         let mut written = Vec::new();
         loop {
             match plain.write(&some) {
-                Ok(octets) => written.extend_from_slice(&some[..octets]),
+                Ok(bytes) => written.extend_from_slice(&some[..bytes]),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) => panic!("{error}"),
             }
@@ -345,7 +345,7 @@ fn a_full_out_stops_the_peer_and_loses_nothing() {
         assert_eq!(stream.receiver().len(), 2);
         plain.shutdown(Shutdown::Write).unwrap();
         let id = notice(&stream.receiver());
-        let got = octets(&stream.receiver(), &id, written.len());
+        let got = bytes(&stream.receiver(), &id, written.len());
         assert!(got == written);
         assert_eq!(notice(&stream.receiver()), id);
     });
@@ -382,7 +382,7 @@ fn a_silent_connection_lives_and_notices_are_an_option() {
 }
 
 #[test]
-fn inproc_has_no_octets_for_a_stream() {
+fn inproc_has_no_bytes_for_a_stream() {
     within(LIMIT, || {
         let context = Context::new();
         let stream = context

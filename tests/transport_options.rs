@@ -491,7 +491,7 @@ fn a_filter_decides_by_address() {
         let peer = asked.recv_timeout(PATIENCE).unwrap();
         assert_eq!(peer, PeerAddress::Tcp(stranger.local_addr().unwrap()));
         stranger.set_read_timeout(Some(PATIENCE)).unwrap();
-        // Not a single octet.
+        // Not a single byte.
         assert_eq!(stranger.read(&mut [0; 64]).unwrap(), 0);
         reaches(&format!("tcp://127.0.0.2:0;{}", address(&endpoint)), &pull);
     });
@@ -624,7 +624,7 @@ fn what_does_not_listen_is_not_taken_over() {
 /// How a proxy behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Manner {
-    /// Octet by octet.
+    /// Byte by byte.
     Slow,
     /// The last reply and what the peer says first in one go.
     Eager,
@@ -669,12 +669,12 @@ fn serve(
     tell: &mpsc::Sender<String>,
 ) -> Option<()> {
     stream.set_nodelay(true).ok()?;
-    let say = |stream: &mut TcpStream, octets: &[u8]| match manner {
-        Manner::Slow => octets
+    let say = |stream: &mut TcpStream, bytes: &[u8]| match manner {
+        Manner::Slow => bytes
             .iter()
-            .try_for_each(|octet| stream.write_all(&[*octet]))
+            .try_for_each(|byte| stream.write_all(&[*byte]))
             .ok(),
-        Manner::Eager | Manner::Silent | Manner::Refusing => stream.write_all(octets).ok(),
+        Manner::Eager | Manner::Silent | Manner::Refusing => stream.write_all(bytes).ok(),
     };
     let methods = usize::from(take::<2>(&mut stream)?[1]);
     let mut offered = vec![0; methods];
@@ -729,9 +729,9 @@ fn serve(
 }
 
 fn take<const LENGTH: usize>(stream: &mut TcpStream) -> Option<[u8; LENGTH]> {
-    let mut octets = [0; LENGTH];
-    stream.read_exact(&mut octets).ok()?;
-    Some(octets)
+    let mut bytes = [0; LENGTH];
+    stream.read_exact(&mut bytes).ok()?;
+    Some(bytes)
 }
 
 fn counted(stream: &mut TcpStream) -> Option<String> {

@@ -1,4 +1,4 @@
-//! ZMTP as a peer sees it that is not this library: octets written and read by hand.
+//! ZMTP as a peer sees it that is not this library: bytes written and read by hand.
 
 // In a test, a broken promise is a panic.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
@@ -108,11 +108,11 @@ fn properties_of_our_own_stand_in_ready() {
 fn what_a_peer_says_of_itself_may_be_spelt_in_many_ways() {
     within(LIMIT, || {
         let property = |name: &str, value: &str| {
-            let mut octets = vec![name.len() as u8];
-            octets.extend(name.as_bytes());
-            octets.extend((value.len() as u32).to_be_bytes());
-            octets.extend(value.as_bytes());
-            octets
+            let mut bytes = vec![name.len() as u8];
+            bytes.extend(name.as_bytes());
+            bytes.extend((value.len() as u32).to_be_bytes());
+            bytes.extend(value.as_bytes());
+            bytes
         };
         let many = [
             property("X-Version", "7"),
@@ -140,7 +140,7 @@ fn what_a_peer_says_of_itself_may_be_spelt_in_many_ways() {
 }
 
 #[test]
-fn a_fast_peer_sends_everything_at_once_and_a_slow_one_octet_by_octet() {
+fn a_fast_peer_sends_everything_at_once_and_a_slow_one_byte_by_byte() {
     within(LIMIT, || {
         let everything = [
             GREETING.to_vec(),
@@ -155,8 +155,8 @@ fn a_fast_peer_sends_everything_at_once_and_a_slow_one_octet_by_octet() {
             let endpoint = pull.bind(transport.endpoint()).unwrap();
             for step in [everything.len(), 1, 7] {
                 let mut raw = Raw::connect(&endpoint);
-                for octets in everything.chunks(step) {
-                    raw.write(octets);
+                for bytes in everything.chunks(step) {
+                    raw.write(bytes);
                 }
                 assert_eq!(next(&pull.receiver()), ["one", "", "three"].into());
                 assert_eq!(next(&pull.receiver()), vec![7; 300].into());
@@ -183,9 +183,9 @@ fn frames_are_exact() {
             (vec![7; 256].into(), long(256)),
             (vec![7; 100_000].into(), long(100_000)),
         ];
-        for (message, octets) in cases {
+        for (message, bytes) in cases {
             put(&push.sender(), message.clone());
-            assert!(raw.read(octets.len()) == octets, "{message:?}");
+            assert!(raw.read(bytes.len()) == bytes, "{message:?}");
         }
     });
 }
@@ -257,7 +257,7 @@ fn ping_is_answered_with_pong_and_its_context() {
         for transport in [Transport::Tcp, Transport::Ipc] {
             let pull = Context::new().socket::<Pull>().unwrap();
             let mut raw = Raw::peer(&pull.bind(transport.endpoint()).unwrap(), "PUSH");
-            for context in ["", "x", "sixteen octets!!"] {
+            for context in ["", "x", "sixteen bytes!!"] {
                 raw.write(&command("PING", &[b"\0\0", context.as_bytes()].concat()));
                 let pong = command("PONG", context.as_bytes());
                 assert_eq!(raw.read(pong.len()), pong);
@@ -425,7 +425,7 @@ fn long_topics_cross_the_borders_of_short_frames() {
                 sub.subscribe(&topic).unwrap();
                 let mut raw = Raw::connect(&sub.bind("tcp://127.0.0.1:*").unwrap());
                 raw.shake_hands(greeting, "PUB");
-                assert!(raw.read(expected.len()) == expected, "{length} octets");
+                assert!(raw.read(expected.len()) == expected, "{length} bytes");
             }
         }
     });

@@ -49,8 +49,8 @@ fn median(mut values: Vec<f64>) -> Option<f64> {
 }
 
 /// `64 B`, `8 KiB`, `1 MiB`.
-pub(crate) fn size_name(octets: usize) -> String {
-    match octets {
+pub(crate) fn size_name(bytes: usize) -> String {
+    match bytes {
         mebi if mebi >= 1 << 20 && mebi % (1 << 20) == 0 => format!("{}MiB", mebi >> 20),
         kibi if kibi >= 1 << 10 && kibi % (1 << 10) == 0 => format!("{}KiB", kibi >> 10),
         few => format!("{few}B"),

@@ -1,7 +1,7 @@
 //! What the peers of a cell hold: the sender's load, the receiver's gauge, the requester's clock.
 //!
-//! Every message (of several parts: every part) carries its number in the first 8 octets and a
-//! function of it in the last one; the receiving side checks length, number and last octet of
+//! Every message (of several parts: every part) carries its number in the first 8 bytes and a
+//! function of it in the last one; the receiving side checks length, number and last byte of
 //! every single message, so a figure counts what arrived, whole and in order. The window is opened
 //! and closed by a sleeping thread through one flag, so that no clock is read per message.
 
@@ -21,7 +21,7 @@ const STREAM: u32 = 48;
 
 /// A sender's endless supply of numbered messages.
 pub(crate) struct Load {
-    octets: Vec<u8>,
+    bytes: Vec<u8>,
     next: u64,
     topics: u64,
 }
@@ -34,9 +34,9 @@ impl Load {
     /// The messages of one of many senders.
     pub(crate) fn of_stream(size: usize, stream: usize) -> Self {
         assert!(size >= SMALLEST, "a message must hold its number");
-        let octets = (0..size).map(|at| (at % 251) as u8).collect();
+        let bytes = (0..size).map(|at| (at % 251) as u8).collect();
         Load {
-            octets,
+            bytes,
             next: (stream as u64) << STREAM,
             topics: 1,
         }
@@ -50,17 +50,17 @@ impl Load {
         }
     }
 
-    /// The octets of the next message. The sender copies them into a message of its own, once.
+    /// The bytes of the next message. The sender copies them into a message of its own, once.
     #[inline]
     pub(crate) fn next(&mut self) -> &[u8] {
         let number = self.next;
         self.next += 1;
         if self.topics > 1 {
-            stamp(&mut self.octets, number_of(number, self.topics));
+            stamp(&mut self.bytes, number_of(number, self.topics));
         } else {
-            stamp(&mut self.octets, number);
+            stamp(&mut self.bytes, number);
         }
-        &self.octets
+        &self.bytes
     }
 }
 
@@ -77,15 +77,15 @@ impl Load {
     }
 }
 
-/// Octets of a topic: seven bits in each, so that they are text for those who want text.
+/// Bytes of a topic: seven bits in each, so that they are text for those who want text.
 const TOPIC: usize = 3;
 
-/// The topic of this number: the first octets of every message of it.
+/// The topic of this number: the first bytes of every message of it.
 pub(crate) fn topic(number: usize) -> [u8; TOPIC] {
     [0, 7, 14].map(|shift| ((number >> shift) & 0x7F) as u8)
 }
 
-/// The number in the message that is sent as this one: its first octets are a topic.
+/// The number in the message that is sent as this one: its first bytes are a topic.
 #[inline]
 fn number_of(message: u64, topics: u64) -> u64 {
     let [a, b, c] = topic((message % topics) as usize);
@@ -100,24 +100,24 @@ fn message_of(number: u64, topics: u64) -> u64 {
 }
 
 #[inline]
-fn stamp(octets: &mut [u8], number: u64) {
-    if let Some(last) = octets.last_mut() {
+fn stamp(bytes: &mut [u8], number: u64) {
+    if let Some(last) = bytes.last_mut() {
         *last = mark(number);
     }
-    octets[..SMALLEST].copy_from_slice(&number.to_le_bytes());
+    bytes[..SMALLEST].copy_from_slice(&number.to_le_bytes());
 }
 
-/// The last octet of a message longer than its number.
+/// The last byte of a message longer than its number.
 #[inline]
 fn mark(number: u64) -> u8 {
     (number as u8) ^ 0xA5
 }
 
-/// The number of a message that has its length and its last octet.
+/// The number of a message that has its length and its last byte.
 #[inline]
-fn number(octets: &[u8], size: usize) -> Option<u64> {
-    let number = u64::from_le_bytes(*octets.first_chunk::<SMALLEST>()?);
-    let is_whole = octets.len() == size && (size == SMALLEST || octets[size - 1] == mark(number));
+fn number(bytes: &[u8], size: usize) -> Option<u64> {
+    let number = u64::from_le_bytes(*bytes.first_chunk::<SMALLEST>()?);
+    let is_whole = bytes.len() == size && (size == SMALLEST || bytes[size - 1] == mark(number));
     is_whole.then_some(number)
 }
 
@@ -182,8 +182,8 @@ impl Gauge {
 
     /// Counts one message; false once there is enough.
     #[inline]
-    pub(crate) fn take(&mut self, octets: &[u8]) -> bool {
-        self.check(octets);
+    pub(crate) fn take(&mut self, bytes: &[u8]) -> bool {
+        self.check(bytes);
         self.count()
     }
 
@@ -200,9 +200,9 @@ impl Gauge {
     }
 
     /// The first message of a stream that may have gaps; whether the stream has begun with it.
-    pub(crate) fn begin(&mut self, stream: usize, octets: &[u8]) -> bool {
-        let Some(number) = number(octets, self.place.size) else {
-            fault(octets, self.place.size, 0);
+    pub(crate) fn begin(&mut self, stream: usize, bytes: &[u8]) -> bool {
+        let Some(number) = number(bytes, self.place.size) else {
+            fault(bytes, self.place.size, 0);
         };
         let message = message_of(number, self.topics);
         let message = if self.topics > 1 { message } else { number };
@@ -230,9 +230,9 @@ impl Gauge {
 
     /// Counts one message of a stream that may have gaps, but goes forward.
     #[inline]
-    pub(crate) fn take_lossy(&mut self, stream: usize, octets: &[u8]) -> bool {
+    pub(crate) fn take_lossy(&mut self, stream: usize, bytes: &[u8]) -> bool {
         let expected = self.expected[stream];
-        let message = number(octets, self.place.size).map(|number| match self.topics {
+        let message = number(bytes, self.place.size).map(|number| match self.topics {
             1 => number,
             topics => message_of(number, topics),
         });
@@ -241,18 +241,18 @@ impl Gauge {
                 self.lost += message - expected;
                 self.expected[stream] = message + 1;
             }
-            Some(_) | None => fault(octets, self.place.size, expected),
+            Some(_) | None => fault(bytes, self.place.size, expected),
         }
         self.count()
     }
 
     #[inline]
-    fn check(&mut self, octets: &[u8]) {
-        let number = number(octets, self.place.size).unwrap_or(u64::MAX);
+    fn check(&mut self, bytes: &[u8]) {
+        let number = number(bytes, self.place.size).unwrap_or(u64::MAX);
         match self.expected.get_mut((number >> STREAM) as usize) {
             Some(expected) if *expected == number => *expected += 1,
-            Some(&mut expected) => fault(octets, self.place.size, expected),
-            None => fault(octets, self.place.size, self.expected[0]),
+            Some(&mut expected) => fault(bytes, self.place.size, expected),
+            None => fault(bytes, self.place.size, self.expected[0]),
         }
     }
 
@@ -344,11 +344,11 @@ impl Trips {
 
     /// Takes the reply to the oldest request; false once there are enough.
     #[inline]
-    pub(crate) fn reply(&mut self, octets: &[u8]) -> bool {
+    pub(crate) fn reply(&mut self, bytes: &[u8]) -> bool {
         let begun = self.begun.pop_front();
         let begun = match begun {
-            Some(begun) if number(octets, self.place.size) == Some(self.replies) => begun,
-            Some(_) | None => fault(octets, self.place.size, self.replies),
+            Some(begun) if number(bytes, self.place.size) == Some(self.replies) => begun,
+            Some(_) | None => fault(bytes, self.place.size, self.replies),
         };
         self.replies += 1;
         let now = Instant::now();
@@ -405,11 +405,11 @@ pub(crate) fn expect(bytes: &[u8], size: usize, expected: u64) {
 
 /// A message that is not the one expected spoils the whole run.
 #[cold]
-fn fault(octets: &[u8], size: usize, number: u64) -> ! {
-    let begin = &octets[..octets.len().min(16)];
+fn fault(bytes: &[u8], size: usize, number: u64) -> ! {
+    let begin = &bytes[..bytes.len().min(16)];
     say(&format!(
-        "fault expected message {number} of {size} octets, got {} octets {begin:02x?}",
-        octets.len()
+        "fault expected message {number} of {size} bytes, got {} bytes {begin:02x?}",
+        bytes.len()
     ));
     std::process::exit(3);
 }

@@ -55,14 +55,14 @@ pub(crate) trait Library: Copy + Send + Sync + 'static {
 /// futures are ready at once.
 ///
 /// The calls are those a user of that library would write for speed: its natural way of waiting,
-/// one message per call, each message built from the octets the meter hands out.
+/// one message per call, each message built from the bytes the meter hands out.
 pub(crate) trait Port: Sized + Send + 'static {
     fn bind(&mut self, endpoint: &str) -> impl Future<Output = ()> + Send;
     fn connect(&mut self, endpoint: &str) -> impl Future<Output = ()> + Send;
     fn subscribe(&mut self, prefix: &[u8]) -> impl Future<Output = ()> + Send;
 
     /// Sends a message of one part; false when there is no more sending.
-    fn send(&mut self, octets: &[u8]) -> impl Future<Output = bool> + Send;
+    fn send(&mut self, bytes: &[u8]) -> impl Future<Output = bool> + Send;
 
     /// Sends a message of so many parts of the load.
     fn send_parts(&mut self, load: &mut Load, parts: usize) -> impl Future<Output = bool> + Send;
@@ -323,7 +323,7 @@ pub(crate) struct Place {
     pub(crate) transport: Transport,
     /// As every library here spells them: `tcp://…`, `ipc://…`, `inproc://…`.
     pub(crate) endpoints: Vec<String>,
-    /// Octets per part of a message.
+    /// Bytes per part of a message.
     pub(crate) size: usize,
     /// What it counts depends on the row.
     pub(crate) count: usize,

@@ -215,8 +215,8 @@ impl Port for Blocking {
     }
 
     #[inline]
-    async fn send(&mut self, octets: &[u8]) -> bool {
-        self.handles.sender().send_blocking(octets).is_ok()
+    async fn send(&mut self, bytes: &[u8]) -> bool {
+        self.handles.sender().send_blocking(bytes).is_ok()
     }
 
     async fn send_parts(&mut self, load: &mut Load, parts: usize) -> bool {

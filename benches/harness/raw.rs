@@ -22,7 +22,7 @@ use super::{run_ready, Kind, Library, Place, Port, Row, Transport};
 #[derive(Clone, Copy)]
 pub(crate) struct Raw;
 
-/// A write per so many octets, and a read for as many.
+/// A write per so many bytes, and a read for as many.
 const BATCH: usize = 256 << 10;
 
 /// Payloads of this size are not copied into a batch.
@@ -119,7 +119,7 @@ enum Stream {
     Unix(UnixStream),
 }
 
-/// A connection and what has been read from it: the octets from `begin` to `end`.
+/// A connection and what has been read from it: the bytes from `begin` to `end`.
 struct Link {
     stream: Stream,
     input: Vec<u8>,
@@ -189,10 +189,10 @@ impl Link {
         self.write_all(&payload[written.saturating_sub(head.len())..])
     }
 
-    fn write_all(&mut self, octets: &[u8]) -> io::Result<()> {
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
         match &mut self.stream {
-            Stream::Tcp(stream) => stream.write_all(octets),
-            Stream::Unix(stream) => stream.write_all(octets),
+            Stream::Tcp(stream) => stream.write_all(bytes),
+            Stream::Unix(stream) => stream.write_all(bytes),
         }
     }
 }
@@ -200,7 +200,7 @@ impl Link {
 const MORE: u8 = 1;
 const LONG: u8 = 2;
 
-/// One octet of flags, then the length in one octet or in eight.
+/// One byte of flags, then the length in one byte or in eight.
 #[inline]
 fn head(out: &mut Vec<u8>, length: usize, more: u8) {
     match u8::try_from(length) {
@@ -214,13 +214,13 @@ fn head(out: &mut Vec<u8>, length: usize, more: u8) {
 
 /// Where the payload of the first whole frame begins and ends, and whether more belong to it.
 #[inline]
-fn unframe(octets: &[u8]) -> Option<(usize, usize, bool)> {
-    let (&flags, rest) = octets.split_first()?;
+fn unframe(bytes: &[u8]) -> Option<(usize, usize, bool)> {
+    let (&flags, rest) = bytes.split_first()?;
     let (begin, length) = match flags & LONG {
         0 => (2, usize::from(*rest.first()?)),
         _ => (9, u64::from_be_bytes(*rest.first_chunk()?) as usize),
     };
-    (octets.len() >= begin + length).then_some((begin, begin + length, flags & MORE != 0))
+    (bytes.len() >= begin + length).then_some((begin, begin + length, flags & MORE != 0))
 }
 
 impl Hand {
@@ -254,16 +254,16 @@ impl Hand {
     }
 
     #[inline]
-    fn put(&mut self, octets: &[u8], more: u8) -> bool {
-        head(&mut self.out, octets.len(), more);
-        if octets.len() >= LARGE {
+    fn put(&mut self, bytes: &[u8], more: u8) -> bool {
+        head(&mut self.out, bytes.len(), more);
+        if bytes.len() >= LARGE {
             let out = &self.out;
             let mut links = self.links.iter_mut();
-            let sent = links.all(|link| link.write(out, octets).is_ok());
+            let sent = links.all(|link| link.write(out, bytes).is_ok());
             self.out.clear();
             return sent;
         }
-        self.out.extend_from_slice(octets);
+        self.out.extend_from_slice(bytes);
         self.out.len() < BATCH || self.write_out()
     }
 }
@@ -301,14 +301,14 @@ impl Port for Hand {
     async fn subscribe(&mut self, _: &[u8]) {}
 
     #[inline]
-    async fn send(&mut self, octets: &[u8]) -> bool {
+    async fn send(&mut self, bytes: &[u8]) -> bool {
         if let Some(line) = &self.line {
-            return line.out.send(octets.to_vec()).is_ok();
+            return line.out.send(bytes.to_vec()).is_ok();
         }
         if self.kind == Kind::Pub {
             self.accept();
         }
-        self.put(octets, 0)
+        self.put(bytes, 0)
     }
 
     async fn send_parts(&mut self, load: &mut Load, parts: usize) -> bool {

@@ -88,7 +88,7 @@ impl Flow {
         }
     }
 
-    /// Everything in [`traffic`], in every direction the types have, octet for octet.
+    /// Everything in [`traffic`], in every direction the types have, byte for byte.
     pub fn everything(self, ours: &dyn Side, theirs: &dyn Side) -> Outcome {
         self.converse(ours, theirs, traffic(), reply_to)
     }
@@ -178,7 +178,7 @@ fn question(
 /// What answers a request: never equal to it.
 type Reply = fn(&Frames) -> Frames;
 
-/// One frame that is an octet longer.
+/// One frame that is a byte longer.
 fn single_reply_to(request: &Frames) -> Frames {
     let longer = request[0].len() + 1;
     vec![pattern(1000 + (longer % 1000) as u32, longer)]

@@ -1,4 +1,4 @@
-//! What travels: frames as plain octets, how they are written in a line of JSON, and the
+//! What travels: frames as plain bytes, how they are written in a line of JSON, and the
 //! messages every pair of sockets has to get across.
 
 use std::sync::OnceLock;
@@ -12,42 +12,42 @@ const PATTERN_STEP: u64 = 0x9E_3779_B97F;
 const PATTERN_BLOCK: usize = 65_521;
 const SHORT_ENOUGH_FOR_HEX: usize = 64;
 
-/// `length` octets that differ at every position and for every seed (below 2^24), so that
+/// `length` bytes that differ at every position and for every seed (below 2^24), so that
 /// nothing lost, doubled, moved or mixed up can look right. The same as in `peer.py`.
 pub fn pattern(seed: u32, length: usize) -> Vec<u8> {
     assert!(seed < 1 << 24, "the pattern takes seeds below 2^24");
     if length > PATTERN_BLOCK {
         let block = pattern(seed, PATTERN_BLOCK);
-        let mut octets = Vec::with_capacity(length + block.len() + 8);
+        let mut bytes = Vec::with_capacity(length + block.len() + 8);
         for number in 0_u64.. {
-            if octets.len() >= length {
+            if bytes.len() >= length {
                 break;
             }
-            octets.extend_from_slice(&block);
-            octets.extend_from_slice(&number.to_le_bytes());
+            bytes.extend_from_slice(&block);
+            bytes.extend_from_slice(&number.to_le_bytes());
         }
-        octets.truncate(length);
-        return octets;
+        bytes.truncate(length);
+        return bytes;
     }
     let start = u64::from(seed) * 0x1_0000_0001;
     let words = (0_u64..).map(|index| start + index * PATTERN_STEP);
-    let mut octets: Vec<u8> = words
+    let mut bytes: Vec<u8> = words
         .take(length.div_ceil(8))
         .flat_map(u64::to_le_bytes)
         .collect();
-    octets.truncate(length);
-    octets
+    bytes.truncate(length);
+    bytes
 }
 
 /// A frame as `peer.py` reads it.
-pub fn write_frame(octets: &[u8]) -> String {
-    if octets.len() > SHORT_ENOUGH_FOR_HEX {
-        let seed = u32::from_le_bytes([octets[0], octets[1], octets[2], octets[3]]);
-        if seed < 1 << 24 && octets == pattern(seed, octets.len()) {
-            return format!("{seed}*{}", octets.len());
+pub fn write_frame(bytes: &[u8]) -> String {
+    if bytes.len() > SHORT_ENOUGH_FOR_HEX {
+        let seed = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+        if seed < 1 << 24 && bytes == pattern(seed, bytes.len()) {
+            return format!("{seed}*{}", bytes.len());
         }
     }
-    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A frame as `peer.py` writes it.
@@ -56,7 +56,7 @@ pub fn read_frame(text: &str) -> Outcome<Vec<u8>> {
         return Ok(pattern(seed.parse()?, length.parse()?));
     }
     if text.len() % 2 == 1 {
-        return Err(format!("no hexadecimal octets: {text}").into());
+        return Err(format!("no hexadecimal bytes: {text}").into());
     }
     (0..text.len())
         .step_by(2)
@@ -76,7 +76,7 @@ pub fn show(frames: &Frames) -> String {
                 let mut written = write_frame(frame);
                 if written.len() > 60 {
                     written.truncate(60);
-                    written.push_str(&format!("... ({} octets)", frame.len()));
+                    written.push_str(&format!("... ({} bytes)", frame.len()));
                 }
                 written
             }

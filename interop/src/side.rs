@@ -40,7 +40,7 @@ pub trait Side {
             .ok_or_else(|| format!("nothing came in {PATIENCE:?}").into())
     }
 
-    /// Receives one message, which must be this one, octet for octet.
+    /// Receives one message, which must be this one, byte for byte.
     fn expect(&self, expected: &Frames) -> Outcome {
         match self.poll(PATIENCE)? {
             Some(seen) if seen == *expected => Ok(()),
@@ -137,7 +137,7 @@ impl Ours {
         Ok(count)
     }
 
-    /// Receives the numbered messages `first..first + count` and checks every octet; `pause`
+    /// Receives the numbered messages `first..first + count` and checks every byte; `pause`
     /// is called after each.
     pub fn recv_many(&self, first: u32, count: u32, size: usize, pause: impl Fn(u32)) -> Outcome {
         let receiver = self.receiver()?;
@@ -275,10 +275,10 @@ impl Theirs {
         Ok(())
     }
 
-    /// Sets an option whose value is octets.
-    pub fn set_octets(&self, option: &str, value: &[u8]) -> Outcome {
+    /// Sets an option whose value is bytes.
+    pub fn set_bytes(&self, option: &str, value: &[u8]) -> Outcome {
         let frame = crate::frames::write_frame(value);
-        self.ask("set_octets", json!({"option": option, "frame": frame}))?;
+        self.ask("set_bytes", json!({"option": option, "frame": frame}))?;
         Ok(())
     }
 

@@ -17,7 +17,7 @@ mod zmtp_version;
 pub use accept_filter::{AcceptFilter, PeerAddress};
 pub use zmtp_version::ZmtpVersion;
 
-/// RFC 37 allows an identity 255 octets.
+/// RFC 37 allows an identity 255 bytes.
 const MAX_ROUTING_ID: usize = 255;
 
 /// A PING has 16 bits for tenths of a second (RFC 37, Connection Heartbeating): these are one too
@@ -64,7 +64,7 @@ const HAS_TYPE_OF_SERVICE: bool = cfg!(any(
 /// Linux's `IFNAMSIZ` without the closing NUL.
 const MAX_DEVICE: usize = 15;
 
-/// RFC 1929 and RFC 24 count user name and password with an octet each.
+/// RFC 1929 and RFC 24 count user name and password with a byte each.
 const MAX_CREDENTIAL: usize = 255;
 
 /// libzmq's limit.
@@ -270,7 +270,7 @@ pub struct Options {
     /// new peers (libzmq binds messages to a peer when they are sent, and stops listening at
     /// once).
     pub linger: Linger,
-    /// The name peers of type ROUTER know this socket by: 1 to 255 octets, the first not zero;
+    /// The name peers of type ROUTER know this socket by: 1 to 255 bytes, the first not zero;
     /// empty for none (`ZMQ_ROUTING_ID`, default empty).
     pub routing_id: Vec<u8>,
     /// The oldest version of ZMTP a peer may speak; default [`ZmtpVersion::V1_0`], as with libzmq.
@@ -280,7 +280,7 @@ pub struct Options {
     /// Minecraft or DNS say first may reach the user as messages, unless this is
     /// [`V2_0`](ZmtpVersion::V2_0) or later. Not for STREAM. (libzmq has no such option.)
     pub oldest_zmtp: ZmtpVersion,
-    /// The largest frame a peer may send, in octets; `None` for no limit
+    /// The largest frame a peer may send, in bytes; `None` for no limit
     /// (`ZMQ_MAXMSGSIZE`, default `None`). A peer that announces more is disconnected.
     pub max_frame_size: Option<u64>,
     /// The most bytes that all frames of one message from a peer may have together. A peer that
@@ -304,9 +304,9 @@ pub struct Options {
     pub handshake_timeout: Option<Duration>,
     /// How many connections the kernel keeps waiting for us (`ZMQ_BACKLOG`, default 100).
     pub backlog: u32,
-    /// The kernel's send buffer in octets (`ZMQ_SNDBUF`); `None` keeps the system's. Default `None`.
+    /// The kernel's send buffer in bytes (`ZMQ_SNDBUF`); `None` keeps the system's. Default `None`.
     pub kernel_send_buffer: Option<usize>,
-    /// The kernel's receive buffer in octets (`ZMQ_RCVBUF`); `None` keeps the system's.
+    /// The kernel's receive buffer in bytes (`ZMQ_RCVBUF`); `None` keeps the system's.
     /// Default `None`.
     pub kernel_receive_buffer: Option<usize>,
     /// The pump the socket lives on, counted from 0 (in the place of `ZMQ_AFFINITY`, which names
@@ -340,7 +340,7 @@ pub struct Options {
     /// of ZMTP 2.0 and 1.0, which know no security, are refused unless it is [`Security::Null`]
     /// and [`zap_domain`](Options#structfield.zap_domain) is empty.
     pub security: Security,
-    /// What this socket's peers are judged under, at most 255 octets (`ZMQ_ZAP_DOMAIN`, default
+    /// What this socket's peers are judged under, at most 255 bytes (`ZMQ_ZAP_DOMAIN`, default
     /// empty): told to the [`Authenticator`](crate::Authenticator) or ZAP handler of the context.
     /// With [`Security::Null`] peers are judged only if it is not empty. See
     /// [`zap_enforce_domain`](Options#structfield.zap_enforce_domain) for what happens without
@@ -356,11 +356,11 @@ pub struct Options {
     /// Properties of our own that each peer is told during the handshake (`ZMQ_METADATA`): names
     /// that begin with `X-`, and values; at most 100 of them, with 32 KiB together. Default none.
     pub metadata: Vec<(String, Vec<u8>)>,
-    /// Octets read from a peer at once, from 1 KiB to 16 MiB (`ZMQ_IN_BATCH_SIZE`; default
+    /// Bytes read from a peer at once, from 1 KiB to 16 MiB (`ZMQ_IN_BATCH_SIZE`; default
     /// 128 KiB, where libzmq has 8 KiB). A buffer grows so far only if that much comes. A frame of
     /// more than a quarter of it is read straight into its place, as much as there is.
     pub in_batch_size: usize,
-    /// Octets of small messages gathered in one piece, from 1 KiB to 16 MiB
+    /// Bytes of small messages gathered in one piece, from 1 KiB to 16 MiB
     /// (`ZMQ_OUT_BATCH_SIZE`; default 64 KiB, where libzmq has 8 KiB). One write takes many pieces
     /// if they are there.
     pub out_batch_size: usize,
@@ -381,11 +381,11 @@ pub struct Options {
     /// Whether the kernel probes idle TCP connections (`ZMQ_TCP_KEEPALIVE`, `_IDLE`, `_INTVL`,
     /// `_CNT`); default [`TcpKeepalive::System`].
     pub tcp_keepalive: TcpKeepalive,
-    /// How long sent octets may stay unacknowledged before TCP ends the connection
+    /// How long sent bytes may stay unacknowledged before TCP ends the connection
     /// (`ZMQ_TCP_MAXRT`), in whole milliseconds; Linux only. `None`, the default, leaves it to the
     /// system.
     pub tcp_max_retransmit: Option<Duration>,
-    /// The type-of-service octet of our IP packets: DSCP and ECN (`ZMQ_TOS`, default 0).
+    /// The type-of-service byte of our IP packets: DSCP and ECN (`ZMQ_TOS`, default 0).
     pub type_of_service: u8,
     /// The only network device TCP sockets use, as `eth0` (`ZMQ_BINDTODEVICE`); Linux only, and
     /// before 5.7 a privilege. Without the device or the right to it `bind` is an error, and
@@ -473,7 +473,7 @@ impl Options {
     pub const DEFAULT_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
     /// libzmq's default backlog.
     pub const DEFAULT_BACKLOG: u32 = 100;
-    /// What both batch sizes may be, in octets.
+    /// What both batch sizes may be, in bytes.
     const BATCH_SIZES: std::ops::RangeInclusive<usize> = 1024..=16 * 1024 * 1024;
     /// One system call for a thousand small messages; still in the nearest caches.
     pub const DEFAULT_BATCH_SIZE: usize = 64 * 1024;
@@ -557,12 +557,12 @@ impl Options {
     pub(crate) fn check(&self) -> Result<(), OptionFault> {
         let fault = |option, reason| Err(OptionFault { option, reason });
         if self.routing_id.len() > MAX_ROUTING_ID {
-            return fault("routing_id", "longer than 255 octets");
+            return fault("routing_id", "longer than 255 bytes");
         }
         if self.routing_id.first() == Some(&0) {
             return fault(
                 "routing_id",
-                "starts with a zero octet, which ROUTER keeps for itself",
+                "starts with a zero byte, which ROUTER keeps for itself",
             );
         }
         if self.reconnect_interval == Some(Duration::ZERO) {
@@ -588,14 +588,14 @@ impl Options {
     fn check_security(&self) -> Result<(), OptionFault> {
         let fault = |option, reason| Err(OptionFault { option, reason });
         if let Security::PlainClient { username, password } = &self.security {
-            // RFC 24 counts each with an octet; libzmq takes no empty ones.
+            // RFC 24 counts each with a byte; libzmq takes no empty ones.
             let fits = |text: &String| text.len() <= MAX_CREDENTIAL;
             if !fits(username) || !fits(password) {
-                return fault("security", "user name or password longer than 255 octets");
+                return fault("security", "user name or password longer than 255 bytes");
             }
         }
         if self.zap_domain.len() > MAX_ZAP_DOMAIN {
-            return fault("zap_domain", "longer than 255 octets");
+            return fault("zap_domain", "longer than 255 bytes");
         }
         let needs_domain = self.zap_enforce_domain && self.security == Security::PlainServer;
         if needs_domain && self.zap_domain.is_empty() {
@@ -635,7 +635,7 @@ impl Options {
             let begins = name
                 .get(..2)
                 .is_some_and(|start| start.eq_ignore_ascii_case("X-"));
-            let is_name = |octet: u8| octet.is_ascii_alphanumeric() || b"-_.+".contains(&octet);
+            let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.+".contains(&byte);
             if !begins || name.len() < 3 || name.len() > 255 || !name.bytes().all(is_name) {
                 return fault(
                     "metadata",
@@ -643,9 +643,9 @@ impl Options {
                 );
             }
         }
-        let octets = |(name, value): &(String, Vec<u8>)| name.len() + value.len();
+        let bytes = |(name, value): &(String, Vec<u8>)| name.len() + value.len();
         if self.metadata.len() > MAX_PROPERTIES
-            || self.metadata.iter().map(octets).sum::<usize>() > MAX_METADATA
+            || self.metadata.iter().map(bytes).sum::<usize>() > MAX_METADATA
         {
             return fault("metadata", "more than 100 properties, or more than 32 KiB");
         }
@@ -703,7 +703,7 @@ impl Options {
                 return fault("bind_to_device", "this system does not have it");
             }
             if !(1..=MAX_DEVICE).contains(&device.len()) || device.contains('\0') {
-                return fault("bind_to_device", "not a name of 1 to 15 octets");
+                return fault("bind_to_device", "not a name of 1 to 15 bytes");
             }
         }
         if let Some(proxy) = &self.socks_proxy {

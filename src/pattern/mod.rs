@@ -1,4 +1,4 @@
-//! Who gets this message? Routing only: no octets of the wire, no queues beyond what a pattern
+//! Who gets this message? Routing only: no bytes of the wire, no queues beyond what a pattern
 //! must remember, no file descriptors, no clock, no locks.
 //!
 //! A [`Pattern`] is told what happens (`attach`, `detach`, `deliver`, `writable`) and what the
@@ -179,7 +179,7 @@ pub(crate) enum Violation {
     MalformedReply,
     /// More subscriptions than a publisher keeps for one peer.
     TooManySubscriptions,
-    /// A message to a DISH is a group and a body, and the name of a group has at most 255 octets
+    /// A message to a DISH is a group and a body, and the name of a group has at most 255 bytes
     /// (RFC 48).
     MalformedGroup,
 }

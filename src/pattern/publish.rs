@@ -159,7 +159,7 @@ impl Pattern for Publish {
 mod tests {
     use super::super::tests::{attach, Recorder};
     use super::super::tests::{Calls, Given, Heard};
-    use super::super::topics::{PREFIXES_PER_PEER, PREFIX_OCTETS_PER_PEER};
+    use super::super::topics::{PREFIXES_PER_PEER, PREFIX_BYTES_PER_PEER};
     use super::*;
     use crate::message::Frame;
 
@@ -299,7 +299,7 @@ mod tests {
         assert_eq!(receivers(&mut publish, 0u32.to_be_bytes()), []);
 
         attach(&mut publish, &[1], &mut outlet);
-        subscribe(&mut publish, 1, vec![1; PREFIX_OCTETS_PER_PEER - 7]);
+        subscribe(&mut publish, 1, vec![1; PREFIX_BYTES_PER_PEER - 7]);
         let verdict = publish.hear(PeerId(1), one_more, &mut outlet);
         assert_eq!(verdict, Err(Violation::TooManySubscriptions));
     }

@@ -9,9 +9,9 @@ use crate::options::Options;
 use super::balance::Balance;
 use super::{Admission, Drop, Outlet, Pattern, PeerId, PeerIntro, Rejected, Verdict, Violation};
 
-/// Octets of the number in front of a request: libzmq's, in the order of this machine's octets.
+/// Bytes of the number in front of a request: libzmq's, in the order of this machine's bytes.
 /// To a peer it is one more frame of the envelope, to be given back as it was.
-const NUMBER_OCTETS: usize = 4;
+const NUMBER_BYTES: usize = 4;
 
 /// A message that belongs to no call is a request of the strict kind: its reply goes to `out`, with
 /// the same tag, and until that has come there is no other. A message that belongs to a call is a
@@ -214,13 +214,13 @@ impl Pattern for Req {
 }
 
 /// The number in front of a request or reply, if it has one; nothing if it has no proper envelope
-/// and body. As libzmq does it, any first frame of four octets counts as a number.
+/// and body. As libzmq does it, any first frame of four bytes counts as a number.
 fn parse(message: &Message) -> Option<Option<u32>> {
     match message.frames() {
         [delimiter, _, ..] if delimiter.is_empty() => Some(None),
         [number, delimiter, _, ..] if delimiter.is_empty() => {
-            let octets: [u8; NUMBER_OCTETS] = number[..].try_into().ok()?;
-            Some(Some(u32::from_ne_bytes(octets)))
+            let bytes: [u8; NUMBER_BYTES] = number[..].try_into().ok()?;
+            Some(Some(u32::from_ne_bytes(bytes)))
         }
         _ => None,
     }

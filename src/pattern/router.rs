@@ -64,10 +64,10 @@ impl Pattern for Router {
             return Ok(());
         }
         let name = match &intro.routing_id[..] {
-            // Names that start with a zero octet are for those who have none.
+            // Names that start with a zero byte are for those who have none.
             [0, ..] => return Err(Rejected),
-            [] => self.table.number(five_octets),
-            name if name.len() > RoutingId::MAX_OCTETS => return Err(Rejected),
+            [] => self.table.number(five_bytes),
+            name if name.len() > RoutingId::MAX_BYTES => return Err(Rejected),
             _ => intro.routing_id.clone(),
         };
         let displaced = self
@@ -119,7 +119,7 @@ impl Pattern for Router {
     fn reserve(&mut self, name: Option<&RoutingId>, outlet: &mut dyn Outlet) -> Option<RoutingId> {
         let name = match name {
             Some(name) => name.frame().clone(),
-            None => self.table.number(five_octets),
+            None => self.table.number(five_bytes),
         };
         let free = self.table.reserve(&name, outlet);
         RoutingId::new(name).ok().filter(|_| free)
@@ -154,7 +154,7 @@ impl Pattern for Router {
 }
 
 /// The name of a peer without one: zero and a number (RFC 28, "The ROUTER Socket Type").
-fn five_octets(number: u32) -> Frame {
+fn five_bytes(number: u32) -> Frame {
     let [a, b, c, d] = number.to_be_bytes();
     Frame::from([0, a, b, c, d])
 }

@@ -13,7 +13,7 @@ use super::{
     Rejected, Verdict, Violation,
 };
 
-/// The number is a frame of four octets in front of the payload of one frame: only between the
+/// The number is a frame of four bytes in front of the payload of one frame: only between the
 /// user and us, never on the wire. Senders wait for a peer that is full.
 pub(super) struct Server {
     table: RoutingTable,
@@ -41,7 +41,7 @@ impl Pattern for Server {
         match &intro.alias {
             Some(alias) => self.table.enter_reserved(peer, alias, outlet),
             None => {
-                let number = self.table.number(four_octets);
+                let number = self.table.number(four_bytes);
                 self.table.enter(peer, number, false, outlet).map(|_| ())
             }
         }
@@ -87,7 +87,7 @@ impl Pattern for Server {
                 name.as_u32().filter(|&number| number > 0)?;
                 name.frame().clone()
             }
-            None => self.table.number(four_octets),
+            None => self.table.number(four_bytes),
         };
         let free = self.table.reserve(&name, outlet);
         RoutingId::new(name).ok().filter(|_| free)
@@ -118,7 +118,7 @@ impl Pattern for Server {
     }
 }
 
-fn four_octets(number: u32) -> Frame {
+fn four_bytes(number: u32) -> Frame {
     RoutingId::from(number).into()
 }
 
@@ -166,7 +166,7 @@ mod tests {
         }
         attach(&mut server, &[1, 2], &mut outlet);
         for number in [u32::MAX, 1, 2] {
-            assert!(outlet.routes.remove(&four_octets(number)));
+            assert!(outlet.routes.remove(&four_bytes(number)));
         }
         assert!(outlet.routes.is_empty());
     }

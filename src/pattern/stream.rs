@@ -1,4 +1,4 @@
-//! STREAM: octets to and from peers that speak no ZMTP, each under the id of its connection.
+//! STREAM: bytes to and from peers that speak no ZMTP, each under the id of its connection.
 
 use crate::error::Refusal;
 use crate::message::{Frame, Message};
@@ -94,10 +94,10 @@ impl Pattern for Stream {
     }
 
     fn submit(&mut self, message: &mut Message, outlet: &mut dyn Outlet) -> Verdict {
-        let Some((id, octets)) = message.frames().split_first() else {
+        let Some((id, bytes)) = message.frames().split_first() else {
             return Verdict::Refused(Refusal::NoFrames);
         };
-        if octets.is_empty() {
+        if bytes.is_empty() {
             // An id alone says nothing.
             return Verdict::Dropped(Drop::Malformed);
         }
@@ -106,7 +106,7 @@ impl Pattern for Stream {
             if self.ended.contains(&peer) {
                 return Verdict::Dropped(Drop::PeerGone);
             }
-            if octets.iter().all(|frame| frame.is_empty()) {
+            if bytes.iter().all(|frame| frame.is_empty()) {
                 self.ended.push(peer);
                 outlet.disconnect(peer);
                 return Verdict::Sent;
@@ -154,7 +154,7 @@ impl Pattern for Stream {
     }
 }
 
-/// An id of five octets: zero and a number.
+/// An id of five bytes: zero and a number.
 fn id(number: u32) -> Frame {
     let [a, b, c, d] = number.to_be_bytes();
     Frame::from([0, a, b, c, d])
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn without_notices_only_octets_are_delivered() {
+    fn without_notices_only_bytes_are_delivered() {
         let mut outlet = Recorder::default();
         let mut stream = Stream::new(&Options::new().stream_notify(false), 0);
         attach(&mut stream, &[1], &mut outlet);

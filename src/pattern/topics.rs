@@ -12,8 +12,8 @@ use super::{PeerId, Violation};
 /// sensors each; a hostile one gets about 64 MiB out of this and no more.
 pub(super) const PREFIXES_PER_PEER: usize = 1 << 18;
 
-/// Octets all prefixes of one peer may have together: 64 for each, or few very long ones.
-pub(super) const PREFIX_OCTETS_PER_PEER: usize = 64 * PREFIXES_PER_PEER;
+/// Bytes all prefixes of one peer may have together: 64 for each, or few very long ones.
+pub(super) const PREFIX_BYTES_PER_PEER: usize = 64 * PREFIXES_PER_PEER;
 
 /// A set of prefixes per peer: one CANCEL takes back any number of SUBSCRIBEs, because that is
 /// how subscribers count (they cancel when nobody on their side is left).
@@ -56,7 +56,7 @@ struct Member {
     /// The last publication this peer was found for.
     mark: u64,
     prefixes: Vec<NodeId>,
-    octets: usize,
+    bytes: usize,
 }
 
 impl Value for Holders {
@@ -86,7 +86,7 @@ impl Topics {
             let at = entry.prefixes.len() as u32;
             holders.0.insert(place, Holder { member, at });
             entry.prefixes.push(node);
-            entry.octets += prefix.len();
+            entry.bytes += prefix.len();
         }
         Ok(first)
     }
@@ -101,7 +101,7 @@ impl Topics {
         };
         // The last prefix of the list moves into the gap, and its holder must know.
         let entry = &mut self.members[member as usize];
-        entry.octets -= prefix.len();
+        entry.bytes -= prefix.len();
         entry.prefixes.swap_remove(at as usize);
         shrink(&mut entry.prefixes);
         if let Some(&moved) = entry.prefixes.get(at as usize) {
@@ -205,20 +205,20 @@ impl Topics {
             }
             let entry = &self.members[member as usize];
             if entry.prefixes.len() >= PREFIXES_PER_PEER
-                || prefix.len() > PREFIX_OCTETS_PER_PEER - entry.octets
+                || prefix.len() > PREFIX_BYTES_PER_PEER - entry.bytes
             {
                 return Err(Violation::TooManySubscriptions);
             }
             return Ok(Some(member));
         }
-        if prefix.len() > PREFIX_OCTETS_PER_PEER {
+        if prefix.len() > PREFIX_BYTES_PER_PEER {
             return Err(Violation::TooManySubscriptions);
         }
         let entry = Member {
             peer,
             mark: 0,
             prefixes: Vec::new(),
-            octets: 0,
+            bytes: 0,
         };
         // Slots of peers are 32 bits wide, so their number is.
         let member = self.members.insert(entry) as u32;
@@ -276,8 +276,8 @@ mod tests {
         peers
     }
 
-    /// Few octets, so that prefixes share, split and repeat.
-    fn octets(random: &mut Random, longest: usize) -> Vec<u8> {
+    /// Few bytes, so that prefixes share, split and repeat.
+    fn bytes(random: &mut Random, longest: usize) -> Vec<u8> {
         let len = random.below(longest + 1);
         (0..len).map(|_| [0, b'a', 255][random.below(3)]).collect()
     }
@@ -287,7 +287,7 @@ mod tests {
         let (mut topics, mut model) = (Topics::default(), Model::default());
         for step in 0..operations {
             let peer = random.below(12) as u32;
-            let prefix = octets(&mut random, 7);
+            let prefix = bytes(&mut random, 7);
             let context = format!("seed {seed}, step {step}, peer {peer}");
             match random.below(100) {
                 0..=39 => {
@@ -317,7 +317,7 @@ mod tests {
                     assert_eq!(lost, expected.collect(), "{context}");
                 }
                 _ => {
-                    let topic = octets(&mut random, 9);
+                    let topic = bytes(&mut random, 9);
                     let mut holders = Vec::new();
                     topics.for_each_holder(&topic, |peer| holders.push(peer.0));
                     holders.sort_unstable();

@@ -1,4 +1,4 @@
-//! A radix tree over octets: values by prefix, found by all topics that start with it.
+//! A radix tree over bytes: values by prefix, found by all topics that start with it.
 
 use slab::Slab;
 
@@ -21,7 +21,7 @@ pub(super) struct Tree<V> {
 }
 
 struct Node<V> {
-    /// The octets between the parent and this node: the first, which only the root has not, and
+    /// The bytes between the parent and this node: the first, which only the root has not, and
     /// the others. In a dense tree there are none, so that nothing is allocated or looked at.
     first: u8,
     others: Box<[u8]>,
@@ -31,12 +31,12 @@ struct Node<V> {
     value: V,
 }
 
-/// The children of a node by their first octets.
+/// The children of a node by their first bytes.
 #[derive(Default)]
 struct Children {
-    /// In order of the octets.
+    /// In order of the bytes.
     list: Vec<(u8, NodeId)>,
-    /// The same of a crowd, which would take several steps to find one in: by octet, [`NOBODY`]
+    /// The same of a crowd, which would take several steps to find one in: by byte, [`NOBODY`]
     /// where there is none.
     table: Option<Box<[NodeId; 256]>>,
 }
@@ -204,7 +204,7 @@ impl<V: Value> Tree<V> {
         child
     }
 
-    /// Puts a new node above `lower`, which keeps its number. The new one gets the first octet
+    /// Puts a new node above `lower`, which keeps its number. The new one gets the first byte
     /// and `at` of the others.
     fn split(&mut self, lower: NodeId, at: usize) -> NodeId {
         let node = self.node_mut(lower);
@@ -220,7 +220,7 @@ impl<V: Value> Tree<V> {
         upper
     }
 
-    /// Takes the node above `lower`, its only child, out: their octets become one run.
+    /// Takes the node above `lower`, its only child, out: their bytes become one run.
     fn merge(&mut self, upper: NodeId, lower: NodeId) {
         let above = self.nodes.remove(upper as usize);
         let node = self.node_mut(lower);
@@ -280,15 +280,15 @@ impl Children {
     }
 
     fn place(&self, first: u8) -> usize {
-        self.list.partition_point(|&(octet, _)| octet < first)
+        self.list.partition_point(|&(byte, _)| byte < first)
     }
 
     fn insert(&mut self, first: u8, child: NodeId) {
         self.list.insert(self.place(first), (first, child));
         if self.list.len() == CROWD {
             let mut table = Box::new([NOBODY; 256]);
-            for &(octet, child) in &self.list {
-                table[usize::from(octet)] = child;
+            for &(byte, child) in &self.list {
+                table[usize::from(byte)] = child;
             }
             self.table = Some(table);
         }
@@ -304,7 +304,7 @@ impl Children {
     }
 
     fn remove(&mut self, first: u8) {
-        self.list.retain(|&(octet, _)| octet != first);
+        self.list.retain(|&(byte, _)| byte != first);
         shrink(&mut self.list);
         self.tabulate(first, NOBODY);
         if self.list.len() < CROWD / 2 {
@@ -457,12 +457,12 @@ mod tests {
     #[test]
     fn crowds_are_found_while_they_come_and_go() {
         let mut tree = Tree::default();
-        let octet = |index: usize| 255 - 7 * index as u8;
+        let byte = |index: usize| 255 - 7 * index as u8;
         for count in 1..=2 * CROWD {
-            let last = octet(count - 1);
+            let last = byte(count - 1);
             set(&mut tree, &[last, b'x', last]);
             for any in 0..=255 {
-                let expected = usize::from((0..count).any(|there| octet(there) == any));
+                let expected = usize::from((0..count).any(|there| byte(there) == any));
                 assert_eq!(matches(&tree, &[any, b'x', any]), expected);
                 assert_eq!(matches(&tree, &[any, b'x']), 0);
             }
@@ -472,7 +472,7 @@ mod tests {
         assert_eq!(matches(&tree, &[255, b'x', 255]), 2);
         clear(&mut tree, &[255]);
         for count in (1..=2 * CROWD).rev() {
-            let last = octet(count - 1);
+            let last = byte(count - 1);
             assert_eq!(matches(&tree, &[last, b'x', last]), 1);
             clear(&mut tree, &[last, b'x', last]);
             assert_eq!(matches(&tree, &[last, b'x', last]), 0);

@@ -227,14 +227,14 @@ mod tests {
         hear(xpub, peer, Heard::Cancel(topic.into()), outlet);
     }
 
-    /// What the user was told, without the first octets' ambiguity: `+topic` and `-topic`.
+    /// What the user was told, without the first bytes' ambiguity: `+topic` and `-topic`.
     fn told(outlet: &mut Recorder) -> Vec<String> {
         let told = std::mem::take(&mut outlet.delivered);
         told.iter()
             .map(|message| {
-                let octets = &message[0];
-                let sign = if octets[0] == 1 { '+' } else { '-' };
-                format!("{sign}{}", String::from_utf8_lossy(&octets[1..]))
+                let bytes = &message[0];
+                let sign = if bytes[0] == 1 { '+' } else { '-' };
+                format!("{sign}{}", String::from_utf8_lossy(&bytes[1..]))
             })
             .collect()
     }

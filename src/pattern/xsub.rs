@@ -65,7 +65,7 @@ impl Pattern for XSub {
         pass(message)
     }
 
-    /// A frame that starts with the octet 1 or 0 subscribes or unsubscribes to what follows it;
+    /// A frame that starts with the byte 1 or 0 subscribes or unsubscribes to what follows it;
     /// if only first frames may, the others of a message are taken as they are. What is left goes
     /// to all publishers; those that are full miss it.
     fn submit(&mut self, message: &mut Message, outlet: &mut dyn Outlet) -> Verdict {

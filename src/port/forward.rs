@@ -38,7 +38,7 @@ pub(crate) struct Relay {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Carried {
     pub(crate) messages: u64,
-    pub(crate) octets: u64,
+    pub(crate) bytes: u64,
     /// Messages that the receiving socket would not take, such as one to a peer that is not there.
     pub(crate) refused: u64,
 }
@@ -128,7 +128,7 @@ impl Relay {
                 Ok(()) | Err(_) => self.captured = true,
             }
         }
-        let octets = message.iter().map(|frame| frame.len() as u64).sum::<u64>();
+        let bytes = message.iter().map(|frame| frame.len() as u64).sum::<u64>();
         let mut slot = self.pending.pop_front();
         let ticket = &mut self.room;
         match self
@@ -138,7 +138,7 @@ impl Relay {
         {
             Ok(()) => {
                 self.carried.messages += 1;
-                self.carried.octets += octets;
+                self.carried.bytes += bytes;
             }
             Err(NotSent::Full) => {
                 self.pending.extend(slot);

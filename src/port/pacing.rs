@@ -31,7 +31,7 @@ const NANOSECONDS_PER_BYTE: u64 = 2;
 pub(crate) fn is_bulky(message: &Message) -> bool {
     match message.frames() {
         [one] => one.len() >= BULKY,
-        _ => message.octets() >= BULKY,
+        _ => message.byte_len() >= BULKY,
     }
 }
 
@@ -41,7 +41,7 @@ pub(crate) fn keep_pace(ports: &Ports, message: &Message, deadline: Option<Insta
     let Some(inward) = ports.inward().filter(|inward| inward.blocks()) else {
         return;
     };
-    let bytes = message.octets();
+    let bytes = message.byte_len();
     let most = (AHEAD / bytes.max(1)).max(1) as u64;
     let longest = Duration::from_nanos((bytes as u64).saturating_mul(NANOSECONDS_PER_BYTE));
     let end = later(Instant::now(), longest);

@@ -8,14 +8,14 @@ use crate::socket_type::SocketType;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum CloseReason {
     // The peer misbehaved.
-    /// The first octets are no ZMTP greeting: some other protocol, or junk.
-    #[error("the peer does not speak ZMTP: octet {octet:#04x} at offset {offset} of its greeting")]
-    NotZmtp { octet: u8, offset: usize },
+    /// The first bytes are no ZMTP greeting: some other protocol, or junk.
+    #[error("the peer does not speak ZMTP: byte {byte:#04x} at offset {offset} of its greeting")]
+    NotZmtp { byte: u8, offset: usize },
     /// A frame header that RFC 37 forbids.
     #[error("malformed frame: {0}")]
     MalformedFrame(&'static str),
     /// A frame larger than the socket takes.
-    #[error("a frame of {announced} octets was announced, the limit is {limit}")]
+    #[error("a frame of {announced} bytes was announced, the limit is {limit}")]
     FrameTooLarge { announced: u64, limit: u64 },
     /// A message larger than the socket takes, all its frames together.
     #[error("a message of more than {limit} bytes")]
@@ -32,9 +32,9 @@ pub(crate) enum CloseReason {
     /// A command, or a message, at a moment it may not come.
     #[error("unexpected {0}")]
     UnexpectedCommand(String),
-    /// An identity has at most 255 octets.
-    #[error("an identity of {octets} octets, the limit is 255")]
-    IdentityTooLong { octets: usize },
+    /// An identity has at most 255 bytes.
+    #[error("an identity of {bytes} bytes, the limit is 255")]
+    IdentityTooLong { bytes: usize },
     /// A number that must grow does not (RFC 26).
     #[error("number {number} came after {last}")]
     #[cfg_attr(not(feature = "curve"), allow(dead_code))]
@@ -194,10 +194,10 @@ fn authentication_status(said: &str) -> Option<u16> {
 }
 
 /// Text of the peer's for people to read: printable, and no longer than they would read.
-pub(super) fn readable(octets: &[u8]) -> String {
-    /// The longest reason an ERROR command can carry is 255 octets.
+pub(super) fn readable(bytes: &[u8]) -> String {
+    /// The longest reason an ERROR command can carry is 255 bytes.
     const SHOWN: usize = 255;
-    String::from_utf8_lossy(&octets[..octets.len().min(SHOWN)])
+    String::from_utf8_lossy(&bytes[..bytes.len().min(SHOWN)])
         .chars()
         .map(|c| if c.is_control() { '\u{fffd}' } else { c })
         .collect()

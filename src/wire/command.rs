@@ -3,11 +3,11 @@
 use super::close_reason::readable;
 use super::CloseReason;
 
-/// A PING or PONG carries at most so many octets of context (RFC 37, Connection Heartbeating).
+/// A PING or PONG carries at most so many bytes of context (RFC 37, Connection Heartbeating).
 pub(super) const MAX_CONTEXT: usize = 16;
 
 /// What libzmq's PLAIN (4.3.2 to 4.3.5 at least) says in the place of ERROR: in its C++ source the
-/// `\x05E` of `"\x05ERROR"` is one octet.
+/// `\x05E` of `"\x05ERROR"` is one byte.
 const LIBZMQ_PLAIN_ERROR: &[u8] = b"\x5eRROR";
 
 /// A command as read; borrows the body of its frame.
@@ -91,7 +91,7 @@ impl<'a> Command<'a> {
     }
 }
 
-/// RFC 37, The ERROR Command: a reason of up to 255 octets.
+/// RFC 37, The ERROR Command: a reason of up to 255 bytes.
 fn error(data: &[u8]) -> Result<Command<'_>, CloseReason> {
     match (split_short(data), data) {
         (Some((reason, _)), _) => Ok(Command::Error(reason)),
@@ -103,19 +103,19 @@ fn error(data: &[u8]) -> Result<Command<'_>, CloseReason> {
     }
 }
 
-/// RFC 48: a group is named by up to 255 octets.
+/// RFC 48: a group is named by up to 255 bytes.
 fn group(data: &[u8]) -> Result<&[u8], CloseReason> {
     match data.len() {
         0..=255 => Ok(data),
         _ => Err(CloseReason::MalformedCommand(
-            "a group of more than 255 octets",
+            "a group of more than 255 bytes",
         )),
     }
 }
 
-/// Splits off a field of up to 255 octets with its length in front.
-pub(super) fn split_short(octets: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (&length, rest) = octets.split_first()?;
+/// Splits off a field of up to 255 bytes with its length in front.
+pub(super) fn split_short(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (&length, rest) = bytes.split_first()?;
     rest.split_at_checked(usize::from(length))
 }
 

@@ -46,7 +46,7 @@ const SEALED_COMMAND: u8 = 0b10;
 
 /// One end of a ZMTP connection, without its stream.
 ///
-/// Whoever owns the stream moves octets between it and this:
+/// Whoever owns the stream moves bytes between it and this:
 ///
 /// - **world → machine**: read into [`recv_slice`](Self::recv_slice) and say how much with
 ///   [`recv_advance`](Self::recv_advance); when [`poll_timeout`](Self::poll_timeout) has
@@ -74,7 +74,7 @@ pub(crate) struct Connection {
     /// The frames so far of a message whose last has not come.
     parts: Vec<Frame>,
     /// Bytes in `parts`, if messages are limited.
-    parts_octets: u64,
+    parts_bytes: u64,
     dialect: Dialect,
     /// Ours wants to hear of them.
     hears_subscriptions: bool,
@@ -91,7 +91,7 @@ pub(crate) struct Connection {
     time_to_live: Option<Wait>,
     /// Our own, if the socket has any.
     pings: Option<Box<Pings>>,
-    /// When octets last arrived, or the connection began.
+    /// When bytes last arrived, or the connection began.
     heard: Instant,
     /// Nothing more is to be written.
     mute: bool,
@@ -144,7 +144,7 @@ enum Phase {
 }
 
 impl Connection {
-    /// A connection whose stream has just been opened, by either end. The first octets of the
+    /// A connection whose stream has just been opened, by either end. The first bytes of the
     /// greeting are ready to be written. `opening` is what follows: of the mechanism of `config`.
     pub(crate) fn new(config: Arc<Config>, opening: Opening, now: Instant) -> Self {
         let mut connection = Connection::silent(config, now);
@@ -159,7 +159,7 @@ impl Connection {
 
     /// A connection whose peer speaks no ZMTP, for STREAM: [`Event::Ready`] comes at once, and
     /// after it whatever arrives, in messages of one frame that begin and end anywhere. Of what
-    /// is sent, the octets of all frames are written and nothing else.
+    /// is sent, the bytes of all frames are written and nothing else.
     pub(crate) fn raw(config: Arc<Config>, now: Instant) -> Self {
         let mut connection = Connection::silent(config, now);
         connection.phase = Phase::RawOpening;
@@ -173,7 +173,7 @@ impl Connection {
             decoder: Decoder::new(config.in_batch_size),
             encoder: Encoder::new(config.out_batch_size),
             parts: Vec::new(),
-            parts_octets: 0,
+            parts_bytes: 0,
             dialect: Dialect::Zmtp31,
             hears_subscriptions: matches!(config.socket_type, SocketType::Pub | SocketType::XPub),
             takes_rest_as_it_is: false,
@@ -207,7 +207,7 @@ impl Connection {
         self.decoder.room()
     }
 
-    /// `n` octets have been read into the [`recv_slice`](Self::recv_slice) last asked for, with
+    /// `n` bytes have been read into the [`recv_slice`](Self::recv_slice) last asked for, with
     /// no other call in between.
     pub(crate) fn recv_advance(&mut self, n: usize, now: Instant) {
         self.decoder.arrived(n);
@@ -298,7 +298,7 @@ impl Connection {
         None
     }
 
-    /// False while enough octets wait undecoded: poll events before reading on.
+    /// False while enough bytes wait undecoded: poll events before reading on.
     pub(crate) fn wants_read(&self) -> bool {
         !self.is_closed() && self.decoder.wants_more()
     }
@@ -359,11 +359,11 @@ impl Connection {
         self.say_of_topics("CANCEL", 0, prefix);
     }
 
-    fn say_of_topics(&mut self, command: &str, octet: u8, prefix: &[u8]) {
+    fn say_of_topics(&mut self, command: &str, byte: u8, prefix: &[u8]) {
         match self.dialect {
             Dialect::Zmtp31 => self.encoder.command(command, &[prefix]),
             Dialect::Zmtp30 | Dialect::Zmtp20 => {
-                self.encoder.control_message(&[&[octet], prefix]);
+                self.encoder.control_message(&[&[byte], prefix]);
             }
             Dialect::Zmtp10 => {}
         }
@@ -381,7 +381,7 @@ impl Connection {
 
     // Machine → world.
 
-    /// Fills `slices` with the octets to be written next; returns how many it filled. More than
+    /// Fills `slices` with the bytes to be written next; returns how many it filled. More than
     /// [`MAX_SLICES`](super::MAX_SLICES) are of no use.
     pub(crate) fn poll_transmit<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         if self.mute {
@@ -390,7 +390,7 @@ impl Connection {
         self.encoder.poll_transmit(slices)
     }
 
-    /// The first `n` of the octets offered have been written. Returns how many messages are
+    /// The first `n` of the bytes offered have been written. Returns how many messages are
     /// now written completely that were not before; small ones are counted by the chunk.
     pub(crate) fn transmitted(&mut self, n: usize) -> usize {
         self.encoder.transmitted(n)
@@ -436,12 +436,12 @@ impl Connection {
 
     /// Whether there is something to write.
     pub(crate) fn has_transmit(&self) -> bool {
-        !self.mute && self.encoder.octets() > 0
+        !self.mute && self.encoder.bytes() > 0
     }
 
-    /// Octets queued and not written.
-    pub(crate) fn staged_octets(&self) -> usize {
-        self.encoder.octets()
+    /// Bytes queued and not written.
+    pub(crate) fn staged_bytes(&self) -> usize {
+        self.encoder.bytes()
     }
 
     /// Messages queued that [`transmitted`](Self::transmitted) has not counted.
@@ -449,14 +449,14 @@ impl Connection {
         self.encoder.messages()
     }
 
-    /// Octets of memory held in buffers, used or not, but for payloads kept by reference.
+    /// Bytes of memory held in buffers, used or not, but for payloads kept by reference.
     #[cfg(test)]
     pub(crate) fn capacity(&self) -> usize {
         self.decoder.capacity() + self.encoder.capacity()
     }
 
     /// Gives back the memory that nothing waits in: for connections that have fallen idle, as
-    /// the next octet costs a new allocation.
+    /// the next byte costs a new allocation.
     pub(crate) fn shrink_to_fit(&mut self) {
         self.decoder.shrink_to_fit();
         self.encoder.shrink_to_fit();
@@ -468,7 +468,7 @@ impl Connection {
         }
     }
 
-    /// The messages of which not a single octet has been written, in their order, to be sent
+    /// The messages of which not a single byte has been written, in their order, to be sent
     /// by another way: the stream is lost. Drops everything else that was to be written.
     pub(crate) fn take_unsent(&mut self) -> Vec<Message> {
         self.mute = true;
@@ -482,7 +482,7 @@ impl Connection {
         }
     }
 
-    // Below: how octets become events.
+    // Below: how bytes become events.
 
     /// Whether a frame that is no command and has no more behind it is a message, whatever it
     /// holds.
@@ -521,8 +521,8 @@ impl Connection {
                 Some(Event::Ready(Box::default()))
             }
             Phase::Raw => {
-                let octets = self.decoder.next_octets(MAX_CHUNK)?;
-                let frame = Frame::copy_from_slice(octets);
+                let bytes = self.decoder.next_bytes(MAX_CHUNK)?;
+                let frame = Frame::copy_from_slice(bytes);
                 Some(Event::Message(Message::single(frame)))
             }
             Phase::Closing(_) | Phase::Closed => self.poll_closed(),
@@ -576,7 +576,7 @@ impl Connection {
     fn take_parts(&mut self) -> Option<Event> {
         std::mem::take(&mut self.parts_are_all).then(|| {
             let frames = std::mem::take(&mut self.parts);
-            self.parts_octets = 0;
+            self.parts_bytes = 0;
             self.limit_frames();
             Event::Message(Message::from_frames(frames))
         })
@@ -629,22 +629,22 @@ impl Connection {
         }
         let limited = self.config.max_message_size;
         if let Some(limit) = limited {
-            self.parts_octets = self.parts_octets.saturating_add(body.len() as u64);
-            if self.parts_octets > limit {
+            self.parts_bytes = self.parts_bytes.saturating_add(body.len() as u64);
+            if self.parts_bytes > limit {
                 return Err(CloseReason::MessageTooLarge { limit });
             }
         }
         self.parts.push(body);
         if limited.is_some() && (more || self.parts.len() > 1) {
             if !more {
-                self.parts_octets = 0;
+                self.parts_bytes = 0;
             }
             self.limit_frames();
         }
         if more {
             return Ok(None);
         }
-        self.parts_octets = 0;
+        self.parts_bytes = 0;
         let frames = std::mem::take(&mut self.parts);
         Ok(Some(Event::Message(Message::from_frames(frames))))
     }
@@ -692,7 +692,7 @@ impl Connection {
     }
 
     /// RFC 37, Connection Heartbeating: a peer that is not heard of within the time-to-live of
-    /// its PING may be given up. The next frame ends the wait; octets on their way to one
+    /// its PING may be given up. The next frame ends the wait; bytes on their way to one
     /// prolong it.
     fn arm_time_to_live(&mut self, tenths: u16) {
         let length = TENTH_OF_A_SECOND * u32::from(tenths);
@@ -720,8 +720,8 @@ impl Connection {
     #[cold]
     fn poll_opening(&mut self) -> Result<Option<Event>, CloseReason> {
         if let Phase::Greeting(greeting, opening) = &mut self.phase {
-            let octets = self.decoder.waiting();
-            let version = match greeting.receive(octets, &self.config, &mut self.encoder)? {
+            let bytes = self.decoder.waiting();
+            let version = match greeting.receive(bytes, &self.config, &mut self.encoder)? {
                 None => return Ok(None),
                 Some(Found::Old(old)) => {
                     // To ZMTP 1.0 the signature may have been all.
@@ -876,7 +876,7 @@ impl Connection {
         // Nobody will ask for what is left of these; half a message is no message.
         self.decoder = Decoder::new(self.config.in_batch_size);
         self.parts = Vec::new();
-        self.parts_octets = 0;
+        self.parts_bytes = 0;
     }
 
     #[cold]

@@ -1,15 +1,15 @@
-//! Octets in, frames out (RFC 37, Framing; RFC 13, The Framing Layer).
+//! Bytes in, frames out (RFC 37, Framing; RFC 13, The Framing Layer).
 //!
 //! Short payloads are copied out of the buffer many at once, a run, and are slices of that. What a
 //! payload that is kept for long holds on to is bounded by the length of a run, never by the
 //! buffer's.
 //!
-//! Two places take octets: one reusable buffer for everything, and, for a frame too large for
-//! it, the vector that becomes the frame, so that its octets are moved once, by the kernel.
-//! Both grow with the octets that arrive, never with a size that is merely announced.
+//! Two places take bytes: one reusable buffer for everything, and, for a frame too large for
+//! it, the vector that becomes the frame, so that its bytes are moved once, by the kernel.
+//! Both grow with the bytes that arrive, never with a size that is merely announced.
 //!
 //! How far the buffer grows is the batch size: as much as one read brings at most. Half of that
-//! waiting undecoded is enough, so that making room never moves more octets than it gains; and a
+//! waiting undecoded is enough, so that making room never moves more bytes than it gains; and a
 //! frame of more than a quarter, unless it is already here, gets a vector of its own: a second
 //! read into the right place is cheaper than copying it there. So a buffer that holds enough has
 //! a frame to be taken off.
@@ -44,7 +44,7 @@ pub(super) struct Decoded<'a> {
     pub(super) body: Body<'a>,
 }
 
-/// The octets of a frame.
+/// The bytes of a frame.
 #[derive(Debug)]
 pub(super) enum Body<'a> {
     /// Still in the buffer.
@@ -56,8 +56,8 @@ pub(super) enum Body<'a> {
 impl Body<'_> {
     pub(super) fn into_frame(self) -> Frame {
         match self {
-            Body::Buffered(octets) => Frame::copy_from_slice(octets),
-            Body::Own(octets) => Frame::from(storage::share(octets)),
+            Body::Buffered(bytes) => Frame::copy_from_slice(bytes),
+            Body::Own(bytes) => Frame::from(storage::share(bytes)),
         }
     }
 }
@@ -84,7 +84,7 @@ pub(super) struct Decoder {
 }
 
 impl Decoder {
-    /// A decoder that reads `batch_size` octets at once, at most, but for large frames.
+    /// A decoder that reads `batch_size` bytes at once, at most, but for large frames.
     pub(super) fn new(batch_size: usize) -> Self {
         Decoder {
             batch_size,
@@ -105,7 +105,7 @@ impl Decoder {
         self.limit = limit.unwrap_or(u64::MAX).min(isize::MAX as u64);
     }
 
-    /// Room for octets to arrive in; never empty.
+    /// Room for bytes to arrive in; never empty.
     pub(super) fn room(&mut self) -> &mut [u8] {
         let buffered = self.large.as_ref().is_none_or(LargeFrame::is_whole);
         if buffered {
@@ -123,7 +123,7 @@ impl Decoder {
         }
     }
 
-    /// `n` octets have arrived in the room last asked for.
+    /// `n` bytes have arrived in the room last asked for.
     pub(super) fn arrived(&mut self, n: usize) {
         match &mut self.large {
             Some(large) if !large.is_whole() => large.arrived(n),
@@ -139,17 +139,17 @@ impl Decoder {
         }
     }
 
-    /// False while enough octets wait undecoded.
+    /// False while enough bytes wait undecoded.
     pub(super) fn wants_more(&self) -> bool {
         self.end - self.start < self.batch_size / 2
     }
 
-    /// The octets that wait in the buffer.
+    /// The bytes that wait in the buffer.
     pub(super) fn waiting(&self) -> &[u8] {
         &self.buffer[self.start..self.end]
     }
 
-    /// Takes off the first `n` of the octets that wait.
+    /// Takes off the first `n` of the bytes that wait.
     pub(super) fn consume(&mut self, n: usize) {
         self.start = self.end.min(self.start + n);
     }
@@ -194,7 +194,7 @@ impl Decoder {
         Some(self.cut(start, header, size as usize))
     }
 
-    /// The `size` octets behind a header, copied together with what lies behind them: many short
+    /// The `size` bytes behind a header, copied together with what lies behind them: many short
     /// payloads at the price of a long one.
     #[inline]
     fn cut(&mut self, start: usize, header: usize, size: usize) -> Bytes {
@@ -219,11 +219,11 @@ impl Decoder {
         self.run.slice(body)
     }
 
-    /// Takes off what waits, at most `limit` octets of it: for streams that know no frames.
-    pub(super) fn next_octets(&mut self, limit: usize) -> Option<&[u8]> {
+    /// Takes off what waits, at most `limit` bytes of it: for streams that know no frames.
+    pub(super) fn next_bytes(&mut self, limit: usize) -> Option<&[u8]> {
         let start = self.start;
         self.start = self.end.min(start + limit);
-        Some(&self.buffer[start..self.start]).filter(|octets| !octets.is_empty())
+        Some(&self.buffer[start..self.start]).filter(|bytes| !bytes.is_empty())
     }
 
     /// Takes the next frame off, if it is here whole.
@@ -253,7 +253,7 @@ impl Decoder {
         let Some(header) = parse(waiting)? else {
             return Ok(None);
         };
-        // Judged by what is announced, before a single octet of it is kept.
+        // Judged by what is announced, before a single byte of it is kept.
         if header.size > self.limit {
             return Err(CloseReason::FrameTooLarge {
                 announced: header.size,
@@ -299,7 +299,7 @@ impl Decoder {
     }
 
     /// Bytes that have come of a large frame.
-    pub(super) fn large_octets(&self) -> usize {
+    pub(super) fn large_bytes(&self) -> usize {
         self.large.as_ref().map_or(0, |large| large.arrived)
     }
 
@@ -313,15 +313,15 @@ impl Decoder {
         }
     }
 
-    /// Octets held, used or not.
+    /// Bytes held, used or not.
     #[cfg(test)]
     pub(super) fn capacity(&self) -> usize {
         let large = self.large.as_ref();
-        let large = large.map_or(0, |large| large.octets.capacity());
+        let large = large.map_or(0, |large| large.bytes.capacity());
         self.buffer.capacity() + self.run.len() + large
     }
 
-    /// Afterwards there are octets behind `end`, if possible many.
+    /// Afterwards there are bytes behind `end`, if possible many.
     fn make_room(&mut self) {
         self.run = Bytes::new();
         if self.start == self.end {
@@ -354,33 +354,33 @@ struct LargeFrame {
     header: Header,
     size: usize,
     /// Initialised to its end, which lies behind what has arrived by one step at most.
-    octets: Vec<u8>,
+    bytes: Vec<u8>,
     arrived: usize,
 }
 
 impl LargeFrame {
     /// Begins with memory that is kept, if there is enough in one piece; or else with room for
-    /// `first_room` octets, which doubles as it fills.
+    /// `first_room` bytes, which doubles as it fills.
     fn new(header: Header, size: usize, arrived: &[u8], first_room: usize) -> Self {
-        let octets = match storage::take(size) {
-            Some(mut octets) => {
-                octets.truncate(size);
-                let (front, rest) = arrived.split_at(arrived.len().min(octets.len()));
-                octets[..front.len()].copy_from_slice(front);
-                octets.extend_from_slice(rest);
-                octets
+        let bytes = match storage::take(size) {
+            Some(mut bytes) => {
+                bytes.truncate(size);
+                let (front, rest) = arrived.split_at(arrived.len().min(bytes.len()));
+                bytes[..front.len()].copy_from_slice(front);
+                bytes.extend_from_slice(rest);
+                bytes
             }
             None => {
                 let capacity = size.min(first_room.max(2 * arrived.len()));
-                let mut octets = Vec::with_capacity(capacity);
-                octets.extend_from_slice(arrived);
-                octets
+                let mut bytes = Vec::with_capacity(capacity);
+                bytes.extend_from_slice(arrived);
+                bytes
             }
         };
         LargeFrame {
             header,
             size,
-            octets,
+            bytes,
             arrived: arrived.len(),
         }
     }
@@ -390,31 +390,31 @@ impl LargeFrame {
     }
 
     fn room(&mut self) -> &mut [u8] {
-        let length = self.octets.len();
+        let length = self.bytes.len();
         if self.arrived == length {
-            if length == self.octets.capacity() {
-                self.octets.reserve_exact(length.min(self.size - length));
+            if length == self.bytes.capacity() {
+                self.bytes.reserve_exact(length.min(self.size - length));
             }
-            let end = self.size.min(self.octets.capacity());
-            self.octets.resize(end.min(length + BODY_STEP), 0);
+            let end = self.size.min(self.bytes.capacity());
+            self.bytes.resize(end.min(length + BODY_STEP), 0);
         }
-        &mut self.octets[self.arrived..]
+        &mut self.bytes[self.arrived..]
     }
 
     fn arrived(&mut self, n: usize) {
         debug_assert!(
-            n <= self.octets.len() - self.arrived,
+            n <= self.bytes.len() - self.arrived,
             "more than there was room"
         );
-        self.arrived = self.octets.len().min(self.arrived + n);
+        self.arrived = self.bytes.len().min(self.arrived + n);
     }
 
     fn into_decoded(self) -> Decoded<'static> {
-        debug_assert_eq!(self.octets.len(), self.size);
+        debug_assert_eq!(self.bytes.len(), self.size);
         Decoded {
             more: self.header.more,
             command: self.header.command,
-            body: Body::Own(self.octets),
+            body: Body::Own(self.bytes),
         }
     }
 }
@@ -424,17 +424,17 @@ mod tests {
     use super::super::frame::put_header;
     use super::*;
 
-    /// What comes out of a frame that arrives in pieces of at most `piece` octets.
+    /// What comes out of a frame that arrives in pieces of at most `piece` bytes.
     fn through(body: &[u8], piece: usize) -> Frame {
         let mut decoder = Decoder::new(8 << 10);
         decoder.limit_frames(None);
-        let mut octets = Vec::new();
-        put_header(&mut octets, 0, body.len());
-        octets.extend_from_slice(body);
-        let mut rest = &octets[..];
+        let mut bytes = Vec::new();
+        put_header(&mut bytes, 0, body.len());
+        bytes.extend_from_slice(body);
+        let mut rest = &bytes[..];
         loop {
             if let Ok(Some(decoded)) = decoder.next_frame() {
-                assert!(rest.is_empty(), "{} octets too early", rest.len());
+                assert!(rest.is_empty(), "{} bytes too early", rest.len());
                 return decoded.body.into_frame();
             }
             let room = decoder.room();
@@ -451,8 +451,8 @@ mod tests {
         const BATCH: usize = 64 << 10;
         let mut decoder = Decoder::new(BATCH);
         decoder.limit_frames(None);
-        let put = |decoder: &mut Decoder, octets: &[u8]| {
-            let mut rest = octets;
+        let put = |decoder: &mut Decoder, bytes: &[u8]| {
+            let mut rest = bytes;
             while !rest.is_empty() {
                 let room = decoder.room();
                 let n = rest.len().min(room.len());
@@ -466,10 +466,10 @@ mod tests {
             }
         };
         let frame = |size: usize| {
-            let mut octets = Vec::new();
-            put_header(&mut octets, 0, size);
-            octets.resize(octets.len() + size, 7);
-            octets
+            let mut bytes = Vec::new();
+            put_header(&mut bytes, 0, size);
+            bytes.resize(bytes.len() + size, 7);
+            bytes
         };
         // Let the buffer grow as far as it may.
         put(&mut decoder, &frame(BATCH / 4));
@@ -488,11 +488,11 @@ mod tests {
         }
     }
 
-    /// All that comes out of `octets`, which arrive in pieces of these lengths, over and over; the
+    /// All that comes out of `bytes`, which arrive in pieces of these lengths, over and over; the
     /// short ones as they are, without any frame taken before.
-    fn short_ones(octets: &[u8], pieces: &[usize], decoder: &mut Decoder) -> Vec<Bytes> {
+    fn short_ones(bytes: &[u8], pieces: &[usize], decoder: &mut Decoder) -> Vec<Bytes> {
         let mut bodies = Vec::new();
-        let mut rest = octets;
+        let mut rest = bytes;
         for piece in pieces.iter().cycle() {
             while let Some(body) = decoder.next_short_message() {
                 bodies.push(body);
@@ -519,12 +519,12 @@ mod tests {
             .enumerate()
             .map(|(number, size)| (0..size).map(|at| (at * 7 + number) as u8).collect())
             .collect();
-        let mut octets = Vec::new();
+        let mut bytes = Vec::new();
         for body in &bodies {
-            put_header(&mut octets, 0, body.len());
-            octets.extend_from_slice(body);
+            put_header(&mut bytes, 0, body.len());
+            bytes.extend_from_slice(body);
         }
-        (octets, bodies)
+        (bytes, bodies)
     }
 
     #[test]
@@ -548,7 +548,7 @@ mod tests {
             _ => edges[number * number % edges.len()],
         });
         let alike = std::iter::repeat_n(300, 500);
-        for (octets, bodies) in [stream(mixed), stream(alike)] {
+        for (bytes, bodies) in [stream(mixed), stream(alike)] {
             for pieces in [
                 &[usize::MAX][..],
                 &[4096],
@@ -557,7 +557,7 @@ mod tests {
             ] {
                 let mut decoder = Decoder::new(128 << 10);
                 decoder.limit_frames(None);
-                let arrived = short_ones(&octets, pieces, &mut decoder);
+                let arrived = short_ones(&bytes, pieces, &mut decoder);
                 assert!(arrived == bodies, "pieces of {pieces:?}");
             }
         }
@@ -565,11 +565,11 @@ mod tests {
 
     #[test]
     fn short_messages_share_an_allocation_and_none_is_kept_for_those_to_come() {
-        let (octets, bodies) = stream(std::iter::repeat_n(300, 200));
+        let (bytes, bodies) = stream(std::iter::repeat_n(300, 200));
         let mut decoder = Decoder::new(128 << 10);
         decoder.limit_frames(None);
         decoder.filled = true;
-        let arrived = short_ones(&octets, &[usize::MAX], &mut decoder);
+        let arrived = short_ones(&bytes, &[usize::MAX], &mut decoder);
         assert_eq!(arrived, bodies);
         let neighbours = arrived
             .windows(2)
@@ -582,10 +582,10 @@ mod tests {
 
     #[test]
     fn no_short_message_overtakes_a_large_one() {
-        let (octets, bodies) = stream([5000, 300].into_iter());
+        let (bytes, bodies) = stream([5000, 300].into_iter());
         let mut decoder = Decoder::new(8 << 10);
         decoder.limit_frames(None);
-        let mut rest = &octets[..];
+        let mut rest = &bytes[..];
         while !rest.is_empty() {
             let room = decoder.room();
             // What comes behind the large one is read before that is taken off.
@@ -605,11 +605,11 @@ mod tests {
 
     #[test]
     fn a_message_beyond_the_limit_is_no_short_one() {
-        let (octets, _) = stream([300, 301].into_iter());
+        let (bytes, _) = stream([300, 301].into_iter());
         let mut decoder = Decoder::new(8 << 10);
         decoder.limit_frames(Some(300));
-        decoder.room()[..octets.len()].copy_from_slice(&octets);
-        decoder.arrived(octets.len());
+        decoder.room()[..bytes.len()].copy_from_slice(&bytes);
+        decoder.arrived(bytes.len());
         assert_eq!(decoder.next_short_message().unwrap().len(), 300);
         assert_eq!(decoder.next_short_message(), None);
         assert!(decoder.next_frame().is_err());

@@ -1,4 +1,4 @@
-//! Messages in, octets out (RFC 37, Framing; RFC 13, The Framing Layer).
+//! Messages in, bytes out (RFC 37, Framing; RFC 13, The Framing Layer).
 //!
 //! Small frames are copied, header and all, into chunks; large ones that are shared anyway
 //! stay where they are, and only their header is copied. So one vectored write takes many.
@@ -30,19 +30,19 @@ const SEALED_COMMAND: u8 = 0b10;
 pub(super) struct Encoder {
     /// How all frames here are laid out.
     framing: Framing,
-    /// A chunk that would hold more octets is closed.
+    /// A chunk that would hold more bytes is closed.
     chunk_size: usize,
     /// Goes out before `tail`.
     sealed: VecDeque<Segment>,
     /// Is being appended to.
     tail: Chunk,
     spare: Vec<Vec<u8>>,
-    /// Octets ever appended, and ever written.
+    /// Bytes ever appended, and ever written.
     appended: u64,
     written: u64,
     /// Messages appended and not reported as written.
     messages: usize,
-    /// Where, among the octets ever appended, each answer ends that is not yet written.
+    /// Where, among the bytes ever appended, each answer ends that is not yet written.
     replies: VecDeque<u64>,
     /// From here on everything is encrypted.
     encryption: Option<Box<Encryption>>,
@@ -56,7 +56,7 @@ struct Encryption {
     messages: VecDeque<Unwritten>,
 }
 
-/// A message as it was, and where it stands, encrypted, among the octets ever appended.
+/// A message as it was, and where it stands, encrypted, among the bytes ever appended.
 #[derive(Debug)]
 struct Unwritten {
     start: u64,
@@ -68,7 +68,7 @@ struct Unwritten {
 enum Segment {
     Staged(Chunk),
     Shared {
-        octets: Bytes,
+        bytes: Bytes,
         written: usize,
         ends_message: bool,
     },
@@ -77,7 +77,7 @@ enum Segment {
 /// Frames copied one behind the other.
 #[derive(Debug, Default)]
 struct Chunk {
-    octets: Vec<u8>,
+    bytes: Vec<u8>,
     written: usize,
     /// Messages that end here.
     messages: usize,
@@ -88,7 +88,7 @@ struct Chunk {
 }
 
 impl Encoder {
-    /// An encoder whose chunks are closed at `chunk_size` octets, unless a single frame has more.
+    /// An encoder whose chunks are closed at `chunk_size` bytes, unless a single frame has more.
     pub(super) fn new(chunk_size: usize) -> Self {
         Encoder {
             framing: Framing::Zmtp2,
@@ -163,7 +163,7 @@ impl Encoder {
         self.messages += 1;
     }
 
-    /// Appends the octets of a message and nothing else: for peers that know no frames. It cannot
+    /// Appends the bytes of a message and nothing else: for peers that know no frames. It cannot
     /// be taken back.
     pub(super) fn payload(&mut self, message: &Message) {
         let mut frames = message.frames().iter().filter(|frame| !frame.is_empty());
@@ -175,10 +175,10 @@ impl Encoder {
             let next = frames.next();
             self.appended += frame.len() as u64;
             match frame.shared().filter(|_| frame.len() >= BY_REFERENCE) {
-                Some(octets) => self.share(octets.clone(), next.is_none()),
+                Some(bytes) => self.share(bytes.clone(), next.is_none()),
                 None => {
                     self.open_tail(frame.len(), false);
-                    self.tail.octets.extend_from_slice(frame);
+                    self.tail.bytes.extend_from_slice(frame);
                     self.tail.messages += usize::from(next.is_none());
                 }
             }
@@ -189,11 +189,11 @@ impl Encoder {
         }
     }
 
-    /// Appends octets that are no part of a message.
-    pub(super) fn control(&mut self, octets: &[u8]) {
-        self.open_tail(octets.len(), false);
-        let start = self.tail.octets.len();
-        self.tail.octets.extend_from_slice(octets);
+    /// Appends bytes that are no part of a message.
+    pub(super) fn control(&mut self, bytes: &[u8]) {
+        self.open_tail(bytes.len(), false);
+        let start = self.tail.bytes.len();
+        self.tail.bytes.extend_from_slice(bytes);
         self.mark_control(start);
     }
 
@@ -233,20 +233,17 @@ impl Encoder {
         let sealed = self.sealed.iter().map(Segment::unwritten);
         let all = sealed.chain([self.tail.unwritten()]);
         let mut filled = 0;
-        for (slice, octets) in slices
-            .iter_mut()
-            .zip(all.filter(|octets| !octets.is_empty()))
-        {
-            *slice = IoSlice::new(octets);
+        for (slice, bytes) in slices.iter_mut().zip(all.filter(|bytes| !bytes.is_empty())) {
+            *slice = IoSlice::new(bytes);
             filled += 1;
         }
         filled
     }
 
-    /// The first `n` octets offered have been written; returns how many messages that completes,
+    /// The first `n` bytes offered have been written; returns how many messages that completes,
     /// counting those in a chunk when all of it is written.
     pub(super) fn transmitted(&mut self, mut n: usize) -> usize {
-        debug_assert!(n <= self.octets(), "more than there was");
+        debug_assert!(n <= self.bytes(), "more than there was");
         self.written = self.appended.min(self.written + n as u64);
         while self.replies.front().is_some_and(|end| *end <= self.written) {
             self.replies.pop_front();
@@ -263,15 +260,15 @@ impl Encoder {
             match self.sealed.pop_front() {
                 Some(Segment::Staged(chunk)) => {
                     messages += chunk.messages;
-                    self.recycle(chunk.octets);
+                    self.recycle(chunk.bytes);
                 }
                 Some(Segment::Shared { ends_message, .. }) => messages += usize::from(ends_message),
                 None => {}
             }
         }
         if n > 0 {
-            self.tail.written = self.tail.octets.len().min(self.tail.written + n);
-            if self.tail.written == self.tail.octets.len() {
+            self.tail.written = self.tail.bytes.len().min(self.tail.written + n);
+            if self.tail.written == self.tail.bytes.len() {
                 messages += self.tail.messages;
                 self.tail.clear();
             }
@@ -291,18 +288,18 @@ impl Encoder {
         messages
     }
 
-    /// Octets ever appended.
+    /// Bytes ever appended.
     pub(super) fn appended(&self) -> u64 {
         self.appended
     }
 
-    /// Octets ever written.
+    /// Bytes ever written.
     pub(super) fn written(&self) -> u64 {
         self.written
     }
 
-    /// Octets still to be written.
-    pub(super) fn octets(&self) -> usize {
+    /// Bytes still to be written.
+    pub(super) fn bytes(&self) -> usize {
         (self.appended - self.written) as usize
     }
 
@@ -311,7 +308,7 @@ impl Encoder {
         self.messages
     }
 
-    /// Takes everything out; returns the messages of which not one octet was written, in order.
+    /// Takes everything out; returns the messages of which not one byte was written, in order.
     pub(super) fn take_unsent(&mut self) -> Vec<Message> {
         let written = self.written;
         let mut reader = UnsentReader::new(self.framing);
@@ -319,10 +316,10 @@ impl Encoder {
             match segment {
                 Segment::Staged(chunk) => reader.chunk(&chunk),
                 Segment::Shared {
-                    octets,
+                    bytes,
                     ends_message,
                     ..
-                } => reader.shared(octets, ends_message),
+                } => reader.shared(bytes, ends_message),
             }
         }
         reader.chunk(&self.tail);
@@ -340,7 +337,7 @@ impl Encoder {
     /// Gives back the room that nothing waits in.
     pub(super) fn shrink_to_fit(&mut self) {
         self.spare = Vec::new();
-        if self.tail.octets.is_empty() {
+        if self.tail.bytes.is_empty() {
             self.tail = Chunk::default();
         }
         if self.sealed.is_empty() {
@@ -353,15 +350,15 @@ impl Encoder {
         }
     }
 
-    /// Octets held, used or not, but for those kept by reference.
+    /// Bytes held, used or not, but for those kept by reference.
     #[cfg(test)]
     pub(super) fn capacity(&self) -> usize {
         let sealed = self.sealed.iter().map(|segment| match segment {
-            Segment::Staged(chunk) => chunk.octets.capacity(),
+            Segment::Staged(chunk) => chunk.bytes.capacity(),
             Segment::Shared { .. } => 0,
         });
         let spare = self.spare.iter().map(Vec::capacity);
-        self.tail.octets.capacity() + sealed.chain(spare).sum::<usize>()
+        self.tail.bytes.capacity() + sealed.chain(spare).sum::<usize>()
     }
 
     #[inline]
@@ -374,36 +371,36 @@ impl Encoder {
     ) {
         let body = &frame[..];
         if body.len() >= BY_REFERENCE {
-            if let Some(octets) = frame.shared() {
-                return self.by_reference(octets.clone(), flags, inside, put_header);
+            if let Some(bytes) = frame.shared() {
+                return self.by_reference(bytes.clone(), flags, inside, put_header);
             }
         }
         self.open_tail(body.len(), inside);
-        let before = self.tail.octets.len();
-        put_header(&mut self.tail.octets, flags, body.len());
-        self.tail.octets.extend_from_slice(body);
-        self.appended += (self.tail.octets.len() - before) as u64;
+        let before = self.tail.bytes.len();
+        put_header(&mut self.tail.bytes, flags, body.len());
+        self.tail.bytes.extend_from_slice(body);
+        self.appended += (self.tail.bytes.len() - before) as u64;
         self.tail.messages += usize::from(flags & MORE == 0);
     }
 
     fn by_reference(
         &mut self,
-        octets: Bytes,
+        bytes: Bytes,
         flags: u8,
         inside: bool,
         put_header: impl Fn(&mut Vec<u8>, u8, usize),
     ) {
         self.open_tail(0, inside);
-        let before = self.tail.octets.len();
-        put_header(&mut self.tail.octets, flags, octets.len());
-        self.appended += (self.tail.octets.len() - before + octets.len()) as u64;
-        self.share(octets, flags & MORE == 0);
+        let before = self.tail.bytes.len();
+        put_header(&mut self.tail.bytes, flags, bytes.len());
+        self.appended += (self.tail.bytes.len() - before + bytes.len()) as u64;
+        self.share(bytes, flags & MORE == 0);
     }
 
-    fn share(&mut self, octets: Bytes, ends_message: bool) {
+    fn share(&mut self, bytes: Bytes, ends_message: bool) {
         self.seal_tail();
         self.sealed.push_back(Segment::Shared {
-            octets,
+            bytes,
             written: 0,
             ends_message,
         });
@@ -415,11 +412,11 @@ impl Encoder {
             return self.sealed_frame(flags, size, body);
         }
         self.open_tail(size, false);
-        let start = self.tail.octets.len();
-        let tail = &mut self.tail.octets;
+        let start = self.tail.bytes.len();
+        let tail = &mut self.tail.bytes;
         self.framing.put_header(tail, flags, size);
         for piece in body {
-            self.tail.octets.extend_from_slice(piece);
+            self.tail.bytes.extend_from_slice(piece);
         }
         self.mark_control(start);
     }
@@ -433,29 +430,29 @@ impl Encoder {
     ) {
         let size = OVERHEAD + size;
         self.open_tail(size, false);
-        let start = self.tail.octets.len();
-        let octets = &mut self.tail.octets;
-        octets.reserve(LONGEST_HEADER + size);
-        put_header(octets, 0, size);
-        let secret = octets.len();
-        octets.resize(secret + OVERHEAD, 0);
-        if let Some(flags_at) = octets.last_mut() {
+        let start = self.tail.bytes.len();
+        let bytes = &mut self.tail.bytes;
+        bytes.reserve(LONGEST_HEADER + size);
+        put_header(bytes, 0, size);
+        let secret = bytes.len();
+        bytes.resize(secret + OVERHEAD, 0);
+        if let Some(flags_at) = bytes.last_mut() {
             *flags_at = match flags {
                 COMMAND => SEALED_COMMAND,
                 more => more & MORE,
             };
         }
         for piece in body {
-            octets.extend_from_slice(piece);
+            bytes.extend_from_slice(piece);
         }
         if let Some(encryption) = &mut self.encryption {
-            encryption.sealer.seal(&mut octets[secret..]);
+            encryption.sealer.seal(&mut bytes[secret..]);
         }
         self.mark_control(start);
     }
 
     fn mark_control(&mut self, start: usize) {
-        let end = self.tail.octets.len();
+        let end = self.tail.bytes.len();
         self.appended += (end - start) as u64;
         match self.tail.control.last_mut() {
             Some(last) if last.end == start => last.end = end,
@@ -463,23 +460,23 @@ impl Encoder {
         }
     }
 
-    /// Makes sure that the tail takes a header and `size` more octets, or is empty.
+    /// Makes sure that the tail takes a header and `size` more bytes, or is empty.
     #[inline]
     fn open_tail(&mut self, size: usize, inside: bool) {
-        if self.tail.octets.len() + LONGEST_HEADER + size > self.chunk_size {
+        if self.tail.bytes.len() + LONGEST_HEADER + size > self.chunk_size {
             self.seal_tail();
         }
-        if self.tail.octets.is_empty() {
+        if self.tail.bytes.is_empty() {
             self.tail.begins_inside = inside;
         }
     }
 
     #[cold]
     fn seal_tail(&mut self) {
-        if !self.tail.octets.is_empty() {
-            let octets = self.spare.pop().unwrap_or_default();
+        if !self.tail.bytes.is_empty() {
+            let bytes = self.spare.pop().unwrap_or_default();
             let tail = Chunk {
-                octets,
+                bytes,
                 ..Chunk::default()
             };
             let sealed = std::mem::replace(&mut self.tail, tail);
@@ -487,10 +484,10 @@ impl Encoder {
         }
     }
 
-    fn recycle(&mut self, mut octets: Vec<u8>) {
-        if self.spare.len() < SPARE_CHUNKS && octets.capacity() <= 2 * self.chunk_size {
-            octets.clear();
-            self.spare.push(octets);
+    fn recycle(&mut self, mut bytes: Vec<u8>) {
+        if self.spare.len() < SPARE_CHUNKS && bytes.capacity() <= 2 * self.chunk_size {
+            bytes.clear();
+            self.spare.push(bytes);
         }
     }
 }
@@ -499,9 +496,7 @@ impl Segment {
     fn unwritten(&self) -> &[u8] {
         match self {
             Segment::Staged(chunk) => chunk.unwritten(),
-            Segment::Shared {
-                octets, written, ..
-            } => &octets[*written..],
+            Segment::Shared { bytes, written, .. } => &bytes[*written..],
         }
     }
 
@@ -515,11 +510,11 @@ impl Segment {
 
 impl Chunk {
     fn unwritten(&self) -> &[u8] {
-        &self.octets[self.written..]
+        &self.bytes[self.written..]
     }
 
     fn clear(&mut self) {
-        self.octets.clear();
+        self.bytes.clear();
         self.written = 0;
         self.messages = 0;
         self.begins_inside = false;
@@ -537,7 +532,7 @@ struct UnsentReader {
 
 struct Underway {
     frames: Vec<Frame>,
-    /// An octet of it has been written: it may not be sent again.
+    /// A byte of it has been written: it may not be sent again.
     begun: bool,
 }
 
@@ -566,12 +561,12 @@ impl UnsentReader {
         }
         let mut control = chunk.control.iter().peekable();
         let mut at = 0;
-        while at < chunk.octets.len() {
+        while at < chunk.bytes.len() {
             if let Some(skipped) = control.next_if(|range| range.start == at) {
                 at = skipped.end;
                 continue;
             }
-            let Ok(Some(header)) = self.framing.parse(&chunk.octets[at..]) else {
+            let Ok(Some(header)) = self.framing.parse(&chunk.bytes[at..]) else {
                 debug_assert!(false, "our own headers are whole and well-formed");
                 return;
             };
@@ -580,14 +575,14 @@ impl UnsentReader {
             let body = at + header.length;
             at = body + header.size as usize;
             // A body that is not here is the next segment.
-            if let Some(octets) = chunk.octets.get(body..at) {
-                self.frame(Frame::copy_from_slice(octets), !header.more);
+            if let Some(bytes) = chunk.bytes.get(body..at) {
+                self.frame(Frame::copy_from_slice(bytes), !header.more);
             }
         }
     }
 
-    fn shared(&mut self, octets: Bytes, ends_message: bool) {
-        self.frame(Frame::from(octets), ends_message);
+    fn shared(&mut self, bytes: Bytes, ends_message: bool) {
+        self.frame(Frame::from(bytes), ends_message);
     }
 
     fn frame(&mut self, frame: Frame, ends_message: bool) {

@@ -5,12 +5,12 @@ use super::CloseReason;
 
 /// More frames of the same message follow.
 pub(super) const MORE: u8 = 0b001;
-/// The size takes eight octets instead of one.
+/// The size takes eight bytes instead of one.
 pub(super) const LONG: u8 = 0b010;
 /// The body is a command, not a part of a message.
 pub(super) const COMMAND: u8 = 0b100;
 
-/// Flags, and a size of eight octets.
+/// Flags, and a size of eight bytes.
 pub(super) const LONGEST_HEADER: usize = 9;
 
 /// How frame headers are laid out.
@@ -31,19 +31,19 @@ impl Framing {
         }
     }
 
-    /// The header `octets` begin with; `None` if they end within it.
-    pub(super) fn parse(self, octets: &[u8]) -> Result<Option<Header>, CloseReason> {
+    /// The header `bytes` begin with; `None` if they end within it.
+    pub(super) fn parse(self, bytes: &[u8]) -> Result<Option<Header>, CloseReason> {
         match self {
-            Framing::Zmtp1 => Header::parse_old(octets),
-            Framing::Zmtp2 => Header::parse(octets),
+            Framing::Zmtp1 => Header::parse_old(bytes),
+            Framing::Zmtp2 => Header::parse(bytes),
         }
     }
 
     /// Appends a header.
-    pub(super) fn put_header(self, octets: &mut Vec<u8>, flags: u8, size: usize) {
+    pub(super) fn put_header(self, bytes: &mut Vec<u8>, flags: u8, size: usize) {
         match self {
-            Framing::Zmtp1 => put_old_header(octets, flags, size),
-            Framing::Zmtp2 => put_header(octets, flags, size),
+            Framing::Zmtp1 => put_old_header(bytes, flags, size),
+            Framing::Zmtp2 => put_header(bytes, flags, size),
         }
     }
 }
@@ -53,16 +53,16 @@ impl Framing {
 pub(super) struct Header {
     pub(super) more: bool,
     pub(super) command: bool,
-    /// Octets in the body.
+    /// Bytes in the body.
     pub(super) size: u64,
-    /// Octets in this header.
+    /// Bytes in this header.
     pub(super) length: usize,
 }
 
 impl Header {
-    /// The header `octets` begin with; `None` if they end within it.
-    pub(super) fn parse(octets: &[u8]) -> Result<Option<Header>, CloseReason> {
-        let Some((&flags, rest)) = octets.split_first() else {
+    /// The header `bytes` begin with; `None` if they end within it.
+    pub(super) fn parse(bytes: &[u8]) -> Result<Option<Header>, CloseReason> {
+        let Some((&flags, rest)) = bytes.split_first() else {
             return Ok(None);
         };
         // RFC 37: "Bits 7-3: Reserved. MUST be zero."
@@ -84,9 +84,9 @@ impl Header {
                 None => return Ok(None),
             }
         };
-        // RFC 37: sizes range from 0 to 2^63-1 octets.
+        // RFC 37: sizes range from 0 to 2^63-1 bytes.
         if size > u64::MAX >> 1 {
-            return Err(CloseReason::MalformedFrame("a size above 2^63-1 octets"));
+            return Err(CloseReason::MalformedFrame("a size above 2^63-1 bytes"));
         }
         Ok(Some(Header {
             more: flags & MORE != 0,
@@ -97,9 +97,9 @@ impl Header {
     }
 
     /// The same in the framing of ZMTP 1.0 (RFC 13, The Framing Layer). The length counts the flags
-    /// octet, so that there is none of 0. A long length may be a short one.
-    pub(super) fn parse_old(octets: &[u8]) -> Result<Option<Header>, CloseReason> {
-        let (length, rest) = match octets.split_first() {
+    /// byte, so that there is none of 0. A long length may be a short one.
+    pub(super) fn parse_old(bytes: &[u8]) -> Result<Option<Header>, CloseReason> {
+        let (length, rest) = match bytes.split_first() {
             None => return Ok(None),
             Some((0xff, rest)) => match rest.split_first_chunk() {
                 Some((length, rest)) => (u64::from_be_bytes(*length), rest),
@@ -115,34 +115,34 @@ impl Header {
             more: flags & MORE != 0,
             command: false,
             size,
-            length: octets.len() - rest.len() + 1,
+            length: bytes.len() - rest.len() + 1,
         }))
     }
 }
 
-/// Appends the header of a body of `size` octets; `flags` are [`MORE`] or [`COMMAND`] or none.
+/// Appends the header of a body of `size` bytes; `flags` are [`MORE`] or [`COMMAND`] or none.
 #[inline]
-pub(super) fn put_header(octets: &mut Vec<u8>, flags: u8, size: usize) {
+pub(super) fn put_header(bytes: &mut Vec<u8>, flags: u8, size: usize) {
     match u8::try_from(size) {
-        Ok(size) => octets.extend_from_slice(&[flags, size]),
+        Ok(size) => bytes.extend_from_slice(&[flags, size]),
         Err(_) => {
             let mut header = [flags | LONG; LONGEST_HEADER];
             header[1..].copy_from_slice(&(size as u64).to_be_bytes());
-            octets.extend_from_slice(&header);
+            bytes.extend_from_slice(&header);
         }
     }
 }
 
 /// The same in the framing of ZMTP 1.0, which has no commands (RFC 13, The Framing Layer).
 #[inline]
-pub(super) fn put_old_header(octets: &mut Vec<u8>, flags: u8, size: usize) {
+pub(super) fn put_old_header(bytes: &mut Vec<u8>, flags: u8, size: usize) {
     debug_assert_eq!(flags & !MORE, 0, "nothing else can be said");
     match u8::try_from(size + 1) {
-        Ok(length @ 1..=0xfe) => octets.extend_from_slice(&[length, flags]),
+        Ok(length @ 1..=0xfe) => bytes.extend_from_slice(&[length, flags]),
         Ok(_) | Err(_) => {
-            octets.push(0xff);
-            octets.extend_from_slice(&(size as u64 + 1).to_be_bytes());
-            octets.push(flags);
+            bytes.push(0xff);
+            bytes.extend_from_slice(&(size as u64 + 1).to_be_bytes());
+            bytes.push(flags);
         }
     }
 }
@@ -155,25 +155,25 @@ mod tests {
     fn old_headers_read_back_and_are_as_short_as_can_be() {
         for flags in [0, MORE] {
             for size in [0, 1, 252, 253, 254, 255, 65_536, usize::MAX >> 1] {
-                let mut octets = Vec::new();
-                put_old_header(&mut octets, flags, size);
-                assert_eq!(octets.len(), if size < 254 { 2 } else { 10 });
+                let mut bytes = Vec::new();
+                put_old_header(&mut bytes, flags, size);
+                assert_eq!(bytes.len(), if size < 254 { 2 } else { 10 });
                 let header = Header {
                     more: flags == MORE,
                     command: false,
                     size: size as u64,
-                    length: octets.len(),
+                    length: bytes.len(),
                 };
-                assert_eq!(Header::parse_old(&octets), Ok(Some(header)));
-                for cut in 0..octets.len() {
-                    assert_eq!(Header::parse_old(&octets[..cut]), Ok(None));
+                assert_eq!(Header::parse_old(&bytes), Ok(Some(header)));
+                for cut in 0..bytes.len() {
+                    assert_eq!(Header::parse_old(&bytes[..cut]), Ok(None));
                 }
             }
         }
-        let mut octets = Vec::new();
-        put_old_header(&mut octets, MORE, 5);
-        put_old_header(&mut octets, 0, 254);
-        assert_eq!(octets, b"\x06\x01\xff\0\0\0\0\0\0\0\xff\0");
+        let mut bytes = Vec::new();
+        put_old_header(&mut bytes, MORE, 5);
+        put_old_header(&mut bytes, 0, 254);
+        assert_eq!(bytes, b"\x06\x01\xff\0\0\0\0\0\0\0\xff\0");
     }
 
     #[test]
@@ -200,18 +200,18 @@ mod tests {
     fn headers_read_back_and_are_as_short_as_can_be() {
         for flags in [0, MORE, COMMAND] {
             for size in [0, 1, 254, 255, 256, 65_536, usize::MAX >> 1] {
-                let mut octets = Vec::new();
-                put_header(&mut octets, flags, size);
-                assert_eq!(octets.len(), if size < 256 { 2 } else { 9 });
+                let mut bytes = Vec::new();
+                put_header(&mut bytes, flags, size);
+                assert_eq!(bytes.len(), if size < 256 { 2 } else { 9 });
                 let header = Header {
                     more: flags == MORE,
                     command: flags == COMMAND,
                     size: size as u64,
-                    length: octets.len(),
+                    length: bytes.len(),
                 };
-                assert_eq!(Header::parse(&octets), Ok(Some(header)));
-                for cut in 0..octets.len() {
-                    assert_eq!(Header::parse(&octets[..cut]), Ok(None));
+                assert_eq!(Header::parse(&bytes), Ok(Some(header)));
+                for cut in 0..bytes.len() {
+                    assert_eq!(Header::parse(&bytes[..cut]), Ok(None));
                 }
             }
         }
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_rfc_forbids_is_refused_at_the_octet_that_shows_it() {
+    fn what_the_rfc_forbids_is_refused_at_the_byte_that_shows_it() {
         for flags in 0..=u8::MAX {
             let allowed = flags < 8 && flags & (MORE | COMMAND) != MORE | COMMAND;
             assert_eq!(Header::parse(&[flags]).is_ok(), allowed, "{flags:#010b}");

@@ -1,4 +1,4 @@
-//! The greeting: 64 octets each way that settle version and mechanism (RFC 37, Greeting).
+//! The greeting: 64 bytes each way that settle version and mechanism (RFC 37, Greeting).
 //!
 //! Ours goes out in three parts, each as soon as the peer has shown that it will understand:
 //! the signature at once, the major version to a peer whose signature is good, the rest to a
@@ -12,7 +12,7 @@ use super::old::{self, Old};
 use super::{CloseReason, Config};
 use crate::security::Mechanism;
 
-/// Octets in a whole greeting.
+/// Bytes in a whole greeting.
 pub(super) const LENGTH: usize = 64;
 
 const MAJOR: u8 = 3;
@@ -57,15 +57,15 @@ impl Greeting {
         }
     }
 
-    /// Judges the first `octets` of the peer, from offset 0 each time, and answers what can be
+    /// Judges the first `bytes` of the peer, from offset 0 each time, and answers what can be
     /// answered; returns what the peer is once its greeting is whole and good.
     pub(super) fn receive(
         &mut self,
-        octets: &[u8],
+        bytes: &[u8],
         config: &Config,
         encoder: &mut Encoder,
     ) -> Result<Option<Found>, CloseReason> {
-        match read_signature(octets)? {
+        match read_signature(bytes)? {
             None => return Ok(None),
             Some(Signature::Old) => {
                 let old = Old::UNVERSIONED;
@@ -78,13 +78,13 @@ impl Greeting {
             encoder.control(&[MAJOR]);
             self.said = Said::Major;
         }
-        let Some(&major) = octets.get(MAJOR_AT) else {
+        let Some(&major) = bytes.get(MAJOR_AT) else {
             return Ok(None);
         };
         // A higher version than ours is the peer's to step down from.
         if let Some(framing) = old::framing(major) {
             old::admits(config, framing.version())?;
-            let old = octets.get(old::TYPE_AT).map(|&socket_type| Old {
+            let old = bytes.get(old::TYPE_AT).map(|&socket_type| Old {
                 framing,
                 socket_type: Some(socket_type),
             });
@@ -95,13 +95,13 @@ impl Greeting {
             encoder.control(&rest(mechanism, as_server));
             self.said = Said::All;
         }
-        let (Some(&minor), Some(whole)) = (octets.get(MINOR_AT), octets.get(..LENGTH)) else {
+        let (Some(&minor), Some(whole)) = (bytes.get(MINOR_AT), bytes.get(..LENGTH)) else {
             return Ok(None);
         };
         old::admits_version(config, (major, minor))?;
         let theirs = &whole[MECHANISM_AT..MECHANISM_AT + MECHANISM_LENGTH];
         if theirs != padded(mechanism) {
-            let theirs = theirs.split(|octet| *octet == 0).next().unwrap_or_default();
+            let theirs = theirs.split(|byte| *byte == 0).next().unwrap_or_default();
             return Err(CloseReason::MechanismMismatch {
                 theirs: readable(theirs),
             });
@@ -115,33 +115,33 @@ impl Greeting {
     }
 }
 
-/// `FF`, eight octets of padding, `7F`. The padding makes it, for a ZMTP 1.0 peer, the header
+/// `FF`, eight bytes of padding, `7F`. The padding makes it, for a ZMTP 1.0 peer, the header
 /// of a long identity frame (RFC 37, Backwards Interoperability): length of our identity + 1.
 fn signature(identity_length: usize) -> [u8; SIGNATURE_END + 1] {
-    let mut octets = [0xff; SIGNATURE_END + 1];
-    octets[1..9].copy_from_slice(&(identity_length as u64 + 1).to_be_bytes());
-    octets[SIGNATURE_END] = 0x7f;
-    octets
+    let mut bytes = [0xff; SIGNATURE_END + 1];
+    bytes[1..9].copy_from_slice(&(identity_length as u64 + 1).to_be_bytes());
+    bytes[SIGNATURE_END] = 0x7f;
+    bytes
 }
 
 /// Minor version, mechanism, as-server, filler.
 fn rest(mechanism: Mechanism, as_server: bool) -> [u8; LENGTH - MINOR_AT] {
-    let mut octets = [0; LENGTH - MINOR_AT];
-    octets[0] = MINOR;
-    octets[1..=MECHANISM_LENGTH].copy_from_slice(&padded(mechanism));
-    octets[AS_SERVER_AT - MINOR_AT] = u8::from(as_server);
-    octets
+    let mut bytes = [0; LENGTH - MINOR_AT];
+    bytes[0] = MINOR;
+    bytes[1..=MECHANISM_LENGTH].copy_from_slice(&padded(mechanism));
+    bytes[AS_SERVER_AT - MINOR_AT] = u8::from(as_server);
+    bytes
 }
 
 fn padded(mechanism: Mechanism) -> [u8; MECHANISM_LENGTH] {
-    let mut octets = [0; MECHANISM_LENGTH];
-    for (padded, octet) in octets.iter_mut().zip(mechanism.name().bytes()) {
-        *padded = octet;
+    let mut bytes = [0; MECHANISM_LENGTH];
+    for (padded, byte) in bytes.iter_mut().zip(mechanism.name().bytes()) {
+        *padded = byte;
     }
-    octets
+    bytes
 }
 
-/// What the first octets show.
+/// What the first bytes show.
 enum Signature {
     /// ZMTP 2.0 or later: a version follows.
     Versioned,
@@ -149,25 +149,25 @@ enum Signature {
     Old,
 }
 
-/// A peer of ZMTP 2.0 or later begins with `FF`, and has the lowest bit of octet 9 set. Any other
+/// A peer of ZMTP 2.0 or later begins with `FF`, and has the lowest bit of byte 9 set. Any other
 /// is of ZMTP 1.0 (RFC 15, Backwards Interoperability), and begins with an identity frame: a
-/// length that is not 0, in one octet or in nine, and a flags octet of 0 (RFC 13, Full ZMTP
+/// length that is not 0, in one byte or in nine, and a flags byte of 0 (RFC 13, Full ZMTP
 /// Grammar). The RFC would not have those flags validated. But every implementation sends 0,
-/// and nothing else tells a peer of ZMTP 1.0 from one of some other protocol, whose next octets
+/// and nothing else tells a peer of ZMTP 1.0 from one of some other protocol, whose next bytes
 /// would be taken for messages.
-fn read_signature(octets: &[u8]) -> Result<Option<Signature>, CloseReason> {
-    let (flags_at, versioned) = match octets.first() {
+fn read_signature(bytes: &[u8]) -> Result<Option<Signature>, CloseReason> {
+    let (flags_at, versioned) = match bytes.first() {
         None => return Ok(None),
         Some(0) => (0, false),
         Some(0xff) => (SIGNATURE_END, true),
         Some(_) => (1, false),
     };
-    match octets.get(flags_at) {
+    match bytes.get(flags_at) {
         None => Ok(None),
         Some(0) if flags_at > 0 => Ok(Some(Signature::Old)),
-        Some(&octet) if versioned && octet & 1 == 1 => Ok(Some(Signature::Versioned)),
-        Some(&octet) => Err(CloseReason::NotZmtp {
-            octet,
+        Some(&byte) if versioned && byte & 1 == 1 => Ok(Some(Signature::Versioned)),
+        Some(&byte) => Err(CloseReason::NotZmtp {
+            byte,
             offset: flags_at,
         }),
     }

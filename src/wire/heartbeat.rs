@@ -63,7 +63,7 @@ pub(super) struct Pings {
     next: Option<Instant>,
     /// How long the first that nothing has been heard since may go without an answer.
     answer: Option<Wait>,
-    /// Where the last one ends among the octets to be written.
+    /// Where the last one ends among the bytes to be written.
     end: u64,
     /// Where the one ends whose answer is awaited.
     awaited: u64,
@@ -95,7 +95,7 @@ impl Pings {
         self.next.into_iter().chain(answer).min()
     }
 
-    /// Whether an answer is overdue. As long as our question waits behind other octets and those
+    /// Whether an answer is overdue. As long as our question waits behind other bytes and those
     /// do move on, the peer takes them, and is alive.
     pub(super) fn is_unanswered(
         &mut self,
@@ -119,7 +119,7 @@ impl Pings {
             return;
         }
         self.next = later(now, self.config.interval);
-        let is_behind_others = encoder.octets() > 0;
+        let is_behind_others = encoder.bytes() > 0;
         // One that is not written yet will do.
         if self.end <= encoder.written() {
             let ttl = self.config.time_to_live.to_be_bytes();

@@ -11,10 +11,10 @@ pub(super) const MAX_PROPERTIES: usize = 128;
 pub(super) struct Metadata(Vec<(String, Vec<u8>)>);
 
 impl Metadata {
-    pub(super) fn parse(mut octets: &[u8]) -> Result<Self, CloseReason> {
+    pub(super) fn parse(mut bytes: &[u8]) -> Result<Self, CloseReason> {
         const CUT: CloseReason = CloseReason::MalformedCommand("a property is cut short");
         let mut properties = Vec::new();
-        while let Some((&length, rest)) = octets.split_first() {
+        while let Some((&length, rest)) = bytes.split_first() {
             if properties.len() == MAX_PROPERTIES {
                 return Err(CloseReason::MalformedCommand("too many properties"));
             }
@@ -23,7 +23,7 @@ impl Metadata {
             let length = usize::try_from(u32::from_be_bytes(*length)).map_err(|_| CUT)?;
             let (value, rest) = rest.split_at_checked(length).ok_or(CUT)?;
             properties.push((property_name(name)?, value.to_vec()));
-            octets = rest;
+            bytes = rest;
         }
         Ok(Metadata(properties))
     }
@@ -46,15 +46,15 @@ impl Metadata {
 /// spellings.
 pub(super) fn announcement(config: &Config) -> Vec<u8> {
     let socket_type = config.socket_type;
-    let mut octets = Vec::new();
-    put_property(&mut octets, "Socket-Type", socket_type.name().as_bytes());
+    let mut bytes = Vec::new();
+    put_property(&mut bytes, "Socket-Type", socket_type.name().as_bytes());
     if socket_type.announces_identity() {
-        put_property(&mut octets, "Identity", announced_identity(config));
+        put_property(&mut bytes, "Identity", announced_identity(config));
     }
     for (name, value) in &config.metadata {
-        put_property(&mut octets, name, value);
+        put_property(&mut bytes, name, value);
     }
-    octets
+    bytes
 }
 
 /// The routing id of a socket whose peers may route by it; empty for others.
@@ -65,17 +65,17 @@ pub(super) fn announced_identity(config: &Config) -> &[u8] {
     }
 }
 
-pub(super) fn put_property(octets: &mut Vec<u8>, name: &str, value: &[u8]) {
+pub(super) fn put_property(bytes: &mut Vec<u8>, name: &str, value: &[u8]) {
     // Our own words, or what the options have been checked for: neither length is cut.
-    octets.push(name.len() as u8);
-    octets.extend_from_slice(name.as_bytes());
-    octets.extend_from_slice(&(value.len() as u32).to_be_bytes());
-    octets.extend_from_slice(value);
+    bytes.push(name.len() as u8);
+    bytes.extend_from_slice(name.as_bytes());
+    bytes.extend_from_slice(&(value.len() as u32).to_be_bytes());
+    bytes.extend_from_slice(value);
 }
 
 /// RFC 37, Metadata: `name-char = ALPHA | DIGIT | "-" | "_" | "." | "+"`, 1 to 255 of them.
 fn property_name(name: &[u8]) -> Result<String, CloseReason> {
-    let allowed = |octet: &u8| octet.is_ascii_alphanumeric() || b"-_.+".contains(octet);
+    let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.+".contains(byte);
     if name.is_empty() || !name.iter().all(allowed) {
         return Err(CloseReason::MalformedCommand("the name of a property"));
     }
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn announcements_are_the_octets_libzmq_sends() {
+    fn announcements_are_the_bytes_libzmq_sends() {
         assert_eq!(
             announced(SocketType::Sub, "ignored", &[]),
             b"\x0bSocket-Type\0\0\0\x03SUB"

@@ -1,5 +1,5 @@
 //! ZMTP 3.1 (RFC 37) on the wire, down to 2.0 (RFC 15) and 1.0 (RFC 13), without touching the wire:
-//! octets in, events out, and back.
+//! bytes in, events out, and back.
 //!
 //! Nothing here reads, writes, sleeps or looks at a clock; see [`Connection`] for the grammar.
 //! Protocol versions end here: whichever form a peer speaks, the same [`Event`] comes out.
@@ -43,13 +43,13 @@ pub(crate) struct Config {
     pub(crate) oldest_version: (u8, u8),
     /// Announced by the types whose peers may route by it; empty for none.
     pub(crate) routing_id: Vec<u8>,
-    /// The largest frame the peer may send, in octets; `None` for no limit.
+    /// The largest frame the peer may send, in bytes; `None` for no limit.
     pub(crate) max_frame_size: Option<u64>,
     /// The most bytes the frames of a message may have together; `None` for no limit.
     pub(crate) max_message_size: Option<u64>,
     /// Only the first frame of a message may be a subscription (to PUB and XPUB only).
     pub(crate) only_first_subscribe: bool,
-    /// How long the peer may take from the first octet to its READY; `None` for no limit.
+    /// How long the peer may take from the first byte to its READY; `None` for no limit.
     pub(crate) handshake_timeout: Option<Duration>,
     /// Whether the peer is asked for signs of life.
     pub(crate) heartbeat: Option<Heartbeat>,
@@ -63,9 +63,9 @@ pub(crate) struct Config {
     pub(crate) zap_enforce_domain: bool,
     /// Announced to the peer behind what ZMTP itself wants to know.
     pub(crate) metadata: Vec<(String, Vec<u8>)>,
-    /// Octets read at once, at most, but for large frames.
+    /// Bytes read at once, at most, but for large frames.
     pub(crate) in_batch_size: usize,
-    /// Octets of small frames gathered in one piece, at most.
+    /// Bytes of small frames gathered in one piece, at most.
     pub(crate) out_batch_size: usize,
 }
 

@@ -1,7 +1,7 @@
 //! Peers of ZMTP 2.0 (RFC 15) and ZMTP 1.0 (RFC 13): which of the two one is, and whether this
 //! socket talks to such a peer at all.
 //!
-//! Neither knows a handshake: behind a greeting of 12 octets, or of none, each side sends its
+//! Neither knows a handshake: behind a greeting of 12 bytes, or of none, each side sends its
 //! identity in one frame, and messages from there on. There are no commands.
 
 use super::frame::Framing;
@@ -9,7 +9,7 @@ use super::{CloseReason, Config};
 use crate::security::Mechanism;
 use crate::socket_type::SocketType;
 
-/// Octets in a greeting of ZMTP 2.0: signature, revision, socket type.
+/// Bytes in a greeting of ZMTP 2.0: signature, revision, socket type.
 const GREETING: usize = 12;
 
 /// Where the socket type stands in it.
@@ -25,7 +25,7 @@ pub(super) struct Old {
 }
 
 impl Old {
-    /// A peer of ZMTP 1.0: its first octet already belongs to a frame.
+    /// A peer of ZMTP 1.0: its first byte already belongs to a frame.
     pub(super) const UNVERSIONED: Old = Old {
         framing: Framing::Zmtp1,
         socket_type: None,
@@ -36,7 +36,7 @@ impl Old {
         self.framing.version()
     }
 
-    /// How many octets come before its first frame.
+    /// How many bytes come before its first frame.
     pub(super) fn greeting_length(self) -> usize {
         self.socket_type.map_or(0, |_| GREETING)
     }

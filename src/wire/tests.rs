@@ -1,4 +1,4 @@
-//! Connections against scripts of octets and against each other, on a clock that only we move.
+//! Connections against scripts of bytes and against each other, on a clock that only we move.
 
 mod batches;
 #[cfg(feature = "curve")]
@@ -49,39 +49,39 @@ pub(in crate::wire) fn config(socket_type: SocketType) -> Config {
 }
 
 fn greeting(minor: u8) -> Vec<u8> {
-    let mut octets = b"\xff\0\0\0\0\0\0\0\x01\x7f\x03".to_vec();
-    octets.push(minor);
-    octets.extend_from_slice(b"NULL");
-    octets.resize(64, 0);
-    octets
+    let mut bytes = b"\xff\0\0\0\0\0\0\0\x01\x7f\x03".to_vec();
+    bytes.push(minor);
+    bytes.extend_from_slice(b"NULL");
+    bytes.resize(64, 0);
+    bytes
 }
 
 /// A greeting of `minor`, then everything in `rest`.
 fn script(minor: u8, rest: &[&[u8]]) -> Vec<u8> {
-    let mut octets = greeting(minor);
+    let mut bytes = greeting(minor);
     for piece in rest {
-        octets.extend_from_slice(piece);
+        bytes.extend_from_slice(piece);
     }
-    octets
+    bytes
 }
 
 /// A message frame or command, header made by hand.
 fn frame(flags: u8, body: &[u8]) -> Vec<u8> {
-    let mut octets = if body.len() < 256 {
+    let mut bytes = if body.len() < 256 {
         vec![flags, body.len() as u8]
     } else {
         let mut long = vec![flags | 2];
         long.extend_from_slice(&(body.len() as u64).to_be_bytes());
         long
     };
-    octets.extend_from_slice(body);
-    octets
+    bytes.extend_from_slice(body);
+    bytes
 }
 
-/// Feeds `octets` in pieces no larger than the room there is; collects what comes of it.
-fn feed(connection: &mut Connection, octets: &[u8], now: Instant) -> Vec<Event> {
+/// Feeds `bytes` in pieces no larger than the room there is; collects what comes of it.
+fn feed(connection: &mut Connection, bytes: &[u8], now: Instant) -> Vec<Event> {
     let mut events = Vec::new();
-    let mut rest = octets;
+    let mut rest = bytes;
     loop {
         while let Some(event) = connection.poll_event() {
             events.push(event);
@@ -98,9 +98,9 @@ fn feed(connection: &mut Connection, octets: &[u8], now: Instant) -> Vec<Event> 
     }
 }
 
-/// Takes everything that is to be written, `at_most` octets at a time.
+/// Takes everything that is to be written, `at_most` bytes at a time.
 fn drain(connection: &mut Connection, at_most: usize) -> (Vec<u8>, usize) {
-    let mut octets = Vec::new();
+    let mut bytes = Vec::new();
     let mut messages = 0;
     while connection.has_transmit() {
         let mut slices = [IoSlice::new(&[]); MAX_SLICES];
@@ -110,43 +110,43 @@ fn drain(connection: &mut Connection, at_most: usize) -> (Vec<u8>, usize) {
         for slice in &slices[..filled] {
             assert!(!slice.is_empty());
             let n = slice.len().min(at_most - taken);
-            octets.extend_from_slice(&slice[..n]);
+            bytes.extend_from_slice(&slice[..n]);
             taken += n;
         }
         messages += connection.transmitted(taken);
     }
-    (octets, messages)
+    (bytes, messages)
 }
 
-/// The events of a script, however it is cut: in two at every octet, and octet by octet.
-fn events_of(config: Config, octets: &[u8]) -> Vec<Event> {
+/// The events of a script, however it is cut: in two at every byte, and byte by byte.
+fn events_of(config: Config, bytes: &[u8]) -> Vec<Event> {
     let config = Arc::new(config);
     let now = Instant::now();
     let new = || Connection::new(Arc::clone(&config), Opening::Null, now);
     let mut whole = new();
-    let expected = feed(&mut whole, octets, now);
+    let expected = feed(&mut whole, bytes, now);
     let said = drain(&mut whole, usize::MAX).0;
     // Scripts of large frames are cut where it matters: around their ends and here and there.
-    let near = |cut: usize| cut < 400 || octets.len() - cut < 100 || cut % 4093 == 0;
-    for cut in (0..octets.len()).filter(|cut| near(*cut)) {
+    let near = |cut: usize| cut < 400 || bytes.len() - cut < 100 || cut % 4093 == 0;
+    for cut in (0..bytes.len()).filter(|cut| near(*cut)) {
         let mut connection = new();
-        let mut events = feed(&mut connection, &octets[..cut], now);
-        events.extend(feed(&mut connection, &octets[cut..], now));
+        let mut events = feed(&mut connection, &bytes[..cut], now);
+        events.extend(feed(&mut connection, &bytes[cut..], now));
         assert_eq!(events, expected, "cut at {cut}");
         assert_eq!(drain(&mut connection, usize::MAX).0, said, "cut at {cut}");
     }
     let mut connection = new();
     let mut events = Vec::new();
-    for octet in octets {
-        events.extend(feed(&mut connection, std::slice::from_ref(octet), now));
+    for byte in bytes {
+        events.extend(feed(&mut connection, std::slice::from_ref(byte), now));
     }
-    assert_eq!(events, expected, "octet by octet");
+    assert_eq!(events, expected, "byte by byte");
     expected
 }
 
 /// Like [`events_of`], without the `Ready` that must come first.
-fn traffic_of(config: Config, octets: &[u8]) -> Vec<Event> {
-    let mut events = events_of(config, octets);
+fn traffic_of(config: Config, bytes: &[u8]) -> Vec<Event> {
+    let mut events = events_of(config, bytes);
     assert!(
         matches!(events.first(), Some(Event::Ready(_))),
         "{events:?}"
@@ -201,7 +201,7 @@ fn the_greeting_goes_out_in_three_parts_and_ready_behind_it() {
 }
 
 #[test]
-fn ready_is_octet_for_octet_what_libzmq_sends() {
+fn ready_is_byte_for_byte_what_libzmq_sends() {
     for (socket_type, ready) in [
         (SocketType::Dealer, DEALER_READY),
         (SocketType::Sub, SUB_READY),
@@ -221,13 +221,13 @@ fn ready_is_octet_for_octet_what_libzmq_sends() {
 
 #[test]
 fn padding_and_as_server_and_filler_are_not_judged_and_newer_versions_step_down() {
-    let mut octets = script(1, &[PUSH_READY]);
-    octets[1..9].fill(0xab);
-    octets[9] = 1;
-    octets[10] = 4;
-    octets[11] = 0;
-    octets[32..64].fill(1);
-    let events = events_of(config(SocketType::Pull), &octets);
+    let mut bytes = script(1, &[PUSH_READY]);
+    bytes[1..9].fill(0xab);
+    bytes[9] = 1;
+    bytes[10] = 4;
+    bytes[11] = 0;
+    bytes[32..64].fill(1);
+    let events = events_of(config(SocketType::Pull), &bytes);
     match &events[..] {
         [Event::Ready(peer)] => assert_eq!(peer.version, (4, 0)),
         other => panic!("{other:?}"),
@@ -236,22 +236,22 @@ fn padding_and_as_server_and_filler_are_not_judged_and_newer_versions_step_down(
 
 #[test]
 fn another_mechanism_gets_our_whole_greeting_before_the_end() {
-    let mut octets = greeting(1);
-    octets[12..17].copy_from_slice(b"CURVE");
+    let mut bytes = greeting(1);
+    bytes[12..17].copy_from_slice(b"CURVE");
     let now = Instant::now();
     let mut connection = Connection::new(Arc::new(config(SocketType::Pull)), Opening::Null, now);
-    let events = feed(&mut connection, &octets, now);
+    let events = feed(&mut connection, &bytes, now);
     let reason = CloseReason::MechanismMismatch {
         theirs: "CURVE".into(),
     };
     assert!(reason.is_incompatible());
     assert_eq!(events, [Event::Closed(reason)]);
     assert_eq!(drain(&mut connection, 99).0, greeting(1));
-    events_of(config(SocketType::Pull), &octets);
-    // All 20 octets count.
-    octets[12..17].copy_from_slice(b"NULL\0");
-    octets[31] = b'x';
-    let events = events_of(config(SocketType::Pull), &octets);
+    events_of(config(SocketType::Pull), &bytes);
+    // All 20 bytes count.
+    bytes[12..17].copy_from_slice(b"NULL\0");
+    bytes[31] = b'x';
+    let events = events_of(config(SocketType::Pull), &bytes);
     assert!(matches!(
         closed_by(&events),
         CloseReason::MechanismMismatch { .. }
@@ -297,8 +297,8 @@ fn a_peer_may_keep_its_type_to_itself() {
 fn wrong_and_unknown_socket_types_are_told_why() {
     let unknown = frame(4, b"\x05READY\x0bSocket-Type\0\0\0\x05WHAT?");
     for (their_ready, name) in [(PUB_READY, "PUB"), (&unknown[..], "WHAT?")] {
-        let octets = script(1, &[their_ready, b"\0\x01x"]);
-        let events = events_of(config(SocketType::Pull), &octets);
+        let bytes = script(1, &[their_ready, b"\0\x01x"]);
+        let events = events_of(config(SocketType::Pull), &bytes);
         let reason = CloseReason::IncompatibleSocketType {
             ours: SocketType::Pull,
             theirs: name.into(),
@@ -309,7 +309,7 @@ fn wrong_and_unknown_socket_types_are_told_why() {
         let now = Instant::now();
         let mut connection =
             Connection::new(Arc::new(config(SocketType::Pull)), Opening::Null, now);
-        feed(&mut connection, &octets, now);
+        feed(&mut connection, &bytes, now);
         let said = drain(&mut connection, 9999).0;
         let error = b"\x04\x2d\x05ERROR\x26PULL does not talk to this socket type";
         assert_eq!(said, script(1, &[PULL_READY, error]));
@@ -392,7 +392,7 @@ fn identities_are_judged() {
             other => panic!("{other:?}"),
         }
     }
-    let reason = CloseReason::IdentityTooLong { octets: 256 };
+    let reason = CloseReason::IdentityTooLong { bytes: 256 };
     assert_eq!(ready(&[b'i'; 256]), [Event::Closed(reason.clone())]);
     assert_eq!(ready(&[0; 256]), [Event::Closed(reason)]);
 }
@@ -421,12 +421,12 @@ fn handshake_commands_have_their_own_limit() {
 fn half_a_greeting_runs_into_the_deadline() {
     let start = Instant::now();
     for cut in [0, 1, 11, 63, 64, 70] {
-        let octets = script(1, &[PUSH_READY]);
+        let bytes = script(1, &[PUSH_READY]);
         let mut connection =
             Connection::new(Arc::new(config(SocketType::Pull)), Opening::Null, start);
         let deadline = start + Duration::from_secs(30);
         assert_eq!(connection.poll_timeout(), Some(deadline));
-        assert_eq!(feed(&mut connection, &octets[..cut], start), []);
+        assert_eq!(feed(&mut connection, &bytes[..cut], start), []);
         connection.handle_timeout(deadline - Duration::from_nanos(1));
         assert_eq!(connection.poll_event(), None);
         connection.handle_timeout(deadline);
@@ -435,7 +435,7 @@ fn half_a_greeting_runs_into_the_deadline() {
         assert_eq!(connection.poll_timeout(), None);
         let reason = CloseReason::HandshakeTimeout;
         assert_eq!(connection.poll_event(), Some(Event::Closed(reason)));
-        assert_eq!(feed(&mut connection, &octets[cut..], start), []);
+        assert_eq!(feed(&mut connection, &bytes[cut..], start), []);
         assert_eq!(connection.poll_event(), None);
         connection.handle_timeout(deadline);
         assert_eq!(connection.poll_event(), None);
@@ -449,7 +449,7 @@ fn half_a_greeting_runs_into_the_deadline() {
 #[test]
 fn messages_come_out_as_they_went_in() {
     let long = vec![7; 300];
-    let octets = script(
+    let bytes = script(
         1,
         &[
             PUSH_READY,
@@ -465,7 +465,7 @@ fn messages_come_out_as_they_went_in() {
             b"\x02\0\0\0\0\0\0\0\x03abc",
         ],
     );
-    let events = traffic_of(config(SocketType::Pull), &octets);
+    let events = traffic_of(config(SocketType::Pull), &bytes);
     let expected = [
         message(&[b"hello"]),
         message(&[b""]),
@@ -479,24 +479,24 @@ fn messages_come_out_as_they_went_in() {
 
 #[test]
 fn frames_of_every_size_around_the_borders_arrive_whole() {
-    let mut octets = script(1, &[PUSH_READY]);
+    let mut bytes = script(1, &[PUSH_READY]);
     let mut expected = Vec::new();
     for size in [
         69, 70, 71, 254, 255, 256, 4095, 4096, 8192, 32_767, 32_768, 32_769, 65_536, 131_072,
         131_073, 700_001,
     ] {
         let body: Vec<u8> = (0..size).map(|i| (i % 251) as u8).collect();
-        octets.extend_from_slice(&frame(0, &body));
+        bytes.extend_from_slice(&frame(0, &body));
         expected.push(message(&[&body]));
-        octets.extend_from_slice(&frame(0, b"between"));
+        bytes.extend_from_slice(&frame(0, b"between"));
         expected.push(message(&[b"between"]));
     }
-    assert_eq!(traffic_of(config(SocketType::Pull), &octets), expected);
+    assert_eq!(traffic_of(config(SocketType::Pull), &bytes), expected);
 }
 
 #[test]
 fn commands_may_stand_between_the_frames_of_a_message() {
-    let octets = script(
+    let bytes = script(
         1,
         &[
             PUSH_READY,
@@ -509,11 +509,11 @@ fn commands_may_stand_between_the_frames_of_a_message() {
             &frame(0, b"c"),
         ],
     );
-    let events = traffic_of(config(SocketType::Pull), &octets);
+    let events = traffic_of(config(SocketType::Pull), &bytes);
     assert_eq!(events, [message(&[b"a", b"b", b"c"])]);
     let now = Instant::now();
     let mut connection = Connection::new(Arc::new(config(SocketType::Pull)), Opening::Null, now);
-    feed(&mut connection, &octets, now);
+    feed(&mut connection, &bytes, now);
     let said = drain(&mut connection, 9999).0;
     assert!(said.ends_with(b"\x04\x08\x04PONGctx"), "{said:?}");
 }
@@ -544,8 +544,8 @@ fn malformed_traffic_ends_the_connection() {
         b"\x04\x06\x04PING\0",
         b"\x04\x08\x05ERROR\x02x",
     ] {
-        let octets = script(1, &[PUSH_READY, b"\0\x01x", wrong, b"\0\x01y"]);
-        let events = traffic_of(config(SocketType::Pull), &octets);
+        let bytes = script(1, &[PUSH_READY, b"\0\x01x", wrong, b"\0\x01y"]);
+        let events = traffic_of(config(SocketType::Pull), &bytes);
         assert_eq!(events.len(), 2, "{events:?}");
         assert_eq!(events[0], message(&[b"x"]));
         let reason = closed_by(&events);
@@ -567,8 +567,8 @@ fn an_oversize_frame_is_refused_by_its_header() {
         (b"\x04\x65", 101),
         (b"\x02\0\0\x40\0\0\0\0\0", 1 << 46),
     ] {
-        let octets = script(1, &[PUSH_READY, &frame(0, &[1; 100]), header]);
-        let events = traffic_of(small.clone(), &octets);
+        let bytes = script(1, &[PUSH_READY, &frame(0, &[1; 100]), header]);
+        let events = traffic_of(small.clone(), &bytes);
         let reason = CloseReason::FrameTooLarge {
             announced,
             limit: 100,
@@ -629,16 +629,16 @@ fn an_idle_connection_keeps_little_and_may_keep_nothing() {
 }
 
 #[test]
-fn undecoded_octets_wait_and_bound_themselves() {
+fn undecoded_bytes_wait_and_bound_themselves() {
     let now = Instant::now();
     let mut connection = ready(config(SocketType::Pull), 1, PUSH_READY, now);
     let one = frame(0, b"0123456789");
     let mut sent = 0;
-    let mut octets = one.iter().copied().cycle();
+    let mut bytes = one.iter().copied().cycle();
     while connection.wants_read() {
         let room = connection.recv_slice();
-        for octet in room.iter_mut() {
-            *octet = octets.next().unwrap();
+        for byte in room.iter_mut() {
+            *byte = bytes.next().unwrap();
         }
         let n = room.len();
         connection.recv_advance(n, now);
@@ -651,8 +651,8 @@ fn undecoded_octets_wait_and_bound_themselves() {
         let room = connection.recv_slice();
         assert!(!room.is_empty());
         let n = room.len();
-        for octet in room.iter_mut() {
-            *octet = octets.next().unwrap();
+        for byte in room.iter_mut() {
+            *byte = bytes.next().unwrap();
         }
         connection.recv_advance(n, now);
         sent += n;
@@ -762,7 +762,7 @@ fn both_forms_of_subscription_reach_a_publisher() {
     let long = [b't'; 255];
     for minor in [0, 1] {
         for socket_type in [SocketType::Pub, SocketType::XPub] {
-            let octets = script(
+            let bytes = script(
                 minor,
                 &[
                     SUB_READY,
@@ -772,14 +772,14 @@ fn both_forms_of_subscription_reach_a_publisher() {
                     b"\0\x02\0B",
                     b"\0\x01\x01",
                     b"\x04\x0a\x09SUBSCRIBE",
-                    // No subscriptions: another first octet, an empty one.
+                    // No subscriptions: another first byte, an empty one.
                     b"\0\x02\x02C",
                     b"\0\0",
                     &frame(0, &[b"\x01", &long[..]].concat()),
                     &frame(4, &[b"\x09SUBSCRIBE", &long[..]].concat()),
                 ],
             );
-            let events = traffic_of(config(socket_type), &octets);
+            let events = traffic_of(config(socket_type), &bytes);
             let expected = [
                 Event::Subscribe(Frame::from("A")),
                 Event::Cancel(Frame::from("A")),
@@ -799,7 +799,7 @@ fn both_forms_of_subscription_reach_a_publisher() {
 
 #[test]
 fn to_other_types_subscriptions_are_nothing_or_messages() {
-    let octets = script(
+    let bytes = script(
         1,
         &[
             PUSH_READY,
@@ -810,7 +810,7 @@ fn to_other_types_subscriptions_are_nothing_or_messages() {
             b"\x04\x06\x05LEAVE",
         ],
     );
-    let events = traffic_of(config(SocketType::Pull), &octets);
+    let events = traffic_of(config(SocketType::Pull), &bytes);
     assert_eq!(events, [message(&[b"\x01B"]), message(&[b"\0B"])]);
 }
 
@@ -833,7 +833,7 @@ fn subscriptions_are_written_in_the_form_of_the_peer() {
         expected.extend(frame(0, &[b"\0", &topic[..]].concat()));
         assert_eq!(drain(&mut old, usize::MAX), (expected, 0));
     }
-    // Golden octets: the short one, and the first that needs a long header.
+    // Golden bytes: the short one, and the first that needs a long header.
     let mut sub = ready(config(SocketType::Sub), 1, PUB_READY, now);
     sub.subscribe(b"A");
     assert_eq!(drain(&mut sub, 99).0, b"\x04\x0b\x09SUBSCRIBEA");

@@ -75,7 +75,7 @@ fn undelivered(closing: &Told<Closed>, what: &str) -> u64 {
 fn send_in_part(socket: &Socket<Any>) {
     put(&socket.sender().unwrap(), vec![7_u8; LARGE]);
     eventually("it is on its way", || {
-        socket.statistics().unwrap().octets_out > 100_000
+        socket.statistics().unwrap().bytes_out > 100_000
     });
 }
 
@@ -222,7 +222,7 @@ fn a_peer_that_is_sent_away_is_not_waited_for() {
         router.wait_connected_timeout_blocking(1, PATIENCE).unwrap();
         router.send_to_blocking(&name, vec![7_u8; LARGE]).unwrap();
         eventually("it is on its way", || {
-            router.statistics().unwrap().octets_out > 100_000
+            router.statistics().unwrap().bytes_out > 100_000
         });
         for _ in 0..3 {
             router.send_to_blocking(&name, "kept").unwrap();
@@ -277,7 +277,7 @@ fn a_stream_that_is_lost_is_not_waited_for() {
             let large = [id, vec![7_u8; LARGE].into()];
             put(&stream.sender().unwrap(), Message::from_iter(large));
             eventually("it is on its way", || {
-                stream.statistics().unwrap().octets_out > 100_000
+                stream.statistics().unwrap().bytes_out > 100_000
             });
             let closing = begin_to_close(&stream);
             drop(peer);

@@ -1,4 +1,4 @@
-//! A peer that is not this library: a stream, and ZMTP 3 octets written by hand.
+//! A peer that is not this library: a stream, and ZMTP 3 bytes written by hand.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -14,18 +14,18 @@ pub(crate) const GREETING: [u8; 64] = greeting(1, b"NULL");
 
 /// A greeting of version 3.`minor` with a mechanism.
 pub(crate) const fn greeting(minor: u8, mechanism: &[u8]) -> [u8; 64] {
-    let mut octets = [0; 64];
-    octets[0] = 0xff;
-    octets[8] = 1;
-    octets[9] = 0x7f;
-    octets[10] = 3;
-    octets[11] = minor;
+    let mut bytes = [0; 64];
+    bytes[0] = 0xff;
+    bytes[8] = 1;
+    bytes[9] = 0x7f;
+    bytes[10] = 3;
+    bytes[11] = minor;
     let mut at = 0;
     while at < mechanism.len() {
-        octets[12 + at] = mechanism[at];
+        bytes[12 + at] = mechanism[at];
         at += 1;
     }
-    octets
+    bytes
 }
 
 /// RFC 37, The READY Command, as a whole frame.
@@ -47,28 +47,28 @@ pub(crate) fn command(name: &str, data: &[u8]) -> Vec<u8> {
 /// A message of several frames.
 pub(crate) fn multipart(frames: &[&str]) -> Vec<u8> {
     let last = frames.len() - 1;
-    let octets = frames.iter().enumerate().map(|(index, text)| {
+    let bytes = frames.iter().enumerate().map(|(index, text)| {
         let more = u8::from(index != last);
         frame(more, text.as_bytes())
     });
-    octets.collect::<Vec<_>>().concat()
+    bytes.collect::<Vec<_>>().concat()
 }
 
 /// A frame, with a long size where a short one does not do.
 pub(crate) fn frame(flags: u8, body: &[u8]) -> Vec<u8> {
-    let mut octets = match u8::try_from(body.len()) {
+    let mut bytes = match u8::try_from(body.len()) {
         Ok(size) => vec![flags, size],
         Err(_) => long_header(flags, body.len() as u64),
     };
-    octets.extend(body);
-    octets
+    bytes.extend(body);
+    bytes
 }
 
-/// A frame header that announces `size` octets in eight octets.
+/// A frame header that announces `size` bytes, in its eight-byte form.
 pub(crate) fn long_header(flags: u8, size: u64) -> Vec<u8> {
-    let mut octets = vec![flags | 2];
-    octets.extend(size.to_be_bytes());
-    octets
+    let mut bytes = vec![flags | 2];
+    bytes.extend(size.to_be_bytes());
+    bytes
 }
 
 trait Stream: Read + Write + Send {
@@ -128,20 +128,20 @@ impl Raw {
         frame(flags, &body)
     }
 
-    pub(crate) fn write(&mut self, octets: &[u8]) {
-        self.0.write_all(octets).unwrap();
+    pub(crate) fn write(&mut self, bytes: &[u8]) {
+        self.0.write_all(bytes).unwrap();
     }
 
     /// Writes what may come too late: the other side may have closed.
-    pub(crate) fn write_anyway(&mut self, octets: &[u8]) {
-        let _ = self.0.write_all(octets);
+    pub(crate) fn write_anyway(&mut self, bytes: &[u8]) {
+        let _ = self.0.write_all(bytes);
     }
 
-    /// Exactly so many octets; they must come.
+    /// Exactly so many bytes; they must come.
     pub(crate) fn read(&mut self, length: usize) -> Vec<u8> {
-        let mut octets = vec![0; length];
-        self.0.read_exact(&mut octets).unwrap();
-        octets
+        let mut bytes = vec![0; length];
+        self.0.read_exact(&mut bytes).unwrap();
+        bytes
     }
 
     /// The next frame: its flags without LONG, and its body.
@@ -185,7 +185,7 @@ impl Raw {
             match self.0.read(&mut some) {
                 Ok(0) => return said,
                 Ok(length) => said.extend(&some[..length]),
-                // Closed with octets of ours unread: an end as good as the other.
+                // Closed with bytes of ours unread: an end as good as the other.
                 Err(error) if error.kind() == ErrorKind::ConnectionReset => return said,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => panic!("the connection should have been closed: {error}"),

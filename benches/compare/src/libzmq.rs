@@ -109,8 +109,8 @@ impl Port for Sys {
     }
 
     #[inline]
-    async fn send(&mut self, octets: &[u8]) -> bool {
-        self.socket.send(octets, 0).is_ok()
+    async fn send(&mut self, bytes: &[u8]) -> bool {
+        self.socket.send(bytes, 0).is_ok()
     }
 
     async fn send_parts(&mut self, load: &mut Load, parts: usize) -> bool {

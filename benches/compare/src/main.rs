@@ -239,7 +239,7 @@ usage: benches/compare/run [OPTION]...
                         sockets, clones, multipart, api (default all)
   --contenders A,B,..   who takes part (--list names them)
   --transports A,B,..   of tcp, ipc, inproc (default: what the row has)
-  --sizes A,B,..        octets: 64, 8K, 1M.. (default: 16 to 1M for push-pull, else 64)
+  --sizes A,B,..        bytes: 64, 8K, 1M.. (default: 16 to 1M for push-pull, else 64)
   --counts A,B,..       sockets, threads, parts.. (default: what the row has)
   --seconds S           length of one measurement (default 0.5)
   --rounds N            measurements of each cell (default 5)

@@ -42,11 +42,11 @@ fn cannot(terms: &Terms) -> Option<&'static str> {
 
 /// Small payloads go inline in a message, as in the crate's own benchmarks.
 #[inline]
-fn message(octets: &[u8]) -> Message {
-    if octets.len() <= omq_tokio::message::MAX_INLINE_MESSAGE {
-        Message::from_slice(octets)
+fn message(bytes: &[u8]) -> Message {
+    if bytes.len() <= omq_tokio::message::MAX_INLINE_MESSAGE {
+        Message::from_slice(bytes)
     } else {
-        Message::from(octets.to_vec())
+        Message::from(bytes.to_vec())
     }
 }
 
@@ -108,8 +108,8 @@ impl Port for Awaiting {
     }
 
     #[inline]
-    async fn send(&mut self, octets: &[u8]) -> bool {
-        self.socket.send(message(octets)).await.is_ok()
+    async fn send(&mut self, bytes: &[u8]) -> bool {
+        self.socket.send(message(bytes)).await.is_ok()
     }
 
     async fn send_parts(&mut self, load: &mut Load, parts: usize) -> bool {
@@ -202,8 +202,8 @@ impl Port for Blocking {
     }
 
     #[inline]
-    async fn send(&mut self, octets: &[u8]) -> bool {
-        self.socket.send(message(octets)).is_ok()
+    async fn send(&mut self, bytes: &[u8]) -> bool {
+        self.socket.send(message(bytes)).is_ok()
     }
 
     async fn send_parts(&mut self, load: &mut Load, parts: usize) -> bool {

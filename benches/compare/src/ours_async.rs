@@ -82,8 +82,8 @@ impl Port for Awaiting {
     }
 
     #[inline]
-    async fn send(&mut self, octets: &[u8]) -> bool {
-        self.handles.sender().send(octets).await.is_ok()
+    async fn send(&mut self, bytes: &[u8]) -> bool {
+        self.handles.sender().send(bytes).await.is_ok()
     }
 
     async fn send_parts(&mut self, load: &mut Load, parts: usize) -> bool {

@@ -1,6 +1,6 @@
 //! Charts of a run: hand-written SVG, one file per row and transport.
 //!
-//! Octets per message, or the row's count, on the x axis; rates or microseconds on the y axis;
+//! Bytes per message, or the row's count, on the x axis; rates or microseconds on the y axis;
 //! both logarithmic. A line is a contender's median over the rounds, the bar through each point
 //! goes from its slowest round to its fastest.
 
@@ -113,7 +113,7 @@ fn chart(
         return None;
     }
     let (x_axis, x_label): (String, fn(u64) -> String) = if by_size {
-        ("octets per message".to_owned(), |x| size_name(x as usize))
+        ("bytes per message".to_owned(), |x| size_name(x as usize))
     } else {
         let name = size_name(*sizes.first()? as usize);
         (format!("x (messages of {name})"), |x| rate_name(x as f64))

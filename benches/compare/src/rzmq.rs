@@ -111,8 +111,8 @@ impl Port for Awaiting {
     }
 
     #[inline]
-    async fn send(&mut self, octets: &[u8]) -> bool {
-        self.socket.send(message(octets)).await.is_ok()
+    async fn send(&mut self, bytes: &[u8]) -> bool {
+        self.socket.send(message(bytes)).await.is_ok()
     }
 
     async fn send_parts(&mut self, load: &mut Load, parts: usize) -> bool {
@@ -166,8 +166,8 @@ impl Port for Awaiting {
     }
 }
 
-fn message(octets: &[u8]) -> Msg {
-    Msg::from_vec(octets.to_vec())
+fn message(bytes: &[u8]) -> Msg {
+    Msg::from_vec(bytes.to_vec())
 }
 
 async fn socket(socket_type: SocketType, place: &Place, manner: Manner) -> Socket {

@@ -122,8 +122,8 @@ impl Port for Awaiting {
     }
 
     #[inline]
-    async fn send(&mut self, octets: &[u8]) -> bool {
-        self.dispatch(ZmqMessage::from(octets.to_vec())).await
+    async fn send(&mut self, bytes: &[u8]) -> bool {
+        self.dispatch(ZmqMessage::from(bytes.to_vec())).await
     }
 
     async fn send_parts(&mut self, load: &mut Load, parts: usize) -> bool {

@@ -69,7 +69,7 @@ fn has(version: &str, what: &str) -> bool {
     }
 }
 
-/// Ids of every length that matters, and octets that are no text. The first must not be zero.
+/// Ids of every length that matters, and bytes that are no text. The first must not be zero.
 fn ids() -> Vec<Vec<u8>> {
     vec![
         b"a".to_vec(),
@@ -87,7 +87,7 @@ fn router(bench: &Bench, options: Options) -> Outcome<Ours> {
 
 fn their_dealer(bench: &Bench, version: &str, id: &[u8]) -> Outcome<Theirs> {
     let dealer = Theirs::plain(&bench.peer(version)?, "DEALER", "dealer")?;
-    dealer.set_octets("ROUTING_ID", id)?;
+    dealer.set_bytes("ROUTING_ID", id)?;
     Ok(dealer)
 }
 
@@ -158,7 +158,7 @@ fn their_requesters(bench: &Bench, version: &str, transport: Transport) -> Outco
     let endpoint = router.bind(&bench.wildcard(transport))?;
     for id in ids() {
         let req = Theirs::open(&bench.peer(version)?, "REQ")?;
-        req.set_octets("ROUTING_ID", &id)?;
+        req.set_bytes("ROUTING_ID", &id)?;
         req.connect(&endpoint)?;
         req.send(&message([b"one", b"two"]))?;
         expect_from(&router, &id, &message([b"", b"one", b"two"]))?;
@@ -198,7 +198,7 @@ fn identified(bench: &Bench, version: &str, transport: Transport, kind: SocketTy
     Ok(())
 }
 
-/// Who tells no id gets one of five octets that begins with zero, and keeps it.
+/// Who tells no id gets one of five bytes that begins with zero, and keeps it.
 fn made_up(bench: &Bench, version: &str, transport: Transport) -> Outcome {
     let router = router(bench, Options::new())?;
     let endpoint = router.bind(&bench.wildcard(transport))?;
@@ -210,7 +210,7 @@ fn made_up(bench: &Bench, version: &str, transport: Transport) -> Outcome {
             dealer.send(&vec![word.clone()])?;
             let seen = router.recv()?;
             if seen.len() != 2 || seen[0].len() != 5 || seen[0][0] != 0 || seen[1] != word {
-                return Err(format!("no id of five octets: {}", show(&seen)).into());
+                return Err(format!("no id of five bytes: {}", show(&seen)).into());
             }
             ids.push(seen[0].clone());
         }

@@ -270,7 +270,7 @@ fn their_hello(bench: &Bench, version: &str, transport: Transport) -> Outcome {
         (SocketType::Peer, "PEER"),
     ] {
         let theirs = Theirs::plain(&bench.peer(version)?, theirs_is, "greeter")?;
-        theirs.set_octets("HELLO_MSG", b"hello")?;
+        theirs.set_bytes("HELLO_MSG", b"hello")?;
         let ours = Ours::plain(&bench.context(), kind, Options::new())?;
         theirs.connect(&ours.bind(&bench.wildcard(transport))?)?;
         let seen = ours.recv()?;

@@ -158,19 +158,19 @@ impl SilentPeer {
 
     /// What the other side says until it closes the connection, which it must.
     pub fn last_words(mut self) -> Outcome<Vec<u8>> {
-        let mut octets = Vec::new();
+        let mut bytes = Vec::new();
         self.stream
-            .read_to_end(&mut octets)
+            .read_to_end(&mut bytes)
             .map_err(|error| format!("the connection was not closed: {error}"))?;
-        Ok(octets)
+        Ok(bytes)
     }
 
     /// Whether the other side keeps the connection for this long.
     pub fn stays_open(mut self, during: Duration) -> Outcome<bool> {
         self.stream.set_read_timeout(Some(during))?;
-        let mut octets = [0; 256];
+        let mut bytes = [0; 256];
         loop {
-            match self.stream.read(&mut octets) {
+            match self.stream.read(&mut bytes) {
                 Ok(0) => return Ok(false),
                 Ok(_) => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(true),

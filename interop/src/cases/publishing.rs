@@ -179,7 +179,7 @@ fn what_is_told(
     Ok(told)
 }
 
-/// What is no subscription goes to the user, octet for octet.
+/// What is no subscription goes to the user, byte for byte.
 fn their_words(bench: &Bench, version: &str, transport: Transport) -> Outcome {
     let xpub = xpub(bench, Options::new())?;
     let xsub = Theirs::plain(&bench.peer(version)?, "XSUB", "xsub")?;

@@ -123,7 +123,7 @@ fn every_type(bench: &Bench, kind: SocketType) -> Outcome {
 fn refused_with_error(by_hand: SilentPeer) -> Outcome {
     let said = by_hand.last_words()?;
     // RFC 37, "The ERROR Command".
-    match said.windows(6).any(|octets| octets == b"\x05ERROR") {
+    match said.windows(6).any(|bytes| bytes == b"\x05ERROR") {
         true => Ok(()),
         false => Err(format!("no ERROR in the last words {said:02x?}").into()),
     }

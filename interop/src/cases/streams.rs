@@ -1,4 +1,4 @@
-//! STREAM: octets of connections that speak no ZMTP.
+//! STREAM: bytes of connections that speak no ZMTP.
 
 use std::time::{Duration, Instant};
 
@@ -16,8 +16,8 @@ pub fn cases() -> Vec<Case> {
         for transport in Transport::ALL {
             for (we_bind, binds) in [(true, "we bind"), (false, "they bind")] {
                 cases.push(case(
-                    format!("streams/{version}/{transport}/STREAM-STREAM octets, {binds}"),
-                    move |bench| octets(bench, version, transport, we_bind),
+                    format!("streams/{version}/{transport}/STREAM-STREAM bytes, {binds}"),
+                    move |bench| bytes(bench, version, transport, we_bind),
                 ));
                 cases.push(case(
                     format!("streams/{version}/{transport}/STREAM-STREAM we end it, {binds}"),
@@ -70,23 +70,23 @@ fn begin(stream: &dyn Side) -> Outcome<Vec<u8>> {
     }
 }
 
-/// Receives so many octets of one connection, in whatever pieces.
+/// Receives so many bytes of one connection, in whatever pieces.
 fn gather(stream: &dyn Side, id: &[u8], length: usize) -> Outcome<Vec<u8>> {
-    let mut octets = Vec::new();
+    let mut bytes = Vec::new();
     let until = Instant::now() + PATIENCE;
-    while octets.len() < length && Instant::now() < until {
+    while bytes.len() < length && Instant::now() < until {
         match stream.poll(PATIENCE)? {
             Some(piece) if piece.len() == 2 && piece[0] == id && !piece[1].is_empty() => {
-                octets.extend(&piece[1]);
+                bytes.extend(&piece[1]);
             }
-            Some(other) => return Err(format!("no octets: {}", show(&other)).into()),
+            Some(other) => return Err(format!("no bytes: {}", show(&other)).into()),
             None => break,
         }
     }
-    Ok(octets)
+    Ok(bytes)
 }
 
-fn octets(bench: &Bench, version: &str, transport: Transport, we_bind: bool) -> Outcome {
+fn bytes(bench: &Bench, version: &str, transport: Transport, we_bind: bool) -> Outcome {
     let joined = joined(bench, version, transport, we_bind)?;
     let lengths = [1, 2, 255, 256, 8191, 8192, 8193, 65_536, 300_000];
     let sent: Vec<Vec<u8>> = (0..)
@@ -94,18 +94,18 @@ fn octets(bench: &Bench, version: &str, transport: Transport, we_bind: bool) -> 
         .map(|(seed, n)| pattern(seed, n))
         .collect();
     let all = sent.concat();
-    for octets in &sent {
+    for bytes in &sent {
         joined
             .ours
-            .send(&vec![joined.our_id.clone(), octets.clone()])?;
+            .send(&vec![joined.our_id.clone(), bytes.clone()])?;
     }
     if gather(&joined.theirs, &joined.their_id, all.len())? != all {
         return Err("theirs received something else".into());
     }
-    for octets in &sent {
+    for bytes in &sent {
         joined
             .theirs
-            .send(&vec![joined.their_id.clone(), octets.clone()])?;
+            .send(&vec![joined.their_id.clone(), bytes.clone()])?;
     }
     if gather(&joined.ours, &joined.our_id, all.len())? != all {
         return Err("ours received something else".into());

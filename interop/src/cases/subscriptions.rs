@@ -51,7 +51,7 @@ fn has(version: &str, what: &str) -> bool {
 }
 
 /// Empty, binary, with separators of other protocols, and around the border where the command
-/// becomes long: 245 octets are the most that fit a short SUBSCRIBE.
+/// becomes long: 245 bytes are the most that fit a short SUBSCRIBE.
 fn topics() -> Vec<Vec<u8>> {
     let mut topics: Vec<Vec<u8>> = vec![
         b"".to_vec(),
@@ -126,7 +126,7 @@ fn publish_around(publisher: &dyn Side, subscriber: &dyn Side, topic: &[u8]) -> 
     let longer: Frames = vec![[topic, b"longer"].concat()];
     let mut published = vec![exact.clone(), longer.clone()];
     if let Some((last, most)) = topic.split_last() {
-        // One octet short, one octet different, and the topic in the wrong frame.
+        // One byte short, one byte different, and the topic in the wrong frame.
         published.insert(0, vec![most.to_vec(), b"short".to_vec()]);
         published.insert(1, vec![[most, &[last ^ 1]].concat()]);
         published.insert(2, vec![b"".to_vec(), topic.to_vec()]);

@@ -12,7 +12,7 @@ use crate::frames::{pattern, Frames};
 use crate::side::{Ours, Side, Theirs};
 
 const MANY: u32 = 100_000;
-const OCTETS: usize = 64;
+const BYTES: usize = 64;
 
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
@@ -46,7 +46,7 @@ pub fn cases() -> Vec<Case> {
     cases
 }
 
-/// Their socket receives the numbered messages `first..first + count`, checking every octet.
+/// Their socket receives the numbered messages `first..first + count`, checking every byte.
 pub fn they_receive(theirs: &Theirs, first: u32, count: u32, size: usize) -> Outcome {
     theirs.post("recv_many", receiving(first, count, size))?;
     received(theirs, count)
@@ -94,8 +94,8 @@ fn we_send_many(bench: &Bench, version: &str, transport: Transport) -> Outcome {
     let push = Ours::open(&bench.context(), SocketType::Push)?;
     let pull = Theirs::open(&bench.peer(version)?, "PULL")?;
     pull.connect(&push.bind(&bench.wildcard(transport))?)?;
-    pull.post("recv_many", receiving(0, MANY, OCTETS))?;
-    all_sent(push.send_many(0, MANY, OCTETS, PATIENCE)?, MANY)?;
+    pull.post("recv_many", receiving(0, MANY, BYTES))?;
+    all_sent(push.send_many(0, MANY, BYTES, PATIENCE)?, MANY)?;
     received(&pull, MANY)?;
     pull.expect_nothing(Duration::from_millis(20))
 }
@@ -104,8 +104,8 @@ fn they_send_many(bench: &Bench, version: &str, transport: Transport) -> Outcome
     let pull = Ours::open(&bench.context(), SocketType::Pull)?;
     let push = Theirs::open(&bench.peer(version)?, "PUSH")?;
     push.connect(&pull.bind(&bench.wildcard(transport))?)?;
-    push.post("send_many", receiving(0, MANY, OCTETS))?;
-    pull.recv_many(0, MANY, OCTETS, |_| {})?;
+    push.post("send_many", receiving(0, MANY, BYTES))?;
+    pull.recv_many(0, MANY, BYTES, |_| {})?;
     sent(&push, MANY)?;
     pull.expect_nothing(Duration::from_millis(20))
 }
@@ -122,11 +122,11 @@ fn both_send_many(bench: &Bench, version: &str, transport: Transport) -> Outcome
     let sender = ours.sender()?.clone();
     let sending = thread::spawn(move || -> Outcome {
         for index in 0..MANY {
-            sender.send_timeout_blocking(pattern(index, OCTETS), PATIENCE)?;
+            sender.send_timeout_blocking(pattern(index, BYTES), PATIENCE)?;
         }
         Ok(())
     });
-    ours.recv_many(0, MANY, OCTETS, |_| {})?;
+    ours.recv_many(0, MANY, BYTES, |_| {})?;
     sending
         .join()
         .map_err(|_| "the sending thread panicked")??;
@@ -142,8 +142,8 @@ fn we_publish_many(bench: &Bench, version: &str, transport: Transport) -> Outcom
     sub.subscribe(b"")?;
     sub.connect(&publisher.bind(&bench.wildcard(transport))?)?;
     crate::conversation::wait_subscribed(&publisher, &sub, b"")?;
-    sub.post("recv_many", receiving(0, MANY, OCTETS))?;
-    all_sent(publisher.send_many(0, MANY, OCTETS, PATIENCE)?, MANY)?;
+    sub.post("recv_many", receiving(0, MANY, BYTES))?;
+    all_sent(publisher.send_many(0, MANY, BYTES, PATIENCE)?, MANY)?;
     received(&sub, MANY)
 }
 
@@ -155,14 +155,14 @@ fn they_publish_many(bench: &Bench, version: &str, transport: Transport) -> Outc
     sub.subscribe(b"")?;
     sub.connect(&publisher.bind(&bench.wildcard(transport))?)?;
     crate::conversation::wait_subscribed(&publisher, &sub, b"")?;
-    publisher.post("send_many", receiving(0, MANY, OCTETS))?;
-    sub.recv_many(0, MANY, OCTETS, |_| {})?;
+    publisher.post("send_many", receiving(0, MANY, BYTES))?;
+    sub.recv_many(0, MANY, BYTES, |_| {})?;
     sent(&publisher, MANY)
 }
 
 /// More than the queues of both sides and the kernel's buffers hold.
 const FLOOD: u32 = 30_000;
-const FLOOD_OCTETS: usize = 1024;
+const FLOOD_BYTES: usize = 1024;
 
 /// How long a sender that makes no progress counts as stopped.
 const STALL: Duration = Duration::from_millis(300);
@@ -173,16 +173,16 @@ fn their_slow_receiver(bench: &Bench, version: &str, transport: Transport) -> Ou
     let pull = Theirs::open(&bench.peer(version)?, "PULL")?;
     pull.set("RCVHWM", 100)?;
     push.connect(&pull.bind(&bench.wildcard(transport))?)?;
-    let taken = push.send_many(0, FLOOD, FLOOD_OCTETS, STALL)?;
+    let taken = push.send_many(0, FLOOD, FLOOD_BYTES, STALL)?;
     if taken == FLOOD {
         return Err(format!("we took {FLOOD} messages for a peer that reads none").into());
     }
-    let mut command = receiving(0, FLOOD, FLOOD_OCTETS);
+    let mut command = receiving(0, FLOOD, FLOOD_BYTES);
     command["pause_every"] = 100.into();
     command["pause"] = 1.into();
     pull.post("recv_many", command)?;
     let rest = FLOOD - taken;
-    all_sent(push.send_many(taken, rest, FLOOD_OCTETS, PATIENCE)?, rest)?;
+    all_sent(push.send_many(taken, rest, FLOOD_BYTES, PATIENCE)?, rest)?;
     received(&pull, FLOOD)?;
     pull.expect_nothing(Duration::from_millis(20))
 }
@@ -193,7 +193,7 @@ fn our_slow_receiver(bench: &Bench, version: &str, transport: Transport) -> Outc
     let push = Theirs::open(&bench.peer(version)?, "PUSH")?;
     push.set("SNDHWM", 100)?;
     push.connect(&pull.bind(&bench.wildcard(transport))?)?;
-    let mut command = receiving(0, FLOOD, FLOOD_OCTETS);
+    let mut command = receiving(0, FLOOD, FLOOD_BYTES);
     command["timeout"] = (STALL.as_millis() as u64).into();
     let taken = push.ask("send_many", command)?;
     let taken = taken.as_u64().ok_or("no number")? as u32;
@@ -201,8 +201,8 @@ fn our_slow_receiver(bench: &Bench, version: &str, transport: Transport) -> Outc
         return Err(format!("we took in {FLOOD} messages that nobody reads").into());
     }
     let rest = FLOOD - taken;
-    push.post("send_many", receiving(taken, rest, FLOOD_OCTETS))?;
-    pull.recv_many(0, FLOOD, FLOOD_OCTETS, |index| {
+    push.post("send_many", receiving(taken, rest, FLOOD_BYTES))?;
+    pull.recv_many(0, FLOOD, FLOOD_BYTES, |index| {
         if index % 100 == 0 {
             thread::sleep(Duration::from_millis(1));
         }

@@ -115,7 +115,7 @@ impl<S> Pipe<S> {
         match &self.path {
             Path::Wire(wire) => {
                 wire.connection.staged_messages() <= limit / 2
-                    && (buffers || wire.connection.staged_octets() <= STAGING_LIMIT / 2)
+                    && (buffers || wire.connection.staged_bytes() <= STAGING_LIMIT / 2)
             }
             Path::Inproc(_) => true,
             // Any room at all, so that the high-water mark is exact: what is taken is told in batches anyway.
@@ -176,7 +176,7 @@ impl<S> Pipe<S> {
         let mut counts = self.counts();
         counts.messages_out += self.held() as u64;
         if let Path::Wire(wire) = &self.path {
-            counts.bytes_out += wire.connection.staged_octets() as u64;
+            counts.bytes_out += wire.connection.staged_bytes() as u64;
         }
         counts
     }

@@ -70,7 +70,7 @@ impl<S> Wire<S> {
     /// Whether the peer takes no message now.
     pub(in crate::pump) fn is_full(&self, limit: usize, buffers: bool) -> bool {
         self.connection.staged_messages() >= limit
-            || (!buffers && self.connection.staged_octets() >= STAGING_LIMIT)
+            || (!buffers && self.connection.staged_bytes() >= STAGING_LIMIT)
     }
 
     /// Messages on their way out.

@@ -33,7 +33,7 @@ fn staged(sim: &Sim, sock: &Sock) -> usize {
     let pipes = sim.pumps[sock.pump].pipes.iter();
     let staged = pipes.filter_map(|(_, pipe)| match &pipe.path {
         Path::Wire(wire) if pipe.socket == Some(sock.socket.slot) => {
-            Some(wire.connection.staged_octets())
+            Some(wire.connection.staged_bytes())
         }
         _ => None,
     });

@@ -7,12 +7,12 @@ use crate::wire::close_reason::readable;
 use crate::wire::mechanism;
 use crate::wire::CloseReason;
 
-/// RFC 48, The DISH Socket Type: a message is two frames, a group of at most 255 octets and the
+/// RFC 48, The DISH Socket Type: a message is two frames, a group of at most 255 bytes and the
 /// body.
 pub(super) fn judge_group_frame(index: usize, more: bool, body: &Frame) -> Result<(), CloseReason> {
     match (index, more) {
         (0, true) if body.len() > 255 => Err(CloseReason::MalformedMessage(
-            "a group of more than 255 octets",
+            "a group of more than 255 bytes",
         )),
         (0, true) | (1, false) => Ok(()),
         (0, false) => Err(CloseReason::MalformedMessage("a group without a body")),
@@ -20,12 +20,12 @@ pub(super) fn judge_group_frame(index: usize, more: bool, body: &Frame) -> Resul
     }
 }
 
-/// RFC 37, The Identity Property: at most 255 octets, and one that begins with zero is for
+/// RFC 37, The Identity Property: at most 255 bytes, and one that begins with zero is for
 /// implementations to make up, so that a peer that claims one gets another.
 pub(super) fn judge_identity(theirs: &[u8]) -> Result<Frame, CloseReason> {
     match theirs {
         identity if identity.len() > 255 => Err(CloseReason::IdentityTooLong {
-            octets: identity.len(),
+            bytes: identity.len(),
         }),
         [0, ..] => Ok(Frame::empty()),
         identity => Ok(Frame::copy_from_slice(identity)),

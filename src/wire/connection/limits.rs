@@ -14,9 +14,9 @@ impl Connection {
     }
 
     /// Bytes of a message that has not come whole.
-    pub(crate) fn unfinished_octets(&self) -> u64 {
+    pub(crate) fn unfinished_bytes(&self) -> u64 {
         let parts = self.parts.iter().map(|part| part.len() as u64);
-        parts.sum::<u64>() + self.decoder.large_octets() as u64
+        parts.sum::<u64>() + self.decoder.large_bytes() as u64
     }
 
     /// Sets the largest frame to take next: what is left of the message, if that is less than the
@@ -24,7 +24,7 @@ impl Connection {
     pub(super) fn limit_frames(&mut self) {
         const COMMANDS: u64 = MAX_HANDSHAKE_COMMAND;
         let whole = self.config.max_message_size;
-        let left = match self.parts_octets {
+        let left = match self.parts_bytes {
             0 => whole,
             bytes => whole.map(|whole| whole.saturating_sub(bytes).max(COMMANDS)),
         };

@@ -70,7 +70,7 @@ impl Connection {
         let frame = frame.map_err(|reason| match reason {
             CloseReason::FrameTooLarge { announced, .. } if announced > LONGEST_IDENTITY => {
                 CloseReason::IdentityTooLong {
-                    octets: usize::try_from(announced).unwrap_or(usize::MAX),
+                    bytes: usize::try_from(announced).unwrap_or(usize::MAX),
                 }
             }
             other => other,

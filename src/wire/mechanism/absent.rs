@@ -5,14 +5,14 @@ use std::convert::Infallible;
 use super::super::CloseReason;
 use crate::message::Frame;
 
-/// Octets that sealing adds to a frame.
+/// Bytes that sealing adds to a frame.
 pub(in super::super) const OVERHEAD: usize = 0;
 
 #[derive(Debug)]
 pub(in super::super) struct Sealer(Infallible);
 
 impl Sealer {
-    pub(in super::super) fn seal(&mut self, _octets: &mut [u8]) {
+    pub(in super::super) fn seal(&mut self, _bytes: &mut [u8]) {
         match self.0 {}
     }
 }

@@ -37,7 +37,7 @@ pub(crate) enum Opening {
 }
 
 impl Opening {
-    /// What the socket is configured for; `luck` fills octets so that nobody can guess them.
+    /// What the socket is configured for; `luck` fills bytes so that nobody can guess them.
     pub(crate) fn new<E>(
         security: &Security,
         luck: impl FnMut(&mut [u8]) -> Result<(), E>,
@@ -170,7 +170,7 @@ impl Handshake {
     }
 
     /// Somebody has judged the peer. One that is refused for good is told the status and nothing
-    /// else (RFC 27, The ZAP Reply; the octets are libzmq's).
+    /// else (RFC 27, The ZAP Reply; the bytes are libzmq's).
     pub(super) fn judged(
         self,
         judgement: Judgement,
@@ -207,7 +207,7 @@ pub(super) fn say_ready(config: &Config, encoder: &mut Encoder) {
     encoder.command("READY", &[&metadata]);
 }
 
-/// Tells the peer why this is the end (RFC 37, The ERROR Command); at most 255 octets.
+/// Tells the peer why this is the end (RFC 37, The ERROR Command); at most 255 bytes.
 pub(super) fn say_error(reason: &str, encoder: &mut Encoder) {
     debug_assert!(reason.len() <= 255, "our own words");
     let length = [reason.len() as u8];

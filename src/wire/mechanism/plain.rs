@@ -55,7 +55,7 @@ impl Server {
     }
 }
 
-/// RFC 24, The HELLO Command: user name and password, an octet of length before each.
+/// RFC 24, The HELLO Command: user name and password, a byte of length before each.
 fn credentials(body: &[u8]) -> Result<Credentials, CloseReason> {
     const MALFORMED: CloseReason =
         CloseReason::MalformedCommand("HELLO is not a user name and a password");

@@ -40,14 +40,14 @@ fn frames_of_every_size_pass_through_the_smallest_batches() {
     config.in_batch_size = KIB;
     let near = |size: usize| [size - 3, size - 2, size - 1, size, size + 1];
     let sizes = [near(256), near(512), near(KIB), near(4 * KIB)].concat();
-    let mut octets = script(1, &[PUSH_READY]);
+    let mut bytes = script(1, &[PUSH_READY]);
     let mut expected = Vec::new();
     for (index, size) in sizes.into_iter().enumerate() {
         let body = vec![index as u8; size];
-        octets.extend(frame(0, &body));
+        bytes.extend(frame(0, &body));
         expected.push(message(&[&body]));
     }
-    assert!(traffic_of(config, &octets) == expected);
+    assert!(traffic_of(config, &bytes) == expected);
 }
 
 #[test]

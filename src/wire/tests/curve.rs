@@ -47,10 +47,10 @@ fn the_client_is_known_by_its_key_and_nothing_can_be_read_on_the_way() {
             b"DEALER",
             b"ROUTER",
         ] {
-            let found = said.windows(secret.len()).any(|octets| octets == secret);
+            let found = said.windows(secret.len()).any(|bytes| bytes == secret);
             assert!(!found, "{secret:?}");
         }
-        assert!(!said.windows(32).any(|octets| octets == key.as_bytes()));
+        assert!(!said.windows(32).any(|bytes| bytes == key.as_bytes()));
     }
 }
 
@@ -86,7 +86,7 @@ fn commands_have_the_sizes_of_the_rfc() {
 }
 
 #[test]
-fn no_octet_of_a_handshake_can_be_changed() {
+fn no_byte_of_a_handshake_can_be_changed() {
     let mut good = pair();
     good.settle();
     for listener in [0, 1] {
@@ -101,7 +101,7 @@ fn no_octet_of_a_handshake_can_be_changed() {
                 let events = &again.events[listener];
                 assert!(
                     matches!(events.last(), Some(Event::Closed(_))),
-                    "end {listener}, command {index}, octet {at}: {events:?}"
+                    "end {listener}, command {index}, byte {at}: {events:?}"
                 );
                 let ready = |event: &Event| matches!(event, Event::Ready(_));
                 assert!(!events.iter().any(ready));
@@ -111,7 +111,7 @@ fn no_octet_of_a_handshake_can_be_changed() {
 }
 
 #[test]
-fn no_octet_of_a_message_can_be_changed() {
+fn no_byte_of_a_message_can_be_changed() {
     let messages: Vec<usize> = vec![0, 1, 30, 300];
     for size in messages {
         for at in 0..33 + size {
@@ -120,7 +120,7 @@ fn no_octet_of_a_message_can_be_changed() {
             pair.take_traffic();
             pair.ends[0].send(Message::from(vec![7; size]));
             let header = if 33 + size < 256 { 2 } else { 9 };
-            pair.settle_with(usize::MAX, |_, _, octets| octets[header + at] ^= 1);
+            pair.settle_with(usize::MAX, |_, _, bytes| bytes[header + at] ^= 1);
             let reason = closed_by(&pair.events[1]);
             let expected = match at {
                 0..8 => matches!(reason, CloseReason::MalformedCommand(_)),
@@ -129,7 +129,7 @@ fn no_octet_of_a_message_can_be_changed() {
                     CloseReason::Cryptographic(_) | CloseReason::InvalidSequence { .. }
                 ),
             };
-            assert!(expected, "octet {at}: {reason:?}");
+            assert!(expected, "byte {at}: {reason:?}");
             assert_eq!(pair.events[1].len(), 1);
             assert!(!pair.ends[1].has_transmit(), "not a word");
         }
@@ -143,7 +143,7 @@ fn messages_come_once_and_in_order() {
     again.settle();
     again.take_traffic();
     again.ends[0].send(Message::from("x"));
-    again.settle_with(usize::MAX, |_, _, octets| octets.extend(octets.clone()));
+    again.settle_with(usize::MAX, |_, _, bytes| bytes.extend(bytes.clone()));
     let sequence = CloseReason::InvalidSequence { last: 3, number: 3 };
     let expected = [message(&[b"x"]), Event::Closed(sequence.clone())];
     assert_eq!(again.events[1], expected);
@@ -157,9 +157,9 @@ fn messages_come_once_and_in_order() {
     turned.take_traffic();
     turned.ends[0].send(Message::from("a"));
     turned.ends[0].send(Message::from("b"));
-    turned.settle_with(usize::MAX, |_, _, octets| {
-        let half = octets.len() / 2;
-        octets.rotate_left(half);
+    turned.settle_with(usize::MAX, |_, _, bytes| {
+        let half = bytes.len() / 2;
+        bytes.rotate_left(half);
     });
     let sequence = CloseReason::InvalidSequence { last: 4, number: 3 };
     assert_eq!(
@@ -172,9 +172,9 @@ fn messages_come_once_and_in_order() {
     missing.take_traffic();
     missing.ends[0].send(Message::from("a"));
     missing.ends[0].send(Message::from("b"));
-    missing.settle_with(usize::MAX, |_, _, octets| {
-        let half = octets.len() / 2;
-        octets.drain(..half);
+    missing.settle_with(usize::MAX, |_, _, bytes| {
+        let half = bytes.len() / 2;
+        bytes.drain(..half);
     });
     assert_eq!(missing.events[1], [message(&[b"b"])]);
     // One's own back.
@@ -240,7 +240,7 @@ fn a_client_that_knows_another_server_key_is_not_understood() {
     pair.settle();
     let reason = closed_by(&pair.events[1]);
     assert!(matches!(reason, CloseReason::Cryptographic(_)));
-    assert!(!pair.said[1].windows(5).any(|octets| octets == b"ERROR"));
+    assert!(!pair.said[1].windows(5).any(|bytes| bytes == b"ERROR"));
     assert_eq!(pair.events[0], []);
 }
 
@@ -363,7 +363,7 @@ fn nothing_shows_what_a_handshake_keeps_secret() {
     );
     for secret in [CLIENT_SECRET, SERVER_SECRET] {
         assert!(!shown.contains(&secret[..6]));
-        let octets = format!("{:?}", keypair(secret).secret().as_bytes());
-        assert!(!shown.contains(&octets[1..20]));
+        let bytes = format!("{:?}", keypair(secret).secret().as_bytes());
+        assert!(!shown.contains(&bytes[1..20]));
     }
 }

@@ -22,7 +22,7 @@ impl Pair {
         }
     }
 
-    /// Carries octets, `at_most` at a time, until nothing moves any more.
+    /// Carries bytes, `at_most` at a time, until nothing moves any more.
     fn settle(&mut self, at_most: usize) {
         let mut moved = true;
         while std::mem::take(&mut moved) {
@@ -31,9 +31,9 @@ impl Pair {
                 if self.ends[from].poll_transmit(&mut slices) == 0 {
                     continue;
                 }
-                let octets = slices[0][..slices[0].len().min(at_most)].to_vec();
-                self.ends[from].transmitted(octets.len());
-                let events = feed(&mut self.ends[1 - from], &octets, self.now);
+                let bytes = slices[0][..slices[0].len().min(at_most)].to_vec();
+                self.ends[from].transmitted(bytes.len());
+                let events = feed(&mut self.ends[1 - from], &bytes, self.now);
                 self.events[1 - from].extend(events);
                 self.now += Duration::from_millis(1);
                 moved = true;
@@ -94,8 +94,8 @@ fn an_end_that_listens_says_ready_second() {
     end.listen();
     feed(&mut end, &script(1, &[SUB_READY]), now);
     let said = drain(&mut end, usize::MAX).0;
-    assert!(said.windows(5).all(|octets| octets != b"READY"));
-    assert!(said.windows(5).any(|octets| octets == b"ERROR"));
+    assert!(said.windows(5).all(|bytes| bytes != b"READY"));
+    assert!(said.windows(5).any(|bytes| bytes == b"ERROR"));
 }
 
 #[test]
@@ -127,7 +127,7 @@ fn a_subscriber_reaches_its_publisher() {
 
 // Anything at all.
 
-/// xorshift64*: the same octets for the same seed, everywhere.
+/// xorshift64*: the same bytes for the same seed, everywhere.
 pub(super) struct Luck(pub(super) u64);
 
 impl Luck {
@@ -144,7 +144,7 @@ impl Luck {
 }
 
 #[test]
-fn no_octets_cause_panic_or_excess() {
+fn no_bytes_cause_panic_or_excess() {
     let pieces: [&[u8]; 17] = [
         PUSH_READY,
         SUB_READY,
@@ -168,25 +168,25 @@ fn no_octets_cause_panic_or_excess() {
     let _fresh = FreshMemory::only();
     for seed in 1..=6000 {
         let mut luck = Luck(u64::wrapping_mul(seed, 0x9e37_79b9_7f4a_7c15));
-        let mut octets = greeting((seed % 2) as u8);
+        let mut bytes = greeting((seed % 2) as u8);
         let socket_type = [SocketType::Pull, SocketType::Pub, SocketType::Dish][luck.below(3)];
-        octets.extend_from_slice([PUSH_READY, SUB_READY, RADIO_READY][luck.below(3)]);
+        bytes.extend_from_slice([PUSH_READY, SUB_READY, RADIO_READY][luck.below(3)]);
         // ZMTP 1.0 and 2.0, and what came between.
         match luck.below(8) {
-            0 => octets = b"\x03\0me".to_vec(),
-            1 => octets = b"\xff\0\0\0\0\0\0\0\x03\0me".to_vec(),
-            2 => octets = b"\xff\0\0\0\0\0\0\0\x01\x7f\x01\x08\0\x02me".to_vec(),
-            3 => octets = b"\xff\0\0\0\0\0\0\0\x01\x7f\0\x02\x03\0me".to_vec(),
+            0 => bytes = b"\x03\0me".to_vec(),
+            1 => bytes = b"\xff\0\0\0\0\0\0\0\x03\0me".to_vec(),
+            2 => bytes = b"\xff\0\0\0\0\0\0\0\x01\x7f\x01\x08\0\x02me".to_vec(),
+            3 => bytes = b"\xff\0\0\0\0\0\0\0\x01\x7f\0\x02\x03\0me".to_vec(),
             _ => {}
         }
         for _ in 0..luck.below(30) {
-            octets.extend_from_slice(pieces[luck.below(pieces.len())]);
+            bytes.extend_from_slice(pieces[luck.below(pieces.len())]);
             let fill = luck.below(20);
-            octets.extend((0..fill).map(|_| luck.next() as u8 & 7));
+            bytes.extend((0..fill).map(|_| luck.next() as u8 & 7));
         }
         for _ in 0..luck.below(4) {
-            let at = luck.below(octets.len());
-            octets[at] = luck.next() as u8;
+            let at = luck.below(bytes.len());
+            bytes[at] = luck.next() as u8;
         }
         let mut config = config(socket_type);
         config.max_frame_size = [None, Some(1000)][luck.below(2)];
@@ -204,7 +204,7 @@ fn no_octets_cause_panic_or_excess() {
         for _ in 0..3 {
             let mut connection = Connection::new(Arc::clone(&config), Opening::Null, now);
             let mut events = Vec::new();
-            let mut rest = &octets[..];
+            let mut rest = &bytes[..];
             while !rest.is_empty() {
                 let (piece, later) = rest.split_at(1 + luck.below(rest.len()));
                 events.extend(feed(&mut connection, piece, now));

@@ -89,19 +89,19 @@ fn a_peer_that_says_nothing_is_given_up_when_the_timeout_is_over() {
 }
 
 #[test]
-fn any_octet_is_a_sign_of_life() {
+fn any_byte_is_a_sign_of_life() {
     let clock = clock();
     let message = frame(0, &[1; 100]);
     let mut connection = asking(300, clock.at(0));
     // A large message that takes its time, and no PONG at all.
-    for (index, octet) in message.iter().enumerate() {
+    for (index, byte) in message.iter().enumerate() {
         let ping = 1000 + 1000 * index as u64;
         connection.handle_timeout(clock.at(ping));
         assert_eq!(drain(&mut connection, 99).0, PING);
-        let octet = std::slice::from_ref(octet);
-        feed(&mut connection, octet, clock.at(ping + 250));
+        let byte = std::slice::from_ref(byte);
+        feed(&mut connection, byte, clock.at(ping + 250));
         connection.handle_timeout(clock.at(ping + 300));
-        assert!(!connection.is_closed(), "octet {index}");
+        assert!(!connection.is_closed(), "byte {index}");
     }
     // It was heard in another way.
     let end = 1000 * message.len() as u64;
@@ -130,23 +130,20 @@ fn what_waits_undecoded_speaks_for_the_peer() {
 }
 
 #[test]
-fn a_ping_that_waits_behind_octets_that_move_is_not_unanswered() {
+fn a_ping_that_waits_behind_bytes_that_move_is_not_unanswered() {
     let clock = clock();
     let mut connection = asking(300, clock.at(0));
     connection.send(Message::from(vec![1; 100_000]));
-    let staged = connection.staged_octets();
+    let staged = connection.staged_bytes();
     connection.handle_timeout(clock.at(1000));
     let with_ping = staged + PING.len();
-    assert_eq!(connection.staged_octets(), with_ping);
+    assert_eq!(connection.staged_bytes(), with_ping);
     for round in 1..20 {
         connection.transmitted(1000);
         connection.handle_timeout(clock.at(1000 + round * 300));
         assert!(!connection.is_closed(), "round {round}");
         // One unwritten PING is enough.
-        assert_eq!(
-            connection.staged_octets(),
-            with_ping - round as usize * 1000
-        );
+        assert_eq!(connection.staged_bytes(), with_ping - round as usize * 1000);
     }
     connection.handle_timeout(clock.at(1000 + 20 * 300));
     assert_eq!(connection.poll_event(), Some(CLOSED));
@@ -180,8 +177,8 @@ fn two_ends_that_ask_each_other_stay_together() {
             end.handle_timeout(now);
         }
         for (from, to) in [(0, 1), (1, 0)] {
-            let octets = drain(&mut ends[from], 99).0;
-            assert_eq!(feed(&mut ends[to], &octets, now), []);
+            let bytes = drain(&mut ends[from], 99).0;
+            assert_eq!(feed(&mut ends[to], &bytes, now), []);
         }
     }
     assert_eq!(now, clock.at(100_000));

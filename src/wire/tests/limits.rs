@@ -103,12 +103,12 @@ fn feed_all(config: Config, bytes: &[u8]) -> Vec<Event> {
 fn what_has_come_of_a_message_is_counted() {
     let now = Instant::now();
     let mut connection = ready(config(SocketType::Pull), 1, PUSH_READY, now);
-    assert_eq!(connection.unfinished_octets(), 0);
+    assert_eq!(connection.unfinished_bytes(), 0);
     feed(&mut connection, &frame(1, &[1; 300]), now);
-    assert_eq!(connection.unfinished_octets(), 300);
+    assert_eq!(connection.unfinished_bytes(), 300);
     let large = frame(0, &vec![1; 200_000]);
     feed(&mut connection, &large[..100_009], now);
-    assert_eq!(connection.unfinished_octets(), 100_300);
+    assert_eq!(connection.unfinished_bytes(), 100_300);
     assert_eq!(feed(&mut connection, &large[100_009..], now).len(), 1);
-    assert_eq!(connection.unfinished_octets(), 0);
+    assert_eq!(connection.unfinished_bytes(), 0);
 }

@@ -17,26 +17,26 @@ fn zmtp1(identity: &[u8], rest: &[&[u8]]) -> Vec<u8> {
 /// A frame of ZMTP 1.0, header made by hand.
 fn old_frame(flags: u8, body: &[u8]) -> Vec<u8> {
     let length = body.len() + 1;
-    let mut octets = match length {
+    let mut bytes = match length {
         1..=254 => vec![length as u8],
         _ => [&[0xff][..], &(length as u64).to_be_bytes()].concat(),
     };
-    octets.push(flags);
-    octets.extend_from_slice(body);
-    octets
+    bytes.push(flags);
+    bytes.extend_from_slice(body);
+    bytes
 }
 
-fn met(config: Config, octets: &[u8]) -> PeerInfo {
-    match events_of(config, octets).into_iter().next() {
+fn met(config: Config, bytes: &[u8]) -> PeerInfo {
+    match events_of(config, bytes).into_iter().next() {
         Some(Event::Ready(peer)) => *peer,
         other => panic!("{other:?}"),
     }
 }
 
-fn meet(config: Config, octets: &[u8]) -> Connection {
+fn meet(config: Config, bytes: &[u8]) -> Connection {
     let now = Instant::now();
     let mut connection = Connection::new(Arc::new(config), Opening::Null, now);
-    let events = feed(&mut connection, octets, now);
+    let events = feed(&mut connection, bytes, now);
     assert!(matches!(events[0], Event::Ready(_)), "{events:?}");
     drain(&mut connection, usize::MAX);
     connection
@@ -59,8 +59,8 @@ fn the_greeting_of_2_0_goes_out_in_steps() {
     let said_to = |config: Config, theirs: &[u8]| {
         let mut ours = Connection::new(Arc::new(config), Opening::Null, now);
         let mut said = vec![drain(&mut ours, 99).0];
-        for octet in theirs {
-            feed(&mut ours, &[*octet], now);
+        for byte in theirs {
+            feed(&mut ours, &[*byte], now);
             said.push(drain(&mut ours, 99).0);
         }
         (said, ours.is_ready())
@@ -95,30 +95,30 @@ fn the_greeting_of_2_0_goes_out_in_steps() {
 
 #[test]
 fn a_peer_of_2_0_is_told_as_it_said_itself() {
-    let mut octets = zmtp2(3, &[]);
+    let mut bytes = zmtp2(3, &[]);
     assert_eq!(
-        met(config(SocketType::Router), &octets),
+        met(config(SocketType::Router), &bytes),
         PeerInfo {
             socket_type: Some(SocketType::Req),
             version: (2, 0),
             ..PeerInfo::default()
         }
     );
-    let identity = |octets: &mut Vec<u8>, identity: &[u8]| {
-        octets.truncate(12);
-        octets.extend(frame(0, identity));
+    let identity = |bytes: &mut Vec<u8>, identity: &[u8]| {
+        bytes.truncate(12);
+        bytes.extend(frame(0, identity));
     };
     for length in [1, 254, 255] {
-        identity(&mut octets, &vec![b'i'; length]);
-        let peer = met(config(SocketType::Router), &octets);
+        identity(&mut bytes, &vec![b'i'; length]);
+        let peer = met(config(SocketType::Router), &bytes);
         assert_eq!(peer.identity, vec![b'i'; length]);
     }
     // What begins with zero is not for peers to choose.
-    identity(&mut octets, &[0, 1, 2]);
-    assert_eq!(met(config(SocketType::Router), &octets).identity.len(), 0);
-    identity(&mut octets, &[b'i'; 256]);
-    let reason = CloseReason::IdentityTooLong { octets: 256 };
-    let events = events_of(config(SocketType::Router), &octets);
+    identity(&mut bytes, &[0, 1, 2]);
+    assert_eq!(met(config(SocketType::Router), &bytes).identity.len(), 0);
+    identity(&mut bytes, &[b'i'; 256]);
+    let reason = CloseReason::IdentityTooLong { bytes: 256 };
+    let events = events_of(config(SocketType::Router), &bytes);
     assert_eq!(events, [Event::Closed(reason)]);
 }
 
@@ -226,16 +226,16 @@ fn commands_and_reserved_flags_are_malformed_in_2_0() {
         b"\x05\0",
     ] {
         for at in [12, 14] {
-            let octets = [&whole[..at], wrong].concat();
-            let events = events_of(config(SocketType::Pull), &octets);
+            let bytes = [&whole[..at], wrong].concat();
+            let events = events_of(config(SocketType::Pull), &bytes);
             let reason = closed_by(&events);
             assert!(matches!(reason, CloseReason::MalformedFrame(_)), "{reason}");
             assert_eq!(events.len(), if at == 12 { 1 } else { 2 });
         }
     }
     // RFC 15, Formal Grammar: identities are final frames.
-    let octets = [&whole[..12], b"\x01\0"].concat();
-    let events = events_of(config(SocketType::Pull), &octets);
+    let bytes = [&whole[..12], b"\x01\0"].concat();
+    let events = events_of(config(SocketType::Pull), &bytes);
     assert!(matches!(
         events[..],
         [Event::Closed(CloseReason::MalformedFrame(_))]
@@ -270,7 +270,7 @@ fn the_signature_is_the_header_of_our_identity_frame() {
 #[test]
 fn identities_of_1_0_come_in_either_length() {
     let long = |length: u64, body: &[u8]| [b"\xff", &length.to_be_bytes()[..], &[0], body].concat();
-    for (octets, identity) in [
+    for (bytes, identity) in [
         (zmtp1(b"", &[]), &b""[..]),
         (zmtp1(b"me", &[]), b"me"),
         (zmtp1(&[b'i'; 253], &[]), &[b'i'; 253]),
@@ -280,7 +280,7 @@ fn identities_of_1_0_come_in_either_length() {
         (long(1, b""), b""),
         (long(3, b"me"), b"me"),
     ] {
-        let peer = met(config(SocketType::Router), &octets);
+        let peer = met(config(SocketType::Router), &bytes);
         let expected = PeerInfo {
             identity: identity.into(),
             version: (1, 0),
@@ -288,9 +288,9 @@ fn identities_of_1_0_come_in_either_length() {
         };
         assert_eq!(peer, expected);
     }
-    for (announced, octets) in [(257, 256), (u64::MAX, usize::MAX - 1)] {
+    for (announced, bytes) in [(257, 256), (u64::MAX, usize::MAX - 1)] {
         let events = events_of(config(SocketType::Router), &long(announced, b""));
-        let reason = CloseReason::IdentityTooLong { octets };
+        let reason = CloseReason::IdentityTooLong { bytes };
         assert_eq!(events, [Event::Closed(reason)]);
     }
     let events = events_of(config(SocketType::Router), &long(0, b""));
@@ -343,9 +343,9 @@ fn messages_are_written_as_frames_of_1_0_whatever_the_pace() {
         }
         push.greet(&Message::from(["hi", ""]));
         expected.extend([old_frame(1, b"hi"), old_frame(0, b"")].concat());
-        assert_eq!(push.staged_octets(), expected.len());
-        let (octets, messages) = drain(&mut push, at_most);
-        assert!(octets == expected, "at most {at_most}");
+        assert_eq!(push.staged_bytes(), expected.len());
+        let (bytes, messages) = drain(&mut push, at_most);
+        assert!(bytes == expected, "at most {at_most}");
         assert_eq!(messages, 11);
     }
 }
@@ -368,20 +368,20 @@ fn what_was_not_begun_in_1_0_can_be_taken_back() {
         let mut ends = Vec::new();
         for message in &messages {
             dealer.greet(&Message::from("hi"));
-            let start = dealer.staged_octets();
+            let start = dealer.staged_bytes();
             dealer.send(message);
-            ends.push((start, dealer.staged_octets()));
+            ends.push((start, dealer.staged_bytes()));
         }
         (dealer, ends)
     };
     let (whole, ends) = new();
-    for written in 0..=whole.staged_octets() {
+    for written in 0..=whole.staged_bytes() {
         let (mut dealer, _) = new();
         dealer.transmitted(written / 2);
         dealer.transmitted(written - written / 2);
         let begun = ends.iter().filter(|(start, _)| *start < written).count();
         assert_eq!(dealer.take_unsent(), messages[begun..], "{written} written");
-        assert_eq!(dealer.staged_octets(), 0);
+        assert_eq!(dealer.staged_bytes(), 0);
     }
     // What came too late to be written at all.
     let (mut dealer, _) = new();
@@ -429,8 +429,8 @@ fn a_version_with_the_frames_of_1_0_is_understood() {
         let greeting = [&b"\xff\0\0\0\0\0\0\0\x01\x7f\0"[..], &[number]].concat();
         [greeting, zmtp1(b"me", rest)].concat()
     };
-    let octets = script(5, &[&old_frame(1, b"a"), &old_frame(0, b"b")]);
-    let events = events_of(config(SocketType::Dealer), &octets);
+    let bytes = script(5, &[&old_frame(1, b"a"), &old_frame(0, b"b")]);
+    let events = events_of(config(SocketType::Dealer), &bytes);
     let peer = PeerInfo {
         socket_type: Some(SocketType::Dealer),
         identity: "me".into(),
@@ -444,7 +444,7 @@ fn a_version_with_the_frames_of_1_0_is_understood() {
     let now = Instant::now();
     let config = named(SocketType::Dealer, b"abc");
     let mut dealer = Connection::new(Arc::new(config), Opening::Null, now);
-    feed(&mut dealer, &octets, now);
+    feed(&mut dealer, &bytes, now);
     dealer.send(Message::from("x"));
     let said = drain(&mut dealer, 99).0;
     assert_eq!(said[10..], *b"\x03\x05\x04\0abc\x02\0x");
@@ -461,7 +461,7 @@ fn a_version_with_the_frames_of_1_0_is_understood() {
 #[test]
 fn what_proves_to_be_something_else_is_ended_there() {
     let now = Instant::now();
-    for (octets, wrong_at) in [
+    for (bytes, wrong_at) in [
         (&b"GET / HTTP/1.1\r\n"[..], 1),
         (b"SSH-2.0-OpenSSH_9.2\r\n", 1),
         (b"\x16\x03\x01\x02\0", 1),
@@ -471,15 +471,15 @@ fn what_proves_to_be_something_else_is_ended_there() {
     ] {
         let mut connection =
             Connection::new(Arc::new(config(SocketType::Pull)), Opening::Null, now);
-        assert_eq!(feed(&mut connection, &octets[..wrong_at], now), []);
-        let events = feed(&mut connection, &octets[wrong_at..=wrong_at], now);
-        let octet = octets[wrong_at];
+        assert_eq!(feed(&mut connection, &bytes[..wrong_at], now), []);
+        let events = feed(&mut connection, &bytes[wrong_at..=wrong_at], now);
+        let byte = bytes[wrong_at];
         let offset = wrong_at;
         assert_eq!(
             events,
-            [Event::Closed(CloseReason::NotZmtp { octet, offset })]
+            [Event::Closed(CloseReason::NotZmtp { byte, offset })]
         );
-        events_of(config(SocketType::Pull), octets);
+        events_of(config(SocketType::Pull), bytes);
     }
 }
 
@@ -502,14 +502,14 @@ fn security_is_not_dropped_for_old_peers() {
         },
     ];
     for config in refusing {
-        for (octets, major) in [
+        for (bytes, major) in [
             (&b"\x01\0"[..], 1),
             (b"\x03\0", 1),
             (b"\xff\0\0\0\0\0\0\0\x01\0", 1),
             (b"\xff\0\0\0\0\0\0\0\x01\x7f\0", 1),
             (b"\xff\0\0\0\0\0\0\0\x01\x7f\x01", 2),
         ] {
-            let events = events_of(config.clone(), octets);
+            let events = events_of(config.clone(), bytes);
             let reason = CloseReason::InsecureVersion { major, minor: 0 };
             assert!(reason.is_incompatible());
             assert_eq!(events, [Event::Closed(reason)]);
@@ -520,8 +520,8 @@ fn security_is_not_dropped_for_old_peers() {
 #[test]
 fn types_younger_than_the_peer_have_nothing_to_say_to_it() {
     for ours in SocketType::ALL.into_iter().skip(12) {
-        for (octets, major) in [(zmtp1(b"", &[]), 1), (zmtp2(0, &[]), 2)] {
-            let events = events_of(config(ours), &octets);
+        for (bytes, major) in [(zmtp1(b"", &[]), 1), (zmtp2(0, &[]), 2)] {
+            let events = events_of(config(ours), &bytes);
             let reason = CloseReason::UnsupportedVersion {
                 major,
                 minor: 0,
@@ -547,9 +547,9 @@ fn old_peers_are_held_to_the_limits() {
             zmtp2(PUSH, &[&frame(0, body)]),
         ]
     };
-    for octets in scripts(&[7; 10]) {
+    for bytes in scripts(&[7; 10]) {
         assert_eq!(
-            traffic_of(limited(10), &octets),
+            traffic_of(limited(10), &bytes),
             [message(&[&[7; 10]])],
             "as much as may be"
         );
@@ -557,20 +557,20 @@ fn old_peers_are_held_to_the_limits() {
             announced: 10,
             limit: 9,
         };
-        assert_eq!(traffic_of(limited(9), &octets), [Event::Closed(reason)]);
+        assert_eq!(traffic_of(limited(9), &bytes), [Event::Closed(reason)]);
     }
     // As a READY, an identity is a frame like any other.
-    for octets in [zmtp1(b"abcd", &[]), {
-        let mut octets = zmtp2(PUSH, &[]);
-        octets.splice(12.., *b"\0\x04abcd");
-        octets
+    for bytes in [zmtp1(b"abcd", &[]), {
+        let mut bytes = zmtp2(PUSH, &[]);
+        bytes.splice(12.., *b"\0\x04abcd");
+        bytes
     }] {
         let reason = CloseReason::FrameTooLarge {
             announced: 4,
             limit: 3,
         };
-        assert_eq!(events_of(limited(3), &octets), [Event::Closed(reason)]);
-        assert_eq!(events_of(limited(4), &octets).len(), 1);
+        assert_eq!(events_of(limited(3), &bytes), [Event::Closed(reason)]);
+        assert_eq!(events_of(limited(4), &bytes).len(), 1);
     }
     for zero in [&b"\0"[..], b"\xff\0\0\0\0\0\0\0\0"] {
         let events = traffic_of(config(SocketType::Pull), &zmtp1(b"", &[b"\x02\0x", zero]));
@@ -620,17 +620,17 @@ fn memory_grows_with_what_arrives_from_old_peers_too() {
 fn half_an_old_handshake_runs_into_the_deadline() {
     let start = Instant::now();
     let deadline = start + Duration::from_secs(30);
-    for octets in [zmtp1(b"me", &[]), zmtp2(PUSH, &[])] {
-        for cut in 1..octets.len() {
+    for bytes in [zmtp1(b"me", &[]), zmtp2(PUSH, &[])] {
+        for cut in 1..bytes.len() {
             let config = Arc::new(config(SocketType::Pull));
             let mut connection = Connection::new(config, Opening::Null, start);
-            assert_eq!(feed(&mut connection, &octets[..cut], start), []);
+            assert_eq!(feed(&mut connection, &bytes[..cut], start), []);
             assert_eq!(connection.poll_timeout(), Some(deadline));
             connection.handle_timeout(deadline);
             let reason = CloseReason::HandshakeTimeout;
             assert_eq!(connection.poll_event(), Some(Event::Closed(reason)));
         }
-        let connection = meet(config(SocketType::Pull), &octets);
+        let connection = meet(config(SocketType::Pull), &bytes);
         assert_eq!(connection.poll_timeout(), None);
     }
 }
@@ -646,8 +646,8 @@ fn old_peers_are_not_asked_for_signs_of_life() {
         }),
         ..config(SocketType::Pull)
     };
-    for octets in [zmtp1(b"", &[]), zmtp2(PUSH, &[])] {
-        let mut connection = meet(config.clone(), &octets);
+    for bytes in [zmtp1(b"", &[]), zmtp2(PUSH, &[])] {
+        let mut connection = meet(config.clone(), &bytes);
         assert_eq!(connection.poll_timeout(), None);
         connection.handle_timeout(Instant::now() + 3600 * second);
         assert!(!connection.has_transmit());

@@ -1,17 +1,17 @@
-//! PLAIN and the judged NULL against scripts of octets.
+//! PLAIN and the judged NULL against scripts of bytes.
 
 use super::secured::{anna, connection, secured};
 use super::*;
 
 fn plain_greeting(as_server: bool) -> Vec<u8> {
-    let mut octets = greeting(1);
-    octets[12..17].copy_from_slice(b"PLAIN");
-    octets[32] = u8::from(as_server);
-    octets
+    let mut bytes = greeting(1);
+    bytes[12..17].copy_from_slice(b"PLAIN");
+    bytes[32] = u8::from(as_server);
+    bytes
 }
 
 #[test]
-fn a_client_says_octet_for_octet_what_the_rfc_has() {
+fn a_client_says_byte_for_byte_what_the_rfc_has() {
     let now = Instant::now();
     let security = Security::plain_client("admin", "secret");
     let mut client = connection(secured(SocketType::Push, security), 1, now);
@@ -29,7 +29,7 @@ fn a_client_says_octet_for_octet_what_the_rfc_has() {
 }
 
 #[test]
-fn a_server_says_octet_for_octet_what_the_rfc_has() {
+fn a_server_says_byte_for_byte_what_the_rfc_has() {
     let now = Instant::now();
     let mut server = connection(secured(SocketType::Pull, Security::PlainServer), 1, now);
     // libzmq says 0 for as-server whatever it is.
@@ -93,9 +93,9 @@ fn a_server_does_not_take_malformed_credentials() {
     ] {
         let now = Instant::now();
         let mut server = connection(secured(SocketType::Pull, Security::PlainServer), 1, now);
-        let mut octets = plain_greeting(false);
-        octets.extend(frame(4, body));
-        let events = feed(&mut server, &octets, now);
+        let mut bytes = plain_greeting(false);
+        bytes.extend(frame(4, body));
+        let events = feed(&mut server, &bytes, now);
         assert!(
             matches!(closed_by(&events), CloseReason::MalformedCommand(_)),
             "{body:?}"

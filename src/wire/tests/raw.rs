@@ -39,12 +39,12 @@ fn nothing_is_said_that_the_user_does_not_say_and_no_deadline_runs() {
 fn whatever_arrives_comes_out_in_pieces_of_bounded_size() {
     let now = Instant::now();
     // Among others what would be a greeting, a command, or frames that are not allowed.
-    let mut octets = script(1, &[PUSH_READY, b"\0\x01x", b"\xff\x08\x03\0"]);
-    octets.extend((0..100_000u32).map(|n| n as u8));
+    let mut bytes = script(1, &[PUSH_READY, b"\0\x01x", b"\xff\x08\x03\0"]);
+    bytes.extend((0..100_000u32).map(|n| n as u8));
     for at_once in [1, 3, 4096, 100_000] {
         let mut connection = raw(now);
         let mut events = Vec::new();
-        for piece in octets.chunks(at_once) {
+        for piece in bytes.chunks(at_once) {
             events.extend(feed(&mut connection, piece, now));
         }
         assert!(matches!(events.remove(0), Event::Ready(_)));
@@ -59,12 +59,12 @@ fn whatever_arrives_comes_out_in_pieces_of_bounded_size() {
                 other => panic!("{other:?}"),
             }
         }
-        assert!(got == octets, "{at_once} at once");
+        assert!(got == bytes, "{at_once} at once");
     }
 }
 
 #[test]
-fn the_octets_of_all_frames_are_written_and_messages_counted() {
+fn the_bytes_of_all_frames_are_written_and_messages_counted() {
     let now = Instant::now();
     let messages = [
         Message::from("first"),
@@ -85,9 +85,9 @@ fn the_octets_of_all_frames_are_written_and_messages_counted() {
             connection.send(message);
         }
         assert_eq!(connection.staged_messages(), messages.len());
-        assert_eq!(connection.staged_octets(), expected.len());
-        let (octets, count) = drain(&mut connection, at_most);
-        assert!(octets == expected, "at most {at_most}");
+        assert_eq!(connection.staged_bytes(), expected.len());
+        let (bytes, count) = drain(&mut connection, at_most);
+        assert!(bytes == expected, "at most {at_most}");
         assert_eq!(count, messages.len());
     }
     let mut connection = raw(now);

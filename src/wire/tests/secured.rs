@@ -8,8 +8,8 @@ use crate::security::{AuthenticatorFault, Mechanism};
 /// The luck of a test: the same for the same seed.
 pub(super) fn opening(config: &Config, seed: u64) -> Opening {
     let mut luck = Luck(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
-    let drawn = Opening::new(&config.security, |octets: &mut [u8]| {
-        octets.fill_with(|| luck.next() as u8);
+    let drawn = Opening::new(&config.security, |bytes: &mut [u8]| {
+        bytes.fill_with(|| luck.next() as u8);
         Ok::<(), std::convert::Infallible>(())
     });
     match drawn {
@@ -51,7 +51,7 @@ impl Pair {
         }
     }
 
-    /// Carries octets, `at_most` at a time, until nothing moves any more; `change` may do with
+    /// Carries bytes, `at_most` at a time, until nothing moves any more; `change` may do with
     /// them what it likes, knowing who said them and how many were before.
     pub(super) fn settle_with(
         &mut self,
@@ -66,19 +66,19 @@ impl Pair {
                 if self.ends[from].poll_transmit(&mut slices) == 0 {
                     continue;
                 }
-                let mut octets = slices[0][..slices[0].len().min(at_most)].to_vec();
-                self.ends[from].transmitted(octets.len());
+                let mut bytes = slices[0][..slices[0].len().min(at_most)].to_vec();
+                self.ends[from].transmitted(bytes.len());
                 let before = self.said[from].len();
-                self.said[from].extend_from_slice(&octets);
-                change(from, before, &mut octets);
-                self.hear(1 - from, &octets, now);
+                self.said[from].extend_from_slice(&bytes);
+                change(from, before, &mut bytes);
+                self.hear(1 - from, &bytes, now);
                 moved = true;
             }
         }
     }
 
-    pub(super) fn hear(&mut self, end: usize, octets: &[u8], now: Instant) {
-        let mut events = feed(&mut self.ends[end], octets, now);
+    pub(super) fn hear(&mut self, end: usize, bytes: &[u8], now: Instant) {
+        let mut events = feed(&mut self.ends[end], bytes, now);
         if let Some(Event::Authenticate(_)) = events.last() {
             self.ends[end].judged(self.judge.clone());
             events.extend(feed(&mut self.ends[end], &[], now));
@@ -203,7 +203,7 @@ fn refusals_are_told_with_a_status_and_nothing_else() {
             assert_eq!(reason.is_incompatible(), status != 300);
             let error = format!("\x04\x0a\x05ERROR\x03{status}");
             assert_eq!(pair.said[1].ends_with(error.as_bytes()), status != 300);
-            assert!(!pair.said[1].windows(6).any(|octets| octets == b"secret"));
+            assert!(!pair.said[1].windows(6).any(|bytes| bytes == b"secret"));
             if status == 300 {
                 assert!(pair.events[0].is_empty());
                 continue;
@@ -229,7 +229,7 @@ fn who_was_not_judged_is_refused_without_a_word() {
         let reason = CloseReason::Unjudged(AuthenticatorFault::Gone);
         assert_eq!(pair.events[1].last(), Some(&Event::Closed(reason)));
         assert_eq!(pair.events[0], []);
-        assert!(!pair.said[1].windows(5).any(|octets| octets == b"ERROR"));
+        assert!(!pair.said[1].windows(5).any(|bytes| bytes == b"ERROR"));
     }
 }
 
@@ -446,18 +446,18 @@ fn nothing_a_peer_says_causes_panic_or_excess() {
         for seed in 1..=600u64 {
             let mut luck = Luck((seed + number as u64 * 1000).wrapping_mul(0x9e37_79b9_7f4a_7c15));
             let listener = luck.below(2);
-            let mut octets = good.said[1 - listener].clone();
+            let mut bytes = good.said[1 - listener].clone();
             for _ in 0..luck.below(4) {
-                let at = luck.below(octets.len());
+                let at = luck.below(bytes.len());
                 match luck.below(3) {
-                    0 => octets[at] = luck.next() as u8,
-                    1 => octets.truncate(at.max(64)),
-                    _ => octets.insert(at, luck.next() as u8),
+                    0 => bytes[at] = luck.next() as u8,
+                    1 => bytes.truncate(at.max(64)),
+                    _ => bytes.insert(at, luck.next() as u8),
                 }
             }
             let mut again = pair_of(securities.clone(), types);
             let now = Instant::now();
-            let mut rest = &octets[..];
+            let mut rest = &bytes[..];
             while !rest.is_empty() {
                 let (piece, later) = rest.split_at(1 + luck.below(rest.len()));
                 again.hear(listener, piece, now);

@@ -1,9 +1,9 @@
-//! Messages in, octets out.
+//! Messages in, bytes out.
 
 use super::*;
 
-pub(super) fn big(octet: u8) -> Vec<u8> {
-    vec![octet; 5000]
+pub(super) fn big(byte: u8) -> Vec<u8> {
+    vec![byte; 5000]
 }
 
 #[test]
@@ -21,12 +21,12 @@ fn messages_are_written_as_frames_whatever_the_pace() {
         for (flags, body) in [(1, big(1)), (1, vec![]), (1, big(2)), (0, vec![3])] {
             expected.extend(frame(flags, &body));
         }
-        assert_eq!(push.staged_octets(), expected.len());
+        assert_eq!(push.staged_bytes(), expected.len());
         assert_eq!(push.staged_messages(), 10);
-        let (octets, messages) = drain(&mut push, at_most);
-        assert!(octets == expected, "at most {at_most}");
+        let (bytes, messages) = drain(&mut push, at_most);
+        assert!(bytes == expected, "at most {at_most}");
         assert_eq!(messages, 10);
-        assert_eq!(push.staged_octets(), 0);
+        assert_eq!(push.staged_bytes(), 0);
         assert_eq!(push.staged_messages(), 0);
     }
 }
@@ -66,7 +66,7 @@ fn chunks_are_bounded_and_used_again() {
 }
 
 #[test]
-fn control_octets_are_no_messages() {
+fn control_bytes_are_no_messages() {
     let now = Instant::now();
     let mut push = ready(config(SocketType::Push), 1, PULL_READY, now);
     feed(&mut push, b"\x04\x07\x04PING\0\0", now);
@@ -95,14 +95,14 @@ fn what_was_not_begun_can_be_taken_back() {
         for message in &messages {
             feed(push, b"\x04\x07\x04PING\0\0", now);
             push.send(message.clone());
-            ends.push(push.staged_octets());
+            ends.push(push.staged_bytes());
         }
         feed(push, b"\x04\x07\x04PING\0\0", now);
         ends
     };
     let mut push = ready(config(SocketType::Push), 1, PULL_READY, now);
     let ends = script(&mut push);
-    let total = push.staged_octets();
+    let total = push.staged_bytes();
     const PONG: usize = 7;
     for written in 0..=total {
         let mut push = ready(config(SocketType::Push), 1, PULL_READY, now);
@@ -117,7 +117,7 @@ fn what_was_not_begun_can_be_taken_back() {
         assert!(counted <= begun);
         assert_eq!(push.staged_messages(), messages.len() - counted);
         assert_eq!(push.take_unsent(), messages[begun..], "{written} written");
-        assert_eq!(push.staged_octets(), 0);
+        assert_eq!(push.staged_bytes(), 0);
         assert_eq!(push.staged_messages(), 0);
         assert!(!push.has_transmit());
         assert_eq!(push.take_unsent(), []);
@@ -169,17 +169,17 @@ fn greetings_are_whole_messages_that_nobody_counts_or_gets_back() {
             expected.extend([greeting.clone(), own.clone()].map(Event::Message));
         }
         assert_eq!(push.staged_messages(), greetings.len());
-        let (octets, messages) = drain(&mut push, at_most);
+        let (bytes, messages) = drain(&mut push, at_most);
         assert_eq!(messages, greetings.len());
         assert!(
-            feed(&mut pull, &octets, now) == expected,
+            feed(&mut pull, &bytes, now) == expected,
             "at most {at_most}"
         );
     }
     let whole = {
         let mut push = ready(config(SocketType::Push), 1, PULL_READY, now);
         push.greet(&greetings[2]);
-        push.staged_octets()
+        push.staged_bytes()
     };
     for written in 0..=whole {
         let mut push = ready(config(SocketType::Push), 1, PULL_READY, now);

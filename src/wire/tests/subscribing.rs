@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn subscriptions_may_stand_among_the_frames_of_a_message() {
-    let octets = script(
+    let bytes = script(
         1,
         &[
             SUB_READY,
@@ -39,10 +39,10 @@ fn subscriptions_may_stand_among_the_frames_of_a_message() {
         message(&[b"z"]),
         subscribe("G"),
     ];
-    assert_eq!(traffic_of(config(SocketType::XPub), &octets), any);
+    assert_eq!(traffic_of(config(SocketType::XPub), &bytes), any);
     let config = Config {
         only_first_subscribe: true,
         ..config(SocketType::XPub)
     };
-    assert_eq!(traffic_of(config, &octets), only_first);
+    assert_eq!(traffic_of(config, &bytes), only_first);
 }

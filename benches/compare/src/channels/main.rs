@@ -162,7 +162,7 @@ type Outcome = Option<Result<Found, String>>;
 fn run(request: &Request) -> Result<(), String> {
     println!("{} {}", figures::date(), figures::machine());
     println!(
-        "channels of 1000 items of 64 octets, {} rounds of {} ms each\n",
+        "channels of 1000 items of 64 bytes, {} rounds of {} ms each\n",
         request.rounds,
         request.window.as_millis()
     );
@@ -235,7 +235,7 @@ fn draw(
         let chart = plot::Chart {
             title: format!("Channels alone, {title}, one receiver"),
             x_axis: "senders".to_owned(),
-            y_axis: "items of 64 octets received per second",
+            y_axis: "items of 64 bytes received per second",
             x_label: |senders| senders.to_string(),
             lines,
             note: format!(

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// 64 octets.
+/// 64 bytes.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Item {
     number: u64,

@@ -1,4 +1,4 @@
-//! How many octets of the heap are in use: an allocator that counts.
+//! How many bytes of the heap are in use: an allocator that counts.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -19,11 +19,11 @@ const SETTLE: Duration = Duration::from_millis(1500);
 
 /// What one of the things held takes, and what all of them do while idle.
 pub(crate) struct Held {
-    /// Octets of heap soon after.
+    /// Bytes of heap soon after.
     pub(crate) fresh: f64,
-    /// Octets of heap after the idle time.
+    /// Bytes of heap after the idle time.
     pub(crate) heap: f64,
-    /// Octets of resident memory.
+    /// Bytes of resident memory.
     pub(crate) resident: f64,
     /// Context switches of all threads in a second.
     pub(crate) wakes: f64,
@@ -166,10 +166,10 @@ fn part(words: &[&str]) -> Result<(), Box<dyn std::error::Error>> {
         ("messages", [size]) => {
             let options = Options::new().high_water_marks(0);
             let push = context.socket_with::<Push>(options)?;
-            let octets = vec![7_u8; size.parse()?];
+            let bytes = vec![7_u8; size.parse()?];
             let before = Before::now();
             for _ in 0..count {
-                push.send_blocking(octets.as_slice())?;
+                push.send_blocking(bytes.as_slice())?;
             }
             before.tell(idle)?;
             std::mem::forget(push);
@@ -220,7 +220,7 @@ fn say(line: &str) {
     let _ = out.flush();
 }
 
-/// The resident set in octets.
+/// The resident set in bytes.
 fn resident() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find(|line| line.starts_with("VmRSS:"));

@@ -106,15 +106,15 @@ fn run(quick: bool, results: Option<PathBuf>) -> Result<(), String> {
                 side,
                 *count,
                 held.fresh,
-                "octets",
+                "bytes",
             );
-            sheet.add("heap per connection", side, *count, held.heap, "octets");
+            sheet.add("heap per connection", side, *count, held.heap, "bytes");
             sheet.add(
                 "resident per connection",
                 side,
                 *count,
                 held.resident,
-                "octets",
+                "bytes",
             );
             sheet.add(
                 "idle wake-ups per second",
@@ -134,26 +134,26 @@ fn run(quick: bool, results: Option<PathBuf>) -> Result<(), String> {
     }
     for count in counts {
         let held = hold::sockets(*count)?;
-        sheet.add("heap per socket", "PUSH", *count, held.heap, "octets");
+        sheet.add("heap per socket", "PUSH", *count, held.heap, "bytes");
         sheet.add(
             "resident per socket",
             "PUSH",
             *count,
             held.resident,
-            "octets",
+            "bytes",
         );
     }
     for size in [16, 64, 1 << 10, 64 << 10] {
         let count = if size > 1 << 10 { 1_000 } else { 100_000 };
         let held = hold::messages(count, size)?;
         let of = size_name(size);
-        sheet.add("heap per queued message", &of, count, held.heap, "octets");
+        sheet.add("heap per queued message", &of, count, held.heap, "bytes");
         sheet.add(
             "resident per queued message",
             &of,
             count,
             held.resident,
-            "octets",
+            "bytes",
         );
     }
     for transport in Transport::ALL {

@@ -25,19 +25,19 @@ use nacl::NONCE;
 const VERSION: [u8; 2] = [1, 0];
 
 /// Zeros in HELLO, so that it is no shorter than the WELCOME it asks for (RFC 26, The HELLO
-/// Command, "anti-amplification padding"; the 70 in its prose does not add up to its 200 octets).
+/// Command, "anti-amplification padding"; the 70 in its prose does not add up to its 200 bytes).
 const PADDING: usize = 72;
 
 /// Zeros in the box of HELLO.
 const SIGNED_ZEROS: usize = 64;
 
-/// Octets of the box in HELLO.
+/// Bytes of the box in HELLO.
 const HELLO_BOX: usize = SIGNED_ZEROS + nacl::TAG;
 
-/// Octets of the cookie, whose content is the server's own business.
+/// Bytes of the cookie, whose content is the server's own business.
 const COOKIE: usize = 16 + nacl::TAG + 64;
 
-/// Octets of the vouch: a nonce and a box with C' and S, from C to S'.
+/// Bytes of the vouch: a nonce and a box with C' and S, from C to S'.
 const VOUCH: usize = 16 + nacl::TAG + 64;
 
 /// The nonces of boxes that are numbered (RFC 26, the sections on each command).
@@ -78,10 +78,10 @@ fn forged(what: &'static str) -> CloseReason {
 
 /// A field of fixed length, and what is behind it.
 fn field<'a, const N: usize>(
-    octets: &'a [u8],
+    bytes: &'a [u8],
     error: &CloseReason,
 ) -> Result<(&'a [u8; N], &'a [u8]), CloseReason> {
-    octets.split_first_chunk().ok_or_else(|| error.clone())
+    bytes.split_first_chunk().ok_or_else(|| error.clone())
 }
 
 /// A number that only ever grows (RFC 26, "strictly increasing").

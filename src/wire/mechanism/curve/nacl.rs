@@ -12,10 +12,10 @@ use salsa20::{hsalsa, Salsa20};
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, Zeroizing};
 
-/// Octets in front of a box that show whether it is whole.
+/// Bytes in front of a box that show whether it is whole.
 pub(super) const TAG: usize = 16;
 
-/// Octets that must not be used twice with one key.
+/// Bytes that must not be used twice with one key.
 pub(super) const NONCE: usize = 24;
 
 /// A key that both ends have; wiped when it is dropped.
@@ -24,8 +24,8 @@ pub(in super::super::super) struct Key(Zeroizing<[u8; 32]>);
 
 impl Key {
     /// A key for oneself (`crypto_secretbox`).
-    pub(super) fn new(octets: [u8; 32]) -> Self {
-        Key(Zeroizing::new(octets))
+    pub(super) fn new(bytes: [u8; 32]) -> Self {
+        Key(Zeroizing::new(bytes))
     }
 
     /// What whoever has one of two secret keys, and the public key to the other, agrees on
@@ -51,10 +51,10 @@ impl Key {
         StreamKey(Key::derived(&self.0, prefix))
     }
 
-    /// A box with `octets` in it.
-    pub(super) fn seal(&self, nonce: &[u8; NONCE], octets: &[u8]) -> Vec<u8> {
+    /// A box with `bytes` in it.
+    pub(super) fn seal(&self, nonce: &[u8; NONCE], bytes: &[u8]) -> Vec<u8> {
         let mut sealed = vec![0; TAG];
-        sealed.extend_from_slice(octets);
+        sealed.extend_from_slice(bytes);
         let (prefix, rest) = split(nonce);
         let tag = self.stream(&prefix).seal(&rest, &mut sealed[TAG..]);
         sealed[..TAG].copy_from_slice(&tag);
@@ -63,12 +63,12 @@ impl Key {
 
     /// What is in a box, if it is whole and was sealed with this key and nonce.
     pub(super) fn open(&self, nonce: &[u8; NONCE], sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-        let (tag, octets) = sealed.split_first_chunk()?;
-        let mut octets = Zeroizing::new(octets.to_vec());
+        let (tag, bytes) = sealed.split_first_chunk()?;
+        let mut bytes = Zeroizing::new(bytes.to_vec());
         let (prefix, rest) = split(nonce);
         self.stream(&prefix)
-            .open(&rest, tag, &mut octets)
-            .then_some(octets)
+            .open(&rest, tag, &mut bytes)
+            .then_some(bytes)
     }
 }
 
@@ -91,25 +91,25 @@ fn split(nonce: &[u8; NONCE]) -> ([u8; 16], [u8; 8]) {
 pub(super) struct StreamKey(Key);
 
 impl StreamKey {
-    /// Encrypts `octets` where they are; answers the tag.
-    pub(super) fn seal(&self, nonce: &[u8; 8], octets: &mut [u8]) -> [u8; TAG] {
+    /// Encrypts `bytes` where they are; answers the tag.
+    pub(super) fn seal(&self, nonce: &[u8; 8], bytes: &mut [u8]) -> [u8; TAG] {
         let (mut stream, mac) = self.begin(nonce);
-        stream.apply_keystream(octets);
-        mac.compute_unpadded(octets).into()
+        stream.apply_keystream(bytes);
+        mac.compute_unpadded(bytes).into()
     }
 
-    /// Decrypts `octets` where they are if the tag is theirs; else leaves them alone.
-    pub(super) fn open(&self, nonce: &[u8; 8], tag: &[u8; TAG], octets: &mut [u8]) -> bool {
+    /// Decrypts `bytes` where they are if the tag is theirs; else leaves them alone.
+    pub(super) fn open(&self, nonce: &[u8; 8], tag: &[u8; TAG], bytes: &mut [u8]) -> bool {
         let (mut stream, mac) = self.begin(nonce);
-        let expected: [u8; TAG] = mac.compute_unpadded(octets).into();
+        let expected: [u8; TAG] = mac.compute_unpadded(bytes).into();
         let whole = bool::from(expected.ct_eq(tag));
         if whole {
-            stream.apply_keystream(octets);
+            stream.apply_keystream(bytes);
         }
         whole
     }
 
-    /// The first 32 octets of the stream are the key of the tag.
+    /// The first 32 bytes of the stream are the key of the tag.
     fn begin(&self, nonce: &[u8; 8]) -> (Salsa20, Poly1305) {
         let key: &[u8; 32] = &self.0 .0;
         let mut stream = Salsa20::new(key.into(), nonce.into());
@@ -124,27 +124,27 @@ impl StreamKey {
 mod tests {
     use super::*;
 
-    fn octets<const N: usize>(hex: &str) -> [u8; N] {
+    fn bytes<const N: usize>(hex: &str) -> [u8; N] {
         let digits: Vec<u8> = hex.bytes().filter(u8::is_ascii_hexdigit).collect();
-        let mut octets = [0; N];
+        let mut bytes = [0; N];
         assert_eq!(digits.len(), 2 * N);
-        for (octet, pair) in octets.iter_mut().zip(digits.chunks(2)) {
-            *octet = u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+        for (byte, pair) in bytes.iter_mut().zip(digits.chunks(2)) {
+            *byte = u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
         }
-        octets
+        bytes
     }
 
     /// The vectors of "Cryptography in NaCl" (D. J. Bernstein), sections 2 to 10.
     fn alice() -> [u8; 32] {
-        octets("77076d0a7318a57d3c16c17251b26645 df4c2f87ebc0992ab177fba51db92c2a")
+        bytes("77076d0a7318a57d3c16c17251b26645 df4c2f87ebc0992ab177fba51db92c2a")
     }
 
     fn bobs_public() -> [u8; 32] {
-        octets("de9edb7d7b7dc1b4d35b61c2ece43537 3f8343c85b78674dadfc7e146f882b4f")
+        bytes("de9edb7d7b7dc1b4d35b61c2ece43537 3f8343c85b78674dadfc7e146f882b4f")
     }
 
     fn nonce() -> [u8; NONCE] {
-        octets("69696ee955b62b73cd62bda875fc73d6 8219e0036b7a0b37")
+        bytes("69696ee955b62b73cd62bda875fc73d6 8219e0036b7a0b37")
     }
 
     const PLAIN: &str = "be075fc53c81f2d5cf141316ebeb0c7b 5228c52a4c62cbd44b66849b64244ffc
@@ -160,33 +160,33 @@ mod tests {
     #[test]
     fn two_keys_agree_and_box_as_nacl_does() {
         let key = Key::agree(&alice(), &bobs_public()).unwrap();
-        let agreed = octets("1b27556473e985d462cd51197a9a46c7 6009549eac6474f206c4ee0844f68389");
+        let agreed = bytes("1b27556473e985d462cd51197a9a46c7 6009549eac6474f206c4ee0844f68389");
         assert_eq!(*key.0, agreed);
-        let plain: [u8; 131] = octets(PLAIN);
-        let sealed: [u8; 147] = octets(BOX);
+        let plain: [u8; 131] = bytes(PLAIN);
+        let sealed: [u8; 147] = bytes(BOX);
         assert_eq!(key.seal(&nonce(), &plain), sealed);
         assert_eq!(key.open(&nonce(), &sealed).unwrap()[..], plain);
     }
 
     #[test]
-    fn no_octet_and_no_length_of_a_box_can_be_changed() {
+    fn no_byte_and_no_length_of_a_box_can_be_changed() {
         let key = Key::agree(&alice(), &bobs_public()).unwrap();
-        let sealed: [u8; 147] = octets(BOX);
+        let sealed: [u8; 147] = bytes(BOX);
         for at in 0..sealed.len() {
             for bit in 0..8 {
                 let mut forged = sealed;
                 forged[at] ^= 1 << bit;
                 assert!(
                     key.open(&nonce(), &forged).is_none(),
-                    "octet {at}, bit {bit}"
+                    "byte {at}, bit {bit}"
                 );
             }
-            assert!(key.open(&nonce(), &sealed[..at]).is_none(), "{at} octets");
+            assert!(key.open(&nonce(), &sealed[..at]).is_none(), "{at} bytes");
         }
         for at in 0..NONCE {
             let mut other = nonce();
             other[at] ^= 1;
-            assert!(key.open(&other, &sealed).is_none(), "nonce octet {at}");
+            assert!(key.open(&other, &sealed).is_none(), "nonce byte {at}");
         }
         assert!(key.open(&nonce(), &[&sealed[..], &[0]].concat()).is_none());
     }
@@ -194,8 +194,8 @@ mod tests {
     #[test]
     fn keys_that_give_the_secret_away_are_not_agreed_on() {
         // The points of low order (RFC 7748, section 6.1: an output of all zeros).
-        let one = octets("0100000000000000000000000000000000000000000000000000000000000000");
-        let eight = octets("e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800");
+        let one = bytes("0100000000000000000000000000000000000000000000000000000000000000");
+        let eight = bytes("e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800");
         for public in [[0; 32], one, eight] {
             assert!(Key::agree(&alice(), &public).is_none());
         }

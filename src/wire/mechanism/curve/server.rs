@@ -109,7 +109,7 @@ fn hello(
     let (client_transient, body) = field::<32>(body, &MALFORMED)?;
     let (number, body) = field::<8>(body, &MALFORMED)?;
     let (signature, body) = field::<HELLO_BOX>(body, &MALFORMED)?;
-    if !body.is_empty() || *version != VERSION || padding.iter().any(|octet| *octet != 0) {
+    if !body.is_empty() || *version != VERSION || padding.iter().any(|byte| *byte != 0) {
         return Err(MALFORMED);
     }
     let number = u64::from_be_bytes(*number);

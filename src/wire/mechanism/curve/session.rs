@@ -16,12 +16,12 @@ use crate::message::Frame;
 const NAME: &[u8; 8] = b"\x07MESSAGE";
 
 /// Where the parts of a sealed frame begin: name, number, tag, and what is encrypted, of which
-/// the first octet is flags.
+/// the first byte is flags.
 const NUMBER_AT: usize = NAME.len();
 const TAG_AT: usize = NUMBER_AT + 8;
 const SECRET_AT: usize = TAG_AT + TAG;
 
-/// Octets that sealing adds to a frame.
+/// Bytes that sealing adds to a frame.
 pub(in super::super::super) const OVERHEAD: usize = SECRET_AT + 1;
 
 /// RFC 26, The MESSAGE Command: the nonces of either direction.
@@ -46,10 +46,10 @@ impl Sealer {
         Sealer { key, last }
     }
 
-    /// Seals a frame where it is: [`OVERHEAD`] octets, of which only the last, the flags, is filled
+    /// Seals a frame where it is: [`OVERHEAD`] bytes, of which only the last, the flags, is filled
     /// in, then the body.
-    pub(in super::super::super) fn seal(&mut self, octets: &mut [u8]) {
-        let Some((head, secret)) = octets.split_at_mut_checked(SECRET_AT) else {
+    pub(in super::super::super) fn seal(&mut self, bytes: &mut [u8]) {
+        let Some((head, secret)) = bytes.split_at_mut_checked(SECRET_AT) else {
             debug_assert!(false, "there is room for what sealing adds");
             return;
         };
@@ -95,15 +95,15 @@ impl Opener {
         body: Body<'_>,
     ) -> Result<(u8, Frame), CloseReason> {
         match body {
-            Body::Own(mut octets) => {
-                let flags = self.open_in_place(&mut octets)?;
-                let frame = Frame::from(Bytes::from(octets).slice(OVERHEAD..));
+            Body::Own(mut bytes) => {
+                let flags = self.open_in_place(&mut bytes)?;
+                let frame = Frame::from(Bytes::from(bytes).slice(OVERHEAD..));
                 Ok((flags, frame))
             }
-            Body::Buffered(octets) => {
+            Body::Buffered(bytes) => {
                 let mut bench = std::mem::take(&mut self.bench);
                 bench.clear();
-                bench.extend_from_slice(octets);
+                bench.extend_from_slice(bytes);
                 let flags = self.open_in_place(&mut bench)?;
                 let frame = Frame::copy_from_slice(&bench[OVERHEAD..]);
                 self.bench = bench;
@@ -112,9 +112,9 @@ impl Opener {
         }
     }
 
-    fn open_in_place(&mut self, octets: &mut [u8]) -> Result<u8, CloseReason> {
+    fn open_in_place(&mut self, bytes: &mut [u8]) -> Result<u8, CloseReason> {
         const MALFORMED: CloseReason = CloseReason::MalformedCommand("MESSAGE");
-        let (head, secret) = octets.split_at_mut_checked(SECRET_AT).ok_or(MALFORMED)?;
+        let (head, secret) = bytes.split_at_mut_checked(SECRET_AT).ok_or(MALFORMED)?;
         let (name, head) = head.split_first_chunk::<8>().ok_or(MALFORMED)?;
         let (number, tag) = head.split_first_chunk::<8>().ok_or(MALFORMED)?;
         let tag = tag.first_chunk::<TAG>().ok_or(MALFORMED)?;

@@ -25,8 +25,8 @@ struct Initiate {
     metadata: Vec<u8>,
 }
 
-fn keypair(octet: u8) -> CurveKeypair {
-    transient([octet; 32])
+fn keypair(byte: u8) -> CurveKeypair {
+    transient([byte; 32])
 }
 
 fn server_config() -> Config {
@@ -37,9 +37,9 @@ fn server_config() -> Config {
     }
 }
 
-fn luck(octet: u8) -> Box<ServerLuck> {
-    let drawn = ServerLuck::draw(|octets: &mut [u8]| {
-        octets.fill(octet);
+fn luck(byte: u8) -> Box<ServerLuck> {
+    let drawn = ServerLuck::draw(|bytes: &mut [u8]| {
+        bytes.fill(byte);
         Ok::<(), ()>(())
     });
     drawn.unwrap()
@@ -73,7 +73,7 @@ fn greeted() -> (Handshake, Initiate) {
     };
     let mut slices = [std::io::IoSlice::new(&[])];
     assert_eq!(encoder.poll_transmit(&mut slices), 1);
-    // Frame header and name are 10 octets.
+    // Frame header and name are 10 bytes.
     let (nonce, sealed) = slices[0][10..].split_at(16);
     let nonce = long_nonce(WELCOME_NONCE, nonce.try_into().unwrap());
     let welcome = shared.open(&nonce, sealed).unwrap();
@@ -132,8 +132,8 @@ fn a_key_that_is_not_the_clients_is_of_no_use() {
     assert_eq!(reason, forged("the vouch does not open"));
     let vouched = "the vouch is for other keys";
     // It repeats the vouch of somebody's other connection, or one given to another server.
-    for (octet, at) in [(4, 0), (5, 32)] {
-        let other = *keypair(octet).public().as_bytes();
+    for (byte, at) in [(4, 0), (5, 32)] {
+        let other = *keypair(byte).public().as_bytes();
         let said = said(|initiate| initiate.vouched[at..at + 32].copy_from_slice(&other));
         assert_eq!(said.unwrap_err(), CloseReason::KeyExchange(vouched));
     }
