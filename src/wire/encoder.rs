@@ -9,9 +9,14 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::frame::{put_header, put_old_header, Framing, COMMAND, LONGEST_HEADER, MORE};
-use super::mechanism::{Sealer, OVERHEAD};
+use super::frame::{put_header, put_old_header, Framing, LONGEST_HEADER, MORE};
+use super::mechanism::Sealer;
 use crate::message::{Frame, Message};
+
+mod control;
+mod unsent;
+
+use unsent::UnsentReader;
 
 /// More slices do not make a write any faster, and few systems take many more at once.
 pub(crate) const MAX_SLICES: usize = 64;
@@ -22,9 +27,6 @@ const BY_REFERENCE: usize = 4 << 10;
 
 /// Chunks kept for use again: one is being written while the next is being filled.
 const SPARE_CHUNKS: usize = 2;
-
-/// A command inside a sealed frame, where the flags are others (RFC 26, The MESSAGE Command).
-const SEALED_COMMAND: u8 = 0b10;
 
 #[derive(Debug)]
 pub(super) struct Encoder {
@@ -187,45 +189,6 @@ impl Encoder {
                 None => return,
             }
         }
-    }
-
-    /// Appends bytes that are no part of a message.
-    pub(super) fn control(&mut self, bytes: &[u8]) {
-        self.open_tail(bytes.len(), false);
-        let start = self.tail.bytes.len();
-        self.tail.bytes.extend_from_slice(bytes);
-        self.mark_control(start);
-    }
-
-    /// Appends a command: its name and its data, piece by piece.
-    pub(super) fn command(&mut self, name: &str, data: &[&[u8]]) {
-        // Names are our own words: the length is not cut.
-        let head = [&[name.len() as u8], name.as_bytes()];
-        self.control_frame(COMMAND, head.iter().chain(data));
-    }
-
-    /// Appends a message that is not the application's, such as a subscription of ZMTP 3.0.
-    pub(super) fn control_message(&mut self, body: &[&[u8]]) {
-        self.control_frame(0, body.iter());
-    }
-
-    /// Appends a whole message that is not the application's.
-    pub(super) fn uncounted_message(&mut self, message: &Message) {
-        let Some((last, first)) = message.frames().split_last() else {
-            debug_assert!(false, "a message needs at least one frame");
-            return;
-        };
-        for frame in first {
-            self.control_frame(MORE, [&&frame[..]].into_iter());
-        }
-        self.control_frame(0, [&&last[..]].into_iter());
-    }
-
-    /// Appends a command that answers one of the peer's; returns how many wait to be written.
-    pub(super) fn reply(&mut self, name: &str, data: &[&[u8]]) -> usize {
-        self.command(name, data);
-        self.replies.push_back(self.appended);
-        self.replies.len()
     }
 
     /// Fills `slices` with what is to be written next; returns how many it filled.
@@ -406,60 +369,6 @@ impl Encoder {
         });
     }
 
-    fn control_frame<'a>(&mut self, flags: u8, body: impl Iterator<Item = &'a &'a [u8]> + Clone) {
-        let size = body.clone().map(|piece| piece.len()).sum();
-        if self.encryption.is_some() {
-            return self.sealed_frame(flags, size, body);
-        }
-        self.open_tail(size, false);
-        let start = self.tail.bytes.len();
-        let tail = &mut self.tail.bytes;
-        self.framing.put_header(tail, flags, size);
-        for piece in body {
-            self.tail.bytes.extend_from_slice(piece);
-        }
-        self.mark_control(start);
-    }
-
-    /// RFC 26, The MESSAGE Command. As with libzmq, the flags of the frame around it are none.
-    fn sealed_frame<'a>(
-        &mut self,
-        flags: u8,
-        size: usize,
-        body: impl Iterator<Item = &'a &'a [u8]>,
-    ) {
-        let size = OVERHEAD + size;
-        self.open_tail(size, false);
-        let start = self.tail.bytes.len();
-        let bytes = &mut self.tail.bytes;
-        bytes.reserve(LONGEST_HEADER + size);
-        put_header(bytes, 0, size);
-        let secret = bytes.len();
-        bytes.resize(secret + OVERHEAD, 0);
-        if let Some(flags_at) = bytes.last_mut() {
-            *flags_at = match flags {
-                COMMAND => SEALED_COMMAND,
-                more => more & MORE,
-            };
-        }
-        for piece in body {
-            bytes.extend_from_slice(piece);
-        }
-        if let Some(encryption) = &mut self.encryption {
-            encryption.sealer.seal(&mut bytes[secret..]);
-        }
-        self.mark_control(start);
-    }
-
-    fn mark_control(&mut self, start: usize) {
-        let end = self.tail.bytes.len();
-        self.appended += (end - start) as u64;
-        match self.tail.control.last_mut() {
-            Some(last) if last.end == start => last.end = end,
-            Some(_) | None => self.tail.control.push(start..end),
-        }
-    }
-
     /// Makes sure that the tail takes a header and `size` more bytes, or is empty.
     #[inline]
     fn open_tail(&mut self, size: usize, inside: bool) {
@@ -519,80 +428,5 @@ impl Chunk {
         self.messages = 0;
         self.begins_inside = false;
         self.control.clear();
-    }
-}
-
-/// Reads our own segments back, as a decoder would, but knows what has been written.
-struct UnsentReader {
-    framing: Framing,
-    messages: Vec<Message>,
-    /// The message being read; `None` between messages.
-    underway: Option<Underway>,
-}
-
-struct Underway {
-    frames: Vec<Frame>,
-    /// A byte of it has been written: it may not be sent again.
-    begun: bool,
-}
-
-impl Underway {
-    fn new(begun: bool) -> Self {
-        Underway {
-            frames: Vec::new(),
-            begun,
-        }
-    }
-}
-
-impl UnsentReader {
-    fn new(framing: Framing) -> Self {
-        UnsentReader {
-            framing,
-            messages: Vec::new(),
-            underway: None,
-        }
-    }
-
-    fn chunk(&mut self, chunk: &Chunk) {
-        if chunk.begins_inside {
-            // If what it continues has not been read, that is gone to the peer.
-            self.underway.get_or_insert_with(|| Underway::new(true));
-        }
-        let mut control = chunk.control.iter().peekable();
-        let mut at = 0;
-        while at < chunk.bytes.len() {
-            if let Some(skipped) = control.next_if(|range| range.start == at) {
-                at = skipped.end;
-                continue;
-            }
-            let Ok(Some(header)) = self.framing.parse(&chunk.bytes[at..]) else {
-                debug_assert!(false, "our own headers are whole and well-formed");
-                return;
-            };
-            let begun = at < chunk.written;
-            self.underway.get_or_insert_with(|| Underway::new(begun));
-            let body = at + header.length;
-            at = body + header.size as usize;
-            // A body that is not here is the next segment.
-            if let Some(bytes) = chunk.bytes.get(body..at) {
-                self.frame(Frame::copy_from_slice(bytes), !header.more);
-            }
-        }
-    }
-
-    fn shared(&mut self, bytes: Bytes, ends_message: bool) {
-        self.frame(Frame::from(bytes), ends_message);
-    }
-
-    fn frame(&mut self, frame: Frame, ends_message: bool) {
-        // Without a header before it, this is a shared frame whose header is gone to the peer.
-        let mut underway = self.underway.take().unwrap_or(Underway::new(true));
-        underway.frames.push(frame);
-        if !ends_message {
-            self.underway = Some(underway);
-        } else if !underway.begun {
-            self.messages.push(Message::from_frames(underway.frames));
-        }
     }
 }

@@ -1,0 +1,83 @@
+//! What a connection tells of itself, and what it gives back when its stream is lost.
+
+use super::{Connection, Phase};
+use crate::message::Message;
+use crate::wire::encoder::Encoder;
+
+impl Connection {
+    /// Whether messages may flow.
+    pub(crate) fn is_ready(&self) -> bool {
+        match self.phase {
+            Phase::Traffic | Phase::Sealed(_) | Phase::OldTraffic { .. } | Phase::Raw => true,
+            Phase::Greeting(..)
+            | Phase::Handshake { .. }
+            | Phase::OldIdentity(_)
+            | Phase::RawOpening
+            | Phase::Closing(_)
+            | Phase::Closed => false,
+        }
+    }
+
+    /// Whether nothing goes on until [`judged`](Self::judged) is called.
+    pub(crate) fn awaits_judgement(&self) -> bool {
+        matches!(&self.phase, Phase::Handshake { state, .. } if !state.receives())
+    }
+
+    /// Whether it is over, [`Event::Closed`] taken or not.
+    pub(crate) fn is_closed(&self) -> bool {
+        matches!(self.phase, Phase::Closing(_) | Phase::Closed)
+    }
+
+    /// Whether there is something to write.
+    pub(crate) fn has_transmit(&self) -> bool {
+        !self.mute && self.encoder.bytes() > 0
+    }
+
+    /// Bytes queued and not written.
+    pub(crate) fn staged_bytes(&self) -> usize {
+        self.encoder.bytes()
+    }
+
+    /// Messages queued that [`transmitted`](Self::transmitted) has not counted.
+    pub(crate) fn staged_messages(&self) -> usize {
+        self.encoder.messages()
+    }
+
+    /// Bytes of memory held in buffers, used or not, but for payloads kept by reference.
+    #[cfg(test)]
+    pub(crate) fn capacity(&self) -> usize {
+        self.decoder.capacity() + self.encoder.capacity()
+    }
+
+    /// Gives back the memory that nothing waits in: for connections that have fallen idle, as
+    /// the next byte costs a new allocation.
+    pub(crate) fn shrink_to_fit(&mut self) {
+        self.decoder.shrink_to_fit();
+        self.encoder.shrink_to_fit();
+        if let Phase::Sealed(opener) = &mut self.phase {
+            opener.shrink_to_fit();
+        }
+        if self.parts.is_empty() {
+            self.parts = Vec::new();
+        }
+    }
+
+    /// The messages of which not a single byte has been written, in their order, to be sent
+    /// by another way: the stream is lost. Drops everything else that was to be written.
+    pub(crate) fn take_unsent(&mut self) -> Vec<Message> {
+        self.mute = true;
+        match self.phase {
+            // A stream without frames goes on where it was, or not at all.
+            Phase::Raw => {
+                self.encoder = Encoder::new(self.config.out_batch_size);
+                Vec::new()
+            }
+            _ => self.encoder.take_unsent(),
+        }
+    }
+
+    /// Whether much of what the peer sends is likely to arrive soon.
+    pub(crate) fn expects_more(&self) -> bool {
+        self.decoder.expects_more()
+    }
+}

@@ -1,0 +1,82 @@
+//! Reads what the encoder holds back into messages, when the stream is lost.
+
+use bytes::Bytes;
+
+use super::Chunk;
+use crate::message::{Frame, Message};
+use crate::wire::frame::Framing;
+
+/// Reads our own segments back, as a decoder would, but knows what has been written.
+pub(super) struct UnsentReader {
+    framing: Framing,
+    pub(super) messages: Vec<Message>,
+    /// The message being read; `None` between messages.
+    underway: Option<Underway>,
+}
+
+struct Underway {
+    frames: Vec<Frame>,
+    /// A byte of it has been written: it may not be sent again.
+    begun: bool,
+}
+
+impl Underway {
+    fn new(begun: bool) -> Self {
+        Underway {
+            frames: Vec::new(),
+            begun,
+        }
+    }
+}
+
+impl UnsentReader {
+    pub(super) fn new(framing: Framing) -> Self {
+        UnsentReader {
+            framing,
+            messages: Vec::new(),
+            underway: None,
+        }
+    }
+
+    pub(super) fn chunk(&mut self, chunk: &Chunk) {
+        if chunk.begins_inside {
+            // If what it continues has not been read, that is gone to the peer.
+            self.underway.get_or_insert_with(|| Underway::new(true));
+        }
+        let mut control = chunk.control.iter().peekable();
+        let mut at = 0;
+        while at < chunk.bytes.len() {
+            if let Some(skipped) = control.next_if(|range| range.start == at) {
+                at = skipped.end;
+                continue;
+            }
+            let Ok(Some(header)) = self.framing.parse(&chunk.bytes[at..]) else {
+                debug_assert!(false, "our own headers are whole and well-formed");
+                return;
+            };
+            let begun = at < chunk.written;
+            self.underway.get_or_insert_with(|| Underway::new(begun));
+            let body = at + header.length;
+            at = body + header.size as usize;
+            // A body that is not here is the next segment.
+            if let Some(bytes) = chunk.bytes.get(body..at) {
+                self.frame(Frame::copy_from_slice(bytes), !header.more);
+            }
+        }
+    }
+
+    pub(super) fn shared(&mut self, bytes: Bytes, ends_message: bool) {
+        self.frame(Frame::from(bytes), ends_message);
+    }
+
+    fn frame(&mut self, frame: Frame, ends_message: bool) {
+        // Without a header before it, this is a shared frame whose header is gone to the peer.
+        let mut underway = self.underway.take().unwrap_or(Underway::new(true));
+        underway.frames.push(frame);
+        if !ends_message {
+            self.underway = Some(underway);
+        } else if !underway.begun {
+            self.messages.push(Message::from_frames(underway.frames));
+        }
+    }
+}
