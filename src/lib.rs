@@ -28,7 +28,6 @@ mod select;
 mod socket;
 mod socket_type;
 mod statistics;
-mod storage;
 mod sync;
 mod waiting;
 mod wire;

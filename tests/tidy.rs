@@ -22,7 +22,6 @@ const FLOORS: &[(&str, u8)] = &[
     ("options", 0),
     ("socket_type", 0),
     ("error", 0),
-    ("storage", 0),
     ("routing_id", 0),
     ("event", 0),
     ("statistics", 0),
@@ -119,8 +118,8 @@ const INNER_FLOORS: &[(&str, &[&[&str]])] = &[
 /// Modules of one floor that import each other, until they are cut apart. There are to be no more.
 const CIRCLES: &[&[&str]] = &[&["pipe", "socket"]];
 
-/// What only some top-level modules may name: the path's segments (the last one may be the start
-/// of a name, marked `*`), and who may.
+/// What only some modules, and what is inside them, may name: the path's segments (the last one may
+/// be the start of a name, marked `*`), and the modules that may.
 const RESERVED: &[(&[&str], &[&str])] = &[
     (&["Instant", "now"], &["pump", "driver", "sync", "port"]),
     (&["SystemTime"], &["pump", "driver", "sync", "port"]),
@@ -134,7 +133,7 @@ const RESERVED: &[(&[&str], &[&str])] = &[
     (&["socket2"], &["pump"]),
     (&["getrandom"], &["pump"]),
     // The storage keeps memory that nobody uses: what it locks is no message, and no state.
-    (&["Mutex"], &["sync", "driver", "port", "storage"]),
+    (&["Mutex"], &["sync", "driver", "port", "message::storage"]),
     (&["RwLock"], &["sync"]),
     (&["Condvar"], &["sync"]),
     (&["Atomic*"], &["sync", "driver", "port"]),
@@ -322,10 +321,14 @@ fn reaching_out(source: &Source, test_modules: &[Vec<String>]) -> Vec<String> {
     if test_modules.iter().any(|test| module.starts_with(test)) {
         return Vec::new();
     }
+    let is_inside = |owner: &&str| {
+        let mut segments = owner.split("::").zip(0..);
+        segments.all(|(segment, at)| module.get(at).is_some_and(|own| own == segment))
+    };
     let mut complaints = Vec::new();
     for path in paths(&source.text).iter().filter(|path| !path.in_test) {
         for (reserved, owners) in RESERVED {
-            if path.names(reserved) && !owners.contains(&source.top_module()) {
+            if path.names(reserved) && !owners.iter().any(is_inside) {
                 let name = reserved.join("::");
                 let why = format!("{name} belongs to {} only", owners.join(" and "));
                 complaints.push(source.at(path.line, &why));

@@ -18,8 +18,8 @@ use bytes::Bytes;
 
 use super::frame::{Header, LONG, LONGEST_HEADER};
 use super::CloseReason;
+use crate::message::storage;
 use crate::message::{Frame, INLINE_CAPACITY};
-use crate::storage;
 
 /// Where the buffer starts: enough for a handshake and for slow traffic, little enough for ten
 /// thousand idle connections.

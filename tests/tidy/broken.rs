@@ -175,6 +175,8 @@ fn reaching_out_is_caught() {
         &[1, 2],
     );
     check("src/context.rs", "use std::sync::{Arc, Mutex};", &[1]);
+    check("src/message/storage.rs", "use std::sync::Mutex;", &[]);
+    check("src/message/frame.rs", "use std::sync::Mutex;", &[1]);
     check(
         "src/pump/ingress.rs",
         "use std::sync::atomic::{AtomicBool, Ordering};",

@@ -3,7 +3,7 @@
 use super::groups::RADIO_READY;
 use super::sending::big;
 use super::*;
-use crate::storage::tests::FreshMemory;
+use crate::message::storage::tests::FreshMemory;
 
 /// Two connections and the pipes between them, on a virtual clock.
 struct Pair {
