@@ -7,7 +7,6 @@
 use std::error::Error;
 use std::fmt;
 use std::future::Future;
-use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{ready, Context, Poll};
 use std::time::Duration;
@@ -16,15 +15,20 @@ use futures_core::Stream;
 use futures_sink::Sink;
 
 use crate::error::{PumpFailure, RecvError, RegisterError, SendError};
-use crate::kind::{Any, Kind, Receives, Sends};
+use crate::kind::{Any, Receives, Sends};
 use crate::message::Message;
-use crate::port::{Receiver, Sender};
 use crate::pump::runner::{self, Runner};
 use crate::pump::Closed;
 use crate::socket::Socket;
 use crate::sync::catch::quietly;
 use crate::sync::lazy::Lazy;
 use crate::sync::oneshot::{answer, Answer, Reply};
+
+mod feed;
+mod pour;
+
+use feed::Feed;
+use pour::Pour;
 
 /// Messages a registration moves before it is another one's turn.
 const BUDGET: usize = 64;
@@ -36,7 +40,7 @@ const PATIENCE: Duration = Duration::from_millis(25);
 /// A channel of the user's at work for a socket; awaiting it tells how that [`Ended`].
 ///
 /// Dropping it changes nothing: the registration goes on. It holds the socket's port, as a
-/// [`Sender`] or [`Receiver`] does, so the [`Socket`] may be dropped as well.
+/// [`Sender`](crate::Sender) or [`Receiver`](crate::Receiver) does, so the [`Socket`] may be dropped as well.
 #[must_use = "dropping it is fine, but then nobody learns how the registration ended"]
 pub struct Registration {
     stop: Option<Reply<()>>,
@@ -111,7 +115,8 @@ impl<K: Sends> Socket<K> {
     ///
     /// The stream is asked for an item only when the socket has room for it. When the stream
     /// ends, or panics, the socket is closed, as [`close`](Socket::close) does it. A message that
-    /// the socket [refuses](crate::Refusal) is dropped, and counted by [`Sender::dropped`].
+    /// the socket [refuses](crate::Refusal) is dropped, and counted by
+    /// [`Sender::dropped`](crate::Sender::dropped).
     ///
     /// ```
     /// use zmq_channels::{Context, Ended, Pull, Push};
@@ -337,192 +342,6 @@ impl<M: Mover> Future for Registered<M> {
             reply.send(ended);
         }
         Poll::Ready(())
-    }
-}
-
-/// From a stream of the user's into a socket.
-struct Feed<S> {
-    /// `None` when it has ended.
-    stream: Option<Pin<Box<S>>>,
-    sender: Sender,
-    close: Box<dyn Fn() -> Closing + Send>,
-    closing: Option<Closing>,
-    panicked: Option<String>,
-}
-
-type Closing = Pin<Box<dyn Future<Output = Closed> + Send>>;
-
-impl<S> Feed<S> {
-    fn new<K: Kind>(stream: S, sender: Sender, socket: Socket<K>) -> Self {
-        Feed {
-            stream: Some(Box::pin(stream)),
-            sender,
-            close: Box::new(move || Box::pin(socket.close())),
-            closing: None,
-            panicked: None,
-        }
-    }
-}
-
-impl<S> Mover for Feed<S>
-where
-    S: Stream + Send + 'static,
-    S::Item: Into<Message>,
-{
-    fn failure(&self) -> Option<PumpFailure> {
-        self.sender.failure()
-    }
-
-    fn poll_move(&mut self, stopping: bool, context: &mut Context<'_>) -> Poll<Ended> {
-        if let Some(closing) = &mut self.closing {
-            let closed = ready!(closing.as_mut().poll(context));
-            return Poll::Ready(match self.panicked.take() {
-                Some(said) => Ended::Panicked(said),
-                None => Ended::Finished(closed),
-            });
-        }
-        // Also while the stream has nothing: what nobody needs is not held on to.
-        if let Poll::Ready(why) = self.sender.poll_closed(context) {
-            return Poll::Ready(why.into());
-        }
-        for _ in 0..BUDGET {
-            // Room first: nothing leaves the stream that has no place to go.
-            if let Err(error) = ready!(Pin::new(&mut self.sender).poll_ready(context)) {
-                return Poll::Ready(error.into());
-            }
-            if stopping {
-                return Poll::Ready(Ended::Stopped);
-            }
-            let Some(stream) = &mut self.stream else {
-                return Poll::Ready(Ended::Disconnected);
-            };
-            let polled = quietly(|| {
-                stream
-                    .as_mut()
-                    .poll_next(context)
-                    .map(|item| item.map(Into::into))
-            });
-            match polled {
-                Ok(Poll::Ready(Some(message))) => {
-                    match Pin::new(&mut self.sender).start_send(message) {
-                        Ok(()) => {}
-                        Err(SendError::Refused(..)) => self.sender.count_dropped(),
-                        Err(closed) => return Poll::Ready(closed.into()),
-                    }
-                }
-                Ok(Poll::Pending) => return Poll::Pending,
-                Ok(Poll::Ready(None)) => return self.end(None, context),
-                Err(said) => return self.end(Some(said), context),
-            }
-        }
-        context.waker().wake_by_ref();
-        Poll::Pending
-    }
-}
-
-impl<S> Feed<S>
-where
-    S: Stream + Send + 'static,
-    S::Item: Into<Message>,
-{
-    /// Closes the socket, now that the stream is over.
-    fn end(&mut self, panicked: Option<String>, context: &mut Context<'_>) -> Poll<Ended> {
-        discard(self.stream.take());
-        self.panicked = panicked;
-        self.closing = Some((self.close)());
-        self.poll_move(false, context)
-    }
-}
-
-/// From a socket into a sink of the user's.
-struct Pour<S, T> {
-    sink: Pin<Box<S>>,
-    receiver: Receiver,
-    /// Set when nothing more is taken from the socket.
-    over: Option<Ended>,
-    marker: PhantomData<fn(T)>,
-}
-
-impl<S, T> Pour<S, T> {
-    fn new(sink: S, receiver: Receiver) -> Self {
-        Pour {
-            sink: Box::pin(sink),
-            receiver,
-            over: None,
-            marker: PhantomData,
-        }
-    }
-}
-
-impl<S, T> Mover for Pour<S, T>
-where
-    T: From<Message> + 'static,
-    S: Sink<T> + Send + 'static,
-    S::Error: Into<Box<dyn Error + Send + Sync>>,
-{
-    fn failure(&self) -> Option<PumpFailure> {
-        self.receiver.failure()
-    }
-
-    fn poll_move(&mut self, stopping: bool, context: &mut Context<'_>) -> Poll<Ended> {
-        let failed = match quietly(|| self.try_move(stopping, context)) {
-            Ok(Ok(polled)) => return polled,
-            Ok(Err(error)) => Ended::Failed(error),
-            Err(said) => Ended::Panicked(said),
-        };
-        self.receiver.close();
-        Poll::Ready(failed)
-    }
-}
-
-impl<S, T> Pour<S, T>
-where
-    T: From<Message> + 'static,
-    S: Sink<T> + Send + 'static,
-    S::Error: Into<Box<dyn Error + Send + Sync>>,
-{
-    /// As `poll_move`, but the sink may fail or panic.
-    fn try_move(
-        &mut self,
-        stopping: bool,
-        context: &mut Context<'_>,
-    ) -> Result<Poll<Ended>, Box<dyn Error + Send + Sync>> {
-        if stopping && self.over.is_none() {
-            self.over = Some(Ended::Stopped);
-        }
-        for _ in 0..BUDGET {
-            if let Some(over) = self.over.take() {
-                let sink = self.sink.as_mut();
-                let done = match over {
-                    Ended::Stopped => sink.poll_flush(context),
-                    _ => sink.poll_close(context),
-                };
-                if done.map_err(Into::into)?.is_pending() {
-                    self.over = Some(over);
-                    return Ok(Poll::Pending);
-                }
-                return Ok(Poll::Ready(over));
-            }
-            // Room first: nothing leaves the socket that has no place to go.
-            let ready = self.sink.as_mut().poll_ready(context);
-            if ready.map_err(Into::into)?.is_pending() {
-                return Ok(Poll::Pending);
-            }
-            match Pin::new(&mut self.receiver).poll_next(context) {
-                Poll::Ready(Some(message)) => {
-                    let sent = self.sink.as_mut().start_send(T::from(message));
-                    sent.map_err(Into::into)?;
-                }
-                Poll::Ready(None) => self.over = Some(self.receiver.end().into()),
-                Poll::Pending => {
-                    // Woken by the flush or by a message: either is looked at from the top.
-                    let _ = self.sink.as_mut().poll_flush(context).map_err(Into::into)?;
-                    return Ok(Poll::Pending);
-                }
-            }
-        }
-        context.waker().wake_by_ref();
-        Ok(Poll::Pending)
     }
 }
 
