@@ -21,7 +21,6 @@ mod port;
 mod proxy;
 mod pump;
 mod register;
-mod request;
 mod routing_id;
 mod security;
 mod select;

@@ -39,7 +39,6 @@ const FLOORS: &[(&str, u8)] = &[
     ("context", 5),
     ("socket", 5),
     ("kind", 5),
-    ("request", 5),
     ("register", 5),
     ("select", 5),
     ("codec", 5),

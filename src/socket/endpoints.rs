@@ -1,0 +1,111 @@
+//! Where a socket binds and connects.
+
+use crate::endpoint::Endpoint;
+use crate::error::{BindError, ConnectError, DetachError};
+use crate::kind::Kind;
+use crate::pump::{transport, BoundListener, SocketCommand};
+use crate::socket::Socket;
+
+impl<K: Kind> Socket<K> {
+    /// Binds to an endpoint and answers the resolved one, with the port or path the system chose:
+    /// `tcp://127.0.0.1:*`, `tcp://*:5555`, `tcp://[::1]:0`, `ipc:///tmp/feed`, `ipc://*`,
+    /// `ipc://@name`, `inproc://name`. A socket may be bound to several endpoints.
+    ///
+    /// A name (`tcp://localhost:*`) is that of a network interface (on Linux) or else of a host. It
+    /// is looked up in this thread, which for a host takes as long as the system's resolver does;
+    /// the first address is bound, an IPv4 address if there is one.
+    ///
+    /// # Errors
+    /// [`BindError::Endpoint`] for a malformed endpoint, [`BindError::Unsupported`] for one that
+    /// this type of socket cannot have, [`BindError::InUse`] if somebody is bound there,
+    /// [`BindError::Io`] if the system refuses otherwise.
+    pub fn bind(&self, endpoint: impl AsRef<str>) -> Result<Endpoint, BindError> {
+        let given = Endpoint::parse_for_bind(endpoint.as_ref())?;
+        let ended = || self.ended(BindError::Terminated, BindError::Disconnected);
+        let endpoint = if transport::is_unsettled(&given) {
+            let options = self.options().map_err(|_| ended())?;
+            transport::settle(&given, options.ipv6)?
+        } else {
+            given.clone()
+        };
+        let bound = self.ask(|reply| SocketCommand::Bind { endpoint, reply });
+        bound
+            .unwrap_or_else(|| Err(ended()))
+            .map_err(|error| error.about(&given))
+    }
+
+    /// Listens on a socket that was bound elsewhere (`ZMQ_USE_FD`), such as one that was inherited
+    /// or whose port had to be known before: a [`std::net::TcpListener`] or, on Unix, a
+    /// `std::os::unix::net::UnixListener`. Answers its endpoint, for
+    /// [`unbind`](Socket::unbind).
+    ///
+    /// The listener is closed with the socket, or by `unbind`; the file of an ipc listener is not
+    /// removed. Its [`backlog`](crate::Options#structfield.backlog) is what it was.
+    ///
+    /// ```
+    /// use zmq_channels::{Context, Pull, Push};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    /// let context = Context::new();
+    /// let (push, pull) = (context.socket::<Push>()?, context.socket::<Pull>()?);
+    /// push.connect(pull.bind_listener(listener)?)?;
+    /// push.send_blocking("hello")?;
+    /// assert_eq!(pull.recv_blocking()?[0], "hello");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`BindError::Io`] if it does not listen, has no name that others could connect to, or the
+    /// system refuses it an option.
+    pub fn bind_listener(&self, listener: impl Into<BoundListener>) -> Result<Endpoint, BindError> {
+        let listener = listener.into();
+        self.ask(|reply| SocketCommand::Adopt { listener, reply })
+            .unwrap_or_else(|| Err(self.ended(BindError::Terminated, BindError::Disconnected)))
+    }
+
+    /// Connects to an endpoint: returns at once, also when nobody is bound there yet, and keeps
+    /// connecting again until [`disconnect`](Socket::disconnect). Connecting twice to the same
+    /// endpoint makes two connections, whatever the type: a SUB that is connected twice receives
+    /// each message twice, and a PUB sends each twice. (libzmq ignores the second connect of
+    /// DEALER, SUB, PUB and REQ over tcp and ipc.)
+    ///
+    /// # Errors
+    /// [`ConnectError::Endpoint`] for a malformed endpoint, [`ConnectError::Unsupported`] for one
+    /// that this type of socket cannot have.
+    pub fn connect(&self, endpoint: impl AsRef<str>) -> Result<Endpoint, ConnectError> {
+        let endpoint = Endpoint::parse_for_connect(endpoint.as_ref())?;
+        let dialed = endpoint.clone();
+        self.ask(|reply| SocketCommand::Connect {
+            endpoint: dialed,
+            reply,
+        })
+        .unwrap_or_else(|| Err(self.ended(ConnectError::Terminated, ConnectError::Disconnected)))?;
+        Ok(endpoint)
+    }
+
+    /// Stops listening on an endpoint, given as [`bind`](Socket::bind) answered it, and closes
+    /// the connections made through it once what they hold is sent. The address is free when
+    /// this returns. The path that `ipc://*` came to is removed with its directory, and no other
+    /// bind to `ipc://*` gets it: peers that still connect there are refused until a socket is bound
+    /// to that very path.
+    ///
+    /// # Errors
+    /// [`DetachError::NotFound`] if the socket is not bound there.
+    pub fn unbind(&self, endpoint: impl AsRef<str>) -> Result<(), DetachError> {
+        let endpoint = Endpoint::parse_for_bind(endpoint.as_ref())?;
+        self.ask(|reply| SocketCommand::Unbind { endpoint, reply })
+            .unwrap_or_else(|| Err(self.ended(DetachError::Terminated, DetachError::Disconnected)))
+    }
+
+    /// Ends every connection made by connecting to this endpoint, once what it holds is sent.
+    ///
+    /// # Errors
+    /// [`DetachError::NotFound`] if the socket is not connected there.
+    pub fn disconnect(&self, endpoint: impl AsRef<str>) -> Result<(), DetachError> {
+        let endpoint = Endpoint::parse_for_connect(endpoint.as_ref())?;
+        self.ask(|reply| SocketCommand::Disconnect { endpoint, reply })
+            .unwrap_or_else(|| Err(self.ended(DetachError::Terminated, DetachError::Disconnected)))
+    }
+}

@@ -1,0 +1,272 @@
+//! A socket's handle: endpoints, subscriptions, ports, and its end.
+
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use crate::driver::Mailbox;
+use crate::error::{ConfigureError, PumpFailure};
+use crate::kind::Kind;
+use crate::options::Options;
+use crate::port::{Holder, Ports, Receiver, Sender};
+use crate::pump::{Closed, Command, SocketCommand, SocketId};
+use crate::register::Registrar;
+use crate::socket_type::SocketType;
+use crate::sync::oneshot::{answer, Answer, Reply};
+
+mod any;
+mod endpoints;
+mod io;
+mod monitor;
+mod peers;
+mod request;
+mod subscribe;
+
+/// A ZeroMQ socket. `K` says which: [`Socket<Push>`](crate::Push) can only send,
+/// [`Socket<Pull>`](crate::Pull) only receive.
+///
+/// Cheap to clone and shared between threads; every method takes `&self`. `bind`, `connect` and
+/// their likes wait only for the pump's own answer (some tens of microseconds), never for the
+/// network: they are fine to call from async code. (The one exception is to
+/// [`bind`](Socket::bind) to a host name.)
+///
+/// Dropping the last handle that can send (for kinds that only receive: the last handle) closes
+/// the socket: what was accepted is sent within [`linger`](crate::Options#structfield.linger), then
+/// the connections close, and what was received can still be taken. If it was the last handle of
+/// its [context](crate::Context) as well, dropping it waits for that: async code that must not wait
+/// closes its sockets with [`close`](Socket::close) first.
+pub struct Socket<K: Kind> {
+    kind: SocketType,
+    socket: SocketId,
+    mailbox: Arc<Mailbox<Command>>,
+    /// Keeps the socket open as a sender does (a receiver, for kinds that only receive).
+    holder: Holder,
+    sender: Option<Sender>,
+    receiver: Option<Receiver>,
+    registrar: Arc<Registrar>,
+    marker: PhantomData<fn() -> K>,
+}
+
+impl<K: Kind> Socket<K> {
+    pub(crate) fn new(
+        kind: SocketType,
+        socket: SocketId,
+        mailbox: Arc<Mailbox<Command>>,
+        holder: Holder,
+        registrar: Arc<Registrar>,
+    ) -> Self {
+        let (sender, receiver) = (holder.sender(), holder.receiver());
+        Socket {
+            kind,
+            socket,
+            mailbox,
+            holder,
+            sender,
+            receiver,
+            registrar,
+            marker: PhantomData,
+        }
+    }
+
+    /// The type of this socket.
+    #[must_use]
+    pub fn socket_type(&self) -> SocketType {
+        self.kind
+    }
+
+    /// Closes the socket: takes no more messages, sends those it accepted within
+    /// [`linger`](crate::Options#structfield.linger), and resolves when that is done, or when
+    /// there is nothing left to wait for: no message (one that is written in part is lost with its
+    /// connection), or no endpoint by which a peer could come. The future may be dropped; the
+    /// socket closes all the same.
+    ///
+    /// Calling it again, or on a clone, resolves when the socket has closed.
+    pub fn close(&self) -> impl Future<Output = Closed> + Send + 'static {
+        let answer = self.request_close();
+        let ports = Arc::clone(self.holder.ports());
+        async move {
+            let closed = match answer {
+                Some(answer) => answer.await,
+                None => None,
+            };
+            closed.unwrap_or_else(|| Closed::without_answer(&ports))
+        }
+    }
+
+    /// [`close`](Socket::close), waiting in this thread.
+    pub fn close_blocking(&self) -> Closed {
+        let closed = self.request_close().and_then(Answer::wait);
+        closed.unwrap_or_else(|| Closed::without_answer(self.holder.ports()))
+    }
+
+    /// Changes options of the open socket, from what they are now. The high-water marks,
+    /// [`linger`](crate::Options#structfield.linger) and all that is about the behaviour of this
+    /// type of socket (`router_…`, `req_…`, `xpub_…` and their likes) change at once; everything
+    /// else is for endpoints that are bound or connected from now on.
+    ///
+    /// ```
+    /// use zmq_channels::{Context, Options, Push};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let push = Context::new().socket::<Push>()?;
+    /// push.configure(|options| options.send_high_water_mark(10))?;
+    /// assert_eq!(push.sender().capacity(), Some(10));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ConfigureError::Option`] for a value an option cannot have,
+    /// [`ConfigureError::WithoutEffect`] for an option that does nothing for this type of socket,
+    /// [`ConfigureError::Fixed`] for a change of overflow policy; then nothing is changed. `change`
+    /// is called again if another handle changes the options at the same time.
+    pub fn configure(
+        &self,
+        mut change: impl FnMut(Options) -> Options,
+    ) -> Result<(), ConfigureError> {
+        loop {
+            let seen = self.options()?;
+            let options = change(Options::clone(&seen));
+            options.check()?;
+            let socket_type = self.socket_type();
+            options.check_messages(socket_type)?;
+            if let Some(option) = options.without_effect(socket_type, &seen) {
+                return Err(ConfigureError::WithoutEffect {
+                    option,
+                    socket_type,
+                });
+            }
+            let options = Arc::new(options);
+            let changed = self.ask(|reply| SocketCommand::Configure {
+                seen,
+                options,
+                reply,
+            });
+            match changed {
+                // Somebody else was faster: once more, from what is true now.
+                Some(Ok(false)) => {}
+                Some(Ok(true)) => return Ok(()),
+                Some(Err(error)) => return Err(error),
+                None => {
+                    return Err(self.ended(ConfigureError::Terminated, ConfigureError::Disconnected))
+                }
+            }
+        }
+    }
+
+    /// What the options are now.
+    ///
+    /// # Errors
+    /// [`ConfigureError`] if the socket is closed or its context shut down.
+    pub fn options(&self) -> Result<Arc<Options>, ConfigureError> {
+        self.ask(|reply| SocketCommand::Options { reply })
+            .ok_or_else(|| self.ended(ConfigureError::Terminated, ConfigureError::Disconnected))
+    }
+
+    /// Whether the socket takes no more messages: it was closed, or its context shut down.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.holder.ports().is_closed()
+    }
+
+    /// Why the pump of this socket has failed; `None` if it has not. Calls that send or receive say
+    /// no more than `Disconnected` then, all others say this. A [`Monitor`] is told with
+    /// [`EventKind::PumpFailed`](crate::EventKind::PumpFailed).
+    #[must_use]
+    pub fn failure(&self) -> Option<PumpFailure> {
+        self.mailbox.health().failure()
+    }
+
+    /// Who runs this context's registrations.
+    pub(crate) fn registrar(&self) -> &Registrar {
+        &self.registrar
+    }
+
+    pub(crate) fn mailbox(&self) -> &Mailbox<Command> {
+        &self.mailbox
+    }
+
+    /// Another sender, if this type sends.
+    pub(crate) fn any_sender(&self) -> Option<Sender> {
+        self.sender.clone()
+    }
+
+    /// Another receiver, if this type receives.
+    pub(crate) fn any_receiver(&self) -> Option<Receiver> {
+        self.receiver.clone()
+    }
+
+    /// Whether both are handles of one socket.
+    pub(crate) fn is_same<L: Kind>(&self, other: &Socket<L>) -> bool {
+        Arc::ptr_eq(self.holder.ports(), other.holder.ports())
+    }
+
+    fn request_close(&self) -> Option<Answer<Closed>> {
+        let (answer, reply) = answer();
+        let posted = self
+            .mailbox
+            .post(Command::Socket(self.socket, SocketCommand::Close { reply }));
+        // The pump reports to the first it hears of; from now on, this handle says closed.
+        self.holder.ports().close();
+        posted.is_ok().then_some(answer)
+    }
+
+    /// Posts a command and waits for its own answer; none comes from a pump that has ended.
+    fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> SocketCommand) -> Option<T> {
+        self.post(command)?.wait()
+    }
+
+    /// Posts a command; `None` if the pump has ended.
+    pub(crate) fn post<T>(
+        &self,
+        command: impl FnOnce(Reply<T>) -> SocketCommand,
+    ) -> Option<Answer<T>> {
+        let (answer, reply) = answer();
+        let command = Command::Socket(self.socket, command(reply));
+        self.mailbox.post(command).ok()?;
+        Some(answer)
+    }
+
+    pub(crate) fn ports(&self) -> &Arc<Ports> {
+        self.holder.ports()
+    }
+
+    pub(crate) fn holder(&self) -> &Holder {
+        &self.holder
+    }
+
+    /// Why the pump did not answer.
+    fn ended<E: From<PumpFailure>>(&self, terminated: E, disconnected: E) -> E {
+        if let Some(failure) = self.failure() {
+            failure.into()
+        } else if self.holder.ports().is_terminated() {
+            terminated
+        } else {
+            disconnected
+        }
+    }
+}
+
+impl<K: Kind> Clone for Socket<K> {
+    fn clone(&self) -> Self {
+        Socket {
+            kind: self.kind,
+            socket: self.socket,
+            mailbox: Arc::clone(&self.mailbox),
+            holder: self.holder.clone(),
+            sender: self.sender.clone(),
+            receiver: self.receiver.clone(),
+            registrar: Arc::clone(&self.registrar),
+            marker: PhantomData,
+        }
+    }
+}
+
+impl<K: Kind> fmt::Debug for Socket<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Socket")
+            .field("type", &self.kind)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,132 @@
+//! Peers by their routing ids.
+
+use std::future::Future;
+
+use crate::endpoint::Endpoint;
+use crate::error::{ConnectError, DetachError, SendError, TrySendError};
+use crate::kind::{Addresses, Sends};
+use crate::message::Message;
+use crate::pump::SocketCommand;
+use crate::routing_id::RoutingId;
+use crate::socket::Socket;
+
+impl<K: Addresses> Socket<K> {
+    /// [`connect`](Socket::connect), and gives the peer there this routing id, whatever id it
+    /// announces (`ZMQ_CONNECT_ROUTING_ID`). Messages to it can be sent at once: until it is
+    /// there, and whenever the connection is lost, up to the send high-water mark of them are kept
+    /// for it. The id is the endpoint's until that is disconnected.
+    ///
+    /// ```
+    /// use zmq_channels::{Context, Message, Options, Router, RoutingId};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let context = Context::new();
+    /// let (here, there) = (context.socket::<Router>()?, context.socket::<Router>()?);
+    /// there.bind("inproc://printer")?;
+    /// let printer = RoutingId::new("printer")?;
+    /// here.connect_as("inproc://printer", printer.clone())?;
+    /// here.send_to_blocking(&printer, "a page")?;
+    /// assert_eq!(there.recv_blocking()?[1], "a page");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ConnectError::Endpoint`] for a malformed endpoint, [`ConnectError::RoutingIdInUse`] if a
+    /// peer has this id already, or on SERVER and PEER if it is not a number above zero.
+    pub fn connect_as(
+        &self,
+        endpoint: impl AsRef<str>,
+        routing_id: RoutingId,
+    ) -> Result<Endpoint, ConnectError> {
+        let endpoint = Endpoint::parse_for_connect(endpoint.as_ref())?;
+        self.dial(endpoint.clone(), Some(routing_id))?;
+        Ok(endpoint)
+    }
+
+    /// [`connect`](Socket::connect), and answers the routing id that the peer there has from now
+    /// on (`zmq_connect_peer`), as [`connect_as`](Socket::connect_as) does with a given one.
+    ///
+    /// # Errors
+    /// [`ConnectError::Endpoint`] for a malformed endpoint.
+    pub fn connect_peer(&self, endpoint: impl AsRef<str>) -> Result<RoutingId, ConnectError> {
+        let endpoint = Endpoint::parse_for_connect(endpoint.as_ref())?;
+        self.dial(endpoint, None)
+    }
+
+    /// Ends the connection to one peer, once what it holds is sent (`zmq_disconnect_peer`). If
+    /// this socket connected to the peer, it does not do so again; if the peer did, it may.
+    ///
+    /// # Errors
+    /// [`DetachError::NoPeer`] if no peer has this id.
+    pub fn disconnect_peer(&self, peer: &RoutingId) -> Result<(), DetachError> {
+        let peer = peer.clone();
+        self.ask(|reply| SocketCommand::DisconnectPeer { peer, reply })
+            .unwrap_or_else(|| Err(self.ended(DetachError::Terminated, DetachError::Disconnected)))
+    }
+
+    /// Whether a peer has this id now, or will have it once it is connected
+    /// (`zmq_socket_get_peer_state`).
+    #[must_use]
+    pub fn has_peer(&self, peer: &RoutingId) -> bool {
+        let routes = self.holder.ports().routes();
+        routes.is_some_and(|routes| routes.contains(peer.frame()))
+    }
+
+    /// The ids of all peers there are now, in no order; those that have been given to endpoints
+    /// among them, whether their peers are connected or not.
+    #[must_use]
+    pub fn peers(&self) -> Vec<RoutingId> {
+        let names = self.holder.ports().routes().map(|routes| routes.names());
+        let ids = names.into_iter().flatten().map(RoutingId::new);
+        ids.filter_map(Result::ok).collect()
+    }
+
+    fn dial(&self, endpoint: Endpoint, name: Option<RoutingId>) -> Result<RoutingId, ConnectError> {
+        if !self.kind.addresses_peers() {
+            return Err(ConnectError::NoRoutingIds);
+        }
+        self.ask(|reply| SocketCommand::ConnectPeer {
+            endpoint,
+            name,
+            reply,
+        })
+        .unwrap_or_else(|| Err(self.ended(ConnectError::Terminated, ConnectError::Disconnected)))
+    }
+}
+
+impl<K: Addresses + Sends> Socket<K> {
+    /// Sends to one peer: as [`Sender::send`] with the id as first frame, which an error gives
+    /// back with the rest.
+    pub fn send_to(
+        &self,
+        peer: &RoutingId,
+        payload: impl Into<Message>,
+    ) -> impl Future<Output = Result<(), SendError>> + Send + '_ {
+        self.inward().send(Message::to(peer, payload))
+    }
+
+    /// As [`send_to`](Socket::send_to), waiting in this thread.
+    ///
+    /// # Errors
+    /// As [`Sender::send_blocking`].
+    pub fn send_to_blocking(
+        &self,
+        peer: &RoutingId,
+        payload: impl Into<Message>,
+    ) -> Result<(), SendError> {
+        self.inward().send_blocking(Message::to(peer, payload))
+    }
+
+    /// As [`send_to`](Socket::send_to), without waiting.
+    ///
+    /// # Errors
+    /// As [`Sender::try_send`].
+    pub fn try_send_to(
+        &self,
+        peer: &RoutingId,
+        payload: impl Into<Message>,
+    ) -> Result<(), TrySendError> {
+        self.inward().try_send(Message::to(peer, payload))
+    }
+}
