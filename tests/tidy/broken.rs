@@ -4,7 +4,7 @@ use crate::code::code_only;
 use crate::{
     beyond_the_clock, overgrown, oversize, pointing_up, pointing_up_inside, reaching_out,
     root_names, sleeping, test_modules, unfinished, unintroduced, unjustified, unproven_unsafe,
-    Source, MAX_COLUMNS, MAX_FIELDS, MAX_FUNCTION_LINES, MAX_LINES, MAX_LINES_BELOW,
+    Source, MAX_COLUMNS, MAX_FIELDS, MAX_FUNCTION_LINES, MAX_LINES, MAX_TEST_LINES, TO_BE_SPLIT,
 };
 
 fn source(path: &str, text: &str) -> Source {
@@ -336,21 +336,24 @@ fn oversize_is_caught() {
     caught(&oversize(&source("src/a.rs", &wide)), "src/a.rs", &[3]);
     let checksum = format!("{} {}", " ".repeat(MAX_COLUMNS), "0a".repeat(32));
     caught(&oversize(&source("interop/run", &checksum)), "", &[]);
-    caught(
-        &oversize(&source("src/a.rs", &"\n".repeat(MAX_LINES))),
-        "src/a.rs",
-        &[],
-    );
-    caught(
-        &oversize(&source("src/a.rs", &"\n".repeat(MAX_LINES + 1))),
-        "src/a.rs",
-        &[MAX_LINES + 1],
-    );
-    let (folder, most) = MAX_LINES_BELOW[0];
-    let (path, tests) = (format!("{folder}a.rs"), format!("{folder}tests/a.rs"));
-    let long = "\n".repeat(most + 1);
-    caught(&oversize(&source(&path, &long)), &path, &[most + 1]);
-    caught(&oversize(&source(&tests, &long)), "", &[]);
+    let check = |path: &str, lines: usize, complaints: &[usize]| {
+        let text = "\n".repeat(lines);
+        caught(&oversize(&source(path, &text)), path, complaints);
+    };
+    for path in ["src/a.rs", "src/wire/a.rs", "src/pump/a.rs", "benches/a.rs"] {
+        check(path, MAX_LINES, &[]);
+        check(path, MAX_LINES + 1, &[MAX_LINES + 1]);
+    }
+    for path in [
+        "src/wire/tests/a.rs",
+        "src/sync/models.rs",
+        "tests/a.rs",
+        "interop/src/a.rs",
+    ] {
+        check(path, MAX_TEST_LINES, &[]);
+        check(path, MAX_TEST_LINES + 1, &[MAX_TEST_LINES + 1]);
+    }
+    check(TO_BE_SPLIT[0], MAX_LINES + 1, &[]);
 }
 
 #[test]
