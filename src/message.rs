@@ -347,7 +347,7 @@ impl Message {
     /// connection. That counts what the type of socket puts in front, so that REQ takes 2 frames
     /// less, and REP 1024 less, for the way back through that many devices. ROUTER takes one more,
     /// which says who the message is for. A message of more frames is refused by `send`
-    /// ([`Refusal::TooManyFrames`](crate::Refusal::TooManyFrames)).
+    /// ([`Refusal::TooManyFrames`](crate::error::Refusal::TooManyFrames)).
     pub const MAX_FRAMES: usize = 1 << 20;
 
     /// A message without frames, to be filled with [`push_back`](Message::push_back).
@@ -553,7 +553,8 @@ impl Message {
 /// Peers cannot say anything else that looks like that: whatever begins so *is* a subscription.
 ///
 /// ```
-/// use zmq_channels::{Message, XPubEvent};
+/// use zmq_channels::message::XPubEvent;
+/// use zmq_channels::Message;
 ///
 /// let message = Message::subscribe("weather");
 /// assert_eq!(message, b"\x01weather".into());

@@ -20,7 +20,7 @@ use crate::kind::{Any, Kind, Receives, Sends};
 use crate::message::Message;
 use crate::port::{Receiver, Sender};
 use crate::pump::runner::{self, Runner};
-use crate::pump::Closed;
+use crate::pump::CloseReport;
 use crate::socket::Socket;
 use crate::sync::catch::quietly;
 use crate::sync::lazy::Lazy;
@@ -49,7 +49,7 @@ pub struct Registration {
 pub enum Ended {
     /// The stream ended, and so the socket was closed: what it had accepted is sent, or counted
     /// here.
-    Finished(Closed),
+    Finished(CloseReport),
     /// The socket was closed. An `out` has been drained into the sink, which is closed too.
     Disconnected,
     /// The context was shut down.
@@ -111,10 +111,11 @@ impl<K: Sends> Socket<K> {
     ///
     /// The stream is asked for an item only when the socket has room for it. When the stream
     /// ends, or panics, the socket is closed, as [`close`](Socket::close) does it. A message that
-    /// the socket [refuses](crate::Refusal) is dropped, and counted by [`Sender::dropped`].
+    /// the socket [refuses](crate::error::Refusal) is dropped, and counted by [`Sender::dropped`].
     ///
     /// ```
-    /// use zmq_channels::{Context, Ended, Pull, Push};
+    /// use zmq_channels::register::Ended;
+    /// use zmq_channels::{Context, Pull, Push};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let context = Context::new();
@@ -350,7 +351,7 @@ struct Feed<S> {
     panicked: Option<String>,
 }
 
-type Closing = Pin<Box<dyn Future<Output = Closed> + Send>>;
+type Closing = Pin<Box<dyn Future<Output = CloseReport> + Send>>;
 
 impl<S> Feed<S> {
     fn new<K: Kind>(stream: S, sender: Sender, socket: Socket<K>) -> Self {

@@ -6,8 +6,10 @@ use crate::error::{RequestError, RequestTimeoutError};
 use crate::kind::{Rep, Req};
 use crate::message::Message;
 use crate::port::deadline_after as after;
-use crate::port::{RequestFuture, RequestTimeoutFuture, Requests};
+use crate::port::{RequestFuture, RequestTimeoutFuture};
 use crate::socket::Socket;
+
+pub use crate::port::{Request, Requests, Unanswered};
 
 /// Requests that are paired with their replies.
 ///
@@ -78,7 +80,8 @@ impl Socket<Req> {
     ///
     /// ```
     /// use std::time::Duration;
-    /// use zmq_channels::{Context, Req, RequestTimeoutError};
+    /// use zmq_channels::error::RequestTimeoutError;
+    /// use zmq_channels::{Context, Req};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # futures::executor::block_on(async {

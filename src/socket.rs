@@ -1,4 +1,4 @@
-//! A socket's handle: endpoints, subscriptions, ports, and its end.
+//! Sockets, the channels they hide behind, and what their calls take and return.
 
 use std::fmt;
 use std::future::Future;
@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::driver::Mailbox;
-use crate::endpoint::Endpoint;
 use crate::error::{
     BindError, ConfigureError, ConnectError, DetachError, GroupError, MonitorError, PumpFailure,
     RecvError, RecvTimeoutError, SendError, SendTimeoutError, StatisticsError, SubscribeError,
@@ -18,13 +17,17 @@ use crate::message::{Frame, Message};
 use crate::monitor::{Monitor, MonitorOptions};
 use crate::options::Options;
 use crate::pattern::Upstream;
-use crate::port::{Holder, Ports, Receiver, Sender};
-use crate::pump::{transport, BoundListener, Closed, Command, SocketCommand, SocketId};
+use crate::port::{Holder, Ports};
+use crate::pump::{transport, Command, SocketCommand, SocketId};
 use crate::register::Registrar;
-use crate::routing_id::RoutingId;
-use crate::socket_type::SocketType;
 use crate::statistics::Statistics;
 use crate::sync::oneshot::{answer, Answer, Reply};
+
+pub use crate::endpoint::Endpoint;
+pub use crate::port::{Receiver, Sender, WeakReceiver, WeakSender};
+pub use crate::pump::{BoundListener, CloseReport};
+pub use crate::routing_id::RoutingId;
+pub use crate::socket_type::SocketType;
 
 /// A ZeroMQ socket. `K` says which: [`Socket<Push>`](crate::Push) can only send,
 /// [`Socket<Pull>`](crate::Pull) only receive.
@@ -187,7 +190,7 @@ impl<K: Kind> Socket<K> {
     /// socket closes all the same.
     ///
     /// Calling it again, or on a clone, resolves when the socket has closed.
-    pub fn close(&self) -> impl Future<Output = Closed> + Send + 'static {
+    pub fn close(&self) -> impl Future<Output = CloseReport> + Send + 'static {
         let answer = self.request_close();
         let ports = Arc::clone(self.holder.ports());
         async move {
@@ -195,14 +198,14 @@ impl<K: Kind> Socket<K> {
                 Some(answer) => answer.await,
                 None => None,
             };
-            closed.unwrap_or_else(|| Closed::without_answer(&ports))
+            closed.unwrap_or_else(|| CloseReport::without_answer(&ports))
         }
     }
 
     /// [`close`](Socket::close), waiting in this thread.
-    pub fn close_blocking(&self) -> Closed {
+    pub fn close_blocking(&self) -> CloseReport {
         let closed = self.request_close().and_then(Answer::wait);
-        closed.unwrap_or_else(|| Closed::without_answer(self.holder.ports()))
+        closed.unwrap_or_else(|| CloseReport::without_answer(self.holder.ports()))
     }
 
     /// Changes options of the open socket, from what they are now. The high-water marks,
@@ -326,7 +329,7 @@ impl<K: Kind> Socket<K> {
 
     /// Why the pump of this socket has failed; `None` if it has not. Calls that send or receive say
     /// no more than `Disconnected` then, all others say this. A [`Monitor`] is told with
-    /// [`EventKind::PumpFailed`](crate::EventKind::PumpFailed).
+    /// [`EventKind::PumpFailed`](crate::monitor::EventKind::PumpFailed).
     #[must_use]
     pub fn failure(&self) -> Option<PumpFailure> {
         self.mailbox.health().failure()
@@ -356,7 +359,7 @@ impl<K: Kind> Socket<K> {
         Arc::ptr_eq(self.holder.ports(), other.holder.ports())
     }
 
-    fn request_close(&self) -> Option<Answer<Closed>> {
+    fn request_close(&self) -> Option<Answer<CloseReport>> {
         let (answer, reply) = answer();
         let posted = self
             .mailbox
@@ -439,8 +442,8 @@ impl<K: Subscribes> Socket<K> {
     ///
     /// When this returns, a SUB receives no more messages that match none of its other
     /// subscriptions: those that waited are dropped, counted as
-    /// [`Unmatched`](crate::DropReason::Unmatched). An XSUB receives what waits and what is still on
-    /// its way.
+    /// [`Unmatched`](crate::statistics::DropReason::Unmatched). An XSUB receives what waits and what
+    /// is still on its way.
     ///
     /// # Errors
     /// [`SubscribeError`] if the socket is closed or its context shut down.
@@ -493,7 +496,9 @@ impl Socket<XPub> {
     /// asked for or not. `message` is one that this socket's `out` has given.
     ///
     /// ```
-    /// use zmq_channels::{Context, ManualSubscriptions, Options, Sub, XPub, XPubEvent};
+    /// use zmq_channels::message::XPubEvent;
+    /// use zmq_channels::options::ManualSubscriptions;
+    /// use zmq_channels::{Context, Options, Sub, XPub};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let context = Context::new();
@@ -591,7 +596,7 @@ impl<K: Joins> Socket<K> {
     }
 
     /// Leaves a group (`zmq_leave`). When this returns, no more messages of it are received: those
-    /// that waited are dropped, counted as [`Unmatched`](crate::DropReason::Unmatched).
+    /// that waited are dropped, counted as [`Unmatched`](crate::statistics::DropReason::Unmatched).
     ///
     /// # Errors
     /// [`GroupError::NotJoined`], [`GroupError::TooLong`], and if the socket is closed or its
