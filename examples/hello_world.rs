@@ -10,7 +10,8 @@
 use std::error::Error;
 use std::thread;
 
-use zmq_channels::{Context, Rep, Req, RequestError, Socket};
+use zmq_channels::error::RequestError;
+use zmq_channels::{Context, Rep, Req, Socket};
 
 const REQUESTS: usize = 10;
 

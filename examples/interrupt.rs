@@ -12,7 +12,8 @@ use std::error::Error;
 use std::io;
 
 use async_signal::{Signal, Signals};
-use zmq_channels::{Context, Message, Push, Rep, Select, Selected, Socket};
+use zmq_channels::select::Selected;
+use zmq_channels::{Context, Message, Push, Rep, Select, Socket};
 
 pub(crate) type Failure = Box<dyn Error + Send + Sync>;
 

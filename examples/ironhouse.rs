@@ -9,10 +9,9 @@ use std::error::Error;
 use std::thread;
 use std::time::Duration;
 
-use zmq_channels::{
-    Context, Credentials, CurveKeypair, DisconnectReason, EventKind, Linger, Options, Pull, Push,
-    Security,
-};
+use zmq_channels::monitor::{DisconnectReason, EventKind};
+use zmq_channels::security::Credentials;
+use zmq_channels::{Context, CurveKeypair, Linger, Options, Pull, Push, Security};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let lines = play()?;

@@ -11,7 +11,9 @@ use std::error::Error;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use zmq_channels::{Context, Message, Pull, RecvTimeoutError, Select, Selected, Socket, Sub};
+use zmq_channels::error::RecvTimeoutError;
+use zmq_channels::select::Selected;
+use zmq_channels::{Context, Message, Pull, Select, Socket, Sub};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

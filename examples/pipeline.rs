@@ -13,7 +13,8 @@ use std::error::Error;
 use std::thread;
 use std::time::Duration;
 
-use zmq_channels::{Context, Pub, Pull, Push, Select, Selected, Sub};
+use zmq_channels::select::Selected;
+use zmq_channels::{Context, Pub, Pull, Push, Select, Sub};
 
 pub(crate) type Failure = Box<dyn Error + Send + Sync>;
 

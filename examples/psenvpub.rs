@@ -9,7 +9,8 @@ use std::error::Error;
 use std::thread;
 use std::time::Duration;
 
-use zmq_channels::{Context, Pub, SendError, Sender};
+use zmq_channels::error::SendError;
+use zmq_channels::{Context, Pub, Sender};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let endpoint = std::env::args().nth(1);

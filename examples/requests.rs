@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use futures::executor::block_on;
 use futures::stream::{FuturesUnordered, StreamExt};
-use zmq_channels::{Context, Message, Rep, Req, Request, RequestTimeoutError};
+use zmq_channels::error::RequestTimeoutError;
+use zmq_channels::{Context, Message, Rep, Req, Request};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let endpoint = std::env::args().nth(1);

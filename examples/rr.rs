@@ -10,7 +10,9 @@
 
 use std::error::Error;
 
-use zmq_channels::{Context, Dealer, Rep, Req, RequestError, Router, Select, Selected, Socket};
+use zmq_channels::error::RequestError;
+use zmq_channels::select::Selected;
+use zmq_channels::{Context, Dealer, Rep, Req, Router, Select, Socket};
 
 pub(crate) type Failure = Box<dyn Error + Send + Sync>;
 

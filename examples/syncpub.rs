@@ -12,7 +12,8 @@
 use std::error::Error;
 use std::thread;
 
-use zmq_channels::{Context, Options, Pub, RecvError, Socket, SocketError, Sub};
+use zmq_channels::error::{RecvError, SocketError};
+use zmq_channels::{Context, Options, Pub, Socket, Sub};
 
 pub(crate) type Failure = Box<dyn Error + Send + Sync>;
 

@@ -9,7 +9,9 @@ use std::error::Error;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use zmq_channels::{Codec, Context, Message, Pull, Push, Socket, TypedRecvError};
+use zmq_channels::codec::Codec;
+use zmq_channels::error::TypedRecvError;
+use zmq_channels::{Context, Message, Pull, Push, Socket};
 
 /// Any type that serde knows, as one frame of JSON.
 #[derive(Clone, Copy, Debug)]

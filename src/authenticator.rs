@@ -55,7 +55,8 @@ impl Context {
 /// any more, and those who still wait are refused.
 ///
 /// ```
-/// use zmq_channels::{Context, Credentials, Options, Pull, Push, Security};
+/// use zmq_channels::security::Credentials;
+/// use zmq_channels::{Context, Options, Pull, Push, Security};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let context = Context::new();
@@ -257,16 +258,16 @@ impl AuthenticationRequest {
     }
 
     /// Lets the peer in (status 200). Who it is stands in
-    /// [`PeerIdentity::user_id`](crate::PeerIdentity#structfield.user_id); empty for nobody in
+    /// [`PeerIdentity::user_id`](crate::monitor::PeerIdentity#structfield.user_id); empty for nobody in
     /// particular.
     pub fn accept(mut self, user_id: impl AsRef<str>) {
         self.answer("200", "OK", user_id.as_ref(), &[]);
     }
 
     /// Lets the peer in with properties that are told with its name, in
-    /// [`PeerIdentity::authenticated`](crate::PeerIdentity#structfield.authenticated). Their names
+    /// [`PeerIdentity::authenticated`](crate::monitor::PeerIdentity#structfield.authenticated). Their names
     /// are 1 to 255 letters, digits, or any of `-`, `_`, `.`, `+`: with another one the peer is
-    /// refused, as [`AuthenticatorFault::InvalidMetadata`](crate::AuthenticatorFault).
+    /// refused, as [`AuthenticatorFault::InvalidMetadata`](crate::error::AuthenticatorFault).
     pub fn accept_with<N: Into<String>, V: Into<Vec<u8>>>(
         mut self,
         user_id: impl AsRef<str>,

@@ -13,7 +13,8 @@ use crate::message::Message;
 /// One codec may serve many types:
 ///
 /// ```
-/// use zmq_channels::{Codec, Context, Message, Pair};
+/// use zmq_channels::codec::Codec;
+/// use zmq_channels::{Context, Message, Pair};
 ///
 /// /// Numbers, as their bytes in network order.
 /// #[derive(Clone, Copy)]

@@ -14,7 +14,7 @@ use crate::options::Options;
 use crate::port::undelivered;
 use crate::port::Names;
 use crate::pump::os::{self, Running, ThreadNames};
-use crate::pump::{self, Closed, Command, Company, Release};
+use crate::pump::{self, CloseReport, Command, Company, Release};
 use crate::register::Registrar;
 use crate::socket::Socket;
 use crate::socket_type::SocketType;
@@ -128,7 +128,7 @@ pub struct ContextOptions {
     /// How long sockets that are closing may take at most, whatever their
     /// [`linger`](Options#structfield.linger) says, once the last handle of all is dropped or
     /// [`Context::close`] is called. When it is over they end, and what they have not sent is
-    /// [undelivered](Closed#structfield.undelivered). `None`, the default, for no limit, as with
+    /// [undelivered](CloseReport#structfield.undelivered). `None`, the default, for no limit, as with
     /// libzmq's `zmq_ctx_term`.
     pub linger_limit: Option<Duration>,
     /// The options of sockets that are opened without options of their own, in the place of
@@ -302,7 +302,7 @@ const NO_SUCH_PUMP: &str = "the context has no such pump";
 /// The home of sockets: they share its pump threads and its inproc names.
 ///
 /// Making one costs nothing; a pump's thread (`zmq-pump`) starts with the first socket on it, and
-/// the thread for [registrations](crate::Registration) (`zmq-register`) with the first of those.
+/// the thread for [registrations](crate::register::Registration) (`zmq-register`) with the first of those.
 /// Handles are cheap to clone and all mean the same context.
 ///
 /// Sockets and ports keep their context alive. Dropping the last handle of all waits until sockets
@@ -343,7 +343,7 @@ const NO_SUCH_PUMP: &str = "the context has no such pump";
 ///
 /// A forked child has its parent's memory, but none of its threads: its parent's sockets have no
 /// pump there. All that a pump would have to answer fails at once with
-/// [`PumpFailure::Forked`](crate::PumpFailure::Forked), such as `bind`, `statistics`, `wait_…` and a
+/// [`PumpFailure::Forked`](crate::error::PumpFailure::Forked), such as `bind`, `statistics`, `wait_…` and a
 /// new socket in the parent's context; `close` and [`shutdown`](Context::shutdown) return. Calls
 /// that send, receive or request fail with `Disconnected`; `failure()` says why. The parent,
 /// its connections and its listeners are not disturbed, not by dropping handles in the child either.
@@ -412,7 +412,7 @@ impl Context {
     /// The default context: one for the whole process, made when it is first asked for.
     ///
     /// In a process that was forked it is the parent's, if that has used it: its sockets fail there
-    /// with [`PumpFailure::Forked`](crate::PumpFailure::Forked).
+    /// with [`PumpFailure::Forked`](crate::error::PumpFailure::Forked).
     ///
     /// It lasts as long as the process. Whenever the last handle of anything in it is dropped, that
     /// waits for sockets that are closing, as with any other context; so does the end of `main` if
@@ -542,11 +542,11 @@ impl Context {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn close(&self) -> impl Future<Output = Closed> + Send + 'static {
+    pub fn close(&self) -> impl Future<Output = CloseReport> + Send + 'static {
         let asked = self.ask_to_close();
         let inner = Arc::clone(&self.inner.inner);
         async move {
-            let mut all = Closed::default();
+            let mut all = CloseReport::default();
             for closed in asked {
                 all.undelivered += closed.await.unwrap_or_default().undelivered;
             }
@@ -557,19 +557,19 @@ impl Context {
     }
 
     /// [`close`](Context::close), waiting in this thread.
-    pub fn close_blocking(&self) -> Closed {
+    pub fn close_blocking(&self) -> CloseReport {
         let asked = self.ask_to_close().into_iter();
         let closed = asked.map(|closed| closed.wait().unwrap_or_default().undelivered);
         let undelivered = closed.sum();
         let failure = self.inner.failure();
         drop(self.inner.release());
-        Closed {
+        CloseReport {
             undelivered,
             failure,
         }
     }
 
-    fn ask_to_close(&self) -> Vec<Answer<Closed>> {
+    fn ask_to_close(&self) -> Vec<Answer<CloseReport>> {
         self.inner.ask_running(Release {
             limit: self.inner.options.linger_limit,
             closes: true,
@@ -578,7 +578,7 @@ impl Context {
     }
 
     /// How many messages all sockets of this process, whatever their context, had accepted and not
-    /// [delivered](Closed#structfield.undelivered) when they ended, since it began: what dropping
+    /// [delivered](CloseReport#structfield.undelivered) when they ended, since it began: what dropping
     /// the last handle of a context has cost can be seen here.
     #[must_use]
     pub fn undelivered() -> u64 {
@@ -678,7 +678,7 @@ impl Inner {
     }
 
     /// Asks the pumps that run, and go on running, to say when no socket is closing.
-    fn ask_running(&self, release: Release) -> Vec<Answer<Closed>> {
+    fn ask_running(&self, release: Release) -> Vec<Answer<CloseReport>> {
         let mailboxes = self
             .pumps
             .iter()
@@ -692,7 +692,7 @@ impl Inner {
     }
 
     /// Gives up the pumps that run: they end with their last socket.
-    fn release(&self) -> Vec<Answer<Closed>> {
+    fn release(&self) -> Vec<Answer<CloseReport>> {
         let release = Release {
             limit: self.options.linger_limit,
             closes: false,

@@ -7,7 +7,7 @@ use curve25519_dalek::MontgomeryPoint;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
 
-use crate::z85::{self, Z85Error};
+use crate::security::z85::{self, Z85Error};
 
 /// Bytes in a key, public or secret.
 const KEY: usize = 32;
@@ -15,7 +15,7 @@ const KEY: usize = 32;
 /// A public key of CURVE: 32 bytes, or 40 digits of Z85.
 ///
 /// ```
-/// use zmq_channels::CurveKey;
+/// use zmq_channels::security::CurveKey;
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let key: CurveKey = "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7".parse()?;
@@ -77,7 +77,7 @@ impl fmt::Debug for CurveKey {
 /// they are, and its memory is wiped when it is dropped.
 ///
 /// ```
-/// use zmq_channels::CurveSecretKey;
+/// use zmq_channels::security::CurveSecretKey;
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let key: CurveSecretKey = "JTKVSB%%)wK0E.X)V>+}o?pNmC{O&4W4b!Ni{Lh6".parse()?;

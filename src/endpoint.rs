@@ -39,7 +39,8 @@ use crate::error::{EndpointError, EndpointFault};
 /// address. What the socket is bound to is told with brackets.
 ///
 /// ```
-/// use zmq_channels::{Endpoint, EndpointFault};
+/// use zmq_channels::error::EndpointFault;
+/// use zmq_channels::Endpoint;
 ///
 /// let endpoint = Endpoint::parse_for_connect("tcp://example.org:5555")?;
 /// assert_eq!(endpoint.to_string(), "tcp://example.org:5555");
@@ -48,7 +49,7 @@ use crate::error::{EndpointError, EndpointFault};
 /// assert!(Endpoint::parse_for_bind("tcp://*:*").is_ok());
 /// let error = Endpoint::parse_for_connect("tcp://*:*").unwrap_err();
 /// assert_eq!(error.reason, EndpointFault::WildcardConnect);
-/// # Ok::<(), zmq_channels::EndpointError>(())
+/// # Ok::<(), zmq_channels::error::EndpointError>(())
 /// ```
 #[derive(Clone)]
 pub struct Endpoint {

@@ -1,6 +1,7 @@
-//! One error type per call. A call that could not take a message gives it back.
+//! The errors: one type for each call or group of calls.
 //!
-//! What an error says does not repeat what its `source` says: print the chain of sources too.
+//! A call that did not take a message gives it back in its error. What an error says does not repeat what
+//! its `source` says: print the chain of sources too.
 
 use std::io;
 
@@ -8,6 +9,15 @@ use crate::endpoint::Endpoint;
 use crate::message::Message;
 use crate::routing_id::RoutingId;
 use crate::socket_type::SocketType;
+
+pub use crate::authenticator::AuthenticatorError;
+#[cfg(feature = "curve")]
+pub use crate::curve::CurveKeyError;
+pub use crate::proxy::ProxyError;
+pub use crate::routing_id::RoutingIdError;
+pub use crate::security::z85::Z85Error;
+pub use crate::security::AuthenticatorFault;
+pub use crate::socket_type::UnknownSocketType;
 
 /// Why the pump of a socket no longer services it, although the socket was not closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
@@ -751,7 +761,6 @@ mod tests {
 
     use super::*;
     use crate::curve::CurveKeyError;
-    use crate::z85::Z85Error;
 
     #[test]
     fn no_error_repeats_its_source() {
@@ -779,7 +788,7 @@ mod tests {
             include_str!("authenticator.rs"),
             include_str!("event.rs"),
             include_str!("proxy.rs"),
-            include_str!("security.rs"),
+            include_str!("security/mod.rs"),
         ];
         for text in sources {
             let code = text.split("#[cfg(test)]").next().unwrap_or_default();

@@ -41,7 +41,7 @@ pub struct Event {
 ///
 /// ```
 /// use std::io::{self, ErrorKind};
-/// use zmq_channels::SystemError;
+/// use zmq_channels::monitor::SystemError;
 ///
 /// let told = SystemError::from(io::Error::from_raw_os_error(111));
 /// assert_eq!(told.raw_os_error(), Some(111));
@@ -342,7 +342,7 @@ pub enum DisconnectReason {
 /// Which kinds of events a [`Monitor`](crate::Monitor) is told.
 ///
 /// ```
-/// use zmq_channels::EventSet;
+/// use zmq_channels::monitor::EventSet;
 ///
 /// let both = EventSet::CONNECTED | EventSet::DISCONNECTED;
 /// assert!(both.contains(EventSet::CONNECTED));

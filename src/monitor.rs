@@ -1,4 +1,7 @@
-//! What happens to a socket's connections, as a channel of events.
+//! What happens to a socket's connections, as a channel of typed events.
+//!
+//! [`Socket::monitor`](crate::Socket::monitor) gives a [`Monitor`]: a receiver of [`Event`]s, which say what
+//! happened ([`EventKind`]), at which endpoint, to which connection, and why ([`DisconnectReason`]).
 
 use std::fmt;
 use std::future::Future;
@@ -9,13 +12,14 @@ use std::time::{Duration, Instant};
 use futures_core::stream::Stream;
 
 use crate::error::{RecvError, RecvTimeoutError, TryRecvError};
-use crate::event::{Event, EventSet};
 use crate::port::{deadline_after as after, Feed};
+
+pub use crate::event::{DisconnectReason, Event, EventKind, EventSet, PeerIdentity, SystemError};
 
 /// What a [`Monitor`] is told, and how much of it it keeps.
 ///
 /// ```
-/// use zmq_channels::{EventSet, MonitorOptions};
+/// use zmq_channels::monitor::{EventSet, MonitorOptions};
 ///
 /// let options = MonitorOptions::new()
 ///     .events(EventSet::CONNECTED | EventSet::DISCONNECTED)
@@ -74,10 +78,11 @@ impl Default for MonitorOptions {
 /// [capacity](MonitorOptions#structfield.capacity), then the oldest go. It does not keep its socket
 /// open; when the socket has closed, what is left can be read, `Stopped` last.
 ///
-/// It is a blocking iterator (`for event in &monitor`) and a [`Stream`](futures_core::Stream).
+/// It is a blocking iterator (`for event in &monitor`) and a [`Stream`].
 ///
 /// ```
-/// use zmq_channels::{Context, EventKind, Pull, Push};
+/// use zmq_channels::monitor::EventKind;
+/// use zmq_channels::{Context, Pull, Push};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let context = Context::new();

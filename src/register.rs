@@ -18,7 +18,7 @@ use crate::error::{PumpFailure, RecvError, RegisterError, SendError};
 use crate::kind::{Any, Receives, Sends};
 use crate::message::Message;
 use crate::pump::runner::{self, Runner};
-use crate::pump::Closed;
+use crate::pump::CloseReport;
 use crate::socket::Socket;
 use crate::sync::catch::quietly;
 use crate::sync::lazy::Lazy;
@@ -53,7 +53,7 @@ pub struct Registration {
 pub enum Ended {
     /// The stream ended, and so the socket was closed: what it had accepted is sent, or counted
     /// here.
-    Finished(Closed),
+    Finished(CloseReport),
     /// The socket was closed. An `out` has been drained into the sink, which is closed too.
     Disconnected,
     /// The context was shut down.
@@ -115,11 +115,12 @@ impl<K: Sends> Socket<K> {
     ///
     /// The stream is asked for an item only when the socket has room for it. When the stream
     /// ends, or panics, the socket is closed, as [`close`](Socket::close) does it. A message that
-    /// the socket [refuses](crate::Refusal) is dropped, and counted by
+    /// the socket [refuses](crate::error::Refusal) is dropped, and counted by
     /// [`Sender::dropped`](crate::Sender::dropped).
     ///
     /// ```
-    /// use zmq_channels::{Context, Ended, Pull, Push};
+    /// use zmq_channels::register::Ended;
+    /// use zmq_channels::{Context, Pull, Push};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let context = Context::new();

@@ -31,7 +31,8 @@ use crate::sync::Hook;
 /// nothing.
 ///
 /// ```
-/// use zmq_channels::{Context, Selected, Pull, Push, Select};
+/// use zmq_channels::select::Selected;
+/// use zmq_channels::{Context, Pull, Push, Select};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let context = Context::new();

@@ -56,7 +56,7 @@ pub struct Statistics {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PeerStatistics {
-    /// The connection's number, as in [`Event::connection`](crate::Event#structfield.connection).
+    /// The connection's number, as in [`Event::connection`](crate::monitor::Event#structfield.connection).
     pub connection: u64,
     /// The endpoint it was made through; `None` once the socket is no longer bound there.
     pub endpoint: Option<Endpoint>,

@@ -12,9 +12,12 @@ use std::time::{Duration, Instant};
 
 use common::raw::{self, Raw, GREETING};
 use common::{eventually, next, nothing_comes, put, within, Transport, LIMIT};
+use zmq_channels::error::{
+    ConnectError, DetachError, Refusal, SendError, SendTimeoutError, TrySendError,
+};
+use zmq_channels::options::Notify;
 use zmq_channels::{
-    Any, ConnectError, Context, Dealer, DetachError, Endpoint, Message, Notify, Options, Push,
-    Refusal, Router, RoutingId, SendError, SendTimeoutError, Socket, SocketType, TrySendError,
+    Any, Context, Dealer, Endpoint, Message, Options, Push, Router, RoutingId, Socket, SocketType,
 };
 
 fn id(name: &str) -> RoutingId {

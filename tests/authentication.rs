@@ -11,10 +11,14 @@ use std::time::{Duration, Instant};
 use common::raw::{command, greeting, ready, Raw};
 use common::{next, put, within, Transport, LIMIT, PATIENCE};
 use futures::StreamExt;
+use zmq_channels::error::{
+    AuthenticatorError, AuthenticatorFault, RecvError, RecvTimeoutError, TryRecvError,
+};
+use zmq_channels::monitor::{DisconnectReason, EventKind, PeerIdentity};
+use zmq_channels::security::Credentials;
 use zmq_channels::{
-    AuthenticatorError, AuthenticatorFault, Context, ContextOptions, Credentials, Dealer,
-    DisconnectReason, EventKind, Linger, Message, Monitor, Options, PeerIdentity, Pull, Push,
-    RecvError, RecvTimeoutError, Rep, Router, Security, Socket, TryRecvError,
+    Context, ContextOptions, Dealer, Linger, Message, Monitor, Options, Pull, Push, Rep, Router,
+    Security, Socket,
 };
 
 const HANDLER: &str = "inproc://zeromq.zap.01";

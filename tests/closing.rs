@@ -19,9 +19,10 @@ use common::{
     Transport, LIMIT, PATIENCE,
 };
 use futures::executor::block_on;
+use zmq_channels::error::{RecvError, RecvTimeoutError, SendError};
 use zmq_channels::{
-    Context, Linger, Message, Options, Pair, Pub, Pull, Push, Receiver, RecvError,
-    RecvTimeoutError, Rep, Req, SendError, Socket, SocketType, Sub,
+    Context, Linger, Message, Options, Pair, Pub, Pull, Push, Receiver, Rep, Req, Socket,
+    SocketType, Sub,
 };
 
 fn lingering(duration: Duration) -> Options {

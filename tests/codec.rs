@@ -13,10 +13,12 @@ use std::time::{Duration, Instant};
 use common::{next_text, within, Transport, LIMIT, PATIENCE};
 use futures::executor::block_on;
 use futures::{stream, SinkExt, StreamExt};
-use zmq_channels::{
-    Codec, Context, Message, Options, Pair, Pull, Push, RecvError, RecvTimeoutError, SendError,
-    SendTimeoutError, Socket, TryRecvError, TrySendError, TypedRecvError, TypedSendError,
+use zmq_channels::codec::Codec;
+use zmq_channels::error::{
+    RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError,
+    TypedRecvError, TypedSendError,
 };
+use zmq_channels::{Context, Message, Options, Pair, Pull, Push, Socket};
 
 const SHORT: Duration = Duration::from_millis(5);
 

@@ -23,10 +23,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::{eventually, holds_within, next, put, Transport, PATIENCE};
-use zmq_channels::{
-    Any, Closed, Context, Frame, Linger, Message, Options, RecvError, SendError, Sender, Socket,
-    SocketType, TryRecvError, TrySendError,
-};
+use zmq_channels::error::{RecvError, SendError, TryRecvError, TrySendError};
+use zmq_channels::socket::CloseReport;
+use zmq_channels::{Any, Context, Frame, Linger, Message, Options, Sender, Socket, SocketType};
 
 /// All types over all transports, one after the other.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -352,8 +351,8 @@ fn a_closed_socket_drains_and_then_says_so() {
         let (sender, receiver) = (line.sender(), line.to.receiver().unwrap());
         line.put("last");
         eventually("it is here", || receiver.len() == 1);
-        assert_eq!(line.to.close_blocking(), Closed::default());
-        assert_eq!(line.to.close_blocking(), Closed::default());
+        assert_eq!(line.to.close_blocking(), CloseReport::default());
+        assert_eq!(line.to.close_blocking(), CloseReport::default());
         assert!(line.to.is_closed());
         assert_eq!(body(to, &receiver.recv_blocking().unwrap()), "last");
         assert_eq!(receiver.recv_blocking(), Err(RecvError::Disconnected));

@@ -16,10 +16,13 @@ use common::{
     alone, eventually, holds_within, next, next_text, nothing_comes, open_files, pump_threads, put,
     text, thread_names, within, Folder, Transport, LIMIT, PATIENCE,
 };
+use zmq_channels::error::{
+    BindError, ConfigureError, ContextError, RecvError, SocketError, TrySendError,
+};
+use zmq_channels::kind::Typed;
 use zmq_channels::{
-    BindError, ConfigureError, Context, ContextError, ContextOptions, Dealer, Linger, Message,
-    Options, Pair, Pub, Pull, Push, RecvError, Rep, Req, Router, Socket, SocketError, SocketType,
-    Sub, TrySendError, Typed,
+    Context, ContextOptions, Dealer, Linger, Message, Options, Pair, Pub, Pull, Push, Rep, Req,
+    Router, Socket, SocketType, Sub,
 };
 
 /// The promise of [`Context::shutdown`].

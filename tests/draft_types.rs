@@ -11,9 +11,10 @@ use std::time::Duration;
 
 use common::raw::{multipart, Raw};
 use common::{eventually, next, next_text, nothing_comes, put, within, Transport, LIMIT};
+use zmq_channels::error::{Refusal, SendError, TrySendError};
 use zmq_channels::{
-    Any, Channel, Client, Context, Gather, Message, Options, Peer, Refusal, RoutingId, Scatter,
-    SendError, Server, Socket, SocketType, TrySendError,
+    Any, Channel, Client, Context, Gather, Message, Options, Peer, RoutingId, Scatter, Server,
+    Socket, SocketType,
 };
 
 /// Comes back fast.

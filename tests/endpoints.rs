@@ -10,9 +10,8 @@ use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixListener;
 
 use common::{ipc_path, next_text, put, within, Folder, Transport, LIMIT};
-use zmq_channels::{
-    BindError, ConnectError, Context, DetachError, EndpointError, EndpointFault, Pull, Push, Socket,
-};
+use zmq_channels::error::{BindError, ConnectError, DetachError, EndpointError, EndpointFault};
+use zmq_channels::{Context, Pull, Push, Socket};
 
 fn pull() -> Socket<Pull> {
     Context::new().socket::<Pull>().unwrap()
@@ -499,7 +498,7 @@ fn an_ipv6_address_needs_no_brackets() {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_source_may_be_an_interface_or_a_host() {
-    use zmq_channels::{EventKind, EventSet, MonitorOptions};
+    use zmq_channels::monitor::{EventKind, EventSet, MonitorOptions};
     within(LIMIT, || {
         let pull = pull();
         let accepted = MonitorOptions::new().events(EventSet::ACCEPTED);

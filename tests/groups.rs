@@ -9,10 +9,9 @@ use std::time::Duration;
 
 use common::raw::{self, Raw};
 use common::{eventually, next, put, within, Transport, LIMIT, PATIENCE};
-use zmq_channels::{
-    Context, Dish, DropReason, GroupError, Message, Options, Radio, Refusal, SendError, Socket,
-    SocketType,
-};
+use zmq_channels::error::{GroupError, Refusal, SendError};
+use zmq_channels::statistics::DropReason;
+use zmq_channels::{Context, Dish, Message, Options, Radio, Socket, SocketType};
 
 /// A RADIO and a DISH in no group, connected.
 fn connected(transport: Transport, radio_binds: bool) -> (Socket<Radio>, Socket<Dish>) {

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use common::raw::{command, frame, Raw, GREETING};
 use common::{next_text, put, within, LIMIT, PATIENCE};
-use zmq_channels::{ConfigureError, Context, Options, Pair, Pull, Push, Socket, SocketError};
+use zmq_channels::error::{ConfigureError, SocketError};
+use zmq_channels::{Context, Options, Pair, Pull, Push, Socket};
 
 const SOON: Duration = Duration::from_millis(20);
 

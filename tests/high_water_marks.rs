@@ -11,9 +11,12 @@ use std::time::{Duration, Instant};
 use common::{
     eventually, holds_within, next_text, put, wait_subscribed, within, Transport, LIMIT, PATIENCE,
 };
+use zmq_channels::error::{SendTimeoutError, TrySendError};
+use zmq_channels::kind::Typed;
+use zmq_channels::statistics::DropReason;
 use zmq_channels::{
-    Any, Context, DropReason, Linger, Message, Options, Overflow, Pair, Pub, Pull, Push, Receiver,
-    Rep, Req, SendTimeoutError, Sender, Socket, SocketType, Sub, TrySendError, Typed,
+    Any, Context, Linger, Message, Options, Overflow, Pair, Pub, Pull, Push, Receiver, Rep, Req,
+    Sender, Socket, SocketType, Sub,
 };
 
 /// A full channel is one that stays full while everybody had time to make room.
@@ -62,7 +65,7 @@ fn inproc<A: Typed, B: Typed>(sends: Options, receives: Options) -> (Socket<A>, 
 
 #[test]
 fn without_a_peer_the_send_mark_is_what_is_accepted() {
-    fn check<K: Typed + zmq_channels::Sends>(mark: usize) {
+    fn check<K: Typed + zmq_channels::kind::Sends>(mark: usize) {
         let socket = Context::new().socket_with::<K>(sending(mark)).unwrap();
         takes_exactly(&socket.sender(), mark);
         assert_eq!(socket.try_send("x"), Err(TrySendError::Full("x".into())));

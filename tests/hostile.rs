@@ -16,9 +16,9 @@ use common::{
     alone, eventually, next, next_text, nothing_comes, put, resident, within, Transport, LIMIT,
     PATIENCE,
 };
+use zmq_channels::monitor::{DisconnectReason, EventKind};
 use zmq_channels::{
-    Context, ContextOptions, DisconnectReason, Endpoint, EventKind, Options, Pull, Push, Rep, Req,
-    Socket, SocketType,
+    Context, ContextOptions, Endpoint, Options, Pull, Push, Rep, Req, Socket, SocketType,
 };
 
 /// A PULL, and a PUSH that is and stays connected to it.

@@ -16,9 +16,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::{next, next_text, put, text, within, Transport, LIMIT, PATIENCE};
-use zmq_channels::{
-    Context, ContextOptions, Options, Pull, Push, RecvError, RecvTimeoutError, Rep, Req, Socket,
-};
+use zmq_channels::error::{RecvError, RecvTimeoutError};
+use zmq_channels::{Context, ContextOptions, Options, Pull, Push, Rep, Req, Socket};
 
 /// A REP that echoes, in a context of its own, until that is shut down.
 struct Echo {

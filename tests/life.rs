@@ -13,9 +13,9 @@ use common::{
     holds_within, next, next_text, nothing_comes, put, text, wait_subscribed, within, Transport,
     LIMIT, PATIENCE,
 };
+use zmq_channels::error::DetachError;
 use zmq_channels::{
-    Context, DetachError, Message, Options, Pair, Pub, Pull, Push, Receiver, Rep, Req, Sender,
-    Socket, Sub,
+    Context, Message, Options, Pair, Pub, Pull, Push, Receiver, Rep, Req, Sender, Socket, Sub,
 };
 
 const STEP: Duration = Duration::from_millis(20);

@@ -10,10 +10,10 @@ use std::time::Duration;
 use common::raw::{self, Raw};
 use common::{alone, next, nothing_comes, put, within, Transport, LIMIT, PATIENCE};
 use futures::{FutureExt, StreamExt};
+use zmq_channels::error::{MonitorError, RecvError, RecvTimeoutError, TryRecvError};
+use zmq_channels::monitor::{DisconnectReason, Event, EventKind, EventSet, MonitorOptions};
 use zmq_channels::{
-    Context, DisconnectReason, Event, EventKind, EventSet, Linger, Monitor, MonitorError,
-    MonitorOptions, Options, Pair, Pub, Pull, Push, RecvError, RecvTimeoutError, Router,
-    SocketType, Sub, TryRecvError,
+    Context, Linger, Monitor, Options, Pair, Pub, Pull, Push, Router, SocketType, Sub,
 };
 
 /// The next event; it must come.
@@ -435,8 +435,9 @@ fn more_peers_than_the_limit_are_refused() {
             common::eventually("others come in", || {
                 let statistics = pull.statistics().unwrap();
                 assert!(statistics.peers.len() <= 3);
-                let new =
-                    |peer: &&zmq_channels::PeerStatistics| !connected.contains(&peer.connection);
+                let new = |peer: &&zmq_channels::statistics::PeerStatistics| {
+                    !connected.contains(&peer.connection)
+                };
                 statistics.peers.iter().filter(new).count() == 3
             });
         }

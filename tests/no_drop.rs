@@ -9,9 +9,8 @@ use std::thread;
 use std::time::Duration;
 
 use common::{eventually, next, next_text, put, text, within, Transport, LIMIT};
-use zmq_channels::{
-    Context, Linger, Message, Options, Pub, Receiver, Socket, Sub, TrySendError, XPub,
-};
+use zmq_channels::error::TrySendError;
+use zmq_channels::{Context, Linger, Message, Options, Pub, Receiver, Socket, Sub, XPub};
 
 /// An XPUB, and the endpoint it is bound to.
 fn bound(transport: Transport, context: &Context, options: Options) -> (Socket<XPub>, String) {

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use common::raw::Raw;
 use common::{eventually, next, next_text, nothing_comes, put, text, within, Transport, LIMIT};
+use zmq_channels::error::TrySendError;
 use zmq_channels::{
     Context, ContextOptions, Dealer, Linger, Message, Options, Pair, Pull, Push, Rep, Req, Router,
-    TrySendError,
 };
 
 fn quick() -> Options {

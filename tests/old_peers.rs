@@ -12,10 +12,13 @@ use std::time::{Duration, Instant};
 
 use common::raw::Raw;
 use common::{eventually, next, next_text, put, within, Transport, LIMIT, PATIENCE};
+use zmq_channels::kind::Typed;
+use zmq_channels::monitor::{DisconnectReason, EventKind, PeerIdentity};
+use zmq_channels::options::ZmtpVersion;
+use zmq_channels::statistics::DropReason;
 use zmq_channels::{
-    Context, Dealer, DisconnectReason, DropReason, EventKind, Linger, Message, Monitor, Options,
-    Pair, PeerIdentity, Pub, Pull, Push, Rep, Req, Router, Security, Socket, SocketType, Sub,
-    Typed, XPub, XSub, ZmtpVersion,
+    Context, Dealer, Linger, Message, Monitor, Options, Pair, Pub, Pull, Push, Rep, Req, Router,
+    Security, Socket, SocketType, Sub, XPub, XSub,
 };
 
 const TRANSPORTS: [Transport; 2] = [Transport::Tcp, Transport::Ipc];

@@ -15,10 +15,14 @@ use std::time::Duration;
 use common::{next_text, put, within, LIMIT, PATIENCE};
 use futures::executor::block_on;
 use futures::FutureExt;
+use zmq_channels::error::{ConfigureError, ContextError, SocketError};
+use zmq_channels::monitor::EventKind;
+use zmq_channels::options::{
+    ManualSubscriptions, Notify, ReconnectStop, SocksProxy, TcpKeepalive, Verbosity, ZmtpVersion,
+};
 use zmq_channels::{
-    ConfigureError, Context, ContextError, ContextOptions, EventKind, Linger, ManualSubscriptions,
-    Message, Notify, Options, Overflow, Pub, Pull, Push, ReconnectStop, Rep, Req, Security, Select,
-    SocketError, SocketType, SocksProxy, Sub, TcpKeepalive, Verbosity, ZmtpVersion,
+    Context, ContextOptions, Linger, Message, Options, Overflow, Pub, Pull, Push, Rep, Req,
+    Security, Select, SocketType, Sub,
 };
 
 #[test]

@@ -14,10 +14,9 @@ use common::{
     PATIENCE,
 };
 use futures::executor::block_on;
-use zmq_channels::{
-    Context, Message, Options, Pair, Pull, Push, Receiver, RecvTimeoutError, Rep, Req, Socket,
-    TryRecvError, Typed,
-};
+use zmq_channels::error::{RecvTimeoutError, TryRecvError};
+use zmq_channels::kind::Typed;
+use zmq_channels::{Context, Message, Options, Pair, Pull, Push, Receiver, Rep, Req, Socket};
 
 /// Messages of every shape: the sizes around each border, and many parts.
 fn shapes() -> Vec<Message> {

@@ -13,10 +13,10 @@ use std::time::{Duration, Instant};
 use common::{eventually, next, next_text, put, text, within, LIMIT, PATIENCE};
 use futures::executor::block_on;
 use futures::{SinkExt, StreamExt};
-use zmq_channels::{
-    Context, Linger, Message, Options, Pair, Pull, Push, Receiver, RecvError, RecvTimeoutError,
-    SendError, SendTimeoutError, Sender, Socket, TryRecvError, TrySendError,
+use zmq_channels::error::{
+    RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError,
 };
+use zmq_channels::{Context, Linger, Message, Options, Pair, Pull, Push, Receiver, Sender, Socket};
 
 const SOON: Duration = Duration::from_millis(40);
 

@@ -11,9 +11,10 @@ use std::time::Duration;
 use common::{
     alone, eventually, next, next_text, nothing_comes, pump_threads, put, within, Transport, LIMIT,
 };
+use zmq_channels::error::{ProxyError, TrySendError};
 use zmq_channels::{
-    Context, Dealer, Message, Options, Pair, Proxy, ProxyError, Pub, Pull, Push, Receiver, Rep,
-    Req, Router, Sender, Socket, Sub, TrySendError,
+    Context, Dealer, Message, Options, Pair, Proxy, Pub, Pull, Push, Receiver, Rep, Req, Router,
+    Sender, Socket, Sub,
 };
 
 /// A request there and its reply back, `rounds` times.

@@ -12,8 +12,9 @@ use common::{
     eventually, holds_within, next, next_text, put, text, wait_subscribed, within, Transport,
     LIMIT, PATIENCE,
 };
+use zmq_channels::statistics::DropReason;
 use zmq_channels::{
-    Context, DropReason, Message, Options, Proxy, Pub, Pull, Push, Receiver, Sender, Socket, Sub,
+    Context, Message, Options, Proxy, Pub, Pull, Push, Receiver, Sender, Socket, Sub,
 };
 
 /// A publisher and a subscriber without subscriptions, connected.

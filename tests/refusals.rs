@@ -10,10 +10,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use common::{next, next_text, put, within, LIMIT, PATIENCE};
 use futures::executor::block_on;
+use zmq_channels::error::{
+    Refusal, RequestError, SendError, SocketError, SubscribeError, TrySendError,
+};
 use zmq_channels::{
-    Context, Frame, Linger, Message, Options, Overflow, Pair, Pub, Pull, Push, Receiver, Refusal,
-    Rep, Req, RequestError, SendError, Sender, SocketError, SocketType, Sub, SubscribeError,
-    TrySendError,
+    Context, Frame, Linger, Message, Options, Overflow, Pair, Pub, Pull, Push, Receiver, Rep, Req,
+    Sender, SocketType, Sub,
 };
 
 /// A PUSH connected to a PULL over inproc.

@@ -18,9 +18,11 @@ use common::{
 use futures::channel::mpsc as futures_mpsc;
 use futures::executor::block_on;
 use futures::{sink, stream, Sink, SinkExt, StreamExt};
+use zmq_channels::error::{RegisterError, TrySendError};
+use zmq_channels::kind::{Receives, Sends};
+use zmq_channels::register::{Ended, Registration};
 use zmq_channels::{
-    Context, Ended, Linger, Message, Options, Pair, Pull, Push, Receives, RegisterError,
-    Registration, Rep, Req, Sends, Socket, SocketType, TrySendError,
+    Context, Linger, Message, Options, Pair, Pull, Push, Rep, Req, Socket, SocketType,
 };
 
 /// How long a shutdown may take.

@@ -18,10 +18,10 @@ use common::{
 };
 use futures::executor::block_on;
 use futures::future::join_all;
-use zmq_channels::{
-    Context, DropReason, Message, Options, Rep, Req, Request, RequestError, Requests, Socket,
-    TryRecvError,
-};
+use zmq_channels::error::{RequestError, TryRecvError};
+use zmq_channels::request::Requests;
+use zmq_channels::statistics::DropReason;
+use zmq_channels::{Context, Message, Options, Rep, Req, Request, Socket};
 
 /// The next request; it must come.
 fn next_request(requests: &Requests) -> Request {

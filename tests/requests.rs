@@ -17,10 +17,12 @@ use common::{
 use futures::executor::block_on;
 use futures::future::{join_all, poll_immediate, select, Either};
 use futures::StreamExt;
-use zmq_channels::{
-    Dealer, Message, Options, RecvError, RecvTimeoutError, Refusal, Rep, Req, Request,
-    RequestError, RequestTimeoutError, Requests, SendError, Socket, TryRecvError, Unanswered,
+use zmq_channels::error::{
+    RecvError, RecvTimeoutError, Refusal, RequestError, RequestTimeoutError, SendError,
+    TryRecvError,
 };
+use zmq_channels::request::{Requests, Unanswered};
+use zmq_channels::{Dealer, Message, Options, Rep, Req, Request, Socket};
 
 /// A client and its server, over one transport.
 fn pair(transport: Transport) -> (Socket<Req>, Socket<Rep>) {

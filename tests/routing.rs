@@ -8,9 +8,8 @@ mod common;
 use std::time::Duration;
 
 use common::{next, put, within, Transport, LIMIT};
-use zmq_channels::{
-    Dealer, Message, Options, Pub, RecvTimeoutError, Rep, Req, Router, Socket, XSub,
-};
+use zmq_channels::error::RecvTimeoutError;
+use zmq_channels::{Dealer, Message, Options, Pub, Rep, Req, Router, Socket, XSub};
 
 fn named(name: &str) -> Options {
     Options::new().routing_id(name)

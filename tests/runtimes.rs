@@ -14,9 +14,8 @@ use std::time::{Duration, Instant};
 use common::{next_text, text, within, Transport, LIMIT, PATIENCE};
 use futures::future::{join, select, Either};
 use futures::StreamExt;
-use zmq_channels::{
-    Context, Linger, Message, Options, Pair, Pull, Push, RecvTimeoutError, SendTimeoutError, Socket,
-};
+use zmq_channels::error::{RecvTimeoutError, SendTimeoutError};
+use zmq_channels::{Context, Linger, Message, Options, Pair, Pull, Push, Socket};
 
 /// Two PAIR sockets with sliding buffers of 64, as in the quick start; the client connects first.
 fn ping_and_pong() -> (Socket<Pair>, Socket<Pair>) {

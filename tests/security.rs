@@ -13,10 +13,11 @@ use std::time::Duration;
 
 use common::raw::{self, Raw};
 use common::{next, nothing_comes, put, within, Transport, LIMIT, PATIENCE};
+use zmq_channels::monitor::{DisconnectReason, EventKind, PeerIdentity};
+use zmq_channels::security::{Credentials, Mechanism};
 use zmq_channels::{
-    Authenticator, Context, Credentials, CurveKeypair, Dealer, DisconnectReason, EventKind, Linger,
-    Mechanism, Message, Monitor, Options, Pair, PeerIdentity, Pub, Pull, Push, Rep, Req, Router,
-    Security, Sub,
+    Authenticator, Context, CurveKeypair, Dealer, Linger, Message, Monitor, Options, Pair, Pub,
+    Pull, Push, Rep, Req, Router, Security, Sub,
 };
 
 const TRANSPORTS: [Transport; 2] = [Transport::Tcp, Transport::Ipc];
@@ -556,7 +557,7 @@ fn a_server_without_anybody_to_judge_takes_keys_but_no_passwords() {
         let monitor = pull.monitor().unwrap();
         push.connect(pull.bind("tcp://127.0.0.1:*").unwrap())
             .unwrap();
-        let missing = zmq_channels::AuthenticatorFault::Missing;
+        let missing = zmq_channels::error::AuthenticatorFault::Missing;
         assert_eq!(refused(&monitor), DisconnectReason::Unjudged(missing));
     });
 }

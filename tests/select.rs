@@ -18,9 +18,10 @@ use common::{
 };
 use futures::executor::block_on;
 use futures::{stream, FutureExt};
+use zmq_channels::error::{RecvError, SelectError};
+use zmq_channels::select::{Selected, Token};
 use zmq_channels::{
-    Context, Message, Options, Pull, Push, Receiver, RecvError, Rep, Req, Select, SelectError,
-    Selected, Sender, Socket, Token,
+    Context, Message, Options, Pull, Push, Receiver, Rep, Req, Select, Sender, Socket,
 };
 
 const SHORT: Duration = Duration::from_millis(5);

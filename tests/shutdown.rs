@@ -15,10 +15,12 @@ use common::{
 };
 use futures::executor::block_on;
 use futures::StreamExt;
-use zmq_channels::{
-    BindError, Context, Endpoint, Message, Options, Pair, Pub, Pull, Push, RecvError,
-    RecvTimeoutError, Rep, Req, SendError, SendTimeoutError, Socket, SocketError, Sub,
+use zmq_channels::error::{
+    BindError, RecvError, RecvTimeoutError, SendError, SendTimeoutError, SocketError,
     SubscribeError, TryRecvError, TrySendError,
+};
+use zmq_channels::{
+    Context, Endpoint, Message, Options, Pair, Pub, Pull, Push, Rep, Req, Socket, Sub,
 };
 
 /// The promise of [`Context::shutdown`].

@@ -8,9 +8,11 @@ use std::time::Duration;
 
 use common::raw::{self, Raw};
 use common::{eventually, next, put, within, Transport, LIMIT};
+use zmq_channels::error::StatisticsError;
+use zmq_channels::request::Unanswered;
+use zmq_channels::statistics::{DropReason, Statistics};
 use zmq_channels::{
-    Context, DropReason, Linger, Options, Overflow, Pair, Pub, Pull, Push, Rep, Req, Router,
-    SocketType, Statistics, StatisticsError, Sub, Unanswered,
+    Context, Linger, Options, Overflow, Pair, Pub, Pull, Push, Rep, Req, Router, SocketType, Sub,
 };
 
 /// Losses, as a list.

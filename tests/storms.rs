@@ -28,9 +28,10 @@ use common::{
 use futures::executor::block_on;
 use futures::future::{select, Either};
 use futures::{FutureExt, SinkExt};
+use zmq_channels::error::{RecvError, RecvTimeoutError};
 use zmq_channels::{
-    Context, ContextOptions, Linger, Message, Options, Pub, Pull, Push, Receiver, RecvError,
-    RecvTimeoutError, Rep, Req, Sender, Socket, SocketType, Sub,
+    Context, ContextOptions, Linger, Message, Options, Pub, Pull, Push, Receiver, Rep, Req, Sender,
+    Socket, SocketType, Sub,
 };
 
 /// The longest time in which a flow may stand still.

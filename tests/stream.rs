@@ -14,9 +14,9 @@ use std::time::Duration;
 
 use common::{eventually, holds_within, ipc_path, next, nothing_comes, put, within};
 use common::{Transport, ABSENCE, LIMIT, PATIENCE};
+use zmq_channels::error::{BindError, ConnectError, Refusal, SendError, TrySendError};
 use zmq_channels::{
-    Any, BindError, ConnectError, Context, ContextOptions, Endpoint, Frame, Message, Options,
-    Receiver, Refusal, SendError, SocketType, Stream, TrySendError,
+    Any, Context, ContextOptions, Endpoint, Frame, Message, Options, Receiver, SocketType, Stream,
 };
 
 const MIB: usize = 1024 * 1024;

@@ -27,7 +27,6 @@ const FLOORS: &[(&str, u8)] = &[
     ("statistics", 0),
     ("security", 0),
     ("curve", 0),
-    ("z85", 0),
     ("clock", 0),
     ("wire", 1),
     ("pattern", 1),
@@ -38,9 +37,11 @@ const FLOORS: &[(&str, u8)] = &[
     ("lib", 5),
     ("context", 5),
     ("socket", 5),
+    ("futures", 5),
     ("kind", 5),
     ("register", 5),
     ("select", 5),
+    ("request", 5),
     ("codec", 5),
     ("monitor", 5),
     ("waiting", 5),
@@ -139,6 +140,9 @@ const RESERVED: &[(&[&str], &[&str])] = &[
     (&["UnsafeCell"], &["sync"]),
 ];
 
+/// Names at the crate's root, its modules not counted: what nearly every program uses.
+const MAX_ROOT_NAMES: usize = 45;
+
 const MAX_COLUMNS: usize = 110;
 /// Files of the library, of examples and of benchmarks.
 const MAX_LINES: usize = 500;
@@ -158,12 +162,19 @@ const SOURCE_FOLDERS: &[&str] = &["src", "tests", "examples", "benches", "intero
 #[test]
 fn imports_point_down() {
     let sources = sources(&["src"]);
-    let root_names = root_names(&sources);
+    let listings = listings(&sources);
     silent(
         sources
             .iter()
-            .flat_map(|source| pointing_up(source, &root_names)),
+            .flat_map(|source| pointing_up(source, &listings)),
     );
+}
+
+#[test]
+fn the_root_has_few_names() {
+    let sources = sources(&["src"]);
+    let lib = sources.iter().find(|source| source.path == "src/lib.rs");
+    silent(lib.into_iter().flat_map(crowding_the_root));
 }
 
 #[test]
@@ -246,9 +257,10 @@ struct Source {
     text: String,
 }
 
-/// Imports of `crate::…` and `super::…` that name a module of the same or a higher floor.
-/// `root_names` tells where the names live that `lib.rs` re-exports.
-fn pointing_up(source: &Source, root_names: &[(String, String)]) -> Vec<String> {
+/// Imports of `crate::…` and `super::…` that name a module of the same or a higher floor. What a public
+/// module lists for users (`pub use` in its root) is no import; who imports a listed name imports the
+/// module it lives in.
+fn pointing_up(source: &Source, listings: &Listings) -> Vec<String> {
     let from = source.top_module();
     let Some(from_floor) = floor(from) else {
         return vec![source.place(from)];
@@ -256,11 +268,13 @@ fn pointing_up(source: &Source, root_names: &[(String, String)]) -> Vec<String> 
     let module = source.module();
     let mut complaints = Vec::new();
     for path in paths(&source.text) {
-        let Some(name) = path.root_name(&module) else {
+        let Some(names) = path.root_path(&module) else {
             continue;
         };
-        let re_exported = root_names.iter().find(|(export, _)| export == name);
-        let to = re_exported.map_or(name, |(_, module)| module.as_str());
+        if path.is_public_use && module.len() == 1 && listings.public.contains(&module[0]) {
+            continue;
+        }
+        let to = listings.home(names);
         let Some(to_floor) = floor(to) else {
             complaints.push(source.at(path.line, &format!("{}; place it", unknown(to))));
             continue;
@@ -538,24 +552,67 @@ fn unknown(module: &str) -> String {
     format!("module {module} stands on no floor in tests/tidy.rs")
 }
 
-/// Every name `lib.rs` re-exports, with the top-level module it comes from.
-fn root_names(sources: &[Source]) -> Vec<(String, String)> {
+/// What users see: the public modules, and the names that are re-exported.
+struct Listings {
+    public: Vec<String>,
+    /// The path of a name that is listed, from the crate's root, and the top-level module it lives in.
+    names: Vec<(Vec<String>, String)>,
+}
+
+impl Listings {
+    /// The top-level module in which that lives what is called so.
+    fn home<'a>(&'a self, path: &'a [String]) -> &'a str {
+        let mut listed = self.names.iter();
+        let listed = listed.find(|(name, _)| path.starts_with(name));
+        listed.map_or(path[0].as_str(), |(_, module)| module.as_str())
+    }
+}
+
+/// Every name that `lib.rs` and the public modules re-export.
+fn listings(sources: &[Source]) -> Listings {
     let Some(lib) = sources.iter().find(|source| source.path == "src/lib.rs") else {
         panic!("src/lib.rs is missing");
     };
+    let public = tokens(&lib.text);
+    let public = public.windows(3).filter_map(|three| match three {
+        [a, b, name] if a.text == "pub" && b.text == "mod" => Some(name.text.clone()),
+        _ => None,
+    });
+    let public: Vec<String> = public.collect();
     let mut names = Vec::new();
-    for path in paths(&lib.text) {
-        let segments = path
-            .segments
-            .strip_prefix(&["crate".to_string()])
-            .unwrap_or(&path.segments);
-        if let [module, .., name] = segments {
-            if floor(module).is_some() {
-                names.push((name.clone(), module.clone()));
+    for source in sources {
+        let module = source.module();
+        let is_root = module.is_empty();
+        if !is_root && (module.len() > 1 || !public.contains(&module[0])) {
+            continue;
+        }
+        for path in paths(&source.text) {
+            let from_root = path.segments.strip_prefix(&["crate".to_string()]);
+            let from_root = match is_root {
+                true => from_root.unwrap_or(&path.segments),
+                false => from_root.unwrap_or_default(),
+            };
+            if let (true, [home, .., name]) = (path.is_public_use, from_root) {
+                if floor(home).is_some() {
+                    names.push(([module.clone(), vec![name.clone()]].concat(), home.clone()));
+                }
             }
         }
     }
-    names
+    // The names of modules first, which are the longer ones.
+    names.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
+    Listings { public, names }
+}
+
+fn crowding_the_root(lib: &Source) -> Vec<String> {
+    let paths = paths(&lib.text);
+    let mut names = paths.iter().filter(|path| path.is_public_use);
+    let beyond = names.nth(MAX_ROOT_NAMES);
+    let why = format!("more than {MAX_ROOT_NAMES} names at the root: list them in a module");
+    beyond
+        .map(|path| lib.at(path.line, &why))
+        .into_iter()
+        .collect()
 }
 
 /// The modules that are only there in tests: `tests.rs` files, and `#[cfg(test)] mod name;`.

@@ -18,10 +18,9 @@ use common::raw::{Raw, GREETING};
 use common::{
     eventually, holds_within, next_text, put, within, Folder, Transport, ABSENCE, LIMIT, PATIENCE,
 };
-use zmq_channels::{
-    BindError, ConfigureError, Context, Endpoint, Options, PeerAddress, Pull, Push, ReconnectStop,
-    Socket, SocketError, SocksProxy, TcpKeepalive,
-};
+use zmq_channels::error::{BindError, ConfigureError, SocketError};
+use zmq_channels::options::{PeerAddress, ReconnectStop, SocksProxy, TcpKeepalive};
+use zmq_channels::{Context, Endpoint, Options, Pull, Push, Socket};
 
 fn pull(options: Options) -> Socket<Pull> {
     Context::new().socket_with::<Pull>(options).unwrap()

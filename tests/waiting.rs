@@ -11,10 +11,8 @@ use common::raw::Raw;
 use common::{eventually, next, next_text, put, within, Transport, LIMIT, PATIENCE};
 use futures::executor::block_on;
 use futures::FutureExt;
-use zmq_channels::{
-    Context, Linger, Options, Overflow, Pub, Pull, Push, SocketType, Sub, TrySendError, WaitError,
-    WaitTimeoutError,
-};
+use zmq_channels::error::{TrySendError, WaitError, WaitTimeoutError};
+use zmq_channels::{Context, Linger, Options, Overflow, Pub, Pull, Push, SocketType, Sub};
 
 const SHORT: Duration = Duration::from_millis(20);
 

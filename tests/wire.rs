@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 
 use common::raw::{command, frame, greeting, long_header, multipart, ready, Raw, GREETING};
 use common::{next, next_text, nothing_comes, put, within, Transport, LIMIT, PATIENCE};
+use zmq_channels::kind::Typed;
 use zmq_channels::{
     Context, Message, Options, Pair, Pub, Pull, Push, Rep, Req, Sender, Socket, SocketType, Sub,
-    Typed,
 };
 
 /// ZMTP 3.0: the same greeting, but for the minor version.

@@ -12,9 +12,11 @@ use common::raw::{self, Raw};
 use common::{
     eventually, next, next_text, nothing_comes, put, wait_subscribed, within, Transport, LIMIT,
 };
+use zmq_channels::error::{SocketError, SubscribeError};
+use zmq_channels::message::XPubEvent;
+use zmq_channels::options::{ManualSubscriptions, Verbosity};
 use zmq_channels::{
-    Context, ManualSubscriptions, Message, Options, Overflow, Proxy, Pub, Receiver, Socket,
-    SocketError, SocketType, Sub, SubscribeError, Verbosity, XPub, XPubEvent, XSub,
+    Context, Message, Options, Overflow, Proxy, Pub, Receiver, Socket, SocketType, Sub, XPub, XSub,
 };
 
 /// An XPUB, and the endpoint it is bound to.

@@ -5,10 +5,8 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use serde_json::{json, Value};
-use zmq_channels::{
-    Any, BindError, Context, Message, Options, Receiver, RecvTimeoutError, SendTimeoutError,
-    Sender, Socket, SocketType,
-};
+use zmq_channels::error::{BindError, RecvTimeoutError, SendTimeoutError};
+use zmq_channels::{Any, Context, Message, Options, Receiver, Sender, Socket, SocketType};
 
 use crate::bench::{Outcome, PATIENCE};
 use crate::frames::{message, pattern, show, Frames};

@@ -57,7 +57,7 @@ impl Message {
     /// connection. That counts what the type of socket puts in front, so that REQ takes 2 frames
     /// less, and REP 1024 less, for the way back through that many devices. ROUTER takes one more,
     /// which says who the message is for. A message of more frames is refused by `send`
-    /// ([`Refusal::TooManyFrames`](crate::Refusal::TooManyFrames)).
+    /// ([`Refusal::TooManyFrames`](crate::error::Refusal::TooManyFrames)).
     pub const MAX_FRAMES: usize = 1 << 20;
 
     /// A message without frames, to be filled with [`push_back`](Message::push_back).

@@ -8,7 +8,8 @@ use super::{Frame, Message};
 /// Peers cannot say anything else that looks like that: whatever begins so *is* a subscription.
 ///
 /// ```
-/// use zmq_channels::{Message, XPubEvent};
+/// use zmq_channels::message::XPubEvent;
+/// use zmq_channels::Message;
 ///
 /// let message = Message::subscribe("weather");
 /// assert_eq!(message, b"\x01weather".into());

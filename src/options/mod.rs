@@ -1,4 +1,4 @@
-//! What can be set on a socket, with its defaults and their reasons.
+//! The options of sockets and of contexts, with their defaults and the reasons for them.
 
 mod effect;
 mod setters;
@@ -14,6 +14,7 @@ use crate::security::Security;
 mod accept_filter;
 mod zmtp_version;
 
+pub use crate::context::ContextOptions;
 pub use accept_filter::{AcceptFilter, PeerAddress};
 pub use zmtp_version::ZmtpVersion;
 
@@ -129,7 +130,8 @@ pub enum TcpKeepalive {
 /// [`handshake_timeout`](Options#structfield.handshake_timeout) from when it is reached.
 ///
 /// ```
-/// use zmq_channels::{Options, SocksProxy};
+/// use zmq_channels::options::SocksProxy;
+/// use zmq_channels::Options;
 ///
 /// let proxy = SocksProxy::new("proxy.example.org:1080").credentials("user", "secret");
 /// let options = Options::new().socks_proxy(proxy);
@@ -275,7 +277,7 @@ pub struct Options {
     pub routing_id: Vec<u8>,
     /// The oldest version of ZMTP a peer may speak; default [`ZmtpVersion::V1_0`], as with libzmq.
     /// A peer of an older one is disconnected, and monitors are told
-    /// [`DisconnectReason::OldVersion`](crate::DisconnectReason::OldVersion). A peer of ZMTP 1.0
+    /// [`DisconnectReason::OldVersion`](crate::monitor::DisconnectReason::OldVersion). A peer of ZMTP 1.0
     /// says nothing by which it can be told from one of another protocol: what clients of RDP,
     /// Minecraft or DNS say first may reach the user as messages, unless this is
     /// [`V2_0`](ZmtpVersion::V2_0) or later. Not for STREAM. (libzmq has no such option.)
@@ -366,8 +368,8 @@ pub struct Options {
     pub out_batch_size: usize,
     /// Peers the socket has at most, counted from the end of their handshake; a peer that comes
     /// later is disconnected, and counted in
-    /// [`Statistics::refused`](crate::Statistics#structfield.refused), where it stands when such a
-    /// peer loses what it has sent.
+    /// [`Statistics::refused`](crate::statistics::Statistics#structfield.refused), where it stands
+    /// when such a peer loses what it has sent.
     /// `None`, the default, for no limit. (libzmq has no such option.)
     pub max_peers: Option<usize>,
     /// After what an endpoint is given up (`ZMQ_RECONNECT_STOP`); by default after nothing.
@@ -417,7 +419,7 @@ pub struct Options {
     /// REQ: a new request may be sent before the reply to the last one has come, and gives that
     /// one up (`ZMQ_REQ_RELAXED`, default false): from the moment it is accepted no reply to an
     /// earlier one is received, not even one that was already there; it is dropped and counted
-    /// ([`DropReason::Late`](crate::DropReason::Late)). Go with
+    /// ([`DropReason::Late`](crate::statistics::DropReason::Late)). Go with
     /// [`req_correlate`](Options#structfield.req_correlate), or late replies are taken for others.
     pub req_relaxed: bool,
     /// STREAM: tells the user of each peer's coming and going with an empty message

@@ -47,25 +47,25 @@ pub(crate) type Keepalive = Arc<dyn Any + Send + Sync>;
 /// How a socket ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Closed {
+pub struct CloseReport {
     /// Messages that were accepted, but were not on the wire as a whole when the socket ended:
     /// because its linger was over, because they were lost with a connection after
     /// [`close`](crate::Socket::close) was called, or because no peer can come for them any more.
     /// Publishers count each copy. What was lost before is in the
-    /// [statistics](crate::Statistics#structfield.dropped) only.
+    /// [statistics](crate::statistics::Statistics#structfield.dropped) only.
     pub undelivered: u64,
     /// Why the pump has failed, if it has: then `undelivered` is what it had not reported as sent.
     pub failure: Option<PumpFailure>,
 }
 
-impl Closed {
+impl CloseReport {
     /// For a socket whose pump does not answer, because it has ended before.
-    pub(crate) fn without_answer(ports: &Ports) -> Closed {
+    pub(crate) fn without_answer(ports: &Ports) -> CloseReport {
         let failure = ports.health().failure();
         // What a forked process shares, the other one sends.
         let is_lost = matches!(failure, Some(PumpFailure::Panicked(_)));
         let unreported = ports.inward().filter(|_| is_lost);
-        Closed {
+        CloseReport {
             undelivered: unreported.map_or(0, |inward| inward.used() as u64),
             failure,
         }
@@ -129,7 +129,7 @@ pub(crate) enum Command {
     /// Answered once no socket is closing.
     Release {
         release: Release,
-        reply: Reply<Closed>,
+        reply: Reply<CloseReport>,
     },
     /// The context ends: everything pending returns `Terminated`. Where there are several pumps
     /// all have done this before the first one [ends](Command::Shutdown), so that the end of a
@@ -222,7 +222,7 @@ pub(crate) enum SocketCommand {
         reply: Reply<()>,
     },
     Close {
-        reply: Reply<Closed>,
+        reply: Reply<CloseReport>,
     },
 }
 
@@ -250,7 +250,7 @@ impl SocketCommand {
                 reply.send(Err(GroupError::Disconnected));
             }
             SocketCommand::Configure { reply, .. } => reply.send(Err(ConfigureError::Disconnected)),
-            SocketCommand::Close { reply } => reply.send(Closed::default()),
+            SocketCommand::Close { reply } => reply.send(CloseReport::default()),
             SocketCommand::Topics { .. }
             | SocketCommand::Options { .. }
             | SocketCommand::Watch { .. }

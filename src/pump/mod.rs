@@ -62,7 +62,7 @@ use crate::socket_type::SocketType;
 use crate::sync::permits::Seat;
 use crate::sync::timeouts::Alarms;
 
-pub use command::Closed;
+pub use command::CloseReport;
 pub(crate) use command::{Awaited, Command, Keepalive, Opened, Release, SocketCommand, SocketId};
 use company::Bound;
 pub(crate) use company::{Company, MAX_HANDSHAKES};

@@ -8,7 +8,7 @@ use crate::event::EventKind;
 use crate::sync::catch::quietly;
 use crate::sync::oneshot::Reply;
 
-use super::command::{Closed, Release};
+use super::command::{CloseReport, Release};
 use super::env::Env;
 use super::pipe::Loss;
 use super::socket::SocketState;
@@ -33,7 +33,7 @@ struct Released {
     until: Option<Instant>,
     /// What was undelivered before.
     before: u64,
-    reply: Reply<Closed>,
+    reply: Reply<CloseReport>,
 }
 
 /// A shutdown that has begun.
@@ -72,7 +72,7 @@ impl Ending {
     /// Answers the callers that wait until no socket is closing.
     fn answer_released(&mut self) {
         for released in std::mem::take(&mut self.released) {
-            released.reply.send(Closed {
+            released.reply.send(CloseReport {
                 undelivered: self.undelivered - released.before,
                 failure: None,
             });
@@ -141,7 +141,7 @@ impl<E: Env> Pump<E> {
     }
 
     /// A caller waits until no socket is closing, or this pump has no handles left.
-    pub(super) fn release_sockets(&mut self, release: Release, reply: Reply<Closed>) {
+    pub(super) fn release_sockets(&mut self, release: Release, reply: Reply<CloseReport>) {
         let before = self.ending.undelivered;
         self.ending.ends_when_released |= release.ends;
         if release.closes {

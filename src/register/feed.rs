@@ -12,7 +12,7 @@ use crate::error::{PumpFailure, SendError};
 use crate::kind::Kind;
 use crate::message::Message;
 use crate::port::Sender;
-use crate::pump::Closed;
+use crate::pump::CloseReport;
 use crate::socket::Socket;
 use crate::sync::catch::quietly;
 
@@ -26,7 +26,7 @@ pub(super) struct Feed<S> {
     panicked: Option<String>,
 }
 
-type Closing = Pin<Box<dyn Future<Output = Closed> + Send>>;
+type Closing = Pin<Box<dyn Future<Output = CloseReport> + Send>>;
 
 impl<S> Feed<S> {
     pub(super) fn new<K: Kind>(stream: S, sender: Sender, socket: Socket<K>) -> Self {

@@ -1,4 +1,4 @@
-//! A socket's handle: endpoints, subscriptions, ports, and its end.
+//! Sockets, the channels they hide behind, and what their calls take and return.
 
 use std::fmt;
 use std::future::Future;
@@ -9,10 +9,9 @@ use crate::driver::Mailbox;
 use crate::error::{ConfigureError, PumpFailure};
 use crate::kind::Kind;
 use crate::options::Options;
-use crate::port::{Holder, Ports, Receiver, Sender};
-use crate::pump::{Closed, Command, SocketCommand, SocketId};
+use crate::port::{Holder, Ports};
+use crate::pump::{Command, SocketCommand, SocketId};
 use crate::register::Registrar;
-use crate::socket_type::SocketType;
 use crate::sync::oneshot::{answer, Answer, Reply};
 
 mod any;
@@ -22,6 +21,12 @@ mod monitor;
 mod peers;
 mod request;
 mod subscribe;
+
+pub use crate::endpoint::Endpoint;
+pub use crate::port::{Receiver, Sender, WeakReceiver, WeakSender};
+pub use crate::pump::{BoundListener, CloseReport};
+pub use crate::routing_id::RoutingId;
+pub use crate::socket_type::SocketType;
 
 /// A ZeroMQ socket. `K` says which: [`Socket<Push>`](crate::Push) can only send,
 /// [`Socket<Pull>`](crate::Pull) only receive.
@@ -82,7 +87,7 @@ impl<K: Kind> Socket<K> {
     /// socket closes all the same.
     ///
     /// Calling it again, or on a clone, resolves when the socket has closed.
-    pub fn close(&self) -> impl Future<Output = Closed> + Send + 'static {
+    pub fn close(&self) -> impl Future<Output = CloseReport> + Send + 'static {
         let answer = self.request_close();
         let ports = Arc::clone(self.holder.ports());
         async move {
@@ -90,14 +95,14 @@ impl<K: Kind> Socket<K> {
                 Some(answer) => answer.await,
                 None => None,
             };
-            closed.unwrap_or_else(|| Closed::without_answer(&ports))
+            closed.unwrap_or_else(|| CloseReport::without_answer(&ports))
         }
     }
 
     /// [`close`](Socket::close), waiting in this thread.
-    pub fn close_blocking(&self) -> Closed {
+    pub fn close_blocking(&self) -> CloseReport {
         let closed = self.request_close().and_then(Answer::wait);
-        closed.unwrap_or_else(|| Closed::without_answer(self.holder.ports()))
+        closed.unwrap_or_else(|| CloseReport::without_answer(self.holder.ports()))
     }
 
     /// Changes options of the open socket, from what they are now. The high-water marks,
@@ -172,7 +177,7 @@ impl<K: Kind> Socket<K> {
 
     /// Why the pump of this socket has failed; `None` if it has not. Calls that send or receive say
     /// no more than `Disconnected` then, all others say this. A [`Monitor`] is told with
-    /// [`EventKind::PumpFailed`](crate::EventKind::PumpFailed).
+    /// [`EventKind::PumpFailed`](crate::monitor::EventKind::PumpFailed).
     #[must_use]
     pub fn failure(&self) -> Option<PumpFailure> {
         self.mailbox.health().failure()
@@ -202,7 +207,7 @@ impl<K: Kind> Socket<K> {
         Arc::ptr_eq(self.holder.ports(), other.holder.ports())
     }
 
-    fn request_close(&self) -> Option<Answer<Closed>> {
+    fn request_close(&self) -> Option<Answer<CloseReport>> {
         let (answer, reply) = answer();
         let posted = self
             .mailbox

@@ -78,7 +78,8 @@ impl Socket<Req> {
     ///
     /// ```
     /// use std::time::Duration;
-    /// use zmq_channels::{Context, Req, RequestTimeoutError};
+    /// use zmq_channels::error::RequestTimeoutError;
+    /// use zmq_channels::{Context, Req};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # futures::executor::block_on(async {

@@ -30,8 +30,8 @@ impl<K: Subscribes> Socket<K> {
     ///
     /// When this returns, a SUB receives no more messages that match none of its other
     /// subscriptions: those that waited are dropped, counted as
-    /// [`Unmatched`](crate::DropReason::Unmatched). An XSUB receives what waits and what is still on
-    /// its way.
+    /// [`Unmatched`](crate::statistics::DropReason::Unmatched). An XSUB receives what waits
+    /// and what is still on its way.
     ///
     /// # Errors
     /// [`SubscribeError`] if the socket is closed or its context shut down.
@@ -84,7 +84,9 @@ impl Socket<XPub> {
     /// asked for or not. `message` is one that this socket's `out` has given.
     ///
     /// ```
-    /// use zmq_channels::{Context, ManualSubscriptions, Options, Sub, XPub, XPubEvent};
+    /// use zmq_channels::message::XPubEvent;
+    /// use zmq_channels::options::ManualSubscriptions;
+    /// use zmq_channels::{Context, Options, Sub, XPub};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let context = Context::new();
@@ -182,7 +184,7 @@ impl<K: Joins> Socket<K> {
     }
 
     /// Leaves a group (`zmq_leave`). When this returns, no more messages of it are received: those
-    /// that waited are dropped, counted as [`Unmatched`](crate::DropReason::Unmatched).
+    /// that waited are dropped, counted as [`Unmatched`](crate::statistics::DropReason::Unmatched).
     ///
     /// # Errors
     /// [`GroupError::NotJoined`], [`GroupError::TooLong`], and if the socket is closed or its

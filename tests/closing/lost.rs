@@ -4,7 +4,8 @@ use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
 use std::sync::mpsc::{self, Receiver as Told};
 
-use zmq_channels::{Any, Closed, Endpoint, Router, RoutingId};
+use zmq_channels::socket::CloseReport;
+use zmq_channels::{Any, Endpoint, Router, RoutingId};
 
 use super::common::ipc_path;
 use super::common::raw::{frame, multipart, Raw, GREETING};
@@ -55,7 +56,7 @@ impl Door {
 }
 
 /// Begins to close a socket; returns once that has begun.
-fn begin_to_close(socket: &Socket<Any>) -> Told<Closed> {
+fn begin_to_close(socket: &Socket<Any>) -> Told<CloseReport> {
     let closed = socket.close();
     // What is asked for later is done later.
     let _ = socket.statistics();
@@ -64,7 +65,7 @@ fn begin_to_close(socket: &Socket<Any>) -> Told<Closed> {
     told
 }
 
-fn undelivered(closing: &Told<Closed>, what: &str) -> u64 {
+fn undelivered(closing: &Told<CloseReport>, what: &str) -> u64 {
     let closed = closing.recv_timeout(PATIENCE);
     closed
         .unwrap_or_else(|_| panic!("{what}: it never closed"))

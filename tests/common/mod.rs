@@ -147,7 +147,7 @@ pub(crate) fn put(sender: &Sender, message: impl Into<Message>) {
 /// Asserts that nothing comes for a while.
 pub(crate) fn nothing_comes(receiver: &Receiver) {
     let came = receiver.recv_timeout_blocking(ABSENCE);
-    assert_eq!(came, Err(zmq_channels::RecvTimeoutError::Timeout));
+    assert_eq!(came, Err(zmq_channels::error::RecvTimeoutError::Timeout));
 }
 
 /// The text of a message of one frame.

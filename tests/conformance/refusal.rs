@@ -2,7 +2,8 @@
 //! transport, whichever side refuses and whatever for.
 
 use super::*;
-use zmq_channels::{DropReason, RoutingId, Statistics};
+use zmq_channels::statistics::{DropReason, Statistics};
+use zmq_channels::RoutingId;
 
 /// Messages a refused peer sends.
 const SENT: u64 = 200;

@@ -3,10 +3,9 @@
 use std::net::TcpListener;
 use std::thread;
 
-use zmq_channels::{
-    Context, Endpoint, EventKind, EventSet, Message, MonitorOptions, Options, Pub, Push, Router,
-    RoutingId, SocksProxy, Stream,
-};
+use zmq_channels::monitor::{EventKind, EventSet, MonitorOptions};
+use zmq_channels::options::SocksProxy;
+use zmq_channels::{Context, Endpoint, Message, Options, Pub, Push, Router, RoutingId, Stream};
 
 use crate::common::raw::{frame, Raw};
 use crate::common::{alone, eventually, Transport, LIMIT, PATIENCE};

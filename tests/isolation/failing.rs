@@ -4,10 +4,14 @@
 use std::thread::{self, ScopedJoinHandle};
 
 use bytes::Bytes;
+use zmq_channels::error::{
+    BindError, ConfigureError, MonitorError, PumpFailure, RecvError, RequestError, SendError,
+    SocketError, StatisticsError, SubscribeError, WaitError,
+};
+use zmq_channels::monitor::EventKind;
+use zmq_channels::socket::CloseReport;
 use zmq_channels::{
-    BindError, Closed, ConfigureError, Context, ContextOptions, EventKind, Linger, Message,
-    MonitorError, Options, Pub, Pull, PumpFailure, Push, RecvError, Req, RequestError, SendError,
-    Sender, Socket, SocketError, StatisticsError, Sub, SubscribeError, WaitError,
+    Context, ContextOptions, Linger, Message, Options, Pub, Pull, Push, Req, Sender, Socket, Sub,
 };
 
 use crate::common::{eventually, next_text, within, Transport, LIMIT, PATIENCE};
@@ -109,7 +113,7 @@ fn all_calls_that_wait_for_a_pump_that_panics_are_told_why() {
                     "{asked:?}"
                 );
                 assert_eq!(waits.join().unwrap(), Err(WaitError::PumpFailed(FAILURE)));
-                let closed: Closed = closes.join().unwrap();
+                let closed: CloseReport = closes.join().unwrap();
                 assert_eq!((closed.undelivered, closed.failure), (1, Some(FAILURE)));
             });
             let mut told = monitor.iter().map(|event| event.kind);
@@ -219,8 +223,8 @@ fn the_other_pumps_of_a_context_go_on_when_one_panics() {
         again.connect("inproc://across").unwrap();
         carries(&again, &across);
         for (push, pull) in pairs {
-            assert_eq!(push.close_blocking(), Closed::default());
-            assert_eq!(pull.close_blocking(), Closed::default());
+            assert_eq!(push.close_blocking(), CloseReport::default());
+            assert_eq!(pull.close_blocking(), CloseReport::default());
         }
     });
 }

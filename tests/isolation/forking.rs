@@ -3,12 +3,14 @@
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
-use zmq_channels::{
-    BindError, ConfigureError, ConnectError, Context, EventKind, Monitor, MonitorError, Options,
-    Pull, PumpFailure, Push, RecvError, RegisterError, Rep, Req, RequestError, Select, Selected,
-    SendError, Socket, SocketError, StatisticsError, Sub, SubscribeError, TryRecvError,
+use zmq_channels::error::{
+    BindError, ConfigureError, ConnectError, MonitorError, PumpFailure, RecvError, RegisterError,
+    RequestError, SendError, SocketError, StatisticsError, SubscribeError, TryRecvError,
     TrySendError, WaitError,
 };
+use zmq_channels::monitor::EventKind;
+use zmq_channels::select::Selected;
+use zmq_channels::{Context, Monitor, Options, Pull, Push, Rep, Req, Select, Socket, Sub};
 
 use crate::common::{alone, eventually, next_text, LIMIT, PATIENCE};
 

@@ -2,9 +2,10 @@
 
 use crate::code::code_only;
 use crate::{
-    beyond_the_clock, overgrown, oversize, pointing_up, pointing_up_inside, reaching_out,
-    root_names, sleeping, test_modules, unfinished, unintroduced, unjustified, unproven_unsafe,
-    Source, MAX_COLUMNS, MAX_FIELDS, MAX_FUNCTION_LINES, MAX_LINES, MAX_TEST_LINES, TO_BE_SPLIT,
+    beyond_the_clock, crowding_the_root, listings, overgrown, oversize, pointing_up,
+    pointing_up_inside, reaching_out, sleeping, test_modules, unfinished, unintroduced,
+    unjustified, unproven_unsafe, Source, MAX_COLUMNS, MAX_FIELDS, MAX_FUNCTION_LINES, MAX_LINES,
+    MAX_ROOT_NAMES, MAX_TEST_LINES, TO_BE_SPLIT,
 };
 
 fn source(path: &str, text: &str) -> Source {
@@ -82,12 +83,28 @@ fn an_import_that_points_up_inside_a_module_is_caught() {
 fn an_import_that_points_up_is_caught() {
     let lib = source(
         "src/lib.rs",
-        "mod message;\npub use message::{Frame, Message as M};\npub use socket::Socket;",
+        "mod message;\npub mod error;\npub use message::{Frame, Message as M};\npub use socket::Socket;",
     );
-    let names = root_names(&[lib]);
+    let error = source("src/error.rs", "pub use crate::proxy::ProxyError;");
+    let listings = listings(&[lib, error]);
     let check = |path: &str, text: &str, lines: &[usize]| {
-        caught(&pointing_up(&source(path, text), &names), path, lines);
+        caught(&pointing_up(&source(path, text), &listings), path, lines);
     };
+    // A public module lists what it likes, and imports what is below it; a private one does only that.
+    check("src/error.rs", "pub use crate::proxy::ProxyError;", &[]);
+    check("src/error.rs", "use crate::proxy::ProxyError;", &[1]);
+    check(
+        "src/error/send.rs",
+        "pub use crate::proxy::ProxyError;",
+        &[1],
+    );
+    check("src/wire/mod.rs", "pub use crate::proxy::ProxyError;", &[1]);
+    // Who imports what is listed imports where it lives.
+    check(
+        "src/wire/mod.rs",
+        "use crate::error::{ProxyError, Refusal};",
+        &[1],
+    );
     check(
         "src/wire/decoder.rs",
         "use crate::message::Frame;\nuse super::frame::Flags;",
@@ -143,13 +160,32 @@ fn an_import_that_points_up_is_caught() {
 
 #[test]
 fn a_module_without_a_floor_is_caught() {
-    let newcomer = pointing_up(&source("src/cellar.rs", ""), &[]);
+    let listings = listings(&[source("src/lib.rs", "")]);
+    let newcomer = pointing_up(&source("src/cellar.rs", ""), &listings);
     caught(&newcomer, "src/cellar.rs", &[1]);
     assert!(newcomer[0].ends_with("place it"), "{newcomer:?}");
     caught(
-        &pointing_up(&source("src/error.rs", "use crate::cellar::Wine;"), &[]),
+        &pointing_up(
+            &source("src/error.rs", "use crate::cellar::Wine;"),
+            &listings,
+        ),
         "src/error.rs",
         &[1],
+    );
+}
+
+#[test]
+fn a_crowded_root_is_caught() {
+    let names = |count: usize| {
+        let names: Vec<String> = (0..count).map(|name| format!("    N{name},")).collect();
+        let text = format!("pub mod kind;\npub use kind::{{\n{}\n}};", names.join("\n"));
+        crowding_the_root(&source("src/lib.rs", &text))
+    };
+    caught(&names(MAX_ROOT_NAMES), "src/lib.rs", &[]);
+    caught(
+        &names(MAX_ROOT_NAMES + 1),
+        "src/lib.rs",
+        &[MAX_ROOT_NAMES + 3],
     );
 }
 

@@ -7,12 +7,14 @@ pub(crate) struct CodePath {
     pub(crate) segments: Vec<String>,
     pub(crate) line: usize,
     pub(crate) in_test: bool,
+    /// In a `pub use`.
+    pub(crate) is_public_use: bool,
     inline_modules: usize,
 }
 
 impl CodePath {
-    /// The name this path, found in `module`, asks of the crate's root, if it goes there.
-    pub(crate) fn root_name(&self, module: &[String]) -> Option<&str> {
+    /// This path, found in `module`, from the crate's root on, if it goes there.
+    pub(crate) fn root_path(&self, module: &[String]) -> Option<&[String]> {
         let mut rest = self.segments.as_slice();
         if rest[0] == "crate" {
             rest = &rest[1..];
@@ -26,9 +28,8 @@ impl CodePath {
             }
             rest = &rest[climbs..];
         }
-        rest.first()
-            .map(String::as_str)
-            .filter(|name| !matches!(*name, "self" | "*"))
+        let first = rest.first()?;
+        (!matches!(first.as_str(), "self" | "*")).then_some(rest)
     }
 
     /// The module of the same top-level module that this path, found in `module`, goes into.
@@ -65,7 +66,13 @@ pub(crate) fn paths(text: &str) -> Vec<CodePath> {
     let mut next = 0;
     while next < tokens.len() {
         if tokens[next].is_name() {
+            let before = tokens[..next].iter().rev().take(2);
+            let is_public_use = before.map(|token| token.text.as_str()).eq(["use", "pub"]);
+            let first = paths.len();
             next = expand(&tokens, next, &[], &mut paths);
+            for path in &mut paths[first..] {
+                path.is_public_use = is_public_use;
+            }
         } else {
             next += 1;
         }
@@ -120,6 +127,7 @@ fn expand(
             segments,
             line,
             in_test,
+            is_public_use: false,
             inline_modules,
         });
     }

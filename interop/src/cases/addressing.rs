@@ -1,6 +1,7 @@
 //! ROUTER and DEALER: routing ids in both directions, and the options about them.
 
-use zmq_channels::{Notify, Options, RoutingId, SocketType};
+use zmq_channels::options::Notify;
+use zmq_channels::{Options, RoutingId, SocketType};
 
 use crate::bench::{Bench, Outcome, Transport, PATIENCE};
 use crate::cases::{case, Case, DRAFT, NEW, OLD, OLDEST, ZMTP_1, ZMTP_2};

@@ -5,7 +5,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use zmq_channels::{DisconnectReason, EventKind, Monitor, Options, PeerIdentity, SocketType};
+use zmq_channels::monitor::{DisconnectReason, EventKind, PeerIdentity};
+use zmq_channels::{Monitor, Options, SocketType};
 
 use crate::bench::{Bench, Outcome, Transport, PATIENCE};
 use crate::cases::{case, Case, DRAFT, NEW, OLD, OLDEST, ZMTP_1, ZMTP_2};

@@ -3,7 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use zmq_channels::{DisconnectReason, EventKind, Monitor, Options, Security, SocketType};
+use zmq_channels::monitor::{DisconnectReason, EventKind};
+use zmq_channels::{Monitor, Options, Security, SocketType};
 
 use crate::bench::{Bench, Outcome, Transport, Who, PATIENCE};
 use crate::cases::{case, Case, ZMTP_1, ZMTP_2};

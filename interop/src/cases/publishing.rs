@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use serde_json::json;
-use zmq_channels::{ManualSubscriptions, Options, SocketType, Verbosity};
+use zmq_channels::options::{ManualSubscriptions, Verbosity};
+use zmq_channels::{Options, SocketType};
 
 use crate::bench::{Bench, Outcome, Transport, PATIENCE};
 use crate::cases::{case, Case, NEW, OLD, OLDEST};

@@ -157,7 +157,7 @@ fn lost(bench: &Bench, version: &str, transport: Transport) -> Outcome {
         rep.expect(&message([b"one"]))?;
         rep.peer.kill();
         match asking.join() {
-            Ok(Err(zmq_channels::RequestTimeoutError::PeerLost)) => Ok(()),
+            Ok(Err(zmq_channels::error::RequestTimeoutError::PeerLost)) => Ok(()),
             Ok(other) => Err(format!("a request to a killed peer: {other:?}").into()),
             Err(_) => Err("a panic".into()),
         }

@@ -5,10 +5,9 @@ use std::rc::Rc;
 use std::thread;
 use std::time::Duration;
 
-use zmq_channels::{
-    Authenticator, Context, Credentials, CurveKeypair, DisconnectReason, EventKind, Monitor,
-    Options, Security, SocketType,
-};
+use zmq_channels::monitor::{DisconnectReason, EventKind};
+use zmq_channels::security::Credentials;
+use zmq_channels::{Authenticator, Context, CurveKeypair, Monitor, Options, Security, SocketType};
 
 use crate::bench::{Bench, Outcome, Transport, Who, PATIENCE};
 use crate::cases::{case, Case, NEW, OLD, OLDEST};

@@ -71,7 +71,8 @@ impl Requests {
     /// dropped without a reply.
     ///
     /// ```
-    /// use zmq_channels::{Context, Rep, Req, Unanswered};
+    /// use zmq_channels::request::Unanswered;
+    /// use zmq_channels::{Context, Rep, Req};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let context = Context::new();

@@ -9,7 +9,7 @@ use crate::sync::oneshot::Reply;
 use crate::pump::env::Env;
 use crate::pump::pipe::{Loss, Path, Pipe};
 use crate::pump::timers::Timer;
-use crate::pump::{Closed, Pump};
+use crate::pump::{CloseReport, Pump};
 
 use super::SocketState;
 
@@ -24,7 +24,7 @@ const HAND_OVER_TIME: Duration = Duration::from_secs(1);
 pub(in crate::pump) struct Closing {
     /// When to stop flushing; `None` for never.
     pub(in crate::pump) deadline: Option<Instant>,
-    pub(in crate::pump) replies: Vec<Reply<Closed>>,
+    pub(in crate::pump) replies: Vec<Reply<CloseReport>>,
     /// The undelivered messages of the time before.
     pub(in crate::pump) undelivered_before: u64,
     /// The pipe that was found to be waited for last.
@@ -43,7 +43,7 @@ struct HandOver {
 
 impl<E: Env> Pump<E> {
     /// Begins to close a socket, or joins a close that has begun.
-    pub(in crate::pump) fn close(&mut self, slot: usize, reply: Option<Reply<Closed>>) {
+    pub(in crate::pump) fn close(&mut self, slot: usize, reply: Option<Reply<CloseReport>>) {
         let now = self.now;
         let Some(socket) = self.sockets.get_mut(slot) else {
             return;
@@ -347,7 +347,7 @@ impl<E: Env> Pump<E> {
         drop(socket.seat.take());
         if let Some(closing) = socket.closing.take() {
             for reply in closing.replies {
-                reply.send(Closed {
+                reply.send(CloseReport {
                     undelivered,
                     failure: None,
                 });

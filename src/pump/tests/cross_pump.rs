@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::options::Linger;
-use crate::pump::Closed;
+use crate::pump::CloseReport;
 
 /// Pumps that turn as they like.
 fn whimsical(seed: u64, pumps: usize) -> Sim {
@@ -27,7 +27,7 @@ impl Sim {
         [bound, connected]
     }
 
-    fn close(&mut self, sock: &Sock) -> Answer<Closed> {
+    fn close(&mut self, sock: &Sock) -> Answer<CloseReport> {
         let (closed, reply) = answer();
         let socket = sock.socket;
         let posted = self.pumps[sock.pump]

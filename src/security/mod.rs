@@ -1,17 +1,47 @@
-//! Words of security: how a socket's connections are secured, and what was made of a peer.
+//! How connections are secured, with PLAIN or CURVE, and who decides which peers get in.
+//!
+//! [`Options::security`](crate::Options::security) takes a [`Security`]. The keys of CURVE are a
+//! [`CurveKeypair`]; [`z85`] is their form as text. An [`Authenticator`] is asked about each peer.
+//!
+//! ```
+//! # #[cfg(feature = "curve")]
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use zmq_channels::{Context, CurveKeypair, Options, Pull, Push, Security};
+//!
+//! let (server, client) = (CurveKeypair::generate()?, CurveKeypair::generate()?);
+//! let server_key = *server.public();
+//! let context = Context::new();
+//! let pull = context.socket_with::<Pull>(Options::new().security(Security::curve_server(server)))?;
+//! let security = Security::curve_client(client, server_key);
+//! let push = context.socket_with::<Push>(Options::new().security(security))?;
+//! push.connect(pull.bind("tcp://127.0.0.1:*")?)?;
+//! push.send_blocking("nobody else can read this")?;
+//! assert_eq!(pull.recv_blocking()?.len(), 1);
+//! # Ok(())
+//! # }
+//! # #[cfg(not(feature = "curve"))]
+//! # fn main() {}
+//! ```
+
+pub mod z85;
 
 use std::fmt;
 
-#[cfg(feature = "curve")]
-use crate::curve::{CurveKey, CurveKeypair};
 use crate::message::Frame;
+
+pub use crate::authenticator::{
+    AuthenticationRequest, AuthenticationRequests, Authenticator, AuthenticatorError,
+};
+#[cfg(feature = "curve")]
+pub use crate::curve::{CurveKey, CurveKeyError, CurveKeypair, CurveSecretKey};
 
 /// How the connections of a socket are secured, over tcp and ipc; inproc has nothing to secure.
 /// Both ends must have the same mechanism, one as server and one as client, whichever of them
 /// binds.
 ///
 /// ```
-/// use zmq_channels::{Mechanism, Options, Security};
+/// use zmq_channels::security::Mechanism;
+/// use zmq_channels::{Options, Security};
 ///
 /// let client = Security::plain_client("admin", "secret");
 /// assert_eq!(client.mechanism(), Mechanism::Plain);
@@ -27,7 +57,7 @@ pub enum Security {
     /// address. The default.
     #[default]
     Null,
-    /// Takes clients whose user name and password an [`Authenticator`](crate::Authenticator), or
+    /// Takes clients whose user name and password an [`Authenticator`], or
     /// a ZAP handler, accepts; without one it takes nobody (`ZMQ_PLAIN_SERVER`; RFC 24). What is
     /// said can be read by anybody on the way.
     PlainServer,
@@ -40,7 +70,7 @@ pub enum Security {
         password: String,
     },
     /// Takes clients that know its public key, and of those whom an
-    /// [`Authenticator`](crate::Authenticator), or a ZAP handler, accepts; without one all of
+    /// [`Authenticator`], or a ZAP handler, accepts; without one all of
     /// them (`ZMQ_CURVE_SERVER`, `ZMQ_CURVE_SECRETKEY`; RFC 26). All that is said is encrypted.
     #[cfg(feature = "curve")]
     CurveServer(CurveKeypair),

@@ -10,7 +10,7 @@ const DIGITS: &[u8; 85] = b"0123456789abcdefghijklmnopqrstuvwxyz\
 /// (`zmq_z85_encode`).
 ///
 /// ```
-/// use zmq_channels::z85;
+/// use zmq_channels::security::z85;
 ///
 /// # fn main() -> Result<(), z85::Z85Error> {
 /// let bytes = [0x86, 0x4f, 0xd2, 0x6f, 0xb5, 0x59, 0xf7, 0x5b];

@@ -1,0 +1,32 @@
+//! The future and iterator types that ports return, for programs that must name them.
+//!
+//! Most programs never do: they write `sender.send(message).await` or `for message in &receiver`. A type
+//! that keeps one of these in a field, or a hand-written `Future`, names it from here.
+//!
+//! ```
+//! use zmq_channels::futures::RecvFuture;
+//! use zmq_channels::{Context, Pull, Push};
+//!
+//! /// A subsystem that has asked for its next message.
+//! struct Pending<'a> {
+//!     next: RecvFuture<'a>,
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let context = Context::new();
+//! let (pull, push) = (context.socket::<Pull>()?, context.socket::<Push>()?);
+//! push.connect(pull.bind("inproc://jobs")?)?;
+//! let pending = Pending { next: pull.recv() };
+//! push.send_blocking("hello")?;
+//! # futures::executor::block_on(async {
+//! assert_eq!(pending.next.await?[0], "hello");
+//! # Ok(())
+//! # })
+//! # }
+//! ```
+
+pub use crate::port::{
+    Drain, IntoIter, Iter, RecvFuture, RecvManyFuture, RecvRequestFuture, RecvRequestTimeoutFuture,
+    RecvTimeoutFuture, RequestFuture, RequestTimeoutFuture, RequestsIntoIter, RequestsIter,
+    SendFuture, SendTimeoutFuture,
+};

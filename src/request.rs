@@ -1,0 +1,6 @@
+//! Requests that a REP replies to in any order: what [`Socket::requests`](crate::Socket::requests)
+//! yields.
+//!
+//! The client's side is [`Socket::request`](crate::Socket::request).
+
+pub use crate::port::{Request, Requests, Unanswered};
