@@ -13,7 +13,6 @@ mod heartbeat;
 mod life;
 mod monitor;
 mod old_peers;
-mod runtimes;
 #[cfg(feature = "curve")]
 mod security;
 mod statistics;

@@ -12,53 +12,12 @@ use std::task::{Poll, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use common::tasks::{client, go_round, go_round_in_a_task, Echo};
 use common::{next, next_text, put, text, within, Transport, LIMIT, PATIENCE};
+use futures::executor::block_on;
 use zmq_channels::{
     Context, ContextOptions, Options, Pull, Push, RecvError, RecvTimeoutError, Rep, Req, Socket,
 };
-
-/// A REP that echoes, in a context of its own, until that is shut down.
-struct Echo {
-    context: Context,
-    endpoint: String,
-}
-
-impl Echo {
-    fn new(transport: Transport) -> Self {
-        let context = Context::new();
-        let rep = context.socket::<Rep>().unwrap();
-        let endpoint = rep.bind(transport.endpoint()).unwrap().to_string();
-        thread::spawn(move || {
-            while let Ok(request) = rep.recv_blocking() {
-                if rep.send_blocking(request).is_err() {
-                    return;
-                }
-            }
-        });
-        Echo { context, endpoint }
-    }
-}
-
-impl Drop for Echo {
-    fn drop(&mut self) {
-        self.context.shutdown();
-    }
-}
-
-/// Round trips, after which a thread leads its pump while it waits.
-fn go_round(req: &Socket<Req>, rounds: usize) {
-    for round in 0..rounds {
-        put(&req.sender(), round.to_string());
-        assert_eq!(next_text(&req.receiver()), round.to_string());
-    }
-}
-
-fn client(context: &Context, echo: &Echo) -> Socket<Req> {
-    let req = context.socket::<Req>().unwrap();
-    req.connect(echo.endpoint.as_str()).unwrap();
-    go_round(&req, 100);
-    req
-}
 
 // ---- which threads do the pump's work
 
@@ -146,7 +105,7 @@ fn in_a_thread(req: &Socket<Req>) {
 }
 
 fn in_a_task(req: &Socket<Req>) {
-    run(go_round_in_a_task(req, 1));
+    block_on(go_round_in_a_task(req, 1));
 }
 
 #[test]
@@ -470,48 +429,6 @@ fn several_leaders_in_turn_all_get_their_replies() {
     });
 }
 
-/// As [`go_round`], in a task.
-async fn go_round_in_a_task(req: &Socket<Req>, rounds: usize) {
-    for round in 0..rounds {
-        req.send(round.to_string()).await.unwrap();
-        assert_eq!(text(&req.recv().await.unwrap()), round.to_string());
-    }
-}
-
-/// Runs a task on a thread that does nothing else, and others it spawns.
-fn run<R>(task: impl Future<Output = R>) -> R {
-    let mut builder = tokio::runtime::Builder::new_current_thread();
-    builder.build().unwrap().block_on(task)
-}
-
-#[test]
-fn a_task_that_leads_leaves_its_thread_to_others() {
-    within(LIMIT, || {
-        let context = Context::new();
-        let echo = Echo::new(Transport::Ipc);
-        let req = client(&context, &echo);
-        run(async move {
-            let turns = Arc::new(AtomicUsize::new(0));
-            let counted = Arc::clone(&turns);
-            let beside = tokio::spawn(async move {
-                loop {
-                    counted.fetch_add(1, Ordering::SeqCst);
-                    tokio::task::yield_now().await;
-                }
-            });
-            // Long enough for the task to be served within its polls.
-            go_round_in_a_task(&req, 2000).await;
-            let before = turns.load(Ordering::SeqCst);
-            let start = Instant::now();
-            while turns.load(Ordering::SeqCst) < before + 200 {
-                assert!(start.elapsed() < PATIENCE);
-                go_round_in_a_task(&req, 1).await;
-            }
-            beside.abort();
-        });
-    });
-}
-
 #[test]
 fn what_arrives_after_a_task_has_led_is_received() {
     within(LIMIT, || {
@@ -523,7 +440,7 @@ fn what_arrives_after_a_task_has_led_is_received() {
         push.connect(pull.bind("tcp://127.0.0.1:*").unwrap())
             .unwrap();
         for round in 0..100 {
-            run(async {
+            block_on(async {
                 go_round_in_a_task(&req, 100).await;
                 // Polled some times, and never again.
                 let mut waits = pin!(req.recv());
@@ -548,7 +465,7 @@ fn a_reply_that_a_task_gave_up_waiting_for_is_there_for_the_next_call() {
         let context = Context::new();
         let echo = Echo::new(Transport::Tcp);
         let req = client(&context, &echo);
-        run(async {
+        block_on(async {
             for round in 0..2000_u32 {
                 req.send(round.to_string()).await.unwrap();
                 let mut reply = None;
@@ -577,7 +494,7 @@ fn a_task_that_leads_is_told_that_its_socket_is_closed() {
             let sender = req.sender();
             let (ready, is_ready) = mpsc::channel();
             let waits = thread::spawn(move || {
-                run(async move {
+                block_on(async move {
                     go_round_in_a_task(&req, 200).await;
                     ready.send(()).unwrap();
                     req.recv().await
@@ -600,29 +517,6 @@ fn a_task_that_leads_is_told_that_its_socket_is_closed() {
 }
 
 #[test]
-fn tasks_of_one_pump_on_many_threads_all_get_their_replies() {
-    within(LIMIT, || {
-        let context = Context::new();
-        let echoes: Vec<Echo> = Transport::ALL
-            .into_iter()
-            .filter(|transport| !transport.is_inproc())
-            .map(Echo::new)
-            .collect();
-        let mut builder = tokio::runtime::Builder::new_multi_thread();
-        let runtime = builder.worker_threads(2).build().unwrap();
-        let tasks: Vec<_> = (0..6)
-            .map(|number| {
-                let req = client(&context, &echoes[number % echoes.len()]);
-                runtime.spawn(async move { go_round_in_a_task(&req, 1000).await })
-            })
-            .collect();
-        for task in tasks {
-            runtime.block_on(task).unwrap();
-        }
-    });
-}
-
-#[test]
 fn what_tasks_send_that_lead_while_they_wait_for_room_arrives_in_order() {
     within(LIMIT, || {
         for transport in Transport::ALL {
@@ -634,13 +528,13 @@ fn what_tasks_send_that_lead_while_they_wait_for_room_arrives_in_order() {
                 .unwrap();
             const COUNT: u32 = 50_000;
             let sends = thread::spawn(move || {
-                run(async move {
+                block_on(async move {
                     for number in 0..COUNT {
                         push.send(number.to_string()).await.unwrap();
                     }
                 })
             });
-            run(async {
+            block_on(async {
                 for number in 0..COUNT {
                     assert_eq!(text(&pull.recv().await.unwrap()), number.to_string());
                 }

@@ -535,8 +535,8 @@ fn flood_beside_publishers(pumps: usize, transport: Transport) {
             publisher
                 .bind(Transport::ALL[flow.steps as usize % 3].endpoint())
                 .unwrap();
-            let (feed, fed) = async_channel::bounded(4);
-            let _registration = publisher.register_in(fed).unwrap();
+            let (feed, fed) = flume::bounded(4);
+            let _registration = publisher.register_in(fed.into_stream()).unwrap();
             for _ in 0..flow.steps % 5 {
                 // Closed in the middle of it, or at the end of the feed.
                 let _ = feed.try_send(Message::from("news"));

@@ -5,9 +5,6 @@ use crate::common;
 #[path = "../../examples/hello_world.rs"]
 #[allow(dead_code)]
 mod hello_world;
-#[path = "../../examples/interrupt.rs"]
-#[allow(dead_code)]
-mod interrupt;
 #[path = "../../examples/msgqueue.rs"]
 #[allow(dead_code)]
 mod msgqueue;
@@ -19,12 +16,10 @@ mod mtserver;
 mod rr;
 
 use std::collections::BTreeMap;
-use std::process::{self, Command};
 use std::thread;
 
-use async_signal::Signal;
-use common::{alone, next, within, Transport, LIMIT};
-use zmq_channels::{Context, Dealer, Message, Pull, Push, Rep, Req, Router, Socket, Sub};
+use common::{next, within, Transport, LIMIT};
+use zmq_channels::{Context, Dealer, Rep, Req, Router, Socket, Sub};
 
 const CLIENTS: usize = 10;
 const WORKERS: usize = 5;
@@ -135,51 +130,6 @@ fn threads_behind_one_router_answer_everybody() {
             assert_eq!(answered.sum::<usize>(), CLIENTS * REQUESTS);
         }
     });
-}
-
-#[test]
-fn ctrl_c_ends_a_server_that_sends_what_is_left() {
-    alone(LIMIT, || interrupted_by("INT", Signal::Int));
-}
-
-#[test]
-fn sigterm_ends_a_server_that_sends_what_is_left() {
-    alone(LIMIT, || interrupted_by("TERM", Signal::Term));
-}
-
-/// The journal of the requests has no reader until the server has ended.
-fn interrupted_by(name: &str, signal: Signal) {
-    let context = Context::new();
-    let signals = interrupt::signals().unwrap();
-    let server = context.socket::<Rep>().unwrap();
-    let journal = context.socket::<Push>().unwrap();
-    let journal_at = Transport::Tcp.endpoint();
-    journal.connect(&journal_at).unwrap();
-    let client = context.socket::<Req>().unwrap();
-    client
-        .connect(server.bind(Transport::Tcp.endpoint()).unwrap())
-        .unwrap();
-    let serving = {
-        let (server, journal) = (server.clone(), journal.clone());
-        thread::spawn(move || interrupt::serve(&server, Some(&journal), signals).unwrap())
-    };
-    for number in 0..REQUESTS {
-        let reply = client.request_blocking(number.to_string()).unwrap();
-        assert_eq!(reply, "World".into());
-    }
-    let kill = Command::new("kill")
-        .args([format!("-{name}"), process::id().to_string()])
-        .status();
-    assert!(kill.unwrap().success());
-    assert_eq!(serving.join().unwrap(), signal);
-    assert_eq!(server.close_blocking().undelivered, 0);
-    let closing = thread::spawn(move || journal.close_blocking().undelivered);
-    let reader = context.socket::<Pull>().unwrap();
-    reader.bind(&journal_at).unwrap();
-    for number in 0..REQUESTS {
-        assert_eq!(next(&reader.receiver()), Message::from(number.to_string()));
-    }
-    assert_eq!(closing.join().unwrap(), 0);
 }
 
 fn broker_sockets(context: &Context) -> (Socket<Router>, Socket<Dealer>) {

@@ -8,13 +8,14 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::task::{Context as TaskContext, Poll};
 use std::time::{Duration, Instant};
 
+use common::tasks::comes_through;
 use common::{
     alone, eventually, holds_within, next, next_text, put, within, Transport, ABSENCE, LIMIT,
     PATIENCE,
 };
 use futures::channel::mpsc as futures_mpsc;
 use futures::executor::block_on;
-use futures::{sink, stream, Sink, SinkExt, StreamExt};
+use futures::{sink, stream, SinkExt, StreamExt};
 use zmq_channels::{
     Context, Ended, Linger, Message, Options, Pair, Pull, Push, Receives, RegisterError,
     Registration, Rep, Req, Sends, Socket, SocketType, TrySendError,
@@ -26,11 +27,7 @@ const PROMPT: Duration = Duration::from_millis(100);
 /// Two connected sockets, with high-water marks of so many messages.
 fn connected<A: Sends, B: Receives>(context: &Context, mark: usize) -> (Socket<A>, Socket<B>) {
     let options = Options::new().high_water_marks(mark);
-    let left = context.socket_with::<A>(options.clone()).unwrap();
-    let right = context.socket_with::<B>(options).unwrap();
-    let endpoint = right.bind(Transport::Inproc.endpoint()).unwrap();
-    left.connect(endpoint).unwrap();
-    (left, right)
+    common::connected(context, Transport::Inproc, &options)
 }
 
 fn number(number: u32) -> Message {
@@ -44,37 +41,6 @@ fn ended(registration: Registration) -> Ended {
 }
 
 // ---- channels of many libraries
-
-/// Feeds a socket's `in` through a channel, and a channel through a socket's `out`: `count`
-/// messages must come through all of it, in order. `give` and `take` are the user's own ends.
-fn comes_through<T: From<Message> + 'static, S>(
-    stream: impl futures::Stream<Item = Message> + Send + 'static,
-    sink: S,
-    give: impl FnMut(Message) + Send + 'static,
-    mut take: impl FnMut() -> Message,
-) where
-    S: Sink<T> + Send + 'static,
-    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    const COUNT: u32 = 2_000;
-    let context = Context::new();
-    let (push, pull) = connected::<Push, Pull>(&context, 7);
-    let stream = push.register_in(stream).unwrap();
-    let sink = pull.register_out(sink).unwrap();
-    // The registrations hold the ports.
-    drop((push, pull, context));
-    let giving = std::thread::spawn(move || {
-        // Dropped at the end, which closes the stream.
-        let mut give = give;
-        (0..COUNT).map(number).for_each(&mut give);
-    });
-    for count in 0..COUNT {
-        assert_eq!(take(), number(count));
-    }
-    giving.join().unwrap();
-    assert!(matches!(ended(stream), Ended::Finished(closed) if closed.undelivered == 0));
-    drop(sink);
-}
 
 #[test]
 fn channels_of_futures() {
@@ -91,24 +57,6 @@ fn channels_of_futures() {
 }
 
 #[test]
-fn channels_of_async_channel() {
-    within(LIMIT, || {
-        let (give, stream) = async_channel::bounded(3);
-        let (out, take) = async_channel::bounded(3);
-        // Its sender is no sink by itself.
-        let sink = sink::unfold(out, |out, message: Message| async move {
-            out.send(message).await.map(|()| out)
-        });
-        comes_through(
-            stream,
-            sink,
-            move |message| give.send_blocking(message).unwrap(),
-            move || take.recv_blocking().unwrap(),
-        );
-    });
-}
-
-#[test]
 fn channels_of_flume() {
     within(LIMIT, || {
         let (give, stream) = flume::bounded(3);
@@ -118,20 +66,6 @@ fn channels_of_flume() {
             sink.into_sink(),
             move |message| give.send(message).unwrap(),
             move || take.recv().unwrap(),
-        );
-    });
-}
-
-#[test]
-fn channels_of_tokio() {
-    within(LIMIT, || {
-        let (give, stream) = tokio::sync::mpsc::channel(3);
-        let (sink, mut take) = tokio::sync::mpsc::channel::<Message>(3);
-        comes_through(
-            tokio_stream::wrappers::ReceiverStream::new(stream),
-            tokio_util::sync::PollSender::new(sink),
-            move |message| give.blocking_send(message).unwrap(),
-            move || take.blocking_recv().unwrap(),
         );
     });
 }

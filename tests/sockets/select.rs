@@ -10,25 +10,22 @@ use std::task::Poll;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use common::tasks::{a_while, cancelled_receives};
 use common::{
     alone, eventually, holds_within, next_text, put, within, Transport, ABSENCE, LIMIT, PATIENCE,
 };
 use futures::executor::block_on;
+use futures::future::{self, Either};
 use futures::{stream, FutureExt};
 use zmq_channels::{
-    Context, Message, Options, Pull, Push, Receiver, RecvError, Rep, Req, Select, SelectError,
-    Selected, Sender, Socket, Token,
+    Context, Message, Options, Pull, Push, Receiver, RecvError, RecvTimeoutError, Rep, Req, Select,
+    SelectError, Selected, Sender, Socket, Token,
 };
 
 const SHORT: Duration = Duration::from_millis(5);
 
 fn connected(context: &Context, transport: Transport, mark: usize) -> (Socket<Push>, Socket<Pull>) {
-    let options = Options::new().high_water_marks(mark);
-    let push = context.socket_with::<Push>(options.clone()).unwrap();
-    let pull = context.socket_with::<Pull>(options).unwrap();
-    push.connect(pull.bind(transport.endpoint()).unwrap())
-        .unwrap();
-    (push, pull)
+    common::connected(context, transport, &Options::new().high_water_marks(mark))
 }
 
 fn number(number: u32) -> Message {
@@ -48,85 +45,10 @@ fn event<T>(select: &mut Select<'_, T>) -> Selected<T> {
 
 // ---- futures
 
-/// Which of two sockets got a message, if any did before the race was cancelled.
-type Raced = Option<(usize, Message)>;
-
-/// Two streams of numbers, and receives that are cancelled again and again: nothing is lost,
-/// nothing comes twice, and all is in order.
-fn storm(mut race: impl FnMut(&Receiver, &Receiver, u32) -> Raced) {
-    const COUNT: u32 = 500;
-    let context = Context::new();
-    let pairs = [Transport::Inproc, Transport::Tcp].map(|transport| {
-        let (push, pull) = connected(&context, transport, 8);
-        (push, pull.receiver())
-    });
-    let [(first, left), (second, right)] = pairs;
-    let sending = [first, second].map(|push| {
-        thread::spawn(move || {
-            // Sends are cancelled as well: what was not sent is sent again.
-            block_on(async {
-                for count in 0..COUNT {
-                    loop {
-                        let mut patience = count % 3;
-                        let enough = futures::future::poll_fn(|context| {
-                            context.waker().wake_by_ref();
-                            match patience.checked_sub(1) {
-                                Some(less) => {
-                                    patience = less;
-                                    Poll::Pending
-                                }
-                                None => Poll::Ready(()),
-                            }
-                        });
-                        futures::select_biased! {
-                            sent = push.send(number(count)).fuse() => {
-                                sent.unwrap();
-                                break;
-                            }
-                            // Who races against time should leave the pump some.
-                            () = enough.fuse() => thread::yield_now(),
-                        }
-                    }
-                }
-            });
-            push.close_blocking();
-        })
-    });
-    let (mut expected, mut rounds) = ([0, 0], 0);
-    while expected != [COUNT, COUNT] {
-        rounds += 1;
-        match race(&left, &right, rounds) {
-            Some((index, message)) => {
-                assert_eq!(value(&message), expected[index]);
-                expected[index] += 1;
-            }
-            None => thread::yield_now(),
-        }
-    }
-    for thread in sending {
-        thread.join().unwrap();
-    }
-    assert!(left.is_empty() && right.is_empty());
-}
-
-/// Ready after a few polls.
-async fn a_while(rounds: u32) {
-    let mut left = rounds % 5;
-    futures::future::poll_fn(|context| {
-        context.waker().wake_by_ref();
-        left = left.saturating_sub(1);
-        match left {
-            0 => Poll::Ready(()),
-            _ => Poll::Pending,
-        }
-    })
-    .await;
-}
-
 #[test]
 fn a_storm_of_cancelled_branches_of_futures_select() {
     within(LIMIT, || {
-        storm(|left, right, rounds| {
+        cancelled_receives(|left, right, rounds| {
             block_on(async {
                 let enough = a_while(rounds);
                 futures::pin_mut!(enough);
@@ -140,39 +62,51 @@ fn a_storm_of_cancelled_branches_of_futures_select() {
     });
 }
 
+/// A race of a receive against a deadline, lost and won at random, two thousand times: nothing
+/// is lost, and nothing comes twice.
 #[test]
-fn a_storm_of_cancelled_branches_of_tokio_select() {
+fn races_lose_nothing() {
     within(LIMIT, || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .build()
-            .unwrap();
-        storm(move |left, right, rounds| {
-            runtime.block_on(async {
-                tokio::select! {
-                    message = left.recv() => Some((0, message.unwrap())),
-                    message = right.recv() => Some((1, message.unwrap())),
-                    () = a_while(rounds) => None,
+        let context = Context::new();
+        let options = Options::new().high_water_marks(3);
+        let pull = context.socket_with::<Pull>(options.clone()).unwrap();
+        let push = context.socket_with::<Push>(options).unwrap();
+        push.connect(pull.bind("inproc://races").unwrap()).unwrap();
+        const COUNT: u32 = 2_000;
+        let sending = thread::spawn(move || {
+            block_on(async {
+                let mut given_up = 0;
+                for number in 0..COUNT {
+                    let mut message = Message::from(number.to_be_bytes());
+                    let limit = Duration::from_micros(u64::from(number % 7) * 10);
+                    while let Err(error) = push.send_timeout(message, limit).await {
+                        message = error.into_inner();
+                        given_up += 1;
+                    }
                 }
+                push.close().await;
+                given_up
             })
         });
-    });
-}
-
-#[test]
-fn a_storm_of_cancelled_branches_of_futures_lite() {
-    use smol::future::or;
-    within(LIMIT, || {
-        storm(|left, right, rounds| {
-            let of = |index, receiver: &Receiver| {
-                let receiver = receiver.clone();
-                async move { Some((index, receiver.recv().await.unwrap())) }
-            };
-            let enough = async {
-                a_while(rounds).await;
-                None
-            };
-            smol::block_on(or(or(of(0, left), of(1, right)), enough))
+        block_on(async {
+            for number in 0..COUNT {
+                let got = loop {
+                    let first = pull.recv();
+                    let second =
+                        pull.recv_timeout(Duration::from_micros(u64::from(number % 5) * 20));
+                    match future::select(first, second).await {
+                        Either::Left((message, _)) => break message.unwrap(),
+                        Either::Right((Ok(message), _)) => break message,
+                        Either::Right((Err(RecvTimeoutError::Timeout), _)) => {}
+                        Either::Right((Err(other), _)) => panic!("{other}"),
+                    }
+                };
+                assert_eq!(got[0], number.to_be_bytes());
+            }
+            let rest = pull.recv_timeout(Duration::from_millis(50)).await;
+            assert_eq!(rest, Err(RecvTimeoutError::Timeout));
         });
+        sending.join().unwrap();
     });
 }
 
@@ -355,16 +289,16 @@ fn any_stream_and_any_waker_can_be_a_source() {
         let context = Context::new();
         let (push, pull) = connected(&context, Transport::Tcp, 10);
         let (numbers, from_flume) = flume::bounded::<u32>(1);
-        let (texts, from_async_channel) = async_channel::bounded::<&'static str>(1);
+        let (mut texts, from_bounded) = futures::channel::mpsc::channel::<&'static str>(1);
         let (more, from_futures) = futures::channel::mpsc::unbounded::<u32>();
         let mut select = Select::<Happened>::default();
         let socket = select.receiver(pull.receiver());
         let number = select.stream(from_flume.into_stream());
-        let text = select.stream(from_async_channel);
+        let text = select.stream(from_bounded);
         let other = select.stream(from_futures);
         let (called, waker) = select.waker();
 
-        texts.send_blocking("text").unwrap();
+        texts.try_send("text").unwrap();
         let found = Selected::Received(text, Happened::Text("text"));
         assert_eq!(event(&mut select), found);
         put(&push.sender(), "message");
