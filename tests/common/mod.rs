@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 pub(crate) mod raw;
+pub(crate) mod tasks;
 
 use std::any::type_name;
 use std::io::Read;
@@ -17,7 +18,8 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use zmq_channels::{Context, ContextOptions, Endpoint, Message, Receiver, Sender};
+use zmq_channels::kind::Typed;
+use zmq_channels::{Context, ContextOptions, Endpoint, Message, Options, Receiver, Sender, Socket};
 
 /// The time limit of a test that has no tighter one of its own.
 pub(crate) const LIMIT: Duration = Duration::from_secs(30);
@@ -230,6 +232,41 @@ impl Transport {
             Transport::Tcp | Transport::Ipc => (first, Context::new()),
         }
     }
+}
+
+/// Two connected sockets, the second one bound, in contexts of their own where the transport allows it.
+pub(crate) fn pair<A: Typed, B: Typed>(transport: Transport) -> (Socket<A>, Socket<B>) {
+    pair_with(transport, &Options::new())
+}
+
+/// As [`pair`], with options that both have.
+pub(crate) fn pair_with<A: Typed, B: Typed>(
+    transport: Transport,
+    options: &Options,
+) -> (Socket<A>, Socket<B>) {
+    let (here, there) = transport.contexts();
+    joined((&here, &there), transport, options)
+}
+
+/// As [`pair_with`], in one context.
+pub(crate) fn connected<A: Typed, B: Typed>(
+    context: &Context,
+    transport: Transport,
+    options: &Options,
+) -> (Socket<A>, Socket<B>) {
+    joined((context, context), transport, options)
+}
+
+fn joined<A: Typed, B: Typed>(
+    (here, there): (&Context, &Context),
+    transport: Transport,
+    options: &Options,
+) -> (Socket<A>, Socket<B>) {
+    let connecting = here.socket_with::<A>(options.clone()).unwrap();
+    let bound = there.socket_with::<B>(options.clone()).unwrap();
+    let endpoint = bound.bind(transport.endpoint()).unwrap();
+    connecting.connect(endpoint).unwrap();
+    (connecting, bound)
 }
 
 fn unique() -> usize {

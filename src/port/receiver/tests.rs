@@ -603,7 +603,7 @@ fn threads_and_tasks_share_one_socket() {
             {
                 let sender = socket.sender();
                 thread::spawn(move || {
-                    smol::block_on(async {
+                    block_on(async {
                         for number in EACH..2 * EACH {
                             sender.send(number.to_string()).await.unwrap();
                         }
@@ -618,7 +618,7 @@ fn threads_and_tasks_share_one_socket() {
             },
             {
                 let receiver = socket.receiver();
-                thread::spawn(move || smol::block_on(receiver.collect::<Vec<_>>()))
+                thread::spawn(move || block_on(receiver.collect::<Vec<_>>()))
             },
         ];
         // A pump that carries everything from `in` to `out`, and never waits in a channel.

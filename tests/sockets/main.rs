@@ -1,0 +1,34 @@
+//! What sockets do: their types, ports, options, requests, high-water marks, and the examples of
+//! the Guide. `cargo test --test sockets requests::` runs one subject.
+
+// In a test, a broken promise is a panic.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod addressing;
+mod codec;
+mod conformance;
+mod draft_types;
+mod groups;
+mod guide_pipeline;
+mod guide_requests;
+mod guide_topics;
+mod high_water_marks;
+mod no_drop;
+mod notices;
+mod options;
+mod patterns;
+mod ports;
+mod proxy;
+mod publish;
+mod refusals;
+mod register;
+mod request_wire;
+mod requests;
+mod routing;
+mod select;
+mod stream;
+mod waiting;
+mod xpub;
