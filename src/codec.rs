@@ -9,7 +9,7 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{ready, Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_core::Stream;
 use futures_sink::Sink;
@@ -324,21 +324,6 @@ macro_rules! sends_values {
                 })
             }
 
-            /// As [`Sender::send_deadline_blocking`].
-            ///
-            /// # Errors
-            /// As there, and the codec's.
-            pub fn send_deadline_blocking(
-                &self,
-                value: T,
-                deadline: Instant,
-            ) -> Result<(), $timeout> {
-                self.encode(value).and_then(|(value, message)| {
-                    let sent = self.0.sender.send_deadline_blocking(message, deadline);
-                    sent.map_err(|error| $wrap(error.map(|_| value)))
-                })
-            }
-
             /// The port that takes the messages, for all else it can tell and do.
             #[must_use]
             pub fn port(&self) -> &Sender {
@@ -439,14 +424,6 @@ macro_rules! receives_values {
             /// As there, and the codec's.
             pub fn recv_timeout_blocking(&self, timeout: Duration) -> Result<T, $timeout> {
                 self.decode(self.receiver.recv_timeout_blocking(timeout))
-            }
-
-            /// As [`Receiver::recv_deadline_blocking`].
-            ///
-            /// # Errors
-            /// As there, and the codec's.
-            pub fn recv_deadline_blocking(&self, deadline: Instant) -> Result<T, $timeout> {
-                self.decode(self.receiver.recv_deadline_blocking(deadline))
             }
 
             /// As [`Receiver::iter`].

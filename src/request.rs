@@ -1,6 +1,6 @@
 //! Requests and replies as pairs: `request` on REQ, `requests` on REP.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::error::{RequestError, RequestTimeoutError};
 use crate::kind::{Rep, Req};
@@ -99,7 +99,8 @@ impl Socket<Req> {
         message: impl Into<Message>,
         timeout: Duration,
     ) -> RequestTimeoutFuture<'_> {
-        self.request_until(message.into(), after(timeout))
+        let ports = self.holder().ports();
+        ports.request_until(message.into(), after(timeout))
     }
 
     /// As [`request_timeout`](Socket::request_timeout), blocking the thread.
@@ -111,48 +112,8 @@ impl Socket<Req> {
         message: impl Into<Message>,
         timeout: Duration,
     ) -> Result<Message, RequestTimeoutError> {
-        self.request_blocking_until(message.into(), after(timeout))
-    }
-
-    /// As [`request_timeout`](Socket::request_timeout), waiting until a moment.
-    ///
-    /// # Errors
-    /// Those of [`request_timeout`](Socket::request_timeout).
-    pub fn request_deadline(
-        &self,
-        message: impl Into<Message>,
-        deadline: Instant,
-    ) -> RequestTimeoutFuture<'_> {
-        self.request_until(message.into(), Some(deadline))
-    }
-
-    /// As [`request_deadline`](Socket::request_deadline), blocking the thread.
-    ///
-    /// # Errors
-    /// Those of [`request_timeout`](Socket::request_timeout).
-    pub fn request_deadline_blocking(
-        &self,
-        message: impl Into<Message>,
-        deadline: Instant,
-    ) -> Result<Message, RequestTimeoutError> {
-        self.request_blocking_until(message.into(), Some(deadline))
-    }
-
-    fn request_until(
-        &self,
-        message: Message,
-        deadline: Option<Instant>,
-    ) -> RequestTimeoutFuture<'_> {
-        self.holder().ports().request_until(message, deadline)
-    }
-
-    fn request_blocking_until(
-        &self,
-        message: Message,
-        deadline: Option<Instant>,
-    ) -> Result<Message, RequestTimeoutError> {
         let ports = self.holder().ports();
-        ports.request_blocking_until(message, deadline)
+        ports.request_blocking_until(message.into(), after(timeout))
     }
 }
 

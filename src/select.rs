@@ -195,14 +195,6 @@ impl<'a, T> Select<'a, T> {
         self.wait_until(deadline_after(timeout))
     }
 
-    /// Waits until a moment.
-    ///
-    /// # Errors
-    /// Those of [`wait_timeout`](Select::wait_timeout).
-    pub fn wait_deadline(&mut self, deadline: Instant) -> Result<Selected<T>, SelectError> {
-        self.wait_until(Some(deadline))
-    }
-
     /// Looks without waiting.
     ///
     /// # Errors

@@ -140,24 +140,6 @@ impl Receiver {
         self.recv_blocking_until(after(timeout))
     }
 
-    /// As [`recv_timeout`](Receiver::recv_timeout), waiting until a moment.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`recv_timeout`](Receiver::recv_timeout).
-    pub fn recv_deadline(&self, deadline: Instant) -> RecvTimeoutFuture<'_> {
-        RecvTimeoutFuture::new(RecvFuture::new(&self.ports), Some(deadline))
-    }
-
-    /// As [`recv_deadline`](Receiver::recv_deadline), blocking the thread.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`recv_timeout`](Receiver::recv_timeout).
-    pub fn recv_deadline_blocking(&self, deadline: Instant) -> Result<Message, RecvTimeoutError> {
-        self.recv_blocking_until(Some(deadline))
-    }
-
     /// Receives as many messages as there are, at least one and at most `max`, waiting until
     /// there is one. They are appended to `into`; the future says how many. On a REP socket it
     /// is one at a time.

@@ -176,32 +176,6 @@ impl Sender {
         self.send_blocking_until(untagged(message), after(timeout))
     }
 
-    /// As [`send_timeout`](Sender::send_timeout), waiting until a moment.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`send_timeout`](Sender::send_timeout).
-    pub fn send_deadline(
-        &self,
-        message: impl Into<Message>,
-        deadline: Instant,
-    ) -> SendTimeoutFuture<'_> {
-        SendTimeoutFuture::new(&self.ports, untagged(message), Some(deadline))
-    }
-
-    /// As [`send_deadline`](Sender::send_deadline), blocking the thread.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`send_timeout`](Sender::send_timeout).
-    pub fn send_deadline_blocking(
-        &self,
-        message: impl Into<Message>,
-        deadline: Instant,
-    ) -> Result<(), SendTimeoutError> {
-        self.send_blocking_until(untagged(message), Some(deadline))
-    }
-
     /// Messages accepted that count against the capacity: those waiting here, and under
     /// [`Overflow::Block`](crate::Overflow::Block) also those the pump has staged for a peer.
     #[must_use]
