@@ -20,6 +20,7 @@ mod pattern;
 mod port;
 mod proxy;
 mod pump;
+mod readiness;
 mod register;
 mod request;
 mod routing_id;

@@ -42,6 +42,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("kind", 5),
     ("request", 5),
     ("register", 5),
+    ("readiness", 5),
     ("select", 5),
     ("codec", 5),
     ("monitor", 5),
@@ -85,6 +86,7 @@ const INNER_FLOORS: &[(&str, &[&[&str]])] = &[
             &["futures"],
             &["receiver", "sender"],
             &["feed", "forward", "request"],
+            &["readiness"],
         ],
     ),
     (

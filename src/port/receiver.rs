@@ -49,7 +49,9 @@ pub struct Receiver {
     plain: bool,
     /// The stream's place in line.
     line: Line,
-    task: TaskWait,
+    /// That of [`poll_readable`](Receiver::poll_readable).
+    pub(in crate::port) watch: Line,
+    pub(in crate::port) task: TaskWait,
 }
 
 impl Receiver {
@@ -62,6 +64,7 @@ impl Receiver {
             ports: Arc::clone(ports),
             plain: ports.receives_plainly(),
             line: Line::default(),
+            watch: Line::default(),
             task: TaskWait::default(),
         })
     }
@@ -289,6 +292,7 @@ impl Clone for Receiver {
             ports: Arc::clone(&self.ports),
             plain: self.plain,
             line: Line::default(),
+            watch: Line::default(),
             task: TaskWait::default(),
         }
     }
@@ -297,6 +301,7 @@ impl Clone for Receiver {
 impl Drop for Receiver {
     fn drop(&mut self) {
         self.ports.leave_receivers(&mut self.line);
+        self.ports.stop_watching_items(&mut self.watch);
         self.ports.leave(Kind::Receiver);
     }
 }

@@ -176,7 +176,7 @@ impl Requests {
         self.ports().gate().map_or(0, Gate::unanswered)
     }
 
-    fn ports(&self) -> &Arc<Ports> {
+    pub(in crate::port) fn ports(&self) -> &Arc<Ports> {
         self.holder.ports()
     }
 
