@@ -3,7 +3,7 @@
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_core::Stream;
 
@@ -136,11 +136,8 @@ impl Authenticator {
     ) -> Result<AuthenticationRequest, RecvTimeoutError> {
         let deadline = after(timeout);
         loop {
-            let received = match deadline {
-                Some(deadline) => self.requests.recv_deadline(deadline).await,
-                None => self.requests.recv().await.map_err(RecvTimeoutError::from),
-            };
-            if let Some(request) = AuthenticationRequest::read(received?) {
+            let received = self.requests.recv_until(deadline).await?;
+            if let Some(request) = AuthenticationRequest::read(received) {
                 return Ok(request);
             }
         }
@@ -154,12 +151,9 @@ impl Authenticator {
         &self,
         timeout: Duration,
     ) -> Result<AuthenticationRequest, RecvTimeoutError> {
-        let deadline: Option<Instant> = after(timeout);
+        let deadline = after(timeout);
         loop {
-            let received = match deadline {
-                Some(deadline) => self.requests.recv_deadline_blocking(deadline)?,
-                None => self.requests.recv_blocking()?,
-            };
+            let received = self.requests.recv_blocking_until(deadline)?;
             if let Some(request) = AuthenticationRequest::read(received) {
                 return Ok(request);
             }

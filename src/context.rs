@@ -543,38 +543,78 @@ impl Context {
     /// # }
     /// ```
     pub fn close(&self) -> impl Future<Output = CloseReport> + Send + 'static {
-        let asked = self.ask_to_close();
-        let inner = Arc::clone(&self.inner.inner);
-        async move {
-            let mut all = CloseReport::default();
-            for closed in asked {
-                all.undelivered += closed.await.unwrap_or_default().undelivered;
-            }
-            all.failure = inner.failure();
-            drop(inner.release());
-            all
-        }
+        all_closed(Arc::clone(&self.inner.inner), self.ask_to_close())
     }
 
     /// [`close`](Context::close), waiting in this thread.
     pub fn close_blocking(&self) -> CloseReport {
-        let asked = self.ask_to_close().into_iter();
-        let closed = asked.map(|closed| closed.wait().unwrap_or_default().undelivered);
-        let undelivered = closed.sum();
-        let failure = self.inner.failure();
-        drop(self.inner.release());
-        CloseReport {
-            undelivered,
-            failure,
+        self.inner.all_closed_blocking(self.ask_to_close())
+    }
+
+    /// Ends the context as `zmq_ctx_term` does: every call on its sockets, pending or to come, fails
+    /// with `Terminated` at once, whatever thread or task makes it, and what was accepted is still
+    /// sent. Resolves as [`close`](Context::close) does: when that is done, as long as the
+    /// [`linger`](Options#structfield.linger) of each socket says, with the number of messages that
+    /// stayed undelivered. With the default, [`Linger::UntilSent`](crate::Linger::UntilSent), that
+    /// is never if a peer that something is for never comes;
+    /// [`linger_limit`](ContextOptions#structfield.linger_limit) sets an end, and
+    /// [`shutdown`](Context::shutdown) ends the wait.
+    ///
+    /// Calls have been terminated, and no socket can be opened, when this returns, even if the future
+    /// is dropped. Messages that were not received yet are dropped. Of all calls, those that close
+    /// sockets and contexts go on working, and a [`Monitor`](crate::Monitor) gives what it was told
+    /// before, [`Stopped`](crate::monitor::EventKind::Stopped) last. Registrations and proxies end.
+    ///
+    /// ```
+    /// use zmq_channels::error::RecvError;
+    /// use zmq_channels::{Context, Pull, Push};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (here, there) = (Context::new(), Context::new());
+    /// let (push, pull) = (here.socket::<Push>()?, there.socket::<Pull>()?);
+    /// push.connect(pull.bind("tcp://127.0.0.1:*")?)?;
+    /// push.send_blocking("on its way")?;
+    ///
+    /// let idle = here.socket::<Pull>()?;
+    /// let waiting = std::thread::spawn(move || idle.recv_blocking());
+    /// assert_eq!(here.terminate_blocking().undelivered, 0);
+    /// assert_eq!(waiting.join().unwrap(), Err(RecvError::Terminated));
+    /// assert_eq!(pull.recv_blocking()?, "on its way".into());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "zmq_ctx_term")]
+    pub fn terminate(&self) -> impl Future<Output = CloseReport> + Send + 'static {
+        let asked = self.begin_to_terminate();
+        all_closed(Arc::clone(&self.inner.inner), asked)
+    }
+
+    /// [`terminate`](Context::terminate), waiting in this thread.
+    pub fn terminate_blocking(&self) -> CloseReport {
+        let asked = self.begin_to_terminate();
+        self.inner.all_closed_blocking(asked)
+    }
+
+    /// Terminates all calls, and then closes the sockets.
+    fn begin_to_terminate(&self) -> Vec<Answer<CloseReport>> {
+        let inner = &self.inner;
+        inner.pumps.iter().for_each(Lazy::seal);
+        inner.registrar.seal();
+        // On all pumps first: the end of one socket is not to be seen as a loss by its peers here.
+        for done in inner.ask_running(|reply| Command::TerminateCalls { reply }) {
+            done.wait();
         }
+        self.ask_to_close()
     }
 
     fn ask_to_close(&self) -> Vec<Answer<CloseReport>> {
-        self.inner.ask_running(Release {
+        let release = Release {
             limit: self.inner.options.linger_limit,
             closes: true,
             ends: false,
-        })
+        };
+        self.inner
+            .ask_running(|reply| Command::Release { release, reply })
     }
 
     /// How many messages all sockets of this process, whatever their context, had accepted and not
@@ -677,15 +717,28 @@ impl Inner {
         }
     }
 
-    /// Asks the pumps that run, and go on running, to say when no socket is closing.
-    fn ask_running(&self, release: Release) -> Vec<Answer<CloseReport>> {
+    /// What became of the sockets of all pumps; then those are given up.
+    fn all_closed_blocking(&self, asked: Vec<Answer<CloseReport>>) -> CloseReport {
+        let closed = asked.into_iter();
+        let closed = closed.map(|closed| closed.wait().unwrap_or_default().undelivered);
+        let undelivered = closed.sum();
+        let failure = self.failure();
+        drop(self.release());
+        CloseReport {
+            undelivered,
+            failure,
+        }
+    }
+
+    /// Asks the pumps that run, and go on running.
+    fn ask_running<T>(&self, command: impl Fn(Reply<T>) -> Command) -> Vec<Answer<T>> {
         let mailboxes = self
             .pumps
             .iter()
             .filter_map(|pump| pump.look(|running| Arc::clone(&running.mailbox)));
         let asked = mailboxes.filter_map(|mailbox| {
             let (done, reply) = answer();
-            let posted = mailbox.post(Command::Release { release, reply });
+            let posted = mailbox.post(command(reply));
             posted.is_ok().then_some(done)
         });
         asked.collect()
@@ -725,6 +778,17 @@ impl Inner {
     }
 }
 
+/// As [`Inner::all_closed_blocking`], for tasks.
+async fn all_closed(inner: Arc<Inner>, asked: Vec<Answer<CloseReport>>) -> CloseReport {
+    let mut all = CloseReport::default();
+    for closed in asked {
+        all.undelivered += closed.await.unwrap_or_default().undelivered;
+    }
+    all.failure = inner.failure();
+    drop(inner.release());
+    all
+}
+
 fn failure_of(pump: &Lazy<Running>) -> Option<PumpFailure> {
     pump.look(|running| running.mailbox.health().failure())
         .flatten()
@@ -757,10 +821,14 @@ impl Default for Context {
 impl Drop for Hold {
     fn drop(&mut self) {
         let asked = match self.is_global {
-            true => self.ask_running(Release {
-                limit: self.options.linger_limit,
-                ..Release::default()
-            }),
+            true => {
+                let limit = self.options.linger_limit;
+                let release = Release {
+                    limit,
+                    ..Release::default()
+                };
+                self.ask_running(|reply| Command::Release { release, reply })
+            }
             false => self.release(),
         };
         // A turn of a pump may drop the last handle; it cannot wait for its own pump, and keeps

@@ -13,6 +13,7 @@ mod keygen;
 mod pattern;
 mod port;
 mod pump;
+mod readiness;
 mod routing_id;
 mod socket_type;
 mod sync;

@@ -7,7 +7,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_core::stream::Stream;
 
@@ -145,25 +145,6 @@ impl Monitor {
     /// Those of [`recv_timeout`](Monitor::recv_timeout).
     pub fn recv_timeout_blocking(&self, timeout: Duration) -> Result<Event, RecvTimeoutError> {
         self.0.recv_blocking_until(after(timeout))
-    }
-
-    /// As [`recv_timeout`](Monitor::recv_timeout), waiting until a moment.
-    ///
-    /// # Errors
-    /// Those of [`recv_timeout`](Monitor::recv_timeout).
-    pub fn recv_deadline(
-        &self,
-        deadline: Instant,
-    ) -> impl Future<Output = Result<Event, RecvTimeoutError>> + Send + '_ {
-        self.0.recv_until(Some(deadline))
-    }
-
-    /// As [`recv_deadline`](Monitor::recv_deadline), blocking the thread.
-    ///
-    /// # Errors
-    /// Those of [`recv_timeout`](Monitor::recv_timeout).
-    pub fn recv_deadline_blocking(&self, deadline: Instant) -> Result<Event, RecvTimeoutError> {
-        self.0.recv_blocking_until(Some(deadline))
     }
 
     /// A blocking iterator; ends when no more events will come.

@@ -159,6 +159,9 @@ impl Proxy {
         if forth.is_none() && back.is_none() {
             return Err(ProxyError::NothingToCarry);
         }
+        if front.ports().is_terminated() {
+            return Err(ProxyError::Ended);
+        }
         let controls = Arc::new(Channel::new(0, Overflow::Block, None, None));
         let (ended, reply) = answer();
         let task = Carrying {

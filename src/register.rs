@@ -263,6 +263,11 @@ impl Registrar {
         }
     }
 
+    /// Takes no more registrations. Those there are end with their sockets.
+    pub(crate) fn seal(&self) {
+        self.0.seal();
+    }
+
     fn start<M: Mover>(&self, mover: M) -> Result<Registration, RegisterError> {
         if let Some(failure) = mover.failure() {
             return Err(failure.into());

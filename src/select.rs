@@ -82,7 +82,12 @@ pub enum Selected<T = Message> {
     Room(Token),
     /// This waker was woken, once or more since the last time.
     Woken(Token),
-    /// Nothing more will come from this socket or stream. The source has been removed.
+    /// A receive from this socket would not wait: there is a message. The source stays.
+    Readable(Token),
+    /// A send to this socket would not wait: there is room. The source stays.
+    Writable(Token),
+    /// Nothing more will come from this socket or stream, or nothing more can be sent. The source has
+    /// been removed.
     Ended(Token, RecvError),
 }
 
@@ -99,6 +104,8 @@ type Look<'a, T> = Box<dyn FnMut(&mut Context<'_>) -> Poll<Found<T>> + Send + 'a
 enum Found<T> {
     Item(T),
     Room,
+    Readable,
+    Writable,
     End(RecvError),
 }
 
@@ -155,6 +162,33 @@ impl<'a, T> Select<'a, T> {
         self.add(Some(Box::new(poll)), Some(pass_on))
     }
 
+    /// Adds a socket's `out`, of which nothing is taken: [`Selected::Readable`] says that a receive
+    /// would not wait, in every wait again as long as that holds. Remove it when nothing is to be
+    /// received for a while.
+    pub fn readable(&mut self, receiver: &Receiver) -> Token {
+        let mut receiver = receiver.clone();
+        let poll = move |context: &mut Context<'_>| {
+            receiver.poll_items(context).map(|found| match found {
+                Ok(()) => Found::Readable,
+                Err(why) => Found::End(why),
+            })
+        };
+        self.add(Some(Box::new(poll)), None)
+    }
+
+    /// Adds a socket's `in`: [`Selected::Writable`] says that a send would not wait, in every wait
+    /// again as long as that holds. Remove it when there is nothing to send.
+    pub fn writable(&mut self, sender: &Sender) -> Token {
+        let mut sender = sender.clone();
+        let poll = move |context: &mut Context<'_>| {
+            sender.poll_any_room(context).map(|found| match found {
+                Ok(()) => Found::Writable,
+                Err(why) => Found::End(why),
+            })
+        };
+        self.add(Some(Box::new(poll)), None)
+    }
+
     /// Adds something that is not polled but wakes: [`Selected::Woken`] says that it did. For timers,
     /// signals, hand-written futures, other threads.
     pub fn waker(&mut self) -> (Token, Waker) {
@@ -194,14 +228,6 @@ impl<'a, T> Select<'a, T> {
     /// [`SelectError::Timeout`] if there was nothing, and that of [`wait`](Select::wait).
     pub fn wait_timeout(&mut self, timeout: Duration) -> Result<Selected<T>, SelectError> {
         self.wait_until(deadline_after(timeout))
-    }
-
-    /// Waits until a moment.
-    ///
-    /// # Errors
-    /// Those of [`wait_timeout`](Select::wait_timeout).
-    pub fn wait_deadline(&mut self, deadline: Instant) -> Result<Selected<T>, SelectError> {
-        self.wait_until(Some(deadline))
     }
 
     /// Looks without waiting.
@@ -283,16 +309,23 @@ impl<'a, T> Select<'a, T> {
         };
         let event = match poll(&mut Context::from_waker(&source.waker)) {
             Poll::Pending => return None,
-            Poll::Ready(Found::Item(item)) => {
-                // Behind the others, which are due as well.
-                source.due = true;
-                self.due.push_back(token);
-                return Some(Selected::Received(token, item));
-            }
-            Poll::Ready(Found::Room) => Selected::Room(token),
-            Poll::Ready(Found::End(why)) => Selected::Ended(token, why),
+            Poll::Ready(Found::Item(item)) => Selected::Received(token, item),
+            Poll::Ready(Found::Readable) => Selected::Readable(token),
+            Poll::Ready(Found::Writable) => Selected::Writable(token),
+            Poll::Ready(Found::Room) => return self.last(Selected::Room(token)),
+            Poll::Ready(Found::End(why)) => return self.last(Selected::Ended(token, why)),
         };
-        self.remove(token);
+        // Behind the others, which are due as well.
+        source.due = true;
+        self.due.push_back(token);
+        Some(event)
+    }
+
+    /// What a source has that is removed with it.
+    fn last(&mut self, event: Selected<T>) -> Option<Selected<T>> {
+        if let Selected::Room(token) | Selected::Ended(token, _) = &event {
+            self.remove(*token);
+        }
         Some(event)
     }
 }

@@ -75,32 +75,6 @@ impl<K: Kind> Socket<K> {
             .block_until(after(timeout))
     }
 
-    /// As [`wait_connected_timeout`](Socket::wait_connected_timeout), until a moment.
-    ///
-    /// # Errors
-    /// As there.
-    pub fn wait_connected_deadline(
-        &self,
-        peers: usize,
-        deadline: Instant,
-    ) -> impl Future<Output = Result<(), WaitTimeoutError>> + Send + 'static {
-        self.await_peers(Awaited::Connected, peers)
-            .until(Some(deadline))
-    }
-
-    /// As [`wait_connected_deadline`](Socket::wait_connected_deadline), blocking the thread.
-    ///
-    /// # Errors
-    /// As there.
-    pub fn wait_connected_deadline_blocking(
-        &self,
-        peers: usize,
-        deadline: Instant,
-    ) -> Result<(), WaitTimeoutError> {
-        self.await_peers(Awaited::Connected, peers)
-            .block_until(Some(deadline))
-    }
-
     fn await_peers(&self, awaited: Awaited, peers: usize) -> Waiting {
         Waiting {
             answer: self.post(|reply| SocketCommand::Await {
@@ -175,30 +149,6 @@ impl<K: Publishes> Socket<K> {
         timeout: Duration,
     ) -> Result<(), WaitTimeoutError> {
         self.await_subscribers(peers).block_until(after(timeout))
-    }
-
-    /// As [`wait_subscribed_timeout`](Socket::wait_subscribed_timeout), until a moment.
-    ///
-    /// # Errors
-    /// As there.
-    pub fn wait_subscribed_deadline(
-        &self,
-        peers: usize,
-        deadline: Instant,
-    ) -> impl Future<Output = Result<(), WaitTimeoutError>> + Send + 'static {
-        self.await_subscribers(peers).until(Some(deadline))
-    }
-
-    /// As [`wait_subscribed_deadline`](Socket::wait_subscribed_deadline), blocking the thread.
-    ///
-    /// # Errors
-    /// As there.
-    pub fn wait_subscribed_deadline_blocking(
-        &self,
-        peers: usize,
-        deadline: Instant,
-    ) -> Result<(), WaitTimeoutError> {
-        self.await_subscribers(peers).block_until(Some(deadline))
     }
 
     fn await_subscribers(&self, peers: usize) -> Waiting {

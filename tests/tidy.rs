@@ -40,6 +40,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("futures", 5),
     ("kind", 5),
     ("register", 5),
+    ("readiness", 5),
     ("select", 5),
     ("request", 5),
     ("codec", 5),
@@ -84,6 +85,7 @@ const INNER_FLOORS: &[(&str, &[&[&str]])] = &[
             &["futures"],
             &["receiver", "sender"],
             &["feed", "forward", "request"],
+            &["readiness"],
         ],
     ),
     (

@@ -206,7 +206,8 @@ impl Side for Ours {
     fn poll(&self, within: Duration) -> Outcome<Option<Frames>> {
         let until = Instant::now() + within;
         loop {
-            let message = match self.receiver()?.recv_deadline_blocking(until) {
+            let left = until.saturating_duration_since(Instant::now());
+            let message = match self.receiver()?.recv_timeout_blocking(left) {
                 Ok(message) => message,
                 Err(RecvTimeoutError::Timeout) => return Ok(None),
                 Err(error) => return Err(error.into()),

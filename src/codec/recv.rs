@@ -5,7 +5,7 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{ready, Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_core::Stream;
 
@@ -112,14 +112,6 @@ macro_rules! receives_values {
             /// As there, and the codec's.
             pub fn recv_timeout_blocking(&self, timeout: Duration) -> Result<T, $timeout> {
                 self.decode(self.receiver.recv_timeout_blocking(timeout))
-            }
-
-            /// As [`Receiver::recv_deadline_blocking`].
-            ///
-            /// # Errors
-            /// As there, and the codec's.
-            pub fn recv_deadline_blocking(&self, deadline: Instant) -> Result<T, $timeout> {
-                self.decode(self.receiver.recv_deadline_blocking(deadline))
             }
 
             /// As [`Receiver::iter`].

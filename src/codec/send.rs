@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{ready, Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_sink::Sink;
 
@@ -203,21 +203,6 @@ macro_rules! sends_values {
             ) -> Result<(), $timeout> {
                 self.encode(value).and_then(|(value, message)| {
                     let sent = self.0.sender.send_timeout_blocking(message, timeout);
-                    sent.map_err(|error| $wrap(error.map(|_| value)))
-                })
-            }
-
-            /// As [`Sender::send_deadline_blocking`].
-            ///
-            /// # Errors
-            /// As there, and the codec's.
-            pub fn send_deadline_blocking(
-                &self,
-                value: T,
-                deadline: Instant,
-            ) -> Result<(), $timeout> {
-                self.encode(value).and_then(|(value, message)| {
-                    let sent = self.0.sender.send_deadline_blocking(message, deadline);
                     sent.map_err(|error| $wrap(error.map(|_| value)))
                 })
             }

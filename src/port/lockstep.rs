@@ -1,6 +1,8 @@
 //! Strict alternation: a request may be taken only when no reply is owed, and a reply may be
 //! sent only when one is. Handles that answer by the number of a request pass by.
 
+use std::task::Waker;
+
 use crate::message::Message;
 use crate::sync::bounded::{Channel, Nothing, Offer, State, Waiting};
 use crate::sync::primitives::Mutex;
@@ -20,9 +22,11 @@ struct Turn {
     unanswered: u64,
     /// Receivers that found a reply owed.
     receivers: WaitQueue,
+    /// Watchers that found none owed.
+    senders: WaitQueue,
 }
 
-/// A receiver's places in the lines: it waits for a message, or for its turn.
+/// A call's places in the lines: it waits for a message or for room, or for its turn.
 #[derive(Debug, Default)]
 pub(crate) struct Line {
     pub(crate) channel: Ticket,
@@ -51,6 +55,7 @@ impl Gate {
             owed: None,
             unanswered: 0,
             receivers: WaitQueue::default(),
+            senders: WaitQueue::default(),
         }))
     }
 
@@ -59,7 +64,7 @@ impl Gate {
         &self,
         requests: &Channel<Message>,
         replies: &Channel<Message>,
-        waiting: Option<(&mut Line, &std::task::Waker)>,
+        waiting: Option<(&mut Line, &Waker)>,
     ) -> Result<Message, Nothing> {
         let mut wakes = WakeList::default();
         let mut turn = self.0.lock();
@@ -98,6 +103,9 @@ impl Gate {
         };
         if let Ok(request) = &popped {
             turn.owed = Some(request.tag());
+            if !turn.senders.is_empty() {
+                turn.senders.call_all(&mut wakes);
+            }
         }
         drop(turn);
         requests.carry_out(wakes);
@@ -140,6 +148,79 @@ impl Gate {
         Some(offer)
     }
 
+    /// Whether [`pop`](Self::pop) would not wait. Otherwise a caller that is ready to wait watches
+    /// until that is so.
+    pub(crate) fn watch_requests(
+        &self,
+        requests: &Channel<Message>,
+        replies: &Channel<Message>,
+        waiting: Option<(&mut Line, &Waker)>,
+    ) -> Result<(), Nothing> {
+        let mut turn = self.0.lock();
+        let are_open = replies.state() == State::Open && requests.state() == State::Open;
+        let Some((line, waker)) = waiting else {
+            return match turn.owed.is_some() && are_open {
+                true => Err(Nothing::Empty),
+                false => requests.watch_items(None),
+            };
+        };
+        if turn.owed.is_some() && are_open {
+            turn.receivers.watch(&mut line.turn, waker);
+            requests.stop_watching_items(&mut line.channel);
+            return Err(Nothing::Empty);
+        }
+        if let Some(ticket) = line.turn.take() {
+            turn.receivers.remove(ticket);
+        }
+        requests.watch_items(Some(Waiting {
+            ticket: &mut line.channel,
+            waker,
+        }))
+    }
+
+    /// Whether a reply is owed and there is room for it, or the channels are not open. Otherwise a
+    /// caller that is ready to wait watches until that is so.
+    pub(crate) fn watch_replies(
+        &self,
+        replies: &Channel<Message>,
+        waiting: Option<(&mut Line, &Waker)>,
+    ) -> Offer {
+        let mut turn = self.0.lock();
+        let owes = turn.owed.is_some() || replies.state() != State::Open;
+        let Some((line, waker)) = waiting else {
+            return match owes {
+                true => replies.watch_room(None),
+                false => Offer::Full,
+            };
+        };
+        if !owes {
+            turn.senders.watch(&mut line.turn, waker);
+            replies.stop_watching_room(&mut line.channel);
+            return Offer::Full;
+        }
+        if let Some(ticket) = line.turn.take() {
+            turn.senders.remove(ticket);
+        }
+        replies.watch_room(Some(Waiting {
+            ticket: &mut line.channel,
+            waker,
+        }))
+    }
+
+    /// One that watched for requests stops.
+    pub(crate) fn stop_watching_requests(&self, line: &mut Line) {
+        if let Some(ticket) = line.turn.take() {
+            self.0.lock().receivers.remove(ticket);
+        }
+    }
+
+    /// One that watched for the turn of replies stops.
+    pub(crate) fn stop_watching_replies(&self, line: &mut Line) {
+        if let Some(ticket) = line.turn.take() {
+            self.0.lock().senders.remove(ticket);
+        }
+    }
+
     /// A receiver goes away. If it had been called, the next one is called in its place.
     pub(crate) fn leave(&self, requests: &Channel<Message>, line: &mut Line) {
         if let Some(ticket) = line.turn.take() {
@@ -162,7 +243,11 @@ impl Gate {
     /// Has all waiters look again: a channel has been closed.
     pub(crate) fn call_all(&self) {
         let mut wakes = WakeList::default();
-        self.0.lock().receivers.call_all(&mut wakes);
+        {
+            let mut turn = self.0.lock();
+            turn.receivers.call_all(&mut wakes);
+            turn.senders.call_all(&mut wakes);
+        }
         wakes.carry_out(None, None);
     }
 
@@ -170,17 +255,17 @@ impl Gate {
     /// request.
     pub(crate) fn call_next(&self, requests: &Channel<Message>) {
         let mut wakes = WakeList::default();
-        let nobody_here = {
+        let no_taker_here = {
             let mut turn = self.0.lock();
             if turn.owed.is_some() {
                 return;
             }
-            let nobody_here = turn.receivers.is_empty();
+            let no_taker_here = turn.receivers.only_watches();
             turn.receivers.call(1, &mut wakes);
-            nobody_here
+            no_taker_here
         };
         wakes.carry_out(None, None);
-        if nobody_here {
+        if no_taker_here {
             requests.call_a_receiver();
         }
     }

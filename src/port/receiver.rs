@@ -49,7 +49,9 @@ pub struct Receiver {
     plain: bool,
     /// The stream's place in line.
     line: Line,
-    task: TaskWait,
+    /// That of [`poll_readable`](Receiver::poll_readable).
+    pub(in crate::port) watch: Line,
+    pub(in crate::port) task: TaskWait,
 }
 
 impl Receiver {
@@ -62,6 +64,7 @@ impl Receiver {
             ports: Arc::clone(ports),
             plain: ports.receives_plainly(),
             line: Line::default(),
+            watch: Line::default(),
             task: TaskWait::default(),
         })
     }
@@ -138,24 +141,6 @@ impl Receiver {
     /// Those of [`recv_timeout`](Receiver::recv_timeout).
     pub fn recv_timeout_blocking(&self, timeout: Duration) -> Result<Message, RecvTimeoutError> {
         self.recv_blocking_until(after(timeout))
-    }
-
-    /// As [`recv_timeout`](Receiver::recv_timeout), waiting until a moment.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`recv_timeout`](Receiver::recv_timeout).
-    pub fn recv_deadline(&self, deadline: Instant) -> RecvTimeoutFuture<'_> {
-        RecvTimeoutFuture::new(RecvFuture::new(&self.ports), Some(deadline))
-    }
-
-    /// As [`recv_deadline`](Receiver::recv_deadline), blocking the thread.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`recv_timeout`](Receiver::recv_timeout).
-    pub fn recv_deadline_blocking(&self, deadline: Instant) -> Result<Message, RecvTimeoutError> {
-        self.recv_blocking_until(Some(deadline))
     }
 
     /// Receives as many messages as there are, at least one and at most `max`, waiting until
@@ -307,6 +292,7 @@ impl Clone for Receiver {
             ports: Arc::clone(&self.ports),
             plain: self.plain,
             line: Line::default(),
+            watch: Line::default(),
             task: TaskWait::default(),
         }
     }
@@ -315,6 +301,7 @@ impl Clone for Receiver {
 impl Drop for Receiver {
     fn drop(&mut self) {
         self.ports.leave_receivers(&mut self.line);
+        self.ports.stop_watching_items(&mut self.watch);
         self.ports.leave(Kind::Receiver);
     }
 }

@@ -15,6 +15,7 @@ use futures_sink::Sink;
 
 use crate::error::{PumpFailure, RecvError, SendError, SendTimeoutError, TrySendError};
 use crate::message::Message;
+use crate::port::lockstep::Line;
 use crate::port::pacing::{is_bulky, keep_pace};
 use crate::sync::bounded::Channel;
 use crate::sync::fork;
@@ -56,6 +57,8 @@ pub struct Sender {
     /// looks anyway. That of none if they never do.
     plain_in: usize,
     sink: SinkState,
+    /// The place in line of [`poll_writable`](Sender::poll_writable).
+    pub(in crate::port) watch: Line,
 }
 
 #[derive(Default)]
@@ -81,6 +84,7 @@ impl Sender {
                 false => usize::MAX,
             },
             sink: SinkState::default(),
+            watch: Line::default(),
         })
     }
 
@@ -174,32 +178,6 @@ impl Sender {
         timeout: Duration,
     ) -> Result<(), SendTimeoutError> {
         self.send_blocking_until(untagged(message), after(timeout))
-    }
-
-    /// As [`send_timeout`](Sender::send_timeout), waiting until a moment.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`send_timeout`](Sender::send_timeout).
-    pub fn send_deadline(
-        &self,
-        message: impl Into<Message>,
-        deadline: Instant,
-    ) -> SendTimeoutFuture<'_> {
-        SendTimeoutFuture::new(&self.ports, untagged(message), Some(deadline))
-    }
-
-    /// As [`send_deadline`](Sender::send_deadline), blocking the thread.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`send_timeout`](Sender::send_timeout).
-    pub fn send_deadline_blocking(
-        &self,
-        message: impl Into<Message>,
-        deadline: Instant,
-    ) -> Result<(), SendTimeoutError> {
-        self.send_blocking_until(untagged(message), Some(deadline))
     }
 
     /// Messages accepted that count against the capacity: those waiting here, and under
@@ -350,6 +328,7 @@ impl Clone for Sender {
                 closed,
                 ..SinkState::default()
             },
+            watch: Line::default(),
         }
     }
 }
@@ -357,6 +336,7 @@ impl Clone for Sender {
 impl Drop for Sender {
     fn drop(&mut self) {
         self.ports.leave_senders(&mut self.sink.ticket);
+        self.ports.stop_watching_room(&mut self.watch);
         self.ports.leave_watchers(&mut self.sink.watch);
         if !self.sink.closed {
             self.ports.leave(Kind::Sender);

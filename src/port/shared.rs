@@ -366,6 +366,7 @@ impl std::fmt::Debug for Ports {
     }
 }
 
+mod readiness;
 mod transfer;
 
 #[cfg(all(test, not(loom)))]

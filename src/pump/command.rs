@@ -135,6 +135,9 @@ pub(crate) enum Command {
     /// all have done this before the first one [ends](Command::Shutdown), so that the end of a
     /// socket is not seen as a loss by its peers here.
     Terminate { reply: Reply<()> },
+    /// The same for calls to come as well, while what was accepted is sent as
+    /// [closing](Command::Release) the sockets does it.
+    TerminateCalls { reply: Reply<()> },
     /// End now: flush what can be flushed within `grace`, then drop everything.
     Shutdown { grace: Duration, reply: Reply<()> },
 }
@@ -292,6 +295,10 @@ impl<E: Env> Pump<E> {
             Command::Release { release, reply } => self.release_sockets(release, reply),
             Command::Terminate { reply } => {
                 self.terminate();
+                reply.send(());
+            }
+            Command::TerminateCalls { reply } => {
+                self.terminate_calls();
                 reply.send(());
             }
             Command::Shutdown { grace, reply } => self.begin_shutdown(grace, reply),

@@ -274,7 +274,7 @@ impl<E: Env> Pump<E> {
         keepalive: Keepalive,
         seat: Seat,
     ) -> Result<Opened, SocketError> {
-        if self.ending.is_shutting_down() {
+        if self.ending.is_terminated() {
             return Err(SocketError::Terminated);
         }
         let serial = self.serial();

@@ -25,6 +25,10 @@ pub(super) struct Ending {
     /// Messages of sockets that have ended which were undelivered.
     undelivered: u64,
     shutdown: Option<Shutdown>,
+    /// Whether all calls return `Terminated`.
+    calls_are_terminated: bool,
+    /// Whether there was a ZAP handler, which decides nothing any more.
+    has_lost_handler: bool,
     is_finished: bool,
 }
 
@@ -44,9 +48,20 @@ struct Shutdown {
 }
 
 impl Ending {
-    /// Whether no socket may be opened any more.
-    pub(super) fn is_shutting_down(&self) -> bool {
+    /// Whether it ends with what can leave within a grace.
+    fn is_shutting_down(&self) -> bool {
         self.shutdown.is_some()
+    }
+
+    /// Whether the context ends: no socket may be opened any more.
+    pub(super) fn is_terminated(&self) -> bool {
+        self.is_shutting_down() || self.calls_are_terminated
+    }
+
+    /// Whether peers that come late are to be turned away: the ZAP handler that would have been asked
+    /// about them has ended with the context.
+    pub(super) fn has_lost_handler(&self) -> bool {
+        self.has_lost_handler
     }
 
     /// Whether there are callers that wait until no socket is closing.
@@ -107,6 +122,28 @@ impl<E: Env> Pump<E> {
     pub(super) fn terminate(&self) {
         for (_, socket) in &self.sockets {
             socket.ports.terminate();
+        }
+    }
+
+    /// Every call on any socket of users returns `Terminated` from now on, and no socket is opened
+    /// any more. What waits to be received is dropped; what was accepted is sent all the same.
+    pub(super) fn terminate_calls(&mut self) {
+        self.ending.calls_are_terminated = true;
+        self.ending.has_lost_handler |= self.has_zap_handler();
+        for slot in slots(&self.sockets) {
+            let Some(socket) = self.sockets.get_mut(slot) else {
+                continue;
+            };
+            // What the pump itself asks of others is no call of a user's.
+            if socket.zap_request.is_some() {
+                continue;
+            }
+            socket.ports.terminate();
+            if let Some(outward) = socket.ports.outward() {
+                outward.drain_rest();
+            }
+            socket.observers.waits.clear();
+            self.stop_watching(slot);
         }
     }
 

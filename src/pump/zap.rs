@@ -37,10 +37,11 @@ impl<E: Env> Pump<E> {
             Origin::Dialed(dialer) => &self.dialers.get(dialer)?.wire,
             Origin::Accepted(listener) => &self.listeners.get(listener)?.wire,
         };
-        let bound = self.company.names.find(NAME);
-        let answers = bound.is_some_and(|bound| Asker::TYPE.accepts(bound.kind));
-        let Some(endpoint) = handler().filter(|_| answers && !self.ending.is_shutting_down())
-        else {
+        let answers = self.has_zap_handler();
+        if self.ending.has_lost_handler() {
+            return Some(Judgement::Failed(AuthenticatorFault::Missing));
+        }
+        let Some(endpoint) = handler().filter(|_| answers && !self.ending.is_terminated()) else {
             return Some(without_handler(config, credentials.mechanism()));
         };
         let applicant = Applicant {
@@ -167,6 +168,14 @@ fn without_handler(config: &wire::Config, mechanism: Mechanism) -> Judgement {
         Mechanism::Null | Mechanism::Curve | Mechanism::Plain => {
             Judgement::Failed(AuthenticatorFault::Missing)
         }
+    }
+}
+
+impl<E: Env> Pump<E> {
+    /// Whether a handler is bound that would be asked.
+    pub(super) fn has_zap_handler(&self) -> bool {
+        let bound = self.company.names.find(NAME);
+        bound.is_some_and(|bound| Asker::TYPE.accepts(bound.kind))
     }
 }
 

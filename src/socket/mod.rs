@@ -222,11 +222,14 @@ impl<K: Kind> Socket<K> {
         self.post(command)?.wait()
     }
 
-    /// Posts a command; `None` if the pump has ended.
+    /// Posts a command; `None` if the pump or the context has ended.
     pub(crate) fn post<T>(
         &self,
         command: impl FnOnce(Reply<T>) -> SocketCommand,
     ) -> Option<Answer<T>> {
+        if self.holder.ports().is_terminated() {
+            return None;
+        }
         let (answer, reply) = answer();
         let command = Command::Socket(self.socket, command(reply));
         self.mailbox.post(command).ok()?;

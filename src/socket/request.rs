@@ -115,30 +115,6 @@ impl Socket<Req> {
         self.request_blocking_until(message.into(), after(timeout))
     }
 
-    /// As [`request_timeout`](Socket::request_timeout), waiting until a moment.
-    ///
-    /// # Errors
-    /// Those of [`request_timeout`](Socket::request_timeout).
-    pub fn request_deadline(
-        &self,
-        message: impl Into<Message>,
-        deadline: Instant,
-    ) -> RequestTimeoutFuture<'_> {
-        self.request_until(message.into(), Some(deadline))
-    }
-
-    /// As [`request_deadline`](Socket::request_deadline), blocking the thread.
-    ///
-    /// # Errors
-    /// Those of [`request_timeout`](Socket::request_timeout).
-    pub fn request_deadline_blocking(
-        &self,
-        message: impl Into<Message>,
-        deadline: Instant,
-    ) -> Result<Message, RequestTimeoutError> {
-        self.request_blocking_until(message.into(), Some(deadline))
-    }
-
     fn request_until(
         &self,
         message: Message,

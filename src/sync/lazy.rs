@@ -13,6 +13,8 @@ pub(crate) struct Lazy<T>(Mutex<State<T>>);
 enum State<T> {
     Idle,
     Running(T),
+    /// As running, for those that know it.
+    Sealed(T),
     Closed,
 }
 
@@ -21,7 +23,7 @@ impl<T> Lazy<T> {
         Lazy(Mutex::new(State::Idle))
     }
 
-    /// Looks at the value, after making it if there is none. `None` once closed.
+    /// Looks at the value, after making it if there is none. `None` once sealed or closed.
     pub(crate) fn open<U>(
         &self,
         start: impl FnOnce() -> io::Result<T>,
@@ -36,14 +38,14 @@ impl<T> Lazy<T> {
         }
         match &*state {
             State::Running(value) => Some(Ok(look(value))),
-            State::Idle | State::Closed => None,
+            State::Idle | State::Sealed(_) | State::Closed => None,
         }
     }
 
     /// Looks at the value, if there is one.
     pub(crate) fn look<U>(&self, look: impl FnOnce(&T) -> U) -> Option<U> {
         match &*self.0.lock() {
-            State::Running(value) => Some(look(value)),
+            State::Running(value) | State::Sealed(value) => Some(look(value)),
             State::Idle | State::Closed => None,
         }
     }
@@ -51,9 +53,19 @@ impl<T> Lazy<T> {
     /// Gives the value up: no call opens it after that.
     pub(crate) fn close(&self) -> Option<T> {
         match std::mem::replace(&mut *self.0.lock(), State::Closed) {
-            State::Running(value) => Some(value),
+            State::Running(value) | State::Sealed(value) => Some(value),
             State::Idle | State::Closed => None,
         }
+    }
+
+    /// Lets no call [open](Self::open) it after that. A value that is there stays, to be looked at
+    /// and to be given up.
+    pub(crate) fn seal(&self) {
+        let mut state = self.0.lock();
+        *state = match std::mem::replace(&mut *state, State::Closed) {
+            State::Running(value) | State::Sealed(value) => State::Sealed(value),
+            State::Idle | State::Closed => State::Closed,
+        };
     }
 }
 

@@ -225,6 +225,72 @@ fn loom_the_producer_is_called_or_sees_the_room() {
     });
 }
 
+/// Waits until there is something to take, and takes nothing.
+fn watch(channel: &Channel<u64>) -> Result<(), Nothing> {
+    let mut ticket = None;
+    let ticket = &mut ticket;
+    block_on(None, |context| {
+        let waker = context.waker();
+        match channel.watch_items(Some(Waiting { ticket, waker })) {
+            Err(Nothing::Empty) => Poll::Pending,
+            found => Poll::Ready(found),
+        }
+    })
+    .unwrap()
+}
+
+/// Whichever of them is first in line: the one that watches neither keeps the message from the
+/// other, nor sleeps through the next.
+#[test]
+fn loom_one_watches_for_messages_beside_one_that_takes_them() {
+    model(4, || {
+        let channel = channel(0);
+        let watcher = {
+            let channel = channel.clone();
+            thread::spawn(move || watch(&channel))
+        };
+        let taker = {
+            let channel = channel.clone();
+            thread::spawn(move || pop(&channel))
+        };
+        push(&channel, 1);
+        assert_eq!(taker.join().unwrap(), Ok(1));
+        push(&channel, 2);
+        assert_eq!(watcher.join().unwrap(), Ok(()));
+        assert_eq!(channel.try_pop(), Ok(2));
+    });
+}
+
+#[test]
+fn loom_one_watches_for_room_beside_one_that_uses_it() {
+    model(4, || {
+        let channel = channel(1);
+        push(&channel, 1);
+        let watcher = {
+            let channel = channel.clone();
+            thread::spawn(move || {
+                let mut ticket = None;
+                let ticket = &mut ticket;
+                block_on(None, |context| {
+                    let waker = context.waker();
+                    match channel.watch_room(Some(Waiting { ticket, waker })) {
+                        Offer::Full => Poll::Pending,
+                        offer => Poll::Ready(offer),
+                    }
+                })
+            })
+        };
+        let sender = {
+            let channel = channel.clone();
+            thread::spawn(move || push(&channel, 2))
+        };
+        assert_eq!(pop(&channel), Ok(1));
+        assert_eq!(sender.join().unwrap(), Offer::Taken);
+        assert_eq!(pop(&channel), Ok(2));
+        assert_eq!(watcher.join().unwrap(), Some(Offer::Taken));
+    });
+}
+
 /// One poll of a receive that is then dropped, whatever came of it.
 fn give_up_a_pop(channel: &Channel<u64>) -> Option<u64> {
     let mut ticket = None;

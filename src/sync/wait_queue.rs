@@ -35,12 +35,25 @@ impl Gauge {
 }
 
 /// Parked threads and tasks alike, first come first served. Tickets grow, so the queue is sorted.
+///
+/// Some take what they wait for, others only [watch](Self::watch) for it. A watcher is called
+/// together with the first that is called after it has begun, and never in the place of another:
+/// whoever takes is called as if no one watched.
 #[derive(Debug, Default)]
 pub(crate) struct WaitQueue {
-    queue: VecDeque<(u64, Waker)>,
+    queue: VecDeque<Waiter>,
+    /// How many of them only watch.
+    watchers: usize,
     next: u64,
     /// Where they are counted together with others.
     gauge: Option<Arc<Gauge>>,
+}
+
+#[derive(Debug)]
+struct Waiter {
+    place: u64,
+    waker: Waker,
+    takes: bool,
 }
 
 impl std::ops::Drop for WaitQueue {
@@ -67,14 +80,34 @@ impl WaitQueue {
         self.next - 1
     }
 
+    /// Whether none of its waiters takes what it waits for.
+    pub(crate) fn only_watches(&self) -> bool {
+        self.queue.len() == self.watchers
+    }
+
     /// Waits, or goes on waiting with this waker.
     pub(crate) fn register(&mut self, ticket: &mut Ticket, waker: &Waker) {
+        self.insert(ticket, waker, true);
+    }
+
+    /// As [`register`](Self::register), for a waiter that will take nothing.
+    pub(crate) fn watch(&mut self, ticket: &mut Ticket, waker: &Waker) {
+        self.insert(ticket, waker, false);
+    }
+
+    fn insert(&mut self, ticket: &mut Ticket, waker: &Waker, takes: bool) {
         let place = *ticket.get_or_insert(self.next);
         self.next = self.next.max(place + 1);
         match self.find(place) {
-            Ok(index) => self.queue[index].1.clone_from(waker),
+            Ok(index) => self.queue[index].waker.clone_from(waker),
             Err(index) => {
-                self.queue.insert(index, (place, waker.clone()));
+                let waiter = Waiter {
+                    place,
+                    waker: waker.clone(),
+                    takes,
+                };
+                self.queue.insert(index, waiter);
+                self.watchers += usize::from(!takes);
                 if let Some(gauge) = &self.gauge {
                     gauge.add();
                 }
@@ -85,20 +118,42 @@ impl WaitQueue {
     /// Stops waiting. False if there is no such waiter: it has been woken.
     pub(crate) fn remove(&mut self, ticket: u64) -> bool {
         let found = self.find(ticket);
-        if let Ok(index) = found {
-            self.queue.remove(index);
+        if let Some(waiter) = found.ok().and_then(|index| self.queue.remove(index)) {
+            self.watchers -= usize::from(!waiter.takes);
             self.left(1);
         }
         found.is_ok()
     }
 
-    /// Hands the first `count` waiters over to be woken.
+    /// Hands the first `count` waiters over to be woken, and if that is any, all that only watch.
     pub(crate) fn call(&mut self, count: usize, wakes: &mut WakeList) {
+        if self.watchers > 0 {
+            return self.call_with_watchers(count, wakes);
+        }
         let count = count.min(self.queue.len());
-        for (_, waker) in self.queue.drain(..count) {
-            wakes.add(waker);
+        for waiter in self.queue.drain(..count) {
+            wakes.add(waiter.waker);
         }
         self.left(count);
+    }
+
+    #[cold]
+    fn call_with_watchers(&mut self, count: usize, wakes: &mut WakeList) {
+        if count == 0 {
+            return;
+        }
+        let before = self.queue.len();
+        let mut left = count;
+        for waiter in std::mem::take(&mut self.queue) {
+            if waiter.takes && left == 0 {
+                self.queue.push_back(waiter);
+                continue;
+            }
+            left -= usize::from(waiter.takes);
+            wakes.add(waiter.waker);
+        }
+        self.watchers = 0;
+        self.left(before - self.queue.len());
     }
 
     /// That many do not wait any more.
@@ -110,8 +165,9 @@ impl WaitQueue {
 
     /// As [`call`](Self::call), for waiters that have something to take now.
     pub(crate) fn serve(&mut self, count: usize, wakes: &mut WakeList) {
-        for (_, waker) in self.queue.iter().take(count) {
-            WakeCount::count_served(waker.data().addr());
+        // A watcher that stands before others is counted in the place of one of them.
+        for waiter in self.queue.iter().take(count) {
+            WakeCount::count_served(waiter.waker.data().addr());
         }
         self.call(count, wakes);
     }
@@ -121,7 +177,8 @@ impl WaitQueue {
     }
 
     fn find(&self, ticket: u64) -> Result<usize, usize> {
-        self.queue.binary_search_by_key(&ticket, |(key, _)| *key)
+        self.queue
+            .binary_search_by_key(&ticket, |waiter| waiter.place)
     }
 }
 
@@ -200,5 +257,34 @@ mod tests {
         assert!(!gauge.is_zero());
         drop(waiters);
         assert!(gauge.is_zero());
+    }
+
+    #[test]
+    fn watchers_are_called_beside_those_that_take_and_never_in_their_place() {
+        let gauge = Arc::new(Gauge::default());
+        let mut waiters = WaitQueue::default();
+        waiters.join(Arc::clone(&gauge));
+        let woken = [(); 4].map(|()| crate::sync::testing::Woken::new());
+        let [early, first, second, late] = &woken;
+        let mut tickets = [None; 4];
+        waiters.watch(&mut tickets[0], &early.waker());
+        waiters.register(&mut tickets[1], &first.waker());
+        waiters.register(&mut tickets[2], &second.waker());
+        waiters.watch(&mut tickets[3], &late.waker());
+        let called = |waiters: &mut WaitQueue, count| {
+            let mut wakes = WakeList::default();
+            waiters.call(count, &mut wakes);
+            wakes.carry_out(None, None);
+            [early, first, second, late].map(|woken| woken.get())
+        };
+        assert_eq!(called(&mut waiters, 0), [0, 0, 0, 0]);
+        assert_eq!(called(&mut waiters, 1), [1, 1, 0, 1]);
+        assert!(!waiters.only_watches());
+        // One that goes on watching, and stops.
+        waiters.watch(&mut tickets[0], &early.waker());
+        assert!(tickets[0].is_some_and(|ticket| waiters.remove(ticket)));
+        waiters.watch(&mut tickets[3], &late.waker());
+        assert_eq!(called(&mut waiters, 2), [1, 1, 1, 2]);
+        assert!(waiters.is_empty() && waiters.only_watches() && gauge.is_zero());
     }
 }

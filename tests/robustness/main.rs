@@ -14,3 +14,4 @@ mod isolation;
 mod leading;
 mod shutdown;
 mod storms;
+mod terminate;

@@ -23,6 +23,7 @@ mod patterns;
 mod ports;
 mod proxy;
 mod publish;
+mod readiness;
 mod refusals;
 mod register;
 mod request_wire;

@@ -47,14 +47,12 @@ fn elapsed(action: impl FnOnce()) -> Duration {
     start.elapsed()
 }
 
-// ---- blocking, async, now, until a moment
+// ---- blocking, async, now, for a time
 
 #[test]
 fn every_way_to_send_meets_every_way_to_receive() {
     within(LIMIT, || {
         let (sender, receiver) = pipeline(10);
-        let deadline = Instant::now() + PATIENCE;
-
         sender.send_blocking("1").unwrap();
         assert_eq!(text(&receiver.recv_blocking().unwrap()), "1");
         block_on(sender.send("2")).unwrap();
@@ -77,16 +75,6 @@ fn every_way_to_send_meets_every_way_to_receive() {
         assert_eq!(
             text(&block_on(receiver.recv_timeout(PATIENCE)).unwrap()),
             "5"
-        );
-        sender.send_deadline_blocking("6", deadline).unwrap();
-        assert_eq!(
-            text(&receiver.recv_deadline_blocking(deadline).unwrap()),
-            "6"
-        );
-        block_on(sender.send_deadline("7", deadline)).unwrap();
-        assert_eq!(
-            text(&block_on(receiver.recv_deadline(deadline)).unwrap()),
-            "7"
         );
         assert_eq!(receiver.try_recv(), Err(TryRecvError::Empty));
     });
@@ -124,12 +112,6 @@ fn a_receive_with_a_deadline_ends_then_and_not_before() {
         assert!(waited >= SOON, "{waited:?}");
         let waited = elapsed(|| assert_eq!(block_on(receiver.recv_timeout(SOON)), timeout));
         assert!(waited >= SOON, "{waited:?}");
-        let waited = elapsed(|| {
-            let deadline = Instant::now() + SOON;
-            assert_eq!(receiver.recv_deadline_blocking(deadline), timeout);
-            assert_eq!(block_on(receiver.recv_deadline(deadline)), timeout);
-        });
-        assert!(waited >= SOON, "{waited:?}");
     });
 }
 
@@ -156,15 +138,6 @@ fn a_send_with_a_deadline_ends_then_and_gives_the_message_back() {
             );
         });
         assert!(waited >= SOON, "{waited:?}");
-        let deadline = Instant::now() + SOON;
-        assert_eq!(
-            sender.send_deadline_blocking(message.clone(), deadline),
-            timeout
-        );
-        assert_eq!(
-            block_on(sender.send_deadline(message.clone(), deadline)),
-            timeout
-        );
         assert_eq!(push.send_timeout_blocking(message, SOON), timeout);
     });
 }

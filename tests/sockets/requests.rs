@@ -289,9 +289,6 @@ fn a_request_no_peer_took_comes_back_and_is_never_sent() {
             let expected = Err(RequestTimeoutError::Timeout(Some("never".into())));
             assert_eq!(req.request_timeout_blocking("never", soon), expected);
             assert_eq!(block_on(req.request_timeout("never", soon)), expected);
-            let deadline = Instant::now() + soon;
-            assert_eq!(req.request_deadline_blocking("never", deadline), expected);
-            assert_eq!(block_on(req.request_deadline("never", deadline)), expected);
             assert!(block_on(poll_immediate(req.request("never"))).is_none());
 
             let rep = there.socket::<Rep>().unwrap();
@@ -655,29 +652,18 @@ fn every_way_to_receive_a_request_receives_one() {
         let timeout = |outcome| matches!(outcome, Err(RecvTimeoutError::Timeout));
         assert!(timeout(requests.recv_timeout_blocking(soon)));
         assert!(timeout(block_on(requests.recv_timeout(soon))));
-        assert!(timeout(
-            requests.recv_deadline_blocking(Instant::now() + soon)
-        ));
-        assert!(timeout(block_on(
-            requests.recv_deadline(Instant::now() + soon)
-        )));
         let client = thread::spawn(move || {
-            for round in 0..8 {
+            for round in 0..6 {
                 assert_eq!(ask(&req, "x"), round.to_string().into());
             }
         });
-        let until = Instant::now() + PATIENCE;
         requests.recv_blocking().unwrap().reply("0").unwrap();
         block_on(requests.recv()).unwrap().reply("1").unwrap();
         next_request(&requests).reply("2").unwrap();
         let request = block_on(requests.recv_timeout(PATIENCE)).unwrap();
         request.reply("3").unwrap();
-        let request = requests.recv_deadline_blocking(until).unwrap();
-        request.reply("4").unwrap();
-        let request = block_on(requests.recv_deadline(until)).unwrap();
-        request.reply("5").unwrap();
-        block_on(requests.next()).unwrap().reply("6").unwrap();
-        requests.iter().next().unwrap().reply("7").unwrap();
+        block_on(requests.next()).unwrap().reply("4").unwrap();
+        requests.iter().next().unwrap().reply("5").unwrap();
         client.join().unwrap();
     });
 }

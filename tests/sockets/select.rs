@@ -137,7 +137,7 @@ fn it_says_which_receiver_has_the_message() {
 }
 
 #[test]
-fn deadlines_are_kept() {
+fn timeouts_are_kept() {
     within(LIMIT, || {
         let context = Context::new();
         let (push, pull) = connected(&context, Transport::Inproc, 10);
@@ -147,8 +147,7 @@ fn deadlines_are_kept() {
         let late = Err(SelectError::Timeout);
         assert_eq!(select.wait_timeout(4 * SHORT), late);
         assert!(start.elapsed() >= 4 * SHORT);
-        assert_eq!(select.wait_deadline(start + 8 * SHORT), late);
-        assert!(start.elapsed() >= 8 * SHORT && start.elapsed() < PATIENCE);
+        assert!(start.elapsed() < PATIENCE);
         // A stream that is always about to have something is no excuse.
         select.stream(stream::poll_fn(|context| {
             context.waker().wake_by_ref();

@@ -4,5 +4,6 @@
 //! tries again when it is woken. Dropping it gives the place up, and passes on a wake-up that it
 //! has not used.
 
+pub(crate) mod ready;
 pub(crate) mod recv;
 pub(crate) mod send;

@@ -109,8 +109,7 @@ impl Drop for RecvFuture<'_> {
     }
 }
 
-/// The future of [`Receiver::recv_timeout`](crate::Receiver::recv_timeout) and
-/// [`Receiver::recv_deadline`](crate::Receiver::recv_deadline).
+/// The future of [`Receiver::recv_timeout`](crate::Receiver::recv_timeout).
 ///
 /// Dropping it before it is ready takes no message.
 #[derive(Debug)]

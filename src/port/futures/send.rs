@@ -194,8 +194,7 @@ impl NoRoom for SendTimeoutError {
     }
 }
 
-/// The future of [`Sender::send_timeout`](crate::Sender::send_timeout) and
-/// [`Sender::send_deadline`](crate::Sender::send_deadline).
+/// The future of [`Sender::send_timeout`](crate::Sender::send_timeout).
 ///
 /// Dropping it before it is ready means that the message has not been sent.
 #[derive(Debug)]

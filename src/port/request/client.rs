@@ -24,8 +24,7 @@ use crate::sync::oneshot::Answer;
 #[must_use = "futures do nothing unless they are awaited"]
 pub struct RequestFuture<'a>(Asking<'a>);
 
-/// The future of [`Socket::request_timeout`](crate::Socket::request_timeout) and
-/// [`Socket::request_deadline`](crate::Socket::request_deadline).
+/// The future of [`Socket::request_timeout`](crate::Socket::request_timeout).
 ///
 /// Dropping it gives the request up: one that no peer has taken is not sent, the reply to one
 /// that was sent is dropped when it comes.

@@ -148,22 +148,6 @@ impl Requests {
         self.recv_blocking_until(after(timeout))
     }
 
-    /// As [`recv_timeout`](Requests::recv_timeout), waiting until a moment.
-    ///
-    /// # Errors
-    /// Those of [`recv_timeout`](Requests::recv_timeout).
-    pub fn recv_deadline(&self, deadline: Instant) -> RecvRequestTimeoutFuture<'_> {
-        self.recv_until(Some(deadline))
-    }
-
-    /// As [`recv_deadline`](Requests::recv_deadline), blocking the thread.
-    ///
-    /// # Errors
-    /// Those of [`recv_timeout`](Requests::recv_timeout).
-    pub fn recv_deadline_blocking(&self, deadline: Instant) -> Result<Request, RecvTimeoutError> {
-        self.recv_blocking_until(Some(deadline))
-    }
-
     /// A blocking iterator; ends when no more requests will come.
     pub fn iter(&self) -> RequestsIter<'_> {
         RequestsIter(self)
@@ -193,18 +177,21 @@ impl Requests {
         self.ports().gate().map_or(0, Gate::unanswered)
     }
 
-    fn ports(&self) -> &Arc<Ports> {
+    pub(in crate::port) fn ports(&self) -> &Arc<Ports> {
         self.holder.ports()
     }
 
-    fn recv_until(&self, deadline: Option<Instant>) -> RecvRequestTimeoutFuture<'_> {
+    pub(crate) fn recv_until(&self, deadline: Option<Instant>) -> RecvRequestTimeoutFuture<'_> {
         RecvRequestTimeoutFuture {
             requests: self,
             recv: RecvTimeoutFuture::new(RecvFuture::by_number(self.ports()), deadline),
         }
     }
 
-    fn recv_blocking_until(&self, deadline: Option<Instant>) -> Result<Request, RecvTimeoutError> {
+    pub(crate) fn recv_blocking_until(
+        &self,
+        deadline: Option<Instant>,
+    ) -> Result<Request, RecvTimeoutError> {
         let ports = self.ports();
         let received = match ports.try_pop_by_number() {
             Err(why) => RecvFuture::by_number(ports).block_until(why, deadline),
@@ -451,7 +438,7 @@ impl Future for RecvRequestFuture<'_> {
     }
 }
 
-/// The future of [`Requests::recv_timeout`] and [`Requests::recv_deadline`].
+/// The future of [`Requests::recv_timeout`].
 ///
 /// Dropping it before it is ready takes no request.
 #[derive(Debug)]

@@ -207,7 +207,7 @@ impl Ports {
 
     /// Nothing will come where there is no pump.
     #[inline]
-    fn unless_orphaned<U>(&self, popped: Result<U, Nothing>) -> Result<U, Nothing> {
+    pub(super) fn unless_orphaned<U>(&self, popped: Result<U, Nothing>) -> Result<U, Nothing> {
         match popped {
             Err(Nothing::Empty) if self.is_orphaned() => Err(Nothing::Closed),
             popped => popped,

@@ -34,7 +34,7 @@ impl<E: Env> Pump<E> {
     /// The last event of all monitors: `Stopped`.
     pub(in crate::pump) fn stop_watching(&mut self, socket: usize) {
         self.tell(socket, || Event::of(EventKind::Stopped));
-        let terminated = self.ending.is_shutting_down();
+        let terminated = self.ending.is_terminated();
         if let Some(found) = self.sockets.get_mut(socket) {
             for monitor in found.observers.monitors.drain(..) {
                 if terminated {

@@ -67,6 +67,35 @@ impl<T> Channel<T> {
         popped
     }
 
+    /// Whether there is something to take, or nothing ever will be. A caller that is ready to wait
+    /// watches for that: it takes nothing, and no call that was meant for another.
+    pub(crate) fn watch_items(&self, waiting: Option<Waiting<'_>>) -> Result<(), Nothing> {
+        let head = self.head.lock();
+        let mut tail = self.tail.lock();
+        let found = match tail.state {
+            _ if !(head.items.is_empty() && tail.items.is_empty()) => Ok(()),
+            State::Open => {
+                if let Some(waiting) = waiting {
+                    tail.receivers.watch(waiting.ticket, waiting.waker);
+                }
+                return Err(Nothing::Empty);
+            }
+            State::Closed => Err(Nothing::Closed),
+            State::Terminated => Err(Nothing::Terminated),
+        };
+        if let Some(ticket) = waiting.and_then(|waiting| waiting.ticket.take()) {
+            tail.receivers.remove(ticket);
+        }
+        found
+    }
+
+    /// One that watched stops.
+    pub(crate) fn stop_watching_items(&self, ticket: &mut Ticket) {
+        if let Some(ticket) = ticket.take() {
+            self.tail.lock().receivers.remove(ticket);
+        }
+    }
+
     /// A receiver stops waiting. If it had been called, the next one is called in its place.
     pub(crate) fn leave_receivers(&self, ticket: &mut Ticket) {
         let Some(ticket) = ticket.take() else { return };

@@ -67,6 +67,36 @@ impl<T> Channel<T> {
         offer
     }
 
+    /// Whether there is room (`Taken`), or never will be. A caller that is ready to wait watches for
+    /// that: it takes no room, and no call that was meant for another.
+    pub(crate) fn watch_room(&self, waiting: Option<Waiting<'_>>) -> Offer {
+        let (mut head, tail) = self.both();
+        let offer = match tail.state {
+            State::Open if self.policy != Overflow::Block || tail.room_for_any() > 0 => {
+                Offer::Taken
+            }
+            State::Open => {
+                if let Some(waiting) = waiting {
+                    head.senders.watch(waiting.ticket, waiting.waker);
+                }
+                return Offer::Full;
+            }
+            State::Closed => Offer::Closed,
+            State::Terminated => Offer::Terminated,
+        };
+        if let Some(ticket) = waiting.and_then(|waiting| waiting.ticket.take()) {
+            head.senders.remove(ticket);
+        }
+        offer
+    }
+
+    /// One that watched stops.
+    pub(crate) fn stop_watching_room(&self, ticket: &mut Ticket) {
+        if let Some(ticket) = ticket.take() {
+            self.head.lock().senders.remove(ticket);
+        }
+    }
+
     /// A sender stops waiting. If it had been called, the next one is called in its place.
     pub(crate) fn leave_senders(&self, ticket: &mut Ticket) {
         let Some(ticket) = ticket.take() else { return };

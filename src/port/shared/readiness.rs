@@ -1,0 +1,90 @@
+//! Whether a call would wait, and waiting until it would not.
+
+use std::task::{Poll, Waker};
+
+use super::Ports;
+use crate::port::lockstep::Line;
+use crate::sync::bounded::{Nothing, Offer, Waiting};
+
+/// Nothing of this takes a message or room: whoever waits to do so is called all the same.
+impl Ports {
+    /// Whether a receive would not wait: `Ok` if there is a message for it, `Empty` if it would wait.
+    /// In that case a caller that is ready to wait watches until that changes.
+    pub(crate) fn watch_items(&self, waiting: Option<(&mut Line, &Waker)>) -> Result<(), Nothing> {
+        let Some(outward) = self.outward() else {
+            return Err(Nothing::Closed);
+        };
+        let by_number = waiting.as_ref().is_some_and(|(line, _)| line.by_number);
+        let found = match (&self.gate, self.inward()) {
+            (Some(gate), Some(inward)) if !by_number => {
+                gate.watch_requests(outward, inward, waiting)
+            }
+            _ => outward.watch_items(waiting.map(|(line, waker)| Waiting {
+                ticket: &mut line.channel,
+                waker,
+            })),
+        };
+        self.unless_orphaned(found)
+    }
+
+    /// Whether a handle that answers by number would not wait for a request.
+    pub(crate) fn has_items(&self) -> bool {
+        let found = self.outward().map(|outward| outward.watch_items(None));
+        self.unless_orphaned(found.unwrap_or(Err(Nothing::Closed))) != Err(Nothing::Empty)
+    }
+
+    /// Whether there is room to send, and on a socket that alternates something to reply to: `Full`
+    /// if not. In that case a caller that is ready to wait watches until that changes.
+    pub(crate) fn watch_room(&self, waiting: Option<(&mut Line, &Waker)>) -> Offer {
+        let Some(inward) = self.inward() else {
+            return Offer::Closed;
+        };
+        if self.is_orphaned() {
+            return Offer::Closed;
+        }
+        match &self.gate {
+            Some(gate) => gate.watch_replies(inward, waiting),
+            None => inward.watch_room(waiting.map(|(line, waker)| Waiting {
+                ticket: &mut line.channel,
+                waker,
+            })),
+        }
+    }
+
+    /// Waits until a receive would not wait; then tells why not, if that is for want of messages to
+    /// come.
+    pub(crate) fn poll_items(&self, line: &mut Line, waker: &Waker) -> Poll<Result<(), Nothing>> {
+        match self.watch_items(Some((line, waker))) {
+            Err(Nothing::Empty) => Poll::Pending,
+            found => Poll::Ready(found),
+        }
+    }
+
+    /// Waits until [`watch_room`](Self::watch_room) finds some, or the socket closed.
+    pub(crate) fn poll_any_room(&self, line: &mut Line, waker: &Waker) -> Poll<Offer> {
+        match self.watch_room(Some((line, waker))) {
+            Offer::Full => Poll::Pending,
+            offer => Poll::Ready(offer),
+        }
+    }
+
+    /// One that watched for something to receive stops.
+    pub(crate) fn stop_watching_items(&self, line: &mut Line) {
+        if let Some(gate) = &self.gate {
+            gate.stop_watching_requests(line);
+        }
+        if let (true, Some(outward)) = (line.channel.is_some(), self.outward()) {
+            outward.stop_watching_items(&mut line.channel);
+        }
+    }
+
+    /// One that watched for room stops.
+    pub(crate) fn stop_watching_room(&self, line: &mut Line) {
+        if let Some(gate) = &self.gate {
+            gate.stop_watching_replies(line);
+        }
+        if let (true, Some(inward)) = (line.channel.is_some(), self.inward()) {
+            inward.stop_watching_room(&mut line.channel);
+        }
+    }
+}

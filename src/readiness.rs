@@ -1,0 +1,74 @@
+//! Whether a socket has a message, or room for one, without taking either.
+
+use std::future::Future;
+use std::time::Duration;
+
+use crate::kind::{Receives, Sends};
+use crate::port::{deadline_after as after, Call, ReadyFuture, ReadyTimeoutFuture};
+use crate::socket::Socket;
+
+impl<K: Receives> Socket<K> {
+    /// As [`Receiver::readable`](crate::Receiver::readable).
+    pub fn readable(&self) -> impl Future<Output = ()> + Send + Unpin + '_ {
+        ReadyFuture::new(self.ports(), Call::Recv)
+    }
+
+    /// As [`Receiver::readable_blocking`](crate::Receiver::readable_blocking).
+    pub fn readable_blocking(&self) {
+        ReadyFuture::new(self.ports(), Call::Recv).block(None);
+    }
+
+    /// As [`Receiver::readable_timeout`](crate::Receiver::readable_timeout).
+    pub fn readable_timeout(
+        &self,
+        timeout: Duration,
+    ) -> impl Future<Output = bool> + Send + Unpin + '_ {
+        let ready = ReadyFuture::new(self.ports(), Call::Recv);
+        ReadyTimeoutFuture::new(ready, after(timeout))
+    }
+
+    /// As [`Receiver::readable_timeout_blocking`](crate::Receiver::readable_timeout_blocking).
+    #[must_use]
+    pub fn readable_timeout_blocking(&self, timeout: Duration) -> bool {
+        ReadyFuture::new(self.ports(), Call::Recv).block(after(timeout))
+    }
+
+    /// As [`Receiver::is_readable`](crate::Receiver::is_readable).
+    #[must_use]
+    pub fn is_readable(&self) -> bool {
+        ReadyFuture::new(self.ports(), Call::Recv).is_ready()
+    }
+}
+
+impl<K: Sends> Socket<K> {
+    /// As [`Sender::writable`](crate::Sender::writable).
+    pub fn writable(&self) -> impl Future<Output = ()> + Send + Unpin + '_ {
+        ReadyFuture::new(self.ports(), Call::Send)
+    }
+
+    /// As [`Sender::writable_blocking`](crate::Sender::writable_blocking).
+    pub fn writable_blocking(&self) {
+        ReadyFuture::new(self.ports(), Call::Send).block(None);
+    }
+
+    /// As [`Sender::writable_timeout`](crate::Sender::writable_timeout).
+    pub fn writable_timeout(
+        &self,
+        timeout: Duration,
+    ) -> impl Future<Output = bool> + Send + Unpin + '_ {
+        let ready = ReadyFuture::new(self.ports(), Call::Send);
+        ReadyTimeoutFuture::new(ready, after(timeout))
+    }
+
+    /// As [`Sender::writable_timeout_blocking`](crate::Sender::writable_timeout_blocking).
+    #[must_use]
+    pub fn writable_timeout_blocking(&self, timeout: Duration) -> bool {
+        ReadyFuture::new(self.ports(), Call::Send).block(after(timeout))
+    }
+
+    /// As [`Sender::is_writable`](crate::Sender::is_writable).
+    #[must_use]
+    pub fn is_writable(&self) -> bool {
+        ReadyFuture::new(self.ports(), Call::Send).is_ready()
+    }
+}
