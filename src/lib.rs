@@ -1,4 +1,14 @@
-#![doc = include_str!("../README.md")]
+// The blocks of the README are compiled by the package `runtimes`, which has what they need.
+#![cfg_attr(not(doctest), doc = include_str!("../README.md"))]
+//!
+//! # Where to find what
+//!
+//! Start with [`Context`] and [`Socket`]; [`Options`] has the settings. The [`guide`] explains
+//! [sockets and their ports](guide::sockets), [which messages are lost when](guide::flow_control),
+//! [how sockets and programs end](guide::lifecycle), [transports](guide::transports),
+//! [requests](guide::requests), [waiting for many sources](guide::select),
+//! [security](guide::security), [monitoring](guide::monitoring), and the
+//! [differences from libzmq](guide::differences).
 
 mod authenticator;
 mod clock;
@@ -8,6 +18,7 @@ mod curve;
 mod driver;
 mod endpoint;
 mod event;
+pub mod guide;
 #[cfg(feature = "curve")]
 mod keygen;
 mod pattern;

@@ -49,6 +49,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("proxy", 5),
     ("authenticator", 5),
     ("keygen", 5),
+    ("guide", 5),
 ];
 
 /// The floors inside a top-level module, from the bottom. An import of a sibling may only point down.
