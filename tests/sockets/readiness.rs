@@ -355,7 +355,7 @@ fn a_full_peer_is_not_the_room_of_the_others() {
                 Err(TrySendError::Full(_))
             ));
             for _ in 0..sent {
-                assert_eq!(common::next(&full.receiver()).byte_len(), 1 << 20);
+                assert_eq!(next(&full.receiver()).byte_len(), 1 << 20);
             }
         }
     });
