@@ -53,7 +53,7 @@ pub use kind::{
     Pull, Push, Radio, Receives, Rep, Req, Router, Scatter, Sends, Server, Stream, Sub, Subscribes,
     Topical, Typed, XPub, XSub,
 };
-pub use message::{Frame, Message, XPubEvent, INLINE_CAPACITY};
+pub use message::{Frame, FromMessageError, Message, XPubEvent, INLINE_CAPACITY};
 pub use monitor::{Events, Monitor, MonitorOptions};
 pub use options::{
     AcceptFilter, Linger, ManualSubscriptions, Notify, Options, Overflow, PeerAddress,
