@@ -71,6 +71,6 @@ pub use register::{Ended, Registration};
 pub use routing_id::{RoutingId, RoutingIdError};
 pub use security::{AuthenticatorFault, Credentials, Mechanism, Security};
 pub use select::{Select, Selected, Token};
-pub use socket::Socket;
+pub use socket::{KindError, Socket};
 pub use socket_type::{SocketType, UnknownSocketType};
 pub use statistics::{DropReason, Dropped, PeerStatistics, Statistics};
