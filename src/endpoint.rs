@@ -165,6 +165,67 @@ impl Endpoint {
         &self.text
     }
 
+    /// The name of its transport: `tcp`, `ipc` or `inproc`.
+    #[must_use]
+    #[doc(alias = "scheme")]
+    pub fn transport(&self) -> &'static str {
+        match self.address {
+            Address::Tcp { .. } => "tcp",
+            Address::Ipc(_) => "ipc",
+            Address::Inproc { .. } => "inproc",
+        }
+    }
+
+    /// The host of a TCP endpoint as it is written, an IPv6 address without its brackets; `None` for
+    /// other transports. Of an endpoint with a source it is the destination.
+    ///
+    /// ```
+    /// use zmq_channels::Endpoint;
+    ///
+    /// let endpoint: Endpoint = "tcp://[::1]:5555".parse()?;
+    /// assert_eq!(endpoint.transport(), "tcp");
+    /// assert_eq!(endpoint.host(), Some("::1"));
+    /// assert_eq!(endpoint.port(), Some(5555));
+    ///
+    /// let endpoint: Endpoint = "inproc://feed".parse()?;
+    /// assert_eq!((endpoint.host(), endpoint.port()), (None, None));
+    /// # Ok::<(), zmq_channels::error::EndpointError>(())
+    /// ```
+    #[must_use]
+    pub fn host(&self) -> Option<&str> {
+        if !self.is_tcp() {
+            return None;
+        }
+        let (_, address) = self.text.split_once("://")?;
+        let destination = address.split_once(';').map_or(address, |(_, to)| to);
+        let (host, _) = destination.rsplit_once(':')?;
+        let unbracketed = host
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'));
+        Some(unbracketed.unwrap_or(host))
+    }
+
+    /// The port of a TCP endpoint, 0 if it leaves the choice to the system (`:*` or `:0`); `None` for
+    /// other transports. What [`bind`](crate::Socket::bind) returns has the port that was chosen.
+    ///
+    /// ```
+    /// use zmq_channels::{Context, Pull};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pull = Context::new().socket::<Pull>()?;
+    /// let bound = pull.bind("tcp://127.0.0.1:*")?;
+    /// assert!(bound.port().is_some_and(|port| port > 0));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn port(&self) -> Option<u16> {
+        match self.address {
+            Address::Tcp { port, .. } => Some(port),
+            Address::Ipc(_) | Address::Inproc { .. } => None,
+        }
+    }
+
     /// The parsed form.
     pub(crate) fn address(&self) -> &Address {
         &self.address

@@ -3,32 +3,84 @@
 use crate::socket_type::SocketType;
 
 /// A socket type known at compile time, or [`Any`]. Sealed: the list is closed.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no type of socket",
+    note = "types of sockets are `Pub`, `Sub`, `Req`, `Rep`, `Push`, `Pull` and their likes, or `Any`"
+)]
 pub trait Kind: sealed::Sealed + Send + Sync + 'static {}
 
 /// A kind whose [`SocketType`] is known at compile time: all but [`Any`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no type of socket that is known at compile time",
+    note = "name one, as in `context.socket::<Pub>()`; for a `SocketType` that is chosen at run time \
+            there is `context.socket_of(socket_type, options)`, which gives a `Socket<Any>`"
+)]
 pub trait Typed: Kind {
     /// The socket type of this kind.
     const TYPE: SocketType;
 }
 
 /// A kind that takes messages from its user: it has a [`Sender`](crate::Sender).
+#[diagnostic::on_unimplemented(
+    message = "a `{Self}` socket sends no messages",
+    label = "`Sub`, `Pull`, `Dish` and `Gather` only receive",
+    note = "their peers send: `Pub` or `XPub` to `Sub`, `Push` to `Pull`, `Radio` to `Dish`, `Scatter` to \
+            `Gather`; `Pair`, `Dealer`, `Router`, `Req`, `Rep` and others send and receive",
+    note = "a `Sub` subscribes with `subscribe`, a `Dish` with `join`; an `XSub` sends to its publishers"
+)]
 pub trait Sends: Typed {}
 
 /// A kind that gives messages to its user: it has a [`Receiver`](crate::Receiver).
+#[diagnostic::on_unimplemented(
+    message = "a `{Self}` socket receives no messages",
+    label = "`Pub`, `Push`, `Radio` and `Scatter` only send",
+    note = "their peers receive: `Sub` from `Pub`, `Pull` from `Push`, `Dish` from `Radio`, `Gather` from \
+            `Scatter`; `Pair`, `Dealer`, `Router`, `Req`, `Rep` and others send and receive",
+    note = "an `XPub` publishes and receives the subscriptions of its peers; `wait_subscribed` waits for \
+            them on a `Pub`, an `XPub` and a `Radio`"
+)]
 pub trait Receives: Typed {}
 
-/// A kind with subscriptions.
+/// A kind that subscribes, or, as XPUB may, decides on its peers' subscriptions.
+#[diagnostic::on_unimplemented(
+    message = "a `{Self}` socket does not subscribe",
+    label = "`Sub` and `XSub` subscribe",
+    note = "a `Pub` publishes to those who do, and an `XPub` decides on their subscriptions; a `Dish` joins \
+            groups with `join`; other types receive all that is sent to them"
+)]
 pub trait Subscribes: Kind {}
 
 /// A kind whose messages begin with the routing id of a peer.
+#[diagnostic::on_unimplemented(
+    message = "a `{Self}` socket does not address its peers",
+    label = "`Router`, `Server`, `Peer` and `Stream` do",
+    note = "other types choose the peer themselves: send with `send`. A `Router` is what addresses \
+            `Dealer`, `Req` and `Router` peers, a `Server` its `Client` peers"
+)]
 pub trait Addresses: Kind {}
+
 /// A kind whose peers subscribe, or join groups.
+#[diagnostic::on_unimplemented(
+    message = "peers do not subscribe to a `{Self}` socket",
+    label = "`Pub`, `XPub` and `Radio` publish",
+    note = "for peers of any type there is `wait_connected`"
+)]
 pub trait Publishes: Kind {}
 
 /// A kind with groups to join.
+#[diagnostic::on_unimplemented(
+    message = "a `{Self}` socket joins no groups",
+    label = "`Dish` does",
+    note = "a `Sub` or `XSub` subscribes to topics with `subscribe`; a `Radio` sends to a group with \
+            `Message::to_group`"
+)]
 pub trait Joins: Kind {}
 
 /// A kind with topics, or groups: it publishes or subscribes.
+#[diagnostic::on_unimplemented(
+    message = "a `{Self}` socket has no topics",
+    label = "`Pub`, `XPub`, `Sub`, `XSub`, `Radio` and `Dish` have"
+)]
 pub trait Topical: Kind {}
 
 mod sealed {
@@ -78,7 +130,7 @@ kinds! {
     XSub: XSub, Sends Receives Subscribes Topical;
     /// XPUB: PUB that also receives: the subscriptions of its peers, as messages of one frame that
     /// starts with the byte 1 or 0, and whatever else they send (RFC 29).
-    XPub: XPub, Sends Receives Publishes Topical;
+    XPub: XPub, Sends Receives Subscribes Publishes Topical;
     /// STREAM: peers that speak plain TCP, or any protocol over tcp or ipc. Each message is the id
     /// of a connection, five bytes, and a chunk of at most 8 KiB, which begins and ends anywhere;
     /// an empty chunk tells that the connection began or ended. Of what is sent, the first frame is

@@ -15,7 +15,7 @@ use futures_core::Stream;
 use futures_sink::Sink;
 
 use crate::error::{PumpFailure, RecvError, RegisterError, SendError};
-use crate::kind::{Any, Receives, Sends};
+use crate::kind::{Any, Receives, Sends, Typed};
 use crate::message::Message;
 use crate::pump::runner::{self, Runner};
 use crate::pump::CloseReport;
@@ -109,7 +109,7 @@ impl fmt::Debug for Registration {
     }
 }
 
-impl<K: Sends> Socket<K> {
+impl<K: Typed> Socket<K> {
     /// Feeds the socket's `in` from a stream of the user's: any channel whose receiver is one, of
     /// any library, without a thread or a runtime of the user's own.
     ///
@@ -145,6 +145,7 @@ impl<K: Sends> Socket<K> {
     /// [`RegisterError::Io`] if the thread cannot be started.
     pub fn register_in<S>(&self, stream: S) -> Result<Registration, RegisterError>
     where
+        K: Sends,
         S: Stream + Send + 'static,
         S::Item: Into<Message>,
     {
@@ -153,7 +154,7 @@ impl<K: Sends> Socket<K> {
     }
 }
 
-impl<K: Receives> Socket<K> {
+impl<K: Typed> Socket<K> {
     /// Feeds a sink of the user's from the socket's `out`: any channel whose sender is one, of any
     /// library. Several sockets may feed one channel, each through a clone of its sender.
     ///
@@ -188,6 +189,7 @@ impl<K: Receives> Socket<K> {
     /// Those of [`register_in`](Socket::register_in).
     pub fn register_out<T, S>(&self, sink: S) -> Result<Registration, RegisterError>
     where
+        K: Receives,
         T: From<Message> + 'static,
         S: Sink<T> + Send + 'static,
         S::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -196,7 +198,7 @@ impl<K: Receives> Socket<K> {
     }
 }
 
-impl<K: Sends + Receives> Socket<K> {
+impl<K: Typed> Socket<K> {
     /// [`register_in`](Socket::register_in) and [`register_out`](Socket::register_out) at once.
     ///
     /// # Errors
@@ -207,6 +209,7 @@ impl<K: Sends + Receives> Socket<K> {
         sink: O,
     ) -> Result<(Registration, Registration), RegisterError>
     where
+        K: Sends + Receives,
         I: Stream + Send + 'static,
         I::Item: Into<Message>,
         T: From<Message> + 'static,

@@ -136,15 +136,16 @@ impl fmt::Debug for RoutingId {
 
 /// Addresses, on sockets that put them in front: ROUTER, SERVER, PEER and STREAM.
 impl Message {
-    /// A message to one peer: its id, then the frames of `payload`.
+    /// A message to one peer: its id, a [`RoutingId`] or anything that reads as its bytes, then the
+    /// frames of `payload`.
     #[must_use]
-    pub fn to(peer: &RoutingId, payload: impl Into<Message>) -> Message {
+    pub fn to(peer: impl Into<Frame>, payload: impl Into<Message>) -> Message {
         payload.into().addressed_to(peer)
     }
 
     /// The message with a peer's id in front.
     #[must_use]
-    pub fn addressed_to(mut self, peer: &RoutingId) -> Message {
+    pub fn addressed_to(mut self, peer: impl Into<Frame>) -> Message {
         self.push_front(peer);
         self
     }

@@ -7,6 +7,8 @@ use std::str::FromStr;
 ///
 /// Every name ZMTP knows is here, because peers announce them; the ones this library can
 /// open are those for which [`SocketType::is_supported`] holds.
+///
+/// It is written ([`Display`](fmt::Display)) as libzmq writes it, `XPUB`, and read in any case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[allow(missing_docs)]
 pub enum SocketType {
@@ -82,6 +84,12 @@ impl SocketType {
             SocketType::Peer => "PEER",
             SocketType::Channel => "CHANNEL",
         }
+    }
+
+    /// The type that a peer announces by this name: exact, in upper case.
+    pub(crate) fn announced_as(name: &[u8]) -> Option<SocketType> {
+        let mut all = SocketType::ALL.into_iter();
+        all.find(|kind| kind.name().as_bytes() == name)
     }
 
     /// Whether a socket of this type may talk to a peer of type `peer`.
@@ -222,14 +230,23 @@ impl fmt::Display for SocketType {
 #[error("{0:?} is not the name of a ZeroMQ socket type")]
 pub struct UnknownSocketType(pub String);
 
-/// Parses the name on the wire: exact, upper case.
+/// Parses the [name](SocketType::name), in upper or lower case or both.
+///
+/// ```
+/// use zmq_channels::SocketType;
+///
+/// for name in ["pub", "Pub", "PUB"] {
+///     assert_eq!(name.parse(), Ok(SocketType::Pub));
+/// }
+/// assert_eq!(SocketType::XPub.to_string(), "XPUB");
+/// ```
 impl FromStr for SocketType {
     type Err = UnknownSocketType;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
         SocketType::ALL
             .into_iter()
-            .find(|kind| kind.name() == name)
+            .find(|kind| kind.name().eq_ignore_ascii_case(name))
             .ok_or_else(|| UnknownSocketType(name.chars().take(64).collect()))
     }
 }
@@ -241,10 +258,20 @@ mod tests {
     #[test]
     fn names_parse_back() {
         for kind in SocketType::ALL {
-            assert_eq!(kind.name().parse(), Ok(kind));
+            let name = kind.to_string();
+            let mixed = format!("{}{}", &name[..1], name[1..].to_lowercase());
+            for name in [&name, &name.to_lowercase(), &mixed] {
+                assert_eq!(name.parse(), Ok(kind));
+                let is_announced = SocketType::announced_as(name.as_bytes()) == Some(kind);
+                assert_eq!(is_announced, *name == kind.name(), "{name}");
+            }
         }
-        assert!("req".parse::<SocketType>().is_err());
-        assert!("DGRAM".parse::<SocketType>().is_err());
+        for name in ["DGRAM", "", " PUB", "PUBS", "ＰＵＢ"] {
+            assert_eq!(
+                name.parse::<SocketType>(),
+                Err(UnknownSocketType(name.into()))
+            );
+        }
     }
 
     #[test]

@@ -262,6 +262,37 @@ fn bad_for_both() {
 }
 
 #[test]
+fn parts_are_those_of_the_text() {
+    for (text, transport, host, port) in [
+        ("tcp://127.0.0.1:80", "tcp", Some("127.0.0.1"), Some(80)),
+        ("tcp://[::1]:00080", "tcp", Some("::1"), Some(80)),
+        (
+            "tcp://fe80::1%eth0:80",
+            "tcp",
+            Some("fe80::1%eth0"),
+            Some(80),
+        ),
+        ("tcp://[fe80::1%2]:*", "tcp", Some("fe80::1%2"), Some(0)),
+        ("tcp://*:0", "tcp", Some("*"), Some(0)),
+        ("tcp://a.b:65535", "tcp", Some("a.b"), Some(65535)),
+        ("tcp://[::1]:99;a.b:80", "tcp", Some("a.b"), Some(80)),
+        ("tcp://eth0:0;[::2]:81", "tcp", Some("::2"), Some(81)),
+        ("ipc:///tmp/a:1", "ipc", None, None),
+        ("ipc://@tcp://b:1", "ipc", None, None),
+        ("inproc://c:1", "inproc", None, None),
+    ] {
+        let endpoint: Endpoint = text.parse().unwrap();
+        let parts = (endpoint.transport(), endpoint.host(), endpoint.port());
+        assert_eq!(parts, (transport, host, port), "{text}");
+    }
+    let resolved = Endpoint::from_tcp("[::1]:49152".parse().unwrap());
+    assert_eq!(
+        (resolved.host(), resolved.port()),
+        (Some("::1"), Some(49152))
+    );
+}
+
+#[test]
 fn an_error_repeats_at_most_256_characters() {
     let text = format!("ipc://{}", "ü".repeat(1_000_000));
     let error = Endpoint::parse_for_bind(&text).unwrap_err();

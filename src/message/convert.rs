@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{Frame, Message};
+use super::{Body, Frame, Message};
 
 macro_rules! message_of_one_frame {
     ($($kind:ty),* $(,)?) => {
@@ -68,5 +68,111 @@ where
 impl From<&[&str]> for Message {
     fn from(frames: &[&str]) -> Self {
         frames.iter().copied().collect()
+    }
+}
+
+/// Frames of different types.
+macro_rules! message_of_a_tuple {
+    ($($kind:ident $frame:ident),*) => {
+        impl<$($kind: Into<Frame>),*> From<($($kind,)*)> for Message {
+            fn from(($($frame,)*): ($($kind,)*)) -> Self {
+                Message::from_frames(vec![$($frame.into()),*])
+            }
+        }
+    };
+}
+
+message_of_a_tuple!(A a, B b);
+message_of_a_tuple!(A a, B b, C c);
+message_of_a_tuple!(A a, B b, C c, D d);
+message_of_a_tuple!(A a, B b, C c, D d, E e);
+message_of_a_tuple!(A a, B b, C c, D d, E e, F f);
+
+/// A [`Message`] is no such value. It comes back.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FromMessageError {
+    /// It has several frames, or none.
+    #[error("a message of {} frames, not of one", .0.len())]
+    FrameCount(Message),
+    /// Its frame is no valid UTF-8.
+    #[error("the frame is not valid UTF-8")]
+    NotUtf8(Message),
+}
+
+impl FromMessageError {
+    /// The message, as it was.
+    #[must_use]
+    pub fn into_inner(self) -> Message {
+        match self {
+            FromMessageError::FrameCount(message) | FromMessageError::NotUtf8(message) => message,
+        }
+    }
+}
+
+/// The frame of a message of one frame.
+impl TryFrom<Message> for Frame {
+    type Error = FromMessageError;
+
+    fn try_from(message: Message) -> Result<Self, FromMessageError> {
+        match message.body {
+            Body::One(frame) => Ok(frame),
+            // Of one frame too, if others have been taken off.
+            Body::Many(mut frames) => match (frames.len(), frames.pop()) {
+                (1, Some(frame)) => Ok(frame),
+                (_, last) => {
+                    frames.extend(last);
+                    let body = Body::Many(frames);
+                    Err(FromMessageError::FrameCount(Message { body, ..message }))
+                }
+            },
+        }
+    }
+}
+
+/// The bytes of a message of one frame.
+///
+/// ```
+/// use zmq_channels::message::FromMessageError;
+/// use zmq_channels::Message;
+///
+/// let bytes = Vec::<u8>::try_from(Message::from("hello"))?;
+/// assert_eq!(bytes, b"hello");
+///
+/// let multipart = Message::from(["several", "frames"]);
+/// let error = Vec::<u8>::try_from(multipart.clone()).unwrap_err();
+/// assert_eq!(error.into_inner(), multipart);
+/// # Ok::<(), FromMessageError>(())
+/// ```
+impl TryFrom<Message> for Vec<u8> {
+    type Error = FromMessageError;
+
+    fn try_from(message: Message) -> Result<Self, FromMessageError> {
+        Frame::try_from(message).map(Vec::from)
+    }
+}
+
+/// The text of a message of one frame.
+///
+/// ```
+/// use zmq_channels::message::FromMessageError;
+/// use zmq_channels::Message;
+///
+/// assert_eq!(String::try_from(Message::from("hello"))?, "hello");
+/// let error = String::try_from(Message::from([0xFF])).unwrap_err();
+/// assert_eq!(error, FromMessageError::NotUtf8([0xFF].into()));
+/// # Ok::<(), FromMessageError>(())
+/// ```
+impl TryFrom<Message> for String {
+    type Error = FromMessageError;
+
+    fn try_from(message: Message) -> Result<Self, FromMessageError> {
+        let tag = message.tag();
+        let bytes = Vec::try_from(message)?;
+        String::from_utf8(bytes).map_err(|error| {
+            let mut message = Message::from(error.into_bytes());
+            message.set_tag(tag);
+            FromMessageError::NotUtf8(message)
+        })
     }
 }

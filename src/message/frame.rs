@@ -27,7 +27,12 @@ pub const INLINE_CAPACITY: usize = 64;
 /// let frame = Frame::from("hello");
 /// assert_eq!(&frame[..], b"hello");
 /// assert_eq!(frame.len(), 5);
+/// assert_eq!(frame.as_str(), Some("hello"));
 /// ```
+///
+/// [`Display`](fmt::Display) writes the whole frame as text, with U+FFFD (�) for what is no UTF-8, as
+/// [`String::from_utf8_lossy`] has it. [`Debug`](fmt::Debug) is for logs: text in quotes, anything else
+/// in hexadecimal, shortened to 64 bytes.
 #[derive(Clone)]
 pub struct Frame(Repr);
 
@@ -83,6 +88,20 @@ impl Frame {
             len: usize::from(len),
             bytes: *window,
         })
+    }
+
+    /// The text, if the bytes are valid UTF-8.
+    ///
+    /// ```
+    /// use zmq_channels::{Frame, Message};
+    ///
+    /// let message = Message::from(("weather", [0xFF]));
+    /// assert_eq!(message[0].as_str(), Some("weather"));
+    /// assert_eq!(message[1].as_str(), None);
+    /// ```
+    #[must_use]
+    pub fn as_str(&self) -> Option<&str> {
+        std::str::from_utf8(self).ok()
     }
 
     /// The bytes as a shared [`Bytes`]; copies only what is stored inline.
@@ -178,6 +197,13 @@ impl<const N: usize> PartialEq<[u8; N]> for Frame {
 impl<const N: usize> PartialEq<&[u8; N]> for Frame {
     fn eq(&self, other: &&[u8; N]) -> bool {
         self[..] == other[..]
+    }
+}
+
+/// The text, with U+FFFD for what is no UTF-8.
+impl fmt::Display for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&String::from_utf8_lossy(self))
     }
 }
 

@@ -7,6 +7,7 @@ mod frame;
 pub(crate) mod storage;
 mod xpub_event;
 
+pub use convert::FromMessageError;
 pub use frame::{Frame, INLINE_CAPACITY};
 pub use xpub_event::XPubEvent;
 
@@ -29,6 +30,30 @@ pub(crate) const MAX_GROUP: usize = 255;
 /// assert_eq!(multipart[0], "status");
 /// assert!(multipart[1].is_empty());
 /// ```
+///
+/// Frames of different types go into a tuple of up to six; with more of them, or a number that is not
+/// known before, they are [pushed](Message::push) one by one, or collected:
+///
+/// ```
+/// use zmq_channels::{Frame, Message};
+///
+/// let mixed = Message::from(("reading", vec![1u8, 2], b"end"));
+/// assert_eq!(mixed.len(), 3);
+///
+/// let mut pushed = Message::from("reading");
+/// pushed.push(vec![1u8, 2]);
+/// pushed.push("end");
+/// assert_eq!(pushed, mixed);
+///
+/// let collected: Message = mixed.iter().rev().collect();
+/// assert_eq!(collected[0].as_str(), Some("end"));
+/// ```
+///
+/// A message of one frame becomes a `String`, a `Vec<u8>` or a [`Frame`] with `try_from`; one of several
+/// is taken apart by its index, by [`frames`](Message::frames), or by iteration over it.
+///
+/// [`Display`](fmt::Display) writes the frames as text, with a comma and a space between them; see
+/// [`Frame`].
 ///
 /// Cloning a message never copies a payload larger than [`INLINE_CAPACITY`].
 #[derive(Clone)]
@@ -60,7 +85,7 @@ impl Message {
     /// ([`Refusal::TooManyFrames`](crate::error::Refusal::TooManyFrames)).
     pub const MAX_FRAMES: usize = 1 << 20;
 
-    /// A message without frames, to be filled with [`push_back`](Message::push_back).
+    /// A message without frames, to be filled with [`push`](Message::push).
     ///
     /// A message that still has no frame cannot be sent.
     #[must_use]
@@ -158,6 +183,24 @@ impl Message {
     /// The frames, in order.
     pub fn iter(&self) -> std::slice::Iter<'_, Frame> {
         self.frames().iter()
+    }
+
+    /// Adds a frame behind the others: [`push_back`](Message::push_back), as a [`Vec`] has it.
+    ///
+    /// ```
+    /// use zmq_channels::Message;
+    ///
+    /// let mut message = Message::new();
+    /// message.push("weather");
+    /// message.push([17, 4]);
+    /// assert_eq!(message, ("weather", [17, 4]).into());
+    /// ```
+    #[doc(alias = "add")]
+    #[doc(alias = "addpart")]
+    #[doc(alias = "addstr")]
+    #[doc(alias = "zmsg_append")]
+    pub fn push(&mut self, frame: impl Into<Frame>) {
+        self.push_back(frame);
     }
 
     /// Adds a frame behind the others.
@@ -271,6 +314,22 @@ impl PartialEq for Message {
 
 impl Eq for Message {}
 
+/// The frames as text, with a comma and a space between them.
+impl fmt::Display for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.frames() {
+            [only] => only.fmt(f),
+            frames => {
+                for (index, frame) in frames.iter().enumerate() {
+                    f.write_str(if index > 0 { ", " } else { "" })?;
+                    write!(f, "{frame}")?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
 impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Message")?;
@@ -307,6 +366,12 @@ impl<'a> IntoIterator for &'a Message {
 impl<F: Into<Frame>> FromIterator<F> for Message {
     fn from_iter<I: IntoIterator<Item = F>>(frames: I) -> Self {
         Message::from_frames(frames.into_iter().map(Into::into).collect())
+    }
+}
+
+impl<F: Into<Frame>> Extend<F> for Message {
+    fn extend<I: IntoIterator<Item = F>>(&mut self, frames: I) {
+        frames.into_iter().for_each(|frame| self.push_back(frame));
     }
 }
 

@@ -6,15 +6,18 @@ use std::time::Duration;
 use crate::error::{
     RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError,
 };
-use crate::kind::{Receives, Sends};
+use crate::kind::{Receives, Sends, Typed};
 use crate::message::Message;
-use crate::port::{Receiver, Sender};
+use crate::port::{Iter, Receiver, Sender};
 use crate::socket::Socket;
 
-impl<K: Sends> Socket<K> {
+impl<K: Typed> Socket<K> {
     /// The socket's `in`: another handle to send with.
     #[must_use]
-    pub fn sender(&self) -> Sender {
+    pub fn sender(&self) -> Sender
+    where
+        K: Sends,
+    {
         self.inward().clone()
     }
 
@@ -22,7 +25,10 @@ impl<K: Sends> Socket<K> {
     pub fn send(
         &self,
         message: impl Into<Message>,
-    ) -> impl Future<Output = Result<(), SendError>> + Send + '_ {
+    ) -> impl Future<Output = Result<(), SendError>> + Send + '_
+    where
+        K: Sends,
+    {
         self.inward().send(message)
     }
 
@@ -30,7 +36,10 @@ impl<K: Sends> Socket<K> {
     ///
     /// # Errors
     /// As there.
-    pub fn send_blocking(&self, message: impl Into<Message>) -> Result<(), SendError> {
+    pub fn send_blocking(&self, message: impl Into<Message>) -> Result<(), SendError>
+    where
+        K: Sends,
+    {
         self.inward().send_blocking(message)
     }
 
@@ -38,7 +47,10 @@ impl<K: Sends> Socket<K> {
     ///
     /// # Errors
     /// As there.
-    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
+    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), TrySendError>
+    where
+        K: Sends,
+    {
         self.inward().try_send(message)
     }
 
@@ -47,7 +59,10 @@ impl<K: Sends> Socket<K> {
         &self,
         message: impl Into<Message>,
         timeout: Duration,
-    ) -> impl Future<Output = Result<(), SendTimeoutError>> + Send + '_ {
+    ) -> impl Future<Output = Result<(), SendTimeoutError>> + Send + '_
+    where
+        K: Sends,
+    {
         self.inward().send_timeout(message, timeout)
     }
 
@@ -59,11 +74,17 @@ impl<K: Sends> Socket<K> {
         &self,
         message: impl Into<Message>,
         timeout: Duration,
-    ) -> Result<(), SendTimeoutError> {
+    ) -> Result<(), SendTimeoutError>
+    where
+        K: Sends,
+    {
         self.inward().send_timeout_blocking(message, timeout)
     }
 
-    pub(super) fn inward(&self) -> &Sender {
+    pub(super) fn inward(&self) -> &Sender
+    where
+        K: Sends,
+    {
         match &self.sender {
             Some(sender) => sender,
             None => unreachable!("a kind that sends has an in channel"),
@@ -71,15 +92,21 @@ impl<K: Sends> Socket<K> {
     }
 }
 
-impl<K: Receives> Socket<K> {
+impl<K: Typed> Socket<K> {
     /// The socket's `out`: another handle to receive with.
     #[must_use]
-    pub fn receiver(&self) -> Receiver {
+    pub fn receiver(&self) -> Receiver
+    where
+        K: Receives,
+    {
         self.outward().clone()
     }
 
     /// As [`Receiver::recv`].
-    pub fn recv(&self) -> impl Future<Output = Result<Message, RecvError>> + Send + '_ {
+    pub fn recv(&self) -> impl Future<Output = Result<Message, RecvError>> + Send + '_
+    where
+        K: Receives,
+    {
         self.outward().recv()
     }
 
@@ -87,7 +114,10 @@ impl<K: Receives> Socket<K> {
     ///
     /// # Errors
     /// As there.
-    pub fn recv_blocking(&self) -> Result<Message, RecvError> {
+    pub fn recv_blocking(&self) -> Result<Message, RecvError>
+    where
+        K: Receives,
+    {
         self.outward().recv_blocking()
     }
 
@@ -95,7 +125,10 @@ impl<K: Receives> Socket<K> {
     ///
     /// # Errors
     /// As there.
-    pub fn try_recv(&self) -> Result<Message, TryRecvError> {
+    pub fn try_recv(&self) -> Result<Message, TryRecvError>
+    where
+        K: Receives,
+    {
         self.outward().try_recv()
     }
 
@@ -103,7 +136,10 @@ impl<K: Receives> Socket<K> {
     pub fn recv_timeout(
         &self,
         timeout: Duration,
-    ) -> impl Future<Output = Result<Message, RecvTimeoutError>> + Send + '_ {
+    ) -> impl Future<Output = Result<Message, RecvTimeoutError>> + Send + '_
+    where
+        K: Receives,
+    {
         self.outward().recv_timeout(timeout)
     }
 
@@ -111,14 +147,59 @@ impl<K: Receives> Socket<K> {
     ///
     /// # Errors
     /// As there.
-    pub fn recv_timeout_blocking(&self, timeout: Duration) -> Result<Message, RecvTimeoutError> {
+    pub fn recv_timeout_blocking(&self, timeout: Duration) -> Result<Message, RecvTimeoutError>
+    where
+        K: Receives,
+    {
         self.outward().recv_timeout_blocking(timeout)
     }
 
-    pub(super) fn outward(&self) -> &Receiver {
+    /// The messages that come, one after the other, waiting for each in this thread, until the socket
+    /// is closed or its context shut down: as `for message in &socket`.
+    ///
+    /// ```
+    /// use zmq_channels::{Context, Pull, Push};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let context = Context::new();
+    /// let (push, pull) = (context.socket::<Push>()?, context.socket::<Pull>()?);
+    /// push.connect(pull.bind("inproc://tasks")?)?;
+    /// std::thread::spawn(move || {
+    ///     for task in ["wash", "dry", "stop"] {
+    ///         let _ = push.send_blocking(task);
+    ///     }
+    /// });
+    /// for task in &pull {
+    ///     if task.as_str() == Some("stop") {
+    ///         break;
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn iter(&self) -> Iter<'_>
+    where
+        K: Receives,
+    {
+        self.outward().iter()
+    }
+
+    pub(super) fn outward(&self) -> &Receiver
+    where
+        K: Receives,
+    {
         match &self.receiver {
             Some(receiver) => receiver,
             None => unreachable!("a kind that receives has an out channel"),
         }
+    }
+}
+
+impl<'a, K: Receives> IntoIterator for &'a Socket<K> {
+    type Item = Message;
+    type IntoIter = Iter<'a>;
+
+    fn into_iter(self) -> Iter<'a> {
+        self.iter()
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::driver::Mailbox;
 use crate::error::{ConfigureError, PumpFailure};
-use crate::kind::Kind;
+use crate::kind::{Any, Kind};
 use crate::options::Options;
 use crate::port::{Holder, Ports};
 use crate::pump::{Command, SocketCommand, SocketId};
@@ -27,6 +27,7 @@ pub use crate::port::{Receiver, Sender, WeakReceiver, WeakSender};
 pub use crate::pump::{BoundListener, CloseReport};
 pub use crate::routing_id::RoutingId;
 pub use crate::socket_type::SocketType;
+pub use any::KindError;
 
 /// A ZeroMQ socket. `K` says which: [`Socket<Push>`](crate::Push) can only send,
 /// [`Socket<Pull>`](crate::Pull) only receive.
@@ -70,6 +71,44 @@ impl<K: Kind> Socket<K> {
             sender,
             receiver,
             registrar,
+            marker: PhantomData,
+        }
+    }
+
+    /// The same socket with its type known at run time only, so that sockets of several types fit into
+    /// one `Vec`; also `Socket::<Any>::from`. [`downcast`](Socket::downcast) is the way back.
+    ///
+    /// ```
+    /// use zmq_channels::{Any, Context, Options, Pub, Pull, Socket, SocketType};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let context = Context::new();
+    /// let sockets: Vec<Socket<Any>> = vec![
+    ///     context.socket::<Pub>()?.into_any(),
+    ///     context.socket::<Pull>()?.into(),
+    ///     context.socket_of(SocketType::Dealer, Options::new())?,
+    /// ];
+    /// for socket in &sockets {
+    ///     socket.bind("tcp://127.0.0.1:*")?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn into_any(self) -> Socket<Any> {
+        self.retyped()
+    }
+
+    /// The same socket under another type, which is its own or [`Any`].
+    fn retyped<L: Kind>(self) -> Socket<L> {
+        Socket {
+            kind: self.kind,
+            socket: self.socket,
+            mailbox: self.mailbox,
+            holder: self.holder,
+            sender: self.sender,
+            receiver: self.receiver,
+            registrar: self.registrar,
             marker: PhantomData,
         }
     }

@@ -4,13 +4,13 @@ use std::future::Future;
 
 use crate::endpoint::Endpoint;
 use crate::error::{ConnectError, DetachError, SendError, TrySendError};
-use crate::kind::{Addresses, Sends};
-use crate::message::Message;
+use crate::kind::{Addresses, Kind, Sends, Typed};
+use crate::message::{Frame, Message};
 use crate::pump::SocketCommand;
 use crate::routing_id::RoutingId;
 use crate::socket::Socket;
 
-impl<K: Addresses> Socket<K> {
+impl<K: Kind> Socket<K> {
     /// [`connect`](Socket::connect), and gives the peer there this routing id, whatever id it
     /// announces (`ZMQ_CONNECT_ROUTING_ID`). Messages to it can be sent at once: until it is
     /// there, and whenever the connection is lost, up to the send high-water mark of them are kept
@@ -38,7 +38,10 @@ impl<K: Addresses> Socket<K> {
         &self,
         endpoint: impl AsRef<str>,
         routing_id: RoutingId,
-    ) -> Result<Endpoint, ConnectError> {
+    ) -> Result<Endpoint, ConnectError>
+    where
+        K: Addresses,
+    {
         let endpoint = Endpoint::parse_for_connect(endpoint.as_ref())?;
         self.dial(endpoint.clone(), Some(routing_id))?;
         Ok(endpoint)
@@ -49,7 +52,10 @@ impl<K: Addresses> Socket<K> {
     ///
     /// # Errors
     /// [`ConnectError::Endpoint`] for a malformed endpoint.
-    pub fn connect_peer(&self, endpoint: impl AsRef<str>) -> Result<RoutingId, ConnectError> {
+    pub fn connect_peer(&self, endpoint: impl AsRef<str>) -> Result<RoutingId, ConnectError>
+    where
+        K: Addresses,
+    {
         let endpoint = Endpoint::parse_for_connect(endpoint.as_ref())?;
         self.dial(endpoint, None)
     }
@@ -59,7 +65,10 @@ impl<K: Addresses> Socket<K> {
     ///
     /// # Errors
     /// [`DetachError::NoPeer`] if no peer has this id.
-    pub fn disconnect_peer(&self, peer: &RoutingId) -> Result<(), DetachError> {
+    pub fn disconnect_peer(&self, peer: &RoutingId) -> Result<(), DetachError>
+    where
+        K: Addresses,
+    {
         let peer = peer.clone();
         self.ask(|reply| SocketCommand::DisconnectPeer { peer, reply })
             .unwrap_or_else(|| Err(self.ended(DetachError::Terminated, DetachError::Disconnected)))
@@ -68,21 +77,30 @@ impl<K: Addresses> Socket<K> {
     /// Whether a peer has this id now, or will have it once it is connected
     /// (`zmq_socket_get_peer_state`).
     #[must_use]
-    pub fn has_peer(&self, peer: &RoutingId) -> bool {
+    pub fn has_peer(&self, peer: impl Into<Frame>) -> bool
+    where
+        K: Addresses,
+    {
         let routes = self.holder.ports().routes();
-        routes.is_some_and(|routes| routes.contains(peer.frame()))
+        routes.is_some_and(|routes| routes.contains(&peer.into()))
     }
 
     /// The ids of all peers there are now, in no order; those that have been given to endpoints
     /// among them, whether their peers are connected or not.
     #[must_use]
-    pub fn peers(&self) -> Vec<RoutingId> {
+    pub fn peers(&self) -> Vec<RoutingId>
+    where
+        K: Addresses,
+    {
         let names = self.holder.ports().routes().map(|routes| routes.names());
         let ids = names.into_iter().flatten().map(RoutingId::new);
         ids.filter_map(Result::ok).collect()
     }
 
-    fn dial(&self, endpoint: Endpoint, name: Option<RoutingId>) -> Result<RoutingId, ConnectError> {
+    fn dial(&self, endpoint: Endpoint, name: Option<RoutingId>) -> Result<RoutingId, ConnectError>
+    where
+        K: Addresses,
+    {
         if !self.kind.addresses_peers() {
             return Err(ConnectError::NoRoutingIds);
         }
@@ -95,38 +113,65 @@ impl<K: Addresses> Socket<K> {
     }
 }
 
-impl<K: Addresses + Sends> Socket<K> {
-    /// Sends to one peer: as [`Sender::send`] with the id as first frame, which an error gives
-    /// back with the rest.
+impl<K: Typed> Socket<K> {
+    /// Sends to one peer: as [`Sender::send`](crate::Sender::send) with the id as first frame, which an
+    /// error gives back with the rest. The id is a [`RoutingId`], or anything that reads as its bytes.
+    ///
+    /// ```
+    /// use zmq_channels::{Context, Dealer, Options, Router, RoutingId};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let context = Context::new();
+    /// let router = context.socket::<Router>()?;
+    /// let options = Options::new().routing_id("anna");
+    /// let anna = context.socket_with::<Dealer>(options)?;
+    /// anna.connect(router.bind("inproc://names")?)?;
+    /// router.wait_connected_blocking(1)?;
+    /// router.send_to_blocking("anna", "hello")?;
+    /// router.send_to_blocking(&RoutingId::new("anna")?, ("hello", "again"))?;
+    /// assert_eq!(anna.recv_blocking()?, "hello".into());
+    /// assert_eq!(anna.recv_blocking()?, ["hello", "again"].into());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn send_to(
         &self,
-        peer: &RoutingId,
+        peer: impl Into<Frame>,
         payload: impl Into<Message>,
-    ) -> impl Future<Output = Result<(), SendError>> + Send + '_ {
+    ) -> impl Future<Output = Result<(), SendError>> + Send + '_
+    where
+        K: Addresses + Sends,
+    {
         self.inward().send(Message::to(peer, payload))
     }
 
     /// As [`send_to`](Socket::send_to), waiting in this thread.
     ///
     /// # Errors
-    /// As [`Sender::send_blocking`].
+    /// As [`Sender::send_blocking`](crate::Sender::send_blocking).
     pub fn send_to_blocking(
         &self,
-        peer: &RoutingId,
+        peer: impl Into<Frame>,
         payload: impl Into<Message>,
-    ) -> Result<(), SendError> {
+    ) -> Result<(), SendError>
+    where
+        K: Addresses + Sends,
+    {
         self.inward().send_blocking(Message::to(peer, payload))
     }
 
     /// As [`send_to`](Socket::send_to), without waiting.
     ///
     /// # Errors
-    /// As [`Sender::try_send`].
+    /// As [`Sender::try_send`](crate::Sender::try_send).
     pub fn try_send_to(
         &self,
-        peer: &RoutingId,
+        peer: impl Into<Frame>,
         payload: impl Into<Message>,
-    ) -> Result<(), TrySendError> {
+    ) -> Result<(), TrySendError>
+    where
+        K: Addresses + Sends,
+    {
         self.inward().try_send(Message::to(peer, payload))
     }
 }

@@ -9,14 +9,23 @@ use crate::socket::Socket;
 use crate::socket_type::SocketType;
 use crate::sync::oneshot::Reply;
 
-impl<K: Subscribes> Socket<K> {
+impl<K: Kind> Socket<K> {
     /// Subscribes to every message whose first frame starts with `prefix`; the empty prefix
     /// means all (`ZMQ_SUBSCRIBE`). Subscribing twice needs two calls of
     /// [`unsubscribe`](Socket::unsubscribe).
     ///
+    /// On an XPUB with [`xpub_manual`](crate::Options#structfield.xpub_manual) it gives that to the peer
+    /// of the message received last, as [`accept`](Socket::accept) does for any message: the one that
+    /// this socket's receivers, all clones together, have given last. Of several taken at once, that is
+    /// the last. Where several threads receive, use `accept`.
+    ///
     /// # Errors
-    /// [`SubscribeError`] if the socket is closed or its context shut down.
-    pub fn subscribe(&self, prefix: impl AsRef<[u8]>) -> Result<(), SubscribeError> {
+    /// [`SubscribeError`] if the socket is closed or its context shut down; on an XPUB as with
+    /// [`accept`](Socket::accept).
+    pub fn subscribe(&self, prefix: impl AsRef<[u8]>) -> Result<(), SubscribeError>
+    where
+        K: Subscribes,
+    {
         if self.kind == SocketType::XPub {
             return self.decide_last(Upstream::Subscribe(prefix.as_ref().into()));
         }
@@ -33,9 +42,14 @@ impl<K: Subscribes> Socket<K> {
     /// [`Unmatched`](crate::statistics::DropReason::Unmatched). An XSUB receives what waits
     /// and what is still on its way.
     ///
+    /// On an XPUB it is [`revoke`](Socket::revoke) for the message received last.
+    ///
     /// # Errors
-    /// [`SubscribeError`] if the socket is closed or its context shut down.
-    pub fn unsubscribe(&self, prefix: impl AsRef<[u8]>) -> Result<(), SubscribeError> {
+    /// As with [`subscribe`](Socket::subscribe).
+    pub fn unsubscribe(&self, prefix: impl AsRef<[u8]>) -> Result<(), SubscribeError>
+    where
+        K: Subscribes,
+    {
         if self.kind == SocketType::XPub {
             return self.decide_last(Upstream::Cancel(prefix.as_ref().into()));
         }
@@ -48,7 +62,10 @@ impl<K: Subscribes> Socket<K> {
         &self,
         prefix: &[u8],
         command: impl FnOnce(Frame, Reply<Result<(), SubscribeError>>) -> SocketCommand,
-    ) -> Result<(), SubscribeError> {
+    ) -> Result<(), SubscribeError>
+    where
+        K: Subscribes,
+    {
         if !matches!(self.kind, SocketType::Sub | SocketType::XSub) {
             return Err(SubscribeError::Unsupported);
         }
@@ -59,13 +76,16 @@ impl<K: Subscribes> Socket<K> {
     }
 }
 
-impl<K: Topical> Socket<K> {
+impl<K: Kind> Socket<K> {
     /// The number of distinct topics (`ZMQ_TOPICS_COUNT`): for SUB, XSUB and DISH of those that
     /// are subscribed to or joined, for PUB, XPUB and RADIO of those that any peer is.
     ///
     /// # Errors
     /// [`SubscribeError`] if the socket is closed, its context shut down, or it has no topics.
-    pub fn topics(&self) -> Result<usize, SubscribeError> {
+    pub fn topics(&self) -> Result<usize, SubscribeError>
+    where
+        K: Topical,
+    {
         use SocketType::{Dish, Pub, Radio, Sub, XPub, XSub};
         if !matches!(self.kind, Pub | Sub | XPub | XSub | Radio | Dish) {
             return Err(SubscribeError::Unsupported);
@@ -132,27 +152,9 @@ impl Socket<XPub> {
     ) -> Result<(), SubscribeError> {
         self.decide(message.tag(), Upstream::Cancel(prefix.as_ref().into()))
     }
-
-    /// As [`accept`](Socket::accept) for the message received last (`ZMQ_SUBSCRIBE` on an XPUB):
-    /// the one that this socket's receivers, all clones together, have given last. Of several
-    /// taken at once, that is the last. Where several threads receive, use `accept`.
-    ///
-    /// # Errors
-    /// As there.
-    pub fn subscribe(&self, prefix: impl AsRef<[u8]>) -> Result<(), SubscribeError> {
-        self.decide_last(Upstream::Subscribe(prefix.as_ref().into()))
-    }
-
-    /// As [`revoke`](Socket::revoke) for the message received last (`ZMQ_UNSUBSCRIBE` on an XPUB).
-    ///
-    /// # Errors
-    /// As there.
-    pub fn unsubscribe(&self, prefix: impl AsRef<[u8]>) -> Result<(), SubscribeError> {
-        self.decide_last(Upstream::Cancel(prefix.as_ref().into()))
-    }
 }
 
-impl<K: Joins> Socket<K> {
+impl<K: Kind> Socket<K> {
     /// Joins a group: messages that a RADIO sends to exactly this name come in from now on
     /// (RFC 48, `zmq_join`). A name has 0 to 255 bytes.
     ///
@@ -176,7 +178,10 @@ impl<K: Joins> Socket<K> {
     /// # Errors
     /// [`GroupError::AlreadyJoined`], [`GroupError::TooLong`], and if the socket is closed or its
     /// context shut down.
-    pub fn join(&self, group: impl AsRef<[u8]>) -> Result<(), GroupError> {
+    pub fn join(&self, group: impl AsRef<[u8]>) -> Result<(), GroupError>
+    where
+        K: Joins,
+    {
         // Other types answer that they have none.
         let group = Frame::from(group.as_ref());
         self.ask(|reply| SocketCommand::Join { group, reply })
@@ -189,7 +194,10 @@ impl<K: Joins> Socket<K> {
     /// # Errors
     /// [`GroupError::NotJoined`], [`GroupError::TooLong`], and if the socket is closed or its
     /// context shut down.
-    pub fn leave(&self, group: impl AsRef<[u8]>) -> Result<(), GroupError> {
+    pub fn leave(&self, group: impl AsRef<[u8]>) -> Result<(), GroupError>
+    where
+        K: Joins,
+    {
         let group = Frame::from(group.as_ref());
         self.ask(|reply| SocketCommand::Leave { group, reply })
             .unwrap_or_else(|| Err(self.ended(GroupError::Terminated, GroupError::Disconnected)))
@@ -202,7 +210,7 @@ impl<K: Kind> Socket<K> {
         self.decide(self.holder.ports().last_received(), decision)
     }
 
-    fn decide(&self, tag: u64, decision: Upstream) -> Result<(), SubscribeError> {
+    pub(super) fn decide(&self, tag: u64, decision: Upstream) -> Result<(), SubscribeError> {
         self.ask(|reply| SocketCommand::Decide {
             tag,
             decision,

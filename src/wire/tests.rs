@@ -296,7 +296,13 @@ fn a_peer_may_keep_its_type_to_itself() {
 #[test]
 fn wrong_and_unknown_socket_types_are_told_why() {
     let unknown = frame(4, b"\x05READY\x0bSocket-Type\0\0\0\x05WHAT?");
-    for (their_ready, name) in [(PUB_READY, "PUB"), (&unknown[..], "WHAT?")] {
+    // Names are exact: this is no PUSH.
+    let lower = frame(4, b"\x05READY\x0bSocket-Type\0\0\0\x04push");
+    for (their_ready, name) in [
+        (PUB_READY, "PUB"),
+        (&unknown[..], "WHAT?"),
+        (&lower[..], "push"),
+    ] {
         let bytes = script(1, &[their_ready, b"\0\x01x"]);
         let events = events_of(config(SocketType::Pull), &bytes);
         let reason = CloseReason::IncompatibleSocketType {

@@ -11,6 +11,7 @@ mod addressing;
 mod codec;
 mod conformance;
 mod draft_types;
+mod first_contact;
 mod groups;
 mod guide_pipeline;
 mod guide_requests;

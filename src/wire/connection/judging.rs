@@ -41,10 +41,7 @@ impl Connection {
         let Some(theirs) = theirs else {
             return Ok(None);
         };
-        let known = std::str::from_utf8(theirs)
-            .ok()
-            .and_then(|name| name.parse().ok());
-        match known {
+        match SocketType::announced_as(theirs) {
             Some(theirs) if self.config.socket_type.accepts(theirs) => Ok(Some(theirs)),
             Some(_) | None => {
                 let ours = self.config.socket_type;
