@@ -195,8 +195,7 @@ impl<T, E> Encoding<T, E> {
                 self.unsent = Some((value, message));
                 return Ok(());
             }
-            Err(TrySendError::Disconnected(message)) => SendError::Disconnected(message),
-            Err(TrySendError::Terminated(message)) => SendError::Terminated(message),
+            Err(TrySendError::Closed(why, message)) => SendError::Closed(why, message),
             Err(TrySendError::Refused(why, message)) => SendError::Refused(why, message),
         };
         Err(error.map(|_| value))

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use crate::driver::Mailbox;
 use crate::error::{
-    BindError, ConfigureError, ConnectError, DetachError, GroupError, MonitorError, PumpFailure,
-    RecvError, RecvTimeoutError, SendError, SendTimeoutError, StatisticsError, SubscribeError,
+    BindError, Closed, ConfigureError, ConnectError, DetachError, GroupError, ObserveError,
+    PumpFailure, RecvError, RecvTimeoutError, SendError, SendTimeoutError, SubscribeError,
     TryRecvError, TrySendError,
 };
 use crate::kind::{Addresses, Any, Joins, Kind, Receives, Sends, Subscribes, Topical, XPub};
@@ -95,7 +95,7 @@ impl<K: Kind> Socket<K> {
     /// [`BindError::Io`] if the system refuses otherwise.
     pub fn bind(&self, endpoint: impl AsRef<str>) -> Result<Endpoint, BindError> {
         let given = Endpoint::parse_for_bind(endpoint.as_ref())?;
-        let ended = || self.ended(BindError::Terminated, BindError::Disconnected);
+        let ended = || self.ended();
         let endpoint = if transport::is_unsettled(&given) {
             let options = self.options().map_err(|_| ended())?;
             transport::settle(&given, options.ipv6)?
@@ -136,7 +136,7 @@ impl<K: Kind> Socket<K> {
     pub fn bind_listener(&self, listener: impl Into<BoundListener>) -> Result<Endpoint, BindError> {
         let listener = listener.into();
         self.ask(|reply| SocketCommand::Adopt { listener, reply })
-            .unwrap_or_else(|| Err(self.ended(BindError::Terminated, BindError::Disconnected)))
+            .unwrap_or_else(|| Err(self.ended()))
     }
 
     /// Connects to an endpoint: returns at once, also when nobody is bound there yet, and keeps
@@ -155,7 +155,7 @@ impl<K: Kind> Socket<K> {
             endpoint: dialed,
             reply,
         })
-        .unwrap_or_else(|| Err(self.ended(ConnectError::Terminated, ConnectError::Disconnected)))?;
+        .unwrap_or_else(|| Err(self.ended()))?;
         Ok(endpoint)
     }
 
@@ -170,7 +170,7 @@ impl<K: Kind> Socket<K> {
     pub fn unbind(&self, endpoint: impl AsRef<str>) -> Result<(), DetachError> {
         let endpoint = Endpoint::parse_for_bind(endpoint.as_ref())?;
         self.ask(|reply| SocketCommand::Unbind { endpoint, reply })
-            .unwrap_or_else(|| Err(self.ended(DetachError::Terminated, DetachError::Disconnected)))
+            .unwrap_or_else(|| Err(self.ended()))
     }
 
     /// Ends every connection made by connecting to this endpoint, once what it holds is sent.
@@ -180,7 +180,7 @@ impl<K: Kind> Socket<K> {
     pub fn disconnect(&self, endpoint: impl AsRef<str>) -> Result<(), DetachError> {
         let endpoint = Endpoint::parse_for_connect(endpoint.as_ref())?;
         self.ask(|reply| SocketCommand::Disconnect { endpoint, reply })
-            .unwrap_or_else(|| Err(self.ended(DetachError::Terminated, DetachError::Disconnected)))
+            .unwrap_or_else(|| Err(self.ended()))
     }
 
     /// Closes the socket: takes no more messages, sends those it accepted within
@@ -256,9 +256,7 @@ impl<K: Kind> Socket<K> {
                 Some(Ok(false)) => {}
                 Some(Ok(true)) => return Ok(()),
                 Some(Err(error)) => return Err(error),
-                None => {
-                    return Err(self.ended(ConfigureError::Terminated, ConfigureError::Disconnected))
-                }
+                None => return Err(self.ended()),
             }
         }
     }
@@ -269,15 +267,15 @@ impl<K: Kind> Socket<K> {
     /// [`ConfigureError`] if the socket is closed or its context shut down.
     pub fn options(&self) -> Result<Arc<Options>, ConfigureError> {
         self.ask(|reply| SocketCommand::Options { reply })
-            .ok_or_else(|| self.ended(ConfigureError::Terminated, ConfigureError::Disconnected))
+            .ok_or_else(|| self.ended())
     }
 
     /// Tells from now on what happens to the socket's connections: see [`Monitor`]. Make it
     /// before `bind` and `connect` to miss nothing.
     ///
     /// # Errors
-    /// [`MonitorError`] if the socket is closed or its context shut down.
-    pub fn monitor(&self) -> Result<Monitor, MonitorError> {
+    /// [`ObserveError`] if the socket is closed or its context shut down.
+    pub fn monitor(&self) -> Result<Monitor, ObserveError> {
         self.monitor_with(MonitorOptions::new())
     }
 
@@ -285,14 +283,14 @@ impl<K: Kind> Socket<K> {
     ///
     /// # Errors
     /// As there.
-    pub fn monitor_with(&self, options: MonitorOptions) -> Result<Monitor, MonitorError> {
+    pub fn monitor_with(&self, options: MonitorOptions) -> Result<Monitor, ObserveError> {
         self.ask(|reply| SocketCommand::Watch {
             events: options.events,
             capacity: options.capacity,
             reply,
         })
         .map(Monitor::new)
-        .ok_or_else(|| self.ended(MonitorError::Terminated, MonitorError::Disconnected))
+        .ok_or_else(|| self.ended())
     }
 
     /// What the socket has done so far, and its peers of this moment: see [`Statistics`]. The
@@ -315,10 +313,10 @@ impl<K: Kind> Socket<K> {
     /// ```
     ///
     /// # Errors
-    /// [`StatisticsError`] if the socket is closed or its context shut down.
-    pub fn statistics(&self) -> Result<Statistics, StatisticsError> {
+    /// [`ObserveError`] if the socket is closed or its context shut down.
+    pub fn statistics(&self) -> Result<Statistics, ObserveError> {
         self.ask(|reply| SocketCommand::Statistics { reply })
-            .ok_or_else(|| self.ended(StatisticsError::Terminated, StatisticsError::Disconnected))
+            .ok_or_else(|| self.ended())
     }
 
     /// Whether the socket takes no more messages: it was closed, or its context shut down.
@@ -328,7 +326,7 @@ impl<K: Kind> Socket<K> {
     }
 
     /// Why the pump of this socket has failed; `None` if it has not. Calls that send or receive say
-    /// no more than `Disconnected` then, all others say this. A [`Monitor`] is told with
+    /// no more than [`Closed::Socket`] then, all others say this. A [`Monitor`] is told with
     /// [`EventKind::PumpFailed`](crate::monitor::EventKind::PumpFailed).
     #[must_use]
     pub fn failure(&self) -> Option<PumpFailure> {
@@ -380,9 +378,7 @@ impl<K: Kind> Socket<K> {
             decision,
             reply,
         })
-        .unwrap_or_else(|| {
-            Err(self.ended(SubscribeError::Terminated, SubscribeError::Disconnected))
-        })
+        .unwrap_or_else(|| Err(self.ended()))
     }
 
     /// Posts a command and waits for its own answer; none comes from a pump that has ended.
@@ -410,13 +406,11 @@ impl<K: Kind> Socket<K> {
     }
 
     /// Why the pump did not answer.
-    fn ended<E: From<PumpFailure>>(&self, terminated: E, disconnected: E) -> E {
-        if let Some(failure) = self.failure() {
-            failure.into()
-        } else if self.holder.ports().is_terminated() {
-            terminated
-        } else {
-            disconnected
+    fn ended<E: From<PumpFailure> + From<Closed>>(&self) -> E {
+        match self.failure() {
+            Some(failure) => failure.into(),
+            None if self.holder.ports().is_terminated() => Closed::Context.into(),
+            None => Closed::Socket.into(),
         }
     }
 }
@@ -465,9 +459,8 @@ impl<K: Subscribes> Socket<K> {
             return Err(SubscribeError::Unsupported);
         }
         let prefix = Frame::from(prefix);
-        self.ask(|reply| command(prefix, reply)).unwrap_or_else(|| {
-            Err(self.ended(SubscribeError::Terminated, SubscribeError::Disconnected))
-        })
+        self.ask(|reply| command(prefix, reply))
+            .unwrap_or_else(|| Err(self.ended()))
     }
 }
 
@@ -483,7 +476,7 @@ impl<K: Topical> Socket<K> {
             return Err(SubscribeError::Unsupported);
         }
         self.ask(|reply| SocketCommand::Topics { reply })
-            .ok_or_else(|| self.ended(SubscribeError::Terminated, SubscribeError::Disconnected))
+            .ok_or_else(|| self.ended())
     }
 }
 
@@ -592,7 +585,7 @@ impl<K: Joins> Socket<K> {
         // Other types answer that they have none.
         let group = Frame::from(group.as_ref());
         self.ask(|reply| SocketCommand::Join { group, reply })
-            .unwrap_or_else(|| Err(self.ended(GroupError::Terminated, GroupError::Disconnected)))
+            .unwrap_or_else(|| Err(self.ended()))
     }
 
     /// Leaves a group (`zmq_leave`). When this returns, no more messages of it are received: those
@@ -604,7 +597,7 @@ impl<K: Joins> Socket<K> {
     pub fn leave(&self, group: impl AsRef<[u8]>) -> Result<(), GroupError> {
         let group = Frame::from(group.as_ref());
         self.ask(|reply| SocketCommand::Leave { group, reply })
-            .unwrap_or_else(|| Err(self.ended(GroupError::Terminated, GroupError::Disconnected)))
+            .unwrap_or_else(|| Err(self.ended()))
     }
 }
 
@@ -660,7 +653,7 @@ impl<K: Addresses> Socket<K> {
     pub fn disconnect_peer(&self, peer: &RoutingId) -> Result<(), DetachError> {
         let peer = peer.clone();
         self.ask(|reply| SocketCommand::DisconnectPeer { peer, reply })
-            .unwrap_or_else(|| Err(self.ended(DetachError::Terminated, DetachError::Disconnected)))
+            .unwrap_or_else(|| Err(self.ended()))
     }
 
     /// Whether a peer has this id now, or will have it once it is connected
@@ -689,7 +682,7 @@ impl<K: Addresses> Socket<K> {
             name,
             reply,
         })
-        .unwrap_or_else(|| Err(self.ended(ConnectError::Terminated, ConnectError::Disconnected)))
+        .unwrap_or_else(|| Err(self.ended()))
     }
 }
 

@@ -16,7 +16,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::{next, next_text, put, text, within, Transport, LIMIT, PATIENCE};
-use zmq_channels::error::{RecvError, RecvTimeoutError};
+use zmq_channels::error::{Closed, RecvError, RecvTimeoutError};
 use zmq_channels::{Context, ContextOptions, Options, Pull, Push, Rep, Req, Socket};
 
 /// A REP that echoes, in a context of its own, until that is shut down.
@@ -406,7 +406,7 @@ fn a_leader_does_what_others_ask_of_the_pump() {
         let start = Instant::now();
         context.shutdown();
         let (end, _req) = leader.join().unwrap();
-        assert_eq!(end, Err(RecvError::Terminated));
+        assert_eq!(end, Err(RecvError::Closed(Closed::Context)));
         assert!(start.elapsed() < Duration::from_secs(1));
     });
 }
@@ -427,7 +427,10 @@ fn a_leader_is_told_that_its_socket_is_closed() {
             });
             is_ready.recv().unwrap();
             sender.close();
-            assert_eq!(leader.join().unwrap(), Err(RecvError::Disconnected));
+            assert_eq!(
+                leader.join().unwrap(),
+                Err(RecvError::Closed(Closed::Socket))
+            );
         }
     });
 }
@@ -589,11 +592,11 @@ fn a_task_that_leads_is_told_that_its_socket_is_closed() {
             let end = match round % 2 {
                 0 => {
                     sender.close();
-                    RecvError::Disconnected
+                    RecvError::Closed(Closed::Socket)
                 }
                 _ => {
                     context.shutdown();
-                    RecvError::Terminated
+                    RecvError::Closed(Closed::Context)
                 }
             };
             assert_eq!(waits.join().unwrap(), Err(end));
