@@ -8,7 +8,9 @@ use std::time::Duration;
 use futures_core::Stream;
 
 use crate::context::Context;
-use crate::error::{BindError, RecvError, RecvTimeoutError, SocketError, TryRecvError};
+use crate::error::{
+    AuthenticatorError, BindError, Closed, RecvError, RecvTimeoutError, SocketError, TryRecvError,
+};
 use crate::kind::Rep;
 use crate::message::Frame;
 use crate::options::Options;
@@ -31,8 +33,7 @@ impl Context {
         socket
             .bind("inproc://zeromq.zap.01")
             .map_err(|error| match error {
-                BindError::Disconnected => SocketError::Terminated.into(),
-                BindError::Terminated => SocketError::Terminated.into(),
+                BindError::Closed(_) => SocketError::Closed(Closed::Context).into(),
                 _ => AuthenticatorError::Taken,
             })?;
         // What is no request of ZAP is forgotten; the others answer when they are dropped.
@@ -92,7 +93,7 @@ impl Authenticator {
     /// The next request, waiting until there is one. Dropping the future takes none.
     ///
     /// # Errors
-    /// [`Terminated`](RecvError::Terminated) if the context has been shut down.
+    /// [`Closed`](RecvError::Closed) if the context has been shut down.
     pub async fn recv(&self) -> Result<AuthenticationRequest, RecvError> {
         loop {
             if let Some(request) = AuthenticationRequest::read(self.requests.recv().await?) {
@@ -314,17 +315,4 @@ impl fmt::Debug for AuthenticationRequest {
             .field("credentials", &self.credentials)
             .finish_non_exhaustive()
     }
-}
-
-/// Why nobody can judge the peers of a context.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum AuthenticatorError {
-    /// Somebody does already: there is another one, or a socket is bound to
-    /// `inproc://zeromq.zap.01`.
-    #[error("somebody judges the peers of this context already")]
-    Taken,
-    /// The socket for it cannot be opened.
-    #[error(transparent)]
-    Socket(#[from] SocketError),
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::driver::wait::WaitSetup;
 use crate::driver::{is_driving, Mailbox};
-use crate::error::{ContextError, PumpFailure, SocketError};
+use crate::error::{Closed, ContextError, PumpFailure, SocketError};
 use crate::kind::{Any, Kind, Typed};
 use crate::options::Options;
 use crate::port::undelivered;
@@ -345,7 +345,7 @@ const NO_SUCH_PUMP: &str = "the context has no such pump";
 /// pump there. All that a pump would have to answer fails at once with
 /// [`PumpFailure::Forked`](crate::error::PumpFailure::Forked), such as `bind`, `statistics`, `wait_…` and a
 /// new socket in the parent's context; `close` and [`shutdown`](Context::shutdown) return. Calls
-/// that send, receive or request fail with `Disconnected`; `failure()` says why. The parent,
+/// that send, receive or request fail with [`Closed::Socket`](crate::error::Closed); `failure()` says why. The parent,
 /// its connections and its listeners are not disturbed, not by dropping handles in the child either.
 ///
 /// A lock that another thread held at the very moment of the fork stays locked in the child, where a
@@ -467,7 +467,7 @@ impl Context {
     /// Opens a socket with the [`Options`] that are the context's default.
     ///
     /// # Errors
-    /// [`SocketError::Terminated`] after [`shutdown`](Context::shutdown),
+    /// [`SocketError::Closed`] after [`shutdown`](Context::shutdown),
     /// [`SocketError::TooManySockets`] if the context has all it may have, [`SocketError::Io`] if
     /// the pump's thread cannot be started, [`SocketError::PumpFailed`] if the pump, or without a
     /// choice of one all of them, have failed.
@@ -566,7 +566,7 @@ impl Context {
     /// before, [`Stopped`](crate::monitor::EventKind::Stopped) last. Registrations and proxies end.
     ///
     /// ```
-    /// use zmq_channels::error::RecvError;
+    /// use zmq_channels::error::{Closed, RecvError};
     /// use zmq_channels::{Context, Pull, Push};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -578,7 +578,7 @@ impl Context {
     /// let idle = here.socket::<Pull>()?;
     /// let waiting = std::thread::spawn(move || idle.recv_blocking());
     /// assert_eq!(here.terminate_blocking().undelivered, 0);
-    /// assert_eq!(waiting.join().unwrap(), Err(RecvError::Terminated));
+    /// assert_eq!(waiting.join().unwrap(), Err(RecvError::Closed(Closed::Context)));
     /// assert_eq!(pull.recv_blocking()?, "on its way".into());
     /// # Ok(())
     /// # }
@@ -625,7 +625,8 @@ impl Context {
         undelivered()
     }
 
-    /// Ends the context: every pending call on its sockets returns `Terminated`, messages that
+    /// Ends the context: every pending call on its sockets fails with
+    /// [`Closed::Context`](crate::error::Closed), messages that
     /// can leave at once still do, then connections, files and threads are gone. Takes at
     /// most about 100 ms. Close sockets first to be sure that everything was sent.
     ///
@@ -676,7 +677,7 @@ impl Context {
                 || self.inner.start(pump),
                 |running| Arc::clone(&running.mailbox),
             )
-            .ok_or(SocketError::Terminated)??;
+            .ok_or(SocketError::Closed(Closed::Context))??;
         let (opened, reply) = answer();
         mailbox
             .post(Command::Open {
@@ -798,7 +799,7 @@ fn failure_of(pump: &Lazy<Running>) -> Option<PumpFailure> {
 fn ended(mailbox: &Mailbox<Command>) -> SocketError {
     match mailbox.health().failure() {
         Some(failure) => failure.into(),
-        None => SocketError::Terminated,
+        None => SocketError::Closed(Closed::Context),
     }
 }
 

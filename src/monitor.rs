@@ -106,8 +106,8 @@ impl Monitor {
     /// The next event, waiting until there is one. Dropping the future takes none.
     ///
     /// # Errors
-    /// When everything has been taken: [`Disconnected`](RecvError::Disconnected) if the socket is
-    /// closed, [`Terminated`](RecvError::Terminated) if the context has been shut down.
+    /// When everything has been taken: [`Closed`](RecvError::Closed), which says whether
+    /// the socket is closed or the context has been shut down.
     pub fn recv(&self) -> impl Future<Output = Result<Event, RecvError>> + Send + '_ {
         self.0.recv()
     }

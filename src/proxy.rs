@@ -15,6 +15,8 @@ use crate::sync::bounded::{Channel, Nothing, Waiting};
 use crate::sync::oneshot::{answer, Answer, Reply};
 use crate::sync::wait_queue::Ticket;
 
+pub use crate::error::ProxyError;
+
 /// Messages a proxy carries in each direction before the pump looks after others: enough to keep
 /// peers busy, little enough to be over within a fraction of a millisecond.
 const BUDGET: usize = 1024;
@@ -90,21 +92,6 @@ pub struct ProxyTraffic {
     /// Messages taken and not yet passed on: none but for moments in which others send to the same
     /// socket. At the end of the proxy they are lost.
     pub held: u64,
-}
-
-/// A proxy could not be started, or is not running any more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ProxyError {
-    /// Neither socket receives anything that the other could send.
-    #[error("neither socket sends what the other receives")]
-    NothingToCarry,
-    /// The capture socket's type does not send.
-    #[error("the capture socket does not send")]
-    MuteCapture,
-    /// The proxy has ended, or its context was shut down.
-    #[error("the proxy has ended")]
-    Ended,
 }
 
 /// What a handle asks of its proxy.

@@ -14,7 +14,7 @@ use std::time::Duration;
 use futures_core::Stream;
 use futures_sink::Sink;
 
-use crate::error::{PumpFailure, RecvError, RegisterError, SendError};
+use crate::error::{Closed, PumpFailure, RecvError, RegisterError, SendError};
 use crate::kind::{Any, Receives, Sends, Typed};
 use crate::message::Message;
 use crate::pump::runner::{self, Runner};
@@ -54,10 +54,9 @@ pub enum Ended {
     /// The stream ended, and so the socket was closed: what it had accepted is sent, or counted
     /// here.
     Finished(CloseReport),
-    /// The socket was closed. An `out` has been drained into the sink, which is closed too.
-    Disconnected,
-    /// The context was shut down.
-    Terminated,
+    /// The socket was closed, or the context was shut down. Of a closed socket the `out` has been
+    /// drained into the sink, which is closed too.
+    Closed(Closed),
     /// It was [stopped](Registration::stop).
     Stopped,
     /// The sink failed, and the socket was closed. The sink has lost the message it failed with,
@@ -79,7 +78,7 @@ impl Registration {
 
     /// Waits for the end, blocking the thread.
     pub fn wait_blocking(self) -> Ended {
-        self.ended.wait().unwrap_or(Ended::Terminated)
+        self.ended.wait().unwrap_or(Ended::Closed(Closed::Context))
     }
 
     /// Waits for the end for at most `timeout`, blocking the thread.
@@ -88,7 +87,7 @@ impl Registration {
     /// The registration itself, which has not ended.
     pub fn wait_timeout_blocking(self, timeout: Duration) -> Result<Ended, Registration> {
         match self.ended.wait_timeout(timeout) {
-            Poll::Ready(ended) => Ok(ended.unwrap_or(Ended::Terminated)),
+            Poll::Ready(ended) => Ok(ended.unwrap_or(Ended::Closed(Closed::Context))),
             Poll::Pending => Err(self),
         }
     }
@@ -99,7 +98,7 @@ impl Future for Registration {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Ended> {
         let ended = ready!(Pin::new(&mut self.ended).poll(context));
-        Poll::Ready(ended.unwrap_or(Ended::Terminated))
+        Poll::Ready(ended.unwrap_or(Ended::Closed(Closed::Context)))
     }
 }
 
@@ -141,7 +140,7 @@ impl<K: Typed> Socket<K> {
     /// block in a poll.
     ///
     /// # Errors
-    /// [`RegisterError::Terminated`] after [`Context::shutdown`](crate::Context::shutdown),
+    /// [`RegisterError::Closed(Closed::Context)`] after [`Context::shutdown`](crate::Context::shutdown),
     /// [`RegisterError::Io`] if the thread cannot be started.
     pub fn register_in<S>(&self, stream: S) -> Result<Registration, RegisterError>
     where
@@ -278,7 +277,7 @@ impl Registrar {
         let tasks = self
             .0
             .open(|| runner::start("zmq-register"), Runner::tasks)
-            .ok_or(RegisterError::Terminated)??;
+            .ok_or(RegisterError::Closed(Closed::Context))??;
         let (ended, reply) = answer();
         let (stopped, stop) = answer();
         let task = Registered {
@@ -288,7 +287,7 @@ impl Registrar {
             reply: Some(reply),
         };
         let spawned = tasks.spawn(Box::pin(task));
-        spawned.map_err(|_| RegisterError::Terminated)?;
+        spawned.map_err(|_| RegisterError::Closed(Closed::Context))?;
         Ok(Registration {
             stop: Some(stop),
             ended,
@@ -355,20 +354,14 @@ impl<M: Mover> Future for Registered<M> {
 }
 
 impl From<RecvError> for Ended {
-    fn from(why: RecvError) -> Self {
-        match why {
-            RecvError::Disconnected => Ended::Disconnected,
-            RecvError::Terminated => Ended::Terminated,
-        }
+    fn from(RecvError::Closed(why): RecvError) -> Self {
+        Ended::Closed(why)
     }
 }
 
 impl From<SendError> for Ended {
     fn from(why: SendError) -> Self {
-        match why {
-            SendError::Disconnected(_) | SendError::Refused(..) => Ended::Disconnected,
-            SendError::Terminated(_) => Ended::Terminated,
-        }
+        Ended::Closed(why.closed().unwrap_or(Closed::Socket))
     }
 }
 

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use futures_core::Stream;
 use futures_sink::Sink;
 
-use crate::error::{RecvError, SelectError};
+use crate::error::{Closed, RecvError, SelectError};
 use crate::message::Message;
 use crate::port::{deadline_after, Receiver, Sender};
 use crate::sync::parker::block_on;
@@ -146,7 +146,7 @@ impl<'a, T> Select<'a, T> {
         let poll = move |context: &mut Context<'_>| {
             stream.as_mut().poll_next(context).map(|item| match item {
                 Some(item) => Found::Item(item.into()),
-                None => Found::End(RecvError::Disconnected),
+                None => Found::End(RecvError::Closed(Closed::Socket)),
             })
         };
         self.add(Some(Box::new(poll)), None)

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use crate::error::{WaitError, WaitTimeoutError};
+use crate::error::{Closed, WaitError, WaitTimeoutError};
 use crate::kind::{Kind, Publishes};
 use crate::port::{deadline_after as after, Ports};
 use crate::pump::{Awaited, SocketCommand};
@@ -227,9 +227,9 @@ impl Waiting {
         } else if let Some(failure) = self.ports.health().failure() {
             failure.into()
         } else if self.ports.is_terminated() {
-            WaitError::Terminated
+            WaitError::Closed(Closed::Context)
         } else {
-            WaitError::Disconnected
+            WaitError::Closed(Closed::Socket)
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::common;
 
 use common::tasks::{a_while, cancelled_receives};
 use common::{within, LIMIT, PATIENCE};
-use zmq_channels::error::RecvError;
+use zmq_channels::error::{Closed, RecvError};
 use zmq_channels::select::Selected;
 use zmq_channels::{Message, Receiver, Select};
 
@@ -52,7 +52,7 @@ fn gives_one(stream: impl futures::Stream<Item = &'static str> + Send + 'static)
     let came = select.wait_timeout(PATIENCE);
     assert_eq!(came, Ok(Selected::Received(token, Message::from("text"))));
     let ended = select.wait_timeout(PATIENCE);
-    assert_eq!(ended, Ok(Selected::Ended(token, RecvError::Disconnected)));
+    assert_eq!(ended, Ok(Selected::Ended(token, RecvError::Closed(Closed::Socket))));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_sink::Sink;
 
 use super::Codec;
-use crate::error::{SendError, SendTimeoutError, TrySendError, TypedSendError};
+use crate::error::{Closed, SendError, SendTimeoutError, TrySendError, TypedSendError};
 use crate::message::Message;
 use crate::port::Sender;
 
@@ -95,8 +95,12 @@ impl<T, E> Encoding<T, E> {
                 self.unsent = Some((value, message));
                 return Ok(());
             }
-            Err(TrySendError::Disconnected(message)) => SendError::Disconnected(message),
-            Err(TrySendError::Terminated(message)) => SendError::Terminated(message),
+            Err(TrySendError::Closed(Closed::Socket, message)) => {
+                SendError::Closed(Closed::Socket, message)
+            }
+            Err(TrySendError::Closed(Closed::Context, message)) => {
+                SendError::Closed(Closed::Context, message)
+            }
             Err(TrySendError::Refused(why, message)) => SendError::Refused(why, message),
         };
         Err(error.map(|_| value))

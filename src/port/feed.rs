@@ -199,6 +199,7 @@ impl<T> Drop for Place<'_, T> {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+    use crate::error::Closed;
     use crate::sync::testing::Count;
     use std::thread;
     use std::time::Duration;
@@ -219,7 +220,7 @@ mod tests {
         assert_eq!(feed.try_recv(), Ok(4));
         drop(feeder);
         assert_eq!(feed.recv_blocking(), Ok(5));
-        assert_eq!(feed.recv_blocking(), Err(RecvError::Disconnected));
+        assert_eq!(feed.recv_blocking(), Err(RecvError::Closed(Closed::Socket)));
     }
 
     #[test]
@@ -245,6 +246,9 @@ mod tests {
         let other = feed.clone();
         let waiting = thread::spawn(move || futures::executor::block_on(other.recv()));
         feeder.terminate();
-        assert_eq!(waiting.join().unwrap(), Err(RecvError::Terminated));
+        assert_eq!(
+            waiting.join().unwrap(),
+            Err(RecvError::Closed(Closed::Context))
+        );
     }
 }

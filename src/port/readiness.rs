@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crate::driver::wait::Awaits;
-use crate::error::RecvError;
+use crate::error::{Closed, RecvError};
 use crate::port::deadline::after;
 use crate::port::futures::ready::{Call, ReadyFuture, ReadyTimeoutFuture};
 use crate::port::futures::recv::at_the_end;
@@ -176,8 +176,8 @@ impl Sender {
         self.watch = line;
         polled.map(|offer| match offer {
             Offer::Taken | Offer::Full => Ok(()),
-            Offer::Closed => Err(RecvError::Disconnected),
-            Offer::Terminated => Err(RecvError::Terminated),
+            Offer::Closed => Err(RecvError::Closed(Closed::Socket)),
+            Offer::Terminated => Err(RecvError::Closed(Closed::Context)),
         })
     }
 }

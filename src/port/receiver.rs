@@ -15,7 +15,7 @@ use futures_core::stream::{FusedStream, Stream};
 
 use crate::driver::wait::task::TaskWait;
 use crate::driver::wait::Awaits;
-use crate::error::{PumpFailure, RecvError, RecvTimeoutError, TryRecvError};
+use crate::error::{Closed, PumpFailure, RecvError, RecvTimeoutError, TryRecvError};
 use crate::message::Message;
 use crate::port::lockstep::Line;
 use crate::sync::bounded::Channel;
@@ -24,7 +24,8 @@ use crate::sync::Hook;
 /// The `out` of a socket: whole messages come out, for any thread and any task.
 ///
 /// Cheap to clone; each message goes to one of the clones, and calls take `&self`. When the
-/// socket is closed, a receiver gives out what is left and then says `Disconnected`.
+/// socket is closed, a receiver gives out what is left and then fails with
+/// [`Closed::Socket`].
 ///
 /// It is a blocking iterator (`for message in &receiver`) and a
 /// [`Stream`](futures_core::Stream); both end when no more messages will come.
@@ -75,8 +76,8 @@ impl Receiver {
     ///
     /// # Errors
     ///
-    /// When everything has been taken: [`Disconnected`](RecvError::Disconnected) if the socket
-    /// is closed, [`Terminated`](RecvError::Terminated) if the context has been shut down.
+    /// When everything has been taken: [`Closed`](RecvError::Closed), which says whether
+    /// the socket is closed or the context has been shut down.
     ///
     /// ```
     /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -218,7 +219,7 @@ impl Receiver {
         self.ports.close_receiving();
     }
 
-    /// Why the socket's pump has failed; `None` if it has not. Then this says `Disconnected`.
+    /// Why the socket's pump has failed; `None` if it has not. Then calls fail with [`Closed::Socket`].
     #[must_use]
     pub fn failure(&self) -> Option<PumpFailure> {
         self.ports.health().failure()
@@ -256,8 +257,8 @@ impl Receiver {
     /// Why nothing more comes.
     pub(crate) fn end(&self) -> RecvError {
         match self.ports.is_terminated() {
-            true => RecvError::Terminated,
-            false => RecvError::Disconnected,
+            true => RecvError::Closed(Closed::Context),
+            false => RecvError::Closed(Closed::Socket),
         }
     }
 

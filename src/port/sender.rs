@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use futures_sink::Sink;
 
-use crate::error::{PumpFailure, RecvError, SendError, SendTimeoutError, TrySendError};
+use crate::error::{Closed, PumpFailure, RecvError, SendError, SendTimeoutError, TrySendError};
 use crate::message::Message;
 use crate::port::lockstep::Line;
 use crate::port::pacing::{is_bulky, keep_pace};
@@ -94,8 +94,8 @@ impl Sender {
     ///
     /// # Errors
     ///
-    /// [`Disconnected`](SendError::Disconnected) if the socket is closed,
-    /// [`Terminated`](SendError::Terminated) if the context has been shut down, and
+    /// [`Closed`](SendError::Closed) if the socket is closed
+    /// or the context has been shut down, and
     /// [`Refused`](SendError::Refused) if this message may not be sent on this socket now. The
     /// message comes back in each of them.
     ///
@@ -205,7 +205,7 @@ impl Sender {
         self.ports.close_sending();
     }
 
-    /// Why the socket's pump has failed; `None` if it has not. Then this says `Disconnected`.
+    /// Why the socket's pump has failed; `None` if it has not. Then calls fail with [`Closed::Socket`].
     #[must_use]
     pub fn failure(&self) -> Option<PumpFailure> {
         self.ports.health().failure()
@@ -227,8 +227,10 @@ impl Sender {
     pub(crate) fn poll_closed(&mut self, context: &mut Context<'_>) -> Poll<RecvError> {
         let closed = &mut self.sink.watch;
         match self.ports.poll_closed(closed, context.waker()) {
-            Poll::Ready(()) if self.ports.is_terminated() => Poll::Ready(RecvError::Terminated),
-            Poll::Ready(()) => Poll::Ready(RecvError::Disconnected),
+            Poll::Ready(()) if self.ports.is_terminated() => {
+                Poll::Ready(RecvError::Closed(Closed::Context))
+            }
+            Poll::Ready(()) => Poll::Ready(RecvError::Closed(Closed::Socket)),
             Poll::Pending => Poll::Pending,
         }
     }
@@ -371,7 +373,7 @@ impl Sink<Message> for Sender {
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Self::Error> {
         let this = self.get_mut();
         if this.sink.closed {
-            return Err(SendError::Disconnected(message));
+            return Err(SendError::Closed(Closed::Socket, message));
         }
         match this.try_send(message) {
             Ok(()) => Ok(()),
@@ -379,8 +381,7 @@ impl Sink<Message> for Sender {
                 this.sink.unsent = Some(Box::new(message));
                 Ok(())
             }
-            Err(TrySendError::Disconnected(message)) => Err(SendError::Disconnected(message)),
-            Err(TrySendError::Terminated(message)) => Err(SendError::Terminated(message)),
+            Err(TrySendError::Closed(why, message)) => Err(SendError::Closed(why, message)),
             Err(TrySendError::Refused(why, message)) => Err(SendError::Refused(why, message)),
         }
     }

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use crate::endpoint::Endpoint;
 use crate::error::{
-    BindError, ConfigureError, ConnectError, DetachError, GroupError, PumpFailure, SocketError,
-    SubscribeError,
+    BindError, Closed, ConfigureError, ConnectError, DetachError, GroupError, PumpFailure,
+    SocketError, SubscribeError,
 };
 use crate::event::{Event, EventSet};
 use crate::message::Frame;
@@ -131,7 +131,7 @@ pub(crate) enum Command {
         release: Release,
         reply: Reply<CloseReport>,
     },
-    /// The context ends: everything pending returns `Terminated`. Where there are several pumps
+    /// The context ends: everything pending returns `Closed::Context`. Where there are several pumps
     /// all have done this before the first one [ends](Command::Shutdown), so that the end of a
     /// socket is not seen as a loss by its peers here.
     Terminate { reply: Reply<()> },
@@ -235,24 +235,30 @@ impl SocketCommand {
     fn answer_closed(self) {
         match self {
             SocketCommand::Bind { reply, .. } | SocketCommand::Adopt { reply, .. } => {
-                reply.send(Err(BindError::Disconnected));
+                reply.send(Err(BindError::Closed(Closed::Socket)));
             }
-            SocketCommand::Connect { reply, .. } => reply.send(Err(ConnectError::Disconnected)),
-            SocketCommand::ConnectPeer { reply, .. } => reply.send(Err(ConnectError::Disconnected)),
+            SocketCommand::Connect { reply, .. } => {
+                reply.send(Err(ConnectError::Closed(Closed::Socket)))
+            }
+            SocketCommand::ConnectPeer { reply, .. } => {
+                reply.send(Err(ConnectError::Closed(Closed::Socket)))
+            }
             SocketCommand::DisconnectPeer { reply, .. }
             | SocketCommand::Unbind { reply, .. }
             | SocketCommand::Disconnect { reply, .. } => {
-                reply.send(Err(DetachError::Disconnected));
+                reply.send(Err(DetachError::Closed(Closed::Socket)));
             }
             SocketCommand::Subscribe { reply, .. }
             | SocketCommand::Unsubscribe { reply, .. }
             | SocketCommand::Decide { reply, .. } => {
-                reply.send(Err(SubscribeError::Disconnected));
+                reply.send(Err(SubscribeError::Closed(Closed::Socket)));
             }
             SocketCommand::Join { reply, .. } | SocketCommand::Leave { reply, .. } => {
-                reply.send(Err(GroupError::Disconnected));
+                reply.send(Err(GroupError::Closed(Closed::Socket)));
             }
-            SocketCommand::Configure { reply, .. } => reply.send(Err(ConfigureError::Disconnected)),
+            SocketCommand::Configure { reply, .. } => {
+                reply.send(Err(ConfigureError::Closed(Closed::Socket)))
+            }
             SocketCommand::Close { reply } => reply.send(CloseReport::default()),
             SocketCommand::Topics { .. }
             | SocketCommand::Options { .. }
@@ -373,7 +379,7 @@ impl<E: Env> Pump<E> {
             pattern.subscribe(prefix.clone(), outlet);
         });
         self.discard_unwanted(slot, prefix);
-        answer.ok_or(SubscribeError::Disconnected)
+        answer.ok_or(SubscribeError::Closed(Closed::Socket))
     }
 
     fn unsubscribe(&mut self, slot: usize, prefix: &Frame) -> Result<(), SubscribeError> {
@@ -381,7 +387,7 @@ impl<E: Env> Pump<E> {
             pattern.unsubscribe(prefix.clone(), outlet);
         });
         self.discard_unwanted(slot, prefix);
-        answer.ok_or(SubscribeError::Disconnected)
+        answer.ok_or(SubscribeError::Closed(Closed::Socket))
     }
 
     fn decide(&mut self, slot: usize, tag: u64, decision: Upstream) -> Result<(), SubscribeError> {
@@ -389,19 +395,19 @@ impl<E: Env> Pump<E> {
             outlet.interests_changed();
             pattern.decide(tag, decision)
         });
-        answer.unwrap_or(Err(SubscribeError::Disconnected))
+        answer.unwrap_or(Err(SubscribeError::Closed(Closed::Socket)))
     }
 
     fn join_group(&mut self, slot: usize, group: Frame) -> Result<(), GroupError> {
         let answer = self.pattern_call(slot, |pattern, outlet| pattern.join(group, outlet));
-        answer.unwrap_or(Err(GroupError::Disconnected))
+        answer.unwrap_or(Err(GroupError::Closed(Closed::Socket)))
     }
 
     fn leave_group(&mut self, slot: usize, group: &Frame) -> Result<(), GroupError> {
         let answer =
             self.pattern_call(slot, |pattern, outlet| pattern.leave(group.clone(), outlet));
         self.discard_unwanted(slot, group);
-        answer.unwrap_or(Err(GroupError::Disconnected))
+        answer.unwrap_or(Err(GroupError::Closed(Closed::Socket)))
     }
 }
 

@@ -8,7 +8,7 @@ use slab::Slab;
 
 use crate::clock::later;
 use crate::endpoint::Endpoint;
-use crate::error::{BindError, DetachError};
+use crate::error::{BindError, Closed, DetachError};
 use crate::event::EventKind;
 use crate::sync::permits::Seat;
 use crate::wire;
@@ -64,7 +64,7 @@ impl<E: Env> Pump<E> {
 
     fn try_to_bind(&mut self, socket: usize, endpoint: &Endpoint) -> Result<Endpoint, BindError> {
         let Some(found) = self.sockets.get(socket) else {
-            return Err(BindError::Disconnected);
+            return Err(BindError::Closed(Closed::Socket));
         };
         if !found.takes(endpoint) {
             return Err(BindError::Unsupported {
@@ -93,7 +93,7 @@ impl<E: Env> Pump<E> {
         listener: BoundListener,
     ) -> Result<Endpoint, BindError> {
         let Some(found) = self.sockets.get(socket) else {
-            return Err(BindError::Disconnected);
+            return Err(BindError::Closed(Closed::Socket));
         };
         let slot = self.listeners.vacant_key();
         let adopted = self.env.adopt(listener, &found.options, slot);
@@ -136,7 +136,7 @@ impl<E: Env> Pump<E> {
     /// Stops listening on an endpoint and releases the connections accepted through it.
     pub(super) fn unbind(&mut self, socket: usize, endpoint: &Endpoint) -> Result<(), DetachError> {
         let Some(found) = self.sockets.get_mut(socket) else {
-            return Err(DetachError::Disconnected);
+            return Err(DetachError::Closed(Closed::Socket));
         };
         let deadline = found.linger_deadline(self.now);
         let at = found.listeners.iter().position(|&listener| {

@@ -55,7 +55,7 @@ use std::time::Instant;
 use slab::Slab;
 
 use crate::driver::{Mailbox, Traffic};
-use crate::error::SocketError;
+use crate::error::{Closed, SocketError};
 use crate::options::Options;
 use crate::port::{Ports, PortsSetup, Routes};
 use crate::socket_type::SocketType;
@@ -275,7 +275,7 @@ impl<E: Env> Pump<E> {
         seat: Seat,
     ) -> Result<Opened, SocketError> {
         if self.ending.is_terminated() {
-            return Err(SocketError::Terminated);
+            return Err(SocketError::Closed(Closed::Context));
         }
         let serial = self.serial();
         let random = self.env.random() as u32;

@@ -96,7 +96,7 @@ impl Ending {
 }
 
 impl<E: Env> Pump<E> {
-    /// Everything pending returns `Terminated`; what was accepted gets `grace` to leave.
+    /// Everything pending returns `Closed::Context`; what was accepted gets `grace` to leave.
     pub(super) fn begin_shutdown(&mut self, grace: Duration, reply: Reply<()>) {
         if let Some(shutdown) = &mut self.ending.shutdown {
             shutdown.replies.push(reply);
@@ -118,7 +118,7 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// Everything pending on any socket here returns `Terminated`.
+    /// Everything pending on any socket here returns `Closed::Context`.
     pub(super) fn terminate(&self) {
         for (_, socket) in &self.sockets {
             socket.ports.terminate();

@@ -8,7 +8,7 @@ use futures_core::Stream;
 use futures_sink::Sink;
 
 use super::{discard, Ended, Mover, BUDGET};
-use crate::error::{PumpFailure, SendError};
+use crate::error::{Closed, PumpFailure, SendError};
 use crate::kind::Kind;
 use crate::message::Message;
 use crate::port::Sender;
@@ -70,7 +70,7 @@ where
                 return Poll::Ready(Ended::Stopped);
             }
             let Some(stream) = &mut self.stream else {
-                return Poll::Ready(Ended::Disconnected);
+                return Poll::Ready(Ended::Closed(Closed::Socket));
             };
             let polled = quietly(|| {
                 stream

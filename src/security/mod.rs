@@ -29,11 +29,10 @@ use std::fmt;
 
 use crate::message::Frame;
 
-pub use crate::authenticator::{
-    AuthenticationRequest, AuthenticationRequests, Authenticator, AuthenticatorError,
-};
+pub use crate::authenticator::{AuthenticationRequest, AuthenticationRequests, Authenticator};
 #[cfg(feature = "curve")]
 pub use crate::curve::{CurveKey, CurveKeyError, CurveKeypair, CurveSecretKey};
+pub use crate::error::AuthenticatorError;
 
 /// How the connections of a socket are secured, over tcp and ipc; inproc has nothing to secure.
 /// Both ends must have the same mechanism, one as server and one as client, whichever of them

@@ -21,7 +21,7 @@ impl<K: Kind> Socket<K> {
     /// [`BindError::Io`] if the system refuses otherwise.
     pub fn bind(&self, endpoint: impl AsRef<str>) -> Result<Endpoint, BindError> {
         let given = Endpoint::parse_for_bind(endpoint.as_ref())?;
-        let ended = || self.ended(BindError::Terminated, BindError::Disconnected);
+        let ended = || self.ended();
         let endpoint = if transport::is_unsettled(&given) {
             let options = self.options().map_err(|_| ended())?;
             transport::settle(&given, options.ipv6)?
@@ -62,7 +62,7 @@ impl<K: Kind> Socket<K> {
     pub fn bind_listener(&self, listener: impl Into<BoundListener>) -> Result<Endpoint, BindError> {
         let listener = listener.into();
         self.ask(|reply| SocketCommand::Adopt { listener, reply })
-            .unwrap_or_else(|| Err(self.ended(BindError::Terminated, BindError::Disconnected)))
+            .unwrap_or_else(|| Err(self.ended()))
     }
 
     /// Connects to an endpoint: returns at once, also when nobody is bound there yet, and keeps
@@ -81,7 +81,7 @@ impl<K: Kind> Socket<K> {
             endpoint: dialed,
             reply,
         })
-        .unwrap_or_else(|| Err(self.ended(ConnectError::Terminated, ConnectError::Disconnected)))?;
+        .unwrap_or_else(|| Err(self.ended()))?;
         Ok(endpoint)
     }
 
@@ -96,7 +96,7 @@ impl<K: Kind> Socket<K> {
     pub fn unbind(&self, endpoint: impl AsRef<str>) -> Result<(), DetachError> {
         let endpoint = Endpoint::parse_for_bind(endpoint.as_ref())?;
         self.ask(|reply| SocketCommand::Unbind { endpoint, reply })
-            .unwrap_or_else(|| Err(self.ended(DetachError::Terminated, DetachError::Disconnected)))
+            .unwrap_or_else(|| Err(self.ended()))
     }
 
     /// Ends every connection made by connecting to this endpoint, once what it holds is sent.
@@ -106,6 +106,6 @@ impl<K: Kind> Socket<K> {
     pub fn disconnect(&self, endpoint: impl AsRef<str>) -> Result<(), DetachError> {
         let endpoint = Endpoint::parse_for_connect(endpoint.as_ref())?;
         self.ask(|reply| SocketCommand::Disconnect { endpoint, reply })
-            .unwrap_or_else(|| Err(self.ended(DetachError::Terminated, DetachError::Disconnected)))
+            .unwrap_or_else(|| Err(self.ended()))
     }
 }

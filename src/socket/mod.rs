@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use crate::driver::Mailbox;
-use crate::error::{ConfigureError, PumpFailure};
+use crate::error::{Closed, ConfigureError, PumpFailure};
 use crate::kind::{Any, Kind};
 use crate::options::Options;
 use crate::port::{Holder, Ports};
@@ -192,9 +192,7 @@ impl<K: Kind> Socket<K> {
                 Some(Ok(false)) => {}
                 Some(Ok(true)) => return Ok(()),
                 Some(Err(error)) => return Err(error),
-                None => {
-                    return Err(self.ended(ConfigureError::Terminated, ConfigureError::Disconnected))
-                }
+                None => return Err(self.ended()),
             }
         }
     }
@@ -205,7 +203,7 @@ impl<K: Kind> Socket<K> {
     /// [`ConfigureError`] if the socket is closed or its context shut down.
     pub fn options(&self) -> Result<Arc<Options>, ConfigureError> {
         self.ask(|reply| SocketCommand::Options { reply })
-            .ok_or_else(|| self.ended(ConfigureError::Terminated, ConfigureError::Disconnected))
+            .ok_or_else(|| self.ended())
     }
 
     /// Whether the socket takes no more messages: it was closed, or its context shut down.
@@ -215,7 +213,7 @@ impl<K: Kind> Socket<K> {
     }
 
     /// Why the pump of this socket has failed; `None` if it has not. Calls that send or receive say
-    /// no more than `Disconnected` then, all others say this. A [`Monitor`] is told with
+    /// no more than [`Closed::Socket`] then, all others say this. A [`Monitor`] is told with
     /// [`EventKind::PumpFailed`](crate::monitor::EventKind::PumpFailed).
     #[must_use]
     pub fn failure(&self) -> Option<PumpFailure> {
@@ -284,13 +282,11 @@ impl<K: Kind> Socket<K> {
     }
 
     /// Why the pump did not answer.
-    fn ended<E: From<PumpFailure>>(&self, terminated: E, disconnected: E) -> E {
-        if let Some(failure) = self.failure() {
-            failure.into()
-        } else if self.holder.ports().is_terminated() {
-            terminated
-        } else {
-            disconnected
+    fn ended<E: From<PumpFailure> + From<Closed>>(&self) -> E {
+        match self.failure() {
+            Some(failure) => failure.into(),
+            None if self.holder.ports().is_terminated() => Closed::Context.into(),
+            None => Closed::Socket.into(),
         }
     }
 }

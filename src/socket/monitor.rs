@@ -1,6 +1,6 @@
 //! What a socket tells of itself: events and figures.
 
-use crate::error::{MonitorError, StatisticsError};
+use crate::error::ObserveError;
 use crate::kind::Kind;
 use crate::monitor::{Monitor, MonitorOptions};
 use crate::pump::SocketCommand;
@@ -12,8 +12,8 @@ impl<K: Kind> Socket<K> {
     /// before `bind` and `connect` to miss nothing.
     ///
     /// # Errors
-    /// [`MonitorError`] if the socket is closed or its context shut down.
-    pub fn monitor(&self) -> Result<Monitor, MonitorError> {
+    /// [`ObserveError`] if the socket is closed or its context shut down.
+    pub fn monitor(&self) -> Result<Monitor, ObserveError> {
         self.monitor_with(MonitorOptions::new())
     }
 
@@ -21,14 +21,14 @@ impl<K: Kind> Socket<K> {
     ///
     /// # Errors
     /// As there.
-    pub fn monitor_with(&self, options: MonitorOptions) -> Result<Monitor, MonitorError> {
+    pub fn monitor_with(&self, options: MonitorOptions) -> Result<Monitor, ObserveError> {
         self.ask(|reply| SocketCommand::Watch {
             events: options.events,
             capacity: options.capacity,
             reply,
         })
         .map(Monitor::new)
-        .ok_or_else(|| self.ended(MonitorError::Terminated, MonitorError::Disconnected))
+        .ok_or_else(|| self.ended())
     }
 
     /// What the socket has done so far, and its peers of this moment: see [`Statistics`]. The
@@ -51,9 +51,9 @@ impl<K: Kind> Socket<K> {
     /// ```
     ///
     /// # Errors
-    /// [`StatisticsError`] if the socket is closed or its context shut down.
-    pub fn statistics(&self) -> Result<Statistics, StatisticsError> {
+    /// [`ObserveError`] if the socket is closed or its context shut down.
+    pub fn statistics(&self) -> Result<Statistics, ObserveError> {
         self.ask(|reply| SocketCommand::Statistics { reply })
-            .ok_or_else(|| self.ended(StatisticsError::Terminated, StatisticsError::Disconnected))
+            .ok_or_else(|| self.ended())
     }
 }

@@ -71,7 +71,7 @@ impl<K: Kind> Socket<K> {
     {
         let peer = peer.clone();
         self.ask(|reply| SocketCommand::DisconnectPeer { peer, reply })
-            .unwrap_or_else(|| Err(self.ended(DetachError::Terminated, DetachError::Disconnected)))
+            .unwrap_or_else(|| Err(self.ended()))
     }
 
     /// Whether a peer has this id now, or will have it once it is connected
@@ -109,7 +109,7 @@ impl<K: Kind> Socket<K> {
             name,
             reply,
         })
-        .unwrap_or_else(|| Err(self.ended(ConnectError::Terminated, ConnectError::Disconnected)))
+        .unwrap_or_else(|| Err(self.ended()))
     }
 }
 

@@ -59,8 +59,7 @@ impl Socket<Req> {
     ///
     /// # Errors
     /// [`PeerLost`](RequestError::PeerLost) if the peer that had the request is gone,
-    /// [`Disconnected`](RequestError::Disconnected) if the socket is closed,
-    /// [`Terminated`](RequestError::Terminated) if the context has been shut down,
+    /// [`Closed`](RequestError::Closed) if the socket is closed or the context has been shut down,
     /// [`Refused`](RequestError::Refused) for a message without frames.
     pub fn request(&self, message: impl Into<Message>) -> RequestFuture<'_> {
         self.holder().ports().request(message.into())

@@ -70,9 +70,8 @@ impl<K: Kind> Socket<K> {
             return Err(SubscribeError::Unsupported);
         }
         let prefix = Frame::from(prefix);
-        self.ask(|reply| command(prefix, reply)).unwrap_or_else(|| {
-            Err(self.ended(SubscribeError::Terminated, SubscribeError::Disconnected))
-        })
+        self.ask(|reply| command(prefix, reply))
+            .unwrap_or_else(|| Err(self.ended()))
     }
 }
 
@@ -91,7 +90,7 @@ impl<K: Kind> Socket<K> {
             return Err(SubscribeError::Unsupported);
         }
         self.ask(|reply| SocketCommand::Topics { reply })
-            .ok_or_else(|| self.ended(SubscribeError::Terminated, SubscribeError::Disconnected))
+            .ok_or_else(|| self.ended())
     }
 }
 
@@ -185,7 +184,7 @@ impl<K: Kind> Socket<K> {
         // Other types answer that they have none.
         let group = Frame::from(group.as_ref());
         self.ask(|reply| SocketCommand::Join { group, reply })
-            .unwrap_or_else(|| Err(self.ended(GroupError::Terminated, GroupError::Disconnected)))
+            .unwrap_or_else(|| Err(self.ended()))
     }
 
     /// Leaves a group (`zmq_leave`). When this returns, no more messages of it are received: those
@@ -200,7 +199,7 @@ impl<K: Kind> Socket<K> {
     {
         let group = Frame::from(group.as_ref());
         self.ask(|reply| SocketCommand::Leave { group, reply })
-            .unwrap_or_else(|| Err(self.ended(GroupError::Terminated, GroupError::Disconnected)))
+            .unwrap_or_else(|| Err(self.ended()))
     }
 }
 
@@ -216,8 +215,6 @@ impl<K: Kind> Socket<K> {
             decision,
             reply,
         })
-        .unwrap_or_else(|| {
-            Err(self.ended(SubscribeError::Terminated, SubscribeError::Disconnected))
-        })
+        .unwrap_or_else(|| Err(self.ended()))
     }
 }

@@ -18,6 +18,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use zmq_channels::error::Closed;
 use zmq_channels::kind::Typed;
 use zmq_channels::{Context, ContextOptions, Endpoint, Message, Options, Receiver, Sender, Socket};
 
@@ -50,7 +51,7 @@ where
         Err(RecvTimeoutError::Timeout) => {
             panic!("{} took longer than {limit:?}", test_name::<F>())
         }
-        Ok(()) | Err(RecvTimeoutError::Disconnected) => {
+        Ok(()) | Err(RecvTimeoutError::Closed(Closed::Socket)) => {
             if let Err(panic) = runner.join() {
                 resume_unwind(panic);
             }

@@ -10,7 +10,7 @@ use common::raw::{command, greeting, ready, Raw};
 use common::{next, put, within, Transport, LIMIT, PATIENCE};
 use futures::StreamExt;
 use zmq_channels::error::{
-    AuthenticatorError, AuthenticatorFault, RecvError, RecvTimeoutError, TryRecvError,
+    AuthenticatorError, AuthenticatorFault, Closed, RecvError, RecvTimeoutError, TryRecvError,
 };
 use zmq_channels::monitor::{DisconnectReason, EventKind, PeerIdentity};
 use zmq_channels::security::Credentials;
@@ -549,7 +549,7 @@ fn requests_come_in_every_way_there_is() {
         scene.context.shutdown();
         assert_eq!(
             authenticator.recv_blocking().map(drop),
-            Err(RecvError::Terminated)
+            Err(RecvError::Closed(Closed::Context))
         );
         assert!(authenticator.into_iter().next().is_none());
     });

@@ -7,7 +7,9 @@ use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixListener;
 
 use common::{ipc_path, next_text, put, within, Folder, Transport, LIMIT};
-use zmq_channels::error::{BindError, ConnectError, DetachError, EndpointError, EndpointFault};
+use zmq_channels::error::{
+    BindError, Closed, ConnectError, DetachError, EndpointError, EndpointFault,
+};
 use zmq_channels::{Context, Pull, Push, Socket};
 
 fn pull() -> Socket<Pull> {
@@ -436,38 +438,38 @@ fn a_closed_socket_binds_and_connects_no_more() {
         pull.close_blocking();
         assert!(matches!(
             pull.bind("inproc://x"),
-            Err(BindError::Disconnected)
+            Err(BindError::Closed(Closed::Socket))
         ));
         assert!(matches!(
             pull.connect("inproc://x"),
-            Err(ConnectError::Disconnected)
+            Err(ConnectError::Closed(Closed::Socket))
         ));
         assert!(matches!(
             pull.unbind("inproc://x"),
-            Err(DetachError::Disconnected)
+            Err(DetachError::Closed(Closed::Socket))
         ));
         assert!(matches!(
             pull.disconnect("inproc://x"),
-            Err(DetachError::Disconnected)
+            Err(DetachError::Closed(Closed::Socket))
         ));
 
         let pull = context.socket::<Pull>().unwrap();
         context.shutdown();
         assert!(matches!(
             pull.bind("inproc://x"),
-            Err(BindError::Terminated)
+            Err(BindError::Closed(Closed::Context))
         ));
         assert!(matches!(
             pull.connect("inproc://x"),
-            Err(ConnectError::Terminated)
+            Err(ConnectError::Closed(Closed::Context))
         ));
         assert!(matches!(
             pull.unbind("inproc://x"),
-            Err(DetachError::Terminated)
+            Err(DetachError::Closed(Closed::Context))
         ));
         assert!(matches!(
             pull.disconnect("inproc://x"),
-            Err(DetachError::Terminated)
+            Err(DetachError::Closed(Closed::Context))
         ));
     });
 }

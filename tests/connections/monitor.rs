@@ -8,7 +8,7 @@ use std::time::Duration;
 use common::raw::{self, Raw};
 use common::{alone, next, nothing_comes, put, within, Transport, LIMIT, PATIENCE};
 use futures::{FutureExt, StreamExt};
-use zmq_channels::error::{MonitorError, RecvError, RecvTimeoutError, TryRecvError};
+use zmq_channels::error::{Closed, ObserveError, RecvError, RecvTimeoutError, TryRecvError};
 use zmq_channels::monitor::{DisconnectReason, Event, EventKind, EventSet, MonitorOptions};
 use zmq_channels::{
     Context, Linger, Monitor, Options, Pair, Pub, Pull, Push, Router, SocketType, Sub,
@@ -102,7 +102,10 @@ fn a_client_and_a_server_see_each_other_come_and_go() {
             assert_eq!(gone.kind, disconnected(DisconnectReason::Local));
             assert_eq!(gone.connection, connected.connection);
             assert_eq!(told(&client).kind, EventKind::Stopped);
-            assert_eq!(client.recv_blocking(), Err(RecvError::Disconnected));
+            assert_eq!(
+                client.recv_blocking(),
+                Err(RecvError::Closed(Closed::Socket))
+            );
 
             let gone = told(&server);
             assert_eq!(gone.kind, disconnected(DisconnectReason::PeerClosed));
@@ -113,7 +116,7 @@ fn a_client_and_a_server_see_each_other_come_and_go() {
             assert_eq!(closed.kind, EventKind::Closed);
             assert_eq!(closed.endpoint.as_ref(), Some(&endpoint));
             assert_eq!(told(&server).kind, EventKind::Stopped);
-            assert_eq!(server.try_recv(), Err(TryRecvError::Disconnected));
+            assert_eq!(server.try_recv(), Err(TryRecvError::Closed(Closed::Socket)));
         }
     });
 }
@@ -688,7 +691,10 @@ fn every_monitor_of_a_socket_is_told_what_it_asked_for() {
         let gone = &events[1];
         assert_eq!(gone.kind, disconnected(DisconnectReason::Local));
         assert_eq!(gone.endpoint, Some(endpoint));
-        assert_eq!(pull.monitor().err(), Some(MonitorError::Disconnected));
+        assert_eq!(
+            pull.monitor().err(),
+            Some(ObserveError::Closed(Closed::Socket))
+        );
     });
 }
 
@@ -745,8 +751,14 @@ fn events_can_be_awaited_in_every_way() {
             let rest: Vec<_> = (&mut monitor).map(|event| event.kind).collect().await;
             assert_eq!(rest, [EventKind::Closed, EventKind::Stopped]);
         });
-        assert_eq!(monitor.recv_blocking(), Err(RecvError::Terminated));
-        assert_eq!(sub.monitor().err(), Some(MonitorError::Terminated));
+        assert_eq!(
+            monitor.recv_blocking(),
+            Err(RecvError::Closed(Closed::Context))
+        );
+        assert_eq!(
+            sub.monitor().err(),
+            Some(ObserveError::Closed(Closed::Context))
+        );
     });
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use common::raw::{self, Raw};
 use common::{eventually, next, put, within, Transport, LIMIT};
-use zmq_channels::error::StatisticsError;
+use zmq_channels::error::{Closed, ObserveError};
 use zmq_channels::request::Unanswered;
 use zmq_channels::statistics::{DropReason, Statistics};
 use zmq_channels::{
@@ -495,9 +495,12 @@ fn a_socket_that_has_ended_has_no_statistics() {
         let options = Options::new().linger(Linger::For(Duration::ZERO));
         let pull = context.socket_with::<Pull>(options.clone()).unwrap();
         pull.close_blocking();
-        assert_eq!(pull.statistics(), Err(StatisticsError::Disconnected));
+        assert_eq!(pull.statistics(), Err(ObserveError::Closed(Closed::Socket)));
         let other = context.socket_with::<Pull>(options).unwrap();
         context.shutdown();
-        assert_eq!(other.statistics(), Err(StatisticsError::Terminated));
+        assert_eq!(
+            other.statistics(),
+            Err(ObserveError::Closed(Closed::Context))
+        );
     });
 }

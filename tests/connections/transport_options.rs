@@ -15,7 +15,7 @@ use common::raw::{Raw, GREETING};
 use common::{
     eventually, holds_within, next_text, put, within, Folder, Transport, ABSENCE, LIMIT, PATIENCE,
 };
-use zmq_channels::error::{BindError, ConfigureError, SocketError};
+use zmq_channels::error::{BindError, Closed, ConfigureError, SocketError};
 use zmq_channels::options::{PeerAddress, ReconnectStop, SocksProxy, TcpKeepalive};
 use zmq_channels::{Context, Endpoint, Options, Pull, Push, Socket};
 
@@ -611,7 +611,7 @@ fn what_does_not_listen_is_not_taken_over() {
         assert!(matches!(adopted, Err(BindError::Io { .. })), "{adopted:?}");
         pull.close_blocking();
         let adopted = pull.bind_listener(listener);
-        assert!(matches!(adopted, Err(BindError::Disconnected)));
+        assert!(matches!(adopted, Err(BindError::Closed(Closed::Socket))));
     });
 }
 

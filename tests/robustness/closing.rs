@@ -14,7 +14,7 @@ use common::{
     Transport, LIMIT, PATIENCE,
 };
 use futures::executor::block_on;
-use zmq_channels::error::{RecvError, RecvTimeoutError, SendError};
+use zmq_channels::error::{Closed, RecvError, RecvTimeoutError, SendError};
 use zmq_channels::{
     Context, Linger, Message, Options, Pair, Pub, Pull, Push, Receiver, Rep, Req, Socket,
     SocketType, Sub,
@@ -290,10 +290,13 @@ fn a_closed_socket_is_drained_and_then_disconnected() {
             all_come(&pull.receiver(), 20);
             assert_eq!(
                 pull.recv_blocking(),
-                Err(RecvError::Disconnected),
+                Err(RecvError::Closed(Closed::Socket)),
                 "{transport:?}"
             );
-            assert_eq!(block_on(pull.recv()), Err(RecvError::Disconnected));
+            assert_eq!(
+                block_on(pull.recv()),
+                Err(RecvError::Closed(Closed::Socket))
+            );
         }
     });
 }
@@ -321,10 +324,16 @@ fn closing_wakes_those_who_wait() {
         assert_eq!(pair.close_blocking().undelivered, 1);
         for thread in sending {
             let error = thread.join().unwrap().unwrap_err();
-            assert_eq!(error, SendError::Disconnected("one too many".into()));
+            assert_eq!(
+                error,
+                SendError::Closed(Closed::Socket, "one too many".into())
+            );
         }
         for thread in receiving {
-            assert_eq!(thread.join().unwrap(), Err(RecvError::Disconnected));
+            assert_eq!(
+                thread.join().unwrap(),
+                Err(RecvError::Closed(Closed::Socket))
+            );
         }
     });
 }
@@ -444,7 +453,7 @@ fn closing_between_request_and_reply_hangs_nobody() {
         rep.close_blocking(); // Owing a reply.
         nothing_comes(&req.receiver());
         req.close_blocking(); // Awaiting one.
-        assert_eq!(req.recv_blocking(), Err(RecvError::Disconnected));
+        assert_eq!(req.recv_blocking(), Err(RecvError::Closed(Closed::Socket)));
     });
 }
 

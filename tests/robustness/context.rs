@@ -14,7 +14,7 @@ use common::{
     text, thread_names, within, Folder, Transport, LIMIT, PATIENCE,
 };
 use zmq_channels::error::{
-    BindError, ConfigureError, ContextError, RecvError, SocketError, TrySendError,
+    BindError, Closed, ConfigureError, ContextError, RecvError, SocketError, TrySendError,
 };
 use zmq_channels::kind::Typed;
 use zmq_channels::{
@@ -643,7 +643,7 @@ fn shutdown_wakes_the_sockets_of_every_pump() {
             took.push(shut_down(&context));
             for _ in 0..6 {
                 let ended = reports.recv_timeout(PATIENCE).unwrap();
-                assert_eq!(ended, Err(RecvError::Terminated));
+                assert_eq!(ended, Err(RecvError::Closed(Closed::Context)));
             }
             // The system lists a thread for a moment after it was joined.
             eventually("no thread is left", || pump_threads() == 0);
@@ -839,7 +839,7 @@ fn the_default_context_is_one_for_the_whole_process() {
         eventually("one pump is left", || pump_threads() == 1);
         shut_down(&Context::global());
         let late = Context::global().socket::<Pull>();
-        assert!(matches!(late, Err(SocketError::Terminated)));
+        assert!(matches!(late, Err(SocketError::Closed(Closed::Context))));
     });
 }
 

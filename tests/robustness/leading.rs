@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use common::tasks::{client, go_round, go_round_in_a_task, Echo};
 use common::{next, next_text, put, text, within, Transport, LIMIT, PATIENCE};
 use futures::executor::block_on;
-use zmq_channels::error::{RecvError, RecvTimeoutError};
+use zmq_channels::error::{Closed, RecvError, RecvTimeoutError};
 use zmq_channels::{Context, ContextOptions, Options, Pull, Push, Rep, Req, Socket};
 
 // ---- which threads do the pump's work
@@ -362,7 +362,7 @@ fn a_leader_does_what_others_ask_of_the_pump() {
         let start = Instant::now();
         context.shutdown();
         let (end, _req) = leader.join().unwrap();
-        assert_eq!(end, Err(RecvError::Terminated));
+        assert_eq!(end, Err(RecvError::Closed(Closed::Context)));
         assert!(start.elapsed() < Duration::from_secs(1));
     });
 }
@@ -383,7 +383,10 @@ fn a_leader_is_told_that_its_socket_is_closed() {
             });
             is_ready.recv().unwrap();
             sender.close();
-            assert_eq!(leader.join().unwrap(), Err(RecvError::Disconnected));
+            assert_eq!(
+                leader.join().unwrap(),
+                Err(RecvError::Closed(Closed::Socket))
+            );
         }
     });
 }
@@ -503,11 +506,11 @@ fn a_task_that_leads_is_told_that_its_socket_is_closed() {
             let end = match round % 2 {
                 0 => {
                     sender.close();
-                    RecvError::Disconnected
+                    RecvError::Closed(Closed::Socket)
                 }
                 _ => {
                     context.shutdown();
-                    RecvError::Terminated
+                    RecvError::Closed(Closed::Context)
                 }
             };
             assert_eq!(waits.join().unwrap(), Err(end));

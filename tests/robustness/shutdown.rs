@@ -13,7 +13,7 @@ use common::{
 use futures::executor::block_on;
 use futures::StreamExt;
 use zmq_channels::error::{
-    BindError, RecvError, RecvTimeoutError, SendError, SendTimeoutError, SocketError,
+    BindError, Closed, RecvError, RecvTimeoutError, SendError, SendTimeoutError, SocketError,
     SubscribeError, TryRecvError, TrySendError,
 };
 use zmq_channels::{
@@ -56,20 +56,21 @@ fn shutdown_unblocks_every_pending_call() {
         for _ in 0..3 {
             let (sender, receiver) = (full.sender(), full.receiver());
             start(Box::new(move || {
-                receiver.recv_blocking() == Err(RecvError::Terminated)
+                receiver.recv_blocking() == Err(RecvError::Closed(Closed::Context))
             }));
             let receiver = full.receiver();
             start(Box::new(move || {
-                block_on(receiver.recv()) == Err(RecvError::Terminated)
+                block_on(receiver.recv()) == Err(RecvError::Closed(Closed::Context))
             }));
             let receiver = full.receiver();
             start(Box::new(move || {
                 let timed = receiver.recv_timeout_blocking(PATIENCE);
-                timed == Err(RecvTimeoutError::Terminated)
+                timed == Err(RecvTimeoutError::Closed(Closed::Context))
             }));
             let receiver = full.receiver();
             start(Box::new(move || {
-                block_on(receiver.recv_timeout(PATIENCE)) == Err(RecvTimeoutError::Terminated)
+                block_on(receiver.recv_timeout(PATIENCE))
+                    == Err(RecvTimeoutError::Closed(Closed::Context))
             }));
             let receiver = full.receiver();
             start(Box::new(move || receiver.iter().next().is_none()));
@@ -78,10 +79,10 @@ fn shutdown_unblocks_every_pending_call() {
             let receiver = full.receiver();
             start(Box::new(move || {
                 let many = receiver.recv_many_blocking(&mut Vec::new(), 5);
-                many == Err(RecvError::Terminated)
+                many == Err(RecvError::Closed(Closed::Context))
             }));
 
-            let terminated = SendError::Terminated(message());
+            let terminated = SendError::Closed(Closed::Context, message());
             let expected = Err(terminated.clone());
             let sends = sender.clone();
             start(Box::new(move || sends.send_blocking(message()) == expected));
@@ -92,11 +93,11 @@ fn shutdown_unblocks_every_pending_call() {
             let sends = sender.clone();
             start(Box::new(move || {
                 let timed = sends.send_timeout_blocking(message(), PATIENCE);
-                timed == Err(SendTimeoutError::Terminated(message()))
+                timed == Err(SendTimeoutError::Closed(Closed::Context, message()))
             }));
             start(Box::new(move || {
                 let timed = block_on(sender.send_timeout(message(), PATIENCE));
-                timed == Err(SendTimeoutError::Terminated(message()))
+                timed == Err(SendTimeoutError::Closed(Closed::Context, message()))
             }));
         }
         let none_yet = !holds_within(Duration::from_millis(50), || reports.try_recv().is_ok());
@@ -142,27 +143,33 @@ fn after_shutdown_everything_says_terminated() {
         let message = || Message::from("too late");
         assert_eq!(
             pair.send_blocking(message()),
-            Err(SendError::Terminated(message()))
+            Err(SendError::Closed(Closed::Context, message()))
         );
         assert_eq!(
             block_on(pair.send(message())),
-            Err(SendError::Terminated(message()))
+            Err(SendError::Closed(Closed::Context, message()))
         );
         assert_eq!(
             pair.try_send(message()),
-            Err(TrySendError::Terminated(message()))
+            Err(TrySendError::Closed(Closed::Context, message()))
         );
-        assert_eq!(pair.recv_blocking(), Err(RecvError::Terminated));
-        assert_eq!(pair.try_recv(), Err(TryRecvError::Terminated));
+        assert_eq!(
+            pair.recv_blocking(),
+            Err(RecvError::Closed(Closed::Context))
+        );
+        assert_eq!(pair.try_recv(), Err(TryRecvError::Closed(Closed::Context)));
         assert!(matches!(
             pair.bind("tcp://127.0.0.1:*"),
-            Err(BindError::Terminated)
+            Err(BindError::Closed(Closed::Context))
         ));
-        assert_eq!(sub.subscribe("x"), Err(SubscribeError::Terminated));
+        assert_eq!(
+            sub.subscribe("x"),
+            Err(SubscribeError::Closed(Closed::Context))
+        );
         assert!(pair.is_closed() && pair.sender().is_closed() && pair.receiver().is_closed());
         assert!(matches!(
             clone.socket::<Pair>(),
-            Err(SocketError::Terminated)
+            Err(SocketError::Closed(Closed::Context))
         ));
         assert_eq!(pair.close_blocking().undelivered, 0);
 
@@ -171,7 +178,7 @@ fn after_shutdown_everything_says_terminated() {
         shut_down(&unused);
         assert!(matches!(
             unused.socket::<Pair>(),
-            Err(SocketError::Terminated)
+            Err(SocketError::Closed(Closed::Context))
         ));
     });
 }
@@ -195,7 +202,10 @@ fn shutdown_from_many_threads_at_once() {
                 thread.join().unwrap();
             }
             opening.join().unwrap();
-            assert_eq!(pair.recv_blocking(), Err(RecvError::Terminated));
+            assert_eq!(
+                pair.recv_blocking(),
+                Err(RecvError::Closed(Closed::Context))
+            );
         }
     });
 }
@@ -359,7 +369,7 @@ fn the_pump_ends_with_the_last_socket() {
         drop((left, right));
         assert_eq!(
             receiver.recv_timeout_blocking(PATIENCE),
-            Err(RecvTimeoutError::Disconnected)
+            Err(RecvTimeoutError::Closed(Closed::Socket))
         );
         drop(receiver);
         eventually("the pump ends", || pump_threads() == 0);

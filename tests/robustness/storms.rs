@@ -25,7 +25,7 @@ use common::{
 use futures::executor::block_on;
 use futures::future::{select, Either};
 use futures::{FutureExt, SinkExt};
-use zmq_channels::error::{RecvError, RecvTimeoutError};
+use zmq_channels::error::{Closed, RecvError, RecvTimeoutError};
 use zmq_channels::{
     Context, ContextOptions, Linger, Message, Options, Pub, Pull, Push, Receiver, Rep, Req, Sender,
     Socket, SocketType, Sub,
@@ -758,7 +758,9 @@ fn receive_somehow(
     into: &mut Vec<Message>,
 ) -> Result<(), RecvError> {
     let timed = |outcome| match outcome {
-        Err(RecvTimeoutError::Disconnected) => Some(Err(RecvError::Disconnected)),
+        Err(RecvTimeoutError::Closed(Closed::Socket)) => {
+            Some(Err(RecvError::Closed(Closed::Socket)))
+        }
         Err(_) => None,
         Ok(message) => Some(Ok(message)),
     };

@@ -12,9 +12,9 @@ use futures::executor::block_on;
 use futures::future::poll_immediate;
 use futures::{stream, StreamExt};
 use zmq_channels::error::{
-    BindError, ConfigureError, ConnectError, DetachError, GroupError, MonitorError, ProxyError,
-    RecvError, RecvTimeoutError, RegisterError, RequestError, RequestTimeoutError, SendError,
-    SendTimeoutError, SocketError, StatisticsError, SubscribeError, TryRecvError, TrySendError,
+    BindError, Closed, ConfigureError, ConnectError, DetachError, GroupError, ObserveError,
+    ProxyError, RecvError, RecvTimeoutError, RegisterError, RequestError, RequestTimeoutError,
+    SendError, SendTimeoutError, SocketError, SubscribeError, TryRecvError, TrySendError,
     WaitError, WaitTimeoutError,
 };
 use zmq_channels::monitor::EventKind;
@@ -71,40 +71,48 @@ fn pending_calls(context: &Context) -> Vec<(&'static str, Call)> {
         context.socket::<Dealer>().unwrap(),
     );
     let proxy = Proxy::start(&front, &back).unwrap();
-    let terminated = SendError::Terminated(message());
-    let unsent = || RequestError::Terminated(Some(message()));
-    let late = || RequestTimeoutError::Terminated(Some(message()));
+    let terminated = SendError::Closed(Closed::Context, message());
+    let unsent = || RequestError::Closed(Closed::Context, Some(message()));
+    let late = || RequestTimeoutError::Closed(Closed::Context, Some(message()));
     let mut calls: Vec<(&'static str, Call)> = Vec::new();
     let mut add = |name, call: Call| calls.push((name, call));
     let r = receiver.clone();
     add(
         "recv_blocking",
-        call(move || r.recv_blocking() == Err(RecvError::Terminated)),
+        call(move || r.recv_blocking() == Err(RecvError::Closed(Closed::Context))),
     );
     let r = receiver.clone();
     add(
         "recv",
-        call(move || block_on(r.recv()) == Err(RecvError::Terminated)),
+        call(move || block_on(r.recv()) == Err(RecvError::Closed(Closed::Context))),
     );
     let r = receiver.clone();
     add(
         "recv_timeout_blocking",
-        call(move || r.recv_timeout_blocking(PATIENCE) == Err(RecvTimeoutError::Terminated)),
+        call(move || {
+            r.recv_timeout_blocking(PATIENCE) == Err(RecvTimeoutError::Closed(Closed::Context))
+        }),
     );
     let r = receiver.clone();
     add(
         "recv_timeout",
-        call(move || block_on(r.recv_timeout(PATIENCE)) == Err(RecvTimeoutError::Terminated)),
+        call(move || {
+            block_on(r.recv_timeout(PATIENCE)) == Err(RecvTimeoutError::Closed(Closed::Context))
+        }),
     );
     let r = receiver.clone();
     add(
         "recv_many",
-        call(move || block_on(r.recv_many(&mut Vec::new(), 5)) == Err(RecvError::Terminated)),
+        call(move || {
+            block_on(r.recv_many(&mut Vec::new(), 5)) == Err(RecvError::Closed(Closed::Context))
+        }),
     );
     let r = receiver.clone();
     add(
         "recv_many_blocking",
-        call(move || r.recv_many_blocking(&mut Vec::new(), 5) == Err(RecvError::Terminated)),
+        call(move || {
+            r.recv_many_blocking(&mut Vec::new(), 5) == Err(RecvError::Closed(Closed::Context))
+        }),
     );
     let r = receiver.clone();
     add("iter", call(move || r.iter().next().is_none()));
@@ -115,7 +123,7 @@ fn pending_calls(context: &Context) -> Vec<(&'static str, Call)> {
         "readable",
         call(move || {
             block_on(r.readable());
-            r.try_recv() == Err(TryRecvError::Terminated)
+            r.try_recv() == Err(TryRecvError::Closed(Closed::Context))
         }),
     );
     let r = receiver.clone();
@@ -141,7 +149,7 @@ fn pending_calls(context: &Context) -> Vec<(&'static str, Call)> {
         "send_timeout_blocking",
         call(move || {
             s.send_timeout_blocking(message(), PATIENCE)
-                == Err(SendTimeoutError::Terminated(message()))
+                == Err(SendTimeoutError::Closed(Closed::Context, message()))
         }),
     );
     let s = sender.clone();
@@ -149,7 +157,7 @@ fn pending_calls(context: &Context) -> Vec<(&'static str, Call)> {
         "send_timeout",
         call(move || {
             block_on(s.send_timeout(message(), PATIENCE))
-                == Err(SendTimeoutError::Terminated(message()))
+                == Err(SendTimeoutError::Closed(Closed::Context, message()))
         }),
     );
     let s = sender.clone();
@@ -157,7 +165,7 @@ fn pending_calls(context: &Context) -> Vec<(&'static str, Call)> {
         "writable",
         call(move || {
             block_on(s.writable());
-            s.try_send(message()) == Err(TrySendError::Terminated(message()))
+            s.try_send(message()) == Err(TrySendError::Closed(Closed::Context, message()))
         }),
     );
     let q = req.clone();
@@ -178,30 +186,38 @@ fn pending_calls(context: &Context) -> Vec<(&'static str, Call)> {
     let requests = rep.requests();
     add(
         "requests",
-        call(move || matches!(requests.recv_blocking(), Err(RecvError::Terminated))),
+        call(move || {
+            matches!(
+                requests.recv_blocking(),
+                Err(RecvError::Closed(Closed::Context))
+            )
+        }),
     );
     let p = full.clone();
     add(
         "wait_connected_blocking",
-        call(move || p.wait_connected_blocking(1) == Err(WaitError::Terminated)),
+        call(move || p.wait_connected_blocking(1) == Err(WaitError::Closed(Closed::Context))),
     );
     let p = full.clone();
     add(
         "wait_connected_timeout",
         call(move || {
-            block_on(p.wait_connected_timeout(1, PATIENCE)) == Err(WaitTimeoutError::Terminated)
+            block_on(p.wait_connected_timeout(1, PATIENCE))
+                == Err(WaitTimeoutError::Closed(Closed::Context))
         }),
     );
     add(
         "wait_subscribed",
-        call(move || block_on(publisher.wait_subscribed(1)) == Err(WaitError::Terminated)),
+        call(move || {
+            block_on(publisher.wait_subscribed(1)) == Err(WaitError::Closed(Closed::Context))
+        }),
     );
     add(
         "monitor",
         call(move || {
             let last = monitor.recv_blocking();
             last.map(|event| event.kind) == Ok(EventKind::Stopped)
-                && monitor.recv_blocking() == Err(RecvError::Terminated)
+                && monitor.recv_blocking() == Err(RecvError::Closed(Closed::Context))
         }),
     );
     let r = receiver.clone();
@@ -213,7 +229,7 @@ fn pending_calls(context: &Context) -> Vec<(&'static str, Call)> {
             let ends = [select.wait(), select.wait()];
             ends.into_iter().all(|end| match end {
                 Ok(Selected::Ended(token, why)) => {
-                    tokens.contains(&token) && why == RecvError::Terminated
+                    tokens.contains(&token) && why == RecvError::Closed(Closed::Context)
                 }
                 _ => false,
             })
@@ -221,14 +237,14 @@ fn pending_calls(context: &Context) -> Vec<(&'static str, Call)> {
     );
     add(
         "register_in",
-        call(move || matches!(feed.wait_blocking(), Ended::Terminated)),
+        call(move || matches!(feed.wait_blocking(), Ended::Closed(Closed::Context))),
     );
     add(
         "register_out",
         call(move || {
             let ended = pour.wait_blocking();
             drop(kept);
-            matches!(ended, Ended::Terminated)
+            matches!(ended, Ended::Closed(Closed::Context))
         }),
     );
     add(
@@ -306,75 +322,111 @@ fn every_new_call_returns_terminated() {
         let monitor = pair.monitor().unwrap();
         let mut terminating = Box::pin(context.terminate());
 
-        assert_eq!(pair.recv_blocking(), Err(RecvError::Terminated));
-        assert_eq!(pair.try_recv(), Err(TryRecvError::Terminated));
-        assert_eq!(block_on(pair.recv()), Err(RecvError::Terminated));
+        assert_eq!(
+            pair.recv_blocking(),
+            Err(RecvError::Closed(Closed::Context))
+        );
+        assert_eq!(pair.try_recv(), Err(TryRecvError::Closed(Closed::Context)));
+        assert_eq!(
+            block_on(pair.recv()),
+            Err(RecvError::Closed(Closed::Context))
+        );
         assert_eq!(
             pair.recv_timeout_blocking(PATIENCE),
-            Err(RecvTimeoutError::Terminated)
+            Err(RecvTimeoutError::Closed(Closed::Context))
         );
         assert_eq!(
             pair.send_blocking(message()),
-            Err(SendError::Terminated(message()))
+            Err(SendError::Closed(Closed::Context, message()))
         );
         assert_eq!(
             pair.try_send(message()),
-            Err(TrySendError::Terminated(message()))
+            Err(TrySendError::Closed(Closed::Context, message()))
         );
         assert_eq!(
             rep.send_blocking(message()),
-            Err(SendError::Terminated(message()))
+            Err(SendError::Closed(Closed::Context, message()))
         );
         assert!(matches!(
             rep.requests().try_recv(),
-            Err(TryRecvError::Terminated)
+            Err(TryRecvError::Closed(Closed::Context))
         ));
-        let unsent = Err(RequestError::Terminated(Some(message())));
+        let unsent = Err(RequestError::Closed(Closed::Context, Some(message())));
         assert_eq!(req.request_blocking(message()), unsent);
         assert!(pair.is_readable() && pair.is_writable() && rep.is_writable());
         assert!(pair.is_closed());
         let anywhere = Transport::Tcp.endpoint();
-        assert!(matches!(pair.bind(&anywhere), Err(BindError::Terminated)));
+        assert!(matches!(
+            pair.bind(&anywhere),
+            Err(BindError::Closed(Closed::Context))
+        ));
         assert!(matches!(
             pair.bind("tcp://localhost:*"),
-            Err(BindError::Terminated)
+            Err(BindError::Closed(Closed::Context))
         ));
         assert!(matches!(
             push.connect(&anywhere),
-            Err(ConnectError::Terminated)
+            Err(ConnectError::Closed(Closed::Context))
         ));
         assert!(matches!(
             router.connect_peer(&anywhere),
-            Err(ConnectError::Terminated)
+            Err(ConnectError::Closed(Closed::Context))
         ));
         assert!(matches!(
             push.disconnect(&endpoint),
-            Err(DetachError::Terminated)
+            Err(DetachError::Closed(Closed::Context))
         ));
         assert!(matches!(
             push.unbind(&endpoint),
-            Err(DetachError::Terminated)
+            Err(DetachError::Closed(Closed::Context))
         ));
-        assert_eq!(sub.subscribe("x"), Err(SubscribeError::Terminated));
-        assert_eq!(sub.unsubscribe("x"), Err(SubscribeError::Terminated));
-        assert_eq!(xpub.topics(), Err(SubscribeError::Terminated));
-        assert_eq!(dish.join("x"), Err(GroupError::Terminated));
-        assert_eq!(dish.leave("x"), Err(GroupError::Terminated));
+        assert_eq!(
+            sub.subscribe("x"),
+            Err(SubscribeError::Closed(Closed::Context))
+        );
+        assert_eq!(
+            sub.unsubscribe("x"),
+            Err(SubscribeError::Closed(Closed::Context))
+        );
+        assert_eq!(xpub.topics(), Err(SubscribeError::Closed(Closed::Context)));
+        assert_eq!(dish.join("x"), Err(GroupError::Closed(Closed::Context)));
+        assert_eq!(dish.leave("x"), Err(GroupError::Closed(Closed::Context)));
         let changed = push.configure(|options| options.linger(Linger::For(Duration::ZERO)));
-        assert_eq!(changed, Err(ConfigureError::Terminated));
-        assert_eq!(push.options().err(), Some(ConfigureError::Terminated));
-        assert_eq!(push.monitor().err(), Some(MonitorError::Terminated));
-        assert_eq!(push.statistics().err(), Some(StatisticsError::Terminated));
-        assert_eq!(push.wait_connected_blocking(1), Err(WaitError::Terminated));
-        assert_eq!(xpub.wait_subscribed_blocking(1), Err(WaitError::Terminated));
+        assert_eq!(changed, Err(ConfigureError::Closed(Closed::Context)));
+        assert_eq!(
+            push.options().err(),
+            Some(ConfigureError::Closed(Closed::Context))
+        );
+        assert_eq!(
+            push.monitor().err(),
+            Some(ObserveError::Closed(Closed::Context))
+        );
+        assert_eq!(
+            push.statistics().err(),
+            Some(ObserveError::Closed(Closed::Context))
+        );
+        assert_eq!(
+            push.wait_connected_blocking(1),
+            Err(WaitError::Closed(Closed::Context))
+        );
+        assert_eq!(
+            xpub.wait_subscribed_blocking(1),
+            Err(WaitError::Closed(Closed::Context))
+        );
         let registered = push.register_in(stream::pending::<Message>());
-        assert!(matches!(registered, Err(RegisterError::Terminated)));
+        assert!(matches!(
+            registered,
+            Err(RegisterError::Closed(Closed::Context))
+        ));
         assert!(matches!(Proxy::start(&pair, &push), Err(ProxyError::Ended)));
         assert_eq!(monitor.recv_blocking().unwrap().kind, EventKind::Stopped);
-        assert_eq!(monitor.try_recv().err(), Some(TryRecvError::Terminated));
+        assert_eq!(
+            monitor.try_recv().err(),
+            Some(TryRecvError::Closed(Closed::Context))
+        );
         assert!(matches!(
             context.socket::<Pair>(),
-            Err(SocketError::Terminated)
+            Err(SocketError::Closed(Closed::Context))
         ));
         assert!(context.authenticator().is_err());
 
@@ -413,7 +465,7 @@ fn what_a_slow_peer_has_not_taken_yet_still_arrives() {
             );
             assert_eq!(
                 push.try_send("x"),
-                Err(TrySendError::Terminated("x".into()))
+                Err(TrySendError::Closed(Closed::Context, "x".into()))
             );
             for _ in 0..COUNT {
                 assert_eq!(next(&pull.receiver()).byte_len(), 100_000);
@@ -488,7 +540,7 @@ fn what_was_not_received_is_not_received_any_more() {
             let terminating = here.terminate();
             assert_eq!(
                 pull.try_recv(),
-                Err(TryRecvError::Terminated),
+                Err(TryRecvError::Closed(Closed::Context)),
                 "{transport:?}"
             );
             assert_eq!(pull.receiver().len(), 0);
@@ -568,7 +620,10 @@ fn terminating_from_many_threads_while_sockets_are_opened() {
                 assert_eq!(thread.join().unwrap().undelivered, 0);
             }
             opening.join().unwrap();
-            assert_eq!(pair.recv_blocking(), Err(RecvError::Terminated));
+            assert_eq!(
+                pair.recv_blocking(),
+                Err(RecvError::Closed(Closed::Context))
+            );
         }
     });
 }

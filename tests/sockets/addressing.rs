@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use common::raw::{self, Raw, GREETING};
 use common::{eventually, next, nothing_comes, put, within, Transport, LIMIT};
 use zmq_channels::error::{
-    ConnectError, DetachError, Refusal, SendError, SendTimeoutError, TrySendError,
+    Closed, ConnectError, DetachError, Refusal, SendError, SendTimeoutError, TrySendError,
 };
 use zmq_channels::options::Notify;
 use zmq_channels::{
@@ -719,8 +719,11 @@ fn only_types_that_address_peers_connect_by_name() {
         let closed = context.socket::<Router>().unwrap();
         closed.close_blocking();
         let connected = closed.connect_as(&endpoint, id("a"));
-        assert!(matches!(connected, Err(ConnectError::Disconnected)));
+        assert!(matches!(
+            connected,
+            Err(ConnectError::Closed(Closed::Socket))
+        ));
         let sent = closed.send_to_blocking(&id("a"), "?");
-        assert!(matches!(sent, Err(SendError::Disconnected(_))));
+        assert!(matches!(sent, Err(SendError::Closed(Closed::Socket, _))));
     });
 }

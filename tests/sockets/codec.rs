@@ -13,7 +13,7 @@ use futures::executor::block_on;
 use futures::{stream, SinkExt, StreamExt};
 use zmq_channels::codec::Codec;
 use zmq_channels::error::{
-    RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError,
+    Closed, RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError,
     TypedRecvError, TypedSendError,
 };
 use zmq_channels::{Context, Message, Options, Pair, Pull, Push, Socket};
@@ -98,10 +98,16 @@ fn closures_map_both_ports_in_every_call() {
         assert_eq!(block_on(receiver.recv_timeout(SHORT)), late);
         sender.send_blocking(7).unwrap();
         sender.port().close();
-        assert_eq!(sender.send_blocking(8), Err(SendError::Disconnected(8)));
+        assert_eq!(
+            sender.send_blocking(8),
+            Err(SendError::Closed(Closed::Socket, 8))
+        );
         assert_eq!(receiver.iter().next(), Some(7));
         pull.close_blocking();
-        assert_eq!(receiver.recv_blocking(), Err(RecvError::Disconnected));
+        assert_eq!(
+            receiver.recv_blocking(),
+            Err(RecvError::Closed(Closed::Socket))
+        );
     });
 }
 
@@ -117,7 +123,7 @@ fn a_value_that_was_not_sent_comes_back() {
         assert_eq!(sender.send_timeout_blocking(value(), SHORT), timeout);
         assert_eq!(block_on(sender.send_timeout(value(), SHORT)), timeout);
         drop(push.close());
-        let closed = Err(SendError::Disconnected(value()));
+        let closed = Err(SendError::Closed(Closed::Socket, value()));
         assert_eq!(block_on(sender.send(value())), closed);
 
         let push = full();
@@ -128,7 +134,7 @@ fn a_value_that_was_not_sent_comes_back() {
         assert_eq!(sender.send_timeout_blocking(4, SHORT), timeout);
         assert_eq!(block_on(sender.send_timeout(4, SHORT)), timeout);
         drop(push.close());
-        let closed = Err(TypedSendError::Send(SendError::Disconnected(6)));
+        let closed = Err(TypedSendError::Send(SendError::Closed(Closed::Socket, 6)));
         assert_eq!(sender.send_blocking(6), closed);
         assert_eq!(block_on(sender.send(6)), closed);
     });

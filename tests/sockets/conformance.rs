@@ -16,7 +16,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::{eventually, holds_within, next, put, Transport, PATIENCE};
-use zmq_channels::error::{RecvError, SendError, TryRecvError, TrySendError};
+use zmq_channels::error::{Closed, RecvError, SendError, TryRecvError, TrySendError};
 use zmq_channels::socket::CloseReport;
 use zmq_channels::{Any, Context, Frame, Linger, Message, Options, Sender, Socket, SocketType};
 
@@ -348,14 +348,23 @@ fn a_closed_socket_drains_and_then_says_so() {
         assert_eq!(line.to.close_blocking(), CloseReport::default());
         assert!(line.to.is_closed());
         assert_eq!(body(to, &receiver.recv_blocking().unwrap()), "last");
-        assert_eq!(receiver.recv_blocking(), Err(RecvError::Disconnected));
-        assert_eq!(receiver.try_recv(), Err(TryRecvError::Disconnected));
+        assert_eq!(
+            receiver.recv_blocking(),
+            Err(RecvError::Closed(Closed::Socket))
+        );
+        assert_eq!(
+            receiver.try_recv(),
+            Err(TryRecvError::Closed(Closed::Socket))
+        );
         line.from.close_blocking();
         let message = line.message("late");
         let refused = sender.send_blocking(message.clone());
-        assert_eq!(refused, Err(SendError::Disconnected(message.clone())));
+        assert_eq!(
+            refused,
+            Err(SendError::Closed(Closed::Socket, message.clone()))
+        );
         let refused = sender.try_send(message.clone());
-        assert_eq!(refused, Err(TrySendError::Disconnected(message)));
+        assert_eq!(refused, Err(TrySendError::Closed(Closed::Socket, message)));
     });
 }
 
@@ -371,7 +380,10 @@ fn shutdown_is_told_by_every_port() {
         let waiting = thread::spawn(move || receiver.recv_blocking());
         context.shutdown();
         other.shutdown();
-        assert_eq!(waiting.join().unwrap(), Err(RecvError::Terminated));
+        assert_eq!(
+            waiting.join().unwrap(),
+            Err(RecvError::Closed(Closed::Context))
+        );
         let (sender, message) = (from.sender().unwrap(), Message::from(["a", "b"]));
         let refused = sender.send_blocking(message.clone()).unwrap_err();
         assert_eq!(refused.into_inner(), message);

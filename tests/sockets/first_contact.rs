@@ -7,7 +7,7 @@ use std::thread;
 
 use common::{eventually, next, within, LIMIT, PATIENCE};
 use futures::executor::block_on;
-use zmq_channels::error::{Refusal, SendError, SubscribeError, TryRecvError, TrySendError};
+use zmq_channels::error::{Closed, Refusal, SendError, SubscribeError, TryRecvError, TrySendError};
 use zmq_channels::message::FromMessageError;
 use zmq_channels::socket::KindError;
 use zmq_channels::{
@@ -265,7 +265,7 @@ fn a_socket_of_any_type_does_what_its_own_type_does() {
         let back = Message::from(["a", "b"]);
         assert_eq!(
             error,
-            KindError::Call(SendError::Disconnected(back.clone()))
+            KindError::Call(SendError::Closed(Closed::Socket, back.clone()))
         );
         assert_eq!(error.into_inner(), back);
         assert_eq!(

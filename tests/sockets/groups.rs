@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use common::raw::{self, Raw};
 use common::{eventually, next, put, within, Transport, LIMIT, PATIENCE};
-use zmq_channels::error::{GroupError, Refusal, SendError};
+use zmq_channels::error::{Closed, GroupError, Refusal, SendError};
 use zmq_channels::statistics::DropReason;
 use zmq_channels::{Context, Dish, Message, Options, Radio, Socket, SocketType};
 
@@ -146,7 +146,7 @@ fn joining_and_leaving_without_sense_is_an_error() {
         assert_eq!(dish.join([b'g'; 256]), Err(GroupError::TooLong));
         assert_eq!(dish.leave([b'g'; 256]), Err(GroupError::TooLong));
         dish.close_blocking();
-        assert_eq!(dish.join("b"), Err(GroupError::Disconnected));
+        assert_eq!(dish.join("b"), Err(GroupError::Closed(Closed::Socket)));
         let any = |kind| context.socket_of(kind, Options::new()).unwrap();
         let dish = any(SocketType::Dish);
         assert_eq!(dish.join("a"), Ok(()));
@@ -156,7 +156,7 @@ fn joining_and_leaving_without_sense_is_an_error() {
         assert_eq!(sub.leave("a"), Err(GroupError::Unsupported));
         let dish = context.socket::<Dish>().unwrap();
         context.shutdown();
-        assert_eq!(dish.join("b"), Err(GroupError::Terminated));
+        assert_eq!(dish.join("b"), Err(GroupError::Closed(Closed::Context)));
     });
 }
 

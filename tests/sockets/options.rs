@@ -12,7 +12,7 @@ use std::time::Duration;
 use common::{next_text, put, within, LIMIT, PATIENCE};
 use futures::executor::block_on;
 use futures::FutureExt;
-use zmq_channels::error::{ConfigureError, ContextError, SocketError};
+use zmq_channels::error::{Closed, ConfigureError, ContextError, SocketError};
 use zmq_channels::monitor::EventKind;
 use zmq_channels::options::{
     ManualSubscriptions, Notify, ReconnectStop, SocksProxy, TcpKeepalive, Verbosity, ZmtpVersion,
@@ -177,10 +177,13 @@ fn what_cannot_be_is_refused_and_changes_nothing() {
         assert_eq!(*push.options().unwrap(), Options::new());
         push.close_blocking();
         let refused = push.configure(|options| options.backlog(1)).unwrap_err();
-        assert_eq!(refused, ConfigureError::Disconnected);
+        assert_eq!(refused, ConfigureError::Closed(Closed::Socket));
         let push = context.socket::<Push>().unwrap();
         context.shutdown();
-        assert_eq!(push.options().unwrap_err(), ConfigureError::Terminated);
+        assert_eq!(
+            push.options().unwrap_err(),
+            ConfigureError::Closed(Closed::Context)
+        );
     });
 }
 

@@ -11,7 +11,7 @@ use common::{eventually, next, next_text, put, text, within, LIMIT, PATIENCE};
 use futures::executor::block_on;
 use futures::{SinkExt, StreamExt};
 use zmq_channels::error::{
-    RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError,
+    Closed, RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError,
 };
 use zmq_channels::{Context, Linger, Message, Options, Pair, Pull, Push, Receiver, Sender, Socket};
 
@@ -257,7 +257,10 @@ fn a_sender_is_a_sink() {
                     .unwrap();
                 SinkExt::close(&mut sender).await.unwrap();
                 let closed = SinkExt::send(&mut sender, Message::from("102")).await;
-                assert_eq!(closed, Err(SendError::Disconnected(Message::from("102"))));
+                assert_eq!(
+                    closed,
+                    Err(SendError::Closed(Closed::Socket, Message::from("102")))
+                );
             });
         });
         for number in 0..102 {
@@ -339,7 +342,7 @@ fn recv_many_takes_what_is_there_and_no_more_than_asked() {
         receiver.close();
         assert_eq!(
             receiver.recv_many_blocking(&mut batch, 1),
-            Err(RecvError::Disconnected)
+            Err(RecvError::Closed(Closed::Socket))
         );
     });
 }
@@ -447,28 +450,37 @@ fn a_closed_socket_gives_messages_back_and_drains() {
         let back = || message.clone();
         assert_eq!(
             sender.send_blocking(back()),
-            Err(SendError::Disconnected(back()))
+            Err(SendError::Closed(Closed::Socket, back()))
         );
         assert_eq!(
             block_on(sender.send(back())),
-            Err(SendError::Disconnected(back()))
+            Err(SendError::Closed(Closed::Socket, back()))
         );
         assert_eq!(
             sender.try_send(back()),
-            Err(TrySendError::Disconnected(back()))
+            Err(TrySendError::Closed(Closed::Socket, back()))
         );
         let timed = sender.send_timeout_blocking(back(), PATIENCE);
-        assert_eq!(timed, Err(SendTimeoutError::Disconnected(back())));
+        assert_eq!(timed, Err(SendTimeoutError::Closed(Closed::Socket, back())));
         assert_eq!(sender.try_send(back()).unwrap_err().into_inner(), back());
 
         for number in 0..3 {
             assert_eq!(text(&receiver.recv_blocking().unwrap()), number.to_string());
         }
-        assert_eq!(receiver.recv_blocking(), Err(RecvError::Disconnected));
-        assert_eq!(block_on(receiver.recv()), Err(RecvError::Disconnected));
-        assert_eq!(receiver.try_recv(), Err(TryRecvError::Disconnected));
+        assert_eq!(
+            receiver.recv_blocking(),
+            Err(RecvError::Closed(Closed::Socket))
+        );
+        assert_eq!(
+            block_on(receiver.recv()),
+            Err(RecvError::Closed(Closed::Socket))
+        );
+        assert_eq!(
+            receiver.try_recv(),
+            Err(TryRecvError::Closed(Closed::Socket))
+        );
         let timed = receiver.recv_timeout_blocking(PATIENCE);
-        assert_eq!(timed, Err(RecvTimeoutError::Disconnected));
+        assert_eq!(timed, Err(RecvTimeoutError::Closed(Closed::Socket)));
         assert_eq!(block_on(receiver.clone().next()), None);
     });
 }
@@ -483,7 +495,7 @@ fn closing_from_a_port_closes_the_socket_for_all() {
         other.close();
         assert_eq!(
             other.send_blocking("x"),
-            Err(SendError::Disconnected("x".into()))
+            Err(SendError::Closed(Closed::Socket, "x".into()))
         );
     });
 }
@@ -504,7 +516,7 @@ fn a_socket_lives_as_long_as_a_handle_that_can_send() {
         drop(sender); // A receiver is left, but nobody can send.
         assert_eq!(
             receiver.recv_timeout_blocking(PATIENCE),
-            Err(RecvTimeoutError::Disconnected)
+            Err(RecvTimeoutError::Closed(Closed::Socket))
         );
 
         let (_sender, receiver) = pipeline(10); // The PULL socket's own handle is gone.

@@ -11,7 +11,9 @@ use std::time::Duration;
 use crate::common::{eventually, next, next_text, put, text, within, Transport, LIMIT, PATIENCE};
 use futures::executor::block_on;
 use futures::future::{join, select, Either};
-use zmq_channels::error::{RecvError, RecvTimeoutError, SelectError, TryRecvError, TrySendError};
+use zmq_channels::error::{
+    Closed, RecvError, RecvTimeoutError, SelectError, TryRecvError, TrySendError,
+};
 use zmq_channels::select::Selected;
 use zmq_channels::{
     Context, Dealer, Message, Options, Overflow, Pull, Push, Rep, Req, Router, Select, Socket,
@@ -229,8 +231,8 @@ fn the_end_of_a_socket_is_readable_and_writable() {
             blocking.join().unwrap();
             assert!(receiver.is_readable() && sender.is_writable());
             let ended = match terminated {
-                true => TryRecvError::Terminated,
-                false => TryRecvError::Disconnected,
+                true => TryRecvError::Closed(Closed::Context),
+                false => TryRecvError::Closed(Closed::Socket),
             };
             assert_eq!(receiver.try_recv(), Err(ended));
             if !terminated {
@@ -507,7 +509,7 @@ fn select_reports_readiness_as_long_as_it_holds() {
             assert!(select.remove(writable));
             assert_eq!(next_text(&pull.receiver()), "kept");
             drop(pull.close());
-            let ended = Ok(Selected::Ended(readable, RecvError::Disconnected));
+            let ended = Ok(Selected::Ended(readable, RecvError::Closed(Closed::Socket)));
             assert_eq!(select.wait_timeout(PATIENCE), ended);
             assert_eq!(select.try_wait(), Err(SelectError::NoSource));
         }

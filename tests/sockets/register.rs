@@ -16,7 +16,7 @@ use common::{
 use futures::channel::mpsc as futures_mpsc;
 use futures::executor::block_on;
 use futures::{sink, stream, SinkExt, StreamExt};
-use zmq_channels::error::{RegisterError, TrySendError};
+use zmq_channels::error::{Closed, RegisterError, TrySendError};
 use zmq_channels::kind::{Receives, Sends};
 use zmq_channels::register::{Ended, Registration};
 use zmq_channels::{
@@ -318,8 +318,8 @@ fn closing_the_socket_ends_its_registrations() {
         let first = taken.recv_timeout(PATIENCE);
         assert_eq!(first, Ok(number(0)));
         right.close_blocking();
-        assert!(matches!(ended(feed), Ended::Disconnected));
-        assert!(matches!(ended(pour), Ended::Disconnected));
+        assert!(matches!(ended(feed), Ended::Closed(Closed::Socket)));
+        assert!(matches!(ended(pour), Ended::Closed(Closed::Socket)));
         // Drained, and then closed.
         let rest: Vec<Message> = taken.iter().collect();
         let in_order = rest
@@ -489,11 +489,11 @@ fn shutdown_ends_registrations_and_their_thread() {
         assert!(took < PROMPT, "{took:?}");
         // On a busy machine it may be given up waiting for, and ends all the same.
         eventually("the thread ends", || threads().is_empty());
-        assert!(matches!(ended(feed), Ended::Terminated));
-        assert!(matches!(ended(stalled), Ended::Terminated));
+        assert!(matches!(ended(feed), Ended::Closed(Closed::Context)));
+        assert!(matches!(ended(stalled), Ended::Closed(Closed::Context)));
         assert!(matches!(
             push.register_in(stream::pending::<Message>()),
-            Err(RegisterError::Terminated)
+            Err(RegisterError::Closed(Closed::Context))
         ));
     });
 }
@@ -520,7 +520,7 @@ fn a_hanging_stream_does_not_hang_the_shutdown() {
         drop(release);
         assert!(matches!(
             ended(registration),
-            Ended::Terminated | Ended::Finished(_)
+            Ended::Closed(Closed::Context) | Ended::Finished(_)
         ));
         eventually("the thread ends", || threads().is_empty());
     });

@@ -15,7 +15,7 @@ use futures::executor::block_on;
 use futures::future::{join_all, poll_immediate, select, Either};
 use futures::StreamExt;
 use zmq_channels::error::{
-    RecvError, RecvTimeoutError, Refusal, RequestError, RequestTimeoutError, SendError,
+    Closed, RecvError, RecvTimeoutError, Refusal, RequestError, RequestTimeoutError, SendError,
     TryRecvError,
 };
 use zmq_channels::request::{Requests, Unanswered};
@@ -413,7 +413,7 @@ fn a_server_that_restarts_loses_what_it_had_and_serves_the_rest() {
                     let reply = Message::from("too late");
                     assert_eq!(
                         request.reply(reply.clone()),
-                        Err(SendError::Disconnected(reply))
+                        Err(SendError::Closed(Closed::Socket, reply))
                     );
                 }
                 // Asked while nobody is there, answered by the next one.
@@ -447,7 +447,7 @@ fn a_reply_to_a_client_that_left_is_accepted_and_counted_lost() {
             let request = next_request(&requests);
             req.close_blocking();
             let closed = leaving.join().unwrap();
-            assert_eq!(closed, Err(RequestError::Disconnected(None)));
+            assert_eq!(closed, Err(RequestError::Closed(Closed::Socket, None)));
             // The server knows when its slot is gone, which no call tells: so it may be early.
             request.reply("but I do").unwrap();
             drop(requests);
@@ -476,8 +476,8 @@ fn closing_ends_every_request_and_gives_back_what_was_not_sent() {
             });
             let request = next_request(&rep.requests());
             let ended = |unsent| match terminate {
-                true => Err(RequestError::Terminated(unsent)),
-                false => Err(RequestError::Disconnected(unsent)),
+                true => Err(RequestError::Closed(Closed::Context, unsent)),
+                false => Err(RequestError::Closed(Closed::Socket, unsent)),
             };
             if terminate {
                 here.shutdown();
@@ -623,20 +623,20 @@ fn a_closed_socket_gives_its_last_requests_out_and_says_so() {
         assert_eq!(text(&last), "last");
         assert_eq!(
             last.reply("reply"),
-            Err(SendError::Disconnected("reply".into()))
+            Err(SendError::Closed(Closed::Socket, "reply".into()))
         );
         assert_eq!(client.join().unwrap(), Err(RequestError::PeerLost));
         assert!(matches!(
             requests.recv_blocking(),
-            Err(RecvError::Disconnected)
+            Err(RecvError::Closed(Closed::Socket))
         ));
         assert!(matches!(
             block_on(requests.recv()),
-            Err(RecvError::Disconnected)
+            Err(RecvError::Closed(Closed::Socket))
         ));
         assert!(matches!(
             requests.recv_timeout_blocking(PATIENCE),
-            Err(RecvTimeoutError::Disconnected)
+            Err(RecvTimeoutError::Closed(Closed::Socket))
         ));
         assert!(block_on(stream.next()).is_none());
     });

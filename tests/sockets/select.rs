@@ -17,7 +17,7 @@ use common::{
 use futures::executor::block_on;
 use futures::future::{self, Either};
 use futures::{stream, FutureExt};
-use zmq_channels::error::{RecvError, RecvTimeoutError, SelectError};
+use zmq_channels::error::{Closed, RecvError, RecvTimeoutError, SelectError};
 use zmq_channels::select::{Selected, Token};
 use zmq_channels::{
     Context, Message, Options, Pull, Push, Receiver, Rep, Req, Select, Sender, Socket,
@@ -208,7 +208,7 @@ fn sources_that_end_are_reported_once() {
             event(&mut select),
             Selected::Received(closed, "rest".into())
         );
-        let end = Selected::Ended(closed, RecvError::Disconnected);
+        let end = Selected::Ended(closed, RecvError::Closed(Closed::Socket));
         assert_eq!(event(&mut select), end);
         assert_eq!(select.wait(), Err(SelectError::NoSource));
 
@@ -223,12 +223,12 @@ fn sources_that_end_are_reported_once() {
         });
         let mut ends = [event(&mut select), event(&mut select)];
         ending.join().unwrap();
-        if ends[0] != Selected::Ended(terminated, RecvError::Terminated) {
+        if ends[0] != Selected::Ended(terminated, RecvError::Closed(Closed::Context)) {
             ends.swap(0, 1);
         }
         let expected = [
-            Selected::Ended(terminated, RecvError::Terminated),
-            Selected::Ended(dropped, RecvError::Disconnected),
+            Selected::Ended(terminated, RecvError::Closed(Closed::Context)),
+            Selected::Ended(dropped, RecvError::Closed(Closed::Socket)),
         ];
         assert_eq!(ends, expected);
         assert!(select.is_empty());

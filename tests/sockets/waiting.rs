@@ -9,7 +9,7 @@ use common::raw::Raw;
 use common::{eventually, next, next_text, put, within, Transport, LIMIT, PATIENCE};
 use futures::executor::block_on;
 use futures::FutureExt;
-use zmq_channels::error::{TrySendError, WaitError, WaitTimeoutError};
+use zmq_channels::error::{Closed, TrySendError, WaitError, WaitTimeoutError};
 use zmq_channels::{Context, Linger, Options, Overflow, Pub, Pull, Push, SocketType, Sub};
 
 const SHORT: Duration = Duration::from_millis(20);
@@ -74,20 +74,26 @@ fn waiting_ends_with_the_socket() {
         let with_deadline = push.wait_connected_timeout(1, PATIENCE);
         // It lingers, but nobody is to be waited for any more.
         let closing = push.close();
-        assert_eq!(waiting.join().unwrap(), Err(WaitError::Disconnected));
-        assert_eq!(block_on(awaited), Err(WaitError::Disconnected));
+        assert_eq!(
+            waiting.join().unwrap(),
+            Err(WaitError::Closed(Closed::Socket))
+        );
+        assert_eq!(block_on(awaited), Err(WaitError::Closed(Closed::Socket)));
         let ended = block_on(with_deadline);
-        assert_eq!(ended, Err(WaitTimeoutError::Disconnected));
+        assert_eq!(ended, Err(WaitTimeoutError::Closed(Closed::Socket)));
         let late = push.wait_connected_blocking(1);
-        assert_eq!(late, Err(WaitError::Disconnected));
+        assert_eq!(late, Err(WaitError::Closed(Closed::Socket)));
         drop(closing);
 
         let other = context.socket_with::<Push>(lonely).unwrap();
         let awaited = other.wait_connected(1);
         let waiting = thread::spawn(move || other.wait_connected_timeout_blocking(1, PATIENCE));
         context.shutdown();
-        assert_eq!(block_on(awaited), Err(WaitError::Terminated));
-        assert_eq!(waiting.join().unwrap(), Err(WaitTimeoutError::Terminated));
+        assert_eq!(block_on(awaited), Err(WaitError::Closed(Closed::Context)));
+        assert_eq!(
+            waiting.join().unwrap(),
+            Err(WaitTimeoutError::Closed(Closed::Context))
+        );
     });
 }
 
@@ -107,7 +113,7 @@ fn a_wait_that_is_dropped_is_forgotten_and_keeps_nothing_open() {
 
         let never = pull.wait_connected(2);
         drop(pull);
-        assert_eq!(block_on(never), Err(WaitError::Disconnected));
+        assert_eq!(block_on(never), Err(WaitError::Closed(Closed::Socket)));
     });
 }
 

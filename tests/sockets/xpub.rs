@@ -9,7 +9,7 @@ use common::raw::{self, Raw};
 use common::{
     eventually, next, next_text, nothing_comes, put, wait_subscribed, within, Transport, LIMIT,
 };
-use zmq_channels::error::{SocketError, SubscribeError};
+use zmq_channels::error::{Closed, SocketError, SubscribeError};
 use zmq_channels::message::XPubEvent;
 use zmq_channels::options::{ManualSubscriptions, Verbosity};
 use zmq_channels::{
@@ -507,7 +507,10 @@ fn deciding_without_reason_is_an_error() {
         let push = any(SocketType::Push, Options::new());
         assert_eq!(push.subscribe("a"), Err(SubscribeError::Unsupported));
         xpub.close_blocking();
-        assert_eq!(xpub.subscribe("a"), Err(SubscribeError::Disconnected));
+        assert_eq!(
+            xpub.subscribe("a"),
+            Err(SubscribeError::Closed(Closed::Socket))
+        );
     });
 }
 

@@ -8,7 +8,7 @@ use std::time::Instant;
 use crate::driver::wait::task::TaskWait;
 use crate::driver::wait::thread::{pause, wait};
 use crate::driver::wait::Awaits;
-use crate::error::{RecvError, RecvTimeoutError, TryRecvError};
+use crate::error::{Closed, RecvError, RecvTimeoutError, TryRecvError};
 use crate::message::Message;
 use crate::port::deadline::Deadline;
 use crate::port::lockstep::Line;
@@ -232,8 +232,8 @@ impl Drop for RecvManyFuture<'_> {
 /// Why a call that waits for ever got nothing.
 pub(crate) fn at_the_end(why: Nothing) -> RecvError {
     match why {
-        Nothing::Terminated => RecvError::Terminated,
-        Nothing::Closed => RecvError::Disconnected,
+        Nothing::Terminated => RecvError::Closed(Closed::Context),
+        Nothing::Closed => RecvError::Closed(Closed::Socket),
         Nothing::Empty => unreachable!("an empty channel makes the call wait"),
     }
 }

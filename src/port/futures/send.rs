@@ -8,7 +8,7 @@ use std::time::Instant;
 use crate::driver::wait::task::TaskWait;
 use crate::driver::wait::thread::wait;
 use crate::driver::wait::Awaits;
-use crate::error::{SendError, SendTimeoutError, TrySendError};
+use crate::error::{Closed, SendError, SendTimeoutError, TrySendError};
 use crate::message::Message;
 use crate::port::deadline::Deadline;
 use crate::port::shared::{NotSent, Ports};
@@ -148,8 +148,8 @@ impl<'a> SendFuture<'a> {
     fn fails(&mut self, why: NotSent) -> SendError {
         let message = self.take();
         match why {
-            NotSent::Closed => SendError::Disconnected(message),
-            NotSent::Terminated => SendError::Terminated(message),
+            NotSent::Closed => SendError::Closed(Closed::Socket, message),
+            NotSent::Terminated => SendError::Closed(Closed::Context, message),
             NotSent::Refused(why) => SendError::Refused(why, message),
             NotSent::Full => unreachable!("a full channel makes a call wait, or is told apart"),
         }

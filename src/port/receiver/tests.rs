@@ -14,7 +14,7 @@ use futures::{SinkExt, StreamExt};
 use super::*;
 use crate::driver::health::Health;
 use crate::driver::wait::WaitSetup;
-use crate::error::{Refusal, SendError, SendTimeoutError, TrySendError};
+use crate::error::{Closed, Refusal, SendError, SendTimeoutError, TrySendError};
 use crate::options::Overflow;
 use crate::port::frame_rule::FrameRule;
 use crate::port::futures::send::SendFuture;
@@ -321,7 +321,7 @@ fn many_are_received_at_once() {
         let mut batch = Vec::new();
         assert_eq!(
             receiver.recv_many_blocking(&mut batch, 9),
-            Err(RecvError::Terminated)
+            Err(RecvError::Closed(Closed::Context))
         );
     });
 }
@@ -419,7 +419,7 @@ fn a_closed_sink_gives_one_handle_up_and_a_closed_socket_gives_messages_back() {
     let lost = Message::from("lost");
     assert_eq!(
         block_on(SinkExt::send(&mut sink, lost.clone())),
-        Err(SendError::Disconnected(lost.clone()))
+        Err(SendError::Closed(Closed::Socket, lost.clone()))
     );
     drop(sink);
     assert!(!socket.ports.close_requested());
@@ -427,7 +427,7 @@ fn a_closed_sink_gives_one_handle_up_and_a_closed_socket_gives_messages_back() {
     assert!(socket.ports.close_requested());
     assert_eq!(
         block_on(SinkExt::send(&mut other.clone(), lost.clone())),
-        Err(SendError::Disconnected(lost))
+        Err(SendError::Closed(Closed::Socket, lost))
     );
     assert_eq!(socket.taken().len(), 2);
 }
@@ -454,7 +454,10 @@ fn the_last_handle_that_sends_closes_the_socket() {
     socket.deliver("last");
     socket.ports.finish();
     assert_eq!(receiver.recv_blocking(), Ok(Message::from("last")));
-    assert_eq!(receiver.recv_blocking(), Err(RecvError::Disconnected));
+    assert_eq!(
+        receiver.recv_blocking(),
+        Err(RecvError::Closed(Closed::Socket))
+    );
 }
 
 #[test]
@@ -510,11 +513,11 @@ fn closing_is_asked_for_from_either_side() {
     assert!(sender.is_closed() && !receiver.is_closed());
     assert_eq!(
         sender.send_blocking("x"),
-        Err(SendError::Disconnected(Message::from("x")))
+        Err(SendError::Closed(Closed::Socket, Message::from("x")))
     );
     assert_eq!(
         sender.send_timeout_blocking("x", SOON),
-        Err(SendTimeoutError::Disconnected(Message::from("x")))
+        Err(SendTimeoutError::Closed(Closed::Socket, Message::from("x")))
     );
 
     let socket = open(Some(9), Some(9));
@@ -525,7 +528,10 @@ fn closing_is_asked_for_from_either_side() {
     assert!(socket.ports.close_requested());
     assert!(sender.is_closed() && receiver.is_closed());
     assert_eq!(receiver.try_recv(), Ok(Message::from("waiting")));
-    assert_eq!(receiver.try_recv(), Err(TryRecvError::Disconnected));
+    assert_eq!(
+        receiver.try_recv(),
+        Err(TryRecvError::Closed(Closed::Socket))
+    );
 }
 
 #[test]
@@ -546,12 +552,18 @@ fn termination_ends_everything_that_is_pending() {
                 thread::spawn(move || sender.send_blocking("x"))
             });
             socket.ports.terminate();
-            assert_eq!(receiving.join().unwrap(), Err(RecvError::Terminated));
+            assert_eq!(
+                receiving.join().unwrap(),
+                Err(RecvError::Closed(Closed::Context))
+            );
             let sent = match sending {
                 Some(sending) => sending.join().unwrap(),
                 None => sender.send_blocking("x"),
             };
-            assert_eq!(sent, Err(SendError::Terminated(Message::from("x"))));
+            assert_eq!(
+                sent,
+                Err(SendError::Closed(Closed::Context, Message::from("x")))
+            );
         }
     });
 }
@@ -763,7 +775,7 @@ fn a_closed_rep_socket_drains_though_a_reply_is_owed() {
         socket.ports.finish();
         let (second, end) = waiting.join().unwrap();
         assert_eq!(second.unwrap().tag(), 2);
-        assert_eq!(end, Err(RecvError::Disconnected));
+        assert_eq!(end, Err(RecvError::Closed(Closed::Socket)));
     });
 }
 

@@ -9,7 +9,7 @@ use std::time::Instant;
 use crate::driver::wait::task::TaskWait;
 use crate::driver::wait::thread::wait;
 use crate::driver::wait::Awaits;
-use crate::error::{Refusal, RequestError, RequestTimeoutError};
+use crate::error::{Closed, Refusal, RequestError, RequestTimeoutError};
 use crate::message::Message;
 use crate::port::deadline::Deadline;
 use crate::port::request_table::{Calls, GivenUp, Outcome};
@@ -205,8 +205,12 @@ impl End {
         match self {
             End::Outcome(Outcome::Replied(reply)) => Ok(reply),
             End::Outcome(Outcome::PeerLost) => Err(RequestError::PeerLost),
-            End::Outcome(Outcome::Closed(unsent)) => Err(RequestError::Disconnected(unsent)),
-            End::Outcome(Outcome::Terminated(unsent)) => Err(RequestError::Terminated(unsent)),
+            End::Outcome(Outcome::Closed(unsent)) => {
+                Err(RequestError::Closed(Closed::Socket, unsent))
+            }
+            End::Outcome(Outcome::Terminated(unsent)) => {
+                Err(RequestError::Closed(Closed::Context, unsent))
+            }
             End::Refused(why, message) => Err(RequestError::Refused(why, message)),
         }
     }

@@ -17,7 +17,7 @@ use futures_core::stream::{FusedStream, Stream};
 
 use crate::driver::wait::task::TaskWait;
 use crate::driver::wait::Awaits;
-use crate::error::{RecvError, RecvTimeoutError, SendError, TryRecvError};
+use crate::error::{Closed, RecvError, RecvTimeoutError, SendError, TryRecvError};
 use crate::message::{Frame, Message};
 use crate::port::lockstep::{Gate, Line};
 use crate::sync::bounded::Offer;
@@ -45,7 +45,7 @@ impl Default for Unanswered {
 ///
 /// Cheap to clone; each request goes to one of the clones, and calls take `&self`. It holds the
 /// socket open as the socket's own handle does. When the socket is closed, what had been received
-/// is still given out, and then comes `Disconnected`.
+/// is still given out, and then comes [`Closed::Socket`].
 ///
 /// It is a blocking iterator (`for request in &requests`) and a [`Stream`]; both end when no more
 /// requests will come.
@@ -99,8 +99,8 @@ impl Requests {
     /// Dropping the future before it is ready takes no request.
     ///
     /// # Errors
-    /// When everything has been taken: [`Disconnected`](RecvError::Disconnected) if the socket is
-    /// closed, [`Terminated`](RecvError::Terminated) if the context has been shut down.
+    /// When everything has been taken: [`Closed`](RecvError::Closed), which says whether
+    /// the socket is closed or the context has been shut down.
     pub fn recv(&self) -> RecvRequestFuture<'_> {
         RecvRequestFuture {
             requests: self,
@@ -334,8 +334,8 @@ impl Request {
     /// asked for, is dropped and counted ([`Sender::dropped`](crate::Sender::dropped)).
     ///
     /// # Errors
-    /// [`Disconnected`](SendError::Disconnected) if the socket has been closed,
-    /// [`Terminated`](SendError::Terminated) if the context has been shut down, and
+    /// [`Closed`](SendError::Closed) if the socket is closed
+    /// or the context has been shut down, and
     /// [`Refused`](SendError::Refused) for a message without frames, or with too many. The message
     /// comes back, and the request counts as unanswered.
     pub fn reply(mut self, message: impl Into<Message>) -> Result<(), SendError> {
@@ -349,7 +349,7 @@ impl Request {
         }
         match self.way_back.take() {
             Some(way_back) => way_back.reply(message),
-            None => Err(SendError::Disconnected(message)),
+            None => Err(SendError::Closed(Closed::Socket, message)),
         }
     }
 
@@ -366,8 +366,8 @@ impl WayBack {
         let (offer, message) = self.send(message);
         match offer {
             Offer::Taken => Ok(()),
-            Offer::Terminated => Err(SendError::Terminated(message)),
-            Offer::Closed | Offer::Full => Err(SendError::Disconnected(message)),
+            Offer::Terminated => Err(SendError::Closed(Closed::Context, message)),
+            Offer::Closed | Offer::Full => Err(SendError::Closed(Closed::Socket, message)),
         }
     }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::endpoint::Endpoint;
-use crate::error::{ConnectError, DetachError, EndpointError};
+use crate::error::{Closed, ConnectError, DetachError, EndpointError};
 use crate::options::Options;
 use crate::pattern::PeerId;
 use crate::routing_id::RoutingId;
@@ -114,7 +114,7 @@ impl<E: Env> Pump<E> {
     ) -> Result<(), ConnectError> {
         let serial = self.serial();
         let Some(found) = self.sockets.get(socket) else {
-            return Err(ConnectError::Disconnected);
+            return Err(ConnectError::Closed(Closed::Socket));
         };
         if !found.takes(&endpoint) {
             return Err(ConnectError::Unsupported {
@@ -178,7 +178,7 @@ impl<E: Env> Pump<E> {
         peer: &RoutingId,
     ) -> Result<(), DetachError> {
         let Some(found) = self.sockets.get_mut(socket) else {
-            return Err(DetachError::Disconnected);
+            return Err(DetachError::Closed(Closed::Socket));
         };
         let deadline = found.linger_deadline(self.now);
         let named = found.dialers.iter().position(|&dialer| {
@@ -226,7 +226,7 @@ impl<E: Env> Pump<E> {
         endpoint: &Endpoint,
     ) -> Result<(), DetachError> {
         let Some(found) = self.sockets.get(socket) else {
-            return Err(DetachError::Disconnected);
+            return Err(DetachError::Closed(Closed::Socket));
         };
         let deadline = found.linger_deadline(self.now);
         let (ending, staying): (Vec<usize>, Vec<usize>) =

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::error::ConfigureError;
+use crate::error::{Closed, ConfigureError};
 use crate::message::Message;
 use crate::options::{Options, Overflow};
 use crate::pattern::{waits_for_peers, REPLY_ENVELOPE, REQUEST_ENVELOPE};
@@ -23,7 +23,7 @@ impl<E: Env> Pump<E> {
         options: Arc<Options>,
     ) -> Result<bool, ConfigureError> {
         let Some(socket) = self.sockets.get_mut(slot) else {
-            return Err(ConfigureError::Disconnected);
+            return Err(ConfigureError::Closed(Closed::Socket));
         };
         if !Arc::ptr_eq(seen, &socket.options) {
             return Ok(false);

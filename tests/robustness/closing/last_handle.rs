@@ -4,6 +4,8 @@ use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 
+use zmq_channels::error::Closed;
+
 use zmq_channels::ContextOptions;
 
 use super::common::alone;
@@ -139,7 +141,7 @@ fn a_context_is_closed_when_all_its_sockets_are() {
         (0..30).for_each(|_| drop(next(&pull.receiver())));
         assert_eq!(told.recv_timeout(PATIENCE).unwrap().undelivered, 0);
         assert!(pushes.iter().all(Socket::is_closed));
-        assert_eq!(idle.recv_blocking(), Err(RecvError::Disconnected));
+        assert_eq!(idle.recv_blocking(), Err(RecvError::Closed(Closed::Socket)));
         assert!(context.socket::<Pull>().is_err());
         assert_eq!(context.close_blocking().undelivered, 0);
     });

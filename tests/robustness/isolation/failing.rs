@@ -5,8 +5,8 @@ use std::thread::{self, ScopedJoinHandle};
 
 use bytes::Bytes;
 use zmq_channels::error::{
-    BindError, ConfigureError, MonitorError, PumpFailure, RecvError, RequestError, SendError,
-    SocketError, StatisticsError, SubscribeError, WaitError,
+    BindError, Closed, ConfigureError, ObserveError, PumpFailure, RecvError, RequestError,
+    SendError, SocketError, SubscribeError, WaitError,
 };
 use zmq_channels::monitor::EventKind;
 use zmq_channels::socket::CloseReport;
@@ -104,12 +104,18 @@ fn all_calls_that_wait_for_a_pump_that_panics_are_told_why() {
                 let closes = pending(scope, || held.close_blocking());
                 eventually("the socket is being closed", || held.is_closed());
                 set_off(cause, &context);
-                assert_eq!(receives.join().unwrap(), Err(RecvError::Disconnected));
+                assert_eq!(
+                    receives.join().unwrap(),
+                    Err(RecvError::Closed(Closed::Socket))
+                );
                 let sent = sends.join().unwrap();
-                assert_eq!(sent, Err(SendError::Disconnected("no room".into())));
+                assert_eq!(
+                    sent,
+                    Err(SendError::Closed(Closed::Socket, "no room".into()))
+                );
                 let asked = asks.join().unwrap();
                 assert!(
-                    matches!(asked, Err(RequestError::Disconnected(_))),
+                    matches!(asked, Err(RequestError::Closed(Closed::Socket, _))),
                     "{asked:?}"
                 );
                 assert_eq!(waits.join().unwrap(), Err(WaitError::PumpFailed(FAILURE)));
@@ -138,9 +144,9 @@ fn later_calls_for_a_pump_that_has_panicked_say_why() {
         let publisher = context.socket_with::<Pub>(here.clone()).unwrap();
         publisher.bind("inproc://name").unwrap();
         set_off(Cause::Close, &context);
-        assert_eq!(pull.recv_blocking(), Err(RecvError::Disconnected));
+        assert_eq!(pull.recv_blocking(), Err(RecvError::Closed(Closed::Socket)));
         let sent = publisher.send_blocking("x");
-        assert_eq!(sent, Err(SendError::Disconnected("x".into())));
+        assert_eq!(sent, Err(SendError::Closed(Closed::Socket, "x".into())));
         let bound = pull.bind("tcp://127.0.0.1:*");
         assert!(
             matches!(bound, Err(BindError::PumpFailed(FAILURE))),
@@ -155,9 +161,9 @@ fn later_calls_for_a_pump_that_has_panicked_say_why() {
         assert_eq!(subscriber.subscribe(""), failed);
         let failed = ConfigureError::PumpFailed(FAILURE);
         assert_eq!(pull.options().unwrap_err(), failed);
-        let failed = StatisticsError::PumpFailed(FAILURE);
+        let failed = ObserveError::PumpFailed(FAILURE);
         assert_eq!(pull.statistics().unwrap_err(), failed);
-        let failed = MonitorError::PumpFailed(FAILURE);
+        let failed = ObserveError::PumpFailed(FAILURE);
         assert_eq!(pull.monitor().unwrap_err(), failed);
         let failed = Err(WaitError::PumpFailed(FAILURE));
         assert_eq!(publisher.wait_subscribed_blocking(1), failed);

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use zmq_channels::error::{
-    BindError, ConfigureError, ConnectError, MonitorError, PumpFailure, RecvError, RegisterError,
-    RequestError, SendError, SocketError, StatisticsError, SubscribeError, TryRecvError,
+    BindError, Closed, ConfigureError, ConnectError, ObserveError, PumpFailure, RecvError,
+    RegisterError, RequestError, SendError, SocketError, SubscribeError, TryRecvError,
     TrySendError, WaitError,
 };
 use zmq_channels::monitor::EventKind;
@@ -129,7 +129,7 @@ fn checks(parent: &Parent) -> Vec<Check<'_>> {
         monitor,
         ..
     } = parent;
-    let lost = |message: &str| Err(SendError::Disconnected(message.into()));
+    let lost = |message: &str| Err(SendError::Closed(Closed::Socket, message.into()));
     vec![
         (
             "send",
@@ -142,16 +142,17 @@ fn checks(parent: &Parent) -> Vec<Check<'_>> {
         (
             "a send behind others",
             Box::new(|| {
-                waiting.try_send("never") == Err(TrySendError::Disconnected("never".into()))
+                waiting.try_send("never")
+                    == Err(TrySendError::Closed(Closed::Socket, "never".into()))
             }),
         ),
         (
             "a receive that does not wait",
-            Box::new(|| pull.try_recv() == Err(TryRecvError::Disconnected)),
+            Box::new(|| pull.try_recv() == Err(TryRecvError::Closed(Closed::Socket))),
         ),
         (
             "a future that receives",
-            Box::new(|| pull.recv().now_or_never() == Some(Err(RecvError::Disconnected))),
+            Box::new(|| pull.recv().now_or_never() == Some(Err(RecvError::Closed(Closed::Socket)))),
         ),
         (
             "a select",
@@ -159,13 +160,13 @@ fn checks(parent: &Parent) -> Vec<Check<'_>> {
                 let mut select = Select::new();
                 let token = select.receiver(pull.receiver());
                 let selected = select.wait();
-                selected == Ok(Selected::Ended(token, RecvError::Disconnected))
+                selected == Ok(Selected::Ended(token, RecvError::Closed(Closed::Socket)))
             }),
         ),
         (
             "recv",
             Box::new(|| {
-                let received = pull.recv_blocking() == Err(RecvError::Disconnected);
+                let received = pull.recv_blocking() == Err(RecvError::Closed(Closed::Socket));
                 received && pull.failure() == Some(FORKED)
             }),
         ),
@@ -173,12 +174,12 @@ fn checks(parent: &Parent) -> Vec<Check<'_>> {
             "request",
             Box::new(|| {
                 let asked = req.request_blocking("never");
-                matches!(asked, Err(RequestError::Disconnected(_)))
+                matches!(asked, Err(RequestError::Closed(Closed::Socket, _)))
             }),
         ),
         (
             "statistics",
-            Box::new(|| matches!(pull.statistics(), Err(StatisticsError::PumpFailed(FORKED)))),
+            Box::new(|| matches!(pull.statistics(), Err(ObserveError::PumpFailed(FORKED)))),
         ),
         (
             "bind",
@@ -208,11 +209,11 @@ fn checks(parent: &Parent) -> Vec<Check<'_>> {
         ),
         (
             "monitor",
-            Box::new(|| matches!(pull.monitor(), Err(MonitorError::PumpFailed(FORKED)))),
+            Box::new(|| matches!(pull.monitor(), Err(ObserveError::PumpFailed(FORKED)))),
         ),
         (
             "a monitor's events",
-            Box::new(|| monitor.recv_blocking() == Err(RecvError::Disconnected)),
+            Box::new(|| monitor.recv_blocking() == Err(RecvError::Closed(Closed::Socket))),
         ),
         (
             "wait",

@@ -1,0 +1,149 @@
+//! The errors: one type for each call or group of calls.
+//!
+//! A call that did not take a message gives it back in its error. That the socket is closed, or its
+//! context shut down, is one reason for all of them: [`Closed`]. Every error has `errno()`, the number
+//! libzmq's users know it by, and those of calls that a closed socket refuses have `closed()`,
+//! `is_closed()` and `is_terminated()`. What an error says does not repeat what its `source` says: print
+//! the chain of sources too.
+//!
+//! ```
+//! use zmq_channels::error::{Closed, Errno, TrySendError};
+//! use zmq_channels::{Context, Push};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let push = Context::new().socket::<Push>()?;
+//! push.close_blocking();
+//! let error = push.try_send("too late").unwrap_err();
+//! assert!(error.is_closed() && !error.is_full());
+//! assert_eq!(error.errno(), Errno::ENOTSOCK);
+//! match error {
+//!     TrySendError::Closed(Closed::Socket, message) => assert_eq!(message[0], "too late"),
+//!     other => return Err(other.into()),
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+mod attach;
+mod endpoint;
+mod errno;
+mod recv;
+mod request;
+mod send;
+mod socket;
+mod typed;
+
+pub use attach::{BindError, ConnectError, DetachError};
+pub use endpoint::{EndpointError, EndpointFault};
+pub use errno::Errno;
+pub use recv::{RecvError, RecvTimeoutError, TryRecvError};
+pub use request::{RequestError, RequestTimeoutError};
+pub use send::{SendError, SendTimeoutError, TrySendError};
+pub use socket::{
+    AuthenticatorError, ConfigureError, ContextError, GroupError, ObserveError, ProxyError,
+    RegisterError, SelectError, SocketError, SubscribeError, WaitError, WaitTimeoutError,
+};
+pub use typed::{TypedRecvError, TypedSendError};
+
+#[cfg(feature = "curve")]
+pub use crate::curve::CurveKeyError;
+pub use crate::routing_id::RoutingIdError;
+pub use crate::security::z85::Z85Error;
+pub use crate::security::AuthenticatorFault;
+pub use crate::socket_type::UnknownSocketType;
+
+/// Why a socket takes and gives nothing more. It says so from every call that comes too late.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum Closed {
+    /// The socket is closed, or its pump has [failed](crate::Socket::failure) (libzmq's `ENOTSOCK`).
+    #[error("the socket is closed")]
+    Socket,
+    /// The context has been shut down (libzmq's `ETERM`).
+    #[error("the context has been shut down")]
+    Context,
+}
+
+/// Why the pump of a socket no longer services it, although the socket was not closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum PumpFailure {
+    /// The pump has panicked, and said this: a fault of this library, or of code of the user's that
+    /// the pump calls, such as the destructor of what a message shares. All sockets on this pump
+    /// are closed; those on other pumps of the context are not.
+    #[error("the pump has panicked: {0}")]
+    Panicked(&'static str),
+    /// This process was forked from the one whose pump it is, and threads are not forked. A new
+    /// [`Context`](crate::Context) works; the other process goes on undisturbed.
+    #[error("the pump is a thread of the process that this one was forked from")]
+    Forked,
+}
+
+/// Why a socket refuses a message before accepting it: the caller's mistake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The message has no frame.
+    #[error("a message needs at least one frame")]
+    NoFrames,
+    /// A REP socket has no request to answer: receive one first (libzmq's `EFSM`).
+    #[error("no request has been received that this could answer")]
+    NoRequest,
+    /// This type of socket sends messages of so many frames only: CLIENT, SCATTER and CHANNEL of
+    /// one; SERVER and PEER of two, the routing id and the payload (libzmq's `EINVAL`).
+    #[error("messages of this type of socket have {expected} frames, no more and no less")]
+    FrameCount {
+        /// The number of frames.
+        expected: usize,
+    },
+    /// The message has more frames than any peer takes: [`Message::MAX_FRAMES`] together with those
+    /// that the type of socket puts in front (libzmq has no such limit).
+    #[error("a message of more than {limit} frames")]
+    TooManyFrames {
+        /// The most frames a message may have on this type of socket.
+        limit: usize,
+    },
+    /// No peer has the routing id that is the message's first frame (libzmq's `EHOSTUNREACH`).
+    #[error("no peer has this routing id")]
+    Unroutable,
+    /// The name of a group has more than 255 bytes (RFC 48).
+    #[error("the name of a group has more than 255 bytes")]
+    GroupTooLong,
+}
+
+/// What every error has in common whose `Closed` and `PumpFailed` say that the socket has ended.
+macro_rules! tells_the_end {
+    ($($error:ident { $($closed:pat => $why:expr),+ $(; $failed:pat)? })*) => {$(
+        impl $error {
+            tells_the_end!(@methods $($closed => $why),+ $(; $failed)?);
+        }
+    )*};
+    (@methods $($closed:pat => $why:expr),+ $(; $failed:pat)?) => {
+        /// Which of the two has ended, the socket or the context, if this error says so.
+        #[must_use]
+        pub fn closed(&self) -> Option<Closed> {
+            match self {
+                $($closed => Some($why),)+
+                $($failed => Some(Closed::Socket),)?
+                #[allow(unreachable_patterns)]
+                _ => None,
+            }
+        }
+
+        /// Whether the socket is closed, its context shut down, or its pump failed: no later call
+        /// succeeds.
+        #[must_use]
+        pub fn is_closed(&self) -> bool {
+            self.closed().is_some()
+        }
+
+        /// Whether the context has been shut down (libzmq's `ETERM`).
+        #[must_use]
+        pub fn is_terminated(&self) -> bool {
+            self.closed() == Some(Closed::Context)
+        }
+    };
+}
+use tells_the_end;
+
+#[cfg(test)]
+mod tests;

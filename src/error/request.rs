@@ -1,0 +1,89 @@
+//! Requests that got no reply.
+
+use super::{tells_the_end, Closed, Refusal};
+use crate::message::Message;
+
+/// `request` or `request_blocking` got no reply.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RequestError {
+    /// The connection to the peer that had the request ended. Nobody can tell whether the request
+    /// was worked on, so it is not sent to another peer: that is for the caller to decide.
+    #[error("the peer that had the request is gone")]
+    PeerLost,
+    /// The socket is closed, or the context has been shut down. The message is given back if no peer
+    /// had it.
+    #[error("{0}")]
+    Closed(Closed, Option<Message>),
+    /// The message may not be sent.
+    #[error("message refused: {0}")]
+    Refused(Refusal, Message),
+}
+
+/// A request with a deadline got no reply.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RequestTimeoutError {
+    /// No reply came before the deadline. The message is given back if no peer had it: then it
+    /// was not sent, and will not be. If one had it, its reply will be dropped.
+    #[error("no reply before the deadline")]
+    Timeout(Option<Message>),
+    /// The connection to the peer that had the request ended. Nobody can tell whether the request
+    /// was worked on, so it is not sent to another peer: that is for the caller to decide.
+    #[error("the peer that had the request is gone")]
+    PeerLost,
+    /// The socket is closed, or the context has been shut down. The message is given back if no peer
+    /// had it.
+    #[error("{0}")]
+    Closed(Closed, Option<Message>),
+    /// The message may not be sent.
+    #[error("message refused: {0}")]
+    Refused(Refusal, Message),
+}
+
+impl RequestError {
+    /// The message, if it certainly was not sent.
+    #[must_use]
+    pub fn into_unsent(self) -> Option<Message> {
+        match self {
+            RequestError::PeerLost => None,
+            RequestError::Closed(_, unsent) => unsent,
+            RequestError::Refused(_, message) => Some(message),
+        }
+    }
+}
+
+impl RequestTimeoutError {
+    /// The message, if it certainly was not sent.
+    #[must_use]
+    pub fn into_unsent(self) -> Option<Message> {
+        match self {
+            RequestTimeoutError::PeerLost => None,
+            RequestTimeoutError::Timeout(unsent) | RequestTimeoutError::Closed(_, unsent) => unsent,
+            RequestTimeoutError::Refused(_, message) => Some(message),
+        }
+    }
+}
+
+impl From<RequestError> for RequestTimeoutError {
+    fn from(error: RequestError) -> Self {
+        match error {
+            RequestError::PeerLost => RequestTimeoutError::PeerLost,
+            RequestError::Closed(why, unsent) => RequestTimeoutError::Closed(why, unsent),
+            RequestError::Refused(why, message) => RequestTimeoutError::Refused(why, message),
+        }
+    }
+}
+
+tells_the_end! {
+    RequestError { RequestError::Closed(why, _) => *why }
+    RequestTimeoutError { RequestTimeoutError::Closed(why, _) => *why }
+}
+
+impl RequestTimeoutError {
+    /// Whether the deadline passed (libzmq's `EAGAIN`).
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, RequestTimeoutError::Timeout(_))
+    }
+}

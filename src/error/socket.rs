@@ -1,0 +1,277 @@
+//! What a socket or a context refuses that is no message and no endpoint.
+
+use std::io;
+
+use super::{tells_the_end, Closed, PumpFailure};
+use crate::socket_type::SocketType;
+
+/// `join` or `leave` failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum GroupError {
+    /// The name has more than 255 bytes (RFC 48).
+    #[error("the name of a group has more than 255 bytes")]
+    TooLong,
+    /// The socket has joined this group before.
+    #[error("the group has been joined before")]
+    AlreadyJoined,
+    /// The socket is not in this group.
+    #[error("the group has not been joined")]
+    NotJoined,
+    /// The socket, whose type was chosen at run time, has no groups.
+    #[error("only DISH sockets join groups")]
+    Unsupported,
+    /// The socket is closed, or the context has been shut down.
+    #[error(transparent)]
+    Closed(#[from] Closed),
+    /// The pump has failed: all its sockets are closed.
+    #[error(transparent)]
+    PumpFailed(#[from] PumpFailure),
+}
+
+/// `subscribe` or `unsubscribe` failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SubscribeError {
+    /// The socket, whose type was chosen at run time, has no subscriptions.
+    #[error("this type of socket has no subscriptions")]
+    Unsupported,
+    /// An XPUB decides on its peers' subscriptions only where
+    /// [`xpub_manual`](crate::Options#structfield.xpub_manual) says so.
+    #[error("option xpub_manual is off")]
+    NotManual,
+    /// No message of a peer has been received that this could be about.
+    #[error("no peer has been heard of")]
+    NoPeer,
+    /// More subscriptions than an XPUB keeps for one peer: 2¹⁸, of 2²⁴ bytes together.
+    #[error("the peer has as many subscriptions as it can have")]
+    TooMany,
+    /// The socket is closed, or the context has been shut down.
+    #[error(transparent)]
+    Closed(#[from] Closed),
+    /// The pump has failed: all its sockets are closed.
+    #[error(transparent)]
+    PumpFailed(#[from] PumpFailure),
+}
+
+/// A socket's options could not be changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigureError {
+    /// An option has a value it cannot have.
+    #[error("option {option}: {reason}")]
+    Option {
+        /// The field of `Options`.
+        option: &'static str,
+        /// What is wrong with its value.
+        reason: &'static str,
+    },
+    /// An option is set that can have no effect on sockets of this type.
+    #[error("option {option} has no effect on {socket_type} sockets")]
+    WithoutEffect {
+        /// The field of `Options`.
+        option: &'static str,
+        /// The type of the socket.
+        socket_type: SocketType,
+    },
+    /// This option is settled when the socket is opened.
+    #[error("option {0} cannot be changed on an open socket")]
+    Fixed(&'static str),
+    /// The socket is closed, or the context has been shut down.
+    #[error(transparent)]
+    Closed(#[from] Closed),
+    /// The pump has failed: all its sockets are closed.
+    #[error(transparent)]
+    PumpFailed(#[from] PumpFailure),
+}
+
+/// A socket could not be observed: it has no more monitors, no more statistics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ObserveError {
+    /// The socket is closed, or the context has been shut down.
+    #[error(transparent)]
+    Closed(#[from] Closed),
+    /// The pump has failed: all its sockets are closed.
+    #[error(transparent)]
+    PumpFailed(#[from] PumpFailure),
+}
+
+/// Waiting for peers has ended without them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WaitError {
+    /// The socket, whose type was chosen at run time, has no subscribers.
+    #[error("only PUB, XPUB and RADIO sockets have subscribers")]
+    Unsupported,
+    /// The socket is closed, or the context has been shut down.
+    #[error(transparent)]
+    Closed(#[from] Closed),
+    /// The pump has failed: all its sockets are closed.
+    #[error(transparent)]
+    PumpFailed(#[from] PumpFailure),
+}
+
+/// Waiting for peers with a deadline has ended without them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WaitTimeoutError {
+    /// There were not that many before the deadline.
+    #[error("too few peers before the deadline")]
+    Timeout,
+    /// The socket, whose type was chosen at run time, has no subscribers.
+    #[error("only PUB, XPUB and RADIO sockets have subscribers")]
+    Unsupported,
+    /// The socket is closed, or the context has been shut down.
+    #[error(transparent)]
+    Closed(#[from] Closed),
+    /// The pump has failed: all its sockets are closed.
+    #[error(transparent)]
+    PumpFailed(#[from] PumpFailure),
+}
+
+impl From<WaitError> for WaitTimeoutError {
+    fn from(error: WaitError) -> Self {
+        match error {
+            WaitError::Unsupported => WaitTimeoutError::Unsupported,
+            WaitError::Closed(why) => WaitTimeoutError::Closed(why),
+            WaitError::PumpFailed(failure) => WaitTimeoutError::PumpFailed(failure),
+        }
+    }
+}
+
+/// A context cannot be as it is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ContextError {
+    /// An option has a value it cannot have.
+    #[error("option {option}: {reason}")]
+    Option {
+        /// The field of `ContextOptions`, or of the `Options` in there.
+        option: &'static str,
+        /// What is wrong with its value.
+        reason: &'static str,
+    },
+}
+
+/// A socket could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SocketError {
+    /// This library has no such type yet.
+    #[error("{0} sockets are not supported")]
+    Unsupported(SocketType),
+    /// An option has a value it cannot have.
+    #[error("option {option}: {reason}")]
+    Option {
+        /// The field of `Options`.
+        option: &'static str,
+        /// What is wrong with its value.
+        reason: &'static str,
+    },
+    /// An option is set that can have no effect on sockets of this type.
+    #[error("option {option} has no effect on {socket_type} sockets")]
+    WithoutEffect {
+        /// The field of `Options`.
+        option: &'static str,
+        /// The type of the socket.
+        socket_type: SocketType,
+    },
+    /// The context has all the sockets it may have: `ContextOptions::max_sockets` (libzmq's
+    /// `EMFILE`).
+    #[error("the context has all the sockets it may have")]
+    TooManySockets,
+    /// The pump thread could not be started.
+    #[error("cannot start a pump")]
+    Io(#[from] io::Error),
+    /// The context has been shut down.
+    #[error(transparent)]
+    Closed(#[from] Closed),
+    /// The pump has failed: all its sockets are closed.
+    #[error(transparent)]
+    PumpFailed(#[from] PumpFailure),
+}
+
+/// A channel could not be registered with a socket.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RegisterError {
+    /// The socket, whose type was chosen at run time, does not have that port.
+    #[error("{0} sockets have no such port")]
+    Unsupported(SocketType),
+    /// The thread for registrations could not be started.
+    #[error("cannot start the thread for registrations")]
+    Io(#[from] io::Error),
+    /// The context has been shut down.
+    #[error(transparent)]
+    Closed(#[from] Closed),
+    /// The pump of the socket has failed.
+    #[error(transparent)]
+    PumpFailed(#[from] PumpFailure),
+}
+
+/// A [`Select`](crate::Select) has nothing to return.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum SelectError {
+    /// No source had anything in time.
+    #[error("nothing came before the deadline")]
+    Timeout,
+    /// There is no source to wait for.
+    #[error("there is nothing to wait for")]
+    NoSource,
+}
+
+/// An authenticator could not be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AuthenticatorError {
+    /// The context has one already, or a socket is bound to
+    /// `inproc://zeromq.zap.01`.
+    #[error("the context has an authenticator already")]
+    Taken,
+    /// The socket for it cannot be opened.
+    #[error(transparent)]
+    Socket(#[from] SocketError),
+}
+
+/// A proxy could not be started, or is not running any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProxyError {
+    /// Neither socket receives anything that the other could send.
+    #[error("neither socket sends what the other receives")]
+    NothingToCarry,
+    /// The capture socket's type does not send.
+    #[error("the capture socket does not send")]
+    MuteCapture,
+    /// The proxy has ended, or its context was shut down.
+    #[error("the proxy has ended")]
+    Ended,
+}
+
+tells_the_end! {
+    GroupError { GroupError::Closed(why) => *why; GroupError::PumpFailed(_) }
+    SubscribeError { SubscribeError::Closed(why) => *why; SubscribeError::PumpFailed(_) }
+    ConfigureError { ConfigureError::Closed(why) => *why; ConfigureError::PumpFailed(_) }
+    ObserveError { ObserveError::Closed(why) => *why; ObserveError::PumpFailed(_) }
+    WaitError { WaitError::Closed(why) => *why; WaitError::PumpFailed(_) }
+    WaitTimeoutError { WaitTimeoutError::Closed(why) => *why; WaitTimeoutError::PumpFailed(_) }
+    SocketError { SocketError::Closed(why) => *why; SocketError::PumpFailed(_) }
+    RegisterError { RegisterError::Closed(why) => *why; RegisterError::PumpFailed(_) }
+}
+
+impl WaitTimeoutError {
+    /// Whether the deadline passed (libzmq's `EAGAIN`).
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, WaitTimeoutError::Timeout)
+    }
+}
+
+impl SelectError {
+    /// Whether the deadline passed (libzmq's `EAGAIN`).
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, SelectError::Timeout)
+    }
+}
