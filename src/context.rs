@@ -416,8 +416,8 @@ impl Context {
     ///
     /// It lasts as long as the process. Whenever the last handle of anything in it is dropped, that
     /// waits for sockets that are closing, as with any other context; so does the end of `main` if
-    /// the last handles are dropped there. Once it was [closed](Context::close) or
-    /// [shut down](Context::shutdown) it stays so.
+    /// the last handles are dropped there. Once it was [closed](Context::close),
+    /// [terminated](Context::terminate) or [shut down](Context::shutdown) it stays so.
     ///
     /// ```
     /// use zmq_channels::{Context, Pair};
@@ -467,7 +467,8 @@ impl Context {
     /// Opens a socket with the [`Options`] that are the context's default.
     ///
     /// # Errors
-    /// [`SocketError::Closed`] after [`shutdown`](Context::shutdown),
+    /// [`SocketError::Closed`] after [`terminate`](Context::terminate) or
+    /// [`shutdown`](Context::shutdown),
     /// [`SocketError::TooManySockets`] if the context has all it may have, [`SocketError::Io`] if
     /// the pump's thread cannot be started, [`SocketError::PumpFailed`] if the pump, or without a
     /// choice of one all of them, have failed.

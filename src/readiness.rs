@@ -3,6 +3,8 @@
 use std::future::Future;
 use std::time::Duration;
 
+#[cfg(unix)]
+pub use self::descriptor::{Readiness, ReadinessFd};
 use crate::kind::{Receives, Sends};
 use crate::port::{deadline_after as after, Call, ReadyFuture, ReadyTimeoutFuture};
 use crate::socket::Socket;
@@ -72,3 +74,6 @@ impl<K: Sends> Socket<K> {
         ReadyFuture::new(self.ports(), Call::Send).is_ready()
     }
 }
+
+#[cfg(unix)]
+mod descriptor;

@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 use futures_core::Stream;
 use futures_sink::Sink;
 
+#[cfg(unix)]
+use self::descriptors::Descriptors;
 use crate::error::{Closed, RecvError, SelectError};
 use crate::message::Message;
 use crate::port::{deadline_after, Receiver, Sender};
@@ -19,8 +21,12 @@ use crate::sync::parker::block_on;
 use crate::sync::ready_queue::Roster;
 use crate::sync::Hook;
 
+#[cfg(unix)]
+pub use crate::readiness::{Readiness, ReadinessFd};
+
 /// Waits for many things at once, blocking the thread: messages of several sockets, room in
-/// others, items of any other channel that is a [`Stream`], and wakers that anything may wake.
+/// others, items of any other channel that is a [`Stream`], wakers that anything may wake, and on Unix
+/// descriptors.
 ///
 /// Everything added is a source with a [`Token`] of its own; what a wait answers names it. Sources
 /// that have something take turns. Waiting costs nothing, and being woken costs the same however
@@ -62,6 +68,8 @@ pub struct Select<'a, T = Message> {
     called: VecDeque<u64>,
     roster: Arc<Roster>,
     next: u64,
+    #[cfg(unix)]
+    descriptors: Descriptors<'a>,
 }
 
 /// Names one source of a [`Select`].
@@ -86,6 +94,9 @@ pub enum Selected<T = Message> {
     Readable(Token),
     /// A send to this socket would not wait: there is room. The source stays.
     Writable(Token),
+    /// This descriptor is ready for that. It stays.
+    #[cfg(unix)]
+    Descriptor(Token, Readiness),
     /// Nothing more will come from this socket or stream, or nothing more can be sent. The source has
     /// been removed.
     Ended(Token, RecvError),
@@ -199,19 +210,26 @@ impl<'a, T> Select<'a, T> {
 
     /// Removes a source; false if it is there no more.
     pub fn remove(&mut self, token: Token) -> bool {
+        #[cfg(unix)]
+        if self.descriptors.remove(token) {
+            return true;
+        }
         self.sources.remove(&token).is_some()
     }
 
     /// How many sources there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.sources.len()
+        let sources = self.sources.len();
+        #[cfg(unix)]
+        let sources = sources + self.descriptors.len();
+        sources
     }
 
     /// Whether there is no source.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.sources.is_empty()
+        self.len() == 0
     }
 
     /// Waits until a source has something.
@@ -235,15 +253,23 @@ impl<'a, T> Select<'a, T> {
     /// # Errors
     /// Those of [`wait_timeout`](Select::wait_timeout).
     pub fn try_wait(&mut self) -> Result<Selected<T>, SelectError> {
-        if self.sources.is_empty() {
+        if self.is_empty() {
             return Err(SelectError::NoSource);
+        }
+        #[cfg(unix)]
+        if self.descriptors.len() > 0 {
+            return self.look_at_both(None).ok_or(SelectError::Timeout);
         }
         self.look(None).ok_or(SelectError::Timeout)
     }
 
     fn wait_until(&mut self, deadline: Option<Instant>) -> Result<Selected<T>, SelectError> {
-        if self.sources.is_empty() {
+        if self.is_empty() {
             return Err(SelectError::NoSource);
+        }
+        #[cfg(unix)]
+        if self.descriptors.len() > 0 {
+            return self.wait_for_both(deadline);
         }
         let found = block_on(deadline, |context| match self.look(Some(context.waker())) {
             Some(event) => Poll::Ready(event),
@@ -256,13 +282,17 @@ impl<'a, T> Select<'a, T> {
     }
 
     fn add(&mut self, poll: Option<Look<'a, T>>, pass_on: Option<Arc<dyn Hook>>) -> Token {
-        let token = Token(self.next);
-        self.next += 1;
+        let token = self.token();
         let waker = self.roster.waker(token.0, pass_on);
         let due = poll.is_some();
         self.sources.insert(token, Source { poll, waker, due });
         self.due.extend(due.then_some(token));
         token
+    }
+
+    fn token(&mut self) -> Token {
+        self.next += 1;
+        Token(self.next - 1)
     }
 
     /// Looks once at each source that is due; if none has anything, `listener` is woken when it
@@ -338,6 +368,8 @@ impl<T> Default for Select<'_, T> {
             called: VecDeque::new(),
             roster: Roster::new(),
             next: 0,
+            #[cfg(unix)]
+            descriptors: Descriptors::default(),
         }
     }
 }
@@ -345,7 +377,10 @@ impl<T> Default for Select<'_, T> {
 impl<T> fmt::Debug for Select<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Select")
-            .field("sources", &self.sources.len())
+            .field("sources", &self.len())
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(unix)]
+mod descriptors;

@@ -94,6 +94,7 @@ const INNER_FLOORS: &[(&str, &[&[&str]])] = &[
         &[
             &[
                 "counts",
+                "descriptor",
                 "fair_queue",
                 "handshakes",
                 "ready",

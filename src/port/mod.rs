@@ -40,6 +40,8 @@ pub use futures::send::{SendFuture, SendTimeoutFuture};
 pub(crate) use holder::Holder;
 pub(crate) use known_peers::Routes;
 pub(crate) use latest::Latest;
+#[cfg(unix)]
+pub(crate) use lockstep::Line;
 pub(crate) use names::Names;
 pub use receiver::{Drain, IntoIter, Iter, Receiver, WeakReceiver};
 pub use request::client::{RequestFuture, RequestTimeoutFuture};

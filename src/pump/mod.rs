@@ -18,6 +18,8 @@
 mod command;
 mod company;
 mod counts;
+#[cfg(unix)]
+pub(crate) mod descriptor;
 mod dialer;
 mod drain;
 mod egress;

@@ -25,8 +25,9 @@ pub(super) struct Ending {
     /// Messages of sockets that have ended which were undelivered.
     undelivered: u64,
     shutdown: Option<Shutdown>,
-    /// Whether all calls return `Terminated`.
-    calls_are_terminated: bool,
+    /// What was undelivered when all calls began to return `Terminated`; `None` if they do not. A socket
+    /// whose handles are dropped because of that is gone before it is asked to close.
+    terminated_at: Option<u64>,
     /// Whether there was a ZAP handler, which decides nothing any more.
     has_lost_handler: bool,
     is_finished: bool,
@@ -55,7 +56,7 @@ impl Ending {
 
     /// Whether the context ends: no socket may be opened any more.
     pub(super) fn is_terminated(&self) -> bool {
-        self.is_shutting_down() || self.calls_are_terminated
+        self.is_shutting_down() || self.terminated_at.is_some()
     }
 
     /// Whether peers that come late are to be turned away: the ZAP handler that would have been asked
@@ -128,7 +129,8 @@ impl<E: Env> Pump<E> {
     /// Every call on any socket of users returns `Terminated` from now on, and no socket is opened
     /// any more. What waits to be received is dropped; what was accepted is sent all the same.
     pub(super) fn terminate_calls(&mut self) {
-        self.ending.calls_are_terminated = true;
+        let undelivered = self.ending.undelivered;
+        self.ending.terminated_at.get_or_insert(undelivered);
         self.ending.has_lost_handler |= self.has_zap_handler();
         for slot in slots(&self.sockets) {
             let Some(socket) = self.sockets.get_mut(slot) else {
@@ -179,7 +181,8 @@ impl<E: Env> Pump<E> {
 
     /// A caller waits until no socket is closing, or this pump has no handles left.
     pub(super) fn release_sockets(&mut self, release: Release, reply: Reply<CloseReport>) {
-        let before = self.ending.undelivered;
+        let terminated_at = self.ending.terminated_at;
+        let before = terminated_at.unwrap_or(self.ending.undelivered);
         self.ending.ends_when_released |= release.ends;
         if release.closes {
             // What the pump itself asks of others ends with the connection it is about.

@@ -38,7 +38,7 @@ impl Gauge {
 ///
 /// Some take what they wait for, others only [watch](Self::watch) for it. A watcher is called
 /// together with the first that is called after it has begun, and never in the place of another:
-/// whoever takes is called as if no one watched.
+/// those that take are called as if there were no watchers.
 #[derive(Debug, Default)]
 pub(crate) struct WaitQueue {
     queue: VecDeque<Waiter>,

@@ -51,7 +51,7 @@ where
         Err(RecvTimeoutError::Timeout) => {
             panic!("{} took longer than {limit:?}", test_name::<F>())
         }
-        Ok(()) | Err(RecvTimeoutError::Closed(Closed::Socket)) => {
+        Ok(()) | Err(RecvTimeoutError::Disconnected) => {
             if let Err(panic) = runner.join() {
                 resume_unwind(panic);
             }

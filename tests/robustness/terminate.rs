@@ -17,7 +17,7 @@ use zmq_channels::error::{
     SendError, SendTimeoutError, SocketError, SubscribeError, TryRecvError, TrySendError,
     WaitError, WaitTimeoutError,
 };
-use zmq_channels::monitor::EventKind;
+use zmq_channels::monitor::{EventKind, EventSet, MonitorOptions};
 use zmq_channels::proxy::ProxyStatistics;
 use zmq_channels::register::Ended;
 use zmq_channels::select::Selected;
@@ -51,7 +51,7 @@ fn lingering() -> (Context, Socket<Push>, String) {
 }
 
 /// Every call that waits, by name.
-fn pending_calls(context: &Context) -> Vec<(&'static str, Call)> {
+fn pending_calls(context: &Context, held: &Socket<Push>) -> Vec<(&'static str, Call)> {
     let one = Options::new().high_water_marks(1);
     let full = context.socket_with::<Pair>(one).unwrap();
     put(&full.sender(), "full now");
@@ -60,7 +60,9 @@ fn pending_calls(context: &Context) -> Vec<(&'static str, Call)> {
     req.bind(Transport::Inproc.endpoint()).unwrap();
     let rep = context.socket::<Rep>().unwrap();
     let publisher = context.socket::<Pub>().unwrap();
-    let monitor = full.monitor().unwrap();
+    let monitor = held
+        .monitor_with(MonitorOptions::new().events(EventSet::STOPPED))
+        .unwrap();
     let fed = context.socket::<Push>().unwrap();
     let poured = context.socket::<Pull>().unwrap();
     let feed = fed.register_in(stream::pending::<Message>()).unwrap();
@@ -193,12 +195,12 @@ fn pending_calls(context: &Context) -> Vec<(&'static str, Call)> {
             )
         }),
     );
-    let p = full.clone();
+    let p = held.clone();
     add(
         "wait_connected_blocking",
         call(move || p.wait_connected_blocking(1) == Err(WaitError::Closed(Closed::Context))),
     );
-    let p = full.clone();
+    let p = held.clone();
     add(
         "wait_connected_timeout",
         call(move || {
@@ -267,7 +269,7 @@ fn every_pending_call_returns_terminated_at_once() {
             put(&held.sender(), "to be sent");
             let (report, reports) = mpsc::channel();
             let mut pending = Vec::new();
-            for (name, call) in pending_calls(&context) {
+            for (name, call) in pending_calls(&context, &held) {
                 let (begun, begins) = mpsc::channel();
                 let report = report.clone();
                 pending.push(thread::spawn(move || {
@@ -319,7 +321,8 @@ fn every_new_call_returns_terminated() {
         );
         let xpub = context.socket::<XPub>().unwrap();
         let router = context.socket::<Router>().unwrap();
-        let monitor = pair.monitor().unwrap();
+        let stopped = MonitorOptions::new().events(EventSet::STOPPED);
+        let monitor = push.monitor_with(stopped).unwrap();
         let mut terminating = Box::pin(context.terminate());
 
         assert_eq!(
@@ -513,7 +516,7 @@ fn each_socket_lingers_as_long_as_its_option_says() {
         assert_eq!(context.terminate_blocking().undelivered, 2);
         drop(held);
         assert!(start.elapsed() >= soon);
-        // What had no limit of its own has that of the context.
+        // A socket without a limit has that of the context.
         let limited = ContextOptions::new().linger_limit(Some(soon));
         let context = Context::with_options(limited).unwrap();
         let push = context.socket::<Push>().unwrap();

@@ -6,7 +6,7 @@ use super::Ports;
 use crate::port::lockstep::Line;
 use crate::sync::bounded::{Nothing, Offer, Waiting};
 
-/// Nothing of this takes a message or room: whoever waits to do so is called all the same.
+/// None of this takes a message or room: a call that waits to do so is woken all the same.
 impl Ports {
     /// Whether a receive would not wait: `Ok` if there is a message for it, `Empty` if it would wait.
     /// In that case a caller that is ready to wait watches until that changes.
