@@ -38,6 +38,8 @@ pub use any::KindError;
 /// the connections close, and what was received can still be taken. If it was the last handle of
 /// its [context](crate::Context) as well, dropping it waits for that: async code that must not wait
 /// closes its sockets with [`close`](Socket::close) first.
+#[doc(alias = "zmq_socket")]
+#[doc(alias = "zsock")]
 pub struct Socket<K: Kind> {
     kind: SocketType,
     socket: SocketId,
@@ -111,6 +113,7 @@ impl<K: Kind> Socket<K> {
 
     /// The type of this socket.
     #[must_use]
+    #[doc(alias = "ZMQ_TYPE")]
     pub fn socket_type(&self) -> SocketType {
         self.kind
     }
@@ -122,6 +125,7 @@ impl<K: Kind> Socket<K> {
     /// socket closes all the same.
     ///
     /// Calling it again, or on a clone, resolves when the socket has closed.
+    #[doc(alias = "zmq_close")]
     pub fn close(&self) -> impl Future<Output = Closed> + Send + 'static {
         let answer = self.request_close();
         let ports = Arc::clone(self.holder.ports());
@@ -135,6 +139,7 @@ impl<K: Kind> Socket<K> {
     }
 
     /// [`close`](Socket::close), waiting in this thread.
+    #[doc(alias = "zmq_close")]
     pub fn close_blocking(&self) -> Closed {
         let closed = self.request_close().and_then(Answer::wait);
         closed.unwrap_or_else(|| Closed::without_answer(self.holder.ports()))
@@ -161,6 +166,9 @@ impl<K: Kind> Socket<K> {
     /// [`ConfigureError::WithoutEffect`] for an option that does nothing for this type of socket,
     /// [`ConfigureError::Fixed`] for a change of overflow policy; then nothing is changed. `change`
     /// is called again if another handle changes the options at the same time.
+    #[doc(alias = "zmq_setsockopt")]
+    #[doc(alias = "setsockopt")]
+    #[doc(alias = "set_option")]
     pub fn configure(
         &self,
         mut change: impl FnMut(Options) -> Options,
@@ -199,6 +207,9 @@ impl<K: Kind> Socket<K> {
     ///
     /// # Errors
     /// [`ConfigureError`] if the socket is closed or its context shut down.
+    #[doc(alias = "zmq_getsockopt")]
+    #[doc(alias = "getsockopt")]
+    #[doc(alias = "get_option")]
     pub fn options(&self) -> Result<Arc<Options>, ConfigureError> {
         self.ask(|reply| SocketCommand::Options { reply })
             .ok_or_else(|| self.ended(ConfigureError::Terminated, ConfigureError::Disconnected))
@@ -211,7 +222,7 @@ impl<K: Kind> Socket<K> {
     }
 
     /// Why the pump of this socket has failed; `None` if it has not. Calls that send or receive say
-    /// no more than `Disconnected` then, all others say this. A [`Monitor`] is told with
+    /// no more than `Disconnected` then, all others say this. A [`Monitor`](crate::Monitor) is told with
     /// [`EventKind::PumpFailed`](crate::EventKind::PumpFailed).
     #[must_use]
     pub fn failure(&self) -> Option<PumpFailure> {

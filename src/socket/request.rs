@@ -62,6 +62,7 @@ impl Socket<Req> {
     /// [`Disconnected`](RequestError::Disconnected) if the socket is closed,
     /// [`Terminated`](RequestError::Terminated) if the context has been shut down,
     /// [`Refused`](RequestError::Refused) for a message without frames.
+    #[doc(alias = "ZMQ_REQ_CORRELATE")]
     pub fn request(&self, message: impl Into<Message>) -> RequestFuture<'_> {
         self.holder().ports().request(message.into())
     }
