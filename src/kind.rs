@@ -106,30 +106,39 @@ macro_rules! kinds {
 
 kinds! {
     /// PAIR: one peer, both ways (RFC 31). `in` waits when the peer is slow or absent.
+    #[doc(alias = "ZMQ_PAIR")]
     Pair: Pair, Sends Receives;
     /// PUB: every message to every subscriber of its topic (RFC 29). A slow subscriber loses
     /// messages, the others do not notice.
+    #[doc(alias = "ZMQ_PUB")]
     Pub: Pub, Sends Publishes Topical;
     /// SUB: messages of the topics it has subscribed to (RFC 29).
+    #[doc(alias = "ZMQ_SUB")]
     Sub: Sub, Receives Subscribes Topical;
     /// REQ: sends requests one at a time, receives the reply to each (RFC 28); or pairs any number
     /// of requests with their replies: [`request`](crate::Socket::request).
+    #[doc(alias = "ZMQ_REQ")]
     Req: Req, Sends Receives;
     /// REP: receives a request, sends the reply to it, and so on in turn (RFC 28); or hands
     /// requests out to be answered in any order: [`requests`](crate::Socket::requests).
+    #[doc(alias = "ZMQ_REP")]
     Rep: Rep, Sends Receives;
     /// DEALER: deals messages out to its peers in turn and receives from all of them, without
     /// envelopes of its own (RFC 28). `in` waits when no peer has room.
+    #[doc(alias = "ZMQ_DEALER")]
     Dealer: Dealer, Sends Receives;
     /// ROUTER: receives each message behind a frame that names its sender, and sends each
     /// message to the peer its first frame names (RFC 28). What nobody of that name can take is
     /// dropped and counted, or with `router_mandatory` refused or waited for.
+    #[doc(alias = "ZMQ_ROUTER")]
     Router: Router, Sends Receives Addresses;
     /// XSUB: SUB without a filter of its own, for proxies: a message of one frame that starts with
     /// the byte 1 or 0 subscribes or unsubscribes, any other goes to all publishers (RFC 29).
+    #[doc(alias = "ZMQ_XSUB")]
     XSub: XSub, Sends Receives Subscribes Topical;
     /// XPUB: PUB that also receives: the subscriptions of its peers, as messages of one frame that
     /// starts with the byte 1 or 0, and whatever else they send (RFC 29).
+    #[doc(alias = "ZMQ_XPUB")]
     XPub: XPub, Sends Receives Subscribes Publishes Topical;
     /// STREAM: peers that speak plain TCP, or any protocol over tcp or ipc. Each message is the id
     /// of a connection, five bytes, and a chunk of at most 8 KiB, which begins and ends anywhere;
@@ -164,30 +173,41 @@ kinds! {
     /// # Ok(())
     /// # }
     /// ```
+    #[doc(alias = "ZMQ_STREAM")]
     Stream: Stream, Sends Receives Addresses;
     /// SERVER: each message comes with, and goes to, the routing id of a CLIENT (RFC 41). One frame
     /// of payload.
+    #[doc(alias = "ZMQ_SERVER")]
     Server: Server, Sends Receives Addresses;
     /// CLIENT: sends to its SERVERs in turn, receives from all of them (RFC 41). One frame.
+    #[doc(alias = "ZMQ_CLIENT")]
     Client: Client, Sends Receives;
     /// RADIO: every message to every DISH that joined its group (RFC 48). Two frames: group and
     /// payload.
+    #[doc(alias = "ZMQ_RADIO")]
     Radio: Radio, Sends Publishes Topical;
     /// DISH: messages of the groups it has joined (RFC 48). Two frames: group and payload.
+    #[doc(alias = "ZMQ_DISH")]
     Dish: Dish, Receives Joins Topical;
     /// GATHER: receives from many SCATTER peers, fairly (RFC 49). One frame.
+    #[doc(alias = "ZMQ_GATHER")]
     Gather: Gather, Receives;
     /// SCATTER: deals messages out to GATHER peers that have room, in turn (RFC 49). One frame.
+    #[doc(alias = "ZMQ_SCATTER")]
     Scatter: Scatter, Sends;
     /// PEER: each message comes with, and goes to, the routing id of another PEER (RFC 51). One
     /// frame of payload.
+    #[doc(alias = "ZMQ_PEER")]
     Peer: Peer, Sends Receives Addresses;
     /// CHANNEL: one peer, both ways (RFC 52). One frame.
+    #[doc(alias = "ZMQ_CHANNEL")]
     Channel: Channel, Sends Receives;
     /// PULL: receives from many PUSH peers, fairly (RFC 30).
+    #[doc(alias = "ZMQ_PULL")]
     Pull: Pull, Receives;
     /// PUSH: deals messages out to PULL peers that have room, in turn (RFC 30). `in` waits when
     /// none has.
+    #[doc(alias = "ZMQ_PUSH")]
     Push: Push, Sends;
 }
 

@@ -63,6 +63,9 @@ const BUDGET: usize = 1024;
 /// # }
 /// ```
 #[must_use = "dropping a proxy stops it"]
+#[doc(alias = "zmq_proxy")]
+#[doc(alias = "zmq_proxy_steerable")]
+#[doc(alias = "zmq_device")]
 pub struct Proxy {
     controls: Arc<Channel<Control>>,
     ended: Option<Answer<ProxyStatistics>>,

@@ -23,6 +23,8 @@ use crate::message::{Frame, Message};
 /// assert_eq!(answer, Message::from(["anna", "hello yourself"]));
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
+#[doc(alias = "identity")]
+#[doc(alias = "ZMQ_ROUTING_ID")]
 pub struct RoutingId(Frame);
 
 /// The bytes are no routing id.
@@ -139,6 +141,7 @@ impl Message {
     /// A message to one peer: its id, a [`RoutingId`] or anything that reads as its bytes, then the
     /// frames of `payload`.
     #[must_use]
+    #[doc(alias = "zmq_msg_set_routing_id")]
     pub fn to(peer: impl Into<Frame>, payload: impl Into<Message>) -> Message {
         payload.into().addressed_to(peer)
     }
@@ -158,6 +161,7 @@ impl Message {
 
     /// Takes off the first frame, which says who sent this, and leaves the payload. `None`, and
     /// nothing taken, if that can be no id.
+    #[doc(alias = "zmq_msg_routing_id")]
     pub fn take_sender(&mut self) -> Option<RoutingId> {
         let sender = self.sender()?;
         self.pop_front();

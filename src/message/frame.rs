@@ -11,7 +11,7 @@ use super::storage;
 /// messages of 64 bytes are common in this field, and larger ones cost more to move.
 pub const INLINE_CAPACITY: usize = 64;
 
-/// One frame of a [`Message`]: an immutable run of bytes.
+/// One frame of a [`Message`](crate::Message): an immutable run of bytes.
 ///
 /// Small frames (up to [`INLINE_CAPACITY`] bytes) are stored inline. Larger ones share
 /// their storage: cloning one copies a pointer, not the payload.
@@ -34,6 +34,8 @@ pub const INLINE_CAPACITY: usize = 64;
 /// [`String::from_utf8_lossy`] has it. [`Debug`](fmt::Debug) is for logs: text in quotes, anything else
 /// in hexadecimal, shortened to 64 bytes.
 #[derive(Clone)]
+#[doc(alias = "zmq_msg_t")]
+#[doc(alias = "zframe")]
 pub struct Frame(Repr);
 
 /// Words of eight bytes, so that a frame is moved in few wide steps: with a tag and a length of
@@ -61,6 +63,8 @@ impl Frame {
     /// Copies `bytes` into a new frame.
     #[must_use]
     #[inline]
+    #[doc(alias = "zmq_msg_init_size")]
+    #[doc(alias = "zmq_msg_init_buffer")]
     pub fn copy_from_slice(bytes: &[u8]) -> Self {
         let mut frame = Frame::empty();
         frame.copy(bytes);
@@ -100,12 +104,14 @@ impl Frame {
     /// assert_eq!(message[1].as_str(), None);
     /// ```
     #[must_use]
+    #[doc(alias = "to_str")]
     pub fn as_str(&self) -> Option<&str> {
         std::str::from_utf8(self).ok()
     }
 
     /// The bytes as a shared [`Bytes`]; copies only what is stored inline.
     #[must_use]
+    #[doc(alias = "zmq_msg_data")]
     pub fn to_bytes(&self) -> Bytes {
         match &self.0 {
             Repr::Inline { .. } => Bytes::copy_from_slice(self),

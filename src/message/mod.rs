@@ -57,6 +57,9 @@ pub(crate) const MAX_GROUP: usize = 255;
 ///
 /// Cloning a message never copies a payload larger than [`INLINE_CAPACITY`].
 #[derive(Clone)]
+#[doc(alias = "zmq_msg_t")]
+#[doc(alias = "zmsg")]
+#[doc(alias = "multipart")]
 pub struct Message {
     /// Names, inside this library, the request or the peer a message belongs to; 0 for none.
     tag: u64,
@@ -89,6 +92,7 @@ impl Message {
     ///
     /// A message that still has no frame cannot be sent.
     #[must_use]
+    #[doc(alias = "zmq_msg_init")]
     pub const fn new() -> Self {
         Message {
             tag: 0,
@@ -134,6 +138,7 @@ impl Message {
     /// What a RADIO sends to a group: two frames, the name of the group and the body. A name of
     /// more than 255 bytes is refused when it is sent.
     #[must_use]
+    #[doc(alias = "zmq_msg_set_group")]
     pub fn to_group(group: impl Into<Frame>, body: impl Into<Frame>) -> Self {
         Message::from_frames(vec![group.into(), body.into()])
     }
@@ -153,6 +158,7 @@ impl Message {
 
     /// The number of bytes in all frames together.
     #[must_use]
+    #[doc(alias = "zmq_msg_size")]
     pub fn byte_len(&self) -> usize {
         self.frames().iter().map(|frame| frame.len()).sum()
     }
@@ -160,6 +166,8 @@ impl Message {
     /// The frames, in order.
     #[must_use]
     #[inline]
+    #[doc(alias = "zmq_msg_more")]
+    #[doc(alias = "ZMQ_RCVMORE")]
     pub fn frames(&self) -> &[Frame] {
         match &self.body {
             Body::One(frame) => std::slice::from_ref(frame),
@@ -204,6 +212,8 @@ impl Message {
     }
 
     /// Adds a frame behind the others.
+    #[doc(alias = "zmsg_add")]
+    #[doc(alias = "append")]
     pub fn push_back(&mut self, frame: impl Into<Frame>) {
         if self.is_empty() {
             // Most stay alone: no need for a vector.
@@ -214,6 +224,8 @@ impl Message {
     }
 
     /// Adds a frame in front of the others.
+    #[doc(alias = "zmsg_push")]
+    #[doc(alias = "prepend")]
     pub fn push_front(&mut self, frame: impl Into<Frame>) {
         match &mut self.body {
             // One allocation of the right size.
@@ -223,6 +235,7 @@ impl Message {
     }
 
     /// Takes the first frame off.
+    #[doc(alias = "zmsg_pop")]
     pub fn pop_front(&mut self) -> Option<Frame> {
         match &mut self.body {
             Body::One(_) => self.many().pop(),
@@ -254,6 +267,8 @@ impl Message {
 
     /// The text of a message of one frame, if that is valid UTF-8.
     #[must_use]
+    #[doc(alias = "recv_string")]
+    #[doc(alias = "to_str")]
     pub fn as_str(&self) -> Option<&str> {
         match self.frames() {
             [frame] => std::str::from_utf8(frame).ok(),

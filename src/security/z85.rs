@@ -22,6 +22,7 @@ const DIGITS: &[u8; 85] = b"0123456789abcdefghijklmnopqrstuvwxyz\
 ///
 /// # Errors
 /// [`Z85Error::Length`] for any other number of bytes.
+#[doc(alias = "zmq_z85_encode")]
 pub fn encode(bytes: &[u8]) -> Result<String, Z85Error> {
     let mut text = String::with_capacity(bytes.len() / 4 * 5);
     for quad in bytes.chunks(4) {
@@ -39,6 +40,7 @@ pub fn encode(bytes: &[u8]) -> Result<String, Z85Error> {
 /// # Errors
 /// [`Z85Error::Length`] unless the number of digits is divisible by 5, [`Z85Error::Digit`] for
 /// what is no digit, [`Z85Error::TooLarge`] for 5 digits beyond 4 bytes.
+#[doc(alias = "zmq_z85_decode")]
 pub fn decode(text: &str) -> Result<Vec<u8>, Z85Error> {
     let mut bytes = Vec::with_capacity(text.len() / 5 * 4);
     for (index, digits) in text.as_bytes().chunks(5).enumerate() {

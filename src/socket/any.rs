@@ -50,8 +50,8 @@ impl<K: Typed> From<Socket<K>> for Socket<Any> {
 }
 
 /// What a socket has whose type is chosen at run time ([`Context::socket_of`](crate::Context::socket_of),
-/// [`into_any`](Socket::into_any)): every call that any type has. Where its own has none, the call fails
-/// with [`KindError::Unsupported`], or what else its error has for that.
+/// [`into_any`](Socket::into_any)): the calls of all types. Where its own type has no such call, it fails
+/// with [`KindError::Unsupported`], or with what its error has for that.
 ///
 /// ```
 /// use zmq_channels::socket::KindError;
@@ -88,6 +88,7 @@ impl Socket<Any> {
     /// # Errors
     /// The socket itself, if it is of another type.
     #[doc(alias = "try_into_kind")]
+    #[allow(clippy::result_large_err)] // It is as large as what was given, and given back.
     pub fn downcast<K: Typed>(self) -> Result<Socket<K>, Socket<Any>> {
         match self.socket_type() == K::TYPE {
             true => Ok(self.retyped()),
@@ -108,6 +109,8 @@ impl Socket<Any> {
     }
 
     /// As [`Sender::send`], if its type sends.
+    #[doc(alias = "zmq_send")]
+    #[doc(alias = "zmq_msg_send")]
     pub fn send(
         &self,
         message: impl Into<Message>,
@@ -121,6 +124,9 @@ impl Socket<Any> {
     ///
     /// # Errors
     /// As there, and [`KindError::Unsupported`].
+    #[doc(alias = "zmq_send")]
+    #[doc(alias = "zmq_msg_send")]
+    #[doc(alias = "zmq_sendmsg")]
     pub fn send_blocking(
         &self,
         message: impl Into<Message>,
@@ -133,6 +139,7 @@ impl Socket<Any> {
     ///
     /// # Errors
     /// As there, and [`KindError::Unsupported`].
+    #[doc(alias = "zmq_send")]
     pub fn try_send(
         &self,
         message: impl Into<Message>,
@@ -204,14 +211,18 @@ impl Socket<Any> {
     }
 
     /// As [`Receiver::recv`], if its type receives.
+    #[doc(alias = "zmq_recv")]
+    #[doc(alias = "zmq_msg_recv")]
     pub fn recv(&self) -> impl Future<Output = Result<Message, KindError<RecvError>>> + Send + '_ {
-        async move { self.to_receive()?.recv().await.map_err(KindError::Call) }
+        let receiving = self.to_receive().map(Receiver::recv);
+        async move { receiving?.await.map_err(KindError::Call) }
     }
 
     /// As [`Receiver::recv_blocking`], if its type receives.
     ///
     /// # Errors
     /// As there, and [`KindError::Unsupported`].
+    #[doc(alias = "zmq_recvmsg")]
     pub fn recv_blocking(&self) -> Result<Message, KindError<RecvError>> {
         self.to_receive()?.recv_blocking().map_err(KindError::Call)
     }
@@ -220,6 +231,7 @@ impl Socket<Any> {
     ///
     /// # Errors
     /// As there, and [`KindError::Unsupported`].
+    #[doc(alias = "zmq_recv")]
     pub fn try_recv(&self) -> Result<Message, KindError<TryRecvError>> {
         self.to_receive()?.try_recv().map_err(KindError::Call)
     }
@@ -229,10 +241,9 @@ impl Socket<Any> {
         &self,
         timeout: Duration,
     ) -> impl Future<Output = Result<Message, KindError<RecvTimeoutError>>> + Send + '_ {
-        async move {
-            let received = self.to_receive()?.recv_timeout(timeout).await;
-            received.map_err(KindError::Call)
-        }
+        let receiving = self.to_receive();
+        let receiving = receiving.map(|receiver| receiver.recv_timeout(timeout));
+        async move { receiving?.await.map_err(KindError::Call) }
     }
 
     /// As [`Receiver::recv_timeout_blocking`], if its type receives.

@@ -19,6 +19,9 @@ impl<K: Kind> Socket<K> {
     /// [`BindError::Endpoint`] for a malformed endpoint, [`BindError::Unsupported`] for one that
     /// this type of socket cannot have, [`BindError::InUse`] if somebody is bound there,
     /// [`BindError::Io`] if the system refuses otherwise.
+    #[doc(alias = "zmq_bind")]
+    #[doc(alias = "ZMQ_LAST_ENDPOINT")]
+    #[doc(alias = "bind_to_random_port")]
     pub fn bind(&self, endpoint: impl AsRef<str>) -> Result<Endpoint, BindError> {
         let given = Endpoint::parse_for_bind(endpoint.as_ref())?;
         let ended = || self.ended();
@@ -59,6 +62,7 @@ impl<K: Kind> Socket<K> {
     /// # Errors
     /// [`BindError::Io`] if it does not listen, has no name that others could connect to, or the
     /// system refuses it an option.
+    #[doc(alias = "ZMQ_USE_FD")]
     pub fn bind_listener(&self, listener: impl Into<BoundListener>) -> Result<Endpoint, BindError> {
         let listener = listener.into();
         self.ask(|reply| SocketCommand::Adopt { listener, reply })
@@ -74,6 +78,7 @@ impl<K: Kind> Socket<K> {
     /// # Errors
     /// [`ConnectError::Endpoint`] for a malformed endpoint, [`ConnectError::Unsupported`] for one
     /// that this type of socket cannot have.
+    #[doc(alias = "zmq_connect")]
     pub fn connect(&self, endpoint: impl AsRef<str>) -> Result<Endpoint, ConnectError> {
         let endpoint = Endpoint::parse_for_connect(endpoint.as_ref())?;
         let dialed = endpoint.clone();
@@ -93,6 +98,7 @@ impl<K: Kind> Socket<K> {
     ///
     /// # Errors
     /// [`DetachError::NotFound`] if the socket is not bound there.
+    #[doc(alias = "zmq_unbind")]
     pub fn unbind(&self, endpoint: impl AsRef<str>) -> Result<(), DetachError> {
         let endpoint = Endpoint::parse_for_bind(endpoint.as_ref())?;
         self.ask(|reply| SocketCommand::Unbind { endpoint, reply })
@@ -103,6 +109,7 @@ impl<K: Kind> Socket<K> {
     ///
     /// # Errors
     /// [`DetachError::NotFound`] if the socket is not connected there.
+    #[doc(alias = "zmq_disconnect")]
     pub fn disconnect(&self, endpoint: impl AsRef<str>) -> Result<(), DetachError> {
         let endpoint = Endpoint::parse_for_connect(endpoint.as_ref())?;
         self.ask(|reply| SocketCommand::Disconnect { endpoint, reply })

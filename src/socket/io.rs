@@ -22,6 +22,9 @@ impl<K: Typed> Socket<K> {
     }
 
     /// As [`Sender::send`].
+    #[doc(alias = "zmq_send")]
+    #[doc(alias = "zmq_msg_send")]
+    #[doc(alias = "send_multipart")]
     pub fn send(
         &self,
         message: impl Into<Message>,
@@ -36,6 +39,12 @@ impl<K: Typed> Socket<K> {
     ///
     /// # Errors
     /// As there.
+    #[doc(alias = "zmq_send")]
+    #[doc(alias = "zmq_msg_send")]
+    #[doc(alias = "zmq_sendmsg")]
+    #[doc(alias = "send_multipart")]
+    #[doc(alias = "send_string")]
+    #[doc(alias = "ZMQ_SNDMORE")]
     pub fn send_blocking(&self, message: impl Into<Message>) -> Result<(), SendError>
     where
         K: Sends,
@@ -47,6 +56,10 @@ impl<K: Typed> Socket<K> {
     ///
     /// # Errors
     /// As there.
+    #[doc(alias = "zmq_send")]
+    #[doc(alias = "dontwait")]
+    #[doc(alias = "noblock")]
+    #[doc(alias = "ZMQ_DONTWAIT")]
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), TrySendError>
     where
         K: Sends,
@@ -55,6 +68,7 @@ impl<K: Typed> Socket<K> {
     }
 
     /// As [`Sender::send_timeout`].
+    #[doc(alias = "ZMQ_SNDTIMEO")]
     pub fn send_timeout(
         &self,
         message: impl Into<Message>,
@@ -70,6 +84,7 @@ impl<K: Typed> Socket<K> {
     ///
     /// # Errors
     /// As there.
+    #[doc(alias = "ZMQ_SNDTIMEO")]
     pub fn send_timeout_blocking(
         &self,
         message: impl Into<Message>,
@@ -103,6 +118,9 @@ impl<K: Typed> Socket<K> {
     }
 
     /// As [`Receiver::recv`].
+    #[doc(alias = "zmq_recv")]
+    #[doc(alias = "zmq_msg_recv")]
+    #[doc(alias = "recv_multipart")]
     pub fn recv(&self) -> impl Future<Output = Result<Message, RecvError>> + Send + '_
     where
         K: Receives,
@@ -114,6 +132,11 @@ impl<K: Typed> Socket<K> {
     ///
     /// # Errors
     /// As there.
+    #[doc(alias = "zmq_recv")]
+    #[doc(alias = "zmq_msg_recv")]
+    #[doc(alias = "zmq_recvmsg")]
+    #[doc(alias = "recv_string")]
+    #[doc(alias = "ZMQ_RCVMORE")]
     pub fn recv_blocking(&self) -> Result<Message, RecvError>
     where
         K: Receives,
@@ -125,6 +148,10 @@ impl<K: Typed> Socket<K> {
     ///
     /// # Errors
     /// As there.
+    #[doc(alias = "zmq_recv")]
+    #[doc(alias = "dontwait")]
+    #[doc(alias = "noblock")]
+    #[doc(alias = "ZMQ_DONTWAIT")]
     pub fn try_recv(&self) -> Result<Message, TryRecvError>
     where
         K: Receives,
@@ -133,6 +160,7 @@ impl<K: Typed> Socket<K> {
     }
 
     /// As [`Receiver::recv_timeout`].
+    #[doc(alias = "ZMQ_RCVTIMEO")]
     pub fn recv_timeout(
         &self,
         timeout: Duration,
@@ -147,6 +175,7 @@ impl<K: Typed> Socket<K> {
     ///
     /// # Errors
     /// As there.
+    #[doc(alias = "ZMQ_RCVTIMEO")]
     pub fn recv_timeout_blocking(&self, timeout: Duration) -> Result<Message, RecvTimeoutError>
     where
         K: Receives,

@@ -42,6 +42,8 @@ pub use any::KindError;
 /// the connections close, and what was received can still be taken. If it was the last handle of
 /// its [context](crate::Context) as well, dropping it waits for that: async code that must not wait
 /// closes its sockets with [`close`](Socket::close) first.
+#[doc(alias = "zmq_socket")]
+#[doc(alias = "zsock")]
 pub struct Socket<K: Kind> {
     kind: SocketType,
     socket: SocketId,
@@ -115,6 +117,7 @@ impl<K: Kind> Socket<K> {
 
     /// The type of this socket.
     #[must_use]
+    #[doc(alias = "ZMQ_TYPE")]
     pub fn socket_type(&self) -> SocketType {
         self.kind
     }
@@ -126,6 +129,7 @@ impl<K: Kind> Socket<K> {
     /// socket closes all the same.
     ///
     /// Calling it again, or on a clone, resolves when the socket has closed.
+    #[doc(alias = "zmq_close")]
     pub fn close(&self) -> impl Future<Output = CloseReport> + Send + 'static {
         let answer = self.request_close();
         let ports = Arc::clone(self.holder.ports());
@@ -139,6 +143,7 @@ impl<K: Kind> Socket<K> {
     }
 
     /// [`close`](Socket::close), waiting in this thread.
+    #[doc(alias = "zmq_close")]
     pub fn close_blocking(&self) -> CloseReport {
         let closed = self.request_close().and_then(Answer::wait);
         closed.unwrap_or_else(|| CloseReport::without_answer(self.holder.ports()))
@@ -165,6 +170,9 @@ impl<K: Kind> Socket<K> {
     /// [`ConfigureError::WithoutEffect`] for an option that does nothing for this type of socket,
     /// [`ConfigureError::Fixed`] for a change of overflow policy; then nothing is changed. `change`
     /// is called again if another handle changes the options at the same time.
+    #[doc(alias = "zmq_setsockopt")]
+    #[doc(alias = "setsockopt")]
+    #[doc(alias = "set_option")]
     pub fn configure(
         &self,
         mut change: impl FnMut(Options) -> Options,
@@ -201,6 +209,9 @@ impl<K: Kind> Socket<K> {
     ///
     /// # Errors
     /// [`ConfigureError`] if the socket is closed or its context shut down.
+    #[doc(alias = "zmq_getsockopt")]
+    #[doc(alias = "getsockopt")]
+    #[doc(alias = "get_option")]
     pub fn options(&self) -> Result<Arc<Options>, ConfigureError> {
         self.ask(|reply| SocketCommand::Options { reply })
             .ok_or_else(|| self.ended())
@@ -213,7 +224,7 @@ impl<K: Kind> Socket<K> {
     }
 
     /// Why the pump of this socket has failed; `None` if it has not. Calls that send or receive say
-    /// no more than [`Closed::Socket`] then, all others say this. A [`Monitor`] is told with
+    /// no more than [`Closed::Socket`] then, all others say this. A [`Monitor`](crate::Monitor) is told with
     /// [`EventKind::PumpFailed`](crate::monitor::EventKind::PumpFailed).
     #[must_use]
     pub fn failure(&self) -> Option<PumpFailure> {

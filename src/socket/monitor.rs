@@ -13,6 +13,8 @@ impl<K: Kind> Socket<K> {
     ///
     /// # Errors
     /// [`ObserveError`] if the socket is closed or its context shut down.
+    #[doc(alias = "zmq_socket_monitor")]
+    #[doc(alias = "get_monitor_socket")]
     pub fn monitor(&self) -> Result<Monitor, ObserveError> {
         self.monitor_with(MonitorOptions::new())
     }
@@ -52,6 +54,7 @@ impl<K: Kind> Socket<K> {
     ///
     /// # Errors
     /// [`ObserveError`] if the socket is closed or its context shut down.
+    #[doc(alias = "zmq_socket_monitor_pipes_stats")]
     pub fn statistics(&self) -> Result<Statistics, ObserveError> {
         self.ask(|reply| SocketCommand::Statistics { reply })
             .ok_or_else(|| self.ended())

@@ -34,6 +34,7 @@ impl<K: Kind> Socket<K> {
     /// # Errors
     /// [`ConnectError::Endpoint`] for a malformed endpoint, [`ConnectError::RoutingIdInUse`] if a
     /// peer has this id already, or on SERVER and PEER if it is not a number above zero.
+    #[doc(alias = "ZMQ_CONNECT_ROUTING_ID")]
     pub fn connect_as(
         &self,
         endpoint: impl AsRef<str>,
@@ -52,6 +53,7 @@ impl<K: Kind> Socket<K> {
     ///
     /// # Errors
     /// [`ConnectError::Endpoint`] for a malformed endpoint.
+    #[doc(alias = "zmq_connect_peer")]
     pub fn connect_peer(&self, endpoint: impl AsRef<str>) -> Result<RoutingId, ConnectError>
     where
         K: Addresses,
@@ -65,6 +67,7 @@ impl<K: Kind> Socket<K> {
     ///
     /// # Errors
     /// [`DetachError::NoPeer`] if no peer has this id.
+    #[doc(alias = "zmq_disconnect_peer")]
     pub fn disconnect_peer(&self, peer: &RoutingId) -> Result<(), DetachError>
     where
         K: Addresses,
@@ -77,6 +80,7 @@ impl<K: Kind> Socket<K> {
     /// Whether a peer has this id now, or will have it once it is connected
     /// (`zmq_socket_get_peer_state`).
     #[must_use]
+    #[doc(alias = "zmq_socket_get_peer_state")]
     pub fn has_peer(&self, peer: impl Into<Frame>) -> bool
     where
         K: Addresses,
@@ -134,6 +138,7 @@ impl<K: Typed> Socket<K> {
     /// # Ok(())
     /// # }
     /// ```
+    #[doc(alias = "zmq_msg_set_routing_id")]
     pub fn send_to(
         &self,
         peer: impl Into<Frame>,
@@ -149,6 +154,7 @@ impl<K: Typed> Socket<K> {
     ///
     /// # Errors
     /// As [`Sender::send_blocking`](crate::Sender::send_blocking).
+    #[doc(alias = "zmq_msg_set_routing_id")]
     pub fn send_to_blocking(
         &self,
         peer: impl Into<Frame>,

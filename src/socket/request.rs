@@ -61,6 +61,7 @@ impl Socket<Req> {
     /// [`PeerLost`](RequestError::PeerLost) if the peer that had the request is gone,
     /// [`Closed`](RequestError::Closed) if the socket is closed or the context has been shut down,
     /// [`Refused`](RequestError::Refused) for a message without frames.
+    #[doc(alias = "ZMQ_REQ_CORRELATE")]
     pub fn request(&self, message: impl Into<Message>) -> RequestFuture<'_> {
         self.holder().ports().request(message.into())
     }

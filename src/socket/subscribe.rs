@@ -22,6 +22,8 @@ impl<K: Kind> Socket<K> {
     /// # Errors
     /// [`SubscribeError`] if the socket is closed or its context shut down; on an XPUB as with
     /// [`accept`](Socket::accept).
+    #[doc(alias = "ZMQ_SUBSCRIBE")]
+    #[doc(alias = "set_subscribe")]
     pub fn subscribe(&self, prefix: impl AsRef<[u8]>) -> Result<(), SubscribeError>
     where
         K: Subscribes,
@@ -46,6 +48,8 @@ impl<K: Kind> Socket<K> {
     ///
     /// # Errors
     /// As with [`subscribe`](Socket::subscribe).
+    #[doc(alias = "ZMQ_UNSUBSCRIBE")]
+    #[doc(alias = "set_unsubscribe")]
     pub fn unsubscribe(&self, prefix: impl AsRef<[u8]>) -> Result<(), SubscribeError>
     where
         K: Subscribes,
@@ -81,6 +85,7 @@ impl<K: Kind> Socket<K> {
     ///
     /// # Errors
     /// [`SubscribeError`] if the socket is closed, its context shut down, or it has no topics.
+    #[doc(alias = "ZMQ_TOPICS_COUNT")]
     pub fn topics(&self) -> Result<usize, SubscribeError>
     where
         K: Topical,
@@ -131,6 +136,7 @@ impl Socket<XPub> {
     /// [`SubscribeError::NotManual`] unless the option says so, [`SubscribeError::NoPeer`] if the
     /// message came from no peer, [`SubscribeError::TooMany`] if this peer has as many as it can
     /// have; and if the socket is closed or its context shut down.
+    #[doc(alias = "ZMQ_XPUB_MANUAL")]
     pub fn accept(
         &self,
         message: &Message,
@@ -177,6 +183,7 @@ impl<K: Kind> Socket<K> {
     /// # Errors
     /// [`GroupError::AlreadyJoined`], [`GroupError::TooLong`], and if the socket is closed or its
     /// context shut down.
+    #[doc(alias = "zmq_join")]
     pub fn join(&self, group: impl AsRef<[u8]>) -> Result<(), GroupError>
     where
         K: Joins,
@@ -193,6 +200,7 @@ impl<K: Kind> Socket<K> {
     /// # Errors
     /// [`GroupError::NotJoined`], [`GroupError::TooLong`], and if the socket is closed or its
     /// context shut down.
+    #[doc(alias = "zmq_leave")]
     pub fn leave(&self, group: impl AsRef<[u8]>) -> Result<(), GroupError>
     where
         K: Joins,

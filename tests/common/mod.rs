@@ -18,7 +18,6 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use zmq_channels::error::Closed;
 use zmq_channels::kind::Typed;
 use zmq_channels::{Context, ContextOptions, Endpoint, Message, Options, Receiver, Sender, Socket};
 
