@@ -295,11 +295,7 @@ fn what_arrives_while_the_leader_is_away_is_received() {
 fn what_a_leader_sent_before_it_went_away_is_sent() {
     within(LIMIT, || {
         for transport in Transport::ALL {
-            let (context, other) = transport.contexts();
-            let pull = other.socket::<Pull>().unwrap();
-            let push = context.socket::<Push>().unwrap();
-            push.connect(pull.bind(transport.endpoint()).unwrap())
-                .unwrap();
+            let (push, pull) = common::pair::<Push, Pull>(transport);
             let (go, gone) = mpsc::channel();
             let (say, said) = mpsc::channel::<()>();
             let sender = thread::spawn(move || {
