@@ -246,6 +246,11 @@ const BROKEN: Faults = Faults {
     reset: 3,
 };
 
+/// Whether a test is to take its time: ZMQ_CHANNELS_LONG=1 cargo test sim_
+fn long() -> bool {
+    std::env::var_os("ZMQ_CHANNELS_LONG").is_some()
+}
+
 fn seeds() -> impl Iterator<Item = u64> {
     // One seed can be replayed: SIM_SEED=17 cargo test sim_
     match std::env::var("SIM_SEED")
@@ -253,7 +258,8 @@ fn seeds() -> impl Iterator<Item = u64> {
         .and_then(|seed| seed.parse().ok())
     {
         Some(seed) => seed..seed + 1,
-        None => 0..20,
+        None if long() => 0..20,
+        None => 0..5,
     }
 }
 

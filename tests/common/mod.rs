@@ -31,6 +31,21 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 /// can prove it.
 pub(crate) const ABSENCE: Duration = Duration::from_millis(150);
 
+/// For how many seconds storms last, and whether other tests take their long form, if asked for by
+/// `ZMQ_CHANNELS_LONG=seconds`.
+pub(crate) fn long() -> Option<Duration> {
+    let seconds = std::env::var("ZMQ_CHANNELS_LONG").ok()?;
+    Some(Duration::from_secs(seconds.parse().unwrap()))
+}
+
+/// How often something is done: that many times, ten times as often in the long form.
+pub(crate) fn rounds(short: usize) -> usize {
+    match long() {
+        Some(_) => 10 * short,
+        None => short,
+    }
+}
+
 // ---- time limits
 
 /// Runs `test` in a thread of its own; panics with its name if it takes longer than `limit`.

@@ -294,11 +294,7 @@ fn what_arrives_while_the_leader_is_away_is_received() {
 fn what_a_leader_sent_before_it_went_away_is_sent() {
     within(LIMIT, || {
         for transport in Transport::ALL {
-            let (context, other) = transport.contexts();
-            let pull = other.socket::<Pull>().unwrap();
-            let push = context.socket::<Push>().unwrap();
-            push.connect(pull.bind(transport.endpoint()).unwrap())
-                .unwrap();
+            let (push, pull) = common::pair::<Push, Pull>(transport);
             let (go, gone) = mpsc::channel();
             let (say, said) = mpsc::channel::<()>();
             let sender = thread::spawn(move || {
@@ -441,7 +437,7 @@ fn what_arrives_after_a_task_has_led_is_received() {
         let push = there.socket::<Push>().unwrap();
         push.connect(pull.bind("tcp://127.0.0.1:*").unwrap())
             .unwrap();
-        for round in 0..100 {
+        for round in 0..common::rounds(40) {
             block_on(async {
                 go_round_in_a_task(&req, 100).await;
                 // Polled some times, and never again.
@@ -528,7 +524,7 @@ fn what_tasks_send_that_lead_while_they_wait_for_room_arrives_in_order() {
             let push = context.socket_with::<Push>(options).unwrap();
             push.connect(pull.bind(transport.endpoint()).unwrap())
                 .unwrap();
-            const COUNT: u32 = 50_000;
+            const COUNT: u32 = 10_000;
             let sends = thread::spawn(move || {
                 block_on(async move {
                     for number in 0..COUNT {

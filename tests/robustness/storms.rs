@@ -19,8 +19,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use common::{
-    alone, next_text, open_files, put, resident, text, thread_names, within, Transport, LIMIT,
-    PATIENCE,
+    alone, long, next_text, open_files, put, resident, text, thread_names, within, Transport,
+    LIMIT, PATIENCE,
 };
 use futures::executor::block_on;
 use futures::future::{select, Either};
@@ -37,11 +37,6 @@ const GAP: Duration = Duration::from_millis(400);
 /// How long a storm lasts, if nobody asks for a long one.
 fn span(short: Duration) -> Duration {
     long().unwrap_or(short)
-}
-
-fn long() -> Option<Duration> {
-    let seconds = std::env::var("ZMQ_CHANNELS_LONG").ok()?;
-    Some(Duration::from_secs(seconds.parse().unwrap()))
 }
 
 /// The time limit of a storm: what is long takes long, several times in one test.

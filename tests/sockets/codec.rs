@@ -55,12 +55,7 @@ impl Codec<u32> for Even {
 }
 
 fn connected(mark: usize) -> (Socket<Push>, Socket<Pull>) {
-    let context = Context::new();
-    let options = Options::new().high_water_marks(mark);
-    let push = context.socket_with::<Push>(options.clone()).unwrap();
-    let pull = context.socket_with::<Pull>(options).unwrap();
-    push.connect(pull.bind("inproc://typed").unwrap()).unwrap();
-    (push, pull)
+    common::pair_with(Transport::Inproc, &Options::new().high_water_marks(mark))
 }
 
 /// A socket that takes one message and no more.

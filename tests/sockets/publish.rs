@@ -16,20 +16,11 @@ use zmq_channels::{
 
 /// A publisher and a subscriber without subscriptions, connected.
 fn connected(transport: Transport, publisher_binds: bool) -> (Socket<Pub>, Socket<Sub>) {
-    let (here, there) = transport.contexts();
-    let (publisher, sub) = (
-        here.socket::<Pub>().unwrap(),
-        there.socket::<Sub>().unwrap(),
-    );
     if publisher_binds {
-        sub.connect(publisher.bind(transport.endpoint()).unwrap())
-            .unwrap();
-    } else {
-        publisher
-            .connect(sub.bind(transport.endpoint()).unwrap())
-            .unwrap();
+        let (sub, publisher) = common::pair(transport);
+        return (publisher, sub);
     }
-    (publisher, sub)
+    common::pair(transport)
 }
 
 /// Runs `test` over every transport, bound at either end.
@@ -404,11 +395,7 @@ fn room_for_others_comes_with_what_goes() {
 fn whoever_receives_gets_nothing_that_is_no_longer_subscribed_to() {
     within(LIMIT, || {
         for transport in Transport::ALL {
-            let (here, there) = transport.contexts();
-            let publisher = here.socket::<Pub>().unwrap();
-            let sub = there.socket::<Sub>().unwrap();
-            sub.connect(publisher.bind(transport.endpoint()).unwrap())
-                .unwrap();
+            let (sub, publisher) = common::pair::<Sub, Pub>(transport);
             for round in 0..20 {
                 sub.subscribe("a").unwrap();
                 sub.subscribe("b").unwrap();

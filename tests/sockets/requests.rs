@@ -23,12 +23,7 @@ use zmq_channels::{Dealer, Message, Options, Rep, Req, Request, Socket};
 
 /// A client and its server, over one transport.
 fn pair(transport: Transport) -> (Socket<Req>, Socket<Rep>) {
-    let (here, there) = transport.contexts();
-    let req = here.socket::<Req>().unwrap();
-    let rep = there.socket::<Rep>().unwrap();
-    req.connect(rep.bind(transport.endpoint()).unwrap())
-        .unwrap();
-    (req, rep)
+    common::pair(transport)
 }
 
 /// Asks; the reply must come before long.
@@ -771,12 +766,7 @@ fn requests_and_strict_ones_do_not_wait_for_each_other() {
 fn a_dealer_with_several_requests_under_way_gets_each_reply_in_its_envelope() {
     within(LIMIT, || {
         for transport in Transport::ALL {
-            let (here, there) = transport.contexts();
-            let rep = there.socket::<Rep>().unwrap();
-            let dealer = here.socket::<Dealer>().unwrap();
-            dealer
-                .connect(rep.bind(transport.endpoint()).unwrap())
-                .unwrap();
+            let (dealer, rep) = common::pair::<Dealer, Rep>(transport);
             for number in 0..10 {
                 let envelope = format!("number {number}");
                 put(&dealer.sender(), [&envelope, "hop", "", "question"]);

@@ -177,11 +177,7 @@ fn many_requests_of_one_dealer_are_answered_by_many_workers() {
 fn an_xsub_subscribes_by_message() {
     within(LIMIT, || {
         for transport in Transport::ALL {
-            let (here, there) = transport.contexts();
-            let publisher = here.socket::<Pub>().unwrap();
-            let xsub = there.socket::<XSub>().unwrap();
-            xsub.connect(publisher.bind(transport.endpoint()).unwrap())
-                .unwrap();
+            let (xsub, publisher) = common::pair::<XSub, Pub>(transport);
             xsub.send_blocking([&b"\x01news"[..]]).unwrap();
             let wait = Duration::from_millis(5);
             let heard = loop {
