@@ -24,7 +24,7 @@ pub(crate) struct Estimator {
     next_rest: Cell<u32>,
     /// Waits left of a trial.
     trial: Cell<u32>,
-    /// Waits in time since one was not.
+    /// Waits in time since one was not made up for, and half of those before it.
     streak: Cell<u32>,
     /// When the last wait ended.
     ended: Cell<Option<Instant>>,
@@ -258,7 +258,10 @@ impl Estimator {
             }
             return;
         }
-        self.streak.set(0);
+        // What is left of it after a wait that is not made up for counts for the next one. Otherwise a
+        // wait that is late now and then would find the same short streak after each rest.
+        self.streak
+            .set(if streak < STREAK { streak / 2 } else { 0 });
         if trial <= 1 && streak < STREAK {
             let rest = self.next_rest.get();
             self.rest.set(rest);

@@ -180,6 +180,16 @@ const ROWS: &[Waits] = &[
         spins: (95, 100),
         leads: (99, 100),
     },
+    Waits {
+        what: "round trips, of which every fortieth is held up",
+        waits: &{
+            let mut waits = [(3, 8); 40];
+            waits[39] = (3, 500);
+            waits
+        },
+        spins: (95, 100),
+        leads: (99, 100),
+    },
 ];
 
 #[test]
