@@ -858,8 +858,8 @@ mod tests {
         let spin = Duration::from_micros(7);
         let context = Context::with_options(ContextOptions::new().spin(spin)).unwrap();
         let pair = context.socket::<Pair>().unwrap();
-        assert_eq!(pair.sender().ports().wait_context().setup().spin, spin);
+        assert_eq!(pair.sender().ports().wait_context().setup.spin, spin);
         let pair = Context::new().socket::<Pair>().unwrap();
-        assert_eq!(pair.sender().ports().wait_context().setup().spin, SPIN);
+        assert_eq!(pair.sender().ports().wait_context().setup.spin, SPIN);
     }
 }

@@ -57,23 +57,21 @@ const INNER_FLOORS: &[(&str, &[&[&str]])] = &[
     (
         "sync",
         &[
-            &["catch", "fork", "prefetch", "primitives"],
-            &["lazy", "permits", "ready_queue", "wake_count"],
+            &["catch", "fork", "prefetch", "primitives", "trials"],
+            &["health", "lazy", "permits", "ready_queue", "wake_count"],
             &["parker"],
             &["deferral"],
             &["wait_queue"],
-            &["bounded", "executor", "oneshot", "timeouts"],
+            &["bounded", "executor", "mailbox", "oneshot", "timeouts"],
             &["duplex"],
         ],
     ),
     (
         "driver",
         &[
-            &["health", "tuning"],
-            &["assist", "demand"],
-            &["handoff", "mailbox", "spin"],
-            &["roles"],
-            &["driven", "wait"],
+            &["roles", "tuning"],
+            &["assist", "handoff", "spin"],
+            &["wait"],
         ],
     ),
     (

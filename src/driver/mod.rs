@@ -18,15 +18,13 @@
 //!   LeaderAsleep. It leaves → Vacant.
 //! - *LeaderAsleep*: a user's thread that sleeps in the poller. It wakes up → Leader. It leaves → Vacant.
 //!
-//! A leader that sleeps wakes up when the poller has something, when it is interrupted, or by the clock.
-//! A thread that has something for the pump interrupts it, and so does the waker of the leader's own
-//! wait.
+//! A leader that sleeps wakes up when the poller has something, when it is interrupted, or by the clock. It
+//! is interrupted by a thread that has something for the pump, and by the waker of its own wait.
 //!
 //! # What finds whom
 //!
-//! Something for the pump is *deposited* in its [`Mailbox`]: a command, or a token. A pump that is
-//! awake finds it in its next turn. For one that is not, the deposit ends in [`Driver::notify`], once
-//! per sleep:
+//! Something for the pump is *deposited* in its [`Mailbox`]: a command, or a token. A pump that is awake
+//! finds it in its next turn. For one that is not, the deposit ends in [`Driver::notify`], once per sleep:
 //!
 //! - Dedicated, asleep: the poller is interrupted; or the depositing thread assists.
 //! - Vacant: a token waits for the next leader, a command does not: the pump's thread is recalled.
@@ -45,10 +43,10 @@
 //!
 //! # Locks
 //!
-//! They nest in this order: poller → pump → all others, which are held for moments: the state of the
-//! hand-off, the mailbox, those of the channels. Under the lock of the state the poller is only tried
-//! for. No lock is held while a thread is parked; a leader and the pump's thread hold the poller while
-//! they sleep in it, and no other.
+//! They nest in this order: poller → pump → state of the hand-off → all others, which are held for moments:
+//! the mailbox, those of the channels. Under the lock of the state the poller is only tried for, and the
+//! mailbox asked whether a thread may stay away. No lock is held while a thread is parked; a leader and the
+//! pump's thread hold the poller while they sleep in it, and no other.
 //!
 //! A turn runs under the first two, and with it the hooks it calls. The wakers of tasks, which are users'
 //! code, are called when the pump's lock has been given back ([deferral](crate::sync::deferral)); those
@@ -67,106 +65,83 @@
 //! polled for is published by the poller's lock.
 
 mod assist;
-mod demand;
-mod driven;
 mod handoff;
-pub(crate) mod health;
-mod mailbox;
 #[cfg(all(test, loom))]
 mod models;
-pub(crate) mod roles;
+mod roles;
 mod spin;
 mod tuning;
 pub(crate) mod wait;
 
 use std::sync::{Arc, Weak};
-use std::task::{Wake, Waker};
-use std::time::Duration;
+use std::task::Waker;
+use std::time::{Duration, Instant};
 
 use crate::sync::catch::quietly;
+pub(crate) use crate::sync::mailbox::{Mailbox, Urgency};
+use crate::sync::parker::Parker;
 use crate::sync::primitives::now;
 use crate::sync::wake_count::WakeCount;
-use health::Health;
-
-use assist::PumpGuard;
-pub(crate) use assist::PumpLock;
-pub(crate) use assist::{begin_pump_thread, is_driving};
-use demand::Demand;
-use driven::Driven;
-use handoff::{Handoff, Leadership};
-pub(crate) use mailbox::Mailbox;
-use mailbox::Urgency;
-pub(crate) use roles::{Errand, Interrupt, Poller, Traffic, Turn};
-use roles::{Lead, Led, Until};
+use assist::{has_assisted, PumpGuard};
+use handoff::{Demand, Handoff, Leadership};
 use spin::Expectation;
+use tuning::ASSISTING_TURNS;
+use wait::{Lead, Led, Wait};
+
+pub(crate) use assist::{begin_pump_thread, is_driving, PumpLock};
+pub(crate) use roles::{Errand, Poller, Traffic, Turn};
 
 /// A pump, the way to poll for it, and whose turn it is to do that.
-pub(crate) struct Driver<P: Poller, T: Turn> {
-    this: Weak<dyn Lead>,
+pub(crate) struct Driver<P, T: Turn> {
     pump: PumpLock<Option<Box<Driven<T>>>>,
     handoff: Handoff<P>,
+    pub(crate) mailbox: Arc<Mailbox<T::Command>>,
     /// The waiters for this pump.
-    demand: Arc<Demand>,
-    interrupt: P::Interrupt,
-    /// The same for the waiter that leads.
-    interrupt_leader: Waker,
-    health: Arc<Health>,
+    pub(crate) demand: Arc<Demand>,
+    /// Ends a sleep in the poller, or else the next one.
+    interrupt: Waker,
+    /// How long the pump's thread may spin.
+    spin: Duration,
     /// Whether a thread that has something for the pump may do its turn.
     assists: bool,
 }
 
-/// A thread that has the pump in its hands.
-type Driving<'a, T> = PumpGuard<'a, Option<Box<Driven<T>>>>;
-
-/// What came of an attempt to assist.
-enum Assisted {
-    /// All is done.
-    Done,
-    /// There is something left for the pump's thread.
-    Begun,
-    /// The current thread has no time, or another one drives.
-    Not,
+struct Driven<T> {
+    pump: T,
+    /// What its thread sleeps until at the latest; without a time it sleeps until it is woken.
+    asleep_until: Option<Instant>,
 }
 
-impl<P, T> Driver<P, T>
-where
-    P: Poller + 'static,
-    T: Turn<Event = P::Event> + 'static,
-{
-    /// A driver without a pump, which [`launch`](Self::launch) gives it.
-    pub(crate) fn new(
-        poller: P,
-        interrupt: P::Interrupt,
-        health: Arc<Health>,
-        assists: bool,
-    ) -> Arc<Self> {
-        Arc::new_cyclic(|this: &Weak<Self>| Driver {
-            this: this.clone(),
-            pump: PumpLock::new(None),
-            handoff: Handoff::new(poller),
-            demand: Arc::default(),
-            interrupt,
-            interrupt_leader: Waker::from(Arc::new(InterruptLeader(this.clone()))),
-            health,
-            assists,
+/// A thread that has the pump in its hands, or what is left when that has ended.
+type Driving<'a, T> = PumpGuard<'a, Option<Box<Driven<T>>>>;
+
+impl<P: Poller, T: Turn<Event = P::Event>> Driver<P, T> {
+    /// A driver without a pump, which [`run`](Self::run) gives it. It is to be kept by the pump's thread
+    /// alone, so that handles that outlive that keep no file descriptor open.
+    pub(crate) fn new(poller: P, interrupt: Waker, spin: Duration, assists: bool) -> Arc<Self> {
+        Arc::new_cyclic(|this: &Weak<Self>| {
+            let this = this.clone();
+            let notify = move |urgency| {
+                if let Some(driver) = this.upgrade() {
+                    driver.notify(urgency);
+                }
+            };
+            Driver {
+                pump: PumpLock::new(None),
+                handoff: Handoff::new(poller),
+                mailbox: Arc::new(Mailbox::new(notify)),
+                demand: Arc::default(),
+                interrupt,
+                spin,
+                assists,
+            }
         })
     }
 
-    pub(crate) fn launch(&self, pump: T) {
-        let asleep_until = None;
-        *self.pump.lock() = Some(Box::new(Driven { pump, asleep_until }));
-    }
-
-    pub(crate) fn demand(&self) -> &Arc<Demand> {
-        &self.demand
-    }
-
-    pub(crate) fn as_lead(&self) -> Weak<dyn Lead> {
-        self.this.clone()
-    }
-
     /// The loop of the pump's thread: polls, turns, and polls again, until the pump is finished.
-    pub(crate) fn run(&self) {
+    pub(crate) fn run(&self, pump: T) {
+        let asleep_until = None;
+        *self.pump.lock().pump = Some(Box::new(Driven { pump, asleep_until }));
         let mut poller = self.handoff.poller();
         // Since this thread last slept: whether it has woken any waiter, and never two at once that
         // have something to take.
@@ -175,169 +150,189 @@ where
         loop {
             let woken = WakeCount::so_far();
             let mut driving = self.pump.lock();
-            let Some(driven) = driving.as_deref_mut() else {
+            let Some(driven) = driving.pump.as_deref_mut() else {
                 return;
             };
-            let pump = &mut driven.pump;
-            pump.mailbox().awake();
-            pump.turn(now(), poller.events());
-            if pump.is_finished() {
-                let finished = driving.take();
+            let Some(turned) = self.turn(driven, poller.events()) else {
+                let finished = driving.pump.take();
                 // Not under the lock: one that is told of an end may come back here.
                 drop(driving);
-                drop(finished);
-                return;
-            }
-            if pump.has_errands() {
-                let errands = pump.take_errands();
+                return drop(finished);
+            };
+            let (any, to_take) = woken.since();
+            (has_woken, is_crowded) = (has_woken | any, is_crowded | (to_take > 1));
+            let traffic = driven.pump.traffic();
+            let mut timeout = Some(Duration::ZERO);
+            if !driven.pump.errands().is_empty() {
+                let errands = std::mem::take(driven.pump.errands());
                 drop(driving);
                 errands.into_iter().for_each(|errand| errand());
-                poller.poll(Some(Duration::ZERO));
-                continue;
-            }
-            let (any, to_take) = woken.since();
-            has_woken |= any;
-            is_crowded |= to_take > 1;
-            // The next piece of a large frame is here sooner than this thread would be asleep.
-            let (limit, traffic) = (pump.spin_limit(), pump.traffic());
-            if expectation.lasts(limit, traffic.read, traffic.expects_more) {
+            } else if expectation.lasts(self.spin, traffic.read, traffic.expects_more) {
+                // The next piece of a large frame is here sooner than this thread would be asleep.
                 drop(driving);
-                poller.poll(Some(Duration::ZERO));
-                continue;
-            }
-            // Before sleep is prepared for: from then on this thread may be notified.
-            let aside = has_woken
-                && (!is_crowded || self.demand.has_no_takers())
-                && self.handoff.step_aside();
-            if aside {
-                if driven.can_wait_a_moment() {
-                    drop(poller);
-                    drop(driving);
-                    self.handoff.stand_by(&self.demand);
-                    (has_woken, is_crowded) = (false, false);
-                    poller = self.handoff.poller();
-                    poller.poll(Some(Duration::ZERO));
-                    continue;
-                }
-                self.handoff.step_back();
-            }
-            let pump = &mut driven.pump;
-            let timeout = if pump.is_busy() || !pump.mailbox().prepare_sleep() {
-                Some(Duration::ZERO)
-            } else {
+            } else if has_woken
+                && (!is_crowded || self.demand.takers.is_zero())
+                && self
+                    .handoff
+                    .step_aside(|| self.can_wait_a_moment(driven, turned))
+            {
+                drop(poller);
+                drop(driving);
+                self.handoff.stand_by(&self.demand);
                 (has_woken, is_crowded) = (false, false);
-                driven.asleep_until = pump.due();
-                driven
-                    .asleep_until
-                    .map(|until| until.saturating_duration_since(now()))
-            };
-            drop(driving);
+                poller = self.handoff.poller();
+            } else {
+                if !driven.pump.is_busy() && self.mailbox.prepare_sleep() {
+                    (has_woken, is_crowded) = (false, false);
+                    driven.asleep_until = driven.pump.due();
+                    let left = |until: Instant| until.saturating_duration_since(now());
+                    timeout = driven.asleep_until.map(left);
+                }
+                drop(driving);
+            }
             poller.poll(timeout);
         }
     }
 
     /// The pump sleeps, and there is something for it.
-    pub(crate) fn notify(&self, urgency: Urgency) {
-        // A thread that assists asks by itself.
-        if urgency != Urgency::Assist && self.is_elsewhere() {
+    fn notify(&self, urgency: Urgency) {
+        if self.is_elsewhere() {
             return;
         }
         let assisted = match urgency {
             Urgency::Assist if self.assists => self.assist(),
-            _ => Assisted::Not,
+            Urgency::Assist | Urgency::Command | Urgency::Token => None,
         };
-        let can_wait = match assisted {
-            Assisted::Done => true,
-            Assisted::Begun => false,
-            Assisted::Not => urgency != Urgency::Command && self.handoff.is_vacant(),
-        };
-        if !can_wait {
-            self.wake();
+        let can_wait = || urgency != Urgency::Command && self.handoff.is_vacant();
+        if !assisted.unwrap_or_else(can_wait) {
+            self.wake(true);
         }
     }
 
     /// Whether this process was forked from the pump's. Then all sockets are closed, in the memory
     /// of this process: neither connections nor the poller are its own, nor is anything dropped.
     fn is_elsewhere(&self) -> bool {
-        let is_elsewhere = self.health.is_elsewhere();
+        let is_elsewhere = self.mailbox.health().is_elsewhere();
         if is_elsewhere {
-            if let Some(driving) = self.pump.try_lock() {
-                abandon(driving);
-            }
+            let driving = self.pump.try_lock();
+            let driven = driving.as_ref().and_then(|driving| driving.pump.as_deref());
+            let close = driven.map(|driven| driven.pump.orphans());
+            // Not under the lock: one that is told of an end may come back here.
+            drop(driving);
+            close.into_iter().for_each(|close| close());
         }
         is_elsewhere
     }
 
-    /// Has the thread that polls, or is to, do a turn.
-    fn wake(&self) {
-        if !self.handoff.recall() {
-            self.interrupt.interrupt();
+    /// Has the thread that polls, or is to, do a turn. Whether the caller would rather lead the next time.
+    fn wake(&self, leads_again: bool) {
+        if !self.handoff.recall(leads_again) {
+            self.interrupt.wake_by_ref();
         }
+    }
+
+    /// Does a turn. The time, unless the pump is finished.
+    fn turn(&self, driven: &mut Driven<T>, events: &[T::Event]) -> Option<Instant> {
+        let now = now();
+        self.mailbox.awake();
+        driven.pump.turn(now, events);
+        (!driven.pump.is_finished()).then_some(now)
     }
 
     /// Polls and does the pump's turns until the wait is over, awake or asleep in between. Whether much
     /// was read for what this thread got.
-    fn lead_on(&self, wait: &dyn Until, leadership: &mut Leadership<'_, P>) -> bool {
+    fn lead_on(&self, wait: &Wait<'_>, leadership: &mut Leadership<'_, P>) -> bool {
         let start = now();
-        let (mut sleep, mut read_before) = (None, None);
+        let (mut sleep, mut read_before): (Option<(Duration, &Parker)>, _) = (None, None);
         loop {
-            leadership.poll(Some(sleep.unwrap_or_default()));
-            if sleep.take().is_some() {
-                wait.wakes_up();
-                leadership.wake_up();
+            let timeout = sleep.map_or(Duration::ZERO, |(timeout, _)| timeout);
+            leadership.poller.poll(Some(timeout));
+            if let Some((_, parker)) = sleep.take() {
+                parker.is_back();
+                leadership.tenure.sleeps(false);
             }
-            let turned = self.drive(self.pump.lock(), |driven| {
-                driven.turn_again(leadership.events())
-            });
+            let events = leadership.poller.events();
+            let turned = self.drive(self.pump.lock(), |driven| self.turn(driven, events));
             let Some((Some(now), mut driving)) = turned else {
                 return false;
             };
-            leadership.polled(now);
-            let Some(driven) = driving.as_deref_mut() else {
+            leadership.tenure.polled = now;
+            let Some(driven) = driving.pump.as_deref_mut() else {
                 return false;
             };
             let pump = &mut driven.pump;
             let read = pump.traffic().read;
             let read = read - *read_before.get_or_insert(read);
-            if wait.is_over(now) || pump.has_errands() {
+            if wait.is_over(now) || !pump.errands().is_empty() {
                 return T::is_heavy(read, now.saturating_duration_since(start));
             }
             if wait.spins(now) || pump.is_busy() {
                 continue;
             }
-            let Some(longest) = wait.longest_sleep(now) else {
+            let Some((longest, parker)) = wait.may_sleep(now) else {
                 return false;
             };
-            if !pump.mailbox().prepare_sleep() {
+            if !self.mailbox.prepare_sleep() {
                 continue;
             }
             driven.asleep_until = pump.due();
-            let until = driven.asleep_until;
+            let left = |until: Instant| until.saturating_duration_since(now).min(longest);
+            let timeout = driven.asleep_until.map_or(longest, left);
             drop(driving);
-            if wait.falls_asleep(&self.interrupt_leader) {
-                leadership.fall_asleep();
-                sleep = Some(until.map_or(longest, |until| {
-                    until.saturating_duration_since(now).min(longest)
-                }));
+            if parker.sleeps_elsewhere(&self.interrupt) {
+                leadership.tenure.sleeps(true);
+                sleep = Some((timeout, parker));
             }
         }
     }
 
-    /// Does a turn for a pump whose thread sleeps, if the current thread has the time for that.
-    fn assist(&self) -> Assisted {
-        let now = now();
-        if self.is_elsewhere() {
-            return Assisted::Done;
-        }
-        let Some(driving) = self.pump.lock_to_assist(now) else {
-            return Assisted::Not;
-        };
+    /// Does some turns for a pump whose thread sleeps, if the current thread has the time for that and no
+    /// other drives. False if there is something left for the pump's thread.
+    fn assist(&self) -> Option<bool> {
+        let start = now();
+        let driving = self.pump.lock_to_assist(start)?;
         let is_vacant = self.handoff.is_vacant();
-        let turned = self.drive(driving, |driven| driven.turn_until_it_rests(now, is_vacant));
-        match turned {
-            Some((true, _)) => Assisted::Done,
-            Some((false, _)) | None => Assisted::Begun,
+        let turned = self.drive(driving, |driven| {
+            self.turns_to_assist(driven, start, is_vacant)
+        });
+        let is_done = turned.is_some_and(|(is_done, _)| is_done);
+        has_assisted(start, now());
+        Some(is_done)
+    }
+
+    /// A leader that is about to come back can do what is left, unless that is writing: then it is better
+    /// done beside the thread that has that much to send.
+    fn turns_to_assist(&self, driven: &mut Driven<T>, now: Instant, is_vacant: bool) -> bool {
+        let written = driven.pump.traffic().written;
+        for _ in 0..ASSISTING_TURNS {
+            let pump = &mut driven.pump;
+            pump.turn(now, &[]);
+            if pump.is_finished() || !pump.errands().is_empty() {
+                return false;
+            }
+            if !pump.is_busy() && self.mailbox.prepare_sleep() {
+                // Nothing may be due sooner than its thread means to sleep.
+                let (due, until) = (pump.due(), driven.asleep_until);
+                return due.is_none_or(|due| until.is_some_and(|until| until <= due));
+            }
+            if is_vacant && pump.traffic().written == written {
+                return self.can_wait_a_moment(driven, now);
+            }
         }
+        false
+    }
+
+    /// Whether what is left after a turn, and what comes now, can be left to a thread that comes in a
+    /// moment. It sees to what is due then.
+    fn can_wait_a_moment(&self, driven: &mut Driven<T>, turned: Instant) -> bool {
+        let pump = &mut driven.pump;
+        let can_wait = !(pump.is_finished() || pump.is_pressed())
+            && pump.errands().is_empty()
+            && self.mailbox.prepare_absence();
+        if can_wait {
+            driven.asleep_until = Some(turned);
+        }
+        can_wait
     }
 
     /// Has a thread of the user's do something with the pump. `None` if that has ended: should it
@@ -347,13 +342,11 @@ where
         mut driving: Driving<'a, T>,
         what: impl FnOnce(&mut Driven<T>) -> R,
     ) -> Option<(R, Driving<'a, T>)> {
-        let driven = driving.as_deref_mut()?;
+        let driven = driving.pump.as_deref_mut()?;
         match quietly(|| what(driven)) {
             Ok(result) => Some((result, driving)),
             Err(text) => {
-                let driven = driving.take();
-                drop(driving);
-                self.fail_with(driven, &text);
+                self.fail_with(driving, &text);
                 None
             }
         }
@@ -361,49 +354,41 @@ where
 
     /// The pump's thread has panicked, perhaps while it drove, or on its way to that.
     pub(crate) fn fail(&self, text: &str) {
-        let driven = self.pump.lock().take();
-        self.fail_with(driven, text);
+        self.fail_with(self.pump.lock(), text);
     }
 
     /// The pump has panicked: all calls that wait for it are told, and its thread ends.
-    fn fail_with(&self, driven: Option<Box<Driven<T>>>, text: &str) {
+    fn fail_with(&self, mut driving: Driving<'_, T>, text: &str) {
+        let driven = driving.pump.take();
+        drop(driving);
         if let Some(driven) = driven {
             driven.pump.fail(text);
         }
-        self.interrupt.interrupt();
+        self.interrupt.wake_by_ref();
     }
 }
 
-impl<P, T> Lead for Driver<P, T>
-where
-    P: Poller + 'static,
-    T: Turn<Event = P::Event> + 'static,
-{
-    fn lead(&self, wait: &dyn Until) -> Led {
-        if is_driving() {
-            return Led::Denied;
-        }
-        let Some(mut leadership) = self.handoff.try_lead() else {
+impl<P: Poller, T: Turn<Event = P::Event>> Lead for Driver<P, T> {
+    fn lead(&self, wait: &Wait<'_>) -> Led {
+        let leadership = match is_driving() || self.is_elsewhere() {
+            true => None,
+            false => self.handoff.try_lead(),
+        };
+        let Some(mut leadership) = leadership else {
             return Led::Denied;
         };
-        if self.is_elsewhere() {
-            return Led::Denied;
-        }
         let was_heavy = self.lead_on(wait, &mut leadership);
-        leadership.clear();
+        let turned = leadership.tenure.polled;
+        leadership.poller.clear();
         drop(leadership);
         // Only now: a thread that has something for the pump from now on finds it vacant.
         let mut driving = self.pump.lock();
-        let can_wait = driving
-            .as_deref_mut()
-            .is_some_and(Driven::can_wait_a_moment);
+        let driven = driving.pump.as_deref_mut();
+        let can_wait = driven.is_some_and(|driven| self.can_wait_a_moment(driven, turned));
         drop(driving);
-        let is_alone = !was_heavy && (!wait.has_rivals() || self.demand.has_no_takers());
-        if !is_alone {
-            self.handoff.renounce();
-        }
+        let is_alone = !was_heavy && (!wait.has_rivals() || self.demand.takers.is_zero());
         if !(can_wait && is_alone) {
-            self.wake();
+            self.wake(is_alone);
         }
         match is_alone {
             true => Led::Alone,
@@ -411,42 +396,9 @@ where
         }
     }
 
-    fn about_to_park(&self) {
+    fn about_to_park(&self, leads_again: bool) {
         if !self.is_elsewhere() {
-            self.handoff.recall();
+            self.handoff.recall(leads_again);
         }
-    }
-
-    fn decline(&self) {
-        self.handoff.decline();
-    }
-}
-
-/// Ends the sleep of a leader in the poller.
-struct InterruptLeader<P: Poller, T: Turn>(Weak<Driver<P, T>>);
-
-impl<P, T> Wake for InterruptLeader<P, T>
-where
-    P: Poller + 'static,
-    T: Turn<Event = P::Event> + 'static,
-{
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        if let Some(driver) = self.0.upgrade() {
-            driver.interrupt.interrupt();
-        }
-    }
-}
-
-/// Closes the sockets of a pump whose thread has not been forked with this process.
-fn abandon<T: Turn>(driving: Driving<'_, T>) {
-    let close = driving.as_deref().map(|driven| driven.pump.orphans());
-    // Not under the lock: one that is told of an end may come back here.
-    drop(driving);
-    if let Some(close) = close {
-        close();
     }
 }

@@ -3,17 +3,17 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Poll, Wake};
 use std::time::{Duration, Instant};
 
 use loom::sync::{Condvar, Mutex};
 use loom::thread;
 
-use super::tuning::VACANCY;
+use super::spin::Estimator;
+use super::tuning::{STEADY, VACANCY};
 use super::*;
-use crate::driver::wait::task::TaskWait;
-use crate::driver::wait::thread::wait;
-use crate::driver::wait::{Awaits, WaitContext, WaitSetup};
+use crate::driver::spin::of_thread;
+use crate::driver::wait::{wait, Awaits, TaskWait, WaitContext, WaitSetup, Waiter};
 use crate::options::Overflow;
 use crate::sync::bounded::{Channel, Nothing, Waiting};
 use crate::sync::models::{model, Calls};
@@ -49,7 +49,6 @@ struct ModelPoller {
 
 impl Poller for ModelPoller {
     type Event = u64;
-    type Interrupt = Arc<Network>;
 
     /// A sleep has no end but an event and an interruption: none may rest on the clock.
     fn poll(&mut self, timeout: Option<Duration>) {
@@ -70,8 +69,8 @@ impl Poller for ModelPoller {
     }
 }
 
-impl Interrupt for Arc<Network> {
-    fn interrupt(&self) {
+impl Wake for Network {
+    fn wake(self: Arc<Self>) {
         self.change(|(_, interrupted)| *interrupted = true);
     }
 }
@@ -180,10 +179,6 @@ impl Turn for ModelPump {
         }
     }
 
-    fn mailbox(&self) -> &Mailbox<Order> {
-        &self.mailbox
-    }
-
     fn is_finished(&self) -> bool {
         self.finished
     }
@@ -192,12 +187,8 @@ impl Turn for ModelPump {
         false
     }
 
-    fn has_errands(&self) -> bool {
-        !self.errands.is_empty()
-    }
-
-    fn take_errands(&mut self) -> Vec<Errand> {
-        std::mem::take(&mut self.errands)
+    fn errands(&mut self) -> &mut Vec<Errand> {
+        &mut self.errands
     }
 
     fn is_pressed(&self) -> bool {
@@ -206,14 +197,6 @@ impl Turn for ModelPump {
 
     fn due(&self) -> Option<Instant> {
         None
-    }
-
-    fn last_turn(&self) -> Instant {
-        now()
-    }
-
-    fn spin_limit(&self) -> Duration {
-        LIMIT
     }
 
     fn traffic(&self) -> Traffic {
@@ -256,34 +239,27 @@ impl Scene {
 
     fn with_turns_of(takes: Duration) -> Scene {
         let network = Arc::new(Network::default());
-        let health = Health::new();
         let poller = ModelPoller {
             network: Arc::clone(&network),
             events: Vec::new(),
         };
-        let driver = Driver::new(poller, Arc::clone(&network), Arc::clone(&health), true);
-        let notified = Arc::downgrade(&driver);
-        let notify = move |urgency| {
-            if let Some(driver) = notified.upgrade() {
-                driver.notify(urgency);
-            }
-        };
-        let mailbox = Arc::new(Mailbox::with_health(notify, health));
+        let driver = Driver::new(poller, Waker::from(Arc::clone(&network)), LIMIT, true);
+        let mailbox = Arc::clone(&driver.mailbox);
         let outs = [(); 2].map(|()| Out::new());
         // A waiter would have led before, so that the pump's thread steps aside after its first turn.
         assert!(driver.handoff.try_lead().is_none());
-        driver.launch(ModelPump {
+        let pump = ModelPump {
             mailbox: Arc::clone(&mailbox),
             outs: outs.clone(),
             errands: Vec::new(),
             takes,
             has_turned: false,
             finished: false,
-        });
+        };
         let runs = Arc::clone(&driver);
         let thread = thread::spawn(move || {
             begin_pump_thread();
-            runs.run();
+            runs.run(pump);
         });
         Scene {
             network,
@@ -294,17 +270,22 @@ impl Scene {
         }
     }
 
+    fn lead(&self) -> Weak<dyn Lead> {
+        let driver = Arc::downgrade(&self.driver);
+        driver
+    }
+
     /// Waits as a port does; the wait leads if it can.
     fn waiter(&self, out: usize) -> impl FnOnce() -> u64 + 'static {
         let setup = WaitSetup {
             spin: LIMIT,
             leads: true,
-            pump: Some(self.driver.as_lead()),
+            pump: Some(self.lead()),
             ..WaitSetup::PARK
         };
         let out = self.outs[out].clone();
         move || {
-            spin::assume_steady();
+            of_thread(assume_steady);
             out.pop_with(&WaitContext::new(setup))
         }
     }
@@ -313,13 +294,17 @@ impl Scene {
     fn task(&self, out: usize) -> impl FnOnce() -> u64 + 'static {
         let wait = WaitContext::new(WaitSetup {
             task_spin: MOMENT,
-            pump: Some(self.driver.as_lead()),
+            pump: Some(self.lead()),
             ..WaitSetup::PARK
         });
         wait.set_remote();
         let out = self.outs[out].clone();
         move || {
-            wait.assume_spinning();
+            {
+                let mut known = wait.receiving.lock();
+                assume_steady(&mut known);
+                known.trials.assume_on();
+            }
             pop_as_a_task(&out, &wait)
         }
     }
@@ -335,6 +320,12 @@ impl Scene {
         assert!(self.mailbox.post(Order::Finish).is_ok());
         self.thread.join().unwrap();
     }
+}
+
+/// The first wait may lead.
+fn assume_steady(known: &mut Estimator) {
+    known.end(now());
+    known.steady = STEADY;
 }
 
 // ---- the models
@@ -445,8 +436,8 @@ fn loom_what_arrives_for_a_waiter_that_led_and_parks_needs_no_clock() {
         let (driver, out) = (Arc::clone(&scene.driver), scene.outs[0].clone());
         let waits = thread::spawn(move || {
             // Denied, it would be the thread of the pump that steps aside later.
-            (driver.lead(&Moment) != Led::Denied).then(|| {
-                driver.about_to_park();
+            (lead_for_a_moment(&driver) != Led::Denied).then(|| {
+                driver.about_to_park(true);
                 out.pop()
             })
         });
@@ -464,8 +455,8 @@ fn loom_what_arrives_after_a_task_has_declined_needs_no_clock() {
         let scene = Scene::open();
         let driver = Arc::clone(&scene.driver);
         let polled = thread::spawn(move || {
-            let _ = driver.lead(&Moment);
-            driver.decline();
+            let _ = lead_for_a_moment(&driver);
+            driver.about_to_park(false);
         });
         scene.network.arrive(10);
         polled.join().unwrap();
@@ -489,8 +480,8 @@ fn loom_a_sleeping_pump_is_woken() {
         let asleep = mailbox.prepare_sleep();
         poster.join().unwrap();
         assert_eq!(wakes.get(), u8::from(asleep));
-        let (mut commands, mut marks) = (Vec::new(), Vec::new());
-        mailbox.collect(&mut commands, &mut marks);
+        let (mut commands, mut tokens) = (Vec::new(), Vec::new());
+        mailbox.collect(&mut commands, &mut tokens);
         assert_eq!(commands, [1]);
     });
 }
@@ -521,7 +512,7 @@ fn loom_the_poller_is_vacant_for_no_longer_than_it_may_be() {
         let stands_by = {
             let handoff = Arc::clone(&handoff);
             thread::spawn(move || {
-                assert!(handoff.step_aside());
+                assert!(handoff.step_aside(|| true));
                 handoff.stand_by(&Demand::default());
                 now()
             })
@@ -529,7 +520,7 @@ fn loom_the_poller_is_vacant_for_no_longer_than_it_may_be() {
         let mut left = begun;
         if let Some(mut leadership) = handoff.try_lead() {
             model_clock::advance(VACANCY / 4);
-            leadership.polled(now());
+            leadership.tenure.polled = now();
             drop(leadership);
             left = now();
         }
@@ -538,29 +529,9 @@ fn loom_the_poller_is_vacant_for_no_longer_than_it_may_be() {
     });
 }
 
-/// The wait of a task that is over with its first look.
-struct Moment;
-
-impl Until for Moment {
-    fn is_over(&self, _now: Instant) -> bool {
-        true
-    }
-
-    fn spins(&self, _now: Instant) -> bool {
-        false
-    }
-
-    fn longest_sleep(&self, _now: Instant) -> Option<Duration> {
-        None
-    }
-
-    fn falls_asleep(&self, _interrupt: &Waker) -> bool {
-        false
-    }
-
-    fn wakes_up(&self) {}
-
-    fn has_rivals(&self) -> bool {
-        false
-    }
+/// As a task does whose moment is over with its first look.
+fn lead_for_a_moment(driver: &Driver<ModelPoller, ModelPump>) -> Led {
+    let context = WaitContext::new(WaitSetup::PARK);
+    let (waiter, mut stage) = (Waiter::Task(Waker::noop()), TaskWait::default());
+    driver.lead(&context.wait(Awaits::Items, waiter, &mut stage))
 }

@@ -5,13 +5,15 @@
 
 use std::time::Duration;
 
+use crate::sync::trials::Rates;
+
 // ---- how long the poller may be vacant
 
 /// How long at most while no others wait: what arrives or is sent then waits for up to this long. Enough
 /// for a thread that takes what it got, a thousand messages of some KiB, and comes back for more. With
 /// 0.1 ms everything from 64 bytes to 8 KiB carries half as much; with 0.25 ms messages of 1 KiB, a
 /// thousand of which take 0.35 ms, carry three quarters; 4 ms carry nothing more.
-pub(crate) const VACANCY: Duration = Duration::from_millis(1);
+pub(super) const VACANCY: Duration = Duration::from_millis(1);
 
 /// The same while others wait. It is at their cost, and the leader may have to queue up behind them
 /// for a processor.
@@ -38,25 +40,25 @@ pub(super) const ASSISTING_TURNS: usize = 4;
 /// Pauses of the processor between two looks.
 pub(super) const PAUSES: u32 = 16;
 
-/// Waits of one trial: as many as two threads that answer each other need to find out together.
-pub(super) const TRIAL: u32 = 8;
+/// When a thread tries to spin.
+pub(super) const THREADS: Rates = Rates {
+    // As many as two threads that answer each other need to find out together.
+    trial: 8,
+    short_rest: 16,
+    // 8 in 4096 cost a program that never gains 0.2 % of what spinning in each of its waits would.
+    long_rest: 4096,
+    // The thread that woke it late was held up once, and resting would make many waits long for it. Without
+    // that, one late wait in eight hundred made two round trips in a hundred take 100 µs (p50 of REQ to REP
+    // over tcp 20 to 104 µs, with it 20 to 37).
+    streak: 32,
+};
 
-/// Waits before the first trial, and between trials that pay off.
-pub(super) const SHORT_REST: u32 = 16;
-
-/// Waits between trials that have all failed: 8 in 4096 cost a program that never gains 0.2 % of what
-/// spinning in each of its waits would.
-pub(super) const LONG_REST: u32 = 4096;
-
-/// The same for tasks, which lose more where it is not seen for long that trying is worth it again:
-/// there are always two wake-ups more.
-pub(super) const TASKS_LONG_REST: u32 = 512;
-
-/// This many waits in time in a row make up for one that was not: the thread that woke it late was held
-/// up once, and resting would make many waits long for it. Without that, one late wait in eight hundred
-/// made two round trips in a hundred take 100 µs (p50 of REQ to REP over tcp 20 to 104 µs, with it 20 to
-/// 37).
-pub(super) const STREAK: u32 = 32;
+/// When tasks do, which lose more where it is not seen for long that trying is worth it again: there are
+/// always two wake-ups more.
+pub(super) const TASKS: Rates = Rates {
+    long_rest: 512,
+    ..THREADS
+};
 
 /// Waits in a row that came soon after the one before, until a thread would rather lead.
 pub(super) const STEADY: u32 = 4;

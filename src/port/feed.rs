@@ -7,11 +7,11 @@ use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use crate::driver::health::Health;
 use crate::error::{RecvError, RecvTimeoutError, TryRecvError};
 use crate::options::Overflow;
 use crate::port::futures::recv::{at_the_end, not_now, too_late};
 use crate::sync::bounded::{Channel, Nothing, Waiting};
+use crate::sync::health::Health;
 use crate::sync::parker::block_on;
 use crate::sync::timeouts::{Alarms, Deadline};
 use crate::sync::wait_queue::Ticket;

@@ -11,8 +11,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use crate::clock::later;
-use crate::driver::wait::thread::wait;
-use crate::driver::wait::Awaits;
+use crate::driver::wait::{wait, Awaits};
 use crate::message::Message;
 use crate::port::shared::Ports;
 use crate::sync::bounded::Waiting;

@@ -13,8 +13,7 @@ use std::time::{Duration, Instant};
 
 use futures_core::stream::{FusedStream, Stream};
 
-use crate::driver::wait::task::TaskWait;
-use crate::driver::wait::Awaits;
+use crate::driver::wait::{Awaits, TaskWait};
 use crate::error::{Closed, PumpFailure, RecvError, RecvTimeoutError, TryRecvError};
 use crate::message::Message;
 use crate::port::lockstep::Line;

@@ -5,7 +5,6 @@ use std::any::Any;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
 
-use crate::driver::health::Health;
 use crate::driver::wait::{WaitContext, WaitSetup};
 use crate::error::Refusal;
 use crate::message::Message;
@@ -18,6 +17,7 @@ use crate::port::lockstep::Gate;
 use crate::port::request_table::Calls;
 use crate::sync::bounded::{Channel, State};
 use crate::sync::fork;
+use crate::sync::health::Health;
 use crate::sync::primitives::Mutex;
 use crate::sync::timeouts::Alarms;
 use crate::sync::wait_queue::{Ticket, WaitQueue, WakeList};
@@ -114,7 +114,7 @@ impl Ports {
             && !setup.recalling;
         let outward = channel(setup.outward, None, Some(on_room));
         if let Some(demand) = &setup.wait.demand {
-            outward.join(demand.takers());
+            outward.join(&demand.takers);
         }
         Ports {
             plain,

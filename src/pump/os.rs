@@ -4,13 +4,13 @@ use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::io;
 use std::sync::Arc;
+use std::task::Wake;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use mio::{Events, Interest, Poll, Registry, Token, Waker};
+use mio::{Events, Interest, Poll, Registry, Token};
 
-use crate::driver::health::Health;
-use crate::driver::{begin_pump_thread, Driver, Errand, Interrupt, Mailbox, Poller, Traffic, Turn};
+use crate::driver::{begin_pump_thread, Driver, Errand, Mailbox, Poller, Traffic, Turn};
 use crate::endpoint::Endpoint;
 use crate::error::BindError;
 use crate::options::Options;
@@ -61,28 +61,16 @@ pub(crate) struct ThreadNames {
 /// Starts a pump on a new thread.
 pub(crate) fn start(names: ThreadNames, mut company: Company) -> io::Result<Running> {
     let poll = Poll::new()?;
-    let waker = Waker::new(poll.registry(), WAKER)?;
+    let interruption = Interruption(mio::Waker::new(poll.registry(), WAKER)?);
     let registry = poll.registry().try_clone()?;
-    let health = Health::new();
     let poller = OsPoller {
         poll,
         events: Events::with_capacity(EVENTS),
         ready: Vec::with_capacity(EVENTS),
     };
-    let driver = Driver::new(
-        poller,
-        Interruption(waker),
-        Arc::clone(&health),
-        company.assists,
-    );
-    // The pump's thread has the driver: handles that outlive it keep no file descriptor open.
-    let notified = Arc::downgrade(&driver);
-    let notify = move |urgency| {
-        if let Some(driver) = notified.upgrade() {
-            driver.notify(urgency);
-        }
-    };
-    let mailbox = Arc::new(Mailbox::with_health(notify, health));
+    let (spin, assists) = (company.wait.spin, company.assists);
+    let driver = Driver::new(poller, Arc::new(interruption).into(), spin, assists);
+    let mailbox = Arc::clone(&driver.mailbox);
     let nudge = Nudge(Arc::clone(&mailbox));
     let alarms = Arc::new(Alarms::new(Arc::new(nudge)));
     let net = Os {
@@ -92,15 +80,15 @@ pub(crate) fn start(names: ThreadNames, mut company: Company) -> io::Result<Runn
         random: RandomState::new().build_hasher().finish() | 1,
         lookups: Lookups::default(),
     };
-    company.wait.pump = Some(driver.as_lead());
-    company.wait.demand = Some(Arc::clone(driver.demand()));
-    let now = Instant::now();
-    driver.launch(Pump::new(net, Arc::clone(&mailbox), alarms, now, company));
+    let lead = Arc::downgrade(&driver);
+    company.wait.pump = Some(lead);
+    company.wait.demand = Some(Arc::clone(&driver.demand));
+    let pump = Pump::new(net, Arc::clone(&mailbox), alarms, Instant::now(), company);
     let closer = CloseOnDrop(Arc::clone(&mailbox));
     let thread = thread::Builder::new().name(names.pump).spawn(move || {
         let _until_the_end = closer;
         begin_pump_thread();
-        if let Err(text) = quietly(|| driver.run()) {
+        if let Err(text) = quietly(|| driver.run(pump)) {
             driver.fail(&text);
         }
     })?;
@@ -116,7 +104,6 @@ struct OsPoller {
 
 impl Poller for OsPoller {
     type Event = Readiness;
-    type Interrupt = Interruption;
 
     /// A poll that the system interrupted brings nothing.
     fn poll(&mut self, timeout: Option<Duration>) {
@@ -136,10 +123,14 @@ impl Poller for OsPoller {
     }
 }
 
-struct Interruption(Waker);
+struct Interruption(mio::Waker);
 
-impl Interrupt for Interruption {
-    fn interrupt(&self) {
+impl Wake for Interruption {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
         // Fails only if the poller is gone, and then there is no thread to be woken.
         let _ = self.0.wake();
     }
@@ -153,10 +144,6 @@ impl Turn for Pump<Os> {
         Pump::turn(self, now, events);
     }
 
-    fn mailbox(&self) -> &Mailbox<Command> {
-        &self.mailbox
-    }
-
     fn is_finished(&self) -> bool {
         Pump::is_finished(self)
     }
@@ -165,12 +152,8 @@ impl Turn for Pump<Os> {
         Pump::is_busy(self)
     }
 
-    fn has_errands(&self) -> bool {
-        !self.queues.errands.is_empty()
-    }
-
-    fn take_errands(&mut self) -> Vec<Errand> {
-        std::mem::take(&mut self.queues.errands)
+    fn errands(&mut self) -> &mut Vec<Errand> {
+        &mut self.queues.errands
     }
 
     fn is_pressed(&self) -> bool {
@@ -179,14 +162,6 @@ impl Turn for Pump<Os> {
 
     fn due(&self) -> Option<Instant> {
         self.deadline()
-    }
-
-    fn last_turn(&self) -> Instant {
-        self.now
-    }
-
-    fn spin_limit(&self) -> Duration {
-        self.company.wait.spin
     }
 
     fn traffic(&self) -> Traffic {

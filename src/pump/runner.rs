@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crate::driver::health::Health;
 use crate::sync::executor::Tasks;
+use crate::sync::health::Health;
 use crate::sync::oneshot::{answer, Answer};
 
 /// A thread that runs tasks, from outside.

@@ -12,6 +12,7 @@
 //!
 //!   one thread                                   many wakers
 //!   Tasks, ready_queue                      ◄──  Roster
+//!   Mailbox: collect, prepare_sleep         ◄──  post, deposit
 //! ```
 //!
 //! Three rules hold everywhere: a call that must wait tries first, registers under the lock that showed
@@ -25,7 +26,9 @@ pub(crate) mod deferral;
 pub(crate) mod duplex;
 pub(crate) mod executor;
 pub(crate) mod fork;
+pub(crate) mod health;
 pub(crate) mod lazy;
+pub(crate) mod mailbox;
 pub(crate) mod oneshot;
 pub(crate) mod parker;
 pub(crate) mod permits;
@@ -33,6 +36,7 @@ pub(crate) mod prefetch;
 pub(crate) mod primitives;
 pub(crate) mod ready_queue;
 pub(crate) mod timeouts;
+pub(crate) mod trials;
 pub(crate) mod wait_queue;
 pub(crate) mod wake_count;
 

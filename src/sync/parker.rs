@@ -78,12 +78,17 @@ impl Parker {
     /// The thread will sleep elsewhere: `wakes` is called when this is notified. False if it has been.
     pub(crate) fn sleeps_elsewhere(&self, wakes: &Waker) -> bool {
         *self.elsewhere.lock() = Some(wakes.clone());
-        self.changes(IDLE, ELSEWHERE)
+        let sleeps = self.changes(IDLE, ELSEWHERE);
+        if !sleeps {
+            self.is_back();
+        }
+        sleeps
     }
 
-    /// That sleep is over.
+    /// That sleep is over. The waker is dropped: what it belongs to may end before the thread does.
     pub(crate) fn is_back(&self) {
         self.changes(ELSEWHERE, IDLE);
+        *self.elsewhere.lock() = None;
     }
 
     fn changes(&self, from: u8, to: u8) -> bool {
@@ -205,6 +210,8 @@ mod tests {
         parker.is_back();
         waker.wake();
         assert_eq!(elsewhere.get(), 1, "it is awake");
+        assert!(!parker.sleeps_elsewhere(&elsewhere.waker()));
+        assert!(parker.elsewhere.lock().is_none());
     }
 
     #[test]

@@ -172,6 +172,13 @@ pub(crate) mod model_clock {
     }
 }
 
+/// Whether there is another processor than the one this thread runs on.
+pub(crate) fn has_company() -> bool {
+    static PROCESSORS: Once<usize> = Once::new();
+    let count = || std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+    *PROCESSORS.get_or_init(count) > 1
+}
+
 /// A value for each thread, which needs nothing to be made.
 macro_rules! per_thread {
     ($(#[$attribute:meta])* static $name:ident: $type:ty = $value:expr;) => {

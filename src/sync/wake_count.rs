@@ -20,7 +20,8 @@ pub(crate) struct WakeCount {
 }
 
 impl WakeCount {
-    const NONE: WakeCount = WakeCount {
+    /// None at all.
+    pub(crate) const NONE: WakeCount = WakeCount {
         all: 0,
         served: 0,
         last: 0,

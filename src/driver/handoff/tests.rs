@@ -14,7 +14,7 @@ fn pump(handoff: &Arc<Handoff<u32>>) -> mpsc::Receiver<u32> {
     thread::spawn(move || {
         let mut poller = handoff.poller();
         loop {
-            while !handoff.step_aside() {
+            while !handoff.step_aside(|| true) {
                 thread::yield_now();
             }
             drop(poller);
@@ -27,6 +27,18 @@ fn pump(handoff: &Arc<Handoff<u32>>) -> mpsc::Receiver<u32> {
         }
     });
     told
+}
+
+/// Whether the pump's thread sleeps until the leader leaves.
+fn is_unlimited(handoff: &Handoff<u32>) -> bool {
+    let state = handoff.state.lock();
+    matches!(
+        state.owner,
+        Owner::Leader {
+            unlimited: true,
+            ..
+        }
+    )
 }
 
 fn lead(handoff: &Handoff<u32>) -> Leadership<'_, u32> {
@@ -46,24 +58,26 @@ fn is_back(told: &mpsc::Receiver<u32>, left: u32) {
 #[test]
 fn the_pumps_thread_steps_aside_only_for_a_waiter_that_would_lead() {
     let handoff = Handoff::new(0);
-    assert!(!handoff.step_aside());
+    assert!(!handoff.step_aside(|| true));
     assert!(handoff.try_lead().is_none(), "it has not left");
-    assert!(handoff.step_aside() && handoff.is_vacant());
+    assert!(!handoff.step_aside(|| false), "it has too much to do");
+    assert!(!handoff.is_vacant());
+    assert!(handoff.step_aside(|| true) && handoff.is_vacant());
     let leadership = handoff.try_lead();
     assert!(leadership.is_some() && handoff.try_lead().is_none());
     assert!(!handoff.is_vacant(), "there is a leader");
-    assert!(!handoff.recall(), "there is a leader");
-    handoff.decline();
+    assert!(!handoff.recall(true), "there is a leader");
+    let _ = handoff.recall(false);
     drop(leadership);
     assert!(handoff.is_vacant(), "a leader is not declined");
-    assert!(handoff.recall() && !handoff.is_vacant());
-    assert!(!handoff.recall(), "it is on its way already");
-    handoff.renounce();
-    assert!(!handoff.step_aside());
+    assert!(handoff.recall(true) && !handoff.is_vacant());
+    assert!(!handoff.recall(true), "it is on its way already");
+    assert!(!handoff.recall(false), "it polls");
+    assert!(!handoff.step_aside(|| true));
     assert!(handoff.try_lead().is_none());
-    assert!(handoff.step_aside());
-    handoff.decline();
-    assert!(!handoff.is_vacant() && !handoff.step_aside());
+    assert!(handoff.step_aside(|| true));
+    let _ = handoff.recall(false);
+    assert!(!handoff.is_vacant() && !handoff.step_aside(|| true));
 }
 
 #[test]
@@ -71,11 +85,8 @@ fn a_waiter_leads_only_once_the_poller_is_given_back() {
     let handoff = Handoff::new(0);
     assert!(handoff.try_lead().is_none());
     let poller = handoff.poller();
-    assert!(handoff.step_aside());
+    assert!(handoff.step_aside(|| true));
     assert!(handoff.try_lead().is_none(), "the pump's thread has it");
-    handoff.step_back();
-    assert!(!handoff.is_vacant());
-    assert!(handoff.step_aside());
     drop(poller);
     assert!(handoff.try_lead().is_some());
 }
@@ -87,8 +98,8 @@ fn the_pumps_thread_comes_back_when_none_leads() {
         let told = pump(&handoff);
         for _ in 0..100 {
             let mut leadership = lead(&handoff);
-            *leadership += 1000;
-            let left = *leadership;
+            *leadership.poller += 1000;
+            let left = *leadership.poller;
             drop(leadership);
             is_back(&told, left);
         }
@@ -101,14 +112,14 @@ fn the_pumps_thread_sleeps_while_a_leader_sleeps() {
         let handoff = Arc::new(Handoff::new(0));
         let told = pump(&handoff);
         let leadership = lead(&handoff);
-        leadership.fall_asleep();
-        while !handoff.is_unlimited() {
+        leadership.tenure.sleeps(true);
+        while !is_unlimited(&handoff) {
             thread::yield_now();
         }
-        assert!(!handoff.recall(), "there is a leader");
-        leadership.wake_up();
-        assert!(handoff.is_unlimited(), "it is not woken for that");
-        let left = *leadership;
+        assert!(!handoff.recall(true), "there is a leader");
+        leadership.tenure.sleeps(false);
+        assert!(is_unlimited(&handoff), "it is not woken for that");
+        let left = *leadership.poller;
         assert!(told.try_iter().all(|earlier| earlier <= left));
         drop(leadership);
         is_back(&told, left);
@@ -121,8 +132,8 @@ fn the_pumps_thread_is_back_when_it_is_recalled() {
         let handoff = Arc::new(Handoff::new(0));
         let told = pump(&handoff);
         for _ in 0..100 {
-            let left = *lead(&handoff);
-            let _ = handoff.recall();
+            let left = *lead(&handoff).poller;
+            let _ = handoff.recall(true);
             is_back(&told, left);
         }
     });

@@ -2,62 +2,6 @@
 
 use super::*;
 
-/// That many waits, in each of which the thread is called in time if it spins; how many times
-/// it did.
-fn waits(estimator: &Estimator, count: u32, in_time: bool) -> u32 {
-    let mut spun = 0;
-    for _ in 0..count {
-        if estimator.spins(|| true) {
-            estimator.learn(in_time);
-            spun += 1;
-        }
-    }
-    spun
-}
-
-#[test]
-fn what_pays_off_is_kept_up() {
-    let estimator = Estimator::new();
-    assert_eq!(waits(&estimator, SHORT_REST - 1, true), 0);
-    assert_eq!(waits(&estimator, 10_000, true), 10_000);
-}
-
-#[test]
-fn what_is_in_vain_is_tried_the_less_often() {
-    let estimator = Estimator::new();
-    let spun = waits(&estimator, 100_000, false);
-    assert!((TRIAL * 8..TRIAL * 40).contains(&spun), "{spun}");
-    let later = waits(&estimator, LONG_REST * 10, false);
-    assert!((TRIAL * 9..TRIAL * 11).contains(&later), "{later}");
-}
-
-#[test]
-fn one_wait_in_vain_is_forgiven_after_many_in_time() {
-    let estimator = Estimator::new();
-    waits(&estimator, SHORT_REST - 1 + STREAK, true);
-    assert_eq!(waits(&estimator, 1, false), 1);
-    assert_eq!(waits(&estimator, STREAK, true), STREAK);
-    assert_eq!(waits(&estimator, 1, false), 1);
-    assert_eq!(waits(&estimator, STREAK, true), STREAK);
-}
-
-#[test]
-fn two_waits_in_vain_end_it_for_a_while() {
-    let estimator = Estimator::new();
-    waits(&estimator, 100, true);
-    assert_eq!(waits(&estimator, 1, false), 1);
-    assert_eq!(waits(&estimator, STREAK - 1, true), STREAK - 1);
-    assert_eq!(waits(&estimator, 1, false), 1);
-    assert_eq!(waits(&estimator, SHORT_REST - 1, true), 0);
-    assert_eq!(waits(&estimator, 100, true), 100);
-}
-
-#[test]
-fn no_thread_spins_on_the_only_processor() {
-    let estimator = Estimator::new();
-    assert!((0..10_000).all(|_| !estimator.spins(|| false)));
-}
-
 #[test]
 fn an_expectation_lasts_while_more_arrives() {
     const LONG: Duration = Duration::from_secs(60);
@@ -66,7 +10,7 @@ fn an_expectation_lasts_while_more_arrives() {
     // The first waits are no trial; on a single processor none is.
     while !expectation.lasts(LONG, arrived, true) {
         arrived += 1;
-        if arrived > u64::from(LONG_REST) * 2 {
+        if arrived > u64::from(THREADS.long_rest) * 2 {
             assert!(!has_company());
             return;
         }
@@ -92,33 +36,34 @@ fn an_expectation_lasts_while_more_arrives() {
 fn what_is_expected_in_vain_is_expected_less_and_less() {
     let mut expectation = Expectation::default();
     let mut vain = 0;
-    for arrived in 1..=u64::from(LONG_REST) {
+    for arrived in 1..=u64::from(THREADS.long_rest) {
         // So short that it is over at the next look.
         while expectation.lasts(Duration::from_nanos(1), arrived, true) {}
-        vain += u32::from(ESTIMATOR.with(|estimator| estimator.rest.get() == 0));
+        vain += u32::from(of_thread(|own| own.trials.is_on()) == Some(true));
     }
-    assert!(vain < LONG_REST / 16, "{vain}");
+    assert!(vain < THREADS.long_rest / 16, "{vain}");
 }
 
 #[test]
 fn a_thread_that_comes_back_soon_each_time_leads() {
-    let estimator = Estimator::new();
+    let mut estimator = Estimator::new(THREADS);
     let mut now = Instant::now();
-    let mut waits = |away: Duration, count: u32| -> u32 {
-        (0..count).fold(0, |looks, _| {
+    let mut waits = |estimator: &mut Estimator, away: Duration, count: u32| -> u32 {
+        (0..count).fold(0, |leads, _| {
             now += away;
-            let looks = looks + u32::from(estimator.leads(now));
-            estimator.ended.set(Some(now));
-            looks
+            let leads = leads + u32::from(estimator.leads(now));
+            estimator.end(now);
+            leads
         })
     };
+    let own = &mut estimator;
     let (soon, late) = (VACANCY / 4, VACANCY);
-    assert_eq!(waits(soon, STEADY), 0);
-    assert_eq!(waits(soon, 1000), 1000);
-    assert_eq!(waits(late, 1000), 0);
-    assert_eq!(waits(soon, STEADY + 10), 11);
-    estimator.crowded.set(CROWDED);
-    assert_eq!(waits(soon, CROWDED + 1), 1);
+    assert_eq!(waits(own, soon, STEADY), 0);
+    assert_eq!(waits(own, soon, 1000), 1000);
+    assert_eq!(waits(own, late, 1000), 0);
+    assert_eq!(waits(own, soon, STEADY + 10), 11);
+    own.has_rivals();
+    assert_eq!(waits(own, soon, CROWDED + 1), 1);
 }
 
 /// A thread that waits time and again: how long it is away between its waits, and how long after their
@@ -180,6 +125,16 @@ const ROWS: &[Waits] = &[
         spins: (95, 100),
         leads: (99, 100),
     },
+    Waits {
+        what: "round trips, of which every fortieth is held up",
+        waits: &{
+            let mut waits = [(3, 8); 40];
+            waits[39] = (3, 500);
+            waits
+        },
+        spins: (95, 100),
+        leads: (99, 100),
+    },
 ];
 
 #[test]
@@ -193,19 +148,19 @@ fn the_waits_of_each_row_are_spent_as_it_says() {
         leads,
     } in ROWS
     {
-        let estimator = Estimator::new();
+        let mut estimator = Estimator::new(THREADS);
         let mut now = Instant::now();
         let (mut spun, mut led) = (0, 0);
         for (away, served) in waits.iter().cycle().take(ROUNDS as usize) {
             now += Duration::from_micros(*away);
-            let plan = estimator.begin_at(now, LIMIT, || true);
+            let plan = estimator.begin(now, LIMIT, true);
             now += Duration::from_micros(*served);
-            spun += u32::from(plan.spins());
+            spun += u32::from(plan.spins);
             led += u32::from(plan.leads);
-            if plan.spins() {
-                estimator.learn(now <= plan.spins_until);
+            if plan.spins {
+                estimator.trials.learn(now <= plan.spins_until);
             }
-            estimator.end_at(now);
+            estimator.end(now);
         }
         let (spun, led) = (spun * 100 / ROUNDS, led * 100 / ROUNDS);
         assert!(

@@ -5,12 +5,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
-use crate::driver::wait::task::TaskWait;
-use crate::driver::wait::thread::{pause, wait};
-use crate::driver::wait::Awaits;
+use crate::driver::wait::{wait, Awaits, TaskWait};
 use crate::port::deadline::Deadline;
 use crate::port::lockstep::Line;
 use crate::port::shared::Ports;
+use crate::sync::bounded::pause;
 use crate::sync::bounded::{Nothing, Offer};
 
 /// Which call would not wait.

@@ -5,15 +5,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
-use crate::driver::wait::task::TaskWait;
-use crate::driver::wait::thread::{pause, wait};
-use crate::driver::wait::Awaits;
+use crate::driver::wait::{wait, Awaits, TaskWait};
 use crate::error::{Closed, RecvError, RecvTimeoutError, TryRecvError};
 use crate::message::Message;
 use crate::port::deadline::Deadline;
 use crate::port::lockstep::Line;
 use crate::port::shared::Ports;
-use crate::sync::bounded::Nothing;
+use crate::sync::bounded::{pause, Nothing};
 
 /// The future of [`Receiver::recv`](crate::Receiver::recv).
 ///

@@ -5,9 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
-use crate::driver::wait::task::TaskWait;
-use crate::driver::wait::thread::wait;
-use crate::driver::wait::Awaits;
+use crate::driver::wait::{wait, Awaits, TaskWait};
 use crate::error::{Closed, SendError, SendTimeoutError, TrySendError};
 use crate::message::Message;
 use crate::port::deadline::Deadline;

@@ -12,7 +12,6 @@ use futures::executor::block_on;
 use futures::{SinkExt, StreamExt};
 
 use super::*;
-use crate::driver::health::Health;
 use crate::driver::wait::WaitSetup;
 use crate::error::{Closed, Refusal, SendError, SendTimeoutError, TrySendError};
 use crate::options::Overflow;
@@ -22,6 +21,7 @@ use crate::port::request::client::{RequestFuture, RequestTimeoutFuture};
 use crate::port::request::server::{RecvRequestTimeoutFuture, Request, Requests};
 use crate::port::sender::{Sender, WeakSender};
 use crate::port::shared::PortsSetup;
+use crate::sync::health::Health;
 use crate::sync::testing::{in_time, Count, Dice, Woken};
 use crate::sync::timeouts::Alarms;
 use futures_sink::Sink;

@@ -6,9 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use crate::driver::wait::task::TaskWait;
-use crate::driver::wait::thread::wait;
-use crate::driver::wait::Awaits;
+use crate::driver::wait::{wait, Awaits, TaskWait};
 use crate::error::{Closed, Refusal, RequestError, RequestTimeoutError};
 use crate::message::Message;
 use crate::port::deadline::Deadline;
@@ -151,21 +149,15 @@ impl<'a> Asking<'a> {
 
     /// In a task. One that has several requests under way does not lead for one of them.
     fn poll_in_task(&mut self, context: &mut Context<'_>) -> Poll<End> {
-        let end = self.poll_end(context);
-        if end.is_ready() {
-            self.task.served(self.ports.wait_context(), Awaits::Reply);
-            return end;
-        }
-        if !self.calls().is_only_one() {
+        let first = self.poll_end(context);
+        if first.is_pending() && !self.calls().is_only_one() {
             return Poll::Pending;
         }
-        let mut task = mem::take(&mut self.task);
-        let end = task.poll_again(
-            self.ports.wait_context(),
-            Awaits::Reply,
-            context,
-            |context| self.poll_end(context),
-        );
+        let (mut first, mut task) = (Some(first), mem::take(&mut self.task));
+        let wait = self.ports.wait_context();
+        let end = task.poll(wait, Awaits::Reply, context, |context| {
+            first.take().unwrap_or_else(|| self.poll_end(context))
+        });
         self.task = task;
         end
     }

@@ -15,8 +15,7 @@ use std::time::{Duration, Instant};
 
 use futures_core::stream::{FusedStream, Stream};
 
-use crate::driver::wait::task::TaskWait;
-use crate::driver::wait::Awaits;
+use crate::driver::wait::{Awaits, TaskWait};
 use crate::error::{Closed, RecvError, RecvTimeoutError, SendError, TryRecvError};
 use crate::message::{Frame, Message};
 use crate::port::lockstep::{Gate, Line};

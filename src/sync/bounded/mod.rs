@@ -18,6 +18,7 @@ use self::buffers::{end, exchange};
 pub(crate) use self::buffers::{give_back, move_some, KEPT_BUFFER};
 use self::near::Near;
 pub(crate) use self::near::{NearPeer, Wants};
+pub(crate) use self::recv::pause;
 pub(crate) use self::sift::sift;
 use crate::options::Overflow;
 use crate::sync::prefetch::prefetch;

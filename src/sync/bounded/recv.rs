@@ -199,3 +199,17 @@ impl<T> Channel<T> {
         refilled
     }
 }
+
+/// Lets the senders get ahead by a few microseconds before a receiver that found nothing looks
+/// once more and sleeps. A receiver as fast as its sender would otherwise fetch, or sleep
+/// through, every single message: a lock and a wake-up each, instead of one for a whole batch.
+///
+/// The pause touches nothing that is shared. Spinning serves on a single processor too (the
+/// receiver gives its time slice up the later); yielding there makes both sides take turns
+/// every few messages.
+pub(crate) fn pause() {
+    const SPINS: u32 = 100;
+    for _ in 0..SPINS {
+        std::hint::spin_loop();
+    }
+}

@@ -5,12 +5,11 @@ use std::sync::{Arc, LazyLock};
 use std::task::Poll;
 use std::time::Duration;
 
-use super::driver::wait::thread::{pause, wait};
-use super::driver::wait::{Awaits, WaitContext, WaitSetup};
+use super::driver::wait::{wait, Awaits, WaitContext, WaitSetup};
 use super::measure::CAPACITY;
 use super::measure::{awaiting, blocking, ping_pong, Awaiting, Blocking, Found, Item, Pipe, Shape};
 use super::options::Overflow;
-use super::sync::bounded::{Channel, Nothing, Waiting};
+use super::sync::bounded::{pause, Channel, Nothing, Waiting};
 
 /// A contender, and what it does in a shape; `None` where it cannot take part.
 type Play = fn(Shape, Duration) -> Option<Found>;

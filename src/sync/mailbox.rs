@@ -1,20 +1,20 @@
-//! Commands from user threads to a pump. Posting never blocks: every command is counted, being
-//! the answer to one user call, so the mailbox needs no limit of its own.
+//! Commands from many threads to one loop, and its doorbell. Posting never blocks. The mailbox needs no
+//! limit of its own: each command is the wish of one call, and there is one token at a time of each thing.
 
 use std::mem;
 use std::sync::Arc;
 
-use crate::driver::health::Health;
+use crate::sync::health::Health;
 use crate::sync::primitives::Mutex;
 
-/// The way into a pump: commands, tokens of what wants service, and the sleep protocol.
+/// The way into a loop: commands, tokens of what wants service, and how its sleep ends.
 pub(crate) struct Mailbox<C> {
     state: Mutex<State<C>>,
-    wake: Box<dyn Fn(Urgency) + Send + Sync>,
+    notify: Box<dyn Fn(Urgency) + Send + Sync>,
     health: Arc<Health>,
 }
 
-/// What a sleeping pump is notified of.
+/// What a sleeping loop is notified of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Urgency {
     /// A command, or a new earliest deadline: it must wake up.
@@ -44,17 +44,8 @@ impl<C> State<C> {
 }
 
 impl<C> Mailbox<C> {
-    /// `wake` ends the pump's sleep. It is called at most once per sleep, with no lock held.
-    #[cfg(test)]
-    pub(crate) fn new(wake: impl Fn(Urgency) + Send + Sync + 'static) -> Self {
-        Mailbox::with_health(wake, Health::new())
-    }
-
-    /// The same, of a pump whose health others know too.
-    pub(crate) fn with_health(
-        wake: impl Fn(Urgency) + Send + Sync + 'static,
-        health: Arc<Health>,
-    ) -> Self {
+    /// `notify` ends the loop's sleep. It is called at most once per sleep, with no lock held.
+    pub(crate) fn new(notify: impl Fn(Urgency) + Send + Sync + 'static) -> Self {
         Mailbox {
             state: Mutex::new(State {
                 commands: Vec::new(),
@@ -63,17 +54,17 @@ impl<C> Mailbox<C> {
                 asleep: false,
                 closed: false,
             }),
-            wake: Box::new(wake),
-            health,
+            notify: Box::new(notify),
+            health: Health::new(),
         }
     }
 
-    /// How the pump is that this leads to.
+    /// How the loop is that this leads to.
     pub(crate) fn health(&self) -> &Arc<Health> {
         &self.health
     }
 
-    /// Posts a command; gives it back if the pump is gone.
+    /// Posts a command; gives it back if the loop is gone.
     pub(crate) fn post(&self, command: C) -> Result<(), C> {
         // Before the lock, which a thread may have held that has not been forked.
         if self.health.is_elsewhere() {
@@ -92,17 +83,16 @@ impl<C> Mailbox<C> {
         self.leave(Urgency::Token, |state| state.tokens.push(token));
     }
 
-    /// As [`deposit`](Self::deposit), for something that one turn of the pump brings on its way.
+    /// As [`deposit`](Self::deposit), for something that one turn of the loop brings on its way.
     pub(crate) fn deposit_for_assist(&self, token: usize) {
         self.leave(Urgency::Assist, |state| state.tokens.push(token));
     }
 
-    /// Makes the pump look again, for nothing in particular (a new earliest alarm).
+    /// Makes the loop look again, for nothing in particular (a new earliest deadline).
     pub(crate) fn nudge(&self) {
-        if self.health.known_failure().is_some() {
-            return;
+        if self.health.failure().is_none() {
+            self.leave(Urgency::Command, |state| state.nudged = true);
         }
-        self.leave(Urgency::Command, |state| state.nudged = true);
     }
 
     /// Hands everything over, in the order it came.
@@ -113,7 +103,7 @@ impl<C> Mailbox<C> {
         state.nudged = false;
     }
 
-    /// The pump is about to sleep. False if something is waiting: then it must not.
+    /// The loop is about to sleep. False if something is waiting: then it must not.
     pub(crate) fn prepare_sleep(&self) -> bool {
         let mut state = self.state.lock();
         state.asleep = !state.has_work();
@@ -127,7 +117,7 @@ impl<C> Mailbox<C> {
         state.asleep
     }
 
-    /// The pump has woken up, for whatever reason: it need not be woken any more.
+    /// The loop has woken up, for whatever reason: it need not be woken any more.
     pub(crate) fn awake(&self) {
         self.state.lock().asleep = false;
     }
@@ -138,7 +128,7 @@ impl<C> Mailbox<C> {
         self.state.lock().has_work()
     }
 
-    /// The pump goes. Returns the commands it has not seen; later ones go back to their posters.
+    /// The loop goes. Returns the commands it has not seen; later ones go back to their posters.
     pub(crate) fn close(&self) -> Vec<C> {
         let mut state = self.state.lock();
         state.closed = true;
@@ -156,7 +146,7 @@ impl<C> Mailbox<C> {
             mem::take(&mut state.asleep)
         };
         if wake {
-            (self.wake)(urgency);
+            (self.notify)(urgency);
         }
     }
 }
@@ -175,7 +165,6 @@ mod tests {
     use super::*;
     use crate::sync::testing::Count;
     use crate::sync::Hook;
-    use std::sync::Arc;
 
     fn mailbox() -> (Mailbox<&'static str>, Arc<Count>) {
         let wakes = Arc::new(Count::default());
@@ -184,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pump_that_is_awake_is_not_woken() {
+    fn a_loop_that_is_awake_is_not_woken() {
         let (mailbox, wakes) = mailbox();
         mailbox.post("a").unwrap();
         mailbox.deposit(7);
@@ -219,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_wait_for_a_pump_that_is_away_for_a_moment_and_commands_do_not() {
+    fn tokens_wait_for_a_loop_that_is_away_for_a_moment_and_commands_do_not() {
         let (mailbox, wakes) = mailbox();
         mailbox.deposit(1);
         assert!(!mailbox.prepare_sleep());

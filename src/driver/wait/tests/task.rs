@@ -1,16 +1,11 @@
 //! What a task that waits does with its polls. The clock is the real one, and a thread that was
 //! held up begins again: so each test waits for what it is about to happen.
 
-#![allow(clippy::unwrap_used)] // These are tests, helpers included.
-
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::sync::OnceLock;
 
 use super::*;
-use crate::driver::spin::has_company;
-use crate::driver::wait::WaitSetup;
 use crate::options::Overflow;
 use crate::sync::bounded::{Channel, Nothing, Waiting};
 use crate::sync::testing::{in_time, Woken};
@@ -39,7 +34,7 @@ impl Pump {
 }
 
 impl Lead for Pump {
-    fn lead(&self, wait: &dyn Until) -> Led {
+    fn lead(&self, wait: &Wait<'_>) -> Led {
         self.asked.fetch_add(1, Ordering::SeqCst);
         if self.is_denied {
             return Led::Denied;
@@ -54,9 +49,8 @@ impl Lead for Pump {
         }
     }
 
-    fn about_to_park(&self) {}
-
-    fn decline(&self) {
+    fn about_to_park(&self, leads_again: bool) {
+        assert!(!leads_again, "it is a task");
         self.declined.fetch_add(1, Ordering::SeqCst);
     }
 }
@@ -89,7 +83,7 @@ fn deliver(channel: &Channel<u8>) {
 }
 
 #[derive(Debug)]
-struct Wait {
+struct Waited {
     /// How often the task asked to be polled again.
     again: usize,
     /// Whether its own polls brought the message.
@@ -98,7 +92,7 @@ struct Wait {
 
 /// A task waits for a message, and is polled as long as it asks for that. If this brings none, it
 /// gets one as the pump's thread brings it.
-fn wait(port: &Port) -> Wait {
+fn wait(port: &Port) -> Waited {
     let woken = Woken::new();
     let waker = woken.waker();
     let mut context = Context::from_waker(&waker);
@@ -119,22 +113,22 @@ fn wait(port: &Port) -> Wait {
             assert_eq!(woken.get(), again + 1, "the pump wakes it");
             assert!(receive().is_ready());
             let served = false;
-            return Wait { again, served };
+            return Waited { again, served };
         }
         again = woken.get();
     }
     let served = true;
-    Wait { again, served }
+    Waited { again, served }
 }
 
 /// Waits until one is like this. False on a single processor, where none ever is.
-fn until(port: &Port, is_it: impl Fn(&Wait) -> bool) -> bool {
+fn until(port: &Port, is_it: impl Fn(&Waited) -> bool) -> bool {
     if has_company() {
         while !is_it(&wait(port)) {}
         return true;
     }
     for _ in 0..1000 {
-        let Wait { again, served } = wait(port);
+        let Waited { again, served } = wait(port);
         assert!(again == 0 && !served);
     }
     false
@@ -157,7 +151,7 @@ fn a_task_that_waits_for_this_process_only_or_may_not_spin_never_leads() {
     port.context.set_remote();
     for port in [port, open(MOMENT, &pump)] {
         for _ in 0..1000 {
-            let Wait { again, served } = wait(&port);
+            let Waited { again, served } = wait(&port);
             assert!(again == 0 && !served);
         }
     }
