@@ -17,6 +17,7 @@ mod message;
 mod monitor;
 mod options;
 mod pattern;
+mod peer_info;
 mod port;
 mod proxy;
 mod pump;
@@ -61,6 +62,7 @@ pub use options::{
     AcceptFilter, Linger, ManualSubscriptions, Notify, Options, Overflow, PeerAddress,
     ReconnectStop, SocksProxy, TcpKeepalive, Verbosity, ZmtpVersion,
 };
+pub use peer_info::PeerInfo;
 pub use port::{
     Drain, IntoIter, Iter, Receiver, RecvFuture, RecvManyFuture, RecvRequestFuture,
     RecvRequestTimeoutFuture, RecvTimeoutFuture, Request, RequestFuture, RequestTimeoutFuture,

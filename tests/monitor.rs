@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod common;
+#[path = "monitor/message_peers.rs"]
+mod message_peers;
 
 use std::io::ErrorKind;
 use std::time::Duration;

@@ -15,7 +15,7 @@ use super::heartbeat::{Pings, Wait, TENTH_OF_A_SECOND};
 use super::mechanism::{self, Done, Handshake, Last, Opener, Opening, Step};
 use super::old::Old;
 use super::zap::Judgement;
-use super::{CloseReason, Config, Event, PeerInfo};
+use super::{CloseReason, Config, Event, Introduction};
 use crate::clock::later;
 use crate::message::{Frame, Message};
 use crate::security::Mechanism;
@@ -856,7 +856,7 @@ impl Connection {
         };
         let heartbeat = self.config.heartbeat;
         self.pings = heartbeat.map(|heartbeat| Box::new(Pings::new(heartbeat, self.heard)));
-        Ok(Event::Ready(Box::new(PeerInfo {
+        Ok(Event::Ready(Box::new(Introduction {
             socket_type,
             identity,
             version,
