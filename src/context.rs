@@ -67,6 +67,8 @@ const MAX_THREAD_NAME: usize = 15;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
+#[doc(alias = "zmq_ctx_set")]
+#[doc(alias = "zmq_ctx_get")]
 pub struct ContextOptions {
     /// Pump threads, 1 to 1024 (`ZMQ_IO_THREADS`, default 1). Each starts with the first socket
     /// that is opened on it. One is enough for most: it serves hundreds of sockets. libzmq's 0,
@@ -139,6 +141,8 @@ pub struct ContextOptions {
 impl ContextOptions {
     /// The defaults, as documented on each field.
     #[must_use]
+    #[doc(alias = "zmq_ctx_new")]
+    #[doc(alias = "zmq_init")]
     pub fn new() -> Self {
         ContextOptions {
             pumps: 1,
@@ -353,6 +357,8 @@ const NO_SUCH_PUMP: &str = "the context has no such pump";
 /// work. A fork that the C library does not make (a bare `clone`) is not noticed. In the child, make a
 /// [`Context::new`]: that works as anywhere.
 #[derive(Clone)]
+#[doc(alias = "zmq_ctx_t")]
+#[doc(alias = "zctx")]
 pub struct Context {
     inner: Arc<Hold>,
 }
@@ -472,6 +478,7 @@ impl Context {
     /// [`SocketError::TooManySockets`] if the context has all it may have, [`SocketError::Io`] if
     /// the pump's thread cannot be started, [`SocketError::PumpFailed`] if the pump, or without a
     /// choice of one all of them, have failed.
+    #[doc(alias = "zmq_socket")]
     pub fn socket<K: Typed>(&self) -> Result<Socket<K>, SocketError> {
         self.socket_with(self.inner.options.socket_options.clone())
     }
@@ -513,6 +520,7 @@ impl Context {
     /// # Errors
     /// As [`socket_with`](Context::socket_with), and [`SocketError::Unsupported`] for a type this
     /// library does not have.
+    #[doc(alias = "zmq_socket")]
     pub fn socket_of(
         &self,
         socket_type: SocketType,
@@ -543,6 +551,9 @@ impl Context {
     /// # Ok(())
     /// # }
     /// ```
+    #[doc(alias = "zmq_ctx_term")]
+    #[doc(alias = "zmq_ctx_destroy")]
+    #[doc(alias = "zmq_term")]
     pub fn close(&self) -> impl Future<Output = CloseReport> + Send + 'static {
         all_closed(Arc::clone(&self.inner.inner), self.ask_to_close())
     }
@@ -632,6 +643,7 @@ impl Context {
     /// most about 100 ms. Close sockets first to be sure that everything was sent.
     ///
     /// Calling it again does nothing.
+    #[doc(alias = "zmq_ctx_shutdown")]
     pub fn shutdown(&self) {
         let running = self.inner.stop();
         // One pump alone does both in one go.

@@ -10,6 +10,7 @@ impl CurveKeypair {
     ///
     /// # Errors
     /// If that has none to give, which no usual system says.
+    #[doc(alias = "zmq_curve_keypair")]
     pub fn generate() -> io::Result<CurveKeypair> {
         let mut secret = zeroize::Zeroizing::new([0; 32]);
         entropy(&mut secret[..])?;

@@ -22,6 +22,7 @@ pub mod guide;
 #[cfg(feature = "curve")]
 mod keygen;
 mod pattern;
+mod peer_info;
 mod port;
 mod pump;
 mod readiness;

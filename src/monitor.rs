@@ -15,6 +15,7 @@ use crate::error::{RecvError, RecvTimeoutError, TryRecvError};
 use crate::port::{deadline_after as after, Feed};
 
 pub use crate::event::{DisconnectReason, Event, EventKind, EventSet, PeerIdentity, SystemError};
+pub use crate::peer_info::PeerInfo;
 
 /// What a [`Monitor`] is told, and how much of it it keeps.
 ///
@@ -96,6 +97,7 @@ impl Default for MonitorOptions {
 /// # Ok(())
 /// # }
 /// ```
+#[doc(alias = "zmq_socket_monitor")]
 pub struct Monitor(Feed<Event>);
 
 impl Monitor {

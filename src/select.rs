@@ -59,6 +59,11 @@ pub use crate::readiness::{Readiness, ReadinessFd};
 /// # Ok(())
 /// # }
 /// ```
+#[doc(alias = "zmq_poll")]
+#[doc(alias = "zmq_poller_new")]
+#[doc(alias = "zmq_poller_wait")]
+#[doc(alias = "poller")]
+#[doc(alias = "epoll")]
 pub struct Select<'a, T = Message> {
     sources: BTreeMap<Token, Source<'a, T>>,
     /// Those to be looked at: woken, or there may be more where their last message came from.

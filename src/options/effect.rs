@@ -61,6 +61,7 @@ table! {
     in_batch_size: every,
     out_batch_size: every,
     max_peers: has_several_peers,
+    message_peers: SocketType::receives,
     reconnect_stop: every,
     accept_filter: every,
     ipv6: every,

@@ -372,6 +372,10 @@ pub struct Options {
     /// when such a peer loses what it has sent.
     /// `None`, the default, for no limit. (libzmq has no such option.)
     pub max_peers: Option<usize>,
+    /// Whether what is received tells [whom from](crate::Message::peer) (`zmq_msg_gets`, default
+    /// `false`). It costs an allocation for each message. A change is for peers that
+    /// connect from then on; once it is `false` no message tells it.
+    pub message_peers: bool,
     /// After what an endpoint is given up (`ZMQ_RECONNECT_STOP`); by default after nothing.
     pub reconnect_stop: ReconnectStop,
     /// Which connections a listener takes; `None`, the default, takes all.
@@ -514,6 +518,7 @@ impl Options {
             in_batch_size: Self::DEFAULT_IN_BATCH_SIZE,
             out_batch_size: Self::DEFAULT_BATCH_SIZE,
             max_peers: None,
+            message_peers: false,
             reconnect_stop: ReconnectStop::default(),
             accept_filter: None,
             ipv6: false,

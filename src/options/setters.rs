@@ -47,6 +47,7 @@ setters! {
     in_batch_size: usize,
     out_batch_size: usize,
     max_peers: Option<usize>,
+    message_peers: bool,
     reconnect_stop: ReconnectStop,
     ipv6: bool,
     tcp_keepalive: TcpKeepalive,

@@ -90,6 +90,9 @@ impl Receiver {
     /// assert_eq!(message.as_str(), Some("hello"));
     /// # Ok(()) }
     /// ```
+    #[doc(alias = "zmq_recv")]
+    #[doc(alias = "zmq_msg_recv")]
+    #[doc(alias = "recv_multipart")]
     pub fn recv(&self) -> RecvFuture<'_> {
         RecvFuture::new(&self.ports)
     }
@@ -100,6 +103,10 @@ impl Receiver {
     ///
     /// Those of [`recv`](Receiver::recv).
     #[inline]
+    #[doc(alias = "zmq_recv")]
+    #[doc(alias = "zmq_recvmsg")]
+    #[doc(alias = "recv_string")]
+    #[doc(alias = "ZMQ_RCVMORE")]
     pub fn recv_blocking(&self) -> Result<Message, RecvError> {
         if let Some(message) = self.pop_quietly() {
             return Ok(message);
@@ -117,6 +124,10 @@ impl Receiver {
     /// [`Empty`](TryRecvError::Empty) if there is none (on a REP socket: also while a reply is
     /// owed), and those of [`recv`](Receiver::recv).
     #[inline]
+    #[doc(alias = "zmq_recv")]
+    #[doc(alias = "dontwait")]
+    #[doc(alias = "noblock")]
+    #[doc(alias = "ZMQ_DONTWAIT")]
     pub fn try_recv(&self) -> Result<Message, TryRecvError> {
         if let Some(message) = self.pop_quietly() {
             return Ok(message);
@@ -130,6 +141,7 @@ impl Receiver {
     ///
     /// [`Timeout`](RecvTimeoutError::Timeout) if none came, and those of
     /// [`recv`](Receiver::recv).
+    #[doc(alias = "ZMQ_RCVTIMEO")]
     pub fn recv_timeout(&self, timeout: Duration) -> RecvTimeoutFuture<'_> {
         RecvTimeoutFuture::new(RecvFuture::new(&self.ports), after(timeout))
     }

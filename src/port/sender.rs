@@ -110,6 +110,9 @@ impl Sender {
     /// sender.send(["several", "", "frames"]).await?;
     /// # Ok(()) }
     /// ```
+    #[doc(alias = "zmq_send")]
+    #[doc(alias = "zmq_msg_send")]
+    #[doc(alias = "send_multipart")]
     pub fn send(&self, message: impl Into<Message>) -> SendFuture<'_> {
         SendFuture::new(&self.ports, untagged(message))
     }
@@ -125,6 +128,12 @@ impl Sender {
     ///
     /// Those of [`send`](Sender::send).
     #[inline]
+    #[doc(alias = "zmq_send")]
+    #[doc(alias = "zmq_msg_send")]
+    #[doc(alias = "zmq_sendmsg")]
+    #[doc(alias = "send_multipart")]
+    #[doc(alias = "send_string")]
+    #[doc(alias = "ZMQ_SNDMORE")]
     pub fn send_blocking(&self, message: impl Into<Message>) -> Result<(), SendError> {
         let mut message = message.into();
         message.set_tag(0);
@@ -144,6 +153,10 @@ impl Sender {
     /// [`Full`](TrySendError::Full) if the high-water mark is reached, and those of
     /// [`send`](Sender::send).
     #[inline]
+    #[doc(alias = "zmq_send")]
+    #[doc(alias = "dontwait")]
+    #[doc(alias = "noblock")]
+    #[doc(alias = "ZMQ_DONTWAIT")]
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
         let mut message = message.into();
         message.set_tag(0);
@@ -159,6 +172,7 @@ impl Sender {
     ///
     /// [`Timeout`](SendTimeoutError::Timeout) if the high-water mark was reached all the time,
     /// and those of [`send`](Sender::send).
+    #[doc(alias = "ZMQ_SNDTIMEO")]
     pub fn send_timeout(
         &self,
         message: impl Into<Message>,
@@ -172,6 +186,7 @@ impl Sender {
     /// # Errors
     ///
     /// Those of [`send_timeout`](Sender::send_timeout).
+    #[doc(alias = "ZMQ_SNDTIMEO")]
     pub fn send_timeout_blocking(
         &self,
         message: impl Into<Message>,

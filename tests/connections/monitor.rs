@@ -1,5 +1,7 @@
 //! What a monitor tells, in which order, and that it is in nobody's way.
 
+mod message_peers;
+
 use crate::common;
 
 use std::io::ErrorKind;

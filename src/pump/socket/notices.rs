@@ -33,7 +33,7 @@ impl<E: Env> Pump<E> {
                 let twin = PeerId(twin as u32);
                 self.pattern_call(far, |pattern, outlet| {
                     if pattern.admit(twin, &mut probe) == Ok(Admission::Deliver) {
-                        outlet.deliver(probe);
+                        outlet.hearing(twin).deliver(probe);
                     }
                 });
             }
@@ -115,7 +115,7 @@ impl<E: Env> Pump<E> {
         let peer = PeerId(slot as u32);
         self.pattern_call(socket, |pattern, outlet| {
             if let Ok(Admission::Deliver) = pattern.admit(peer, &mut notice) {
-                outlet.deliver(notice);
+                outlet.hearing(peer).deliver(notice);
             }
         });
     }

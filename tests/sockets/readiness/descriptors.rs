@@ -15,9 +15,9 @@ use zmq_channels::error::{Closed, SelectError, TryRecvError};
 use zmq_channels::select::{Readiness, ReadinessFd, Selected};
 use zmq_channels::{Context, Message, Options, Pull, Push, Rep, Req, Select};
 
+use super::{pair, woken, SHORT};
 use crate::common::{alone, eventually, next_text, open_files, put, text, within};
 use crate::common::{Transport, LIMIT, PATIENCE};
-use crate::{pair, woken, SHORT};
 
 /// Whether the system says within `limit` that a descriptor is readable.
 fn is_readable(fd: impl AsFd, limit: Duration) -> bool {
@@ -156,10 +156,10 @@ fn a_select_that_a_descriptor_has_ended_holds_no_receiver_up() {
             let receiver = pull.receiver();
             let (times, waker) = woken();
             let mut receiving = receiver.recv();
-            assert!(crate::poll(&mut receiving, &waker).is_pending());
+            assert!(super::poll(&mut receiving, &waker).is_pending());
             put(&push.sender(), "for the one that waits");
             eventually("it is woken", || times.times() > 0);
-            let received = crate::poll(&mut receiving, &waker);
+            let received = super::poll(&mut receiving, &waker);
             let expected = Message::from("for the one that waits");
             assert_eq!(received, task::Poll::Ready(Ok(expected)), "{transport:?}");
         }
