@@ -152,8 +152,8 @@ impl TryFrom<Message> for Vec<u8> {
 /// use zmq_channels::Message;
 ///
 /// assert_eq!(String::try_from(Message::from("hello"))?, "hello");
-/// let error = String::try_from(Message::from([0xFF])).unwrap_err();
-/// assert_eq!(error, FromMessageError::NotUtf8([0xFF].into()));
+/// let error = String::try_from(Message::from([0xFFu8])).unwrap_err();
+/// assert_eq!(error, FromMessageError::NotUtf8([0xFFu8].into()));
 /// # Ok::<(), FromMessageError>(())
 /// ```
 impl TryFrom<Message> for String {
