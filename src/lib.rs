@@ -39,7 +39,7 @@ pub mod statistics;
 #[doc(inline)]
 pub use authenticator::Authenticator;
 #[doc(inline)]
-pub use context::{Context, ContextOptions};
+pub use context::Context;
 #[cfg(feature = "curve")]
 #[doc(inline)]
 pub use curve::CurveKeypair;
@@ -55,7 +55,7 @@ pub use message::{Frame, Message};
 #[doc(inline)]
 pub use monitor::Monitor;
 #[doc(inline)]
-pub use options::{Linger, Options, Overflow};
+pub use options::{ContextOptions, Linger, Options, Overflow};
 #[doc(inline)]
 pub use port::{Receiver, Request, Sender};
 #[doc(inline)]

@@ -38,7 +38,7 @@ pub use crate::socket_type::SocketType;
 /// [`bind`](Socket::bind) to a host name.)
 ///
 /// Dropping the last handle that can send (for kinds that only receive: the last handle) closes
-/// the socket: what was accepted is sent within [`linger`](crate::Options#structfield.linger), then
+/// the socket: what was accepted is sent within [`linger`](crate::Options::linger), then
 /// the connections close, and what was received can still be taken. If it was the last handle of
 /// its [context](crate::Context) as well, dropping it waits for that: async code that must not wait
 /// closes its sockets with [`close`](Socket::close) first.
@@ -98,7 +98,7 @@ impl<K: Kind> Socket<K> {
         let ended = || self.ended();
         let endpoint = if transport::is_unsettled(&given) {
             let options = self.options().map_err(|_| ended())?;
-            transport::settle(&given, options.ipv6)?
+            transport::settle(&given, options.network.ipv6)?
         } else {
             given.clone()
         };
@@ -114,7 +114,7 @@ impl<K: Kind> Socket<K> {
     /// [`unbind`](Socket::unbind).
     ///
     /// The listener is closed with the socket, or by `unbind`; the file of an ipc listener is not
-    /// removed. Its [`backlog`](crate::Options#structfield.backlog) is what it was.
+    /// removed. Its [`backlog`](crate::Options::backlog) is what it was.
     ///
     /// ```
     /// use zmq_channels::{Context, Pull, Push};
@@ -184,7 +184,7 @@ impl<K: Kind> Socket<K> {
     }
 
     /// Closes the socket: takes no more messages, sends those it accepted within
-    /// [`linger`](crate::Options#structfield.linger), and resolves when that is done, or when
+    /// [`linger`](crate::Options::linger), and resolves when that is done, or when
     /// there is nothing left to wait for: no message (one that is written in part is lost with its
     /// connection), or no endpoint by which a peer could come. The future may be dropped; the
     /// socket closes all the same.
@@ -209,7 +209,7 @@ impl<K: Kind> Socket<K> {
     }
 
     /// Changes options of the open socket, from what they are now. The high-water marks,
-    /// [`linger`](crate::Options#structfield.linger) and all that is about the behaviour of this
+    /// [`linger`](crate::Options::linger) and all that is about the behaviour of this
     /// type of socket (`router_…`, `req_…`, `xpub_…` and their likes) change at once; everything
     /// else is for endpoints that are bound or connected from now on.
     ///
@@ -481,7 +481,7 @@ impl<K: Topical> Socket<K> {
 }
 
 /// Subscriptions that the user of an XPUB decides on, with
-/// [`xpub_manual`](crate::Options#structfield.xpub_manual).
+/// [`xpub_manual`](crate::Options::xpub_manual).
 ///
 /// Peers come and go at any time: what is decided for one that has left does nothing.
 impl Socket<XPub> {
