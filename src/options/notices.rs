@@ -76,7 +76,8 @@ impl Options {
         self.notices.disconnect_notice.as_ref()
     }
 
-    /// Makes no message of a peer that is gone any more: takes [`disconnect_notice`](Options::disconnect_notice) back.
+    /// Makes no message of a peer that is gone any more: takes
+    /// [`disconnect_notice`](Options::disconnect_notice) back.
     #[must_use]
     pub fn without_disconnect_notice(mut self) -> Self {
         self.notices.disconnect_notice = None;
@@ -99,7 +100,8 @@ impl Options {
         self.notices.hiccup_notice.as_ref()
     }
 
-    /// Makes no message of a peer that is gone any more: takes [`hiccup_notice`](Options::hiccup_notice) back.
+    /// Makes no message of a peer that is gone any more: takes
+    /// [`hiccup_notice`](Options::hiccup_notice) back.
     #[must_use]
     pub fn without_hiccup_notice(mut self) -> Self {
         self.notices.hiccup_notice = None;
