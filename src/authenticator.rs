@@ -44,11 +44,11 @@ impl Context {
 
 /// Decides which peers get in: a receiver of [`AuthenticationRequest`]s, each to be answered from
 /// any thread, in any order. Until then the peer's handshake waits, and nothing else does; the
-/// limit is the [`handshake_timeout`](crate::Options#structfield.handshake_timeout) of its socket.
+/// limit is the [`handshake_timeout`](crate::Options::handshake_timeout) of its socket.
 ///
 /// Sockets ask it that have [`Security::PlainServer`](crate::Security::PlainServer),
 /// [`Security::CurveServer`](crate::Security::CurveServer), or a
-/// [`zap_domain`](crate::Options#structfield.zap_domain). It is a ZAP handler (RFC 27) of the
+/// [`zap_domain`](crate::Options::zap_domain). It is a ZAP handler (RFC 27) of the
 /// context: a socket of type REP, bound to `inproc://zeromq.zap.01`. Whoever has one written for
 /// libzmq binds a REP or ROUTER of his own there instead.
 ///
@@ -219,13 +219,13 @@ impl IntoIterator for Authenticator {
 /// A peer that wants to get in. Dropped without an answer (its thread panicked, say), it refuses
 /// the peer with status 500.
 pub struct AuthenticationRequest {
-    /// The [`zap_domain`](crate::Options#structfield.zap_domain) of the socket the peer wants to
+    /// The [`zap_domain`](crate::Options::zap_domain) of the socket the peer wants to
     /// talk to.
     pub domain: String,
     /// Where the peer is: its numeric address without the port; over ipc, on Linux,
     /// `localhost:` and its user, group and process id, with colons.
     pub address: String,
-    /// The [`routing_id`](crate::Options#structfield.routing_id) of the socket the peer wants to
+    /// The [`routing_id`](crate::Options::routing_id) of the socket the peer wants to
     /// talk to.
     pub routing_id: Frame,
     /// What the peer has shown.

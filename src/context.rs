@@ -10,11 +10,11 @@ use crate::driver::wait::WaitSetup;
 use crate::driver::{is_driving, Mailbox};
 use crate::error::{Closed, ContextError, PumpFailure, SocketError};
 use crate::kind::{Any, Kind, Typed};
-use crate::options::Options;
+use crate::options::{ContextOptions, Options, NO_SUCH_PUMP};
 use crate::port::undelivered;
 use crate::port::Names;
 use crate::pump::os::{self, Running, ThreadNames};
-use crate::pump::{self, CloseReport, Command, Company, Release};
+use crate::pump::{CloseReport, Command, Company, Release};
 use crate::register::Registrar;
 use crate::socket::Socket;
 use crate::socket_type::SocketType;
@@ -27,281 +27,12 @@ use crate::sync::primitives::Once;
 /// the time it promises to take, the rest being for a machine with other work to do.
 const SHUTDOWN_GRACE: Duration = Duration::from_millis(25);
 
-/// About twice what it takes to wake a thread that sleeps on another processor.
-const SPIN: Duration = Duration::from_micros(50);
-
-/// About what an answer takes from a task of another thread that is awake.
-const TASK_SPIN: Duration = Duration::from_micros(25);
-
-/// The longest spin that is accepted: beyond, sleeping is better by any measure.
-const MAX_SPIN: Duration = Duration::from_millis(1);
-
 /// How long dropping the last handle of everything waits for sockets that are closing while a panic
 /// unwinds.
 const DROP_WAIT: Duration = Duration::from_secs(2);
 
-/// The most pumps a context may have: more than any machine has processors for, and few enough to
-/// be looked through for each socket.
-const MAX_PUMPS: usize = 1024;
-
 /// What Linux keeps of a thread's name, in bytes.
 const MAX_THREAD_NAME: usize = 15;
-
-/// The settings of a context. Plain values, as [`Options`] are those of a socket.
-///
-/// ```
-/// use zmq_channels::{Context, ContextOptions, Options, Pull};
-///
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let context = Context::with_options(
-///     ContextOptions::new()
-///         .pumps(2)
-///         .name("feed")
-///         .max_sockets(Some(100))
-///         .socket_options(Options::new().high_water_marks(10)),
-/// )?;
-/// let pull = context.socket::<Pull>()?;
-/// assert_eq!(pull.receiver().capacity(), Some(10));
-/// # Ok(())
-/// # }
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-#[doc(alias = "zmq_ctx_set")]
-#[doc(alias = "zmq_ctx_get")]
-pub struct ContextOptions {
-    /// Pump threads, 1 to 1024 (`ZMQ_IO_THREADS`, default 1). Each starts with the first socket
-    /// that is opened on it. One is enough for most: it serves hundreds of sockets. libzmq's 0,
-    /// no thread and inproc only, does not exist: inproc needs a pump, too.
-    pub pumps: usize,
-    /// What the names of the context's threads begin with (`ZMQ_THREAD_NAME_PREFIX`): with `feed`
-    /// the pumps are called `feed-pump-0`, `feed-pump-1` and so on. It is shortened to what the
-    /// system keeps of such names. Without a zero byte; empty, the default, for `zmq`.
-    pub name: String,
-    /// Sockets the context has at most, those included that are still closing
-    /// (`ZMQ_MAX_SOCKETS`); `None`, the default, for no limit, where libzmq has 1023.
-    pub max_sockets: Option<usize>,
-    /// Connections that all listeners of all sockets together have accepted at most, over tcp
-    /// and ipc, from the accept to the end of the connection. Who comes later is disconnected at
-    /// once, or takes the place of one that has not finished its handshake, if there is one: which,
-    /// [`max_handshakes`](ContextOptions#structfield.max_handshakes) says. Connections that sockets
-    /// make themselves do not count. `None`, the default, for no limit. (libzmq has no such option; see also
-    /// [`Options::max_peers`](Options#structfield.max_peers).)
-    pub max_connections: Option<usize>,
-    /// Accepted connections of each pump, over tcp and ipc, whose handshake is not finished, at
-    /// least 1 (default 4096, libzmq has no limit). Each holds a file descriptor for up to
-    /// [`handshake_timeout`](Options#structfield.handshake_timeout). Beyond that many one is ended
-    /// for each newcomer, so that a flood does not lock honest peers out: one that has been silent
-    /// since it was accepted, or else any; of the address (over ipc, the process) that has most of
-    /// them; the oldest of those. A peer of ZMTP says its first bytes as soon as it is connected. If
-    /// these need time to arrive, it takes a limit above the number of connections in that time to be
-    /// safe from a flood of silent connections from the peer's own address: the default is enough for
-    /// 5900 of them a second and 300 ms, if the system lets the process have as many descriptors. If
-    /// it does not, a silent connection makes way whenever there is none left for a newcomer.
-    pub max_handshakes: usize,
-    /// Whether a call that has the first message for a pump whose thread sleeps may do the pump's next
-    /// turn itself instead of waking that thread; default true. The message is on its way sooner by the
-    /// wake-up of a thread, and the call takes longer by a write to the connection. A call that has
-    /// just done so, and a large message, wake the thread. (libzmq has no such option.)
-    pub assist: bool,
-    /// Whether a thread in a blocking call may do its pump's work while it waits; default true. It does
-    /// so where it waits time and again and is never away for long: then what arrives is in its hands
-    /// without another thread, with half the latency or less. When it is away, the pump's thread comes
-    /// back within about 1 ms, or 0.3 ms if others wait for the pump; and at once if anything is asked
-    /// of the pump, or a thread begins to wait that cannot do this. Until then, what arrives for other
-    /// sockets of this pump may have to wait. Threads that wait for different sockets of one pump at the
-    /// same time leave its work to the pump's thread. (libzmq has no such option.)
-    pub lead: bool,
-    /// How long a thread in a blocking call may spin before it sleeps; default 50 µs, at most 1 ms, zero
-    /// for never. It does so only where that has paid off lately: where what it waits for comes within
-    /// microseconds from another processor. A thread that waits longer than that, or is alone on its
-    /// processor, spins next to never. (libzmq has no such option.)
-    ///
-    /// For as long as this, and where it has paid off lately, the pump's thread spins too while
-    /// frames of more than [`in_batch_size`](Options#structfield.in_batch_size) arrive piece by
-    /// piece.
-    pub spin: Duration,
-    /// How long a task that waits for what comes over tcp or ipc may do its pump's work in one of its
-    /// polls; default 25 µs, at most 1 ms, zero for never. It does so only where that has paid off
-    /// lately. It then asks to be polled again at once, until four times this has passed, and only then
-    /// waits to be woken. Even if it is served without that, it leaves its thread to other tasks after
-    /// that time. (libzmq has no such option.)
-    pub task_spin: Duration,
-    /// How long sockets that are closing may take at most, whatever their
-    /// [`linger`](Options#structfield.linger) says, once the last handle of all is dropped or
-    /// [`Context::close`] is called. When it is over they end, and what they have not sent is
-    /// [undelivered](CloseReport#structfield.undelivered). `None`, the default, for no limit, as with
-    /// libzmq's `zmq_ctx_term`.
-    pub linger_limit: Option<Duration>,
-    /// The options of sockets that are opened without options of their own, in the place of
-    /// `ZMQ_IPV6` and `ZMQ_BLOCKY` for a context; default [`Options::new`].
-    pub socket_options: Options,
-}
-
-impl ContextOptions {
-    /// The defaults, as documented on each field.
-    #[must_use]
-    #[doc(alias = "zmq_ctx_new")]
-    #[doc(alias = "zmq_init")]
-    pub fn new() -> Self {
-        ContextOptions {
-            pumps: 1,
-            name: String::new(),
-            max_sockets: None,
-            max_connections: None,
-            max_handshakes: pump::MAX_HANDSHAKES,
-            assist: true,
-            lead: true,
-            spin: SPIN,
-            task_spin: TASK_SPIN,
-            linger_limit: None,
-            socket_options: Options::new(),
-        }
-    }
-
-    /// Sets [`pumps`](ContextOptions#structfield.pumps).
-    #[must_use]
-    pub fn pumps(mut self, pumps: usize) -> Self {
-        self.pumps = pumps;
-        self
-    }
-
-    /// Sets [`name`](ContextOptions#structfield.name).
-    #[must_use]
-    pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.name = name.into();
-        self
-    }
-
-    /// Sets [`max_sockets`](ContextOptions#structfield.max_sockets).
-    #[must_use]
-    pub fn max_sockets(mut self, max_sockets: Option<usize>) -> Self {
-        self.max_sockets = max_sockets;
-        self
-    }
-
-    /// Sets [`max_connections`](ContextOptions#structfield.max_connections).
-    #[must_use]
-    pub fn max_connections(mut self, max_connections: Option<usize>) -> Self {
-        self.max_connections = max_connections;
-        self
-    }
-
-    /// Sets [`max_handshakes`](ContextOptions#structfield.max_handshakes).
-    #[must_use]
-    pub fn max_handshakes(mut self, max_handshakes: usize) -> Self {
-        self.max_handshakes = max_handshakes;
-        self
-    }
-
-    /// Sets [`assist`](ContextOptions#structfield.assist).
-    #[must_use]
-    pub fn assist(mut self, assist: bool) -> Self {
-        self.assist = assist;
-        self
-    }
-
-    /// Sets [`lead`](ContextOptions#structfield.lead).
-    #[must_use]
-    pub fn lead(mut self, lead: bool) -> Self {
-        self.lead = lead;
-        self
-    }
-
-    /// Sets [`task_spin`](ContextOptions#structfield.task_spin).
-    #[must_use]
-    pub fn task_spin(mut self, task_spin: Duration) -> Self {
-        self.task_spin = task_spin;
-        self
-    }
-
-    /// Sets [`spin`](ContextOptions#structfield.spin).
-    #[must_use]
-    pub fn spin(mut self, spin: Duration) -> Self {
-        self.spin = spin;
-        self
-    }
-
-    /// Sets [`linger_limit`](ContextOptions#structfield.linger_limit).
-    #[must_use]
-    pub fn linger_limit(mut self, linger_limit: Option<Duration>) -> Self {
-        self.linger_limit = linger_limit;
-        self
-    }
-
-    /// Sets [`socket_options`](ContextOptions#structfield.socket_options).
-    #[must_use]
-    pub fn socket_options(mut self, socket_options: Options) -> Self {
-        self.socket_options = socket_options;
-        self
-    }
-
-    fn check(&self) -> Result<(), ContextError> {
-        let fault = |option, reason| Err(ContextError::Option { option, reason });
-        if !(1..=MAX_PUMPS).contains(&self.pumps) {
-            return fault("pumps", "not within 1 and 1024");
-        }
-        if self.name.contains('\0') {
-            return fault("name", "contains a zero byte");
-        }
-        if self.max_sockets == Some(0) {
-            return fault("max_sockets", "zero; None means no limit");
-        }
-        if self.max_connections == Some(0) {
-            return fault("max_connections", "zero; None means no limit");
-        }
-        if self.max_handshakes == 0 {
-            return fault("max_handshakes", "zero: no peer could ever connect");
-        }
-        if self.task_spin > MAX_SPIN {
-            return fault("task_spin", "longer than 1 ms");
-        }
-        if self.spin > MAX_SPIN {
-            return fault("spin", "longer than 1 ms");
-        }
-        if self
-            .socket_options
-            .pump
-            .is_some_and(|pump| pump >= self.pumps)
-        {
-            return fault("pump", NO_SUCH_PUMP);
-        }
-        Ok(self.socket_options.check()?)
-    }
-
-    fn thread_names(&self, pump: usize) -> ThreadNames {
-        ThreadNames {
-            pump: match (self.name.is_empty(), self.pumps) {
-                (true, 1) => "zmq-pump".to_owned(),
-                _ => self.thread_name(&format!("-pump-{pump}")),
-            },
-            resolver: self.thread_name("-resolver"),
-        }
-    }
-
-    /// The prefix, shortened to leave room for what tells the threads apart.
-    fn thread_name(&self, suffix: &str) -> String {
-        let mut prefix = match self.name.as_str() {
-            "" => "zmq",
-            name => name,
-        };
-        while prefix.len() + suffix.len() > MAX_THREAD_NAME {
-            let Some((last, _)) = prefix.char_indices().next_back() else {
-                break;
-            };
-            prefix = &prefix[..last];
-        }
-        format!("{prefix}{suffix}")
-    }
-}
-
-impl Default for ContextOptions {
-    fn default() -> Self {
-        ContextOptions::new()
-    }
-}
-
-const NO_SUCH_PUMP: &str = "the context has no such pump";
 
 /// The home of sockets: they share its pump threads and its inproc names.
 ///
@@ -311,9 +42,9 @@ const NO_SUCH_PUMP: &str = "the context has no such pump";
 ///
 /// Sockets and ports keep their context alive. Dropping the last handle of all waits until sockets
 /// that are being closed have sent what they accepted, as long as their
-/// [`linger`](Options#structfield.linger) says: by default until it is sent, also to a peer that has
+/// [`linger`](Options::linger) says: by default until it is sent, also to a peer that has
 /// yet to come, unless that would have to come over inproc: no handle is left that could open it.
-/// [`linger_limit`](ContextOptions#structfield.linger_limit) sets a limit to that, and
+/// [`linger_limit`](ContextOptions::linger_limit) sets a limit to that, and
 /// while a panic unwinds no drop waits longer than [`Context::DROP_WAIT`]. Then the pumps end. What
 /// was not sent is counted by [`Context::undelivered`]; [`Context::close`] waits as well, and
 /// returns the figure.
@@ -338,7 +69,7 @@ const NO_SUCH_PUMP: &str = "the context has no such pump";
 /// # }
 /// ```
 ///
-/// With several pumps ([`ContextOptions::pumps`](ContextOptions#structfield.pumps)) each socket
+/// With several pumps ([`ContextOptions::pumps`](ContextOptions::pumps)) each socket
 /// lives on one of them. Between sockets of one pump inproc is fastest, and what `connect`,
 /// `subscribe` and their likes change there is true for both sides when they return; between
 /// pumps it takes a moment to reach the other one.
@@ -349,8 +80,9 @@ const NO_SUCH_PUMP: &str = "the context has no such pump";
 /// pump there. All that a pump would have to answer fails at once with
 /// [`PumpFailure::Forked`](crate::error::PumpFailure::Forked), such as `bind`, `statistics`, `wait_…` and a
 /// new socket in the parent's context; `close` and [`shutdown`](Context::shutdown) return. Calls
-/// that send, receive or request fail with [`Closed::Socket`](crate::error::Closed); `failure()` says why. The parent,
-/// its connections and its listeners are not disturbed, not by dropping handles in the child either.
+/// that send, receive or request fail with [`Closed::Socket`](crate::error::Closed); `failure()`
+/// says why. The parent, its connections and its listeners are not disturbed, not by dropping
+/// handles in the child either.
 ///
 /// A lock that another thread held at the very moment of the fork stays locked in the child, where a
 /// call that needs it hangs: so it is with every lock of a process that forks while its threads are at
@@ -530,8 +262,8 @@ impl Context {
     }
 
     /// Closes all sockets of the context, each as [`Socket::close`] does, and resolves when they have
-    /// sent what they accepted, as long as their [`linger`](Options#structfield.linger) says and
-    /// [`linger_limit`](ContextOptions#structfield.linger_limit) allows: with the number of messages
+    /// sent what they accepted, as long as their [`linger`](Options::linger) says and
+    /// [`linger_limit`](ContextOptions::linger_limit) allows: with the number of messages
     /// that stayed undelivered. Then the context is over, as after
     /// [`shutdown`](Context::shutdown), which also ends the wait of this call.
     ///
@@ -566,10 +298,10 @@ impl Context {
     /// Ends the context as `zmq_ctx_term` does: every call on its sockets, pending or to come, fails
     /// with `Terminated` at once, whatever thread or task makes it, and what was accepted is still
     /// sent. Resolves as [`close`](Context::close) does: when that is done, as long as the
-    /// [`linger`](Options#structfield.linger) of each socket says, with the number of messages that
+    /// [`linger`](Options::linger) of each socket says, with the number of messages that
     /// stayed undelivered. With the default, [`Linger::UntilSent`](crate::Linger::UntilSent), that
     /// is never if a peer that something is for never comes;
-    /// [`linger_limit`](ContextOptions#structfield.linger_limit) sets an end, and
+    /// [`linger_limit`](ContextOptions::linger_limit) sets an end, and
     /// [`shutdown`](Context::shutdown) ends the wait.
     ///
     /// Calls have been terminated, and no socket can be opened, when this returns, even if the future
@@ -673,7 +405,7 @@ impl Context {
                 socket_type,
             });
         }
-        let seat = match options.pump {
+        let seat = match options.connections.pump {
             Some(pump) if pump >= self.inner.options.pumps => {
                 return Err(SocketError::Option {
                     option: "pump",
@@ -773,7 +505,7 @@ impl Inner {
             pump,
             ..self.company.clone()
         };
-        os::start(self.options.thread_names(pump), company)
+        os::start(thread_names(&self.options, pump), company)
     }
 
     /// Whether a pump can serve another socket: it has not failed.
@@ -814,6 +546,32 @@ fn ended(mailbox: &Mailbox<Command>) -> SocketError {
         Some(failure) => failure.into(),
         None => SocketError::Closed(Closed::Context),
     }
+}
+
+/// The names of a pump's threads.
+fn thread_names(options: &ContextOptions, pump: usize) -> ThreadNames {
+    ThreadNames {
+        pump: match (options.name.is_empty(), options.pumps) {
+            (true, 1) => "zmq-pump".to_owned(),
+            _ => thread_name(options, &format!("-pump-{pump}")),
+        },
+        resolver: thread_name(options, "-resolver"),
+    }
+}
+
+/// The prefix, shortened to leave room for what tells the threads apart.
+fn thread_name(options: &ContextOptions, suffix: &str) -> String {
+    let mut prefix = match options.name.as_str() {
+        "" => "zmq",
+        name => name,
+    };
+    while prefix.len() + suffix.len() > MAX_THREAD_NAME {
+        let Some((last, _)) = prefix.char_indices().next_back() else {
+            break;
+        };
+        prefix = &prefix[..last];
+    }
+    format!("{prefix}{suffix}")
 }
 
 /// Asks all pumps the same before any of them is waited for.
@@ -872,6 +630,7 @@ mod tests {
         let pair = context.socket::<Pair>().unwrap();
         assert_eq!(pair.sender().ports().wait_context().setup.spin, spin);
         let pair = Context::new().socket::<Pair>().unwrap();
-        assert_eq!(pair.sender().ports().wait_context().setup.spin, SPIN);
+        let spin = ContextOptions::new().get_spin();
+        assert_eq!(pair.sender().ports().wait_context().setup.spin, spin);
     }
 }

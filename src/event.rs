@@ -271,14 +271,14 @@ pub enum DisconnectReason {
     #[error("{0}")]
     Io(SystemError),
     /// The attempt to connect took longer than
-    /// [`connect_timeout`](crate::Options#structfield.connect_timeout) or the system allows.
+    /// [`connect_timeout`](crate::Options::connect_timeout) or the system allows.
     #[error("the attempt to connect took too long")]
     ConnectTimeout,
     /// The peer did what its protocol or the pattern forbids.
     #[error("{0}")]
     Protocol(String),
     /// The peer announced a frame larger than
-    /// [`max_frame_size`](crate::Options#structfield.max_frame_size).
+    /// [`max_frame_size`](crate::Options::max_frame_size).
     #[error("a frame of {announced} bytes was announced, the limit is {limit}")]
     FrameTooLarge {
         /// Bytes the peer announced.
@@ -287,7 +287,7 @@ pub enum DisconnectReason {
         limit: u64,
     },
     /// The frames of a message from the peer had more bytes together than
-    /// [`max_message_size`](crate::Options#structfield.max_message_size).
+    /// [`max_message_size`](crate::Options::max_message_size).
     #[error("a message of more than {limit} bytes")]
     MessageTooLarge {
         /// Bytes a message may have.
@@ -301,7 +301,7 @@ pub enum DisconnectReason {
     #[error("{0}")]
     Incompatible(String),
     /// The peer speaks an older version of ZMTP than
-    /// [`oldest_zmtp`](crate::Options#structfield.oldest_zmtp) allows: 1.0 is what every peer seems
+    /// [`oldest_zmtp`](crate::Options::oldest_zmtp) allows: 1.0 is what every peer seems
     /// to speak whose first bytes could be a frame of that.
     #[error("the peer speaks ZMTP {major}.{minor}, which is older than what is taken")]
     OldVersion {
@@ -333,7 +333,7 @@ pub enum DisconnectReason {
     #[error("refused by the peer: {0:?}")]
     RefusedByPeer(String),
     /// Greeting and handshake took longer than
-    /// [`handshake_timeout`](crate::Options#structfield.handshake_timeout).
+    /// [`handshake_timeout`](crate::Options::handshake_timeout).
     #[error("the handshake was not completed in time")]
     HandshakeTimeout,
     /// The peer was silent for too long.
@@ -342,7 +342,7 @@ pub enum DisconnectReason {
     /// This socket does not take the peer: a PAIR that has one, a routing id that is in use.
     #[error("this socket does not take the peer")]
     Refused,
-    /// There are as many peers as [`max_peers`](crate::Options#structfield.max_peers) allows, or
+    /// There are as many peers as [`max_peers`](crate::Options::max_peers) allows, or
     /// too many connections that have not finished their handshake.
     #[error("there are too many connections")]
     LimitReached,

@@ -51,7 +51,7 @@ pub mod statistics;
 #[doc(inline)]
 pub use authenticator::Authenticator;
 #[doc(inline)]
-pub use context::{Context, ContextOptions};
+pub use context::Context;
 #[cfg(feature = "curve")]
 #[doc(inline)]
 pub use curve::CurveKeypair;
@@ -67,7 +67,7 @@ pub use message::{Frame, Message};
 #[doc(inline)]
 pub use monitor::Monitor;
 #[doc(inline)]
-pub use options::{Linger, Options, Overflow};
+pub use options::{ContextOptions, Linger, Options, Overflow};
 #[doc(inline)]
 pub use port::{Receiver, Request, Sender};
 #[doc(inline)]

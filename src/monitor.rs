@@ -50,14 +50,14 @@ impl MonitorOptions {
         }
     }
 
-    /// Sets [`events`](MonitorOptions#structfield.events).
+    /// Sets [`events`](MonitorOptions::events).
     #[must_use]
     pub fn events(mut self, events: EventSet) -> Self {
         self.events = events;
         self
     }
 
-    /// Sets [`capacity`](MonitorOptions#structfield.capacity).
+    /// Sets [`capacity`](MonitorOptions::capacity).
     #[must_use]
     pub fn capacity(mut self, capacity: usize) -> Self {
         self.capacity = capacity;
@@ -76,7 +76,7 @@ impl Default for MonitorOptions {
 ///
 /// Cheap to clone; each event goes to one of the clones. A socket may have several monitors, and
 /// each gets all events. It is in nobody's way: events that nobody reads are kept up to the
-/// [capacity](MonitorOptions#structfield.capacity), then the oldest go. It does not keep its socket
+/// [capacity](MonitorOptions::capacity), then the oldest go. It does not keep its socket
 /// open; when the socket has closed, what is left can be read, `Stopped` last.
 ///
 /// It is a blocking iterator (`for event in &monitor`) and a [`Stream`].

@@ -7,7 +7,7 @@ use crate::event::PeerIdentity;
 /// (`zmq_msg_gets`, `ZMQ_SRCFD`).
 ///
 /// [`Message::peer`](crate::Message::peer) gives it for what was received by a socket with the option
-/// [`message_peers`](crate::Options#structfield.message_peers). All messages of one connection share
+/// [`message_peers`](crate::Options::message_peers). All messages of one connection share
 /// one value, which stays as it was when the connection has ended.
 ///
 /// ```

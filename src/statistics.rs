@@ -32,7 +32,7 @@ pub struct Statistics {
     pub reconnects: u64,
     /// Connections that did not get through their handshake, refused ones among them.
     pub handshakes_failed: u64,
-    /// Peers that were not taken: for [`max_peers`](crate::Options#structfield.max_peers), or
+    /// Peers that were not taken: for [`max_peers`](crate::Options::max_peers), or
     /// because the type of socket takes no more, or not under that routing id.
     ///
     /// A peer is refused before it can believe itself connected, so that it keeps its messages,
@@ -128,9 +128,9 @@ pub enum DropReason {
     ReceiveOnly,
     /// It was held for a connection that ended, and could not go another way.
     ConnectionLost,
-    /// [`send_overflow`](crate::Options#structfield.send_overflow) dropped it.
+    /// [`send_overflow`](crate::Options::send_overflow) dropped it.
     SendOverflow,
-    /// [`receive_overflow`](crate::Options#structfield.receive_overflow) dropped it, or it came
+    /// [`receive_overflow`](crate::Options::receive_overflow) dropped it, or it came
     /// after the last receiver had gone.
     ReceiveOverflow,
     /// It came from a peer that was refused when the peer already believed itself connected: see

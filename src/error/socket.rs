@@ -37,7 +37,7 @@ pub enum SubscribeError {
     #[error("this type of socket has no subscriptions")]
     Unsupported,
     /// An XPUB decides on its peers' subscriptions only where
-    /// [`xpub_manual`](crate::Options#structfield.xpub_manual) says so.
+    /// [`xpub_manual`](crate::Options::xpub_manual) says so.
     #[error("option xpub_manual is off")]
     NotManual,
     /// No message of a peer has been received that this could be about.

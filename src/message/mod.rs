@@ -353,7 +353,7 @@ impl Message {
     }
 
     /// The peer that this message was received from, where the socket that received it has
-    /// [`Options::message_peers`](crate::Options#structfield.message_peers); `None` otherwise, and
+    /// [`Options::message_peers`](crate::Options::message_peers); `None` otherwise, and
     /// for a message that was made here.
     ///
     /// It stays with the message while frames are added and taken, and with its clones; equality

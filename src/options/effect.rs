@@ -17,78 +17,97 @@ struct Row {
 }
 
 macro_rules! table {
-    ($($option:ident: $means_something:expr,)*) => {
-        const TABLE: &[Row] = &[$(Row {
+    ($($group:ident: $kind:ident { $($option:ident: $means_something:expr,)* })*) => {
+        const TABLE: &[Row] = &[$($(Row {
             option: stringify!($option),
-            is_alike: |these, those| these.$option == those.$option,
+            is_alike: |these, those| these.$group.$option == those.$group.$option,
             means_something: $means_something,
-        }),*];
+        }),*),*];
 
         /// Does not compile while an option has no row.
         const _: fn(&Options) = |options| {
-            let Options { $($option: _),* } = options;
+            let Options { $($group: _),* } = options;
+            $(let super::$group::$kind { $($option: _),* } = &options.$group;)*
         };
     };
 }
 
 table! {
-    send_high_water_mark: SocketType::sends,
-    receive_high_water_mark: SocketType::receives,
-    send_overflow: SocketType::sends,
-    receive_overflow: SocketType::receives,
-    linger: every,
-    // Who judges peers is told it, whatever the type (RFC 27).
-    routing_id: speaks_zmtp,
-    max_frame_size: speaks_zmtp,
-    max_message_size: speaks_zmtp,
-    oldest_zmtp: speaks_zmtp,
-    reconnect_interval: every,
-    reconnect_interval_max: every,
-    connect_timeout: every,
-    handshake_timeout: speaks_zmtp,
-    backlog: every,
-    kernel_send_buffer: every,
-    kernel_receive_buffer: every,
-    pump: every,
-    immediate: sends_to_any_peer,
-    heartbeat_interval: speaks_zmtp,
-    heartbeat_timeout: speaks_zmtp,
-    heartbeat_ttl: speaks_zmtp,
-    security: speaks_zmtp,
-    zap_domain: speaks_zmtp,
-    zap_enforce_domain: speaks_zmtp,
-    metadata: speaks_zmtp,
-    in_batch_size: every,
-    out_batch_size: every,
-    max_peers: has_several_peers,
-    message_peers: SocketType::receives,
-    reconnect_stop: every,
-    accept_filter: every,
-    ipv6: every,
-    tcp_keepalive: every,
-    tcp_max_retransmit: every,
-    type_of_service: every,
-    bind_to_device: every,
-    socks_proxy: every,
-    router_mandatory: |kind| kind == SocketType::Router,
-    router_handover: |kind| kind == SocketType::Router,
-    router_notify: |kind| kind == SocketType::Router,
-    probe_router: SocketType::probes,
-    req_correlate: |kind| kind == SocketType::Req,
-    req_relaxed: |kind| kind == SocketType::Req,
-    stream_notify: |kind| kind == SocketType::Stream,
-    xpub_verbosity: |kind| kind == SocketType::XPub,
-    xpub_manual: |kind| kind == SocketType::XPub,
-    xpub_no_drop: |kind| matches!(kind, SocketType::Pub | SocketType::XPub | SocketType::Radio),
-    xpub_welcome: |kind| matches!(kind, SocketType::Pub | SocketType::XPub),
-    invert_matching: |kind| matches!(kind, SocketType::Pub | SocketType::XPub | SocketType::Sub),
-    only_first_subscribe: |kind| {
+    queues: Queues {
+        send_high_water_mark: SocketType::sends,
+        receive_high_water_mark: SocketType::receives,
+        send_overflow: SocketType::sends,
+        receive_overflow: SocketType::receives,
+        linger: every,
+        immediate: sends_to_any_peer,
+    }
+    protocol: Protocol {
+        // Who judges peers is told it, whatever the type (RFC 27).
+        routing_id: speaks_zmtp,
+        oldest_zmtp: speaks_zmtp,
+        max_frame_size: speaks_zmtp,
+        max_message_size: speaks_zmtp,
+        metadata: speaks_zmtp,
+        handshake_timeout: speaks_zmtp,
+        in_batch_size: every,
+        out_batch_size: every,
+    }
+    heartbeat: Heartbeat {
+        heartbeat_interval: speaks_zmtp,
+        heartbeat_timeout: speaks_zmtp,
+        heartbeat_ttl: speaks_zmtp,
+    }
+    connections: Connections {
+        reconnect_interval: every,
+        reconnect_interval_max: every,
+        reconnect_stop: every,
+        connect_timeout: every,
+        backlog: every,
+        accept_filter: every,
+        max_peers: has_several_peers,
+        message_peers: SocketType::receives,
+        pump: every,
+    }
+    network: Network {
+        ipv6: every,
+        tcp_keepalive: every,
+        tcp_max_retransmit: every,
+        type_of_service: every,
+        bind_to_device: every,
+        socks_proxy: every,
+        kernel_send_buffer: every,
+        kernel_receive_buffer: every,
+    }
+    authentication: Authentication {
+        security: speaks_zmtp,
+        zap_domain: speaks_zmtp,
+        zap_enforce_domain: speaks_zmtp,
+    }
+    publishing: Publishing {
+        xpub_verbosity: |kind| kind == SocketType::XPub,
+        xpub_manual: |kind| kind == SocketType::XPub,
+        xpub_no_drop: |kind| matches!(kind, SocketType::Pub | SocketType::XPub | SocketType::Radio),
+        xpub_welcome: |kind| matches!(kind, SocketType::Pub | SocketType::XPub),
+        invert_matching: |kind| matches!(kind, SocketType::Pub | SocketType::XPub | SocketType::Sub),
+        only_first_subscribe: |kind| {
         matches!(kind, SocketType::Pub | SocketType::XPub | SocketType::XSub)
     },
-    xsub_verbose_unsubscribe: |kind| kind == SocketType::XSub,
-    hello: SocketType::says_hello,
-    disconnect_notice: SocketType::hears_of_losses,
-    hiccup_notice: SocketType::hears_of_losses,
+        xsub_verbose_unsubscribe: |kind| kind == SocketType::XSub,
+    }
+    routing: Routing {
+        router_mandatory: |kind| kind == SocketType::Router,
+        router_handover: |kind| kind == SocketType::Router,
+        router_notify: |kind| kind == SocketType::Router,
+        probe_router: SocketType::probes,
+        req_correlate: |kind| kind == SocketType::Req,
+        req_relaxed: |kind| kind == SocketType::Req,
+        stream_notify: |kind| kind == SocketType::Stream,
+    }
+    notices: Notices {
+        hello: SocketType::says_hello,
+        disconnect_notice: SocketType::hears_of_losses,
+        hiccup_notice: SocketType::hears_of_losses,
+    }
 }
 
 fn every(_kind: SocketType) -> bool {
@@ -117,9 +136,9 @@ impl Options {
     /// Messages the options hold must be such as sockets of this type send and receive.
     pub(crate) fn check_messages(&self, kind: SocketType) -> Result<(), OptionFault> {
         let messages = [
-            ("hello", &self.hello),
-            ("disconnect_notice", &self.disconnect_notice),
-            ("hiccup_notice", &self.hiccup_notice),
+            ("hello", &self.notices.hello),
+            ("disconnect_notice", &self.notices.disconnect_notice),
+            ("hiccup_notice", &self.notices.hiccup_notice),
         ];
         for (option, message) in messages {
             let frames = message.as_ref().map_or(0, Message::len);
@@ -146,10 +165,25 @@ impl Options {
     fn is_for_both_directions(&self, option: &str) -> bool {
         match option {
             "send_high_water_mark" | "receive_high_water_mark" => {
-                self.send_high_water_mark == self.receive_high_water_mark
+                self.queues.send_high_water_mark == self.queues.receive_high_water_mark
             }
-            "send_overflow" | "receive_overflow" => self.send_overflow == self.receive_overflow,
+            "send_overflow" | "receive_overflow" => {
+                self.queues.send_overflow == self.queues.receive_overflow
+            }
             _ => false,
         }
     }
+}
+
+/// The names of all options.
+#[cfg(test)]
+pub(super) fn every_name() -> impl Iterator<Item = &'static str> {
+    TABLE.iter().map(|row| row.option)
+}
+
+/// The names of the options that differ.
+#[cfg(test)]
+pub(super) fn different(these: &Options, those: &Options) -> Vec<&'static str> {
+    let rows = TABLE.iter().filter(|row| !(row.is_alike)(these, those));
+    rows.map(|row| row.option).collect()
 }

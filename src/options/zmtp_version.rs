@@ -1,7 +1,7 @@
 //! Versions of the protocol.
 
 /// A version of ZMTP, the protocol of tcp and ipc connections: see
-/// [`Options::oldest_zmtp`](crate::Options#structfield.oldest_zmtp).
+/// [`Options::oldest_zmtp`](crate::Options::oldest_zmtp).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum ZmtpVersion {

@@ -377,12 +377,12 @@ pub(crate) trait Pattern: Send {
 /// under a policy that drops.
 pub(crate) fn waits_for_peers(socket_type: SocketType, options: &Options) -> bool {
     let waits = match socket_type {
-        SocketType::Router => options.router_mandatory,
+        SocketType::Router => options.routing.router_mandatory,
         SocketType::Server | SocketType::Peer | SocketType::Stream => true,
-        SocketType::Pub | SocketType::XPub | SocketType::Radio => options.xpub_no_drop,
+        SocketType::Pub | SocketType::XPub | SocketType::Radio => options.publishing.xpub_no_drop,
         _ => false,
     };
-    waits && options.send_overflow == Overflow::Block
+    waits && options.queues.send_overflow == Overflow::Block
 }
 
 /// The pattern of a socket type, if there is one yet. Names and numbers that it makes up count on

@@ -27,8 +27,8 @@ pub(super) struct Publish {
 impl Publish {
     pub(super) fn new(options: &Options) -> Self {
         Publish {
-            inverted: options.invert_matching,
-            welcome: options.xpub_welcome.clone(),
+            inverted: options.publishing.invert_matching,
+            welcome: options.publishing.xpub_welcome.clone(),
             ..Publish::default()
         }
     }
@@ -142,8 +142,8 @@ impl Pattern for Publish {
     }
 
     fn configure(&mut self, options: &Options, _outlet: &mut dyn Outlet) {
-        self.inverted = options.invert_matching;
-        self.welcome.clone_from(&options.xpub_welcome);
+        self.inverted = options.publishing.invert_matching;
+        self.welcome.clone_from(&options.publishing.xpub_welcome);
     }
 
     fn subscribers(&self) -> usize {

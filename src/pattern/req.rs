@@ -58,8 +58,8 @@ impl Req {
     pub(super) fn new(options: &Options, luck: u32) -> Self {
         Req {
             next_number: luck,
-            correlate: options.req_correlate,
-            relaxed: options.req_relaxed,
+            correlate: options.routing.req_correlate,
+            relaxed: options.routing.req_relaxed,
             ..Req::default()
         }
     }
@@ -208,8 +208,8 @@ impl Pattern for Req {
     }
 
     fn configure(&mut self, options: &Options, _outlet: &mut dyn Outlet) {
-        self.correlate = options.req_correlate;
-        self.relaxed = options.req_relaxed;
+        self.correlate = options.routing.req_correlate;
+        self.relaxed = options.routing.req_relaxed;
     }
 }
 

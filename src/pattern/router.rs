@@ -29,8 +29,8 @@ impl Router {
         Router {
             table: RoutingTable::new(start, options),
             admits: waits_for_peers(SocketType::Router, options),
-            handover: options.router_handover,
-            notify: options.router_notify,
+            handover: options.routing.router_handover,
+            notify: options.routing.router_notify,
         }
     }
 
@@ -148,8 +148,8 @@ impl Pattern for Router {
     fn configure(&mut self, options: &Options, _outlet: &mut dyn Outlet) {
         self.table.configure(options);
         self.admits = waits_for_peers(SocketType::Router, options);
-        self.handover = options.router_handover;
-        self.notify = options.router_notify;
+        self.handover = options.routing.router_handover;
+        self.notify = options.routing.router_notify;
     }
 }
 

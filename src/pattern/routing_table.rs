@@ -51,9 +51,9 @@ impl RoutingTable {
     /// For each name as many messages are kept as the high-water mark says, under the policy of
     /// the peers' queues.
     pub(super) fn configure(&mut self, options: &Options) {
-        let policy = options.send_overflow;
+        let policy = options.queues.send_overflow;
         self.slides = matches!(policy, Overflow::DropOldest | Overflow::Latest);
-        self.limit = match options.send_high_water_mark {
+        self.limit = match options.queues.send_high_water_mark {
             _ if policy == Overflow::Latest => 1,
             0 => usize::MAX,
             mark => mark,

@@ -34,7 +34,7 @@ impl Stream {
             table: RoutingTable::new(start, options),
             admits: waits_for_peers(SocketType::Stream, options),
             ended: Vec::new(),
-            notifies: options.stream_notify,
+            notifies: options.routing.stream_notify,
         }
     }
 
@@ -150,7 +150,7 @@ impl Pattern for Stream {
 
     fn configure(&mut self, options: &Options, _outlet: &mut dyn Outlet) {
         self.table.configure(options);
-        self.notifies = options.stream_notify;
+        self.notifies = options.routing.stream_notify;
     }
 }
 

@@ -18,7 +18,7 @@ pub(super) struct Subscribe {
 impl Subscribe {
     pub(super) fn new(options: &Options) -> Self {
         Subscribe {
-            inverted: options.invert_matching,
+            inverted: options.publishing.invert_matching,
             ..Subscribe::default()
         }
     }
@@ -67,7 +67,7 @@ impl Pattern for Subscribe {
     }
 
     fn configure(&mut self, options: &Options, _outlet: &mut dyn Outlet) {
-        self.inverted = options.invert_matching;
+        self.inverted = options.publishing.invert_matching;
     }
 
     fn topics(&self) -> usize {

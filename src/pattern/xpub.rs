@@ -33,8 +33,8 @@ impl XPub {
     pub(super) fn new(options: &Options) -> Self {
         XPub {
             publish: Publish::new(options),
-            verbosity: options.xpub_verbosity,
-            manual: options.xpub_manual,
+            verbosity: options.publishing.xpub_verbosity,
+            manual: options.publishing.xpub_manual,
             ..XPub::default()
         }
     }
@@ -178,8 +178,8 @@ impl Pattern for XPub {
     }
 
     fn configure(&mut self, options: &Options, outlet: &mut dyn Outlet) {
-        self.verbosity = options.xpub_verbosity;
-        self.manual = options.xpub_manual;
+        self.verbosity = options.publishing.xpub_verbosity;
+        self.manual = options.publishing.xpub_manual;
         self.publish.configure(options, outlet);
     }
 

@@ -23,8 +23,8 @@ impl XSub {
     pub(super) fn new(options: &Options) -> Self {
         XSub {
             subscriptions: Subscriptions::default(),
-            only_first: options.only_first_subscribe,
-            verbose_unsubscribe: options.xsub_verbose_unsubscribe,
+            only_first: options.publishing.only_first_subscribe,
+            verbose_unsubscribe: options.publishing.xsub_verbose_unsubscribe,
         }
     }
 
@@ -107,8 +107,8 @@ impl Pattern for XSub {
     }
 
     fn configure(&mut self, options: &Options, _outlet: &mut dyn Outlet) {
-        self.only_first = options.only_first_subscribe;
-        self.verbose_unsubscribe = options.xsub_verbose_unsubscribe;
+        self.only_first = options.publishing.only_first_subscribe;
+        self.verbose_unsubscribe = options.publishing.xsub_verbose_unsubscribe;
     }
 
     fn topics(&self) -> usize {

@@ -10,11 +10,6 @@ use crate::sync::permits::Seats;
 
 use super::command::Command;
 
-/// The most unfinished handshakes of a pump unless the user says otherwise: a flood of several
-/// thousand silent connections a second, all from one address, does not lock out a peer of that address
-/// whose first bytes take a third of a second.
-pub(crate) const MAX_HANDSHAKES: usize = 4096;
-
 /// What the pumps of one context share, and which of them this is.
 #[derive(Clone)]
 pub(crate) struct Company {

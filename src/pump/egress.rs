@@ -100,7 +100,7 @@ impl<E: Env> Pump<E> {
         };
         // A policy that drops works on what is still in the channel: take one at a time, so that
         // what waits stays replaceable.
-        if socket.options.send_overflow != Overflow::Block {
+        if socket.options.queues.send_overflow != Overflow::Block {
             return 1;
         }
         let sole = socket.pattern.sole_peer();
@@ -153,7 +153,7 @@ impl<E: Env> Pump<E> {
         if socket.io.pending.is_empty() {
             return true;
         }
-        let lossy = socket.options.send_overflow != Overflow::Block;
+        let lossy = socket.options.queues.send_overflow != Overflow::Block;
         let mut pending = std::mem::take(&mut socket.io.pending);
         let placed = self.pattern_call(slot, |pattern, outlet| {
             while let Some(message) = pending.front_mut() {
@@ -303,7 +303,7 @@ impl<E: Env> Pump<E> {
         }
         if let (Some(socket), 1..) = (socket, sent) {
             if let Some(socket) = self.sockets.get_mut(socket) {
-                if !socket.io.buffers && socket.options.send_overflow == Overflow::Block {
+                if !socket.io.buffers && socket.options.queues.send_overflow == Overflow::Block {
                     socket.io.credits.released += sent;
                 }
             }

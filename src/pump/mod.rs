@@ -67,7 +67,7 @@ use crate::sync::timeouts::Alarms;
 pub use command::CloseReport;
 pub(crate) use command::{Awaited, Command, Keepalive, Opened, Release, SocketCommand, SocketId};
 use company::Bound;
-pub(crate) use company::{Company, MAX_HANDSHAKES};
+pub(crate) use company::Company;
 use dialer::Dialer;
 use env::{Env, Readiness, Source};
 use fair_queue::FairQueue;
@@ -285,11 +285,16 @@ impl<E: Env> Pump<E> {
         let token = Token::Socket(slot);
         let (sending, receiving) = (kind.sends(), kind.receives());
         let (ports, holder) = Ports::open(PortsSetup {
-            inward: sending.then_some((options.send_high_water_mark, options.send_overflow)),
-            outward: receiving
-                .then_some((options.receive_high_water_mark, options.receive_overflow)),
+            inward: sending.then_some((
+                options.queues.send_high_water_mark,
+                options.queues.send_overflow,
+            )),
+            outward: receiving.then_some((
+                options.queues.receive_high_water_mark,
+                options.queues.receive_overflow,
+            )),
             alternating: kind == SocketType::Rep,
-            relaxed: (kind == SocketType::Req).then_some(options.req_relaxed),
+            relaxed: (kind == SocketType::Req).then_some(options.routing.req_relaxed),
             frames: frame_rule(kind),
             routes: kind
                 .addresses_peers()

@@ -24,8 +24,8 @@ use crate::sync::Hook;
 
 use super::sim::{Faults, Luck, Network, Node};
 use super::socket::wire_config;
-use super::MAX_HANDSHAKES;
 use super::{Command, Company, Pump, Release, SocketCommand, SocketId};
+use crate::options::MAX_HANDSHAKES;
 
 mod cross_pump;
 mod fairness;

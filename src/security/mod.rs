@@ -46,13 +46,13 @@ pub use crate::error::AuthenticatorError;
 /// assert_eq!(client.mechanism(), Mechanism::Plain);
 /// assert!(!format!("{client:?}").contains("secret"));
 /// let options = Options::new().security(client);
-/// assert!(!options.security.is_server());
+/// assert!(!options.get_security().is_server());
 /// ```
 #[derive(Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Security {
     /// Not at all (RFC 37, NULL). A server that sets
-    /// [`zap_domain`](crate::Options#structfield.zap_domain) can still turn peers away by their
+    /// [`zap_domain`](crate::Options::zap_domain) can still turn peers away by their
     /// address. The default.
     #[default]
     Null,

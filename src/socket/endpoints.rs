@@ -27,7 +27,7 @@ impl<K: Kind> Socket<K> {
         let ended = || self.ended();
         let endpoint = if transport::is_unsettled(&given) {
             let options = self.options().map_err(|_| ended())?;
-            transport::settle(&given, options.ipv6)?
+            transport::settle(&given, options.network.ipv6)?
         } else {
             given.clone()
         };
@@ -43,7 +43,7 @@ impl<K: Kind> Socket<K> {
     /// [`unbind`](Socket::unbind).
     ///
     /// The listener is closed with the socket, or by `unbind`; the file of an ipc listener is not
-    /// removed. Its [`backlog`](crate::Options#structfield.backlog) is what it was.
+    /// removed. Its [`backlog`](crate::Options::backlog) is what it was.
     ///
     /// ```
     /// use zmq_channels::{Context, Pull, Push};

@@ -38,7 +38,7 @@ pub use any::KindError;
 /// [`bind`](Socket::bind) to a host name.)
 ///
 /// Dropping the last handle that can send (for kinds that only receive: the last handle) closes
-/// the socket: what was accepted is sent within [`linger`](crate::Options#structfield.linger), then
+/// the socket: what was accepted is sent within [`linger`](crate::Options::linger), then
 /// the connections close, and what was received can still be taken. If it was the last handle of
 /// its [context](crate::Context) as well, dropping it waits for that: async code that must not wait
 /// closes its sockets with [`close`](Socket::close) first.
@@ -123,7 +123,7 @@ impl<K: Kind> Socket<K> {
     }
 
     /// Closes the socket: takes no more messages, sends those it accepted within
-    /// [`linger`](crate::Options#structfield.linger), and resolves when that is done, or when
+    /// [`linger`](crate::Options::linger), and resolves when that is done, or when
     /// there is nothing left to wait for: no message (one that is written in part is lost with its
     /// connection), or no endpoint by which a peer could come. The future may be dropped; the
     /// socket closes all the same.
@@ -150,7 +150,7 @@ impl<K: Kind> Socket<K> {
     }
 
     /// Changes options of the open socket, from what they are now. The high-water marks,
-    /// [`linger`](crate::Options#structfield.linger) and all that is about the behaviour of this
+    /// [`linger`](crate::Options::linger) and all that is about the behaviour of this
     /// type of socket (`router_…`, `req_…`, `xpub_…` and their likes) change at once; everything
     /// else is for endpoints that are bound or connected from now on.
     ///

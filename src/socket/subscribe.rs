@@ -14,7 +14,7 @@ impl<K: Kind> Socket<K> {
     /// means all (`ZMQ_SUBSCRIBE`). Subscribing twice needs two calls of
     /// [`unsubscribe`](Socket::unsubscribe).
     ///
-    /// On an XPUB with [`xpub_manual`](crate::Options#structfield.xpub_manual) it gives that to the peer
+    /// On an XPUB with [`xpub_manual`](crate::Options::xpub_manual) it gives that to the peer
     /// of the message received last, as [`accept`](Socket::accept) does for any message: the one that
     /// this socket's receivers, all clones together, have given last. Of several taken at once, that is
     /// the last. Where several threads receive, use `accept`.
@@ -100,7 +100,7 @@ impl<K: Kind> Socket<K> {
 }
 
 /// Subscriptions that the user of an XPUB decides on, with
-/// [`xpub_manual`](crate::Options#structfield.xpub_manual).
+/// [`xpub_manual`](crate::Options::xpub_manual).
 ///
 /// Peers come and go at any time: what is decided for one that has left does nothing.
 impl Socket<XPub> {

@@ -158,7 +158,7 @@ fn who_a_peer_is_stands_in_its_identity() {
             let (server, client) = (pull.monitor().unwrap(), push.monitor().unwrap());
             push.connect(pull.bind("tcp://127.0.0.1:*").unwrap())
                 .unwrap();
-            let user = match &sides.client.security {
+            let user = match sides.client.get_security() {
                 Security::CurveClient { keypair, .. } => keypair.public().to_string(),
                 _ => "admin".to_owned(),
             };
@@ -416,7 +416,7 @@ fn a_silent_peer_is_found_out_under_curve() {
             .heartbeat_interval(Some(Duration::from_millis(50)));
         let push = context.socket_with::<Push>(client).unwrap();
         let monitor = push.monitor().unwrap();
-        let Security::CurveServer(_) = &curve.server.security else {
+        let Security::CurveServer(_) = curve.server.get_security() else {
             panic!("the server is one of CURVE");
         };
         // A server in a process of its own cannot be frozen here; one behind a pipe can.
@@ -520,7 +520,7 @@ fn old_clients_and_other_protocols_do_not_get_past_a_secure_server() {
             let _judge = judge(&context);
             let pull = context.socket_with::<Pull>(sides.server.clone()).unwrap();
             let endpoint = pull.bind("tcp://127.0.0.1:*").unwrap();
-            let mechanism = sides.server.security.mechanism().name().as_bytes();
+            let mechanism = sides.server.get_security().mechanism().name().as_bytes();
             // NULL, said in the words of the mechanism; and READY where HELLO should be.
             for greeting in [raw::greeting(1, b"NULL"), raw::greeting(1, mechanism)] {
                 let mut peer = Raw::connect(&endpoint);
@@ -588,7 +588,7 @@ fn each_endpoint_keeps_the_security_it_was_bound_with() {
             .unwrap();
         let open = pull.bind("tcp://127.0.0.1:*").unwrap();
         assert_eq!(
-            pull.options().unwrap().security.mechanism(),
+            pull.options().unwrap().get_security().mechanism(),
             Mechanism::Null
         );
         let push = context.socket_with::<Push>(curve.client).unwrap();

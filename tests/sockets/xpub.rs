@@ -561,12 +561,7 @@ fn newcomers_are_welcomed_if_they_asked_for_it() {
             assert!(words.contains(&subscribe("other")));
             put(&xpub.sender(), "other news");
             assert_eq!(next_text(&other.receiver()), "other news");
-            xpub.configure(|options| {
-                let mut options = options;
-                options.xpub_welcome = None;
-                options
-            })
-            .unwrap();
+            xpub.configure(Options::without_xpub_welcome).unwrap();
             let late = sub("wel");
             put(&xpub.sender(), "well");
             assert_eq!(next_text(&curious.receiver()), "well");

@@ -39,7 +39,7 @@ impl<E: Env> Pump<E> {
                         Origin::Dialed(dialer) => self.dialers.get(dialer),
                         Origin::Accepted(_) => None,
                     };
-                    let limit = limit.and_then(|dialer| dialer.options.handshake_timeout);
+                    let limit = limit.and_then(|dialer| dialer.options.protocol.handshake_timeout);
                     *deadline = limit.and_then(|limit| later(self.now, limit));
                     if let Some(deadline) = *deadline {
                         self.timers.set(deadline, Timer::Pipe(slot));
@@ -87,7 +87,7 @@ impl<E: Env> Pump<E> {
             }
             Ok(Resolution::Lookup { .. }) => {
                 dialer.state = State::Resolving;
-                let ipv6 = dialer.options.ipv6;
+                let ipv6 = dialer.options.network.ipv6;
                 self.env.resolve(first_stop, ipv6, dialer.serial);
             }
             // No address will ever do, such as a source of another family.
@@ -123,11 +123,12 @@ impl<E: Env> Pump<E> {
                     continue;
                 }
             };
-            let tunnel = match (&dialer.via, &options.socks_proxy) {
+            let tunnel = match (&dialer.via, &options.network.socks_proxy) {
                 (Some(_), Some(proxy)) => Handshake::new(&dialer.endpoint, proxy).map(Box::new),
                 (None, _) | (_, None) => None,
             };
             let deadline = options
+                .connections
                 .connect_timeout
                 .and_then(|limit| later(self.now, limit));
             let pipe = self.add_pipe(
@@ -167,10 +168,14 @@ impl<E: Env> Pump<E> {
         let Some(dialer) = self.dialers.get_mut(slot) else {
             return;
         };
-        let Some(interval) = dialer.options.reconnect_interval else {
+        let Some(interval) = dialer.options.connections.reconnect_interval else {
             return self.give_up(slot);
         };
-        let longest = dialer.options.reconnect_interval_max.max(interval);
+        let longest = dialer
+            .options
+            .connections
+            .reconnect_interval_max
+            .max(interval);
         let doubled = interval
             .saturating_mul(1 << dialer.failures.min(16))
             .min(longest);

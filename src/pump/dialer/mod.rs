@@ -100,7 +100,9 @@ impl Dialer {
     /// Whether there is no listener, and the user wants no other attempt then. A refusal by the
     /// proxy says nothing about the endpoint.
     fn stops_refused(&self) -> bool {
-        self.round == Round::Refused && self.via.is_none() && self.options.reconnect_stop.refused
+        self.round == Round::Refused
+            && self.via.is_none()
+            && self.options.connections.reconnect_stop.refused
     }
 }
 
@@ -358,7 +360,7 @@ impl<E: Env> Pump<E> {
             loss,
             Loss::Refused | Loss::Violation(_) | Loss::Crowded | Loss::Asked
         );
-        if handshake_failed && !ours && dialer.options.reconnect_stop.handshake_failed {
+        if handshake_failed && !ours && dialer.options.connections.reconnect_stop.handshake_failed {
             self.give_up(slot);
         } else if incompatible {
             dialer.targets.clear();
@@ -424,7 +426,7 @@ impl<E: Env> Pump<E> {
 
 /// The proxy through which a TCP endpoint is connected to, if the options name one.
 fn proxy(endpoint: &Endpoint, options: &Options) -> Result<Option<Endpoint>, EndpointError> {
-    match &options.socks_proxy {
+    match &options.network.socks_proxy {
         Some(proxy) if endpoint.is_tcp() => {
             let proxy = Endpoint::parse_proxy(&proxy.address)?;
             Ok(Some(proxy.leaving_as(endpoint)))

@@ -94,7 +94,7 @@ impl<E: Env> Pump<E> {
         let command = Command::Cross {
             name: name.to_owned(),
             kind,
-            intro: intro(kind, &found.options.routing_id),
+            intro: intro(kind, &found.options.protocol.routing_id),
             end: far,
         };
         let origin = Origin::Dialed(dialer);
@@ -139,7 +139,7 @@ impl<E: Env> Pump<E> {
         let ours = found.kind;
         let mut cross = Cross::new(end);
         // Before all that the pattern may have to say to its new peer.
-        let far_intro = intro(ours, &found.options.routing_id);
+        let far_intro = intro(ours, &found.options.protocol.routing_id);
         cross.signals.push_back(Signal::Ready(far_intro));
         let path = Path::Cross(Box::new(cross));
         let pipe = self.add_pipe(socket, Origin::Accepted(listener), path);
@@ -356,7 +356,7 @@ impl<E: Env> Pump<E> {
             return;
         };
         if let Some(socket) = self.sockets.get_mut(socket) {
-            if !socket.io.buffers && socket.options.send_overflow == Overflow::Block {
+            if !socket.io.buffers && socket.options.queues.send_overflow == Overflow::Block {
                 socket.io.credits.released += taken;
             }
         }

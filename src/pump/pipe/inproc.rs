@@ -60,11 +60,11 @@ impl<E: Env> Pump<E> {
             return false;
         };
         let (near_type, far_type) = (near_socket.kind, far_socket.kind);
-        let near_intro = intro(near_type, &near_socket.options.routing_id);
+        let near_intro = intro(near_type, &near_socket.options.protocol.routing_id);
         let far_intro = PeerIntro {
             alias: dialing.alias.as_ref().map(Frame::from),
             dialer: self.dialer_serial(dialer),
-            ..intro(far_type, &far_socket.options.routing_id)
+            ..intro(far_type, &far_socket.options.protocol.routing_id)
         };
         let half = |twin, twin_socket| Path::Inproc(Inproc::new(twin, twin_socket));
         // The far half is told its twin's slot below, once that is known.
@@ -245,7 +245,7 @@ impl<E: Env> Pump<E> {
         self.push_batch(far);
         self.count_transfer(slot, twin, moved, payload);
         if let Some(socket) = self.sockets.get_mut(socket) {
-            if !buffers && socket.options.send_overflow == Overflow::Block {
+            if !buffers && socket.options.queues.send_overflow == Overflow::Block {
                 socket.io.credits.released += moved;
             }
         }

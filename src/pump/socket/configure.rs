@@ -28,13 +28,13 @@ impl<E: Env> Pump<E> {
         if !Arc::ptr_eq(seen, &socket.options) {
             return Ok(false);
         }
-        if options.send_overflow != socket.options.send_overflow {
+        if options.queues.send_overflow != socket.options.queues.send_overflow {
             return Err(ConfigureError::Fixed("send_overflow"));
         }
-        if options.pump != socket.options.pump {
+        if options.connections.pump != socket.options.connections.pump {
             return Err(ConfigureError::Fixed("pump"));
         }
-        if options.receive_overflow != socket.options.receive_overflow {
+        if options.queues.receive_overflow != socket.options.queues.receive_overflow {
             return Err(ConfigureError::Fixed("receive_overflow"));
         }
         socket.wire = Arc::new(wire_config(socket.kind, &options));
@@ -42,13 +42,13 @@ impl<E: Env> Pump<E> {
             routes.set_mandatory(routes_are_mandatory(socket.kind, &options));
         }
         socket.io.limit = high_water_marks(socket.kind, &options).1;
-        socket.io.tells_peers = options.message_peers;
+        socket.io.tells_peers = options.connections.message_peers;
         socket.io.near.configure(socket.kind, &options);
         // Only its high-water mark may have changed: the policy is fixed.
         socket.io.slides = slides(&options, socket.io.buffers);
         socket.count_late();
         if let Some(latest) = socket.ports.latest() {
-            latest.set_relaxed(options.req_relaxed);
+            latest.set_relaxed(options.routing.req_relaxed);
         }
         let before = std::mem::replace(&mut socket.options, Arc::clone(&options));
         socket.fit_capacities();
@@ -58,7 +58,7 @@ impl<E: Env> Pump<E> {
             outlet.interests_changed();
         });
         self.find_near_full(slot);
-        if before.invert_matching != options.invert_matching {
+        if before.publishing.invert_matching != options.publishing.invert_matching {
             self.discard_unwanted(slot, &[]);
         }
         self.refresh_room(slot);
@@ -75,7 +75,7 @@ impl<E: Env> Pump<E> {
 /// most any peer holds. Where senders wait for peers, what `in` holds for a peer counts against the
 /// mark of that peer, too: so no peer can exceed it that holds less than half.
 pub(in crate::pump) fn high_water_marks(kind: SocketType, options: &Options) -> (usize, usize) {
-    match options.send_high_water_mark {
+    match options.queues.send_high_water_mark {
         0 => (0, usize::MAX),
         mark if waits_for_peers(kind, options) => ((mark / 2).max(1), mark),
         mark => (mark, mark),
@@ -85,7 +85,10 @@ pub(in crate::pump) fn high_water_marks(kind: SocketType, options: &Options) -> 
 /// The most messages a peer's queue holds under a policy that loses the oldest; `None` if the queue
 /// loses none, because there is no such policy, or because all peers share one queue, which is `in`.
 pub(in crate::pump) fn slides(options: &Options, buffers: bool) -> Option<usize> {
-    match (options.send_overflow, options.send_high_water_mark) {
+    match (
+        options.queues.send_overflow,
+        options.queues.send_high_water_mark,
+    ) {
         (Overflow::Block | Overflow::DropNewest, _) => None,
         _ if !buffers => None,
         (Overflow::Latest, _) => Some(1),
@@ -96,48 +99,54 @@ pub(in crate::pump) fn slides(options: &Options, buffers: bool) -> Option<usize>
 
 /// Whether a message to an unknown peer is refused: by SERVER and PEER always (libzmq's `EHOSTUNREACH`).
 pub(in crate::pump) fn routes_are_mandatory(kind: SocketType, options: &Options) -> bool {
-    kind != SocketType::Router || options.router_mandatory
+    kind != SocketType::Router || options.routing.router_mandatory
 }
 
 /// What a socket says and demands on connections made from now on.
 pub(in crate::pump) fn wire_config(kind: SocketType, options: &Options) -> wire::Config {
     wire::Config {
         socket_type: kind,
-        oldest_version: options.oldest_zmtp.number(),
-        routing_id: options.routing_id.clone(),
-        max_frame_size: options.max_frame_size,
+        oldest_version: options.protocol.oldest_zmtp.number(),
+        routing_id: options.protocol.routing_id.clone(),
+        max_frame_size: options.protocol.max_frame_size,
         max_message_size: options.message_limit(),
-        only_first_subscribe: options.only_first_subscribe,
-        handshake_timeout: options.handshake_timeout,
+        only_first_subscribe: options.publishing.only_first_subscribe,
+        handshake_timeout: options.protocol.handshake_timeout,
         heartbeat: heartbeat(options),
         authenticates: authenticates(options),
-        security: options.security.clone(),
-        zap_domain: options.zap_domain.clone(),
-        zap_enforce_domain: options.zap_enforce_domain,
-        metadata: options.metadata.clone(),
-        in_batch_size: options.in_batch_size,
-        out_batch_size: options.out_batch_size,
+        security: options.authentication.security.clone(),
+        zap_domain: options.authentication.zap_domain.clone(),
+        zap_enforce_domain: options.authentication.zap_enforce_domain,
+        metadata: options.protocol.metadata.clone(),
+        in_batch_size: options.protocol.in_batch_size,
+        out_batch_size: options.protocol.out_batch_size,
     }
 }
 
 /// Whether peers are judged at all (RFC 27; what it leaves open is as with libzmq).
 fn authenticates(options: &Options) -> bool {
-    let has_domain = !options.zap_domain.is_empty();
-    match options.security.mechanism() {
+    let has_domain = !options.authentication.zap_domain.is_empty();
+    match options.authentication.security.mechanism() {
         Mechanism::Null => has_domain,
-        Mechanism::Plain => options.security.is_server(),
+        Mechanism::Plain => options.authentication.security.is_server(),
         Mechanism::Curve => {
-            options.security.is_server() && (has_domain || !options.zap_enforce_domain)
+            options.authentication.security.is_server()
+                && (has_domain || !options.authentication.zap_enforce_domain)
         }
     }
 }
 
 fn heartbeat(options: &Options) -> Option<wire::Heartbeat> {
-    let interval = options.heartbeat_interval?;
-    let tenths = options.heartbeat_ttl.unwrap_or_default().as_millis() / 100;
+    let interval = options.heartbeat.heartbeat_interval?;
+    let tenths = options
+        .heartbeat
+        .heartbeat_ttl
+        .unwrap_or_default()
+        .as_millis()
+        / 100;
     Some(wire::Heartbeat {
         interval,
-        timeout: options.heartbeat_timeout.unwrap_or(interval),
+        timeout: options.heartbeat.heartbeat_timeout.unwrap_or(interval),
         // The options have been checked for that.
         time_to_live: u16::try_from(tenths).unwrap_or(u16::MAX),
     })

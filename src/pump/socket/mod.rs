@@ -143,7 +143,7 @@ impl SocketState {
                 outcomes: Vec::new(),
                 credits: Credits::default(),
                 bursting: false,
-                tells_peers: options.message_peers,
+                tells_peers: options.connections.message_peers,
                 limit: high_water_marks(kind, &options).1,
                 buffers: pattern.buffers_per_peer(),
                 near: Near::new(kind, &options),
@@ -167,7 +167,7 @@ impl SocketState {
 
     /// Whether there are as many peers as the user allows.
     pub(in crate::pump) fn is_crowded(&self) -> bool {
-        let most = self.options.max_peers;
+        let most = self.options.connections.max_peers;
         most.is_some_and(|most| self.peers >= most)
     }
 
@@ -182,7 +182,7 @@ impl SocketState {
 
     /// Whether there are peers that this socket does not take although their type fits.
     pub(in crate::pump) fn may_refuse(&self) -> bool {
-        self.options.max_peers.is_some()
+        self.options.connections.max_peers.is_some()
             || self.kind.has_one_peer()
             || self.kind == SocketType::Router
     }
@@ -202,7 +202,7 @@ impl SocketState {
 
     /// When linger ends, counted from `now`.
     pub(in crate::pump) fn linger_deadline(&self, now: Instant) -> Option<Instant> {
-        match self.options.linger {
+        match self.options.queues.linger {
             Linger::UntilSent => None,
             Linger::For(duration) => later(now, duration),
         }
@@ -241,15 +241,15 @@ impl SocketState {
             if self.io.buffers {
                 // Each peer has its own queue.
                 let part = high_water_marks(self.kind, options).0;
-                inward.share_capacity(options.send_high_water_mark, part);
-            } else if options.immediate && self.peers == 0 {
+                inward.share_capacity(options.queues.send_high_water_mark, part);
+            } else if options.queues.immediate && self.peers == 0 {
                 inward.shut();
             } else {
-                inward.set_capacity(for_all(options.send_high_water_mark));
+                inward.set_capacity(for_all(options.queues.send_high_water_mark));
             }
         }
         if let Some(outward) = self.ports.outward() {
-            outward.set_capacity(for_all(options.receive_high_water_mark));
+            outward.set_capacity(for_all(options.queues.receive_high_water_mark));
         }
     }
 }

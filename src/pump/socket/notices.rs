@@ -17,7 +17,7 @@ impl<E: Env> Pump<E> {
         let Some(socket) = pipe.socket.and_then(|socket| self.sockets.get(socket)) else {
             return;
         };
-        if !socket.kind.probes() || !socket.options.probe_router {
+        if !socket.kind.probes() || !socket.options.routing.probe_router {
             return;
         }
         let mut probe = Message::from(Frame::empty());
@@ -61,6 +61,7 @@ impl<E: Env> Pump<E> {
         };
         let Some(hello) = socket
             .options
+            .notices
             .hello
             .as_ref()
             .filter(|hello| !hello.is_empty())
@@ -105,8 +106,8 @@ impl<E: Env> Pump<E> {
             return;
         }
         let notice = match origin {
-            Origin::Accepted(_) => &found.options.disconnect_notice,
-            Origin::Dialed(_) => &found.options.hiccup_notice,
+            Origin::Accepted(_) => &found.options.notices.disconnect_notice,
+            Origin::Dialed(_) => &found.options.notices.hiccup_notice,
         };
         let Some(notice) = notice.as_ref().filter(|notice| !notice.is_empty()) else {
             return;

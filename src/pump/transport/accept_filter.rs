@@ -17,7 +17,7 @@ pub(crate) struct Check {
 
 impl ListenerFilter {
     pub(super) fn new(options: &Options) -> ListenerFilter {
-        ListenerFilter(options.accept_filter.clone())
+        ListenerFilter(options.connections.accept_filter.clone())
     }
 
     /// The check that a connection must pass, if there is a filter.

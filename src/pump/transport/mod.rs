@@ -394,8 +394,8 @@ struct KernelBuffers {
 impl KernelBuffers {
     fn new(options: &Options) -> KernelBuffers {
         KernelBuffers {
-            send: options.kernel_send_buffer,
-            receive: options.kernel_receive_buffer,
+            send: options.network.kernel_send_buffer,
+            receive: options.network.kernel_receive_buffer,
         }
     }
 
@@ -412,7 +412,7 @@ impl KernelBuffers {
 
 /// The backlog as the system wants it.
 fn backlog(options: &Options) -> i32 {
-    options.backlog.try_into().unwrap_or(i32::MAX)
+    options.connections.backlog.try_into().unwrap_or(i32::MAX)
 }
 
 /// Whether a non-blocking `connect` has only started (`EINPROGRESS`, on Windows

@@ -22,10 +22,10 @@ impl SocketOptions {
     pub(super) fn new(options: &Options) -> SocketOptions {
         SocketOptions {
             buffers: KernelBuffers::new(options),
-            keepalive: options.tcp_keepalive,
-            max_retransmit: options.tcp_max_retransmit,
-            type_of_service: options.type_of_service,
-            device: options.bind_to_device.clone(),
+            keepalive: options.network.tcp_keepalive,
+            max_retransmit: options.network.tcp_max_retransmit,
+            type_of_service: options.network.type_of_service,
+            device: options.network.bind_to_device.clone(),
         }
     }
 

@@ -73,7 +73,7 @@ pub(super) fn bind(
 ) -> io::Result<(Listener, SocketAddr)> {
     let listen = |address| listen(address, options);
     let socket = match (host, host.socket_addr(port)) {
-        (Host::Any, _) if options.ipv6 => bind_any(port, listen)?,
+        (Host::Any, _) if options.network.ipv6 => bind_any(port, listen)?,
         (Host::Any, _) => bind_at((Ipv4Addr::UNSPECIFIED, port).into(), listen)?,
         (_, Some(address)) => bind_at(address, listen)?,
         (_, None) => return Err(invalid("the name has not been looked up")),

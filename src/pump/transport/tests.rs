@@ -75,7 +75,7 @@ fn bind_text(text: &str) -> Result<(Listener, Endpoint), BindError> {
 }
 
 fn bind_with(text: &str, options: &Options) -> Result<(Listener, Endpoint), BindError> {
-    bind(&settle(&for_bind(text), options.ipv6)?, options).map_err(BindError::settled)
+    bind(&settle(&for_bind(text), options.network.ipv6)?, options).map_err(BindError::settled)
 }
 
 fn target_of(endpoint: &Endpoint) -> Target {

@@ -41,7 +41,7 @@ struct Fork {
 impl Fork {
     fn new(kind: SocketType, options: Options, transport: Transport) -> Fork {
         let (near, far) = transport.contexts();
-        let inverted = options.invert_matching;
+        let inverted = options.get_invert_matching();
         let from = open(&near, kind, options.clone());
         let endpoint = from.bind(transport.endpoint()).unwrap().to_string();
         let mut to = ["a", "b"].map(|name| {

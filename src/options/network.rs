@@ -1,0 +1,353 @@
+//! Sockets of the operating system, and the way to a peer.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::{OptionFault, Options, MAX_CREDENTIAL};
+use crate::endpoint::Endpoint;
+
+/// What Linux takes as the pauses of keepalive, in seconds.
+const KEEPALIVE_SECONDS: std::ops::RangeInclusive<u64> = 1..=32_767;
+
+/// What Linux takes as the number of keepalive probes.
+const KEEPALIVE_PROBES: std::ops::RangeInclusive<u32> = 1..=127;
+
+/// Where keepalive probes have an interval and a count, as far as is known here.
+const HAS_KEEPALIVE_PROBES: bool = cfg!(any(
+    target_os = "android",
+    target_os = "freebsd",
+    target_os = "linux",
+    target_os = "macos",
+    target_os = "netbsd",
+    target_os = "windows",
+));
+
+/// Where the type of service is set for both families, as far as is known here.
+const HAS_TYPE_OF_SERVICE: bool = cfg!(any(
+    target_os = "android",
+    target_os = "dragonfly",
+    target_os = "freebsd",
+    target_os = "linux",
+    target_os = "macos",
+    target_os = "netbsd",
+    target_os = "openbsd",
+));
+
+/// Linux's `IFNAMSIZ` without the closing NUL.
+const MAX_DEVICE: usize = 15;
+
+/// Whether idle TCP connections are probed by the kernel (`ZMQ_TCP_KEEPALIVE` and its likes).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum TcpKeepalive {
+    /// As the operating system has it (libzmq's −1). The default.
+    #[default]
+    System,
+    /// Never (libzmq's 0).
+    Off,
+    /// Yes (libzmq's 1), with what is `None` as the operating system has it.
+    On {
+        /// Silence before the first probe (`ZMQ_TCP_KEEPALIVE_IDLE`), in whole seconds.
+        idle: Option<Duration>,
+        /// Pause between probes (`ZMQ_TCP_KEEPALIVE_INTVL`), in whole seconds.
+        interval: Option<Duration>,
+        /// Probes without answer that end the connection (`ZMQ_TCP_KEEPALIVE_CNT`).
+        count: Option<u32>,
+    },
+}
+
+/// A SOCKS5 proxy that TCP connections are made through (`ZMQ_SOCKS_PROXY`; RFC 1928). Host names
+/// are passed to it unresolved. An attempt that fails, whoever is to blame, is followed by another
+/// as any failed attempt; the proxy has
+/// [`connect_timeout`](Options::connect_timeout) for it, or where that is `None`
+/// [`handshake_timeout`](Options::handshake_timeout) from when it is reached.
+///
+/// ```
+/// use zmq_channels::options::SocksProxy;
+/// use zmq_channels::Options;
+///
+/// let proxy = SocksProxy::new("proxy.example.org:1080").credentials("user", "secret");
+/// let options = Options::new().socks_proxy(proxy);
+/// assert!(options.get_socks_proxy().is_some());
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct SocksProxy {
+    /// The proxy's `host:port`, or `source:port;host:port` to leave for it from that source, as in
+    /// an [`Endpoint`]; a source in the endpoint that is connected to goes before.
+    pub address: String,
+    /// User name of 1 to 255 bytes and password of 0 to 255 (`ZMQ_SOCKS_USERNAME`,
+    /// `ZMQ_SOCKS_PASSWORD`, RFC 1929); `None` asks for a proxy that wants none. RFC 1929 has no
+    /// empty password: it is sent as one of length zero, as libzmq does, and is for proxies that
+    /// take it.
+    pub credentials: Option<(String, String)>,
+}
+
+/// Without the password.
+impl fmt::Debug for SocksProxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let user = self.credentials.as_ref().map(|(user, _)| user);
+        f.debug_struct("SocksProxy")
+            .field("address", &self.address)
+            .field("user", &user)
+            .finish_non_exhaustive()
+    }
+}
+
+impl SocksProxy {
+    /// The proxy at `host:port`, without credentials.
+    #[must_use]
+    pub fn new(address: impl Into<String>) -> Self {
+        SocksProxy {
+            address: address.into(),
+            credentials: None,
+        }
+    }
+
+    /// The same with a user name and a password.
+    #[must_use]
+    pub fn credentials(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
+        self.credentials = Some((user.into(), password.into()));
+        self
+    }
+}
+
+/// Each field is described at its setter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Network {
+    pub(crate) ipv6: bool,
+    pub(crate) tcp_keepalive: TcpKeepalive,
+    pub(crate) tcp_max_retransmit: Option<Duration>,
+    pub(crate) type_of_service: u8,
+    pub(crate) bind_to_device: Option<String>,
+    pub(crate) socks_proxy: Option<SocksProxy>,
+    pub(crate) kernel_send_buffer: Option<usize>,
+    pub(crate) kernel_receive_buffer: Option<usize>,
+}
+
+impl Default for Network {
+    fn default() -> Self {
+        Network {
+            ipv6: false,
+            tcp_keepalive: TcpKeepalive::System,
+            tcp_max_retransmit: None,
+            type_of_service: 0,
+            bind_to_device: None,
+            socks_proxy: None,
+            kernel_send_buffer: None,
+            kernel_receive_buffer: None,
+        }
+    }
+}
+
+impl Network {
+    /// Whether each has a value it can have.
+    pub(super) fn check(&self) -> Result<(), OptionFault> {
+        let fault = |option, reason| Err(OptionFault { option, reason });
+        if let TcpKeepalive::On {
+            idle,
+            interval,
+            count,
+        } = self.tcp_keepalive
+        {
+            let fits = |pause: Option<Duration>| {
+                pause.is_none_or(|pause| KEEPALIVE_SECONDS.contains(&pause.as_secs()))
+            };
+            if !fits(idle) || !fits(interval) {
+                return fault("tcp_keepalive", "a pause not within 1 and 32767 s");
+            }
+            if count.is_some_and(|count| !KEEPALIVE_PROBES.contains(&count)) {
+                return fault("tcp_keepalive", "a count not within 1 and 127");
+            }
+            if !HAS_KEEPALIVE_PROBES && (interval.is_some() || count.is_some()) {
+                return fault("tcp_keepalive", "this system has no interval and count");
+            }
+        }
+        if !HAS_TYPE_OF_SERVICE && self.type_of_service != 0 {
+            return fault("type_of_service", "this system does not have it");
+        }
+        let is_linux = cfg!(any(target_os = "android", target_os = "linux"));
+        if let Some(limit) = self.tcp_max_retransmit {
+            if !is_linux {
+                return fault("tcp_max_retransmit", "this system does not have it");
+            }
+            if !(1..=i32::MAX as u128).contains(&limit.as_millis()) {
+                return fault("tcp_max_retransmit", "not within 1 and 2147483647 ms");
+            }
+        }
+        if let Some(device) = &self.bind_to_device {
+            if !is_linux {
+                return fault("bind_to_device", "this system does not have it");
+            }
+            if !(1..=MAX_DEVICE).contains(&device.len()) || device.contains('\0') {
+                return fault("bind_to_device", "not a name of 1 to 15 bytes");
+            }
+        }
+        if let Some(proxy) = &self.socks_proxy {
+            if Endpoint::parse_proxy(&proxy.address).is_err() {
+                return fault("socks_proxy", "the address is not host:port");
+            }
+            if let Some((user, password)) = &proxy.credentials {
+                if !(1..=MAX_CREDENTIAL).contains(&user.len()) {
+                    return fault("socks_proxy", "user name not of 1 to 255 bytes");
+                }
+                if password.len() > MAX_CREDENTIAL {
+                    return fault("socks_proxy", "password longer than 255 bytes");
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// # Network
+impl Options {
+    /// Whether names resolve to IPv6 addresses too and `tcp://*` listens on both families
+    /// (`ZMQ_IPV6`, default false), or on IPv4 alone where the system has no IPv6. IPv4 addresses
+    /// are tried first. An endpoint that names an IPv6 address needs no option.
+    #[doc(alias = "ZMQ_IPV6")]
+    #[doc(alias = "IPV6")]
+    #[doc(alias = "ZMQ_IPV4ONLY")]
+    #[doc(alias = "IPV4ONLY")]
+    #[must_use]
+    pub fn ipv6(mut self, ipv6: bool) -> Self {
+        self.network.ipv6 = ipv6;
+        self
+    }
+
+    /// What [`ipv6`](Options::ipv6) is set to.
+    #[must_use]
+    pub fn get_ipv6(&self) -> bool {
+        self.network.ipv6
+    }
+
+    /// Whether the kernel probes idle TCP connections (`ZMQ_TCP_KEEPALIVE`, `_IDLE`, `_INTVL`,
+    /// `_CNT`); default [`TcpKeepalive::System`].
+    #[doc(alias = "ZMQ_TCP_KEEPALIVE")]
+    #[doc(alias = "TCP_KEEPALIVE")]
+    #[doc(alias = "ZMQ_TCP_KEEPALIVE_IDLE")]
+    #[doc(alias = "TCP_KEEPALIVE_IDLE")]
+    #[doc(alias = "ZMQ_TCP_KEEPALIVE_INTVL")]
+    #[doc(alias = "TCP_KEEPALIVE_INTVL")]
+    #[doc(alias = "ZMQ_TCP_KEEPALIVE_CNT")]
+    #[doc(alias = "TCP_KEEPALIVE_CNT")]
+    #[must_use]
+    pub fn tcp_keepalive(mut self, tcp_keepalive: TcpKeepalive) -> Self {
+        self.network.tcp_keepalive = tcp_keepalive;
+        self
+    }
+
+    /// What [`tcp_keepalive`](Options::tcp_keepalive) is set to.
+    #[must_use]
+    pub fn get_tcp_keepalive(&self) -> TcpKeepalive {
+        self.network.tcp_keepalive
+    }
+
+    /// How long sent bytes may stay unacknowledged before TCP ends the connection
+    /// (`ZMQ_TCP_MAXRT`), in whole milliseconds; Linux only. `None`, the default, leaves it to the
+    /// system.
+    #[doc(alias = "ZMQ_TCP_MAXRT")]
+    #[doc(alias = "TCP_MAXRT")]
+    #[must_use]
+    pub fn tcp_max_retransmit(mut self, tcp_max_retransmit: impl Into<Option<Duration>>) -> Self {
+        self.network.tcp_max_retransmit = tcp_max_retransmit.into();
+        self
+    }
+
+    /// What [`tcp_max_retransmit`](Options::tcp_max_retransmit) is set to.
+    #[must_use]
+    pub fn get_tcp_max_retransmit(&self) -> Option<Duration> {
+        self.network.tcp_max_retransmit
+    }
+
+    /// The type-of-service byte of our IP packets: DSCP and ECN (`ZMQ_TOS`, default 0).
+    #[doc(alias = "ZMQ_TOS")]
+    #[doc(alias = "TOS")]
+    #[must_use]
+    pub fn type_of_service(mut self, type_of_service: u8) -> Self {
+        self.network.type_of_service = type_of_service;
+        self
+    }
+
+    /// What [`type_of_service`](Options::type_of_service) is set to.
+    #[must_use]
+    pub fn get_type_of_service(&self) -> u8 {
+        self.network.type_of_service
+    }
+
+    /// The only network device TCP sockets use, as `eth0` (`ZMQ_BINDTODEVICE`); Linux only, and
+    /// before 5.7 a privilege. Without the device or the right to it `bind` is an error, and
+    /// attempts to connect fail until there is. Default `None`.
+    #[doc(alias = "ZMQ_BINDTODEVICE")]
+    #[doc(alias = "BINDTODEVICE")]
+    #[must_use]
+    pub fn bind_to_device(mut self, device: impl Into<String>) -> Self {
+        self.network.bind_to_device = Some(device.into());
+        self
+    }
+
+    /// What [`bind_to_device`](Options::bind_to_device) is set to.
+    #[must_use]
+    pub fn get_bind_to_device(&self) -> Option<&str> {
+        self.network.bind_to_device.as_deref()
+    }
+
+    /// Lets TCP sockets use any device again: takes [`bind_to_device`](Options::bind_to_device) back.
+    #[must_use]
+    pub fn without_bind_to_device(mut self) -> Self {
+        self.network.bind_to_device = None;
+        self
+    }
+
+    /// The proxy TCP connections are made through (`ZMQ_SOCKS_PROXY`); `None`, the default, for
+    /// none.
+    #[doc(alias = "ZMQ_SOCKS_PROXY")]
+    #[doc(alias = "SOCKS_PROXY")]
+    #[doc(alias = "ZMQ_SOCKS_USERNAME")]
+    #[doc(alias = "SOCKS_USERNAME")]
+    #[doc(alias = "ZMQ_SOCKS_PASSWORD")]
+    #[doc(alias = "SOCKS_PASSWORD")]
+    #[must_use]
+    pub fn socks_proxy(mut self, socks_proxy: impl Into<Option<SocksProxy>>) -> Self {
+        self.network.socks_proxy = socks_proxy.into();
+        self
+    }
+
+    /// What [`socks_proxy`](Options::socks_proxy) is set to.
+    #[must_use]
+    pub fn get_socks_proxy(&self) -> Option<&SocksProxy> {
+        self.network.socks_proxy.as_ref()
+    }
+
+    /// The kernel's send buffer in bytes (`ZMQ_SNDBUF`); `None` keeps the system's. Default `None`.
+    #[doc(alias = "ZMQ_SNDBUF")]
+    #[doc(alias = "SNDBUF")]
+    #[must_use]
+    pub fn kernel_send_buffer(mut self, kernel_send_buffer: impl Into<Option<usize>>) -> Self {
+        self.network.kernel_send_buffer = kernel_send_buffer.into();
+        self
+    }
+
+    /// What [`kernel_send_buffer`](Options::kernel_send_buffer) is set to.
+    #[must_use]
+    pub fn get_kernel_send_buffer(&self) -> Option<usize> {
+        self.network.kernel_send_buffer
+    }
+
+    /// The kernel's receive buffer in bytes (`ZMQ_RCVBUF`); `None` keeps the system's.
+    /// Default `None`.
+    #[doc(alias = "ZMQ_RCVBUF")]
+    #[doc(alias = "RCVBUF")]
+    #[must_use]
+    pub fn kernel_receive_buffer(
+        mut self,
+        kernel_receive_buffer: impl Into<Option<usize>>,
+    ) -> Self {
+        self.network.kernel_receive_buffer = kernel_receive_buffer.into();
+        self
+    }
+
+    /// What [`kernel_receive_buffer`](Options::kernel_receive_buffer) is set to.
+    #[must_use]
+    pub fn get_kernel_receive_buffer(&self) -> Option<usize> {
+        self.network.kernel_receive_buffer
+    }
+}
