@@ -71,7 +71,7 @@ pub(crate) fn play() -> Result<Vec<String>, Box<dyn Error>> {
         }
     }
     push.close_blocking();
-    // What the stranger has to say nobody wants.
+    // What the stranger sends is not wanted.
     other.configure(|options| options.linger(Linger::For(Duration::ZERO)))?;
     other.close_blocking();
     Ok(lines)

@@ -1,5 +1,5 @@
 //! Threads that signal each other over PAIR sockets and inproc (the Guide's mtrelay): step 1 tells
-//! step 2, step 2 tells step 3, and nobody waits by sleeping.
+//! step 2, step 2 tells step 3, and no thread waits by sleeping.
 //!
 //! ```text
 //! mtrelay

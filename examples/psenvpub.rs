@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 }
 
-/// One round: what nobody wants to see, and what somebody may.
+/// One round: what no subscriber wants to see, and what one may.
 pub(crate) fn publish(sender: &Sender) -> Result<(), SendError> {
     sender.send_blocking(["A", "We don't want to see this"])?;
     sender.send_blocking(["B", "We would like to see this"])

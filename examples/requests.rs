@@ -47,7 +47,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     while let Some((number, reply)) = block_on(answers.next()) {
         match reply {
             Ok(reply) => println!("{number}² = {reply:?}"),
-            Err(RequestTimeoutError::Timeout(_)) => println!("{number}²: nobody knows"),
+            Err(RequestTimeoutError::Timeout(_)) => println!("{number}²: no answer"),
             Err(error) => return Err(error.into()),
         }
     }

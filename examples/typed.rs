@@ -81,7 +81,7 @@ fn collect(office: &Socket<Pull>) -> Result<(), Box<dyn Error>> {
                 println!("{station}: {celsius} °C, wind {wind:?}");
                 count += 1;
             }
-            // The message is still there, for whoever can make sense of it.
+            // The message is still there, for a reader that can decode it.
             Err(TypedRecvError::Decode(error, message)) => println!("{message:?}: {error}"),
             Err(TypedRecvError::Recv(end)) => return Err(end.into()),
         }

@@ -496,7 +496,7 @@ class Nursery:
     could hold on to. Ends them all when its own input ends.
 
     Commands:
-      start  path     a peer that takes its commands from whoever connects to this path
+      start  path     a peer that takes its commands from the connections to this path
                       -> its process id
       freeze pid      SIGSTOP: its connections stay, and nothing more is said on them
       kill   pid      SIGKILL; -> when the process is gone
@@ -518,7 +518,7 @@ class Nursery:
                 os.unlink(path)
                 # Two files: one for both would forget what it has read ahead when it writes.
                 obey(Peer(self.library), stream.makefile("r"), stream.makefile("w"))
-                # Nobody is interested any more: leave without waiting for unsent messages.
+                # The answers are not needed any more: leave without waiting for unsent messages.
                 os._exit(0)
         self.pids.add(pid)
         return pid

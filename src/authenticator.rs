@@ -49,10 +49,10 @@ impl Context {
 /// Sockets ask it that have [`Security::PlainServer`](crate::Security::PlainServer),
 /// [`Security::CurveServer`](crate::Security::CurveServer), or a
 /// [`zap_domain`](crate::Options::zap_domain). It is a ZAP handler (RFC 27) of the
-/// context: a socket of type REP, bound to `inproc://zeromq.zap.01`. Whoever has one written for
+/// context: a socket of type REP, bound to `inproc://zeromq.zap.01`. If you have one written for
 /// libzmq binds a REP or ROUTER of his own there instead.
 ///
-/// Cheap to clone; each request goes to one of the clones. When the last is dropped nobody judges
+/// Cheap to clone; each request goes to one of the clones. When the last is dropped no peer is judged
 /// any more, and those who still wait are refused.
 ///
 /// ```
@@ -235,7 +235,7 @@ pub struct AuthenticationRequest {
 }
 
 impl AuthenticationRequest {
-    /// `None` for what is no request of ZAP: whoever sent that gets no answer.
+    /// `None` for what is no request of ZAP: its sender gets no answer.
     fn read(request: Request) -> Option<Self> {
         let (applicant, credentials) = read_authentication_request(&request.message)?;
         let Applicant {
@@ -253,7 +253,7 @@ impl AuthenticationRequest {
     }
 
     /// Lets the peer in (status 200). Who it is stands in
-    /// [`PeerIdentity::user_id`](crate::monitor::PeerIdentity#structfield.user_id); empty for nobody in
+    /// [`PeerIdentity::user_id`](crate::monitor::PeerIdentity#structfield.user_id); empty for none in
     /// particular.
     pub fn accept(mut self, user_id: impl AsRef<str>) {
         self.answer("200", "OK", user_id.as_ref(), &[]);
@@ -286,7 +286,7 @@ impl AuthenticationRequest {
         self.answer("300", text.as_ref(), "", &[]);
     }
 
-    /// Turns the peer away because nobody could decide (status 500).
+    /// Turns the peer away because no decision was possible (status 500).
     pub fn fail(mut self, text: impl AsRef<str>) {
         self.answer("500", text.as_ref(), "", &[]);
     }

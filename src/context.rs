@@ -6,22 +6,22 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::driver::wait::WaitSetup;
-use crate::driver::{is_driving, Mailbox};
-use crate::error::{Closed, ContextError, PumpFailure, SocketError};
+use crate::driver::is_driving;
+use crate::error::{Closed, ContextError, SocketError};
 use crate::kind::{Any, Kind, Typed};
 use crate::options::{ContextOptions, Options, NO_SUCH_PUMP};
 use crate::port::undelivered;
-use crate::port::Names;
-use crate::pump::os::{self, Running, ThreadNames};
-use crate::pump::{CloseReport, Command, Company, Release};
-use crate::register::Registrar;
+use crate::pump::os::Running;
+use crate::pump::{CloseReport, Command, Release};
 use crate::socket::Socket;
 use crate::socket_type::SocketType;
 use crate::sync::lazy::{Lazy, Recurring};
-use crate::sync::oneshot::{answer, wait_all, Answer, Reply};
-use crate::sync::permits::Seats;
+use crate::sync::oneshot::{answer, wait_all, Answer};
 use crate::sync::primitives::Once;
+
+mod pumps;
+
+use pumps::{all_closed, ask_all, ended, Inner};
 
 /// How long [`Context::shutdown`] lets accepted messages leave before it drops them: a quarter of
 /// the time it promises to take, the rest being for a machine with other work to do.
@@ -30,9 +30,6 @@ const SHUTDOWN_GRACE: Duration = Duration::from_millis(25);
 /// How long dropping the last handle of everything waits for sockets that are closing while a panic
 /// unwinds.
 const DROP_WAIT: Duration = Duration::from_secs(2);
-
-/// What Linux keeps of a thread's name, in bytes.
-const MAX_THREAD_NAME: usize = 15;
 
 /// The home of sockets: they share its pump threads and its inproc names.
 ///
@@ -100,16 +97,6 @@ struct Hold {
     inner: Arc<Inner>,
     /// Whether the context goes on without handles.
     is_global: bool,
-}
-
-struct Inner {
-    options: ContextOptions,
-    pumps: Vec<Lazy<Running>>,
-    /// What sockets sit on: a row for each pump.
-    sockets: Arc<Seats>,
-    /// As the first pump gets it.
-    company: Company,
-    registrar: Arc<Registrar>,
 }
 
 /// The default context, and what its present handles have.
@@ -439,151 +426,6 @@ impl Context {
     }
 }
 
-impl Inner {
-    fn new(options: ContextOptions) -> Self {
-        Inner {
-            pumps: (0..options.pumps).map(|_| Lazy::new()).collect(),
-            sockets: Seats::new(options.pumps, options.max_sockets),
-            company: Company {
-                pump: 0,
-                names: Arc::new(Names::new()),
-                assists: options.assist,
-                wait: WaitSetup {
-                    spin: options.spin,
-                    leads: options.lead,
-                    task_spin: options.task_spin,
-                    pump: None,
-                    demand: None,
-                },
-                connections: Seats::new(1, options.max_connections),
-                max_handshakes: options.max_handshakes,
-            },
-            options,
-            registrar: Arc::default(),
-        }
-    }
-
-    /// What became of the sockets of all pumps; then those are given up.
-    fn all_closed_blocking(&self, asked: Vec<Answer<CloseReport>>) -> CloseReport {
-        let closed = asked.into_iter();
-        let closed = closed.map(|closed| closed.wait().unwrap_or_default().undelivered);
-        let undelivered = closed.sum();
-        let failure = self.failure();
-        drop(self.release());
-        CloseReport {
-            undelivered,
-            failure,
-        }
-    }
-
-    /// Asks the pumps that run, and go on running.
-    fn ask_running<T>(&self, command: impl Fn(Reply<T>) -> Command) -> Vec<Answer<T>> {
-        let mailboxes = self
-            .pumps
-            .iter()
-            .filter_map(|pump| pump.look(|running| Arc::clone(&running.mailbox)));
-        let asked = mailboxes.filter_map(|mailbox| {
-            let (done, reply) = answer();
-            let posted = mailbox.post(command(reply));
-            posted.is_ok().then_some(done)
-        });
-        asked.collect()
-    }
-
-    /// Gives up the pumps that run: they end with their last socket.
-    fn release(&self) -> Vec<Answer<CloseReport>> {
-        let release = Release {
-            limit: self.options.linger_limit,
-            closes: false,
-            ends: true,
-        };
-        ask_all(&self.stop(), |reply| Command::Release { release, reply })
-    }
-
-    fn start(&self, pump: usize) -> std::io::Result<Running> {
-        let company = Company {
-            pump,
-            ..self.company.clone()
-        };
-        os::start(thread_names(&self.options, pump), company)
-    }
-
-    /// Whether a pump can serve another socket: it has not failed.
-    fn is_well(&self, pump: usize) -> bool {
-        failure_of(&self.pumps[pump]).is_none()
-    }
-
-    /// Why the first pump has failed of those that have.
-    fn failure(&self) -> Option<PumpFailure> {
-        self.pumps.iter().find_map(failure_of)
-    }
-
-    /// Lets no more pumps start, and gives up those that run.
-    fn stop(&self) -> Vec<Running> {
-        self.pumps.iter().filter_map(Lazy::close).collect()
-    }
-}
-
-/// As [`Inner::all_closed_blocking`], for tasks.
-async fn all_closed(inner: Arc<Inner>, asked: Vec<Answer<CloseReport>>) -> CloseReport {
-    let mut all = CloseReport::default();
-    for closed in asked {
-        all.undelivered += closed.await.unwrap_or_default().undelivered;
-    }
-    all.failure = inner.failure();
-    drop(inner.release());
-    all
-}
-
-fn failure_of(pump: &Lazy<Running>) -> Option<PumpFailure> {
-    pump.look(|running| running.mailbox.health().failure())
-        .flatten()
-}
-
-/// Why a pump opens no socket.
-fn ended(mailbox: &Mailbox<Command>) -> SocketError {
-    match mailbox.health().failure() {
-        Some(failure) => failure.into(),
-        None => SocketError::Closed(Closed::Context),
-    }
-}
-
-/// The names of a pump's threads.
-fn thread_names(options: &ContextOptions, pump: usize) -> ThreadNames {
-    ThreadNames {
-        pump: match (options.name.is_empty(), options.pumps) {
-            (true, 1) => "zmq-pump".to_owned(),
-            _ => thread_name(options, &format!("-pump-{pump}")),
-        },
-        resolver: thread_name(options, "-resolver"),
-    }
-}
-
-/// The prefix, shortened to leave room for what tells the threads apart.
-fn thread_name(options: &ContextOptions, suffix: &str) -> String {
-    let mut prefix = match options.name.as_str() {
-        "" => "zmq",
-        name => name,
-    };
-    while prefix.len() + suffix.len() > MAX_THREAD_NAME {
-        let Some((last, _)) = prefix.char_indices().next_back() else {
-            break;
-        };
-        prefix = &prefix[..last];
-    }
-    format!("{prefix}{suffix}")
-}
-
-/// Asks all pumps the same before any of them is waited for.
-fn ask_all<T>(running: &[Running], command: impl Fn(Reply<T>) -> Command) -> Vec<Answer<T>> {
-    let asked = running.iter().filter_map(|running| {
-        let (done, reply) = answer();
-        let posted = running.mailbox.post(command(reply));
-        posted.is_ok().then_some(done)
-    });
-    asked.collect()
-}
-
 impl Default for Context {
     fn default() -> Self {
         Context::new()
@@ -619,18 +461,4 @@ impl fmt::Debug for Context {
 }
 
 #[cfg(all(test, not(loom)))]
-mod tests {
-    use super::*;
-    use crate::Pair;
-
-    #[test]
-    fn the_waits_of_a_context_are_those_of_its_ports() {
-        let spin = Duration::from_micros(7);
-        let context = Context::with_options(ContextOptions::new().spin(spin)).unwrap();
-        let pair = context.socket::<Pair>().unwrap();
-        assert_eq!(pair.sender().ports().wait_context().setup.spin, spin);
-        let pair = Context::new().socket::<Pair>().unwrap();
-        let spin = ContextOptions::new().get_spin();
-        assert_eq!(pair.sender().ports().wait_context().setup.spin, spin);
-    }
-}
+mod tests;

@@ -1,7 +1,7 @@
 //! Where a socket binds or connects: `tcp://…`, `ipc://…` or `inproc://…`, parsed once.
 //!
 //! Pure text: nothing is resolved, opened or looked up here. What a name means is decided where
-//! the connection is made, anew at each attempt.
+//! the connection is made, again at each attempt.
 
 use std::borrow::Borrow;
 use std::fmt;

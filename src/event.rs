@@ -118,7 +118,7 @@ impl std::error::Error for SystemError {}
 /// What happened.
 ///
 /// A client sees `ConnectDelayed`, `Connected`, `HandshakeSucceeded`, and once the connection is
-/// lost `Disconnected`, `ConnectRetried`, and so on; where nobody listens, `ConnectDelayed`,
+/// lost `Disconnected`, `ConnectRetried`, and so on; where nothing listens, `ConnectDelayed`,
 /// `ConnectFailed`, `ConnectRetried`. `ConnectDelayed` is for tcp: over ipc and inproc an attempt
 /// succeeds or fails at once. A server sees `Listening`, then for each peer `Accepted`,
 /// `HandshakeSucceeded`, `Disconnected`, and at the end `Closed`. Every `Connected` and every
@@ -316,12 +316,12 @@ pub enum DisconnectReason {
     #[error("not authenticated, status {status}: {text}")]
     AuthenticationFailed {
         /// 300 for what may pass another time, 400 for a peer that is not taken, 500 for a fault
-        /// of whoever decides (RFC 27).
+        /// of the handler that decides (RFC 27).
         status: u16,
-        /// What was said by whoever decides; the peer is not told.
+        /// What the handler said; the peer is not told.
         text: String,
     },
-    /// Nobody has decided on the peer who should have
+    /// The handler that should decide on the peer has not
     /// (`ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL`, `_PROTOCOL`).
     #[error("{0}")]
     Unjudged(AuthenticatorFault),

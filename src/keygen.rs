@@ -6,7 +6,7 @@ use crate::curve::{CurveKeypair, CurveSecretKey};
 use crate::pump::entropy;
 
 impl CurveKeypair {
-    /// A new pair (`zmq_curve_keypair`), from the operating system's source of luck.
+    /// A new pair (`zmq_curve_keypair`), from the operating system's random source.
     ///
     /// # Errors
     /// If that has none to give, which no usual system says.

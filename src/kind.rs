@@ -128,7 +128,7 @@ kinds! {
     #[doc(alias = "ZMQ_DEALER")]
     Dealer: Dealer, Sends Receives;
     /// ROUTER: receives each message behind a frame that names its sender, and sends each
-    /// message to the peer its first frame names (RFC 28). What nobody of that name can take is
+    /// message to the peer its first frame names (RFC 28). What no peer of that name can take is
     /// dropped and counted, or with `router_mandatory` refused or waited for.
     #[doc(alias = "ZMQ_ROUTER")]
     Router: Router, Sends Receives Addresses;

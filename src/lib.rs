@@ -1,5 +1,5 @@
-// The blocks of the README are compiled by the package `runtimes`, which has what they need.
 #![cfg_attr(not(doctest), doc = include_str!("../README.md"))]
+// (The package `runtimes` compiles the README's programs: it has what they need.)
 //!
 //! # Where to find what
 //!

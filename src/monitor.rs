@@ -75,7 +75,7 @@ impl Default for MonitorOptions {
 /// connections among them. Made by [`Socket::monitor`](crate::Socket::monitor).
 ///
 /// Cheap to clone; each event goes to one of the clones. A socket may have several monitors, and
-/// each gets all events. It is in nobody's way: events that nobody reads are kept up to the
+/// each gets all events. It holds nothing up: events that are not read are kept up to the
 /// [capacity](MonitorOptions::capacity), then the oldest go. It does not keep its socket
 /// open; when the socket has closed, what is left can be read, `Stopped` last.
 ///

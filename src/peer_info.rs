@@ -32,7 +32,8 @@ use crate::event::PeerIdentity;
 pub struct PeerInfo {
     /// The connection's number, the same as in
     /// [`Event::connection`](crate::monitor::Event#structfield.connection) and
-    /// [`PeerStatistics::connection`](crate::statistics::PeerStatistics#structfield.connection): another one each
+    /// [`PeerStatistics::connection`](crate::statistics::PeerStatistics#structfield.connection): another
+    /// one each
     /// time the peer connects, never used again for the same socket.
     pub connection: u64,
     /// The endpoint it was made through: as [`bind`](crate::Socket::bind) returned it, or as it was

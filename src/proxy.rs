@@ -90,7 +90,7 @@ pub struct ProxyTraffic {
     pub messages: u64,
     /// Bytes of their frames.
     pub bytes: u64,
-    /// Messages the other socket refused: such as a reply to nobody. They are lost.
+    /// Messages the other socket refused: such as a reply without a receiver. They are lost.
     pub refused: u64,
     /// Messages taken and not yet passed on: none but for moments in which others send to the same
     /// socket. At the end of the proxy they are lost.
@@ -319,7 +319,7 @@ impl Future for Carrying {
     }
 }
 
-/// However it ends: whoever waits for that learns what was carried, and nobody asks in vain.
+/// However it ends: a call that waits for that learns what was carried, and every call returns.
 impl Drop for Carrying {
     fn drop(&mut self) {
         self.controls.close();

@@ -41,7 +41,7 @@ const PATIENCE: Duration = Duration::from_millis(25);
 ///
 /// Dropping it changes nothing: the registration goes on. It holds the socket's port, as a
 /// [`Sender`](crate::Sender) or [`Receiver`](crate::Receiver) does, so the [`Socket`] may be dropped as well.
-#[must_use = "dropping it is fine, but then nobody learns how the registration ended"]
+#[must_use = "dropping it is fine, but then how the registration ended is lost"]
 pub struct Registration {
     stop: Option<Reply<()>>,
     ended: Answer<Ended>,
@@ -295,7 +295,7 @@ impl Registrar {
     }
 }
 
-/// Nobody is left who could register anything.
+/// No handle is left that could register anything.
 impl Drop for Registrar {
     fn drop(&mut self) {
         if let Some(runner) = self.0.close() {

@@ -33,7 +33,7 @@ pub use crate::readiness::{Readiness, ReadinessFd};
 /// many sources there are: only those that have called are looked at.
 ///
 /// A `Select` may be one of many receivers of a socket. A message that comes while it is not
-/// waiting goes to whoever is; dropping it takes its sources out of every line, and loses
+/// waiting goes to one that is; dropping it takes its sources out of every line, and loses
 /// nothing.
 ///
 /// ```
@@ -311,10 +311,10 @@ impl<'a, T> Select<'a, T> {
             }
         }
         if let Some(listener) = listener {
-            // Calls of sources that are gone are no reason to look, but nobody listens then.
+            // Calls of sources that are gone are no reason to look, but nothing listens then.
             while self.due.is_empty() && self.hear(Some(listener)) {}
             if !self.due.is_empty() {
-                // Between two looks somebody may look at the clock.
+                // Between two looks another thread may look at the clock.
                 listener.wake_by_ref();
             }
         }

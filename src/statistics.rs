@@ -110,7 +110,7 @@ pub enum DropReason {
     PeerFull,
     /// The peer it was for was not there.
     PeerGone,
-    /// A peer sent what nobody had asked it for.
+    /// A peer sent what it was not asked for.
     Unasked,
     /// A peer replied to a request that had been given up.
     Late,
@@ -165,10 +165,10 @@ impl fmt::Display for DropReason {
             DropReason::NoPeer => "no peer was connected",
             DropReason::PeerFull => "the peer was at its high-water mark",
             DropReason::PeerGone => "the peer was not there",
-            DropReason::Unasked => "nobody had asked the peer for it",
+            DropReason::Unasked => "the peer was not asked for it",
             DropReason::Late => "the request had been given up",
             DropReason::Malformed => "it lacked the envelope or the body it needs",
-            DropReason::Unmatched => "nobody had subscribed to it",
+            DropReason::Unmatched => "not subscribed to",
             DropReason::RequestLost => "the peer left without replying",
             DropReason::Unanswered => "the user did not reply",
             DropReason::Multipart => "it had several frames where one is a message",

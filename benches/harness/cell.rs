@@ -109,7 +109,7 @@ fn watch(
     })
 }
 
-/// Endpoints nobody else uses, with commas between, and the folder that goes away with the cell.
+/// Endpoints that nothing else uses, with commas between, and the folder that goes away with the cell.
 pub(crate) fn endpoints(
     transport: Transport,
     count: usize,
@@ -139,8 +139,8 @@ pub(crate) fn endpoints(
     }
 }
 
-/// A port nobody listens on. The system hands out those above for connections, hundreds of them
-/// in some cells; nobody is given one of these unasked.
+/// A port that nothing listens on. The system hands out those above for connections, hundreds of them
+/// in some cells; none of these is given one unasked.
 fn free_port() -> Result<u16, String> {
     const FIRST: u32 = 10_000;
     const COUNT: u32 = 20_000;

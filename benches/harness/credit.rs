@@ -1,6 +1,6 @@
 //! How far a publisher may run ahead of its subscribers.
 //!
-//! A publisher that floods measures how it drops: whoever throws away fastest leaves most time to
+//! A publisher that floods measures how it drops: the one that drops fastest leaves most time to
 //! the others. Here it stays within half a high-water mark of the slowest subscriber (libzmq hears
 //! of room by the half), so that no library has to drop anything, and what counts is how fast
 //! messages get through. The

@@ -16,7 +16,7 @@ const TRIPS: u32 = 500;
 /// The best of so many probes: what else runs can only make them slower.
 const PROBES: u32 = 6;
 
-/// A probe that takes longer than this has met somebody else who is at work.
+/// A probe that takes longer than this has met another program at work.
 const LIMIT: Duration = Duration::from_millis(50);
 
 /// Further than the least distance seen by this factor is apart. One of those that share a cache

@@ -207,7 +207,7 @@ impl Gauge {
         let message = message_of(number, self.topics);
         let message = if self.topics > 1 { message } else { number };
         self.expected[stream] = message + 1;
-        // Nobody counts before all of them have.
+        // No thread counts before all of them have.
         self.begun = self.expected.len();
         // Of many topics, the last one that was subscribed to.
         message % self.topics == self.topics - 1

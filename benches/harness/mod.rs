@@ -2,7 +2,7 @@
 //! below them the two sides of each row, the meters they hold, the cell itself, and the printing.
 //!
 //! A *cell* is one contender in one row at one transport, one size and one count. Its two peers
-//! are two processes (tcp, ipc) or two threads of one process (inproc), started anew for every
+//! are two processes (tcp, ipc) or two threads of one process (inproc), started again for every
 //! measurement, so that no contender inherits the heap or the connections of another.
 
 #![allow(dead_code)] // each benchmark uses its part

@@ -70,7 +70,7 @@ impl Line {
 }
 
 /// Measures every line with every contender, round by round: A B C, A B C, the first one moving
-/// on by one each round, so that nobody always follows the same neighbour. `told` hears each
+/// on by one each round, so that none always follows the same neighbour. `told` hears each
 /// outcome and says whether to go on.
 pub(crate) fn run(
     contenders: &[&dyn Contender],

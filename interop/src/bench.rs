@@ -1,4 +1,4 @@
-//! What a case is given: peers of the libzmq it asks for, endpoints nobody else uses, contexts
+//! What a case is given: peers of the libzmq it asks for, endpoints that nothing else uses, contexts
 //! of the library. And how one ends that hangs.
 
 use std::cell::RefCell;
@@ -131,7 +131,7 @@ impl Bench {
         Ok(())
     }
 
-    /// An endpoint nobody else uses, for when one side must know it before the other binds.
+    /// An endpoint that nothing else uses, for when one side must know it before the other binds.
     ///
     /// The ports lie below those the kernel gives to connecting sockets: a socket that keeps
     /// connecting to a dead port among those can end up connected to itself.

@@ -64,7 +64,7 @@ pub const DRAFTS: [Pairing; 6] = [
     pairing(SocketType::Scatter, "GATHER", Flow::WeSend),
     pairing(SocketType::Gather, "SCATTER", Flow::TheySend),
     pairing(SocketType::Channel, "CHANNEL", Flow::BothSend),
-    // Whoever connects asks.
+    // The side that connects asks.
     pairing(SocketType::Peer, "PEER", Flow::WeAsk),
 ];
 

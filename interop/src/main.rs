@@ -144,7 +144,7 @@ fn run_one(case: Case, setting: &Arc<Setting>) -> Outcome {
     let Case { name, limit, body } = case;
     let worker = thread::Builder::new().name(name).spawn(move || {
         let result = body(&bench).and_then(|()| bench.finish());
-        // Nobody listens any more if the limit has passed.
+        // Nothing listens any more if the limit has passed.
         let _ = done.send(result);
     })?;
     let outcome = match outcome.recv_timeout(limit) {

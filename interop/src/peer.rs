@@ -81,7 +81,7 @@ impl Drop for Nursery {
     }
 }
 
-/// A peer's process, for whoever has to end it.
+/// A peer's process, for the test that has to end it.
 #[derive(Clone)]
 pub struct Process {
     nursery: Arc<Nursery>,

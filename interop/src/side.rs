@@ -12,7 +12,7 @@ use crate::bench::{Outcome, PATIENCE};
 use crate::frames::{message, pattern, show, Frames};
 use crate::peer::{read_frames, write_frames, Peer};
 
-/// A socket, whoever made it.
+/// A socket, of whatever library.
 pub trait Side {
     /// The resolved endpoint.
     fn bind(&self, endpoint: &str) -> Outcome<String>;
@@ -414,7 +414,7 @@ impl Side for Theirs {
 /// What a socket type has in front of what is said.
 ///
 /// A DEALER or ROUTER is used as if it were a REQ or REP, so that the same conversation runs with
-/// both: the envelope of RFC 28 is put on and checked here. A SERVER and a PEER answer whoever
+/// both: the envelope of RFC 28 is put on and checked here. A SERVER and a PEER answer the peer that
 /// asked last; a PEER that connects speaks first, to whom it connected.
 struct Envelope {
     kind: String,

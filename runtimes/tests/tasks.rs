@@ -39,7 +39,7 @@ async fn answer(pong: Socket<Pair>) {
     }
 }
 
-/// Waits with a deadline, in vain, for a message and for room.
+/// Waits with a deadline, without success, for a message and for room.
 async fn wait_in_vain() {
     let limit = Duration::from_millis(30);
     let options = Options::new()

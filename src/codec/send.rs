@@ -53,7 +53,7 @@ pub struct TypedSender<T, C>(Encoding<T, C>);
 struct Encoding<T, E> {
     sender: Sender,
     encoder: E,
-    /// Accepted by the sink when somebody else took the room for it.
+    /// Accepted by the sink when another sender took the room for it.
     unsent: Option<(T, Message)>,
 }
 

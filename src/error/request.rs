@@ -7,7 +7,7 @@ use crate::message::Message;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RequestError {
-    /// The connection to the peer that had the request ended. Nobody can tell whether the request
+    /// The connection to the peer that had the request ended. It is unknown whether the request
     /// was worked on, so it is not sent to another peer: that is for the caller to decide.
     #[error("the peer that had the request is gone")]
     PeerLost,
@@ -28,7 +28,7 @@ pub enum RequestTimeoutError {
     /// was not sent, and will not be. If one had it, its reply will be dropped.
     #[error("no reply before the deadline")]
     Timeout(Option<Message>),
-    /// The connection to the peer that had the request ended. Nobody can tell whether the request
+    /// The connection to the peer that had the request ended. It is unknown whether the request
     /// was worked on, so it is not sent to another peer: that is for the caller to decide.
     #[error("the peer that had the request is gone")]
     PeerLost,

@@ -18,7 +18,7 @@ pub const INLINE_CAPACITY: usize = 64;
 ///
 /// A frame of up to 2 KiB may share its allocation, of 16 KiB, with others that came before and
 /// after it. To keep one for long without that, keep a copy: `frame.to_vec()`. The memory of
-/// frames between 4 KiB and 4 MiB is used again for others; of what nobody uses the process
+/// frames between 4 KiB and 4 MiB is used again for others; of what is not used the process
 /// keeps 40 MiB at most, mostly less than half of that.
 ///
 /// ```

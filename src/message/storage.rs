@@ -110,7 +110,7 @@ fn class(capacity: usize) -> Option<usize> {
     kept.then(|| (power - SMALLEST_KEPT) as usize)
 }
 
-/// Buffers that nobody uses, by size.
+/// Unused buffers, by size.
 struct Keeper(Mutex<[Vec<Vec<u8>>; CLASSES]>);
 
 impl Keeper {
@@ -154,7 +154,7 @@ impl Keeper {
     }
 }
 
-/// A buffer in use, which goes back once nobody uses it any more.
+/// A buffer in use, which goes back once it is not used any more.
 struct Lent {
     buffer: Vec<u8>,
     by: &'static Keeper,

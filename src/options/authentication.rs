@@ -85,7 +85,7 @@ impl Options {
     /// empty): told to the [`Authenticator`](crate::Authenticator) or ZAP handler of the context.
     /// With [`Security::Null`] peers are judged only if it is not empty. See
     /// [`zap_enforce_domain`](Options::zap_enforce_domain) for what happens without
-    /// anybody to judge them.
+    /// a handler to judge them.
     #[doc(alias = "ZMQ_ZAP_DOMAIN")]
     #[doc(alias = "ZAP_DOMAIN")]
     #[must_use]
@@ -102,10 +102,10 @@ impl Options {
 
     /// Whether [`zap_domain`](Options::zap_domain) is taken seriously
     /// (`ZMQ_ZAP_ENFORCE_DOMAIN`, default false). If so, with NULL and CURVE a domain without
-    /// anybody to judge peers lets nobody in, and a CURVE server without a domain has nobody
-    /// judged; if not, NULL and CURVE servers without anybody to judge let everybody in, and CURVE
-    /// servers have their clients judged if there is somebody. A PLAIN server asks in any case, and
-    /// lets nobody in if there is nobody to ask; it must have a domain if this is set.
+    /// a handler to judge peers lets none in, and a CURVE server without a domain has none
+    /// judged; if not, NULL and CURVE servers without a handler let every peer in, and CURVE
+    /// servers have their clients judged if there is a handler. A PLAIN server asks in any case, and
+    /// lets no peer in if there is no handler to ask; it must have a domain if this is set.
     #[doc(alias = "ZMQ_ZAP_ENFORCE_DOMAIN")]
     #[doc(alias = "ZAP_ENFORCE_DOMAIN")]
     #[must_use]

@@ -11,10 +11,10 @@ use super::{AcceptFilter, OptionFault, Options, PeerAddress};
 /// `zmq_disconnect` for as long as messages linger.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ReconnectStop {
-    /// Nobody listens there (`ZMQ_RECONNECT_STOP_CONN_REFUSED`): every address the endpoint's name
+    /// Nothing listens there (`ZMQ_RECONNECT_STOP_CONN_REFUSED`): every address the endpoint's name
     /// resolves to refuses, or there is no such ipc path. Not for what a proxy refuses.
     pub refused: bool,
-    /// There was a connection, but it ended before the handshake was done, or whoever is there
+    /// There was a connection, but it ended before the handshake was done, or what is there
     /// speaks no ZMTP, or nothing (`ZMQ_RECONNECT_STOP_HANDSHAKE_FAILED`).
     pub handshake_failed: bool,
 }

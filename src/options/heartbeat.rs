@@ -66,8 +66,8 @@ impl Options {
         self.heartbeat.heartbeat_interval
     }
 
-    /// How long a peer that was asked may stay silent before its connection ends, to be made anew
-    /// by whoever made it (`ZMQ_HEARTBEAT_TIMEOUT`); `None`, the default, means as long as
+    /// How long a peer that was asked may stay silent before its connection ends, to be made again
+    /// by the side that made it (`ZMQ_HEARTBEAT_TIMEOUT`); `None`, the default, means as long as
     /// [`heartbeat_interval`](Options::heartbeat_interval). Anything that comes from
     /// the peer counts. A peer whose user does not keep up stops reading, and then cannot answer:
     /// it is heard of if it asks for signs of life as well, at intervals shorter than this.

@@ -56,7 +56,7 @@ pub enum TcpKeepalive {
 }
 
 /// A SOCKS5 proxy that TCP connections are made through (`ZMQ_SOCKS_PROXY`; RFC 1928). Host names
-/// are passed to it unresolved. An attempt that fails, whoever is to blame, is followed by another
+/// are passed to it unresolved. An attempt that fails, whatever the cause, is followed by another
 /// as any failed attempt; the proxy has
 /// [`connect_timeout`](Options::connect_timeout) for it, or where that is `None`
 /// [`handshake_timeout`](Options::handshake_timeout) from when it is reached.

@@ -1,4 +1,4 @@
-//! One question and one answer, of the library's own: whoever is asked sees a DEALER.
+//! One question and one answer, inside the library: the socket that is asked sees a DEALER.
 
 use crate::message::Message;
 use crate::socket_type::SocketType;
@@ -33,7 +33,7 @@ impl Pattern for Asker {
         let mut question = self.question.take().ok_or(Rejected)?;
         match outlet.send(peer, &mut question) {
             Ok(()) => Ok(()),
-            // A queue of its own that is full before the first message: nobody is asked.
+            // A queue of its own that is full before the first message: no peer is asked.
             Err(_) => Err(Rejected),
         }
     }
@@ -53,7 +53,7 @@ impl Pattern for Asker {
         Verdict::Blocked
     }
 
-    /// The question waits for room, without anybody who would try again.
+    /// The question waits for room, and nothing would try again.
     fn buffers_per_peer(&self) -> bool {
         true
     }

@@ -119,7 +119,7 @@ mod tests {
         assert_eq!(
             next(&mut balance, &mut outlet, 2),
             [0, 2],
-            "nobody said it has room"
+            "no consumer said it has room"
         );
         balance.writable(PeerId(1));
         assert_eq!(next(&mut balance, &mut outlet, 4), [0, 2, 1, 0]);

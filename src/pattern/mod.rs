@@ -71,16 +71,16 @@ pub(crate) enum Upstream {
     Leave(Frame),
 }
 
-/// What became of a submitted message. Whoever submits passes it by reference: it is moved only
-/// where somebody keeps it.
+/// What became of a submitted message. The caller passes it by reference: it is moved only
+/// where a test keeps it.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// It is where it belongs, and what is left of it is of no use. Where copies of it are lost
     /// on the way to single peers, the outlet is told.
     Sent,
-    /// Nobody got it. The outlet is not told as well.
+    /// No peer got it. The outlet is not told as well.
     Dropped(Drop),
-    /// Nobody can take it now; it is as it was.
+    /// No peer can take it now; it is unchanged.
     Blocked,
     /// It may not be sent on this socket now; it is as it was.
     Refused(Refusal),
@@ -91,7 +91,7 @@ pub(crate) enum Verdict {
 pub(crate) enum Admission {
     /// It goes to the user, as the pattern left it.
     Deliver,
-    /// It is the reply to the request its tag names, and goes to whoever waits for that.
+    /// It is the reply to the request its tag names, and goes to the call that waits for it.
     Answer,
     /// It goes nowhere.
     Drop(Drop),
@@ -125,13 +125,13 @@ pub(crate) enum Drop {
     Overflow,
     /// The peer it was for is not there any more.
     PeerGone,
-    /// A peer sent what nobody had asked it for.
+    /// A peer sent what it was not asked for.
     Unasked,
     /// A peer replied to a request that has been given up.
     Late,
     /// A peer sent a message without the envelope or the body it needs.
     Malformed,
-    /// Nobody subscribed to it.
+    /// It is not subscribed to.
     Unmatched,
     /// The peer left without replying to the request.
     RequestLost,
@@ -144,8 +144,8 @@ pub(crate) enum Drop {
 }
 
 impl Drop {
-    /// Whether the user accepted to send something that somebody wanted, and that is lost. What
-    /// nobody subscribed to is no loss, and neither is what a peer had no business to send.
+    /// Whether the user accepted to send something that a peer wanted, and that is lost. What
+    /// no peer subscribed to is no loss, and neither is what a peer had no business to send.
     pub(crate) fn is_loss(self) -> bool {
         match self {
             Drop::PeerFull | Drop::Overflow | Drop::PeerGone | Drop::RequestLost => true,
@@ -203,9 +203,9 @@ pub(crate) trait Outlet {
     fn disconnect(&mut self, peer: PeerId);
     /// There will be no reply to the request with this tag: the peer that had it is gone.
     fn unanswered(&mut self, request: u64);
-    /// From now on there is somebody of that name to send to.
+    /// From now on there is a peer of that name to send to.
     fn route_added(&mut self, name: &Frame);
-    /// From now on there is nobody of that name.
+    /// From now on there is no peer of that name.
     fn route_removed(&mut self, name: &Frame);
     /// That many messages are kept for the name of a peer that is not there.
     fn kept(&mut self, name: &Frame, messages: usize);
@@ -228,7 +228,7 @@ pub(crate) trait Pattern: Send {
         false
     }
 
-    /// An attached peer is gone; its slot may come back as somebody else.
+    /// An attached peer is gone; its slot may come back as another peer.
     fn detach(&mut self, peer: PeerId, outlet: &mut dyn Outlet);
 
     /// An attached peer sent a message; it is made what the user gets, in its place. There is
@@ -280,7 +280,7 @@ pub(crate) trait Pattern: Send {
         Some(message)
     }
 
-    /// Nobody waits any more for the reply to the request with this tag.
+    /// No call waits any more for the reply to the request with this tag.
     fn forget(&mut self, _request: u64) {}
 
     /// Whether each peer has a queue of its own up to the high-water mark: where `submit` never
@@ -386,29 +386,29 @@ pub(crate) fn waits_for_peers(socket_type: SocketType, options: &Options) -> boo
 }
 
 /// The pattern of a socket type, if there is one yet. Names and numbers that it makes up count on
-/// from `luck`.
+/// from `random`.
 pub(crate) fn pattern(
     socket_type: SocketType,
     options: &Options,
-    luck: u32,
+    random: u32,
 ) -> Option<Box<dyn Pattern>> {
     Some(match socket_type {
         SocketType::Pair => Box::new(pair::Pair::new(Parts::Any)),
         SocketType::Pub => Box::new(publish::Publish::new(options)),
         SocketType::Sub => Box::new(subscribe::Subscribe::new(options)),
-        SocketType::Req => Box::new(req::Req::new(options, luck)),
+        SocketType::Req => Box::new(req::Req::new(options, random)),
         SocketType::Rep => Box::new(rep::Rep::default()),
         SocketType::Pull => Box::new(pull::Pull::new(Parts::Any)),
         SocketType::Push => Box::new(push::Push::default()),
         SocketType::Dealer => Box::new(dealer::Dealer::new(Parts::Any)),
-        SocketType::Router => Box::new(router::Router::new(options, luck)),
+        SocketType::Router => Box::new(router::Router::new(options, random)),
         SocketType::XSub => Box::new(xsub::XSub::new(options)),
-        SocketType::Server | SocketType::Peer => Box::new(server::Server::new(options, luck)),
+        SocketType::Server | SocketType::Peer => Box::new(server::Server::new(options, random)),
         SocketType::Client => Box::new(dealer::Dealer::new(Parts::One)),
         SocketType::Scatter => Box::new(push::Push::default()),
         SocketType::Gather => Box::new(pull::Pull::new(Parts::One)),
         SocketType::Channel => Box::new(pair::Pair::new(Parts::One)),
-        SocketType::Stream => Box::new(stream::Stream::new(options, luck)),
+        SocketType::Stream => Box::new(stream::Stream::new(options, random)),
         SocketType::XPub => Box::new(xpub::XPub::new(options)),
         SocketType::Radio => Box::new(radio::Radio::default()),
         SocketType::Dish => Box::new(dish::Dish::default()),

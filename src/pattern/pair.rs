@@ -150,7 +150,7 @@ mod tests {
         assert!(pair.is_blocked());
         outlet.full.clear();
         pair.writable(PeerId(9));
-        assert!(pair.is_blocked(), "somebody else has room");
+        assert!(pair.is_blocked(), "another peer has room");
         pair.writable(PeerId(4));
         assert!(!pair.is_blocked());
         assert!(matches!(pair.give("a".into(), &mut outlet), Given::Sent));

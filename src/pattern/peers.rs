@@ -9,7 +9,7 @@ use super::PeerId;
 /// grow with the links of other sockets.
 pub(super) type PeerMap<T> = HashMap<PeerId, T, BuildHasherDefault<SlotHasher>>;
 
-/// Spreads slot numbers over the table. They are small, dense and of our own making, so nobody
+/// Spreads slot numbers over the table. They are small, dense and made here, so no peer
 /// outside can make them collide, and a keyed hash would only cost time.
 #[derive(Default)]
 pub(super) struct SlotHasher(u64);

@@ -50,7 +50,7 @@ impl Publish {
         self.topics.remove_peer(peer, lost);
     }
 
-    /// Sends a message to all who want it, or if `only` is somebody, to nobody else.
+    /// Sends a message to all who want it, or if `only` names a peer, to that one alone.
     pub(super) fn publish(
         &mut self,
         message: &mut Message,

@@ -1,5 +1,5 @@
 //! REQ: one request to one of the peers in turn, then its reply, then the next (RFC 28). Beside
-//! that, any number of requests that somebody waits for one by one, told apart by their numbers.
+//! that, any number of requests that calls wait for one by one, told apart by their numbers.
 
 use std::collections::BTreeMap;
 
@@ -55,9 +55,9 @@ struct Asked {
 impl Req {
     /// Numbers start anywhere (as libzmq's do), so that a reply to a request from before this
     /// process was started is hardly taken for one of its own.
-    pub(super) fn new(options: &Options, luck: u32) -> Self {
+    pub(super) fn new(options: &Options, random: u32) -> Self {
         Req {
-            next_number: luck,
+            next_number: random,
             correlate: options.routing.req_correlate,
             relaxed: options.routing.req_relaxed,
             ..Req::default()
@@ -97,8 +97,8 @@ impl Pattern for Req {
         Ok(())
     }
 
-    /// A request that left for this peer is lost: whether it was worked on, nobody can tell, so
-    /// it is not sent again. But nobody waits for a reply that cannot come.
+    /// A request that left for this peer is lost: whether it was worked on is unknown, so
+    /// it is not sent again. But no call waits for a reply that cannot come.
     fn detach(&mut self, peer: PeerId, outlet: &mut dyn Outlet) {
         self.balance.leave(peer);
         if self.waiting.is_some_and(|waiting| waiting.peer == peer) {
@@ -116,7 +116,7 @@ impl Pattern for Req {
         });
     }
 
-    /// A numbered reply is skipped unless somebody waits for that number from this very peer
+    /// A numbered reply is skipped unless a call waits for that number from this very peer
     /// (`ZMQ_REQ_CORRELATE`).
     fn admit(&mut self, peer: PeerId, message: &mut Message) -> Result<Admission, Violation> {
         let number = parse(message).ok_or(Violation::MalformedReply)?;

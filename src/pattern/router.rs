@@ -13,7 +13,7 @@ use super::{
 };
 
 /// A name that is taken is not given twice: the newcomer is rejected, or with
-/// `ZMQ_ROUTER_HANDOVER` the peer that had it. What is sent to a name that nobody has is dropped;
+/// `ZMQ_ROUTER_HANDOVER` the peer that had it. What is sent to a name that no peer has is dropped;
 /// so is what its peer cannot take now, unless with `ZMQ_ROUTER_MANDATORY` senders wait for it.
 pub(super) struct Router {
     table: RoutingTable,
@@ -94,7 +94,7 @@ impl Pattern for Router {
                 message.push_front(name);
                 pass(message)
             }
-            // Somebody else has taken its name over.
+            // Another peer has taken its name over.
             None => Ok(Admission::Drop(Drop::Unasked)),
         }
     }

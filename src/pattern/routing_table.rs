@@ -13,7 +13,7 @@ use super::{Drop, Full, Interest, Outlet, PeerId, Rejected, Verdict};
 ///
 /// A name is there as long as its peer is. One that the user gave when connecting is there from
 /// then until the endpoint is disconnected, whether its peer is or not: messages to it are kept
-/// up to the high-water mark, so that one endpoint that nobody serves does not stop the others.
+/// up to the high-water mark, so that one endpoint without a peer does not stop the others.
 #[derive(Default)]
 pub(super) struct RoutingTable {
     routes: HashMap<Frame, Route>,
@@ -60,7 +60,7 @@ impl RoutingTable {
         };
     }
 
-    /// A name that nobody has, made from the next number.
+    /// A name that no peer has, made from the next number.
     pub(super) fn number(&mut self, make: impl Fn(u32) -> Frame) -> Frame {
         loop {
             self.numbered = self.numbered.wrapping_add(1);
@@ -73,7 +73,7 @@ impl RoutingTable {
         }
     }
 
-    /// The name, if nobody has it.
+    /// The name, if no socket has it.
     pub(super) fn unless_taken(&self, name: Frame) -> Option<Frame> {
         (!self.routes.contains_key(&name)).then_some(name)
     }
@@ -134,8 +134,8 @@ impl RoutingTable {
         Ok(())
     }
 
-    /// A peer gets a name of its own. If somebody has it, that peer loses it and is answered,
-    /// provided that `takes_over`; a name kept for an endpoint of ours is taken over by nobody.
+    /// A peer gets the name it asks for. If another peer has it, that one loses it and is answered,
+    /// provided that `takes_over`; a name kept for an endpoint of ours is never taken over.
     pub(super) fn enter(
         &mut self,
         peer: PeerId,

@@ -38,7 +38,7 @@ impl Stream {
         }
     }
 
-    /// An id that nobody has, for a peer that came to us.
+    /// An id that no peer has, for a peer that came to us.
     fn number(&mut self) -> Frame {
         self.table.number(|number| id(number & !DIALED))
     }

@@ -111,7 +111,7 @@ mod tests {
         let mut outlet = Recorder::default();
         let mut sub = Subscribe::default();
         attach(&mut sub, &[1], &mut outlet);
-        // The branch at "a" is in the tree, but nobody subscribed to it.
+        // The branch at "a" is in the tree, but it is not subscribed to.
         sub.subscribe("ab".into(), &mut outlet);
         sub.subscribe("ac".into(), &mut outlet);
         outlet.take_commands();
@@ -140,7 +140,7 @@ mod tests {
             sub.detach(PeerId(3), &mut outlet);
         }
         sub.subscribe("d".into(), &mut outlet);
-        assert_eq!(outlet.take_commands(), [], "nobody is there");
+        assert_eq!(outlet.take_commands(), [], "no peer is there");
     }
 
     #[test]

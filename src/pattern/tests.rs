@@ -273,7 +273,7 @@ fn without_peers_nothing_is_sent_and_nothing_vanishes_unseen() {
             }
             Given::Refused(message, _) => assert_eq!(message, ["a", "b"].into(), "{kind}"),
             Given::Dropped(_) => assert!(!blocked, "{kind}"),
-            Given::Sent => panic!("{kind} sent to nobody"),
+            Given::Sent => panic!("{kind} sent to no peer"),
         }
         assert!(outlet.sent.is_empty() && outlet.drops.is_empty(), "{kind}");
     }

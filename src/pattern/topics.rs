@@ -16,14 +16,14 @@ pub(super) const PREFIXES_PER_PEER: usize = 1 << 18;
 pub(super) const PREFIX_BYTES_PER_PEER: usize = 64 * PREFIXES_PER_PEER;
 
 /// A set of prefixes per peer: one CANCEL takes back any number of SUBSCRIBEs, because that is
-/// how subscribers count (they cancel when nobody on their side is left).
+/// how subscribers count (they cancel when no subscriber on their side is left).
 #[derive(Default)]
 pub(super) struct Topics {
     tree: Tree<Holders>,
     /// Where in `members` a peer is that holds anything.
     peers: PeerMap<u32>,
     members: Slab<Member>,
-    /// Prefixes that anybody holds.
+    /// Prefixes that any peer holds.
     distinct: usize,
     /// Counts publications, so that a mark left by an earlier one means nothing.
     epoch: u64,

@@ -36,7 +36,7 @@ struct Node<V> {
 struct Children {
     /// In order of the bytes.
     list: Vec<(u8, NodeId)>,
-    /// The same of a crowd, which would take several steps to find one in: by byte, [`NOBODY`]
+    /// The same of a crowd, which would take several steps to find one in: by byte, [`NO_NODE`]
     /// where there is none.
     table: Option<Box<[NodeId; 256]>>,
 }
@@ -45,7 +45,7 @@ struct Children {
 const CROWD: usize = 16;
 
 /// The root is no one's child.
-const NOBODY: NodeId = 0;
+const NO_NODE: NodeId = 0;
 
 impl<V: Value> Default for Tree<V> {
     fn default() -> Self {
@@ -71,7 +71,7 @@ impl<V: Value> Tree<V> {
         Some(at)
     }
 
-    /// The node of exactly this prefix, new if need be. Whoever calls this gives it a value, or
+    /// The node of exactly this prefix, new if need be. The caller gives it a value, or
     /// calls [`prune`](Tree::prune).
     pub(super) fn entry(&mut self, prefix: &[u8]) -> NodeId {
         let mut at = self.root;
@@ -270,7 +270,7 @@ impl Children {
     #[inline]
     fn get(&self, first: u8) -> Option<NodeId> {
         match &self.table {
-            Some(table) => Some(table[usize::from(first)]).filter(|&child| child != NOBODY),
+            Some(table) => Some(table[usize::from(first)]).filter(|&child| child != NO_NODE),
             None => {
                 let place = self.place(first);
                 let found = self.list.get(place).filter(|entry| entry.0 == first);
@@ -286,7 +286,7 @@ impl Children {
     fn insert(&mut self, first: u8, child: NodeId) {
         self.list.insert(self.place(first), (first, child));
         if self.list.len() == CROWD {
-            let mut table = Box::new([NOBODY; 256]);
+            let mut table = Box::new([NO_NODE; 256]);
             for &(byte, child) in &self.list {
                 table[usize::from(byte)] = child;
             }
@@ -306,7 +306,7 @@ impl Children {
     fn remove(&mut self, first: u8) {
         self.list.retain(|&(byte, _)| byte != first);
         shrink(&mut self.list);
-        self.tabulate(first, NOBODY);
+        self.tabulate(first, NO_NODE);
         if self.list.len() < CROWD / 2 {
             self.table = None;
         }

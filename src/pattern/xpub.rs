@@ -69,7 +69,7 @@ impl Pattern for XPub {
         self.publish.attach(peer, intro, outlet)
     }
 
-    /// What the peer wanted and nobody else does, it cancels by leaving. Where the user decides,
+    /// What the peer wanted and no other peer does, it cancels by leaving. Where the user decides,
     /// it takes back all it asked for.
     fn detach(&mut self, peer: PeerId, outlet: &mut dyn Outlet) {
         let tag = self.tag(peer);
@@ -153,7 +153,7 @@ impl Pattern for XPub {
         self.publish.interest(peer)
     }
 
-    /// What a peer that left would have had is nobody's: then nothing is to be done.
+    /// What a peer that left would have had goes to no peer: then nothing is to be done.
     fn decide(&mut self, tag: u64, decision: Upstream) -> Result<(), SubscribeError> {
         if !self.is_manual() {
             return Err(SubscribeError::NotManual);
@@ -322,8 +322,8 @@ mod tests {
         assert_eq!(receivers(&mut xpub, "x", tags[0]), [1, 2]);
         xpub.decide(tags[0], Upstream::Cancel("x".into())).unwrap();
         assert_eq!(receivers(&mut xpub, "x", 0), [2]);
-        let nobody = xpub.decide(0, Upstream::Cancel("x".into()));
-        assert_eq!(nobody, Err(SubscribeError::NoPeer));
+        let unknown = xpub.decide(0, Upstream::Cancel("x".into()));
+        assert_eq!(unknown, Err(SubscribeError::NoPeer));
     }
 
     #[test]

@@ -35,11 +35,11 @@ pub(super) struct Faults {
 }
 
 /// splitmix64.
-pub(super) struct Luck(u64);
+pub(super) struct Random(u64);
 
-impl Luck {
+impl Random {
     pub(super) fn new(seed: u64) -> Self {
-        Luck(seed)
+        Random(seed)
     }
 
     pub(super) fn next(&mut self) -> u64 {
@@ -62,7 +62,7 @@ impl Luck {
 
 /// The network between the simulated nodes.
 pub(super) struct Network {
-    pub(super) luck: Luck,
+    pub(super) random: Random,
     pub(super) faults: Faults,
     wires: Vec<Wire>,
     /// Wires that wait to be accepted, by address.
@@ -93,7 +93,7 @@ struct Wire {
 impl Network {
     pub(super) fn new(seed: u64, faults: Faults) -> Rc<RefCell<Self>> {
         Rc::new(RefCell::new(Network {
-            luck: Luck::new(seed),
+            random: Random::new(seed),
             faults,
             wires: Vec::new(),
             backlogs: HashMap::new(),
@@ -123,7 +123,7 @@ pub(super) struct Node {
     lookups: Lookups,
     /// Questions the simulated resolver works on, and in how many steps it knows the answer.
     asked: Vec<(usize, Question)>,
-    luck: Luck,
+    random: Random,
     address: Rc<str>,
 }
 
@@ -133,14 +133,14 @@ impl Node {
     }
 
     pub(super) fn at(network: &Rc<RefCell<Network>>, address: &str) -> Self {
-        let luck = Luck::new(network.borrow_mut().luck.next());
+        let random = Random::new(network.borrow_mut().random.next());
         Node {
             network: Rc::clone(network),
             watched: Vec::new(),
             listening: Vec::new(),
             lookups: Lookups::default(),
             asked: Vec::new(),
-            luck,
+            random,
             address: address.into(),
         }
     }
@@ -177,7 +177,7 @@ impl Node {
             let over = found.reset || found.gone[1 - side] || found.finished[1 - side];
             let readable = over || !found.pipes[side].is_empty();
             let writable = over || watched.room && found.pipes[1 - side].len() < PIPE;
-            if (readable || writable) && !network.luck.strikes(delayed) {
+            if (readable || writable) && !network.random.strikes(delayed) {
                 let source = Source::Pipe(slot);
                 ready.push(Readiness {
                     source,
@@ -192,7 +192,7 @@ impl Node {
                 .backlogs
                 .get(address)
                 .is_some_and(|queue| !queue.is_empty());
-            if waiting && !network.luck.strikes(delayed) {
+            if waiting && !network.random.strikes(delayed) {
                 let source = Source::Listener(*slot);
                 ready.push(Readiness {
                     source,
@@ -217,15 +217,15 @@ impl SimStream {
     /// How much of `possible` moves, after the faults had their chance.
     fn moves(network: &mut Network, wire: usize, possible: usize) -> io::Result<usize> {
         let (reset, short) = (network.faults.reset, network.faults.short);
-        if network.luck.strikes(reset) && !network.wires[wire].reset {
+        if network.random.strikes(reset) && !network.wires[wire].reset {
             network.wires[wire].reset = true;
             network.resets += 1;
         }
         if network.wires[wire].reset {
             return Err(ErrorKind::ConnectionReset.into());
         }
-        if possible > 1 && network.luck.strikes(short) {
-            return Ok(1 + network.luck.below(possible as u64 - 1) as usize);
+        if possible > 1 && network.random.strikes(short) {
+            return Ok(1 + network.random.below(possible as u64 - 1) as usize);
         }
         Ok(possible)
     }
@@ -343,7 +343,7 @@ impl Env for Node {
     fn connect(&mut self, target: &Target, _options: &Options) -> io::Result<Begun<SimStream>> {
         let network = &mut *self.network.borrow_mut();
         let refused = network.faults.refused;
-        if network.luck.strikes(refused) {
+        if network.random.strikes(refused) {
             return Err(ErrorKind::ConnectionRefused.into());
         }
         let wire = network.wires.len();
@@ -431,11 +431,11 @@ impl Env for Node {
     }
 
     fn entropy(&mut self, bytes: &mut [u8]) -> io::Result<()> {
-        bytes.fill_with(|| self.luck.next() as u8);
+        bytes.fill_with(|| self.random.next() as u8);
         Ok(())
     }
 
     fn random(&mut self) -> u64 {
-        self.luck.next()
+        self.random.next()
     }
 }

@@ -22,7 +22,7 @@ use crate::sync::permits::Seats;
 use crate::sync::timeouts::Alarms;
 use crate::sync::Hook;
 
-use super::sim::{Faults, Luck, Network, Node};
+use super::sim::{Faults, Network, Node, Random};
 use super::socket::wire_config;
 use super::{Command, Company, Pump, Release, SocketCommand, SocketId};
 use crate::options::MAX_HANDSHAKES;
@@ -51,7 +51,7 @@ struct Sim {
     pumps: Vec<Pump<Node>>,
     seats: Arc<Seats>,
     /// Decides which pumps turn in a step; without it, all do.
-    whim: Option<Luck>,
+    whim: Option<Random>,
 }
 
 /// One socket of a simulated pump.
@@ -212,12 +212,12 @@ impl Sock {
 /// A message that shows whether it is whole: its number, and parts and bytes that follow
 /// from it.
 fn numbered(number: u64) -> Message {
-    let mut luck = Luck::new(number);
-    let parts = 1 + luck.below(4);
+    let mut random = Random::new(number);
+    let parts = 1 + random.below(4);
     let mut message = Message::from(number.to_be_bytes());
     for _ in 1..parts {
-        let limit = [1, 100, 300, 20_000][luck.below(4) as usize];
-        let len = luck.below(limit) as usize;
+        let limit = [1, 100, 300, 20_000][random.below(4) as usize];
+        let len = random.below(limit) as usize;
         message.push_back(vec![number as u8; len]);
     }
     message

@@ -57,7 +57,7 @@ where
                 None => Ended::Finished(closed),
             });
         }
-        // Also while the stream has nothing: what nobody needs is not held on to.
+        // Also while the stream has nothing: what is not needed is not held on to.
         if let Poll::Ready(why) = self.sender.poll_closed(context) {
             return Poll::Ready(why.into());
         }

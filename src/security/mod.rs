@@ -15,7 +15,7 @@
 //! let security = Security::curve_client(client, server_key);
 //! let push = context.socket_with::<Push>(Options::new().security(security))?;
 //! push.connect(pull.bind("tcp://127.0.0.1:*")?)?;
-//! push.send_blocking("nobody else can read this")?;
+//! push.send_blocking("encrypted")?;
 //! assert_eq!(pull.recv_blocking()?.len(), 1);
 //! # Ok(())
 //! # }
@@ -57,8 +57,8 @@ pub enum Security {
     #[default]
     Null,
     /// Takes clients whose user name and password an [`Authenticator`], or
-    /// a ZAP handler, accepts; without one it takes nobody (`ZMQ_PLAIN_SERVER`; RFC 24). What is
-    /// said can be read by anybody on the way.
+    /// a ZAP handler, accepts; without one it takes no peer (`ZMQ_PLAIN_SERVER`; RFC 24). What is
+    /// said can be read on the way.
     PlainServer,
     /// Tells servers a user name and a password (`ZMQ_PLAIN_USERNAME`, `ZMQ_PLAIN_PASSWORD`),
     /// of at most 255 bytes each.
@@ -73,7 +73,7 @@ pub enum Security {
     /// them (`ZMQ_CURVE_SERVER`, `ZMQ_CURVE_SECRETKEY`; RFC 26). All that is said is encrypted.
     #[cfg(feature = "curve")]
     CurveServer(CurveKeypair),
-    /// Talks to the server that has the secret key to `server_key`, and to nobody else
+    /// Talks to the server that has the secret key to `server_key`, and to no other
     /// (`ZMQ_CURVE_SERVERKEY`, `ZMQ_CURVE_PUBLICKEY`, `ZMQ_CURVE_SECRETKEY`).
     #[cfg(feature = "curve")]
     CurveClient {
@@ -238,12 +238,12 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// Why a peer was refused that nobody judged: the fault of whoever should have.
+/// Why a peer was refused without a judgement: the fault of the handler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum AuthenticatorFault {
     /// There is none, and peers are not taken without.
-    #[error("nobody is there to judge peers")]
+    #[error("no authenticator decides on peers")]
     Missing,
     /// It went away without an answer.
     #[error("who judges peers went away without an answer")]
@@ -260,7 +260,7 @@ pub enum AuthenticatorFault {
     /// A status other than 200, 300, 400, 500 (`ZMQ_PROTOCOL_ERROR_ZAP_INVALID_STATUS_CODE`).
     #[error("a ZAP reply with an unknown status")]
     InvalidStatusCode,
-    /// Metadata that nobody can read (`ZMQ_PROTOCOL_ERROR_ZAP_INVALID_METADATA`).
+    /// Unreadable metadata (`ZMQ_PROTOCOL_ERROR_ZAP_INVALID_METADATA`).
     #[error("a ZAP reply with invalid metadata")]
     InvalidMetadata,
 }

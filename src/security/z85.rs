@@ -107,13 +107,13 @@ mod tests {
 
     #[test]
     fn bytes_of_all_kinds_read_back() {
-        let mut luck = 0x2545_f491_4f6c_dd1du64;
+        let mut random = 0x2545_f491_4f6c_dd1du64;
         for length in (0..64).step_by(4) {
             let bytes: Vec<u8> = std::iter::repeat_with(|| {
-                luck ^= luck << 13;
-                luck ^= luck >> 7;
-                luck ^= luck << 17;
-                luck as u8
+                random ^= random << 13;
+                random ^= random >> 7;
+                random ^= random << 17;
+                random as u8
             })
             .take(length)
             .collect();

@@ -17,7 +17,7 @@ impl<K: Kind> Socket<K> {
     ///
     /// # Errors
     /// [`BindError::Endpoint`] for a malformed endpoint, [`BindError::Unsupported`] for one that
-    /// this type of socket cannot have, [`BindError::InUse`] if somebody is bound there,
+    /// this type of socket cannot have, [`BindError::InUse`] if another socket is bound there,
     /// [`BindError::Io`] if the system refuses otherwise.
     #[doc(alias = "zmq_bind")]
     #[doc(alias = "ZMQ_LAST_ENDPOINT")]
@@ -69,7 +69,7 @@ impl<K: Kind> Socket<K> {
             .unwrap_or_else(|| Err(self.ended()))
     }
 
-    /// Connects to an endpoint: returns at once, also when nobody is bound there yet, and keeps
+    /// Connects to an endpoint: returns at once, also when the endpoint is not bound yet, and keeps
     /// connecting again until [`disconnect`](Socket::disconnect). Connecting twice to the same
     /// endpoint makes two connections, whatever the type: a SUB that is connected twice receives
     /// each message twice, and a PUB sends each twice. (libzmq ignores the second connect of

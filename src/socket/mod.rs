@@ -196,7 +196,7 @@ impl<K: Kind> Socket<K> {
                 reply,
             });
             match changed {
-                // Somebody else was faster: once more, from what is true now.
+                // Another thread was faster: once more, from what is true now.
                 Some(Ok(false)) => {}
                 Some(Ok(true)) => return Ok(()),
                 Some(Err(error)) => return Err(error),

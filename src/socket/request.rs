@@ -20,16 +20,16 @@ use crate::socket::Socket;
 /// Requests go to the connected peers in turn, and wait in the order they were made while there
 /// is none or all are full. How many wait is limited only by how many calls are under way: no
 /// high-water mark refuses a request. A reply is taken only from the peer that was asked, and
-/// only for a request somebody still waits for. A late one, to a request that was given up, is
+/// only for a request that a call still waits for. A late one, to a request that was given up, is
 /// dropped and counted in [`Receiver::dropped`](crate::Receiver::dropped).
 ///
 /// A request is sent at most once. If the connection to its peer ends before the reply has come,
-/// nobody can tell whether it was worked on, and it ends with `PeerLost`; one of which nothing had
+/// it is unknown whether it was worked on, and it ends with `PeerLost`; one of which nothing had
 /// left yet goes to another peer or waits for one.
 ///
 /// `send` and `recv` work beside it, in strict alternation as ever: neither do they wait for
 /// requests made here, nor these for them, and no reply to the one kind goes to the other. But a
-/// socket whose `out` is full of replies that nobody receives stops reading, these replies too.
+/// socket whose `out` is full of replies that are not received stops reading, these replies too.
 impl Socket<Req> {
     /// Sends a request and waits for its reply.
     ///
@@ -84,9 +84,9 @@ impl Socket<Req> {
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # futures::executor::block_on(async {
     /// let req = Context::new().socket::<Req>()?;
-    /// let nobody = req.request_timeout("anyone?", Duration::from_millis(1)).await;
+    /// let unknown = req.request_timeout("anyone?", Duration::from_millis(1)).await;
     /// // No peer had it: it comes back.
-    /// assert_eq!(nobody, Err(RequestTimeoutError::Timeout(Some("anyone?".into()))));
+    /// assert_eq!(unknown, Err(RequestTimeoutError::Timeout(Some("anyone?".into()))));
     /// # Ok(())
     /// # })
     /// # }

@@ -20,7 +20,7 @@ pub(crate) enum CloseReason {
     /// A message larger than the socket takes, all its frames together.
     #[error("a message of more than {limit} bytes")]
     MessageTooLarge { limit: u64 },
-    /// A message of more frames than anybody means to send.
+    /// A message of more frames than any program means to send.
     #[error("a message of more than {limit} frames")]
     TooManyFrames { limit: usize },
     /// A message without the frames that those of this socket type have.
@@ -51,7 +51,7 @@ pub(crate) enum CloseReason {
     #[error("{unread} answers to PING are waiting unread")]
     RepliesUnread { unread: usize },
 
-    // Nobody misbehaved, but these two cannot talk to each other.
+    // Neither end is at fault, but these two cannot talk to each other.
     /// ZMTP 1.0 and 2.0 are older than this socket's type.
     #[error("the peer speaks ZMTP {major}.{minor}, which has no peers for {ours}")]
     UnsupportedVersion {
@@ -71,10 +71,10 @@ pub(crate) enum CloseReason {
     /// Of two ends one has to be the client.
     #[error("both ends are servers of the security mechanism")]
     TwoServers,
-    /// Whoever judges peers does not take this one.
+    /// The authenticator denied this peer.
     #[error("refused with status {status}: {text}")]
     Denied { status: u16, text: String },
-    /// Nobody has judged the peer who should have.
+    /// The handler that should judge the peer has not.
     #[error("{0}")]
     Unjudged(AuthenticatorFault),
     /// RFC 28 to 31 and 41 to 52 say which socket types may talk to each other.
@@ -148,7 +148,7 @@ impl CloseReason {
         }
     }
 
-    /// Whether the same two ends will fail again unless one of them is configured anew:
+    /// Whether the same two ends will fail again unless one of them is configured differently:
     /// a dialer should slow down.
     pub(crate) fn is_incompatible(&self) -> bool {
         match self {

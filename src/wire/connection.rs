@@ -33,7 +33,7 @@ const MAX_FRAMES: usize = Message::MAX_FRAMES;
 
 /// One end of a ZMTP connection, without its stream.
 ///
-/// Whoever owns the stream moves bytes between it and this:
+/// The owner of the stream moves bytes between it and this:
 ///
 /// - **world → machine**: read into [`recv_slice`](Self::recv_slice) and say how much with
 ///   [`recv_advance`](Self::recv_advance); when [`poll_timeout`](Self::poll_timeout) has
@@ -199,7 +199,7 @@ impl Connection {
     pub(crate) fn recv_advance(&mut self, n: usize, now: Instant) {
         self.decoder.arrived(n);
         if self.is_closed() {
-            // Nobody will ever ask for these.
+            // No call will ever ask for these.
             self.decoder = Decoder::new(self.config.in_batch_size);
         } else if n > 0 {
             self.hear(now);
@@ -308,10 +308,10 @@ impl Connection {
         }
     }
 
-    /// Somebody has judged the peer, after [`Event::Authenticate`]: poll events.
+    /// The handler has judged the peer, after [`Event::Authenticate`]: poll events.
     pub(crate) fn judged(&mut self, judgement: Judgement) {
         let was_asked = matches!(self.phase, Phase::Handshake { .. });
-        debug_assert!(was_asked || self.is_closed(), "nobody was asked");
+        debug_assert!(was_asked || self.is_closed(), "no peer was asked");
         self.judgement = Some(judgement).filter(|_| was_asked);
     }
 
@@ -319,7 +319,7 @@ impl Connection {
     /// it is copied, [`transmitted`](Self::transmitted) and
     /// [`staged_messages`](Self::staged_messages) do not count it, and
     /// [`take_unsent`](Self::take_unsent) does not give it back. Only after [`Event::Ready`].
-    #[allow(dead_code)] // Greetings are an option; without one nobody has any.
+    #[allow(dead_code)] // Greetings are an option; without it there are none.
     pub(crate) fn greet(&mut self, message: &Message) {
         debug_assert!(
             self.is_ready() || self.is_closed(),
@@ -411,7 +411,7 @@ impl Connection {
     fn close(&mut self, reason: CloseReason) {
         self.phase = Phase::Closing(reason);
         self.judgement = None;
-        // Nobody will ask for what is left of these; half a message is no message.
+        // No call will ask for what is left of these; half a message is no message.
         self.decoder = Decoder::new(self.config.in_batch_size);
         self.parts = Vec::new();
         self.parts_bytes = 0;

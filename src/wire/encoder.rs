@@ -54,7 +54,7 @@ pub(super) struct Encoder {
 #[derive(Debug)]
 struct Encryption {
     sealer: Box<Sealer>,
-    /// The messages that are not written, in their order: nobody could read them back.
+    /// The messages that are not written, in their order: they could not be read back.
     messages: VecDeque<Unwritten>,
 }
 

@@ -39,7 +39,7 @@ impl Wait {
     }
 
     /// Whether the time is over and the peer was silent, as far as can be known: if there is an
-    /// excuse, or if it is learned late, a sign that nobody was listening, the time is given once
+    /// excuse, or if it is learned late, a sign that the reader was not listening, the time is given once
     /// more.
     pub(super) fn is_over(&mut self, now: Instant, excuse: impl FnOnce() -> bool) -> bool {
         if now < self.deadline {

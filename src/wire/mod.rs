@@ -55,11 +55,11 @@ pub(crate) struct Config {
     pub(crate) heartbeat: Option<Heartbeat>,
     /// How connections are secured.
     pub(crate) security: Security,
-    /// Whether somebody has to judge each peer; clients of PLAIN and CURVE judge nobody.
+    /// Whether a handler has to judge each peer; clients of PLAIN and CURVE judge none.
     pub(crate) authenticates: bool,
     /// What peers are judged under.
     pub(crate) zap_domain: String,
-    /// Whether nobody gets in without a judgement.
+    /// Whether every peer has to be judged.
     pub(crate) zap_enforce_domain: bool,
     /// Announced to the peer behind what ZMTP itself wants to know.
     pub(crate) metadata: Vec<(String, Vec<u8>)>,
@@ -83,7 +83,7 @@ pub(crate) struct Heartbeat {
 /// What a connection has to tell its application.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Event {
-    /// Somebody has to judge the peer by what it has shown: the answer goes to
+    /// The handler has to judge the peer by what it has shown: the answer goes to
     /// [`Connection::judged`].
     Authenticate(Credentials),
     /// The handshake is complete: messages may flow. Comes once, before any other but

@@ -53,7 +53,7 @@ pub(super) fn framing(revision: u8) -> Option<Framing> {
     }
 }
 
-/// Whether a socket talks to peers of an old `version`. Not if it demands security, or nobody
+/// Whether a socket talks to peers of an old `version`. Not if it demands security, or no version
 /// would need to break it: pretending to be old would do. And not if its type is younger than they
 /// are.
 pub(super) fn admits(config: &Config, version: (u8, u8)) -> Result<(), CloseReason> {

@@ -747,7 +747,7 @@ fn a_time_to_live_ends_with_the_next_frame_or_with_the_connection() {
     waiting_for_us.handle_timeout(at(2000));
     assert_eq!(waiting_for_us.poll_event(), Some(message(&[b"x"])));
 
-    // Nobody looked for long: the peer's next words may be in the kernel still.
+    // No thread looked for long: the peer's next bytes may be in the kernel still.
     let mut unheard = new();
     unheard.handle_timeout(at(5000));
     assert!(!unheard.is_closed());

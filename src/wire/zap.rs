@@ -7,7 +7,7 @@ use crate::security::{AuthenticatorFault, Credentials};
 /// The version, as it stands in requests and replies (RFC 27, The ZAP Request).
 const VERSION: &str = "1.0";
 
-/// The request id. Each request has a connection of its own to whoever answers, so one is enough;
+/// The request id. Each request has its own connection to the handler, so one is enough;
 /// libzmq's is the same.
 const REQUEST_ID: &str = "1";
 
@@ -26,7 +26,7 @@ pub(crate) struct Applicant {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Judgement {
     Allowed(Allowed),
-    /// Nobody was there to judge, and none is needed.
+    /// There was no handler, and none is needed.
     Unjudged,
     Denied {
         /// 300, 400 or 500.
@@ -98,7 +98,7 @@ pub(crate) fn read_request(request: &Message) -> Option<(Applicant, Credentials)
 }
 
 /// The answer to a request, both without a delimiter (RFC 27, The ZAP Reply). Names that no
-/// property can have make it one that nobody can read.
+/// property can have make it unreadable.
 pub(crate) fn reply(
     request: &Message,
     status: &str,
@@ -242,11 +242,11 @@ mod tests {
             metadata: vec![("k".into(), b"vv".to_vec())],
         };
         assert_eq!(reply(|_| {}), Judgement::Allowed(allowed));
-        let nobody = reply(|frames| {
+        let unknown = reply(|frames| {
             frames[5] = Frame::empty();
             frames[6] = Frame::empty();
         });
-        assert_eq!(nobody, Judgement::Allowed(Allowed::default()));
+        assert_eq!(unknown, Judgement::Allowed(Allowed::default()));
     }
 
     #[test]

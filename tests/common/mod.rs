@@ -186,7 +186,7 @@ pub(crate) fn wait_subscribed(publisher: &Sender, subscriber: &Receiver, topic: 
         put(publisher, marker("are you there?"));
         subscriber.recv_timeout_blocking(step).is_ok()
     });
-    assert!(heard, "nobody subscribed to {topic:?}");
+    assert!(heard, "not subscribed to {topic:?}");
     put(publisher, marker("well then"));
     while next(subscriber) != marker("well then") {}
 }
@@ -215,13 +215,13 @@ impl Transport {
         matches!(self, Transport::Inproc | Transport::AcrossPumps)
     }
 
-    /// An endpoint nobody else uses, known before anybody is bound to it.
+    /// An endpoint that nothing else uses, known before it is bound.
     pub(crate) fn endpoint(self) -> String {
         let (process, number) = (process::id(), unique());
         match self {
             // All of 127/8 is this machine, on Linux. Own addresses instead of own ports keep
             // apart what runs at the same time; the port is outside the range that the system
-            // hands out, so that nobody gets it by chance.
+            // hands out, so that no socket gets it by chance.
             Transport::Tcp => {
                 let (a, b) = (process % 254 + 1, number / 250 % 250);
                 let port = 20_000 + process / 254 % 10_000;

@@ -394,7 +394,7 @@ fn null_is_judged_where_there_is_a_domain() {
                 )),
             }
         }
-        // And where there is none, nobody is asked.
+        // And where there is none, no handler is asked.
         let scene = scene(Options::new(), plain_client().security(Security::Null));
         let authenticator = scene.context.authenticator().unwrap();
         scene.play();
@@ -570,7 +570,7 @@ fn closing_does_not_wait_for_a_judge() {
                     scene.push.close_blocking();
                 }
             }
-            request.accept("nobody");
+            request.accept("guest");
         }
     });
 }

@@ -337,7 +337,7 @@ fn connecting_twice_makes_two_connections_and_disconnect_ends_both() {
                 Err(DetachError::NotFound(_))
             ));
             for _ in sub.receiver().drain() {}
-            put(&publisher.sender(), "anybody there?");
+            put(&publisher.sender(), "hello?");
             nothing_comes(&sub.receiver());
         }
     });

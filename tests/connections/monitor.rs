@@ -1,4 +1,4 @@
-//! What a monitor tells, in which order, and that it is in nobody's way.
+//! What a monitor tells, in which order, and that it holds nothing up.
 
 mod message_peers;
 
@@ -138,11 +138,11 @@ fn a_client_without_a_server_is_told_of_each_attempt() {
                 let EventKind::ConnectFailed { reason } = &event.kind else {
                     panic!("{transport:?}: {event:?}");
                 };
-                let nobody = [ErrorKind::ConnectionRefused, ErrorKind::NotFound];
+                let refused = [ErrorKind::ConnectionRefused, ErrorKind::NotFound];
                 let DisconnectReason::Io(error) = reason else {
                     panic!("{transport:?}: {reason:?}");
                 };
-                assert!(nobody.contains(&error.kind()), "{error:?}");
+                assert!(refused.contains(&error.kind()), "{error:?}");
                 assert!(error.raw_os_error().is_some(), "{error:?}");
                 assert_eq!(event.endpoint.as_ref(), Some(&endpoint));
                 attempts.extend(event.connection);
@@ -427,7 +427,7 @@ fn more_peers_than_the_limit_are_refused() {
             let statistics = pull.statistics().unwrap();
             assert_eq!(statistics.peers.len(), 3);
             assert!(statistics.refused >= 17 && statistics.handshakes_failed >= 17);
-            // Somebody leaves, somebody else takes the place.
+            // One peer leaves, another takes the place.
             let connected: Vec<u64> = statistics.peers.iter().map(|p| p.connection).collect();
             crowd.retain(|push| push.statistics().unwrap().peers.is_empty());
             assert!(

@@ -1,5 +1,5 @@
 //! Peers of ZMTP 2.0 (RFC 15) and 1.0 (RFC 13), written by hand: every pattern that is as old as
-//! they are, whoever connects; and those of them that are not taken, or do not behave.
+//! they are, whichever side connects; and those of them that are not taken, or do not behave.
 
 use crate::common;
 
@@ -113,7 +113,7 @@ fn frame(version: Version, flags: u8, body: &[u8]) -> Vec<u8> {
 }
 
 /// Runs `check` on a socket of ours and an old peer of it, for each version and transport, and
-/// whoever of them connects.
+/// whichever of them connects.
 fn meet<K: Typed>(
     socket_type: u8,
     identity: &str,
@@ -486,7 +486,7 @@ fn old_peers_are_greeted_and_probed_in_their_own_frames() {
     });
 }
 
-/// A connection to nobody, to take the place of one that is dropped.
+/// An unconnected connection, to take the place of one that is dropped.
 fn loose_end() -> std::net::TcpStream {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap()
@@ -652,7 +652,7 @@ fn fate(options: &Options, bytes: &[u8]) -> DisconnectReason {
         _ => None,
     });
     assert_eq!(pull.receiver().drain().count(), 0, "nothing is received");
-    // And nobody else notices.
+    // And no other socket notices.
     let mut old = Old::meet(Raw::connect(&endpoint), Zmtp1, PUSH, "");
     old.say(&["an honest word"]);
     assert_eq!(next_text(&pull.receiver()), "an honest word");

@@ -53,7 +53,7 @@ fn sides() -> [Sides; 2] {
     ]
 }
 
-/// Somebody who knows the password, and takes all keys.
+/// A peer that knows the password, and takes all keys.
 fn judge(context: &Context) -> Authenticator {
     let authenticator = context.authenticator().unwrap();
     let judge = authenticator.clone();
@@ -70,7 +70,7 @@ fn judge(context: &Context) -> Authenticator {
                     let user = key.to_string();
                     request.accept(user);
                 }
-                _ => request.deny("nobody"),
+                _ => request.deny("unknown"),
             }
         }
     });
@@ -163,7 +163,7 @@ fn who_a_peer_is_stands_in_its_identity() {
                 _ => "admin".to_owned(),
             };
             assert_eq!(met(&server).user_id, Some(user));
-            // Nobody judges the server: a CURVE client knows it by its key.
+            // No handler judges the server: a CURVE client knows it by its key.
             assert_eq!(met(&client).user_id, None);
         }
     });
@@ -434,7 +434,7 @@ fn a_silent_peer_is_found_out_under_curve() {
     });
 }
 
-/// Carries bytes from whoever connects to a server and back, until told to carry no more.
+/// Carries bytes from its clients to a server and back, until told to carry no more.
 struct Pipe {
     endpoint: String,
     frozen: std::sync::Arc<std::sync::atomic::AtomicBool>,

@@ -124,7 +124,7 @@ fn a_publisher_counts_each_copy_and_each_loss() {
         let publisher = context.socket_with::<Pub>(options).unwrap();
         let endpoint = publisher.bind("inproc://copies").unwrap();
         let sender = publisher.sender();
-        (0..3).for_each(|_| put(&sender, "nobody is there"));
+        (0..3).for_each(|_| put(&sender, "no peer is there"));
         let subscriber = |mark: usize| {
             let options = Options::new().receive_high_water_mark(mark);
             let subscriber = context.socket_with::<Sub>(options).unwrap();
@@ -132,7 +132,7 @@ fn a_publisher_counts_each_copy_and_each_loss() {
             subscriber.subscribe("a").unwrap();
             subscriber
         };
-        eventually("what nobody could get is counted", || {
+        eventually("what no peer could get is counted", || {
             publisher
                 .statistics()
                 .unwrap()
@@ -142,7 +142,7 @@ fn a_publisher_counts_each_copy_and_each_loss() {
         });
         let roomy = [subscriber(1000), subscriber(1000)];
         publisher.wait_subscribed_blocking(2).unwrap();
-        (0..5).for_each(|_| put(&sender, "b nobody wants"));
+        (0..5).for_each(|_| put(&sender, "b unwanted"));
         for _ in 0..7 {
             put(&sender, "a");
             roomy.iter().for_each(|all| drop(next(&all.receiver())));

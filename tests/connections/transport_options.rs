@@ -134,9 +134,9 @@ fn what_the_system_cannot_do_is_a_typed_error() {
 
 #[test]
 fn a_password_is_not_shown() {
-    let proxy = SocksProxy::new("h:1").credentials("somebody", "secret");
+    let proxy = SocksProxy::new("h:1").credentials("alice", "secret");
     let shown = format!("{:?}", Options::new().socks_proxy(proxy));
-    assert!(shown.contains("somebody") && !shown.contains("secret"));
+    assert!(shown.contains("alice") && !shown.contains("secret"));
 }
 
 // ---- families, devices, sources
@@ -265,7 +265,7 @@ fn one_source_port_for_several_destinations() {
 
 // ---- when to give up
 
-/// A listener whose backlog is full: whoever comes waits for an answer.
+/// A listener whose backlog is full: a client waits for an answer.
 fn deaf_listener() -> (socket2::Socket, Vec<TcpStream>) {
     let place = Transport::Tcp.endpoint();
     let address = place.strip_prefix("tcp://").unwrap();
@@ -282,7 +282,7 @@ fn deaf_listener() -> (socket2::Socket, Vec<TcpStream>) {
     (listener, waiting)
 }
 
-/// The ports from which somebody is on the way to `listener`.
+/// The ports from which a peer is on the way to `listener`.
 fn on_their_way(listener: &socket2::Socket) -> Vec<String> {
     let address = listener.local_addr().unwrap().as_socket_ipv4().unwrap();
     let ip = u32::from_ne_bytes(address.ip().octets());
@@ -341,13 +341,13 @@ fn a_refused_endpoint_is_given_up_if_asked() {
         for (stop, comes) in [(stop, false), (ReconnectStop::default(), true)] {
             let place = Transport::Tcp.endpoint();
             let push = push(eager().reconnect_stop(stop));
-            // Refused before this returns: nobody is asked but this machine.
+            // Refused before this returns: only this machine is asked.
             push.connect(&place).unwrap();
             push.options().unwrap();
             let listener = TcpListener::bind(place.strip_prefix("tcp://").unwrap()).unwrap();
             let limit = if comes { PATIENCE } else { ABSENCE };
             assert_eq!(accept_within(&listener, limit).is_some(), comes);
-            // Whoever asks again gets another attempt.
+            // A client that asks again gets another attempt.
             push.disconnect(&place).unwrap();
             push.connect(&place).unwrap();
             accept(&listener);
@@ -680,7 +680,7 @@ fn serve(
         let _ = stream.read(&mut [0]);
         return None;
     }
-    let mut who = "somebody".to_owned();
+    let mut who = "alice".to_owned();
     if let Some(password) = password {
         assert_eq!(offered, [2]);
         say(&mut stream, &[5, 2])?;
@@ -743,17 +743,17 @@ fn tcp_goes_through_the_proxy() {
             let pull = pull(Options::new());
             let endpoint = pull.bind("tcp://127.0.0.1:*").unwrap();
             let proxy = Proxy::start(address(&endpoint).to_owned(), None, manner);
-            // Places that nobody reaches but through this proxy.
+            // Places that are reached only through this proxy.
             for (place, request) in [
-                ("tcp://192.0.2.9:5555", "192.0.2.9 5555 for somebody"),
-                ("tcp://[2001:db8::7]:80", "2001:db8::7 80 for somebody"),
+                ("tcp://192.0.2.9:5555", "192.0.2.9 5555 for me"),
+                ("tcp://[2001:db8::7]:80", "2001:db8::7 80 for me"),
                 (
                     "tcp://no-such-host.invalid:1",
-                    "name no-such-host.invalid 1 for somebody",
+                    "name no-such-host.invalid 1 for me",
                 ),
                 (
                     "tcp://127.0.0.1:0;no-such-host.invalid:2",
-                    "name no-such-host.invalid 2 for somebody",
+                    "name no-such-host.invalid 2 for me",
                 ),
             ] {
                 let push = push(eager().socks_proxy(SocksProxy::new(&proxy.address)));
@@ -852,7 +852,7 @@ fn whatever_goes_wrong_at_the_proxy_is_tried_again() {
 
         let unable = Proxy::start(to.to_owned(), None, Manner::Refusing);
         let options = eager().socks_proxy(SocksProxy::new(&unable.address));
-        attempts(&unable, options, "192.0.2.9 5555 for somebody");
+        attempts(&unable, options, "192.0.2.9 5555 for me");
 
         let silent = Proxy::start(to.to_owned(), None, Manner::Silent);
         let brief = Some(Duration::from_millis(20));

@@ -401,7 +401,7 @@ fn a_sub_speaks_the_form_its_publisher_understands() {
             assert_eq!(raw.read(cancel.len()), cancel);
             // What no subscription asked for stays out, even if a publisher sends it.
             sub.subscribe("weather").unwrap();
-            raw.write(&frame(0, b"news nobody wants"));
+            raw.write(&frame(0, b"news not wanted"));
             raw.write(&frame(0, b"weather"));
             assert_eq!(next_text(&sub.receiver()), "weather");
             nothing_comes(&sub.receiver());

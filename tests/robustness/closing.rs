@@ -24,7 +24,7 @@ fn lingering(duration: Duration) -> Options {
     Options::new().linger(Linger::For(duration))
 }
 
-/// A PUSH that has accepted `count` messages and has nobody to give them to.
+/// A PUSH that has accepted `count` messages and has no peer to give them to.
 fn undeliverable(options: Options, count: usize) -> Socket<Push> {
     let push = Context::new().socket_with::<Push>(options).unwrap();
     push.connect(Transport::Inproc.endpoint()).unwrap();
@@ -59,7 +59,10 @@ fn closing_waits_until_everything_is_sent() {
                 move || push.close_blocking()
             });
             let too_early = holds_within(Duration::from_millis(100), || closing.is_finished());
-            assert!(!too_early, "{transport:?}: nobody has got anything yet");
+            assert!(
+                !too_early,
+                "{transport:?}: no subscriber has got anything yet"
+            );
             assert!(push.is_closed() && push.send_blocking("late").is_err());
 
             let pull = there.socket::<Pull>().unwrap();
@@ -140,7 +143,7 @@ fn a_peer_that_reads_nothing_makes_messages_undelivered() {
 fn closing_again_is_the_same_close() {
     within(LIMIT, || {
         let push = undeliverable(lingering(Duration::from_millis(100)), 3);
-        drop(push.close()); // Nobody waits for this one, and it closes all the same.
+        drop(push.close()); // No call waits for this one, and it closes all the same.
         let clone = push.clone();
         assert!(push.is_closed() && clone.is_closed());
         assert_eq!(clone.close_blocking().undelivered, 3);

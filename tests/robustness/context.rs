@@ -26,7 +26,7 @@ use zmq_channels::{
 const PROMPT: Duration = Duration::from_millis(100);
 
 /// Shuts down and says how long that took. A machine with other work to do may take its time
-/// once in a while: whoever asks often asks for the usual time.
+/// once in a while: frequent readers ask for the usual time.
 fn shut_down(context: &Context) -> Duration {
     let start = Instant::now();
     context.shutdown();
@@ -58,9 +58,9 @@ fn named(prefix: &str) -> Vec<String> {
 }
 
 /// splitmix64.
-struct Luck(u64);
+struct Random(u64);
 
-impl Luck {
+impl Random {
     fn below(&mut self, limit: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
@@ -184,7 +184,7 @@ fn a_context_has_no_more_sockets_than_it_may() {
         // A socket that is still closing is one of them.
         let push = sockets.pop().unwrap();
         push.connect(Transport::Tcp.endpoint()).unwrap();
-        put(&push.sender(), "nobody takes this");
+        put(&push.sender(), "not taken");
         push.configure(|options| options.linger(Linger::UntilSent))
             .unwrap();
         let closing = push.close();
@@ -214,7 +214,7 @@ fn sockets_without_options_of_their_own_have_those_of_the_context() {
         assert_eq!(push.sender().capacity(), Some(7));
         let other = context.socket_with::<Push>(Options::new()).unwrap();
         assert_eq!(*other.options().unwrap(), Options::new());
-        // ZMQ_BLOCKY 0: nobody waits for what cannot be sent.
+        // ZMQ_BLOCKY 0: no call waits for what cannot be sent.
         push.connect(Transport::Tcp.endpoint()).unwrap();
         put(&push.sender(), "never sent");
         assert_eq!(push.close_blocking().undelivered, 1);
@@ -288,7 +288,7 @@ fn the_limit_on_connections_is_for_all_sockets_together() {
             .collect();
         let mut heard: Vec<usize> = Vec::new();
         let hear = |heard: &mut Vec<usize>| {
-            // Again and again: what was sent to somebody who is refused after all is lost.
+            // Again and again: what was sent to a peer that is refused after all is lost.
             for (number, push) in pushes.iter().enumerate() {
                 let _ = push.try_send(number.to_string());
             }
@@ -455,7 +455,7 @@ fn across_pumps_a_name_is_taken_once_and_freed_while_links_live_on() {
         put(&push.sender(), "two");
         assert_eq!(next_text(&first.receiver()), "two", "the link lives on");
         first.close_blocking();
-        // Now there is nobody but the second one.
+        // Now there is only the second one.
         put(&push.sender(), "three");
         assert_eq!(next_text(&second.receiver()), "three");
         second.close_blocking();
@@ -662,7 +662,7 @@ fn several_pumps_end_with_their_last_handle() {
             let stays = round % 2 == 0;
             let linger = match stays {
                 true => Linger::UntilSent,
-                // What nobody takes any more is not waited for, for ever.
+                // What no call takes any more is not waited for, for ever.
                 false => Linger::For(Duration::from_millis(20)),
             };
             let push = on::<Push>(&context, 1, Options::new().linger(linger));
@@ -693,11 +693,11 @@ fn hundred_sockets(pumps: usize, seed: u64) -> Duration {
         "PAIR", "PUB", "SUB", "REQ", "REP", "DEALER", "ROUTER", "PULL", "PUSH", "XPUB", "XSUB",
         "STREAM", "SERVER", "CLIENT", "RADIO", "DISH", "GATHER", "SCATTER", "PEER", "CHANNEL",
     ];
-    let mut luck = Luck(seed);
+    let mut random = Random(seed);
     let context = with_pumps(pumps);
     let mut sockets = Vec::new();
     while sockets.len() < 100 {
-        let kind: SocketType = TYPES[luck.below(TYPES.len())].parse().unwrap();
+        let kind: SocketType = TYPES[random.below(TYPES.len())].parse().unwrap();
         match context.socket_of(kind, Options::new()) {
             Ok(socket) => sockets.push(socket),
             Err(SocketError::Unsupported(_)) => {}
@@ -705,9 +705,9 @@ fn hundred_sockets(pumps: usize, seed: u64) -> Duration {
         }
     }
     for _ in 0..400 {
-        let socket = &sockets[luck.below(sockets.len())];
-        let endpoint = format!("inproc://{}", luck.below(30));
-        match luck.below(4) {
+        let socket = &sockets[random.below(sockets.len())];
+        let endpoint = format!("inproc://{}", random.below(30));
+        match random.below(4) {
             0 => match socket.bind(&endpoint) {
                 Ok(_) | Err(BindError::InUse(_)) => {}
                 // STREAM is for tcp and ipc.
@@ -724,7 +724,7 @@ fn hundred_sockets(pumps: usize, seed: u64) -> Duration {
             }
         }
     }
-    // Alive: whoever comes now is served.
+    // Alive: a client that comes now is served.
     let (rep, req) = (
         context.socket::<Rep>().unwrap(),
         context.socket::<Req>().unwrap(),
@@ -852,7 +852,7 @@ fn a_process_exits_though_the_default_context_and_several_pumps_live() {
         let listening = pull.receiver();
         thread::spawn(move || listening.recv_blocking());
         let push = Context::global().socket::<Push>().unwrap();
-        push.connect("inproc://nobody").unwrap();
+        push.connect("inproc://unbound").unwrap();
         put(&push.sender(), "never delivered");
         let context = with_pumps(3);
         let sockets: Vec<_> = (0..6).map(|_| context.socket::<Pair>().unwrap()).collect();

@@ -1,4 +1,4 @@
-//! Peers that do not behave: each of them is sent away, and nobody else notices.
+//! Peers that do not behave: each of them is refused, and no other socket notices.
 
 use crate::common;
 
@@ -324,7 +324,7 @@ fn announcing_costs_no_memory() {
         honest.check();
         let grown = resident().saturating_sub(before);
         assert!(grown < 16 << 20, "{grown} bytes");
-        // It is not forbidden, only unlikely: nobody is sent away for it.
+        // It is not forbidden, only unlikely: no peer is refused for it.
         for liar in &mut liars {
             assert!(!liar.is_closed_within(Duration::from_millis(1)));
         }

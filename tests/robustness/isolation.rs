@@ -51,7 +51,7 @@ fn best_of_laps(others: &[(Socket<Push>, Socket<Pull>)]) -> Duration {
     (0..9).map(|_| lap(others)).min().unwrap()
 }
 
-/// Sends numbers into a socket that nobody reads, until all are accepted.
+/// Sends numbers into a socket that is not read, until all are accepted.
 fn flood(push: Socket<Push>, count: usize) -> JoinHandle<()> {
     thread::spawn(move || {
         for number in 0..count {

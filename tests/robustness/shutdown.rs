@@ -121,7 +121,7 @@ fn shutdown_unblocks_a_waiting_close() {
         let context = Context::new();
         let push = context.socket::<Push>().unwrap();
         push.connect(Transport::Tcp.endpoint()).unwrap();
-        put(&push.sender(), "nobody will take this");
+        put(&push.sender(), "not taken");
         let closing = thread::spawn(move || push.close_blocking());
         assert!(!holds_within(Duration::from_millis(50), || closing.is_finished()));
         shut_down(&context);

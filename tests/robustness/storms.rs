@@ -1,4 +1,4 @@
-//! Storms: many things at once in one context for a second or two, and nobody stalls, loses a
+//! Storms: many things at once in one context for a second or two, and none stalls, loses a
 //! message or leaves anything behind.
 //!
 //! With `ZMQ_CHANNELS_LONG=seconds` in the environment each storm rages for that long, large
@@ -34,7 +34,7 @@ use zmq_channels::{
 /// The longest time in which a flow may stand still.
 const GAP: Duration = Duration::from_millis(400);
 
-/// How long a storm lasts, if nobody asks for a long one.
+/// How long a storm lasts, if no long one is asked for.
 fn span(short: Duration) -> Duration {
     long().unwrap_or(short)
 }
@@ -52,19 +52,19 @@ fn hasty() -> Options {
     Options::new().linger(Linger::For(Duration::ZERO))
 }
 
-// ---- luck
+// ---- random
 
 /// splitmix64.
-struct Luck(u64);
+struct Random(u64);
 
-impl Luck {
+impl Random {
     /// Another one in every run, and told.
-    fn new(what: &str) -> Luck {
+    fn new(what: &str) -> Random {
         let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64;
         let told = std::env::var("ZMQ_CHANNELS_SEED").ok();
         let seed = told.map_or(now, |seed| seed.parse().unwrap());
         println!("{what}: ZMQ_CHANNELS_SEED={seed}");
-        Luck(seed)
+        Random(seed)
     }
 
     fn below(&mut self, limit: usize) -> usize {
@@ -76,8 +76,8 @@ impl Luck {
     }
 
     /// A generator of its own for another thread.
-    fn child(&mut self) -> Luck {
-        Luck(self.below(usize::MAX) as u64)
+    fn child(&mut self) -> Random {
+        Random(self.below(usize::MAX) as u64)
     }
 }
 
@@ -175,7 +175,7 @@ impl Control {
 // ---- everything at once
 
 /// A flood for ten subscribers, a game of ping-pong, and sockets that come and go without end.
-fn seek_deadlock(pumps: usize, mut luck: Luck) {
+fn seek_deadlock(pumps: usize, mut random: Random) {
     let context = with_pumps(pumps);
     let publisher = context.socket::<Pub>().unwrap();
     let places = [Transport::Inproc, Transport::Tcp].map(|transport| {
@@ -239,7 +239,7 @@ fn seek_deadlock(pumps: usize, mut luck: Luck) {
     flows.push(thread::spawn(move || {
         let mut flow = Flow::new("coming and going");
         while Instant::now() < end {
-            come_and_go(&context, &places, &mut luck);
+            come_and_go(&context, &places, &mut random);
             flow.step();
         }
         flow.end()
@@ -248,36 +248,36 @@ fn seek_deadlock(pumps: usize, mut luck: Luck) {
     control.judge(&flows, 20);
 }
 
-/// A socket of any type connects to a publisher and to nobody, binds, subscribes, and closes.
-fn come_and_go(context: &Context, publisher: &[String], luck: &mut Luck) {
+/// A socket of any type connects to a publisher and to an unbound endpoint, binds, subscribes, and closes.
+fn come_and_go(context: &Context, publisher: &[String], random: &mut Random) {
     use SocketType::{Dealer, Pair, Pub, Pull, Push, Rep, Req, Router, Sub, XPub, XSub};
     const TYPES: [SocketType; 16] = [
         Sub, Sub, Sub, Sub, XSub, XSub, Dealer, Pair, Pub, Pull, Push, Rep, Req, Router, XPub, Sub,
     ];
-    let socket_type = TYPES[luck.below(TYPES.len())];
+    let socket_type = TYPES[random.below(TYPES.len())];
     let socket = context.socket_of(socket_type, hasty()).unwrap();
-    if luck.below(2) == 0 {
+    if random.below(2) == 0 {
         socket
-            .bind(Transport::ALL[luck.below(3)].endpoint())
+            .bind(Transport::ALL[random.below(3)].endpoint())
             .unwrap();
     }
-    if luck.below(2) == 0 {
+    if random.below(2) == 0 {
         socket
-            .connect(&publisher[luck.below(publisher.len())])
+            .connect(&publisher[random.below(publisher.len())])
             .unwrap();
     }
-    if luck.below(4) == 0 {
+    if random.below(4) == 0 {
         socket.connect(Transport::Inproc.endpoint()).unwrap();
     }
     if socket_type == Sub {
         socket
-            .subscribe(format!("topic {}", luck.below(12)))
+            .subscribe(format!("topic {}", random.below(12)))
             .unwrap();
     }
     if let Some(receiver) = socket.receiver() {
         let _ = receiver.try_recv();
     }
-    if luck.below(2) == 0 {
+    if random.below(2) == 0 {
         socket.close_blocking();
     }
 }
@@ -285,9 +285,9 @@ fn come_and_go(context: &Context, publisher: &[String], luck: &mut Luck) {
 #[test]
 fn no_flow_stands_still_while_sockets_come_and_go() {
     within(limit(), || {
-        let mut luck = Luck::new("coming and going");
+        let mut random = Random::new("coming and going");
         for pumps in [1, 2] {
-            seek_deadlock(pumps, luck.child());
+            seek_deadlock(pumps, random.child());
         }
     });
 }
@@ -415,25 +415,25 @@ fn large_messages_leave_memory_as_it_was() {
 
 /// One round of a storm: a pipeline is closed with messages in flight, from either end, or only
 /// dropped.
-fn close_in_flight(context: &Context, transport: Transport, luck: &mut Luck) {
-    let linger = [Duration::ZERO, Duration::from_millis(1)][luck.below(2)];
+fn close_in_flight(context: &Context, transport: Transport, random: &mut Random) {
+    let linger = [Duration::ZERO, Duration::from_millis(1)][random.below(2)];
     let options = Options::new()
-        .high_water_marks(1 + luck.below(10))
+        .high_water_marks(1 + random.below(10))
         .linger(Linger::For(linger));
     let (push, pull) = (
         context.socket_with::<Push>(options.clone()).unwrap(),
         context.socket_with::<Pull>(options).unwrap(),
     );
-    let payload = Bytes::from(vec![7; 1 << luck.below(18)]);
+    let payload = Bytes::from(vec![7; 1 << random.below(18)]);
     push.connect(pull.bind(transport.endpoint()).unwrap())
         .unwrap();
-    for _ in 0..luck.below(4) {
+    for _ in 0..random.below(4) {
         // Well on its way when all of it ends.
         put(&push.sender(), payload.clone());
         common::next(&pull.receiver());
     }
-    while luck.below(20) > 0 && push.try_send(payload.clone()).is_ok() {}
-    match luck.below(4) {
+    while random.below(20) > 0 && push.try_send(payload.clone()).is_ok() {}
+    match random.below(4) {
         0 => drop(push.close_blocking()),
         1 => drop(pull.close_blocking()),
         2 => drop(pull),
@@ -444,11 +444,11 @@ fn close_in_flight(context: &Context, transport: Transport, luck: &mut Luck) {
 #[test]
 fn closing_in_flight_leaves_a_healthy_context_and_nothing_else() {
     alone(limit(), || {
-        let mut luck = Luck::new("closing in flight");
+        let mut random = Random::new("closing in flight");
         for pumps in [1, 2] {
             let context = with_pumps(pumps);
             let keeps_pumps = [(); 2].map(|()| context.socket::<Pub>().unwrap());
-            close_in_flight(&context, Transport::Tcp, &mut luck);
+            close_in_flight(&context, Transport::Tcp, &mut random);
             let held = || (thread_names().len(), open_files());
             // What the first round leaves is on its way out.
             let mut before = held();
@@ -458,11 +458,11 @@ fn closing_in_flight_leaves_a_healthy_context_and_nothing_else() {
 
             let end = Instant::now() + span(Duration::from_millis(700));
             let storms = Transport::ALL.map(|transport| {
-                let (context, mut luck) = (context.clone(), luck.child());
+                let (context, mut random) = (context.clone(), random.child());
                 thread::spawn(move || {
                     let mut rounds = 0;
                     while Instant::now() < end {
-                        close_in_flight(&context, transport, &mut luck);
+                        close_in_flight(&context, transport, &mut random);
                         rounds += 1;
                     }
                     rounds
@@ -563,7 +563,7 @@ fn a_flood_does_not_stall_while_publishers_are_registered_and_closed() {
 
 // ---- threads that die
 
-/// Ways to die with a part of a socket in one's hands. Nobody hears of the panics.
+/// Ways to die while a part of a socket is held. The panics are not printed.
 fn die(way: usize, sender: Sender, receiver: Receiver) {
     let dying = thread::spawn(move || {
         match way {
@@ -644,7 +644,7 @@ struct Broken;
 
 impl Wake for Broken {
     fn wake(self: Arc<Self>) {
-        resume_unwind(Box::new("nobody to wake"));
+        resume_unwind(Box::new("no waiter to wake"));
     }
 }
 
@@ -710,8 +710,8 @@ async fn a_while(mut turns: usize) {
 }
 
 /// The outcome of a call, unless it was cancelled first.
-fn cancelled<F: Future + Unpin>(call: F, luck: &mut Luck) -> Option<F::Output> {
-    let turns = luck.below(4);
+fn cancelled<F: Future + Unpin>(call: F, random: &mut Random) -> Option<F::Output> {
+    let turns = random.below(4);
     match block_on(select(call, pin!(a_while(turns)))) {
         Either::Left((outcome, _)) => Some(outcome),
         Either::Right(((), call)) => {
@@ -721,24 +721,26 @@ fn cancelled<F: Future + Unpin>(call: F, luck: &mut Luck) -> Option<F::Output> {
     }
 }
 
-fn shortly(luck: &mut Luck) -> Duration {
-    Duration::from_micros(luck.below(100) as u64)
+fn shortly(random: &mut Random) -> Duration {
+    Duration::from_micros(random.below(100) as u64)
 }
 
 /// Sends a message until one attempt was not cancelled; tells how many it took.
-fn send_somehow(sender: &Sender, message: &str, luck: &mut Luck) -> u64 {
+fn send_somehow(sender: &Sender, message: &str, random: &mut Random) -> u64 {
     let mut attempts = 0;
     loop {
         attempts += 1;
-        let sent = match luck.below(20) {
+        let sent = match random.below(20) {
             0..=2 => sender.try_send(message).is_ok(),
-            3..=5 => sender.send_timeout_blocking(message, shortly(luck)).is_ok(),
+            3..=5 => sender
+                .send_timeout_blocking(message, shortly(random))
+                .is_ok(),
             6..=9 => sender.send(message).now_or_never().is_some(),
-            10..=12 => cancelled(sender.send_timeout(message, shortly(luck)), luck)
+            10..=12 => cancelled(sender.send_timeout(message, shortly(random)), random)
                 .is_some_and(|sent| sent.is_ok()),
             13 => block_on(sender.send(message)).is_ok(),
             14 => sender.send_blocking(message).is_ok(),
-            _ => cancelled(sender.send(message), luck).is_some(),
+            _ => cancelled(sender.send(message), random).is_some(),
         };
         if sent {
             return attempts;
@@ -749,7 +751,7 @@ fn send_somehow(sender: &Sender, message: &str, luck: &mut Luck) -> u64 {
 /// What one attempt to receive brought; an error if the socket is closed.
 fn receive_somehow(
     receiver: &Receiver,
-    luck: &mut Luck,
+    random: &mut Random,
     into: &mut Vec<Message>,
 ) -> Result<(), RecvError> {
     let timed = |outcome| match outcome {
@@ -759,25 +761,25 @@ fn receive_somehow(
         Err(_) => None,
         Ok(message) => Some(Ok(message)),
     };
-    let received = match luck.below(24) {
+    let received = match random.below(24) {
         0..=2 => receiver.try_recv().ok().map(Ok),
-        3..=5 => timed(receiver.recv_timeout_blocking(shortly(luck))),
+        3..=5 => timed(receiver.recv_timeout_blocking(shortly(random))),
         6..=9 => receiver.recv().now_or_never(),
-        10..=12 => cancelled(receiver.recv_timeout(shortly(luck)), luck).and_then(timed),
+        10..=12 => cancelled(receiver.recv_timeout(shortly(random)), random).and_then(timed),
         13 => Some(block_on(receiver.recv())),
         14 => Some(receiver.recv_blocking()),
         15..=16 => {
-            let max = 1 + luck.below(5);
-            return match cancelled(receiver.recv_many(into, max), luck) {
+            let max = 1 + random.below(5);
+            return match cancelled(receiver.recv_many(into, max), random) {
                 Some(Err(closed)) => Err(closed),
                 _ => Ok(()),
             };
         }
         17 => {
-            into.extend(receiver.drain().take(luck.below(3)));
+            into.extend(receiver.drain().take(random.below(3)));
             None
         }
-        _ => cancelled(receiver.recv(), luck),
+        _ => cancelled(receiver.recv(), random),
     };
     into.extend(received.transpose()?);
     Ok(())
@@ -785,7 +787,7 @@ fn receive_somehow(
 
 /// Several threads send and receive through two sockets at either end, each call of another kind
 /// and most of them given up; tells how many calls there were.
-fn cancel_at_random(transport: Transport, messages: usize, luck: &mut Luck) -> u64 {
+fn cancel_at_random(transport: Transport, messages: usize, random: &mut Random) -> u64 {
     const SENDERS: usize = 4;
     let (here, there) = transport.contexts();
     let options = || Options::new().high_water_marks(3);
@@ -800,9 +802,9 @@ fn cancel_at_random(transport: Transport, messages: usize, luck: &mut Luck) -> u
     let count = messages / SENDERS;
     let sending: Vec<_> = (0..SENDERS)
         .map(|name| {
-            let (sender, mut luck) = (pushes[name % 2].sender(), luck.child());
+            let (sender, mut random) = (pushes[name % 2].sender(), random.child());
             thread::spawn(move || {
-                let send = |number| send_somehow(&sender, &format!("{name} {number}"), &mut luck);
+                let send = |number| send_somehow(&sender, &format!("{name} {number}"), &mut random);
                 (0..count).map(send).sum::<u64>()
             })
         })
@@ -810,13 +812,13 @@ fn cancel_at_random(transport: Transport, messages: usize, luck: &mut Luck) -> u
     let arrived = Arc::new(AtomicUsize::new(0));
     let receiving: Vec<_> = (0..4)
         .map(|name| {
-            let (receiver, mut luck) = (pulls[name % 2].receiver(), luck.child());
+            let (receiver, mut random) = (pulls[name % 2].receiver(), random.child());
             let arrived = Arc::clone(&arrived);
             thread::spawn(move || {
                 let (mut calls, mut got) = (0_u64, Vec::new());
                 loop {
                     let before = got.len();
-                    let open = receive_somehow(&receiver, &mut luck, &mut got);
+                    let open = receive_somehow(&receiver, &mut random, &mut got);
                     arrived.fetch_add(got.len() - before, Ordering::Relaxed);
                     calls += 1;
                     if open.is_err() {
@@ -869,12 +871,12 @@ fn cancel_at_random(transport: Transport, messages: usize, luck: &mut Luck) -> u
 #[test]
 fn cancelled_sends_and_receives_lose_nothing_and_bring_nothing_twice() {
     within(limit(), || {
-        let mut luck = Luck::new("cancelled calls");
+        let mut random = Random::new("cancelled calls");
         let goal = if long().is_some() { 1_000_000 } else { 100_000 };
         let mut calls = 0;
         while calls < goal {
             for transport in Transport::ALL {
-                calls += cancel_at_random(transport, 12_000, &mut luck);
+                calls += cancel_at_random(transport, 12_000, &mut random);
             }
         }
     });

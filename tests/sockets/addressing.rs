@@ -393,12 +393,12 @@ fn a_probe_makes_a_peer_known() {
             for kind in [SocketType::Dealer, SocketType::Req, SocketType::Router] {
                 let (here, there) = transport.contexts();
                 let options = Options::new().probe_router(true).routing_id("anna");
-                // Whoever connects.
+                // The side that connects.
                 let (router, endpoint) = bound(&here, transport);
                 let probing = there.socket_of(kind, options.clone()).unwrap();
                 probing.connect(&endpoint).unwrap();
                 assert_eq!(next(&router.receiver()), Message::from(["anna", ""]));
-                // It is nobody's message: the mark is for others, all of them, and none is lost.
+                // The message has no receiver: the mark is for others, all of them, and none is lost.
                 if kind == SocketType::Dealer {
                     let sender = probing.sender().unwrap();
                     for number in 0..5000 {
@@ -492,7 +492,7 @@ fn an_endpoint_has_the_name_it_was_connected_by() {
             let router = here.socket_with::<Router>(options).unwrap();
             router.connect_as(&endpoint, id("printer")).unwrap();
             assert!(router.has_peer(&id("printer")));
-            // Nobody is there yet. What it calls itself will not count.
+            // No peer is there yet. What it calls itself will not count.
             router.send_to_blocking(&id("printer"), "early").unwrap();
             let options = || Options::new().routing_id("HP 4000");
             let printer = there.socket_with::<Dealer>(options()).unwrap();
@@ -539,7 +539,7 @@ fn a_name_kept_for_an_endpoint_is_not_taken_by_others() {
             let _impostor = dealer(&there, &endpoint, "anna");
             let berta = guest(&there, &router, &endpoint, "berta");
             router.send_to_blocking(&id("anna"), "secret").unwrap();
-            // An endpoint that nobody serves is in nobody's way.
+            // An endpoint without a peer holds nothing up.
             for round in 0..2000 {
                 router.send_to_blocking(&id("anna"), "secret").unwrap();
                 if round % 100 == 0 {

@@ -390,7 +390,7 @@ fn shutdown_is_told_by_every_port() {
     });
 }
 
-/// How many are accepted, or arrive, when nobody reads: exactly both marks, over inproc.
+/// How many are accepted, or arrive, when no call reads: exactly both marks, over inproc.
 #[test]
 fn over_inproc_both_marks_together_are_what_is_held() {
     common::within(LIMIT, || {
@@ -579,7 +579,7 @@ fn over_inproc_closing_without_linger_takes_nothing_back() {
     });
 }
 
-/// What linger says about messages that have nobody to go to.
+/// What linger says about messages that have no peer to go to.
 #[test]
 fn linger_is_kept() {
     common::within(LIMIT, || {

@@ -111,8 +111,8 @@ fn a_message_to_no_client_comes_back() {
             let (here, there) = transport.contexts();
             let server = here.socket::<Server>().unwrap();
             let endpoint = server.bind(transport.endpoint()).unwrap();
-            let nobody = RoutingId::from(77);
-            let message = Message::to(&nobody, "?");
+            let unknown = RoutingId::from(77);
+            let message = Message::to(&unknown, "?");
             assert_eq!(
                 server.send_blocking(message.clone()),
                 Err(SendError::Refused(Refusal::Unroutable, message.clone()))
@@ -121,7 +121,7 @@ fn a_message_to_no_client_comes_back() {
             client.connect(&endpoint).unwrap();
             put(&client.sender(), "hello");
             let sender = next(&server.receiver()).take_sender().unwrap();
-            assert!(server.has_peer(&sender) && !server.has_peer(&nobody));
+            assert!(server.has_peer(&sender) && !server.has_peer(&unknown));
             client.close_blocking();
             eventually("gone", || !server.has_peer(&sender));
             let message = Message::to(&sender, "?");
@@ -222,7 +222,7 @@ fn a_peer_is_named_before_it_is_there() {
             other.send_to_blocking(&back, "yes?").unwrap();
             assert_eq!(next(&caller.receiver()), Message::to(&callee, "yes?"));
 
-            // The id is the endpoint's: whoever is there next has it.
+            // The id is the endpoint's: the next peer there has it.
             other.close_blocking();
             let other = there.socket::<Peer>().unwrap();
             eventually("the endpoint is free", || other.bind(&endpoint).is_ok());
@@ -397,7 +397,7 @@ fn scatter_deals_out_and_gather_takes_from_all() {
                 }
                 scatter
             });
-            // Whatever is taken, nobody is left out.
+            // Whatever is taken, no waiter is left out.
             let mut count = [0; 3];
             for _ in 0..600 {
                 match &*next_text(&gather.receiver()) {

@@ -106,9 +106,9 @@ fn a_peer_is_sent_to_by_its_name() {
             received,
             ["one".into(), ("two", [2]).into(), "three".into()]
         );
-        for nobody in ["bert", ""] {
-            let refused = router.try_send_to(nobody, "x");
-            let whole = Message::from([nobody, "x"]);
+        for unknown in ["bert", ""] {
+            let refused = router.try_send_to(unknown, "x");
+            let whole = Message::from([unknown, "x"]);
             assert_eq!(
                 refused,
                 Err(TrySendError::Refused(Refusal::Unroutable, whole))
@@ -173,8 +173,8 @@ fn sockets_of_all_types_live_in_one_vector() {
                 kind,
                 SocketType::Router | SocketType::Server | SocketType::Peer | SocketType::Stream
             );
-            let sent = socket.try_send_to("nobody", "x");
-            let unsupported = KindError::Unsupported(kind, ["nobody", "x"].into());
+            let sent = socket.try_send_to("unknown", "x");
+            let unsupported = KindError::Unsupported(kind, ["unknown", "x"].into());
             assert_eq!(sent == Err(unsupported), !addresses, "{kind}");
             assert_eq!(socket.requests().is_some(), kind == SocketType::Rep);
             let accepted = socket.accept(&Message::subscribe("a"), "a");

@@ -98,7 +98,7 @@ fn every_member_hears_and_nobody_else() {
                 assert!(out.is_empty());
             }
             drop(dishes);
-            eventually("nobody is there", || radio.topics() == Ok(0));
+            eventually("no peer is there", || radio.topics() == Ok(0));
         }
     });
 }

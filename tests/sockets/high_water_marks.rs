@@ -19,7 +19,7 @@ use zmq_channels::{
 /// A full channel is one that stays full while everybody had time to make room.
 const WHILE: Duration = Duration::from_millis(200);
 
-/// Without linger: what is left at the end of a test is nobody's loss.
+/// Without linger: what is left at the end of a test is no loss.
 fn sending(mark: usize) -> Options {
     let options = Options::new().linger(Linger::For(Duration::ZERO));
     options.send_high_water_mark(mark)
@@ -111,7 +111,7 @@ fn a_large_message_pauses_no_longer_than_its_deadline() {
         push.send_blocking(large.clone()).unwrap();
         push.send_blocking(large.clone()).unwrap();
         let start = Instant::now();
-        // Nobody has paused yet, so this one would, for a tenth of a second.
+        // No thread has paused yet, so this one would, for a tenth of a second.
         let sent = push.sender().send_timeout_blocking(large, Duration::ZERO);
         assert_eq!(sent, Ok(()));
         assert!(
@@ -338,7 +338,7 @@ fn a_publisher_drops_for_the_slow_subscriber_only() {
 fn a_publisher_waits_for_its_pump_but_never_for_a_subscriber() {
     within(LIMIT, || {
         let publisher = Context::new().socket_with::<Pub>(sending(5)).unwrap();
-        publisher.bind("inproc://nobody").unwrap();
+        publisher.bind("inproc://unbound").unwrap();
         for number in 0..10_000 {
             publisher.send_blocking(number.to_string()).unwrap();
         }
@@ -405,7 +405,7 @@ fn latest_keeps_the_last_only() {
     });
 }
 
-/// Ten messages into an `in` that nobody empties: all are taken, `kept` are sent later.
+/// Ten messages into an `in` that is not emptied: all are taken, `kept` are sent later.
 fn outgoing(policy: Overflow, mark: usize, kept: std::ops::Range<usize>, dropped: u64) {
     let push = Context::new()
         .socket_with::<Push>(sending(mark).send_overflow(policy))
@@ -421,7 +421,7 @@ fn outgoing(policy: Overflow, mark: usize, kept: std::ops::Range<usize>, dropped
     assert_eq!(pull.receiver().dropped(), 0);
 }
 
-/// Ten messages into an `out` that nobody empties: the sender never waits.
+/// Ten messages into an `out` that is not emptied: the sender never waits.
 fn incoming(policy: Overflow, mark: usize, kept: std::ops::Range<usize>, dropped: u64) {
     for transport in Transport::ALL {
         let (here, there) = transport.contexts();

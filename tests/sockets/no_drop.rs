@@ -51,7 +51,7 @@ fn without_drops_in_is_full_at_the_sum_of_the_marks_and_nothing_is_lost() {
             for number in 0..accepted {
                 assert_eq!(next_text(&sub.receiver()), format!("n {number}"));
             }
-            // What nobody wants is in nobody's way; and there is room again.
+            // What no peer wants holds nothing up; and there is room again.
             put(&publisher.sender(), "other");
             put(&publisher.sender(), "n again");
             assert_eq!(next_text(&sub.receiver()), "n again");

@@ -164,10 +164,10 @@ fn hello_world_with_either_side_first() {
             let endpoint = transport.endpoint();
             let client = here.socket::<Req>().unwrap();
             client.connect(&endpoint).unwrap();
-            client.send_blocking("Anybody there?").unwrap();
+            client.send_blocking("Hello?").unwrap();
             let server = there.socket::<Rep>().unwrap();
             server.bind(&endpoint).unwrap();
-            assert_eq!(next_text(&server.receiver()), "Anybody there?");
+            assert_eq!(next_text(&server.receiver()), "Hello?");
             server.send_blocking("Yes").unwrap();
             assert_eq!(next_text(&client.receiver()), "Yes");
             hello_world("client first", &client, server);
@@ -224,7 +224,7 @@ fn five_rounds_of_an_async_client_take_no_time() {
             );
             let start = Instant::now();
             let server = thread::spawn(move || {
-                // The first question is on its way before anybody is bound.
+                // The first question is on its way before any socket is bound.
                 rep.bind("inproc://five").unwrap();
                 for _ in 0..5 {
                     if blocking_server {
@@ -371,7 +371,7 @@ fn requests_are_dealt_to_the_servers_in_turn() {
                     }
                     served += 1;
                 }
-                panic!("nobody ended this");
+                panic!("this did not end");
             })
         });
         for question in ["a", "b", "c", "d", "e", "f", "end", "end"] {

@@ -513,7 +513,7 @@ fn a_socket_lives_as_long_as_a_handle_that_can_send() {
         assert_eq!(next_text(&right.receiver()), "still here");
         put(&right.sender(), "and so am I");
         assert_eq!(next_text(&receiver), "and so am I");
-        drop(sender); // A receiver is left, but nobody can send.
+        drop(sender); // A receiver is left, but no sender.
         assert_eq!(
             receiver.recv_timeout_blocking(PATIENCE),
             Err(RecvTimeoutError::Closed(Closed::Socket))

@@ -187,7 +187,7 @@ fn a_paused_proxy_carries_nothing_and_loses_nothing() {
         assert_eq!(pipe.proxy.statistics().unwrap().forth.messages, 1);
         pipe.proxy.resume().unwrap();
         drain(&pipe.sink.receiver(), 0, 10);
-        // Whoever else receives from a paused proxy's socket gets its turn.
+        // Another receiver of a paused proxy's socket gets its turn.
         pipe.proxy.pause().unwrap();
         put(&pipe.source.sender(), "for me");
         assert_eq!(next_text(&pipe.front.receiver()), "for me");
@@ -246,13 +246,13 @@ fn a_capture_that_is_full_holds_the_proxy_up_unless_it_may_drop() {
             let endpoint = front.bind("inproc://source").unwrap();
             source.connect(endpoint).unwrap();
             let capture = context.socket_with::<Push>(few.clone()).unwrap();
-            let nobody = context.socket::<Pub>().unwrap();
+            let unbound = context.socket::<Pub>().unwrap();
             let proxy = match waits {
                 true => Proxy::start_with_capture(&front, &back, &capture),
-                false => Proxy::start_with_capture(&front, &back, &nobody),
+                false => Proxy::start_with_capture(&front, &back, &unbound),
             }
             .unwrap();
-            // Nobody takes from `back` either, but that has room for a thousand.
+            // `back` is not received from either, but that has room for a thousand.
             assert_eq!(fill(&source.sender()), expected);
             drop(proxy);
             front.unbind("inproc://source").unwrap();

@@ -102,7 +102,7 @@ fn without_a_subscription_nothing_comes() {
     within(LIMIT, || {
         everywhere(|publisher, sub| {
             for _ in 0..10 {
-                put(publisher, "anybody?");
+                put(publisher, "hello?");
             }
             sub.subscribe("only this").unwrap();
             wait_subscribed(publisher, &sub.receiver(), "only this");
@@ -270,7 +270,7 @@ fn a_subscriber_hears_all_publishers_it_connected_to() {
 fn publishing_to_nobody_costs_nothing() {
     within(LIMIT, || {
         let publisher = Context::new().socket::<Pub>().unwrap();
-        publisher.bind("inproc://nobody").unwrap();
+        publisher.bind("inproc://unbound").unwrap();
         for number in 0..10_000 {
             put(&publisher.sender(), number.to_string());
         }

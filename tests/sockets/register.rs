@@ -201,7 +201,7 @@ fn a_sink_that_fails_closes_only_its_own_socket() {
         let _goes_on = other_pull.register_out(sink.into_sink()).unwrap();
 
         drop(dropped);
-        put(&push.sender(), "nobody takes this");
+        put(&push.sender(), "not taken");
         assert!(matches!(ended(registration), Ended::Failed(_)));
         assert!(pull.is_closed());
         assert!(!push.is_closed());
@@ -291,7 +291,7 @@ fn a_stream_that_ends_closes_the_socket_gently() {
         eventually("the socket takes no more", || push.is_closed());
         let registration = registration
             .wait_timeout_blocking(Duration::ZERO)
-            .expect_err("nobody could take the messages yet");
+            .expect_err("no peer could take the messages yet");
         let pull = Context::new().socket::<Pull>().unwrap();
         pull.bind(&endpoint).unwrap();
         for count in 0..500 {
@@ -498,7 +498,7 @@ fn shutdown_ends_registrations_and_their_thread() {
     });
 }
 
-/// A poll that hangs is bad manners; nobody but the other registrations waits for it.
+/// A poll that hangs is a fault; only the other registrations wait for it.
 #[test]
 fn a_hanging_stream_does_not_hang_the_shutdown() {
     alone(LIMIT, || {

@@ -122,7 +122,7 @@ fn requests_under_way_at_once_are_numbered_like_correlated_ones() {
                 server.write(&message(&[&sent[0][0], b"", b"again"]));
                 let unknown = number(2).wrapping_add(9).to_ne_bytes();
                 server.write(&message(&[&unknown, b"", b"whose?"]));
-                server.write(&message(&[b"", b"nobody's"]));
+                server.write(&message(&[b"", b"unknown"]));
                 server.write(&message(&[&sent[1][0], b"", b"B"]));
             };
             let (replies, ()) = futures::join!(
@@ -242,7 +242,7 @@ fn a_reply_from_another_peer_than_the_one_asked_is_not_taken() {
             server
         });
         req.wait_connected_timeout_blocking(2, PATIENCE).unwrap();
-        // Whoever is asked first; the other has a request of its own then.
+        // The one that is asked first; the other has another request then.
         let (done, reply) = mpsc::channel();
         for _ in 0..2 {
             let (req, done) = (req.clone(), done.clone());

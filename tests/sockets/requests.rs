@@ -393,7 +393,7 @@ fn a_server_that_restarts_loses_what_it_had_and_serves_the_rest() {
                 let requests = rep.requests();
                 let lost = [(); 3].map(|()| {
                     let req = req.clone();
-                    thread::spawn(move || req.request_blocking("in vain"))
+                    thread::spawn(move || req.request_blocking("unanswered"))
                 });
                 let held = [(); 3].map(|()| next_request(&requests));
                 rep.close_blocking();
@@ -411,7 +411,7 @@ fn a_server_that_restarts_loses_what_it_had_and_serves_the_rest() {
                         Err(SendError::Closed(Closed::Socket, reply))
                     );
                 }
-                // Asked while nobody is there, answered by the next one.
+                // Asked while no peer is there, answered by the next one.
                 let asked = req.clone();
                 let asked = thread::spawn(move || ask(&asked, "next"));
                 rep = serve();
@@ -692,8 +692,8 @@ fn strict_turns_and_handles_share_a_socket() {
             // Handles pay no debt, and a debt paid answers no handle.
             put(&rep.sender(), "re: 0");
             assert_eq!(next_text(&clients[0].receiver()), "re: 0");
-            let refused = rep.try_send("nobody asked").unwrap_err();
-            assert_eq!(refused.into_inner(), "nobody asked".into());
+            let refused = rep.try_send("not asked").unwrap_err();
+            assert_eq!(refused.into_inner(), "not asked".into());
             put(&clients[3].sender(), "3");
             assert_eq!(next_text(&rep.receiver()), "3");
             first.reply("re: 1").unwrap();

@@ -80,7 +80,7 @@ fn what_a_router_cannot_route_is_dropped_and_counted() {
             let dealer = there.socket_with::<Dealer>(named("here")).unwrap();
             dealer.connect(&endpoint).unwrap();
             greet(&dealer, &router, "I am");
-            router.send_blocking(["nobody", "lost"]).unwrap();
+            router.send_blocking(["unknown", "lost"]).unwrap();
             router.send_blocking(["here", "found"]).unwrap();
             assert_eq!(
                 next(&dealer.receiver()),

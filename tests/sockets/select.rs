@@ -255,7 +255,7 @@ fn room_is_waited_for() {
         assert!(select.is_empty());
         push.try_send("y").unwrap();
 
-        // A closed socket makes nobody wait.
+        // A closed socket makes no call wait.
         let room = select.sender(push.sender());
         drop(push.close());
         assert_eq!(event(&mut select), Selected::Room(room));
@@ -436,7 +436,7 @@ fn who_does_not_use_room_holds_nobody_up() {
     });
 }
 
-/// Threads, each with a `Select` over the same sockets, that often give up or start anew.
+/// Threads, each with a `Select` over the same sockets, that often give up or start again.
 #[test]
 fn a_storm_of_selects_loses_nothing() {
     within(LIMIT, || {

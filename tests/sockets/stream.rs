@@ -337,7 +337,7 @@ fn a_full_out_stops_the_peer_and_loses_nothing() {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) => panic!("{error}"),
             }
-            assert!(written.len() < 60 * MIB, "nobody stops this");
+            assert!(written.len() < 60 * MIB, "no limit stops this");
         }
         assert_eq!(stream.receiver().len(), 2);
         plain.shutdown(Shutdown::Write).unwrap();

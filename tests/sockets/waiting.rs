@@ -67,12 +67,12 @@ fn waiting_ends_with_the_socket() {
         let context = Context::new();
         let push = context.socket_with::<Push>(lonely.clone()).unwrap();
         push.connect(Transport::Tcp.endpoint()).unwrap();
-        push.try_send("nobody will ever take this").unwrap();
+        push.try_send("never taken").unwrap();
         let other = push.clone();
         let waiting = thread::spawn(move || other.wait_connected_blocking(1));
         let awaited = push.wait_connected(1);
         let with_deadline = push.wait_connected_timeout(1, PATIENCE);
-        // It lingers, but nobody is to be waited for any more.
+        // It lingers, but no peer is to be waited for any more.
         let closing = push.close();
         assert_eq!(
             waiting.join().unwrap(),
@@ -214,7 +214,7 @@ fn ten_subscribers_miss_nothing() {
     });
 }
 
-// ---- messages only while somebody is there
+// ---- messages only while a peer is there
 
 #[test]
 fn an_immediate_socket_takes_messages_only_while_a_peer_is_connected() {
@@ -227,7 +227,7 @@ fn an_immediate_socket_takes_messages_only_while_a_peer_is_connected() {
                 let full = Err(TrySendError::Full(message.into()));
                 assert_eq!(push.try_send(message), full, "{transport:?}");
             };
-            full("nobody is there");
+            full("no peer is there");
             assert_eq!(push.sender().capacity(), Some(0));
             let pull = far.socket::<Pull>().unwrap();
             let endpoint = pull.bind(transport.endpoint()).unwrap();
@@ -243,12 +243,12 @@ fn an_immediate_socket_takes_messages_only_while_a_peer_is_connected() {
             eventually("the peer is gone", || {
                 push.statistics().unwrap().peers.is_empty()
             });
-            full("nobody is there any more");
+            full("no peer is there any more");
             // And from now on it is as it usually is.
             push.configure(|options| options.immediate(false)).unwrap();
             push.try_send("to whom it may concern").unwrap();
             push.configure(|options| options.immediate(true)).unwrap();
-            full("once more nobody");
+            full("no peer again");
             let pull = far.socket::<Pull>().unwrap();
             pull.bind(&endpoint).unwrap();
             assert_eq!(next_text(&pull.receiver()), "to whom it may concern");

@@ -408,7 +408,7 @@ fn in_manual_mode_peers_get_what_the_user_gives_them() {
             });
             put(
                 &xpub.sender(),
-                "nobody asked, as far as the user is concerned",
+                "not asked for, as far as the user is concerned",
             );
             assert_eq!(xpub.topics(), Ok(0));
             // Out of order, by message; and the last one by its being the last.
@@ -466,7 +466,7 @@ fn who_leaves_in_manual_mode_takes_back_all_it_asked_for() {
             xpub.accept(&first, "x").unwrap();
             xpub.unsubscribe("x").unwrap();
             assert_eq!(xpub.topics(), Ok(0));
-            // And a newcomer in its place is somebody else.
+            // And a newcomer in its place is another peer.
             let comes = there.socket::<Sub>().unwrap();
             comes.connect(&endpoint).unwrap();
             comes.subscribe("c").unwrap();

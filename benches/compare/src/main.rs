@@ -47,7 +47,7 @@ use runtime::Flavour;
 #[cfg(feature = "ours")]
 use zmq_channels::ContextOptions;
 
-/// In which rows somebody takes part when nobody is named.
+/// In which rows a contender takes part when none is named.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Usual {
     /// In all of them but `api`, which is for the ways of this library.

@@ -133,7 +133,7 @@ impl Sheet<'_> {
         println!();
     }
 
-    /// Why somebody is missing, and what went wrong.
+    /// Why a contender is missing, and what went wrong.
     fn notes(&self) {
         let mut notes: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for line in &self.lines {

@@ -54,7 +54,7 @@ pub fn cases() -> Vec<Case> {
     cases
 }
 
-/// Before libzmq 4 a ROUTER has no options about ids, and nobody probes; in version 2 nothing makes a
+/// Before libzmq 4 a ROUTER has no options about ids, and no socket probes; in version 2 nothing makes a
 /// DEALER stay away.
 fn has(version: &str, what: &str) -> bool {
     let later = [
@@ -225,7 +225,7 @@ fn made_up(bench: &Bench, version: &str, transport: Transport) -> Outcome {
     }
 }
 
-/// A message to nobody is refused, or else dropped, and nobody else notices.
+/// A message to an unknown peer is refused, or else dropped, and no other socket notices.
 fn mandatory(bench: &Bench, version: &str, transport: Transport) -> Outcome {
     for mandatory in [true, false] {
         let router = router(bench, Options::new().router_mandatory(mandatory))?;
@@ -233,13 +233,13 @@ fn mandatory(bench: &Bench, version: &str, transport: Transport) -> Outcome {
         dealer.connect(&router.bind(&bench.wildcard(transport))?)?;
         dealer.send(&message([b"here"]))?;
         expect_from(&router, b"anna", &message([b"here"]))?;
-        let refused = send_to(&router, b"nobody", &message([b"lost"])).is_err();
+        let refused = send_to(&router, b"unknown", &message([b"lost"])).is_err();
         if refused != mandatory {
             return Err(format!("mandatory: {mandatory}, refused: {refused}").into());
         }
         send_to(&router, b"anna", &message([b"fine"]))?;
         dealer.expect(&message([b"fine"]))?;
-        // One who has left is nobody too.
+        // A peer that has left is unknown too.
         dealer.peer.kill();
         router.wait_peers(0)?;
         let anna = RoutingId::new("anna")?;
@@ -338,7 +338,7 @@ fn handover_of_theirs(bench: &Bench, version: &str, transport: Transport) -> Out
     first.expect_nothing(std::time::Duration::from_millis(50))
 }
 
-/// We name an endpoint: what is sent there waits for whoever comes, whatever that one says.
+/// We name an endpoint: what is sent there waits for the next peer, whatever it says.
 fn connect_as(bench: &Bench, version: &str, transport: Transport) -> Outcome {
     let endpoint = bench.endpoint(transport);
     let router = router(bench, Options::new().router_mandatory(true))?;
@@ -420,7 +420,7 @@ fn both_probe(bench: &Bench, version: &str, transport: Transport) -> Outcome {
     expect_from(&ours, b"theirs", &message([b""]))
 }
 
-/// Without a delimiter there is nobody a REP could answer: it takes no notice.
+/// Without a delimiter there is no client that a REP could answer: it ignores it.
 fn no_delimiter(bench: &Bench, version: &str, transport: Transport) -> Outcome {
     let dealer = Ours::plain(&bench.context(), SocketType::Dealer, Options::new())?;
     let rep = Theirs::open(&bench.peer(version)?, "REP")?;

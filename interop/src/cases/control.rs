@@ -79,7 +79,7 @@ fn dead_peer(bench: &Bench) -> Outcome {
     }
 }
 
-/// A heartbeat that nobody answers ends the connection: what the heartbeat cases rely on.
+/// A heartbeat without an answer ends the connection: what the heartbeat cases rely on.
 fn silent_peer(bench: &Bench) -> Outcome {
     let peer = bench.peer(NEW)?;
     let pull = Theirs::open(&peer, "PULL")?;

@@ -94,7 +94,7 @@ fn join(
     }
 }
 
-/// Whoever connects does so before there is anybody.
+/// The side that connects does so before there is a peer.
 fn connected_first(
     bench: &Bench,
     transport: Transport,
@@ -228,10 +228,10 @@ fn several_clients(bench: &Bench, transport: Transport) -> Outcome {
     for (number, client) in clients.iter().enumerate() {
         client.expect(&vec![pattern(number as u32, 300)])?;
     }
-    // Nobody of that number: refused.
-    match server.send(&vec![vec![0xff; 4], b"nobody".to_vec()]) {
+    // No peer of that number: refused.
+    match server.send(&vec![vec![0xff; 4], b"unknown".to_vec()]) {
         Err(_) => Ok(()),
-        Ok(()) => Err("a message to nobody was taken".into()),
+        Ok(()) => Err("a message to an unknown peer was taken".into()),
     }
 }
 

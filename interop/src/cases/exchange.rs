@@ -1,4 +1,4 @@
-//! Every pairing of types, over every transport, whoever binds, whoever comes first.
+//! Every pairing of types, over every transport, whichever side binds, whichever comes first.
 
 use zmq_channels::Context;
 
@@ -84,7 +84,7 @@ fn bound_first(
     }
 }
 
-/// One side connects to where nobody listens yet, and tries again until the other has come.
+/// One side connects to where nothing listens yet, and tries again until the other has come.
 fn connected_first(
     bench: &Bench,
     context: &Context,

@@ -283,7 +283,7 @@ fn their_hello(bench: &Bench, version: &str, transport: Transport) -> Outcome {
     Ok(())
 }
 
-/// We tell our user when they are gone, whoever had connected.
+/// We tell our user when they are gone, whichever side had connected.
 fn our_notices(bench: &Bench, version: &str, transport: Transport) -> Outcome {
     for we_bind in [true, false] {
         let options = Options::new()

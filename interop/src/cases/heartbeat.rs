@@ -100,7 +100,7 @@ fn busy(bench: &Bench, version: &str, transport: Transport, pairing: Pairing) ->
     never_disconnected(&theirs)
 }
 
-/// We do not read because nobody takes what we have: that is no silence of theirs.
+/// We do not read because no call takes what we have: that is no silence of theirs.
 fn full_queue(bench: &Bench, version: &str, transport: Transport) -> Outcome {
     let options = Options::new().high_water_marks(10);
     let pull = Ours::open_with(&bench.context(), SocketType::Pull, options)?;

@@ -145,7 +145,7 @@ enum Demand {
     Zap,
 }
 
-/// Any pair of keys: nobody gets to see them.
+/// Any pair of keys: they are not shown.
 const KEYS: (&str, &str) = (
     "JTKVSB%%)wK0E.X)V>+}o?pNmC{O&4W4b!Ni{Lh6",
     "Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID",

@@ -1,5 +1,5 @@
 //! Peers that must not get in: types that do not fit, mechanisms we do not speak. Nothing is
-//! exchanged with them, and nobody else notices.
+//! exchanged with them, and no other socket notices.
 
 use std::time::Duration;
 
@@ -207,7 +207,7 @@ fn wrong_type_waits(bench: &Bench, version: &str, misfit: &Misfit) -> Outcome {
 fn say_something(kind: &str, side: &dyn Side) -> Outcome {
     match kind {
         "PAIR" | "REQ" | "DEALER" | "PUSH" | "PUB" => side
-            .offer(&text("nobody should get this"), Duration::ZERO)
+            .offer(&text("not to be delivered"), Duration::ZERO)
             .map(drop),
         "SUB" => side.subscribe(b""),
         _ => Ok(()),
@@ -222,7 +222,7 @@ fn nothing_heard(kind: &str, side: &dyn Side) -> Outcome {
     }
 }
 
-/// Whoever was refused may try again, but not as fast as it can.
+/// A peer that was refused may try again, but not as fast as it can.
 fn no_storm(theirs: &Theirs) -> Outcome {
     theirs.events()?;
     std::thread::sleep(MOMENT * 5);
@@ -333,7 +333,7 @@ fn mechanism_waits(
     no_storm(&secure)
 }
 
-/// A PAIR that has its peer serves nobody else; when the peer goes, the next may come.
+/// A PAIR that has its peer serves no other; when the peer goes, the next may come.
 fn third_pair(bench: &Bench, version: &str, transport: Transport) -> Outcome {
     let ours = Ours::open(&bench.context(), SocketType::Pair)?;
     let endpoint = ours.bind(&bench.wildcard(transport))?;

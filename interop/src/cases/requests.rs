@@ -128,14 +128,14 @@ fn at_a_broker(bench: &Bench, version: &str, transport: Transport) -> Outcome {
     ask_all(&req)
 }
 
-/// A request that is given up does not disturb the next ones; its late reply is nobody's.
+/// A request that is given up does not disturb the next ones; its late reply goes to no call.
 fn given_up(bench: &Bench, version: &str, transport: Transport) -> Outcome {
     let rep = Theirs::open(&bench.peer(version)?, "REP")?;
     let req = bench.context().socket::<Req>()?;
     req.connect(rep.bind(&bench.wildcard(transport))?)?;
     let hasty = std::time::Duration::from_millis(100);
     if req.request_timeout_blocking("too late", hasty).is_ok() {
-        return Err("a reply from nobody".into());
+        return Err("a reply from an unknown peer".into());
     }
     rep.post("echo", json!({"count": COUNT + 1, "timeout": 9000}))?;
     ask_all(&req)?;

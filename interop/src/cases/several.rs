@@ -213,7 +213,7 @@ fn round_robin(bench: &Bench, version: &str, transport: Transport) -> Outcome {
             Ok(pull)
         })
         .collect::<Outcome<Vec<_>>>()?;
-    // Until each has got something, somebody may still be on the way in.
+    // Until each has got something, a peer may still be on the way in.
     let mut greeted = [false; 3];
     let deadline = Instant::now() + PATIENCE;
     while greeted.contains(&false) {
@@ -248,7 +248,7 @@ fn round_robin(bench: &Bench, version: &str, transport: Transport) -> Outcome {
     Ok(())
 }
 
-/// Nobody's messages wait until another has sent all of his, and nothing is lost.
+/// No peer's messages wait until another has sent all of its own, and nothing is lost.
 fn fair_queue(bench: &Bench, version: &str, transport: Transport) -> Outcome {
     const EACH: u32 = 1000;
     let pull = Ours::open(&bench.context(), SocketType::Pull)?;
@@ -277,7 +277,7 @@ fn fair_queue(bench: &Bench, version: &str, transport: Transport) -> Outcome {
             Some(who) => next[who] += 1,
             None => {
                 let seen = show(&seen);
-                return Err(format!("message {received}: {seen} is nobody's next {next:?}").into());
+                return Err(format!("message {received}: {seen} is no sender's next {next:?}").into());
             }
         }
     }
@@ -287,8 +287,8 @@ fn fair_queue(bench: &Bench, version: &str, transport: Transport) -> Outcome {
     pull.expect_nothing(Duration::from_millis(5))
 }
 
-/// Our queue is full of one peer's messages and nobody reads: the next peer gets in all the
-/// same, and all that both have sent arrives once somebody does.
+/// Our queue is full of one peer's messages and is not read: the next peer gets in all the
+/// same, and all that both have sent arrives once it is received.
 fn newcomer(bench: &Bench, version: &str, transport: Transport) -> Outcome {
     let options = Options::new().high_water_marks(10);
     let pull = Ours::open_with(&bench.context(), SocketType::Pull, options)?;
@@ -393,10 +393,10 @@ const FIVE_ROUNDS: Duration = Duration::from_millis(500);
 fn five_rounds(bench: &Bench, version: &str, transport: Transport) -> Outcome {
     let pair = Ours::open(&bench.context(), SocketType::Pair)?;
     let theirs = Theirs::open(&bench.peer(version)?, "PAIR")?;
-    pair.send(&text("sent before anybody is there"))?;
+    pair.send(&text("sent before a peer is there"))?;
     let started = Instant::now();
     theirs.connect(&pair.bind(&bench.wildcard(transport))?)?;
-    theirs.expect(&text("sent before anybody is there"))?;
+    theirs.expect(&text("sent before a peer is there"))?;
     for round in 0..5 {
         let said = text(&format!("round {round}"));
         pair.send(&said)?;

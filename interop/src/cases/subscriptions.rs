@@ -41,7 +41,7 @@ pub fn cases() -> Vec<Case> {
     cases
 }
 
-/// Before libzmq 4 an XSUB sends nothing but subscriptions, and in ZMTP 1.0 nobody hears of those.
+/// Before libzmq 4 an XSUB sends nothing but subscriptions, and in ZMTP 1.0 no publisher hears of those.
 fn has(version: &str, what: &str) -> bool {
     match version {
         ZMTP_2 => what != "PUB-XSUB user messages",
@@ -155,7 +155,7 @@ fn ours_twice(bench: &Bench, version: &str, transport: Transport) -> Outcome {
     xpub.send(&message([b"twice", b"no more"]))?;
     xpub.send(&message([b"fence", b"end"]))?;
     sub.expect(&message([b"fence", b"end"]))?;
-    // A cancel too many is nobody's business.
+    // A cancel too many is ignored.
     let _ = sub.unsubscribe(b"twice");
     let _ = sub.unsubscribe(b"never subscribed");
     sub.subscribe(b"twice")?;
@@ -300,7 +300,7 @@ fn their_prefixes(bench: &Bench, version: &str, transport: Transport) -> Outcome
 const PREFIXES: [&[&str]; 5] = [&[""], &["a"], &["b", "bc"], &["ab", "d"], &["_", "c", "x"]];
 
 fn prefixes(publisher: &dyn Side, subscribers: &[(Box<dyn Side>, &[&str])]) -> Outcome {
-    // One after another, each with a mark nobody else gets: those who wait see no marks.
+    // One after another, each with a mark that no other gets: those that wait see no marks.
     for (number, (subscriber, _)) in subscribers.iter().enumerate() {
         subscriber.subscribe(&mark(number))?;
         wait_subscribed(publisher, subscriber.as_ref(), &mark(number))?;

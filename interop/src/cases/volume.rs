@@ -198,7 +198,7 @@ fn our_slow_receiver(bench: &Bench, version: &str, transport: Transport) -> Outc
     let taken = push.ask("send_many", command)?;
     let taken = taken.as_u64().ok_or("no number")? as u32;
     if taken == FLOOD {
-        return Err(format!("we took in {FLOOD} messages that nobody reads").into());
+        return Err(format!("we took in {FLOOD} messages that are not read").into());
     }
     let rest = FLOOD - taken;
     push.post("send_many", receiving(taken, rest, FLOOD_BYTES))?;
@@ -220,7 +220,7 @@ fn twenty_parts(number: u32) -> Frames {
         .collect()
 }
 
-/// Half is sent before anybody has bound, half right after.
+/// Half is sent before any socket has bound, half right after.
 fn we_send_around_bind(bench: &Bench, version: &str, transport: Transport) -> Outcome {
     let endpoint = bench.endpoint(transport);
     let push = Ours::open(&bench.context(), SocketType::Push)?;

@@ -7,7 +7,7 @@ use crate::pump::CloseReport;
 /// Pumps that turn as they like.
 fn whimsical(seed: u64, pumps: usize) -> Sim {
     let mut sim = Sim::new(seed, Faults::default(), pumps);
-    sim.whim = Some(Luck::new(seed ^ 0xabcd));
+    sim.whim = Some(Random::new(seed ^ 0xabcd));
     sim
 }
 
@@ -161,8 +161,8 @@ fn sim_across_pumps_a_publisher_drops_for_the_slow_only() {
 fn sim_across_pumps_closing_loses_nothing_that_others_can_take() {
     for seed in seeds() {
         let mut sim = whimsical(seed, 3);
-        let mut luck = Luck::new(seed);
-        let options = Options::new().high_water_marks(1 + luck.below(20) as usize);
+        let mut random = Random::new(seed);
+        let options = Options::new().high_water_marks(1 + random.below(20) as usize);
         let push = sim.open(0, SocketType::Push, options.clone());
         let endpoint = sim.bind(&push, "inproc://work");
         let workers = [1, 2].map(|pump| {
@@ -173,7 +173,7 @@ fn sim_across_pumps_closing_loses_nothing_that_others_can_take() {
         let [leaves, stays] = &workers;
         let (mut sent, mut closed) = (0, None);
         let mut got = Vec::new();
-        let leaves_at = luck.below(500);
+        let leaves_at = random.below(500);
         sim.until("all of the work", |sim| {
             while sent < 1000 && push.offer(numbered(sent)) {
                 sent += 1;
@@ -181,7 +181,7 @@ fn sim_across_pumps_closing_loses_nothing_that_others_can_take() {
             if sent >= leaves_at && closed.is_none() {
                 closed = Some(sim.close(leaves));
             }
-            if luck.below(3) == 0 {
+            if random.below(3) == 0 {
                 got.extend(leaves.take().map(|message| number(&message)));
             }
             got.extend(stays.take().map(|message| number(&message)));
@@ -338,7 +338,7 @@ fn sim_across_pumps_both_sides_leave_at_once() {
 fn sim_across_pumps_names_that_move_lose_no_pipe() {
     for seed in seeds() {
         let mut sim = whimsical(seed, 3);
-        let mut luck = Luck::new(seed);
+        let mut random = Random::new(seed);
         let endpoint = Endpoint::parse_for_bind("inproc://moves").unwrap();
         // Never again after a loss: only the name itself may bring them together.
         let once = || Options::new().reconnect_interval(None);
@@ -349,7 +349,7 @@ fn sim_across_pumps_names_that_move_lose_no_pipe() {
         let mut answers = Vec::new();
         for round in 0..40 {
             // Commands of several threads: posted now, carried out when the pumps like.
-            let pull = &pulls[luck.below(3) as usize];
+            let pull = &pulls[random.below(3) as usize];
             let socket = pull.socket;
             let bind = endpoint.clone();
             let (_, reply) = answer();
@@ -362,7 +362,7 @@ fn sim_across_pumps_names_that_move_lose_no_pipe() {
             );
             assert!(sim.pumps[pull.pump].mailbox.post(command).is_ok());
             if round % 4 == 0 {
-                let pump = luck.below(3) as usize;
+                let pump = random.below(3) as usize;
                 let push = sim.open(pump, SocketType::Push, once());
                 let (connected, reply) = answer();
                 let command = Command::Socket(
@@ -384,11 +384,11 @@ fn sim_across_pumps_names_that_move_lose_no_pipe() {
                     reply,
                 },
             );
-            for _ in 0..luck.below(3) {
+            for _ in 0..random.below(3) {
                 sim.step();
             }
             assert!(sim.pumps[pull.pump].mailbox.post(command).is_ok());
-            for _ in 0..luck.below(3) {
+            for _ in 0..random.below(3) {
                 sim.step();
             }
         }

@@ -149,7 +149,7 @@ impl FanIn {
     /// no peer to be ahead by more than a share at any time.
     fn read(&mut self, at_once: usize, share: u64) {
         let mut steps = 0;
-        // Several rounds: whoever gets more in each of them is soon ahead by more than one share.
+        // Several rounds: a peer that gets more in each of them is soon ahead by more than one share.
         let enough = match share {
             LEAST_SHARE if !long() => 2000,
             _ => 5000,
@@ -206,7 +206,7 @@ fn sim_what_the_network_delays_is_little() {
         for ways in WAYS {
             for at_once in [1, 7, usize::MAX] {
                 let mut sim = Sim::new(seed, ROUGH, 2);
-                sim.whim = Some(Luck::new(seed));
+                sim.whim = Some(Random::new(seed));
                 let mut fan_in = FanIn::new(sim, [SocketType::Pull, SocketType::Push], ways, 8);
                 fan_in.read(at_once, 5 * LEAST_SHARE);
             }

@@ -113,7 +113,7 @@ fn broken_run(seed: u64, options: [Options; 2], pump: usize) -> (Vec<u64>, u64, 
         arrived.last() == Some(&300)
     });
     // Requests of peers that have gone are forgotten: only the users' sockets are left.
-    sim.until("nobody asks", |sim| {
+    sim.until("no peer asks", |sim| {
         let sockets: usize = sim.pumps.iter().map(|pump| pump.sockets.len()).sum();
         sockets == 3
     });

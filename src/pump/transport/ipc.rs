@@ -123,9 +123,7 @@ fn name_of(address: &std::os::unix::net::SocketAddr) -> io::Result<String> {
         let name = std::str::from_utf8(name).map_err(|_| not_text())?;
         return Ok(format!("ipc://@{name}"));
     }
-    Err(invalid(
-        "the socket has no name that anybody could connect to",
-    ))
+    Err(invalid("the socket has no name that could be connected to"))
 }
 
 #[cfg(target_os = "linux")]

@@ -24,34 +24,36 @@ use super::zap::{Allowed, Judgement};
 use super::{CloseReason, Config};
 use crate::security::{Credentials, Security};
 
-/// What one connection does once its greeting is over, with all the luck it takes.
+/// What one connection does once its greeting is over, with all the random bytes it takes.
 #[derive(Debug)]
 pub(crate) enum Opening {
     Null,
     PlainServer,
     PlainClient,
     #[cfg(feature = "curve")]
-    CurveServer(Box<curve::ServerLuck>),
+    CurveServer(Box<curve::ServerEntropy>),
     #[cfg(feature = "curve")]
-    CurveClient(Box<curve::ClientLuck>),
+    CurveClient(Box<curve::ClientEntropy>),
 }
 
 impl Opening {
-    /// What the socket is configured for; `luck` fills bytes so that nobody can guess them.
+    /// What the socket is configured for; `entropy` fills bytes so that they cannot be guessed.
     pub(crate) fn new<E>(
         security: &Security,
-        luck: impl FnMut(&mut [u8]) -> Result<(), E>,
+        entropy: impl FnMut(&mut [u8]) -> Result<(), E>,
     ) -> Result<Self, E> {
         #[cfg(not(feature = "curve"))]
-        let _ = luck;
+        let _ = entropy;
         Ok(match security {
             Security::Null => Opening::Null,
             Security::PlainServer => Opening::PlainServer,
             Security::PlainClient { .. } => Opening::PlainClient,
             #[cfg(feature = "curve")]
-            Security::CurveServer(_) => Opening::CurveServer(curve::ServerLuck::draw(luck)?),
+            Security::CurveServer(_) => Opening::CurveServer(curve::ServerEntropy::draw(entropy)?),
             #[cfg(feature = "curve")]
-            Security::CurveClient { .. } => Opening::CurveClient(curve::ClientLuck::draw(luck)?),
+            Security::CurveClient { .. } => {
+                Opening::CurveClient(curve::ClientEntropy::draw(entropy)?)
+            }
         })
     }
 }
@@ -73,7 +75,7 @@ pub(super) enum Handshake {
 pub(super) enum Step {
     /// The next command is awaited.
     Next(Handshake),
-    /// Somebody has to judge the peer.
+    /// A handler has to judge the peer.
     Ask(Handshake, Credentials),
     /// The peer has said all; if it may talk to us, the rest is ours to say.
     Done(Done),
@@ -120,9 +122,9 @@ impl Handshake {
                 config, encoder,
             )))),
             #[cfg(feature = "curve")]
-            Opening::CurveServer(luck) => Ok(curve::Server::start(luck)),
+            Opening::CurveServer(entropy) => Ok(curve::Server::start(entropy)),
             #[cfg(feature = "curve")]
-            Opening::CurveClient(luck) => curve::Client::start(*luck, config, encoder),
+            Opening::CurveClient(entropy) => curve::Client::start(*entropy, config, encoder),
         }
     }
 
@@ -169,7 +171,7 @@ impl Handshake {
         }
     }
 
-    /// Somebody has judged the peer. One that is refused for good is told the status and nothing
+    /// The handler has judged the peer. One that is refused for good is told the status and nothing
     /// else (RFC 27, The ZAP Reply; the bytes are libzmq's).
     pub(super) fn judged(
         self,
@@ -193,7 +195,7 @@ impl Handshake {
             Handshake::PlainServer(state) => Ok(state.judged(allowed, encoder)),
             #[cfg(feature = "curve")]
             Handshake::CurveServer(state) => Ok(state.judged(allowed, config)),
-            // Nobody is asked about servers.
+            // No handler is asked about servers.
             Handshake::PlainClient(_) => Ok(Step::Next(self)),
             #[cfg(feature = "curve")]
             Handshake::CurveClient(_) => Ok(Step::Next(self)),

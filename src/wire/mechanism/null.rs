@@ -8,7 +8,7 @@ use super::super::{CloseReason, Config};
 use super::{not_now, say_ready, Done, Handshake, Last, Step};
 use crate::security::Credentials;
 
-/// Our READY, theirs, and somebody's judgement, in any order.
+/// Our READY, theirs, and the handler's judgement, in any order.
 #[derive(Debug)]
 pub(in super::super) struct Opening {
     /// Ours is out.

@@ -89,7 +89,7 @@ fn an_end_that_listens_says_ready_second() {
     assert_eq!(drain(&mut end, usize::MAX).0.len(), 64, "only a greeting");
     assert_eq!(feed(&mut end, PULL_READY, now).len(), 1);
     assert_eq!(drain(&mut end, usize::MAX).0, PUSH_READY);
-    // Whoever is no peer is told so, and not that we were ready.
+    // What is no peer is told so, and not that we were ready.
     let mut end = Connection::new(Arc::new(config(SocketType::Push)), Opening::Null, now);
     end.listen();
     feed(&mut end, &script(1, &[SUB_READY]), now);
@@ -128,9 +128,9 @@ fn a_subscriber_reaches_its_publisher() {
 // Anything at all.
 
 /// xorshift64*: the same bytes for the same seed, everywhere.
-pub(super) struct Luck(pub(super) u64);
+pub(super) struct Random(pub(super) u64);
 
-impl Luck {
+impl Random {
     pub(super) fn next(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
@@ -167,30 +167,30 @@ fn no_bytes_cause_panic_or_excess() {
     let now = Instant::now();
     let _fresh = FreshMemory::only();
     for seed in 1..=6000 {
-        let mut luck = Luck(u64::wrapping_mul(seed, 0x9e37_79b9_7f4a_7c15));
+        let mut random = Random(u64::wrapping_mul(seed, 0x9e37_79b9_7f4a_7c15));
         let mut bytes = greeting((seed % 2) as u8);
-        let socket_type = [SocketType::Pull, SocketType::Pub, SocketType::Dish][luck.below(3)];
-        bytes.extend_from_slice([PUSH_READY, SUB_READY, RADIO_READY][luck.below(3)]);
+        let socket_type = [SocketType::Pull, SocketType::Pub, SocketType::Dish][random.below(3)];
+        bytes.extend_from_slice([PUSH_READY, SUB_READY, RADIO_READY][random.below(3)]);
         // ZMTP 1.0 and 2.0, and what came between.
-        match luck.below(8) {
+        match random.below(8) {
             0 => bytes = b"\x03\0me".to_vec(),
             1 => bytes = b"\xff\0\0\0\0\0\0\0\x03\0me".to_vec(),
             2 => bytes = b"\xff\0\0\0\0\0\0\0\x01\x7f\x01\x08\0\x02me".to_vec(),
             3 => bytes = b"\xff\0\0\0\0\0\0\0\x01\x7f\0\x02\x03\0me".to_vec(),
             _ => {}
         }
-        for _ in 0..luck.below(30) {
-            bytes.extend_from_slice(pieces[luck.below(pieces.len())]);
-            let fill = luck.below(20);
-            bytes.extend((0..fill).map(|_| luck.next() as u8 & 7));
+        for _ in 0..random.below(30) {
+            bytes.extend_from_slice(pieces[random.below(pieces.len())]);
+            let fill = random.below(20);
+            bytes.extend((0..fill).map(|_| random.next() as u8 & 7));
         }
-        for _ in 0..luck.below(4) {
-            let at = luck.below(bytes.len());
-            bytes[at] = luck.next() as u8;
+        for _ in 0..random.below(4) {
+            let at = random.below(bytes.len());
+            bytes[at] = random.next() as u8;
         }
         let mut config = config(socket_type);
-        config.max_frame_size = [None, Some(1000)][luck.below(2)];
-        config.in_batch_size = [1 << 10, 128 << 10][luck.below(2)];
+        config.max_frame_size = [None, Some(1000)][random.below(2)];
+        config.in_batch_size = [1 << 10, 128 << 10][random.below(2)];
         config.heartbeat = [
             None,
             Some(Heartbeat {
@@ -198,7 +198,7 @@ fn no_bytes_cause_panic_or_excess() {
                 timeout: Duration::from_secs(1),
                 time_to_live: 1,
             }),
-        ][luck.below(2)];
+        ][random.below(2)];
         let config = Arc::new(config);
         let mut expected = None;
         for _ in 0..3 {
@@ -206,7 +206,7 @@ fn no_bytes_cause_panic_or_excess() {
             let mut events = Vec::new();
             let mut rest = &bytes[..];
             while !rest.is_empty() {
-                let (piece, later) = rest.split_at(1 + luck.below(rest.len()));
+                let (piece, later) = rest.split_at(1 + random.below(rest.len()));
                 events.extend(feed(&mut connection, piece, now));
                 rest = later;
             }

@@ -3,7 +3,7 @@
 use super::sending::big;
 use super::*;
 
-/// RFC 15, Formal Grammar: a whole greeting, and the identity of nobody.
+/// RFC 15, Formal Grammar: a whole greeting, and an empty identity.
 fn zmtp2(socket_type: u8, rest: &[&[u8]]) -> Vec<u8> {
     let greeting = [&b"\xff\0\0\0\0\0\0\0\x01\x7f\x01"[..], &[socket_type]].concat();
     [&greeting, &b"\0\0"[..], &rest.concat()].concat()
@@ -147,7 +147,7 @@ fn socket_types_of_2_0_are_judged_by_their_numbers() {
             }
         }
     }
-    // At once, and without a word that nobody would understand.
+    // At once, and without a word that the peer would not understand.
     let now = Instant::now();
     let mut pull = Connection::new(Arc::new(config(SocketType::Pull)), Opening::Null, now);
     let events = feed(&mut pull, &zmtp2(1, &[])[..12], now);

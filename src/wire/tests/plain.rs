@@ -42,7 +42,7 @@ fn a_server_says_byte_for_byte_what_the_rfc_has() {
         password: "secret".into(),
     };
     assert_eq!(asked, [Event::Authenticate(credentials)]);
-    assert!(!server.has_transmit(), "nobody has judged yet");
+    assert!(!server.has_transmit(), "no handler has judged yet");
     server.judged(Judgement::Allowed(anna()));
     assert_eq!(feed(&mut server, &[], now), []);
     assert_eq!(drain(&mut server, 99).0, b"\x04\x08\x07WELCOME");

@@ -1,15 +1,15 @@
 //! What PLAIN and CURVE have in common, played by two ends: the kit, and what holds for both.
 
-use super::ends::Luck;
+use super::ends::Random;
 use super::sending::big;
 use super::*;
 use crate::security::{AuthenticatorFault, Mechanism};
 
-/// The luck of a test: the same for the same seed.
+/// Random numbers of a test: the same for the same seed.
 pub(super) fn opening(config: &Config, seed: u64) -> Opening {
-    let mut luck = Luck(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
     let drawn = Opening::new(&config.security, |bytes: &mut [u8]| {
-        bytes.fill_with(|| luck.next() as u8);
+        bytes.fill_with(|| random.next() as u8);
         Ok::<(), std::convert::Infallible>(())
     });
     match drawn {
@@ -242,7 +242,7 @@ fn only_the_deadline_ends_the_wait_for_a_judgement() {
             secured(SocketType::Push, client),
             secured(SocketType::Pull, server),
         );
-        // Carried by hand: nobody judges.
+        // Carried by hand: no handler judges.
         for _ in 0..20 {
             for from in [0, 1] {
                 let said = drain(&mut pair.ends[from], usize::MAX).0;
@@ -275,7 +275,7 @@ fn other_mechanisms_and_other_servers_are_turned_away_at_the_greeting() {
                 let both = [ours[role].clone(), theirs[1].clone()];
                 let mut pair = pair_of(both, [SocketType::Push, SocketType::Pull]);
                 if index == 0 {
-                    // NULL judges nobody without a domain, and knows no servers.
+                    // NULL judges no peer without a domain, and knows no servers.
                     pair.judge = Judgement::Unjudged;
                 }
                 pair.settle();
@@ -444,22 +444,23 @@ fn nothing_a_peer_says_causes_panic_or_excess() {
         }
         good.settle();
         for seed in 1..=600u64 {
-            let mut luck = Luck((seed + number as u64 * 1000).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-            let listener = luck.below(2);
+            let mut random =
+                Random((seed + number as u64 * 1000).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            let listener = random.below(2);
             let mut bytes = good.said[1 - listener].clone();
-            for _ in 0..luck.below(4) {
-                let at = luck.below(bytes.len());
-                match luck.below(3) {
-                    0 => bytes[at] = luck.next() as u8,
+            for _ in 0..random.below(4) {
+                let at = random.below(bytes.len());
+                match random.below(3) {
+                    0 => bytes[at] = random.next() as u8,
                     1 => bytes.truncate(at.max(64)),
-                    _ => bytes.insert(at, luck.next() as u8),
+                    _ => bytes.insert(at, random.next() as u8),
                 }
             }
             let mut again = pair_of(securities.clone(), types);
             let now = Instant::now();
             let mut rest = &bytes[..];
             while !rest.is_empty() {
-                let (piece, later) = rest.split_at(1 + luck.below(rest.len()));
+                let (piece, later) = rest.split_at(1 + random.below(rest.len()));
                 again.hear(listener, piece, now);
                 rest = later;
             }

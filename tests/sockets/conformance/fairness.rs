@@ -4,15 +4,15 @@ use super::*;
 
 const PEERS: usize = 10;
 
-/// What each of them has to say before anybody listens. It is their mark, so that nobody drops
+/// What each of them has to say before any subscriber listens. It is their mark, so that no publisher drops
 /// anything.
 const SAID: usize = 2000;
 
-/// How many messages are read before any are counted: what came while there was nobody else, and
+/// How many messages are read before any are counted: what came while there was no other sender, and
 /// the first rounds, in which the kernel may still have some on their way.
 const SKIPPED: usize = 200 * PEERS;
 
-/// How many messages are counted: so few that nobody runs out of them.
+/// How many messages are counted: so few that no sender runs out of them.
 const READ: usize = 1600 * PEERS;
 
 /// The most that one peer may have over another: max/min of the messages.

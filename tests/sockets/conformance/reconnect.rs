@@ -1,4 +1,4 @@
-//! Whoever was there at an endpoint goes away, and somebody comes back there.
+//! The peer at an endpoint goes away, and one comes back there.
 
 use super::*;
 

@@ -276,7 +276,7 @@ pub(crate) fn blocking<P: Blocking>(
     }
     drop(input);
     let found = common.watch(window);
-    // Whoever hangs here is ended from outside, and has no figure.
+    // A process that hangs here is ended from outside, and has no figure.
     threads
         .into_iter()
         .try_for_each(std::thread::JoinHandle::join)

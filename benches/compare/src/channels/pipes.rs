@@ -96,7 +96,7 @@ fn poll_push(channel: &Channel<Item>, slot: &mut Option<Item>, waiting: Waiting<
     let _ = channel.push_or_wait(slot, waiting);
     match slot {
         None => Poll::Ready(true),
-        // Nobody closes these channels while somebody sends.
+        // No call closes these channels while another sends.
         Some(_) => Poll::Pending,
     }
 }

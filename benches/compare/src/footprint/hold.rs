@@ -66,7 +66,7 @@ struct Part {
 impl Part {
     fn start(words: &[&str]) -> Result<Part, String> {
         let me = std::env::current_exe().map_err(|e| e.to_string())?;
-        // As many files as the system lets anybody open.
+        // As many files as the system allows.
         let mut child = Command::new("sh")
             .args(["-c", "ulimit -n $(ulimit -Hn); exec \"$0\" \"$@\""])
             .arg(me)

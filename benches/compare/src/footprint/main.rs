@@ -96,7 +96,7 @@ fn run(quick: bool, results: Option<PathBuf>) -> Result<(), String> {
     for count in counts {
         let mut outcome = hold::connections(*count, idle);
         if let Err(why) = &outcome {
-            // A port taken by somebody else, a machine asleep: once more.
+            // A port taken by another program, a machine asleep: once more.
             eprintln!("{count} connections: {why}; once more");
             outcome = hold::connections(*count, idle);
         }

@@ -8,7 +8,7 @@ use super::super::{not_now, Done, Handshake, Last, Step};
 use super::nacl::{Key, TAG};
 use super::session::{Opener, Sealer};
 use super::{
-    field, forged, long_nonce, short_nonce, transient, ClientLuck, COOKIE, HELLO_NONCE,
+    field, forged, long_nonce, short_nonce, transient, ClientEntropy, COOKIE, HELLO_NONCE,
     INITIATE_NONCE, PADDING, READY_NONCE, SIGNED_ZEROS, VERSION, VOUCH_NONCE, WELCOME_NONCE,
 };
 use crate::curve::{CurveKey, CurveKeypair};
@@ -35,7 +35,7 @@ pub(in super::super::super) enum Client {
 impl Client {
     /// RFC 26, The HELLO Command.
     pub(in super::super) fn start(
-        luck: ClientLuck,
+        entropy: ClientEntropy,
         config: &Config,
         encoder: &mut Encoder,
     ) -> Result<Step, CloseReason> {
@@ -43,7 +43,7 @@ impl Client {
         let Security::CurveClient { server_key, .. } = &config.security else {
             return Err(LOW_ORDER);
         };
-        let transient = transient(*luck.transient);
+        let transient = transient(*entropy.transient);
         let shared =
             Key::agree(transient.secret().as_bytes(), server_key.as_bytes()).ok_or(LOW_ORDER)?;
         let signature = shared.seal(&short_nonce(HELLO_NONCE, HELLO), &[0; SIGNED_ZEROS]);
@@ -57,7 +57,7 @@ impl Client {
                 &signature,
             ],
         );
-        let vouch_nonce = luck.vouch_nonce;
+        let vouch_nonce = entropy.vouch_nonce;
         let next = Client::ExpectWelcome {
             transient,
             vouch_nonce,

@@ -5,7 +5,7 @@
 //! those made for one connection; c, s, c' and s' are the secret keys to them.
 
 mod client;
-mod luck;
+mod entropy;
 mod nacl;
 mod server;
 mod session;
@@ -13,7 +13,7 @@ mod session;
 mod tests;
 
 pub(in super::super) use client::Client;
-pub(crate) use luck::{ClientLuck, ServerLuck};
+pub(crate) use entropy::{ClientEntropy, ServerEntropy};
 pub(in super::super) use server::Server;
 pub(in super::super) use session::{Opener, Sealer, OVERHEAD};
 
@@ -59,10 +59,10 @@ fn short_nonce(prefix: &[u8; 16], number: u64) -> [u8; NONCE] {
 }
 
 /// A nonce of a prefix and what was made up.
-fn long_nonce(prefix: &[u8; 8], luck: &[u8; 16]) -> [u8; NONCE] {
+fn long_nonce(prefix: &[u8; 8], entropy: &[u8; 16]) -> [u8; NONCE] {
     let mut nonce = [0; NONCE];
     nonce[..8].copy_from_slice(prefix);
-    nonce[8..].copy_from_slice(luck);
+    nonce[8..].copy_from_slice(entropy);
     nonce
 }
 

@@ -28,7 +28,7 @@ impl Key {
         Key(Zeroizing::new(bytes))
     }
 
-    /// What whoever has one of two secret keys, and the public key to the other, agrees on
+    /// What the owner of one of two secret keys, with the public key to the other, agrees on
     /// (`crypto_box_beforenm`); `None` for a public key that would give away what that is.
     pub(super) fn agree(secret: &[u8; 32], public: &[u8; 32]) -> Option<Self> {
         let point = MontgomeryPoint(*public).mul_clamped(*secret);

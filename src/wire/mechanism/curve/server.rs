@@ -9,7 +9,7 @@ use super::super::{not_now, Done, Handshake, Last, Step};
 use super::nacl::Key;
 use super::session::{Opener, Sealer};
 use super::{
-    field, forged, later, long_nonce, short_nonce, transient, ServerLuck, COOKIE, COOKIE_NONCE,
+    field, forged, later, long_nonce, short_nonce, transient, ServerEntropy, COOKIE, COOKIE_NONCE,
     HELLO_BOX, HELLO_NONCE, INITIATE_NONCE, PADDING, READY_NONCE, SIGNED_ZEROS, VERSION, VOUCH,
     VOUCH_NONCE, WELCOME_NONCE,
 };
@@ -19,7 +19,7 @@ use crate::security::{Credentials, Security};
 /// The server's states.
 #[derive(Debug)]
 pub(in super::super::super) enum Server {
-    ExpectHello(Box<ServerLuck>),
+    ExpectHello(Box<ServerEntropy>),
     /// The keys of the connection are in the cookie, which only the key kept here opens.
     ExpectInitiate {
         cookie_key: Key,
@@ -42,8 +42,8 @@ pub(in super::super::super) struct Client {
 }
 
 impl Server {
-    pub(in super::super) fn start(luck: Box<ServerLuck>) -> Step {
-        Step::Next(Server::ExpectHello(luck).into())
+    pub(in super::super) fn start(entropy: Box<ServerEntropy>) -> Step {
+        Step::Next(Server::ExpectHello(entropy).into())
     }
 
     pub(in super::super) fn receives(&self) -> bool {
@@ -60,8 +60,8 @@ impl Server {
             return Err(not_now(command));
         };
         match (self, command) {
-            (Server::ExpectHello(luck), Command::Hello(body)) => {
-                let (next, welcome) = hello(body, *luck, server)?;
+            (Server::ExpectHello(entropy), Command::Hello(body)) => {
+                let (next, welcome) = hello(body, *entropy, server)?;
                 encoder.command("WELCOME", &[&welcome]);
                 Ok(Step::Next(next.into()))
             }
@@ -84,7 +84,7 @@ impl Server {
         match self {
             Server::AwaitJudgement(client) => Step::Done(client.done(Some(allowed), config)),
             other @ (Server::ExpectHello(_) | Server::ExpectInitiate { .. }) => {
-                debug_assert!(false, "nobody was asked");
+                debug_assert!(false, "no peer was asked");
                 Step::Next(other.into())
             }
         }
@@ -100,7 +100,7 @@ impl From<Server> for Handshake {
 /// RFC 26, The HELLO Command and The WELCOME Command.
 fn hello(
     body: &[u8],
-    luck: ServerLuck,
+    entropy: ServerEntropy,
     server: &CurveKeypair,
 ) -> Result<(Server, Vec<u8>), CloseReason> {
     const MALFORMED: CloseReason = CloseReason::MalformedCommand("HELLO");
@@ -121,19 +121,19 @@ fn hello(
     if signed[..] != [0; SIGNED_ZEROS] {
         return Err(forged("the box of HELLO does not hold zeros"));
     }
-    let ours = transient(*luck.transient);
-    // The cookie: C' and s', for nobody but us.
-    let cookie_key = Key::new(*luck.cookie_key);
+    let ours = transient(*entropy.transient);
+    // The cookie: C' and s', which only we can open.
+    let cookie_key = Key::new(*entropy.cookie_key);
     let keys = zeroize::Zeroizing::new([*client_transient, *ours.secret().as_bytes()].concat());
-    let cookie = cookie_key.seal(&long_nonce(COOKIE_NONCE, &luck.cookie_nonce), &keys);
+    let cookie = cookie_key.seal(&long_nonce(COOKIE_NONCE, &entropy.cookie_nonce), &keys);
     let content = [
         &ours.public().as_bytes()[..],
-        &luck.cookie_nonce,
+        &entropy.cookie_nonce,
         &cookie[..],
     ]
     .concat();
-    let sealed = shared.seal(&long_nonce(WELCOME_NONCE, &luck.welcome_nonce), &content);
-    let welcome = [&luck.welcome_nonce[..], &sealed].concat();
+    let sealed = shared.seal(&long_nonce(WELCOME_NONCE, &entropy.welcome_nonce), &content);
+    let welcome = [&entropy.welcome_nonce[..], &sealed].concat();
     let last = number;
     Ok((Server::ExpectInitiate { cookie_key, last }, welcome))
 }

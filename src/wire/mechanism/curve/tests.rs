@@ -37,8 +37,8 @@ fn server_config() -> Config {
     }
 }
 
-fn luck(byte: u8) -> Box<ServerLuck> {
-    let drawn = ServerLuck::draw(|bytes: &mut [u8]| {
+fn entropy(byte: u8) -> Box<ServerEntropy> {
+    let drawn = ServerEntropy::draw(|bytes: &mut [u8]| {
         bytes.fill(byte);
         Ok::<(), ()>(())
     });
@@ -62,7 +62,7 @@ fn greeted() -> (Handshake, Initiate) {
         &shared.seal(&short_nonce(HELLO_NONCE, 7), &[0; SIGNED_ZEROS]),
     ]
     .concat();
-    let Step::Next(Handshake::CurveServer(state)) = Server::start(luck(9)) else {
+    let Step::Next(Handshake::CurveServer(state)) = Server::start(entropy(9)) else {
         panic!("a server waits for HELLO");
     };
     let mut encoder = Encoder::new(1 << 16);
@@ -131,7 +131,7 @@ fn a_key_that_is_not_the_clients_is_of_no_use() {
     let reason = said(|initiate| initiate.key = keypair(4)).unwrap_err();
     assert_eq!(reason, forged("the vouch does not open"));
     let vouched = "the vouch is for other keys";
-    // It repeats the vouch of somebody's other connection, or one given to another server.
+    // It repeats the vouch of another connection, or one given to another server.
     for (byte, at) in [(4, 0), (5, 32)] {
         let other = *keypair(byte).public().as_bytes();
         let said = said(|initiate| initiate.vouched[at..at + 32].copy_from_slice(&other));
@@ -183,7 +183,7 @@ fn hello_is_signed_with_zeros_and_padded_with_zeros() {
             &7u64.to_be_bytes(),
             &shared.seal(&short_nonce(HELLO_NONCE, 7), &signed),
         ];
-        let Step::Next(state) = Server::start(luck(9)) else {
+        let Step::Next(state) = Server::start(entropy(9)) else {
             panic!("a server waits for HELLO");
         };
         receive(state, Command::Hello(&parts.concat()))

@@ -1,10 +1,10 @@
-//! The luck a handshake takes: drawn before it starts, wiped when it is used up.
+//! The random bytes a handshake takes: drawn before it starts, wiped when it is used up.
 
 use zeroize::Zeroizing;
 
 /// What the server's end of one connection makes up.
 #[derive(Default)]
-pub(crate) struct ServerLuck {
+pub(crate) struct ServerEntropy {
     /// s', the secret key of this connection.
     pub(super) transient: Zeroizing<[u8; 32]>,
     /// K, which the cookie is sealed with.
@@ -13,46 +13,46 @@ pub(crate) struct ServerLuck {
     pub(super) welcome_nonce: [u8; 16],
 }
 
-impl ServerLuck {
+impl ServerEntropy {
     pub(crate) fn draw<E>(
-        mut luck: impl FnMut(&mut [u8]) -> Result<(), E>,
+        mut entropy: impl FnMut(&mut [u8]) -> Result<(), E>,
     ) -> Result<Box<Self>, E> {
-        let mut drawn = Box::<ServerLuck>::default();
-        luck(&mut drawn.transient[..])?;
-        luck(&mut drawn.cookie_key[..])?;
-        luck(&mut drawn.cookie_nonce)?;
-        luck(&mut drawn.welcome_nonce)?;
+        let mut drawn = Box::<ServerEntropy>::default();
+        entropy(&mut drawn.transient[..])?;
+        entropy(&mut drawn.cookie_key[..])?;
+        entropy(&mut drawn.cookie_nonce)?;
+        entropy(&mut drawn.welcome_nonce)?;
         Ok(drawn)
     }
 }
 
-impl std::fmt::Debug for ServerLuck {
+impl std::fmt::Debug for ServerEntropy {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("ServerLuck(..)")
+        f.write_str("ServerEntropy(..)")
     }
 }
 
 /// What the client's end of one connection makes up.
 #[derive(Default)]
-pub(crate) struct ClientLuck {
+pub(crate) struct ClientEntropy {
     /// c', the secret key of this connection.
     pub(super) transient: Zeroizing<[u8; 32]>,
     pub(super) vouch_nonce: [u8; 16],
 }
 
-impl ClientLuck {
+impl ClientEntropy {
     pub(crate) fn draw<E>(
-        mut luck: impl FnMut(&mut [u8]) -> Result<(), E>,
+        mut entropy: impl FnMut(&mut [u8]) -> Result<(), E>,
     ) -> Result<Box<Self>, E> {
-        let mut drawn = Box::<ClientLuck>::default();
-        luck(&mut drawn.transient[..])?;
-        luck(&mut drawn.vouch_nonce)?;
+        let mut drawn = Box::<ClientEntropy>::default();
+        entropy(&mut drawn.transient[..])?;
+        entropy(&mut drawn.vouch_nonce)?;
         Ok(drawn)
     }
 }
 
-impl std::fmt::Debug for ClientLuck {
+impl std::fmt::Debug for ClientEntropy {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("ClientLuck(..)")
+        f.write_str("ClientEntropy(..)")
     }
 }

@@ -1,0 +1,176 @@
+//! The pumps of a context: started by the first socket on each, given up with the last handle.
+
+use std::sync::Arc;
+
+use crate::driver::wait::WaitSetup;
+use crate::driver::Mailbox;
+use crate::error::{Closed, PumpFailure, SocketError};
+use crate::options::ContextOptions;
+use crate::port::Names;
+use crate::pump::os::{self, Running, ThreadNames};
+use crate::pump::{CloseReport, Command, Company, Release};
+use crate::register::Registrar;
+use crate::sync::lazy::Lazy;
+use crate::sync::oneshot::{answer, Answer, Reply};
+use crate::sync::permits::Seats;
+
+/// What Linux keeps of a thread's name, in bytes.
+const MAX_THREAD_NAME: usize = 15;
+
+pub(super) struct Inner {
+    pub(super) options: ContextOptions,
+    pub(super) pumps: Vec<Lazy<Running>>,
+    /// What sockets sit on: a row for each pump.
+    pub(super) sockets: Arc<Seats>,
+    /// As the first pump gets it.
+    pub(super) company: Company,
+    pub(super) registrar: Arc<Registrar>,
+}
+
+impl Inner {
+    pub(super) fn new(options: ContextOptions) -> Self {
+        Inner {
+            pumps: (0..options.pumps).map(|_| Lazy::new()).collect(),
+            sockets: Seats::new(options.pumps, options.max_sockets),
+            company: Company {
+                pump: 0,
+                names: Arc::new(Names::new()),
+                assists: options.assist,
+                wait: WaitSetup {
+                    spin: options.spin,
+                    leads: options.lead,
+                    task_spin: options.task_spin,
+                    pump: None,
+                    demand: None,
+                },
+                connections: Seats::new(1, options.max_connections),
+                max_handshakes: options.max_handshakes,
+            },
+            options,
+            registrar: Arc::default(),
+        }
+    }
+
+    /// What became of the sockets of all pumps; then those are given up.
+    pub(super) fn all_closed_blocking(&self, asked: Vec<Answer<CloseReport>>) -> CloseReport {
+        let closed = asked.into_iter();
+        let closed = closed.map(|closed| closed.wait().unwrap_or_default().undelivered);
+        let undelivered = closed.sum();
+        let failure = self.failure();
+        drop(self.release());
+        CloseReport {
+            undelivered,
+            failure,
+        }
+    }
+
+    /// Asks the pumps that run, and go on running.
+    pub(super) fn ask_running<T>(&self, command: impl Fn(Reply<T>) -> Command) -> Vec<Answer<T>> {
+        let mailboxes = self
+            .pumps
+            .iter()
+            .filter_map(|pump| pump.look(|running| Arc::clone(&running.mailbox)));
+        let asked = mailboxes.filter_map(|mailbox| {
+            let (done, reply) = answer();
+            let posted = mailbox.post(command(reply));
+            posted.is_ok().then_some(done)
+        });
+        asked.collect()
+    }
+
+    /// Gives up the pumps that run: they end with their last socket.
+    pub(super) fn release(&self) -> Vec<Answer<CloseReport>> {
+        let release = Release {
+            limit: self.options.linger_limit,
+            closes: false,
+            ends: true,
+        };
+        ask_all(&self.stop(), |reply| Command::Release { release, reply })
+    }
+
+    pub(super) fn start(&self, pump: usize) -> std::io::Result<Running> {
+        let company = Company {
+            pump,
+            ..self.company.clone()
+        };
+        os::start(thread_names(&self.options, pump), company)
+    }
+
+    /// Whether a pump can serve another socket: it has not failed.
+    pub(super) fn is_well(&self, pump: usize) -> bool {
+        failure_of(&self.pumps[pump]).is_none()
+    }
+
+    /// Why the first pump has failed of those that have.
+    pub(super) fn failure(&self) -> Option<PumpFailure> {
+        self.pumps.iter().find_map(failure_of)
+    }
+
+    /// Lets no more pumps start, and gives up those that run.
+    pub(super) fn stop(&self) -> Vec<Running> {
+        self.pumps.iter().filter_map(Lazy::close).collect()
+    }
+}
+
+/// As [`Inner::all_closed_blocking`], for tasks.
+pub(super) async fn all_closed(inner: Arc<Inner>, asked: Vec<Answer<CloseReport>>) -> CloseReport {
+    let mut all = CloseReport::default();
+    for closed in asked {
+        all.undelivered += closed.await.unwrap_or_default().undelivered;
+    }
+    all.failure = inner.failure();
+    drop(inner.release());
+    all
+}
+
+fn failure_of(pump: &Lazy<Running>) -> Option<PumpFailure> {
+    pump.look(|running| running.mailbox.health().failure())
+        .flatten()
+}
+
+/// Why a pump opens no socket.
+pub(super) fn ended(mailbox: &Mailbox<Command>) -> SocketError {
+    match mailbox.health().failure() {
+        Some(failure) => failure.into(),
+        None => SocketError::Closed(Closed::Context),
+    }
+}
+
+/// The names of a pump's threads.
+fn thread_names(options: &ContextOptions, pump: usize) -> ThreadNames {
+    ThreadNames {
+        pump: match (options.name.is_empty(), options.pumps) {
+            (true, 1) => "zmq-pump".to_owned(),
+            _ => thread_name(options, &format!("-pump-{pump}")),
+        },
+        resolver: thread_name(options, "-resolver"),
+    }
+}
+
+/// The prefix, shortened to leave room for what tells the threads apart.
+fn thread_name(options: &ContextOptions, suffix: &str) -> String {
+    let mut prefix = match options.name.as_str() {
+        "" => "zmq",
+        name => name,
+    };
+    while prefix.len() + suffix.len() > MAX_THREAD_NAME {
+        let Some((last, _)) = prefix.char_indices().next_back() else {
+            break;
+        };
+        prefix = &prefix[..last];
+    }
+    format!("{prefix}{suffix}")
+}
+
+/// Asks all pumps the same before any of them is waited for.
+pub(super) fn ask_all<T>(
+    running: &[Running],
+    command: impl Fn(Reply<T>) -> Command,
+) -> Vec<Answer<T>> {
+    let asked = running.iter().filter_map(|running| {
+        let (done, reply) = answer();
+        let posted = running.mailbox.post(command(reply));
+        posted.is_ok().then_some(done)
+    });
+    asked.collect()
+}

@@ -1,0 +1,15 @@
+//! Contexts, without peers.
+
+use super::*;
+use crate::Pair;
+
+#[test]
+fn the_waits_of_a_context_are_those_of_its_ports() {
+    let spin = Duration::from_micros(7);
+    let context = Context::with_options(ContextOptions::new().spin(spin)).unwrap();
+    let pair = context.socket::<Pair>().unwrap();
+    assert_eq!(pair.sender().ports().wait_context().setup.spin, spin);
+    let pair = Context::new().socket::<Pair>().unwrap();
+    let spin = ContextOptions::new().get_spin();
+    assert_eq!(pair.sender().ports().wait_context().setup.spin, spin);
+}
