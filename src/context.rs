@@ -80,8 +80,9 @@ const MAX_THREAD_NAME: usize = 15;
 /// pump there. All that a pump would have to answer fails at once with
 /// [`PumpFailure::Forked`](crate::error::PumpFailure::Forked), such as `bind`, `statistics`, `wait_…` and a
 /// new socket in the parent's context; `close` and [`shutdown`](Context::shutdown) return. Calls
-/// that send, receive or request fail with [`Closed::Socket`](crate::error::Closed); `failure()` says why. The parent,
-/// its connections and its listeners are not disturbed, not by dropping handles in the child either.
+/// that send, receive or request fail with [`Closed::Socket`](crate::error::Closed); `failure()`
+/// says why. The parent, its connections and its listeners are not disturbed, not by dropping
+/// handles in the child either.
 ///
 /// A lock that another thread held at the very moment of the fork stays locked in the child, where a
 /// call that needs it hangs: so it is with every lock of a process that forks while its threads are at

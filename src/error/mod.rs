@@ -95,8 +95,8 @@ pub enum Refusal {
         /// The number of frames.
         expected: usize,
     },
-    /// The message has more frames than any peer takes: [`Message::MAX_FRAMES`](crate::Message::MAX_FRAMES) together with those
-    /// that the type of socket puts in front (libzmq has no such limit).
+    /// The message has more frames than any peer takes: [`Message::MAX_FRAMES`](crate::Message::MAX_FRAMES)
+    /// together with those that the type of socket puts in front (libzmq has no such limit).
     #[error("a message of more than {limit} frames")]
     TooManyFrames {
         /// The most frames a message may have on this type of socket.

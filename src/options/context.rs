@@ -243,9 +243,9 @@ impl ContextOptions {
 
     /// How long sockets that are closing may take at most, whatever their
     /// [`linger`](Options::linger) says, once the last handle of all is dropped or
-    /// [`crate::Context::close`] is called. When it is over they end, and what they have not sent is
-    /// [undelivered](crate::socket::CloseReport#structfield.undelivered). `None`, the default, for no limit, as with
-    /// libzmq's `zmq_ctx_term`.
+    /// [`Context::close`](crate::Context::close) is called. When it is over they end, and what they have
+    /// not sent is [undelivered](crate::socket::CloseReport#structfield.undelivered). `None`, the
+    /// default, for no limit, as with libzmq's `zmq_ctx_term`.
     #[doc(alias = "ZMQ_BLOCKY")]
     #[doc(alias = "BLOCKY")]
     #[must_use]

@@ -4,21 +4,11 @@ use super::{has_too_many_frames, OptionFault, Options, TOO_MANY_FRAMES};
 use crate::message::Message;
 
 /// Each field is described at its setter.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Notices {
     pub(crate) hello: Option<Message>,
     pub(crate) disconnect_notice: Option<Message>,
     pub(crate) hiccup_notice: Option<Message>,
-}
-
-impl Default for Notices {
-    fn default() -> Self {
-        Notices {
-            hello: None,
-            disconnect_notice: None,
-            hiccup_notice: None,
-        }
-    }
 }
 
 impl Notices {
@@ -76,7 +66,8 @@ impl Options {
         self.notices.disconnect_notice.as_ref()
     }
 
-    /// Makes no message of a peer that is gone any more: takes [`disconnect_notice`](Options::disconnect_notice) back.
+    /// Makes no message of a peer that is gone any more: takes
+    /// [`disconnect_notice`](Options::disconnect_notice) back.
     #[must_use]
     pub fn without_disconnect_notice(mut self) -> Self {
         self.notices.disconnect_notice = None;
@@ -99,7 +90,8 @@ impl Options {
         self.notices.hiccup_notice.as_ref()
     }
 
-    /// Makes no message of a peer that is gone any more: takes [`hiccup_notice`](Options::hiccup_notice) back.
+    /// Makes no message of a peer that is gone any more: takes
+    /// [`hiccup_notice`](Options::hiccup_notice) back.
     #[must_use]
     pub fn without_hiccup_notice(mut self) -> Self {
         self.notices.hiccup_notice = None;

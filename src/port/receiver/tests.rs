@@ -455,10 +455,7 @@ fn the_last_handle_that_sends_closes_the_socket() {
     socket.deliver("last");
     socket.ports.finish();
     assert_eq!(receiver.recv_blocking(), Ok(Message::from("last")));
-    assert_eq!(
-        receiver.recv_blocking(),
-        Err(RecvError::Closed(Closed::Socket))
-    );
+    assert_eq!(receiver.recv_blocking(), Err(Closed::Socket.into()));
 }
 
 #[test]
@@ -529,10 +526,7 @@ fn closing_is_asked_for_from_either_side() {
     assert!(socket.ports.close_requested());
     assert!(sender.is_closed() && receiver.is_closed());
     assert_eq!(receiver.try_recv(), Ok(Message::from("waiting")));
-    assert_eq!(
-        receiver.try_recv(),
-        Err(TryRecvError::Closed(Closed::Socket))
-    );
+    assert_eq!(receiver.try_recv(), Err(Closed::Socket.into()));
 }
 
 #[test]
@@ -553,10 +547,7 @@ fn termination_ends_everything_that_is_pending() {
                 thread::spawn(move || sender.send_blocking("x"))
             });
             socket.ports.terminate();
-            assert_eq!(
-                receiving.join().unwrap(),
-                Err(RecvError::Closed(Closed::Context))
-            );
+            assert_eq!(receiving.join().unwrap(), Err(Closed::Context.into()));
             let sent = match sending {
                 Some(sending) => sending.join().unwrap(),
                 None => sender.send_blocking("x"),
