@@ -245,8 +245,7 @@ impl ContextOptions {
     /// [`linger`](Options::linger) says, once the last handle of all is dropped or
     /// [`Context::close`](crate::Context::close) is called. When it is over they end, and what they have
     /// not sent is [undelivered](crate::socket::CloseReport#structfield.undelivered). `None`, the
-    /// default, for no
-    /// limit, as with libzmq's `zmq_ctx_term`.
+    /// default, for no limit, as with libzmq's `zmq_ctx_term`.
     #[doc(alias = "ZMQ_BLOCKY")]
     #[doc(alias = "BLOCKY")]
     #[must_use]

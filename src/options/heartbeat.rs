@@ -9,21 +9,11 @@ use super::{OptionFault, Options};
 const HEARTBEAT_TTL_LIMIT: Duration = Duration::from_millis(6_553_600);
 
 /// Each field is described at its setter.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Heartbeat {
     pub(crate) heartbeat_interval: Option<Duration>,
     pub(crate) heartbeat_timeout: Option<Duration>,
     pub(crate) heartbeat_ttl: Option<Duration>,
-}
-
-impl Default for Heartbeat {
-    fn default() -> Self {
-        Heartbeat {
-            heartbeat_interval: None,
-            heartbeat_timeout: None,
-            heartbeat_ttl: None,
-        }
-    }
 }
 
 impl Heartbeat {

@@ -4,21 +4,11 @@ use super::{has_too_many_frames, OptionFault, Options, TOO_MANY_FRAMES};
 use crate::message::Message;
 
 /// Each field is described at its setter.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Notices {
     pub(crate) hello: Option<Message>,
     pub(crate) disconnect_notice: Option<Message>,
     pub(crate) hiccup_notice: Option<Message>,
-}
-
-impl Default for Notices {
-    fn default() -> Self {
-        Notices {
-            hello: None,
-            disconnect_notice: None,
-            hiccup_notice: None,
-        }
-    }
 }
 
 impl Notices {

@@ -1,4 +1,4 @@
-//! The numbers of errors.
+//! The numbers of errors against those of the system and of libzmq.
 
 use super::*;
 use crate::message::Message;
