@@ -199,6 +199,7 @@ impl Options {
     /// peers that connect from then on; once it is `false` no message tells it.
     #[doc(alias = "zmq_msg_gets")]
     #[doc(alias = "ZMQ_SRCFD")]
+    #[doc(alias = "SRCFD")]
     #[must_use]
     pub fn message_peers(mut self, message_peers: bool) -> Self {
         self.connections.message_peers = message_peers;

@@ -745,15 +745,15 @@ fn tcp_goes_through_the_proxy() {
             let proxy = Proxy::start(address(&endpoint).to_owned(), None, manner);
             // Places that are reached only through this proxy.
             for (place, request) in [
-                ("tcp://192.0.2.9:5555", "192.0.2.9 5555 for me"),
-                ("tcp://[2001:db8::7]:80", "2001:db8::7 80 for me"),
+                ("tcp://192.0.2.9:5555", "192.0.2.9 5555 for alice"),
+                ("tcp://[2001:db8::7]:80", "2001:db8::7 80 for alice"),
                 (
                     "tcp://no-such-host.invalid:1",
-                    "name no-such-host.invalid 1 for me",
+                    "name no-such-host.invalid 1 for alice",
                 ),
                 (
                     "tcp://127.0.0.1:0;no-such-host.invalid:2",
-                    "name no-such-host.invalid 2 for me",
+                    "name no-such-host.invalid 2 for alice",
                 ),
             ] {
                 let push = push(eager().socks_proxy(SocksProxy::new(&proxy.address)));
@@ -778,11 +778,11 @@ fn the_proxy_may_have_a_name_and_want_a_password() {
         let proxy = Proxy::start(to, Some("secret"), Manner::Slow);
         let port = proxy.address.rsplit_once(':').unwrap().1;
         let named = SocksProxy::new(format!("localhost:{port}"));
-        let push = push(eager().socks_proxy(named.credentials("me", "secret")));
+        let push = push(eager().socks_proxy(named.credentials("alice", "secret")));
         push.connect("tcp://192.0.2.9:5555").unwrap();
         put(&push.sender(), "hello");
         assert_eq!(next_text(&pull.receiver()), "hello");
-        assert_eq!(proxy.request(), "192.0.2.9 5555 for me");
+        assert_eq!(proxy.request(), "192.0.2.9 5555 for alice");
     });
 }
 
@@ -792,12 +792,12 @@ fn a_password_may_be_empty() {
         let pull = pull(Options::new());
         let endpoint = pull.bind("tcp://127.0.0.1:*").unwrap();
         let proxy = Proxy::start(address(&endpoint).to_owned(), Some(""), Manner::Slow);
-        let named = SocksProxy::new(&proxy.address).credentials("me", "");
+        let named = SocksProxy::new(&proxy.address).credentials("alice", "");
         let push = push(eager().socks_proxy(named));
         push.connect("tcp://192.0.2.9:5555").unwrap();
         put(&push.sender(), "hello");
         assert_eq!(next_text(&pull.receiver()), "hello");
-        assert_eq!(proxy.request(), "192.0.2.9 5555 for me");
+        assert_eq!(proxy.request(), "192.0.2.9 5555 for alice");
     });
 }
 
@@ -834,7 +834,7 @@ fn whatever_goes_wrong_at_the_proxy_is_tried_again() {
     within(LIMIT, || {
         let nowhere = Transport::Tcp.endpoint();
         let to = nowhere.strip_prefix("tcp://").unwrap();
-        let me = |proxy: &Proxy| SocksProxy::new(&proxy.address).credentials("me", "a guess");
+        let me = |proxy: &Proxy| SocksProxy::new(&proxy.address).credentials("alice", "a guess");
         let stop = ReconnectStop {
             refused: true,
             handshake_failed: true,
@@ -852,7 +852,7 @@ fn whatever_goes_wrong_at_the_proxy_is_tried_again() {
 
         let unable = Proxy::start(to.to_owned(), None, Manner::Refusing);
         let options = eager().socks_proxy(SocksProxy::new(&unable.address));
-        attempts(&unable, options, "192.0.2.9 5555 for me");
+        attempts(&unable, options, "192.0.2.9 5555 for alice");
 
         let silent = Proxy::start(to.to_owned(), None, Manner::Silent);
         let brief = Some(Duration::from_millis(20));

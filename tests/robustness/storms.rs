@@ -658,17 +658,16 @@ fn a_waker_that_panics_harms_nobody() {
             let push = here.socket_with::<Push>(options()).unwrap();
             push.connect(pull.bind(transport.endpoint()).unwrap())
                 .unwrap();
+            /// Longer than it takes to make a call and poll it.
+            const ALARM: Duration = Duration::from_millis(15);
             let waker = Waker::from(Arc::new(Broken));
             let broken = &mut TaskContext::from_waker(&waker);
             for round in 0..10 {
                 // Woken by a message, or by its alarm.
-                let (mut waits, mut timed) =
-                    (pull.recv(), pull.recv_timeout(Duration::from_millis(1)));
+                let (mut waits, mut timed) = (pull.recv(), pull.recv_timeout(ALARM));
                 assert!(waits.poll_unpin(broken).is_pending());
                 assert!(timed.poll_unpin(broken).is_pending());
-                assert!(pull
-                    .recv_timeout_blocking(2 * Duration::from_millis(1))
-                    .is_err());
+                assert!(pull.recv_timeout_blocking(2 * ALARM).is_err());
                 put(&push.sender(), round.to_string());
                 put(&push.sender(), "and on");
                 drop(waits);

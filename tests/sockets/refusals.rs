@@ -105,7 +105,7 @@ fn a_type_chosen_at_run_time_has_the_ports_of_that_type() {
             context.socket::<Sub>().unwrap().socket_type(),
             SocketType::Sub
         );
-        assert!("req".parse::<SocketType>().is_err());
+        assert!("request".parse::<SocketType>().is_err());
     });
 }
 
