@@ -121,6 +121,8 @@ impl Context {
 
     /// A context of its own: no thread yet, no names.
     #[must_use]
+    #[doc(alias = "zmq_ctx_new")]
+    #[doc(alias = "zmq_init")]
     pub fn new() -> Self {
         Context::made(ContextOptions::new())
     }

@@ -245,19 +245,6 @@ impl PeerIdentity {
             authenticated: Vec::new(),
         }
     }
-
-    /// What is known of the peer under a name: what was said by those that authenticated it, or else
-    /// what it told itself, as in libzmq's `zmq_msg_gets`. Names are compared without regard to case
-    /// (RFC 23). `User-Id` is the [`user_id`](PeerIdentity#structfield.user_id).
-    #[must_use]
-    pub fn property(&self, name: &str) -> Option<&[u8]> {
-        if let (true, Some(user_id)) = (name.eq_ignore_ascii_case("User-Id"), &self.user_id) {
-            return Some(user_id.as_bytes());
-        }
-        let all = self.authenticated.iter().chain(&self.properties);
-        let mut found = all.filter(|(other, _)| other.eq_ignore_ascii_case(name));
-        found.next().map(|(_, value)| &value[..])
-    }
 }
 
 /// Why a connection ended, or never came about.

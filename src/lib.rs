@@ -22,7 +22,6 @@ pub mod guide;
 #[cfg(feature = "curve")]
 mod keygen;
 mod pattern;
-mod peer_info;
 mod port;
 mod pump;
 mod readiness;

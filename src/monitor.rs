@@ -15,7 +15,6 @@ use crate::error::{RecvError, RecvTimeoutError, TryRecvError};
 use crate::port::{deadline_after as after, Feed};
 
 pub use crate::event::{DisconnectReason, Event, EventKind, EventSet, PeerIdentity, SystemError};
-pub use crate::peer_info::PeerInfo;
 
 /// What a [`Monitor`] is told, and how much of it it keeps.
 ///

@@ -24,7 +24,6 @@ const FLOORS: &[(&str, u8)] = &[
     ("error", 0),
     ("routing_id", 0),
     ("event", 0),
-    ("peer_info", 0),
     ("statistics", 0),
     ("security", 0),
     ("curve", 0),

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{Frame, Message};
+use super::{Body, Frame, Message};
 
 macro_rules! message_of_one_frame {
     ($($kind:ty),* $(,)?) => {
@@ -114,12 +114,19 @@ impl FromMessageError {
 impl TryFrom<Message> for Frame {
     type Error = FromMessageError;
 
-    fn try_from(mut message: Message) -> Result<Self, FromMessageError> {
-        if message.len() != 1 {
-            return Err(FromMessageError::FrameCount(message));
+    fn try_from(message: Message) -> Result<Self, FromMessageError> {
+        match message.body {
+            Body::One(frame) => Ok(frame),
+            // Of one frame too, if others have been taken off.
+            Body::Many(mut frames) => match (frames.len(), frames.pop()) {
+                (1, Some(frame)) => Ok(frame),
+                (_, last) => {
+                    frames.extend(last);
+                    let body = Body::Many(frames);
+                    Err(FromMessageError::FrameCount(Message { body, ..message }))
+                }
+            },
         }
-        let frame = message.pop_front();
-        frame.ok_or(FromMessageError::FrameCount(message))
     }
 }
 

@@ -1,9 +1,6 @@
 //! A message and its frames: plain values that are moved, never half sent.
 
 use std::fmt;
-use std::sync::Arc;
-
-use crate::peer_info::PeerInfo;
 
 mod convert;
 mod frame;
@@ -77,37 +74,10 @@ pub(crate) const fn numbered(number: u64) -> u64 {
     number | NUMBERED
 }
 
-/// Apart from the frames there may be the peer they came from: then both stand elsewhere, so that a
-/// message takes no more room for that. They are shared, not boxed: little is to be done where a message
-/// is dropped, so that the compiler still puts all of it there.
 #[derive(Clone)]
 enum Body {
-    Plain(Frames),
-    Received(Arc<Received>),
-}
-
-#[derive(Clone)]
-enum Frames {
     One(Frame),
     Many(Vec<Frame>),
-}
-
-#[derive(Clone)]
-struct Received {
-    frames: Frames,
-    peer: Arc<PeerInfo>,
-}
-
-impl Received {
-    #[cold]
-    fn frames(&self) -> &Frames {
-        &self.frames
-    }
-
-    #[cold]
-    fn frames_mut(this: &mut Arc<Self>) -> &mut Frames {
-        &mut Arc::make_mut(this).frames
-    }
 }
 
 impl Message {
@@ -126,7 +96,7 @@ impl Message {
     pub const fn new() -> Self {
         Message {
             tag: 0,
-            body: Body::Plain(Frames::Many(Vec::new())),
+            body: Body::Many(Vec::new()),
         }
     }
 
@@ -134,7 +104,7 @@ impl Message {
     #[inline]
     fn copied(bytes: &[u8]) -> Self {
         let mut message = Message::single(Frame::empty());
-        if let Body::Plain(Frames::One(frame)) = &mut message.body {
+        if let Body::One(frame) = &mut message.body {
             frame.copy(bytes);
         }
         message
@@ -144,7 +114,7 @@ impl Message {
     pub(crate) const fn single(frame: Frame) -> Self {
         Message {
             tag: 0,
-            body: Body::Plain(Frames::One(frame)),
+            body: Body::One(frame),
         }
     }
 
@@ -199,21 +169,9 @@ impl Message {
     #[doc(alias = "zmq_msg_more")]
     #[doc(alias = "ZMQ_RCVMORE")]
     pub fn frames(&self) -> &[Frame] {
-        let frames = match &self.body {
-            Body::Plain(frames) => frames,
-            Body::Received(received) => received.frames(),
-        };
-        match frames {
-            Frames::One(frame) => std::slice::from_ref(frame),
-            Frames::Many(frames) => frames,
-        }
-    }
-
-    #[inline]
-    fn frames_mut(&mut self) -> &mut Frames {
-        match &mut self.body {
-            Body::Plain(frames) => frames,
-            Body::Received(received) => Received::frames_mut(received),
+        match &self.body {
+            Body::One(frame) => std::slice::from_ref(frame),
+            Body::Many(frames) => frames,
         }
     }
 
@@ -259,7 +217,7 @@ impl Message {
     pub fn push_back(&mut self, frame: impl Into<Frame>) {
         if self.is_empty() {
             // Most stay alone: no need for a vector.
-            *self.frames_mut() = Frames::One(frame.into());
+            self.body = Body::One(frame.into());
         } else {
             self.many().push(frame.into());
         }
@@ -269,28 +227,26 @@ impl Message {
     #[doc(alias = "zmsg_push")]
     #[doc(alias = "prepend")]
     pub fn push_front(&mut self, frame: impl Into<Frame>) {
-        let frames = self.frames_mut();
-        match frames {
+        match &mut self.body {
             // One allocation of the right size.
-            Frames::One(only) => *frames = Frames::Many(vec![frame.into(), std::mem::take(only)]),
-            Frames::Many(frames) => frames.insert(0, frame.into()),
+            Body::One(only) => self.body = Body::Many(vec![frame.into(), std::mem::take(only)]),
+            Body::Many(frames) => frames.insert(0, frame.into()),
         }
     }
 
     /// Takes the first frame off.
     #[doc(alias = "zmsg_pop")]
     pub fn pop_front(&mut self) -> Option<Frame> {
-        let frames = self.frames_mut();
-        match frames {
-            Frames::One(_) => self.many().pop(),
-            Frames::Many(many) => match &mut many[..] {
+        match &mut self.body {
+            Body::One(_) => self.many().pop(),
+            Body::Many(frames) => match &mut frames[..] {
                 [] => None,
                 [first, second] => {
                     let (first, second) = (std::mem::take(first), std::mem::take(second));
-                    *frames = Frames::One(second);
+                    self.body = Body::One(second);
                     Some(first)
                 }
-                [_, ..] => Some(many.remove(0)),
+                [_, ..] => Some(frames.remove(0)),
             },
         }
     }
@@ -303,13 +259,9 @@ impl Message {
     /// The frames as a vector.
     #[must_use]
     pub fn into_frames(self) -> Vec<Frame> {
-        let frames = match self.body {
-            Body::Plain(frames) => frames,
-            Body::Received(received) => Arc::unwrap_or_clone(received).frames,
-        };
-        match frames {
-            Frames::One(frame) => vec![frame],
-            Frames::Many(frames) => frames,
+        match self.body {
+            Body::One(frame) => vec![frame],
+            Body::Many(frames) => frames,
         }
     }
 
@@ -331,7 +283,7 @@ impl Message {
                 frames.extend(last);
                 Message {
                     tag: 0,
-                    body: Body::Plain(Frames::Many(frames)),
+                    body: Body::Many(frames),
                 }
             }
         }
@@ -352,63 +304,13 @@ impl Message {
         self.tag != 0 && self.tag & NUMBERED == 0
     }
 
-    /// The peer that this message was received from, where the socket that received it has
-    /// [`Options::message_peers`](crate::Options::message_peers); `None` otherwise, and
-    /// for a message that was made here.
-    ///
-    /// It stays with the message while frames are added and taken, and with its clones; equality
-    /// ignores it. It is not sent: what is received tells the peer on the last connection it came
-    /// over, never one further away, such as the one behind a [`Proxy`](crate::Proxy). A message
-    /// that a failed call gives back still has its peer.
-    ///
-    /// ```
-    /// use zmq_channels::{Context, Options, Pull, Push};
-    ///
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let context = Context::new();
-    /// let pull = context.socket_with::<Pull>(Options::new().message_peers(true))?;
-    /// let push = context.socket::<Push>()?;
-    /// push.connect(pull.bind("inproc://who")?)?;
-    /// push.send_blocking("hello")?;
-    ///
-    /// let message = pull.recv_blocking()?;
-    /// let connection = message.peer().map(|peer| peer.connection);
-    /// assert_eq!(connection, Some(pull.statistics()?.peers[0].connection));
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[must_use]
-    pub fn peer(&self) -> Option<&Arc<PeerInfo>> {
-        match &self.body {
-            Body::Plain(_) => None,
-            Body::Received(received) => Some(&received.peer),
-        }
-    }
-
-    /// Says which peer this was received from.
-    pub(crate) fn set_peer(&mut self, peer: &Arc<PeerInfo>) {
-        let frames = std::mem::replace(self.frames_mut(), Frames::Many(Vec::new()));
-        let peer = Arc::clone(peer);
-        self.body = Body::Received(Arc::new(Received { frames, peer }));
-    }
-
-    /// The message goes to another socket: whom it was received from is not told there.
-    #[inline]
-    pub(crate) fn forget_peer(&mut self) {
-        if let Body::Received(_) = &self.body {
-            let frames = std::mem::replace(self.frames_mut(), Frames::Many(Vec::new()));
-            self.body = Body::Plain(frames);
-        }
-    }
-
     fn many(&mut self) -> &mut Vec<Frame> {
-        let frames = self.frames_mut();
-        if let Frames::One(frame) = frames {
-            *frames = Frames::Many(vec![std::mem::take(frame)]);
+        if let Body::One(frame) = &mut self.body {
+            self.body = Body::Many(vec![std::mem::take(frame)]);
         }
-        match frames {
-            Frames::Many(frames) => frames,
-            Frames::One(_) => unreachable!("made a vector just above"),
+        match &mut self.body {
+            Body::Many(frames) => frames,
+            Body::One(_) => unreachable!("made a vector just above"),
         }
     }
 }

@@ -11,37 +11,6 @@ fn a_message_fills_eleven_words() {
 }
 
 #[test]
-fn a_peer_stays_with_the_frames_and_takes_no_room_without() {
-    let info = Arc::new(PeerInfo {
-        connection: 7,
-        endpoint: None,
-        local: None,
-        remote: None,
-        identity: crate::event::PeerIdentity::nearby(None, Frame::empty()),
-    });
-    let mut message = Message::from("body");
-    assert!(message.peer().is_none());
-    message.set_peer(&info);
-    assert_eq!((message.frames(), message.len()), (&["body".into()][..], 1));
-    assert_eq!(message, Message::from("body"));
-    message.push_front("address");
-    message.push_back("end");
-    assert_eq!(message.pop_front().unwrap(), "address");
-    assert_eq!(message.pop_front().unwrap(), "body");
-    assert_eq!(message.pop_back().unwrap(), "end");
-    message.push_back("other");
-    for copy in [message.clone(), std::mem::take(&mut message)] {
-        assert_eq!(copy.peer().map(|peer| peer.connection), Some(7));
-        assert_eq!(copy, Message::from("other"));
-    }
-    assert!(message.peer().is_none());
-    message.set_peer(&info);
-    message.forget_peer();
-    assert!(message.peer().is_none());
-    assert_eq!(Arc::strong_count(&info), 1);
-}
-
-#[test]
 fn frames_keep_every_length_around_the_inline_border() {
     for len in [0, 1, 63, 64, 65, 66, 255, 256, 1 << 20] {
         let bytes: Vec<u8> = (0..len).map(|i| i as u8).collect();
@@ -173,7 +142,7 @@ fn messages_are_collected_extended_and_iterated() {
     let mut message = Message::new();
     message.extend(["a"]);
     assert!(
-        matches!(message.body, Body::Plain(Frames::One(_))),
+        matches!(message.body, Body::One(_)),
         "no vector for one frame"
     );
     message.extend(vec![b"b".to_vec(), b"c".to_vec()]);

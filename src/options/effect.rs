@@ -65,7 +65,6 @@ table! {
         backlog: every,
         accept_filter: every,
         max_peers: has_several_peers,
-        message_peers: SocketType::receives,
         pump: every,
     }
     network: Network {

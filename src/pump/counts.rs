@@ -1,12 +1,10 @@
 //! What each connection and each socket has done so far. The figures are plain numbers, counted by the
 //! batch where there is one.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use crate::message::{Frame, Message};
 use crate::pattern::Drop;
-use crate::peer_info::PeerInfo;
 use crate::routing_id::RoutingId;
 use crate::socket_type::SocketType;
 use crate::statistics::{DropReason, Dropped};
@@ -47,8 +45,6 @@ pub(super) struct PeerRecord {
     pub(super) routing_id: Frame,
     /// The name that the pattern gave it.
     pub(super) known_as: Option<RoutingId>,
-    /// Told with its messages, where the socket does that.
-    pub(super) info: Option<Arc<PeerInfo>>,
     /// What was lost on the way to it, or not taken from it; none at all for most.
     pub(super) dropped: Option<Box<Dropped>>,
 }
@@ -66,12 +62,6 @@ impl PeerRecord {
 pub(super) fn payload_len(message: &Message) -> u64 {
     let frames = message.frames().iter();
     frames.map(|frame| frame.len() as u64).sum()
-}
-
-/// A message goes to another socket of this context: its bytes of payload.
-pub(super) fn pass_on(message: &mut Message) -> u64 {
-    message.forget_peer();
-    payload_len(message)
 }
 
 /// The public name of a loss.

@@ -2,15 +2,13 @@
 
 use std::collections::VecDeque;
 use std::io::ErrorKind;
-use std::sync::Arc;
 
 use crate::event::{EventKind, PeerIdentity};
 use crate::message::Message;
 use crate::pattern::{Admission, Pattern, PeerId, Upstream, Violation};
-use crate::peer_info::PeerInfo;
 use crate::port::Outcome;
 use crate::security::Credentials;
-use crate::wire::{CloseReason, Event, Introduction};
+use crate::wire::{CloseReason, Event, PeerInfo};
 
 use super::counts::PeerRecord;
 use super::env::{Env, Readiness};
@@ -34,7 +32,6 @@ fn admit_all(
     peer: PeerId,
     mut record: Option<&mut PeerRecord>,
     io: &mut SocketIo,
-    info: Option<&Arc<PeerInfo>>,
     from: usize,
     unseen: &mut VecDeque<Message>,
 ) -> Result<(), Violation> {
@@ -49,10 +46,7 @@ fn admit_all(
                 kept += 1;
             }
             Ok(Admission::Answer) => {
-                let mut reply = std::mem::take(&mut io.batch[index]);
-                if let Some(info) = info {
-                    reply.set_peer(info);
-                }
+                let reply = std::mem::take(&mut io.batch[index]);
                 io.outcomes.push((reply.tag(), Outcome::Replied(reply)));
             }
             Ok(Admission::Drop(why)) => {
@@ -76,7 +70,7 @@ fn admit_all(
 enum Decoded {
     All,
     NoRoom,
-    Ready(Box<Introduction>),
+    Ready(Box<PeerInfo>),
     /// The ZAP handler is to be asked about the peer.
     Judge(Credentials),
     Over(Loss),
@@ -348,10 +342,6 @@ impl<E: Env> Pump<E> {
         let Some(found) = self.sockets.get_mut(socket) else {
             return (0, Ok(()));
         };
-        let info = match found.io.tells_peers {
-            true => self.pipes.get(peer.0 as usize).and_then(Pipe::info),
-            false => None,
-        };
         let was_blocked = found.pattern.is_blocked();
         let admitted = match found.pattern.admits_all(peer) {
             true => {
@@ -367,16 +357,11 @@ impl<E: Env> Pump<E> {
                     peer,
                     record,
                     &mut found.io,
-                    info.as_ref(),
                     from,
                     unseen,
                 )
             }
         };
-        if let Some(info) = &info {
-            let new = found.io.batch.range_mut(from..);
-            new.for_each(|message| message.set_peer(info));
-        }
         let unblocked = was_blocked && !found.pattern.is_blocked();
         let delivered = found.io.batch.len() - from;
         self.fair_queues[socket].take(delivered);
@@ -402,7 +387,7 @@ impl<E: Env> Pump<E> {
             }
         };
         match self.pattern_call(socket, |pattern, outlet| {
-            pattern.heed(peer, command, outlet.hearing(peer))
+            pattern.heed(peer, command, outlet)
         }) {
             Some(Ok(())) => None,
             Some(Err(violation)) => Some(Decoded::Over(Loss::Violation(violation))),
@@ -411,20 +396,21 @@ impl<E: Env> Pump<E> {
     }
 
     /// The handshake on a wire is done.
-    fn meet(&mut self, slot: usize, info: Introduction) -> Result<(), Loss> {
+    fn meet(&mut self, slot: usize, info: PeerInfo) -> Result<(), Loss> {
         let intro = self.intro(slot, &info);
-        let identity = PeerIdentity {
-            socket_type: intro.socket_type,
-            routing_id: intro.routing_id.clone(),
-            version: Some(info.version),
-            properties: info.properties,
-            user_id: info.allowed.user_id,
-            authenticated: info.allowed.metadata,
-        };
-        self.attach(slot, &intro, &identity)?;
+        self.attach(slot, &intro)?;
         self.reach_afar(slot);
         self.send_probe(slot);
-        self.tell_pipe(slot, || EventKind::HandshakeSucceeded(identity));
+        self.tell_pipe(slot, || {
+            EventKind::HandshakeSucceeded(PeerIdentity {
+                socket_type: intro.socket_type,
+                routing_id: intro.routing_id,
+                version: Some(info.version),
+                properties: info.properties,
+                user_id: info.allowed.user_id,
+                authenticated: info.allowed.metadata,
+            })
+        });
         Ok(())
     }
 

@@ -1,7 +1,5 @@
 //! What a monitor tells, in which order, and that it holds nothing up.
 
-mod message_peers;
-
 use crate::common;
 
 use std::io::ErrorKind;

@@ -11,7 +11,6 @@ mod wire;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::peer_info::PeerInfo;
 use crate::pump::counts::{Counts, PeerRecord};
 use crate::pump::env::Env;
 use crate::pump::observers::Names;
@@ -135,14 +134,6 @@ impl<S> Pipe<S> {
             Path::Wire(wire) => Some(wire),
             Path::Dialing { .. } | Path::Inproc(_) | Path::Cross(_) | Path::Lent => None,
         }
-    }
-
-    /// What is told with the messages of this peer.
-    #[cold]
-    pub(in crate::pump) fn info(&self) -> Option<Arc<PeerInfo>> {
-        self.record
-            .as_deref()
-            .and_then(|record| record.info.clone())
     }
 
     /// Whether a socket that is closing need not wait for this pipe.

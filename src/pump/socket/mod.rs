@@ -88,8 +88,6 @@ pub(in crate::pump) struct SocketIo {
     pub(in crate::pump) credits: Credits,
     /// Whether there was a burst since the pump last looked for memory to give back.
     bursting: bool,
-    /// Whether messages tell whom they come from.
-    pub(in crate::pump) tells_peers: bool,
     /// The most messages one peer may hold; `usize::MAX` for no limit.
     pub(in crate::pump) limit: usize,
     /// Whether there is one queue for each peer (fan-out).
@@ -143,7 +141,6 @@ impl SocketState {
                 outcomes: Vec::new(),
                 credits: Credits::default(),
                 bursting: false,
-                tells_peers: options.connections.message_peers,
                 limit: high_water_marks(kind, &options).1,
                 buffers: pattern.buffers_per_peer(),
                 near: Near::new(kind, &options),

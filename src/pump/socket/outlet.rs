@@ -21,24 +21,6 @@ pub(in crate::pump) struct PumpOutlet<'a, S> {
     pub(in crate::pump) pipes: &'a mut Slab<Pipe<S>>,
     pub(in crate::pump) fair_queues: &'a mut [FairQueue],
     pub(in crate::pump) queues: &'a mut Queues,
-    /// The peer that what is delivered comes from, if from any.
-    hears: Option<PeerId>,
-}
-
-impl<S> PumpOutlet<'_, S> {
-    /// What is delivered from now on comes from this peer.
-    pub(in crate::pump) fn hearing(&mut self, peer: PeerId) -> &mut Self {
-        self.hears = Some(peer);
-        self
-    }
-
-    fn tell_peer(&self, message: &mut Message) {
-        let pipe = self.hears.and_then(|peer| self.pipes.get(peer.0 as usize));
-        let record = pipe.and_then(|pipe| pipe.record.as_deref());
-        if let Some(info) = record.and_then(|record| record.info.as_ref()) {
-            message.set_peer(info);
-        }
-    }
 }
 
 impl<S> Outlet for PumpOutlet<'_, S> {
@@ -130,11 +112,7 @@ impl<S> Outlet for PumpOutlet<'_, S> {
         }
     }
 
-    fn deliver(&mut self, mut message: Message) {
-        message.forget_peer();
-        if self.io.tells_peers {
-            self.tell_peer(&mut message);
-        }
+    fn deliver(&mut self, message: Message) {
         let room = &mut self.fair_queues[self.socket];
         if self.io.notices.is_empty() && room.free > 0 {
             room.take(1);
@@ -195,7 +173,6 @@ impl<E: Env> Pump<E> {
             pipes: &mut self.pipes,
             fair_queues: &mut self.fair_queues,
             queues: &mut self.queues,
-            hears: None,
         };
         let was_blocked = socket.pattern.is_blocked();
         let answer = call(&mut *socket.pattern, &mut outlet);
