@@ -16,7 +16,8 @@
 //! let context = Context::new();
 //! let (pull, push) = (context.socket::<Pull>()?, context.socket::<Push>()?);
 //! push.connect(pull.bind("inproc://jobs")?)?;
-//! let pending = Pending { next: pull.recv() };
+//! let receiver = pull.receiver();
+//! let pending = Pending { next: receiver.recv() };
 //! push.send_blocking("hello")?;
 //! # futures::executor::block_on(async {
 //! assert_eq!(pending.next.await?[0], "hello");

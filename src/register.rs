@@ -140,7 +140,7 @@ impl<K: Typed> Socket<K> {
     /// block in a poll.
     ///
     /// # Errors
-    /// [`RegisterError::Closed(Closed::Context)`] after [`Context::shutdown`](crate::Context::shutdown),
+    /// [`RegisterError::Closed`] after [`Context::shutdown`](crate::Context::shutdown),
     /// [`RegisterError::Io`] if the thread cannot be started.
     pub fn register_in<S>(&self, stream: S) -> Result<Registration, RegisterError>
     where

@@ -113,7 +113,8 @@ fn one_frame_becomes_a_value_and_other_messages_come_back() {
     };
     // However it came to have one frame.
     let mut popped = Message::from(["x", "text", "y"]);
-    (popped.pop_back(), popped.pop_front());
+    popped.pop_back();
+    popped.pop_front();
     let mut shrunk = Message::from(["text", "y"]);
     shrunk.pop_back();
     for message in [Message::from("text"), popped, shrunk] {

@@ -129,7 +129,7 @@ mod tests {
     use crate::options::Overflow;
 
     fn to(number: u32, text: &str) -> Message {
-        Message::to(&RoutingId::from(number), text)
+        Message::to(RoutingId::from(number), text)
     }
 
     #[test]

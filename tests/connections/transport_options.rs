@@ -848,7 +848,7 @@ fn whatever_goes_wrong_at_the_proxy_is_tried_again() {
         };
         let strict = Proxy::start(to.to_owned(), Some("secret"), Manner::Slow);
         let options = eager().socks_proxy(me(&strict));
-        attempts(&strict, options, "wrong password of me");
+        attempts(&strict, options, "wrong password of alice");
 
         let unable = Proxy::start(to.to_owned(), None, Manner::Refusing);
         let options = eager().socks_proxy(SocksProxy::new(&unable.address));

@@ -45,7 +45,7 @@ fn guest(
     name: &str,
 ) -> Socket<Dealer> {
     let dealer = dealer(context, endpoint, name);
-    eventually("the peer is known", || router.has_peer(&id(name)));
+    eventually("the peer is known", || router.has_peer(id(name)));
     dealer
 }
 
@@ -61,7 +61,7 @@ fn a_message_to_nobody_is_refused_where_that_is_mandatory() {
             let sent = futures::executor::block_on(router.send(message.clone()));
             assert_eq!(sent, Err(refused));
             assert_eq!(
-                router.try_send_to(&id("anna"), "hello"),
+                router.try_send_to(id("anna"), "hello"),
                 Err(TrySendError::Refused(Refusal::Unroutable, message.clone()))
             );
             let limit = Duration::from_secs(5);
@@ -78,7 +78,7 @@ fn a_message_to_nobody_is_refused_where_that_is_mandatory() {
             router.send_blocking(message.clone()).unwrap();
             assert_eq!(next(&anna.receiver()), "hello".into(), "{transport:?}");
             anna.close_blocking();
-            eventually("the peer is gone", || !router.has_peer(&id("anna")));
+            eventually("the peer is gone", || !router.has_peer(id("anna")));
             assert!(router.try_send(message.clone()).is_err());
             assert_eq!(router.sender().dropped(), 0, "what is refused is not lost");
 
@@ -129,7 +129,7 @@ fn a_full_peer_is_waited_for_where_that_is_mandatory() {
                 )
                 .unwrap();
             slow.connect(&endpoint).unwrap();
-            eventually("the peer is known", || router.has_peer(&id("slow")));
+            eventually("the peer is known", || router.has_peer(id("slow")));
             let quick = guest(&there, &router, &endpoint, "quick");
             let taken = fill(&router, &id("slow"));
             // The send mark, and what the peer takes.
@@ -139,9 +139,9 @@ fn a_full_peer_is_waited_for_where_that_is_mandatory() {
             }
             let waiting = {
                 let router = router.clone();
-                thread::spawn(move || router.send_to_blocking(&id("slow"), "at last"))
+                thread::spawn(move || router.send_to_blocking(id("slow"), "at last"))
             };
-            router.send_to_blocking(&id("quick"), "at once").unwrap();
+            router.send_to_blocking(id("quick"), "at once").unwrap();
             assert_eq!(next(&quick.receiver()), "at once".into(), "{transport:?}");
             for _ in 0..taken {
                 assert_eq!(next(&slow.receiver())[0].len(), 10_000);
@@ -172,18 +172,18 @@ fn a_full_peer_that_leaves_makes_way() {
                 )
                 .unwrap();
             slow.connect(&endpoint).unwrap();
-            eventually("the peer is known", || router.has_peer(&id("slow")));
+            eventually("the peer is known", || router.has_peer(id("slow")));
             let quick = guest(&there, &router, &endpoint, "quick");
             let taken = fill(&router, &id("slow"));
             let waiting = {
                 let router = router.clone();
-                thread::spawn(move || router.send_to_blocking(&id("slow"), "too late"))
+                thread::spawn(move || router.send_to_blocking(id("slow"), "too late"))
             };
             nothing_comes(&quick.receiver());
             drop(slow);
             // It was accepted while the peer was there, or refused after that.
             let too_late = usize::from(waiting.join().unwrap().is_ok());
-            router.send_to_blocking(&id("quick"), "now").unwrap();
+            router.send_to_blocking(id("quick"), "now").unwrap();
             assert_eq!(next(&quick.receiver()), "now".into(), "{transport:?}");
             eventually(&format!("losses over {transport:?} are counted"), || {
                 let dropped = router.sender().dropped() as usize;
@@ -246,7 +246,7 @@ fn sends_race_with_peers_that_come_and_go() {
                             peer.close_blocking();
                             received += receiver.iter().count() as u64;
                             received += receiver.dropped();
-                            eventually("gone", || !router.has_peer(&id(name)));
+                            eventually("gone", || !router.has_peer(id(name)));
                         }
                         received
                     })
@@ -278,9 +278,7 @@ fn without_handover_a_name_in_use_is_not_given_again() {
             put(&first.sender(), "from the first");
             let heard = next(&router.receiver());
             assert_eq!(heard, Message::from(["anna", "from the first"]));
-            router
-                .send_to_blocking(&id("anna"), "to the first")
-                .unwrap();
+            router.send_to_blocking(id("anna"), "to the first").unwrap();
             assert_eq!(next(&first.receiver()), "to the first".into());
             nothing_comes(&router.receiver());
         }
@@ -309,7 +307,7 @@ fn with_handover_a_newcomer_takes_a_name_over() {
             assert_eq!(next(&router.receiver()), notice());
             assert_eq!(next(&router.receiver())[1], "from the second");
             router
-                .send_to_blocking(&id("anna"), "to the second")
+                .send_to_blocking(id("anna"), "to the second")
                 .unwrap();
             assert_eq!(next(&second.receiver()), "to the second".into());
             // What the first one says now goes nowhere; it is cut off, and told of once.
@@ -345,7 +343,7 @@ fn two_that_fight_for_a_name_do_not_disturb_a_third() {
             for round in 0..300 {
                 let text = round.to_string();
                 let _ = rivals[round % 2].try_send("mine!");
-                router.send_to_blocking(&id("berta"), &text).unwrap();
+                router.send_to_blocking(id("berta"), &text).unwrap();
                 assert_eq!(next(&berta.receiver()), Message::from(&text));
                 put(&berta.sender(), &text);
                 while next(&router.receiver()) != Message::from(["berta", &text]) {}
@@ -373,7 +371,7 @@ fn a_router_is_told_of_coming_and_going() {
                     if notify != Notify::Connects {
                         assert_eq!(next(&router.receiver()), notice(name));
                     }
-                    eventually("gone", || !router.has_peer(&id(name)));
+                    eventually("gone", || !router.has_peer(id(name)));
                 }
                 router
                     .configure(|options| options.router_notify(Notify::Never))
@@ -447,9 +445,9 @@ fn those_who_take_names_over_wait_while_nobody_reads_of_them() {
                     rival
                 })
                 .collect();
-            eventually("one is there", || router.has_peer(&id("rival")));
+            eventually("one is there", || router.has_peer(id("rival")));
             let anna = dealer(&there, &endpoint, "anna");
-            let known = || router.has_peer(&id("anna"));
+            let known = || router.has_peer(id("anna"));
             assert!(!common::holds_within(common::ABSENCE, known));
             let mut notices = 0;
             eventually("all are told of", || {
@@ -461,7 +459,7 @@ fn those_who_take_names_over_wait_while_nobody_reads_of_them() {
                 // Twenty came, and all but the last one went.
                 notices == 39
             });
-            eventually("the other is known", || router.has_peer(&id("anna")));
+            eventually("the other is known", || router.has_peer(id("anna")));
             drop((rivals, anna));
         }
     });
@@ -491,9 +489,9 @@ fn an_endpoint_has_the_name_it_was_connected_by() {
             let options = Options::new().router_mandatory(true);
             let router = here.socket_with::<Router>(options).unwrap();
             router.connect_as(&endpoint, id("printer")).unwrap();
-            assert!(router.has_peer(&id("printer")));
+            assert!(router.has_peer(id("printer")));
             // No peer is there yet. What it calls itself will not count.
-            router.send_to_blocking(&id("printer"), "early").unwrap();
+            router.send_to_blocking(id("printer"), "early").unwrap();
             let options = || Options::new().routing_id("HP 4000");
             let printer = there.socket_with::<Dealer>(options()).unwrap();
             printer.bind(&endpoint).unwrap();
@@ -513,17 +511,17 @@ fn an_endpoint_has_the_name_it_was_connected_by() {
             eventually("the connection is known to be lost", || {
                 router.statistics().unwrap().peers.is_empty()
             });
-            router.send_to_blocking(&id("printer"), "later 1").unwrap();
+            router.send_to_blocking(id("printer"), "later 1").unwrap();
             let printer = there.socket_with::<Dealer>(options()).unwrap();
             eventually("the endpoint is free", || printer.bind(&endpoint).is_ok());
-            router.send_to_blocking(&id("printer"), "later 2").unwrap();
+            router.send_to_blocking(id("printer"), "later 2").unwrap();
             for later in ["later 1", "later 2"] {
                 assert_eq!(next(&printer.receiver()), later.into(), "{transport:?}");
             }
 
             router.disconnect(&endpoint).unwrap();
-            assert!(!router.has_peer(&id("printer")));
-            assert!(router.try_send_to(&id("printer"), "?").is_err());
+            assert!(!router.has_peer(id("printer")));
+            assert!(router.try_send_to(id("printer"), "?").is_err());
             router.connect_as(&endpoint, id("printer")).unwrap();
         }
     });
@@ -538,12 +536,12 @@ fn a_name_kept_for_an_endpoint_is_not_taken_by_others() {
             router.connect_as(transport.endpoint(), id("anna")).unwrap();
             let _impostor = dealer(&there, &endpoint, "anna");
             let berta = guest(&there, &router, &endpoint, "berta");
-            router.send_to_blocking(&id("anna"), "secret").unwrap();
+            router.send_to_blocking(id("anna"), "secret").unwrap();
             // An endpoint without a peer holds nothing up.
             for round in 0..2000 {
-                router.send_to_blocking(&id("anna"), "secret").unwrap();
+                router.send_to_blocking(id("anna"), "secret").unwrap();
                 if round % 100 == 0 {
-                    router.send_to_blocking(&id("berta"), "open").unwrap();
+                    router.send_to_blocking(id("berta"), "open").unwrap();
                     assert_eq!(next(&berta.receiver()), "open".into());
                 }
             }
@@ -593,7 +591,7 @@ fn a_peer_can_be_sent_away() {
             for _ in 0..20 {
                 let anna = guest(&there, &router, &endpoint, "anna");
                 // What was sent before still goes out.
-                router.send_to_blocking(&id("anna"), "good bye").unwrap();
+                router.send_to_blocking(id("anna"), "good bye").unwrap();
                 router.disconnect_peer(&id("anna")).unwrap();
                 assert_eq!(next(&anna.receiver()), "good bye".into(), "{transport:?}");
                 assert_eq!(next(&router.receiver()), Message::from(["anna", ""]));
@@ -620,15 +618,15 @@ fn who_is_sent_away_is_not_connected_to_again() {
             let endpoint = dealer.bind(transport.endpoint()).unwrap();
             let router = here.socket_with::<Router>(options).unwrap();
             router.connect(&endpoint).unwrap();
-            eventually("connected", || router.has_peer(&id("anna")));
+            eventually("connected", || router.has_peer(id("anna")));
             router.disconnect_peer(&id("anna")).unwrap();
-            assert!(!router.has_peer(&id("anna")));
+            assert!(!router.has_peer(id("anna")));
             let gone = router.disconnect(&endpoint);
             assert!(matches!(gone, Err(DetachError::NotFound(_))));
             nothing_comes(&router.receiver());
             assert!(router.peers().is_empty(), "{transport:?}");
             router.connect(&endpoint).unwrap();
-            eventually("connected again", || router.has_peer(&id("anna")));
+            eventually("connected again", || router.has_peer(id("anna")));
         }
     });
 }
@@ -723,7 +721,7 @@ fn only_types_that_address_peers_connect_by_name() {
             connected,
             Err(ConnectError::Closed(Closed::Socket))
         ));
-        let sent = closed.send_to_blocking(&id("a"), "?");
+        let sent = closed.send_to_blocking(id("a"), "?");
         assert!(matches!(sent, Err(SendError::Closed(Closed::Socket, _))));
     });
 }
