@@ -52,7 +52,10 @@ fn gives_one(stream: impl futures::Stream<Item = &'static str> + Send + 'static)
     let came = select.wait_timeout(PATIENCE);
     assert_eq!(came, Ok(Selected::Received(token, Message::from("text"))));
     let ended = select.wait_timeout(PATIENCE);
-    assert_eq!(ended, Ok(Selected::Ended(token, RecvError::Closed(Closed::Socket))));
+    assert_eq!(
+        ended,
+        Ok(Selected::Ended(token, RecvError::Closed(Closed::Socket)))
+    );
 }
 
 #[test]

@@ -277,7 +277,9 @@ fn fair_queue(bench: &Bench, version: &str, transport: Transport) -> Outcome {
             Some(who) => next[who] += 1,
             None => {
                 let seen = show(&seen);
-                return Err(format!("message {received}: {seen} is no sender's next {next:?}").into());
+                return Err(
+                    format!("message {received}: {seen} is no sender's next {next:?}").into(),
+                );
             }
         }
     }

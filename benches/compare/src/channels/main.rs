@@ -20,13 +20,13 @@ mod clock;
 #[path = "../../../../src/driver/mod.rs"]
 mod driver;
 #[allow(dead_code)]
-#[path = "../../../../src/endpoint.rs"]
+#[path = "../../../../src/endpoint/mod.rs"]
 mod endpoint;
 #[allow(dead_code, unexpected_cfgs, unused_imports)]
 #[path = "../../../../src/error/mod.rs"]
 mod error;
-#[allow(dead_code)]
-#[path = "../../../../src/message.rs"]
+#[allow(dead_code, unused_imports)]
+#[path = "../../../../src/message/mod.rs"]
 mod message;
 #[allow(dead_code, unused_imports)]
 #[path = "../../../../src/options/mod.rs"]
@@ -43,9 +43,6 @@ mod security;
 #[allow(dead_code)]
 #[path = "../../../../src/socket_type.rs"]
 mod socket_type;
-#[allow(dead_code)]
-#[path = "../../../../src/storage.rs"]
-mod storage;
 #[allow(dead_code, unused_imports)]
 #[path = "../../../../src/sync/mod.rs"]
 mod sync;

@@ -101,13 +101,7 @@ fn run(quick: bool, results: Option<PathBuf>) -> Result<(), String> {
             outcome = hold::connections(*count, idle);
         }
         for (side, held) in outcome? {
-            sheet.add(
-                "heap per new connection",
-                side,
-                *count,
-                held.fresh,
-                "bytes",
-            );
+            sheet.add("heap per new connection", side, *count, held.fresh, "bytes");
             sheet.add("heap per connection", side, *count, held.heap, "bytes");
             sheet.add(
                 "resident per connection",
