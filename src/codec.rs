@@ -1,10 +1,10 @@
-//! Ports of typed values: an adaptor turns each value into a message, or each message into a value.
+//! Typed ports: senders and receivers of your own types, which are converted to and from messages.
 //!
-//! The calls are those of the ports themselves. [`Sender::map`](crate::Sender::map) and
+//! They have the same calls as the ports. [`Sender::map`](crate::Sender::map) and
 //! [`Receiver::map`](crate::Receiver::map) take a closure that cannot fail;
 //! [`Sender::with_codec`](crate::Sender::with_codec) and
-//! [`Receiver::with_codec`](crate::Receiver::with_codec) take a [`Codec`], whose errors come with the
-//! value or the message they are about.
+//! [`Receiver::with_codec`](crate::Receiver::with_codec) take a [`Codec`], whose errors contain the value
+//! or message that could not be converted.
 
 use crate::message::Message;
 

@@ -31,25 +31,23 @@ const SHUTDOWN_GRACE: Duration = Duration::from_millis(25);
 /// unwinds.
 const DROP_WAIT: Duration = Duration::from_secs(2);
 
-/// The home of sockets: they share its pump threads and its inproc names.
+/// Opens sockets, which share its pump threads and its inproc names.
 ///
-/// Making one costs nothing; a pump's thread (`zmq-pump`) starts with the first socket on it, and
-/// the thread for [registrations](crate::register::Registration) (`zmq-register`) with the first of those.
-/// Handles are cheap to clone and all mean the same context.
+/// Creating a context is cheap. A pump thread (`zmq-pump`) starts with the first socket on it, and
+/// the thread for [registrations](crate::register::Registration) (`zmq-register`) with the first
+/// registration. Handles are cheap to clone and refer to the same context.
 ///
-/// Sockets and ports keep their context alive. Dropping the last handle of all waits until sockets
-/// that are being closed have sent what they accepted, as long as their
-/// [`linger`](Options::linger) says: by default until it is sent, also to a peer that has
-/// yet to come, unless that would have to come over inproc: no handle is left that could open it.
-/// [`linger_limit`](ContextOptions::linger_limit) sets a limit to that, and
-/// while a panic unwinds no drop waits longer than [`Context::DROP_WAIT`]. Then the pumps end. What
-/// was not sent is counted by [`Context::undelivered`]; [`Context::close`] waits as well, and
-/// returns the figure.
+/// Sockets and ports keep their context alive. Dropping the last handle of all waits until closing
+/// sockets have sent what they accepted, for as long as their [`linger`](Options::linger) says. By
+/// default that is until everything is sent, also to a peer that has yet to connect (except over
+/// inproc, where no handle is left that could open it).
+/// [`linger_limit`](ContextOptions::linger_limit) limits the wait, and while a panic unwinds no drop
+/// waits longer than [`Context::DROP_WAIT`]. Then the pump threads end. [`Context::undelivered`]
+/// counts what was not sent; [`Context::close`] waits in the same way and returns that number.
 ///
-/// A program ends well if the last handle is dropped before `main` returns, or if it calls
-/// [`close_blocking`](Context::close_blocking) there. Handles that are never dropped, because they
-/// belong to other threads or stand in a `static`, and [`std::process::exit`] wait for nothing: a
-/// process that exits does not wait for pumps.
+/// To lose nothing at the end of a program, drop the last handle before `main` returns, or call
+/// [`close_blocking`](Context::close_blocking). Handles that are never dropped, because other threads
+/// or a `static` hold them, and [`std::process::exit`] wait for nothing.
 ///
 /// ```
 /// use zmq_channels::{Context, Pull, Push};
@@ -66,25 +64,24 @@ const DROP_WAIT: Duration = Duration::from_secs(2);
 /// # }
 /// ```
 ///
-/// With several pumps ([`ContextOptions::pumps`](ContextOptions::pumps)) each socket
-/// lives on one of them. Between sockets of one pump inproc is fastest, and what `connect`,
-/// `subscribe` and their likes change there is true for both sides when they return; between
-/// pumps it takes a moment to reach the other one.
+/// With several pumps ([`ContextOptions::pumps`](ContextOptions::pumps)) each socket is served by one
+/// of them. inproc is fastest between sockets of one pump, where the effects of calls such as
+/// `connect` and `subscribe` are visible to both sides when they return; between pumps they take a
+/// moment to arrive.
 ///
 /// # Processes that fork
 ///
-/// A forked child has its parent's memory, but none of its threads: its parent's sockets have no
-/// pump there. All that a pump would have to answer fails at once with
-/// [`PumpFailure::Forked`](crate::error::PumpFailure::Forked), such as `bind`, `statistics`, `wait_…` and a
-/// new socket in the parent's context; `close` and [`shutdown`](Context::shutdown) return. Calls
-/// that send, receive or request fail with [`Closed::Socket`](crate::error::Closed); `failure()`
-/// says why. The parent, its connections and its listeners are not disturbed, not by dropping
-/// handles in the child either.
+/// A forked child has its parent's memory but none of its threads, so the parent's sockets have no
+/// pump there. Calls that need the pump (`bind`, `statistics`, `wait_…`, opening a socket in the
+/// parent's context) fail with [`PumpFailure::Forked`](crate::error::PumpFailure::Forked); `close`
+/// and [`shutdown`](Context::shutdown) return. Calls that send, receive or request fail with
+/// [`Closed::Socket`](crate::error::Closed), and `failure()` returns the reason. The parent, its
+/// connections and its listeners are not affected, even when the child drops handles.
 ///
-/// A lock that another thread held at the very moment of the fork stays locked in the child, where a
-/// call that needs it hangs: so it is with every lock of a process that forks while its threads are at
-/// work. A fork that the C library does not make (a bare `clone`) is not noticed. In the child, make a
-/// [`Context::new`]: that works as anywhere.
+/// As in every process that forks while threads are running, a lock that another thread held at that
+/// moment stays locked in the child, and a call that needs it hangs. A fork that bypasses the C library
+/// (a bare `clone`) is not detected. To use sockets in the child, create a new context there with
+/// [`Context::new`].
 #[derive(Clone)]
 #[doc(alias = "zmq_ctx_t")]
 #[doc(alias = "zctx")]

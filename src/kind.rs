@@ -1,4 +1,4 @@
-//! The socket types as types, so that a misuse does not compile.
+//! The socket types as Rust types, so that misusing a socket does not compile.
 
 use crate::socket_type::SocketType;
 

@@ -1,4 +1,4 @@
-//! A proxy: what one socket receives, another sends, both ways, without a thread of the user's.
+//! Proxies: forwarding messages between two sockets in both directions, without a thread of your own.
 
 use std::fmt;
 use std::future::Future;

@@ -1,8 +1,8 @@
-//! Bring your own channels: any stream feeds a socket's `in`, its `out` feeds any sink.
+//! Registered channels: a stream becomes a socket's `in`, a sink becomes its `out`.
 //!
-//! One thread per context, `zmq-register`, moves the messages. It polls the user's channels, and
-//! nothing else: a pump never does. Each registration is a task of its own that waits for its own
-//! channel and its own port, so what stalls, fails or panics concerns one socket.
+//! One thread per context, `zmq-register`, moves the messages and polls the registered channels; pump
+//! threads never do. Each registration is a task that waits for one channel and one port, so a channel
+//! that stalls, fails or panics affects only its own socket.
 
 use std::error::Error;
 use std::fmt;

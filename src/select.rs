@@ -1,6 +1,6 @@
-//! Waiting, in a plain thread, for whichever of many sockets and other channels comes first.
+//! Waiting in a plain thread for the first of many sockets, streams and wakers: [`Select`].
 //!
-//! Async code needs none of this: the futures and streams of the ports go into any `select!`.
+//! Async code does not need this: the futures and streams of the ports can be used in any `select!`.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;

@@ -1,4 +1,4 @@
-//! What a socket has done so far, in figures.
+//! Statistics of sockets and their peers: messages, bytes, queues, losses, reconnects.
 
 use std::fmt;
 use std::time::Duration;

@@ -1,10 +1,9 @@
-//! The errors: one type for each call or group of calls.
+//! Errors: one type for each call or group of calls.
 //!
-//! A call that did not take a message gives it back in its error. That the socket is closed, or its
-//! context shut down, is one reason for all of them: [`Closed`]. Every error has `errno()`, the number
-//! libzmq's users know it by, and those of calls that a closed socket refuses have `closed()`,
-//! `is_closed()` and `is_terminated()`. What an error says does not repeat what its `source` says: print
-//! the chain of sources too.
+//! A call that did not take a message returns it in its error. [`Closed`] is the one reason for a closed
+//! socket or an ended context; errors that can have it also have `closed()`, `is_closed()` and
+//! `is_terminated()`. Every error has `errno()`, the number by which users of libzmq know it. The text of
+//! an error does not repeat that of its `source`: print the whole chain.
 //!
 //! ```
 //! use zmq_channels::error::{Closed, Errno, TrySendError};

@@ -1,4 +1,4 @@
-//! A message and its frames: plain values that are moved, never half sent.
+//! Messages and their frames. A message is sent and delivered as a whole, or not at all.
 
 use std::fmt;
 

@@ -1,10 +1,10 @@
-//! The options of sockets and of contexts, with their defaults and the reasons for them.
+//! The options of sockets and contexts, their defaults and the reasons for them.
 //!
-//! [`Options`] are those of one socket, [`ContextOptions`] those of a context. Both are built as
-//! [`std::process::Command`] is, by one rule for every option: the method called as the option sets it and
-//! returns the options, and the method called `get_` and its name returns what it is set to. What need not
-//! be there is set to a value or to `None`; where what is set is made from text or a closure,
-//! `without_` and its name takes it back. Each setter tells unit, default and libzmq's name.
+//! [`Options`] are those of a socket, [`ContextOptions`] those of a context. Both are builders like
+//! [`std::process::Command`]: the method named like an option sets it, and the method with `get_` in
+//! front of that name returns it. Optional values are set with a value or with `None`; for those made
+//! from text or a closure, `without_` and the name removes the value. Each setter documents the unit,
+//! the default and libzmq's name.
 //!
 //! ```
 //! use std::time::Duration;

@@ -43,14 +43,14 @@ use crate::sync::Hook;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// As a [`Sink`] a `Sender` waits for room in `poll_ready`. When another clone takes that room
-/// first, the message waits inside this handle until it is flushed. Closing the sink gives this
-/// one handle up; [`close`](Sender::close) closes the socket for all.
+/// As a [`Sink`], a `Sender` waits for room in `poll_ready`. If another clone takes that room first,
+/// the message is kept in this handle until it is flushed. Closing the sink closes only this handle;
+/// [`close`](Sender::close) closes the socket for all handles.
 ///
-/// A thread that sends while the pump sleeps may do its turn for it: a write to a connection, or
-/// the wakers of tasks that wait for a message; a thread that waits in a blocking call may do so
-/// too, and a task while it is polled. As with every channel, a waker must not wait for a lock that
-/// is held while sending, during a blocking call or while polling.
+/// A thread that sends while the pump sleeps may run the pump's next turn itself: a write to a
+/// connection, or the wakers of tasks that wait for a message. So may a thread in a blocking call, and
+/// a task while it is polled. As with every channel, a waker must not wait for a lock that is held
+/// while sending, during a blocking call or while polling.
 pub struct Sender {
     ports: Arc<Ports>,
     /// The generation of the process in which messages go plainly: known here, where every call

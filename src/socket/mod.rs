@@ -1,4 +1,4 @@
-//! Sockets, the channels they hide behind, and what their calls take and return.
+//! Sockets, their senders and receivers, and the types that their calls take and return.
 
 use std::fmt;
 use std::future::Future;
@@ -33,15 +33,14 @@ pub use any::KindError;
 /// [`Socket<Pull>`](crate::Pull) only receive.
 ///
 /// Cheap to clone and shared between threads; every method takes `&self`. `bind`, `connect` and
-/// their likes wait only for the pump's own answer (some tens of microseconds), never for the
-/// network: they are fine to call from async code. (The one exception is to
-/// [`bind`](Socket::bind) to a host name.)
+/// similar calls wait only for the pump's reply (some tens of microseconds), never for the network,
+/// so they may be called from async code. (The exception is [`bind`](Socket::bind) to a host name.)
 ///
-/// Dropping the last handle that can send (for kinds that only receive: the last handle) closes
-/// the socket: what was accepted is sent within [`linger`](crate::Options::linger), then
-/// the connections close, and what was received can still be taken. If it was the last handle of
-/// its [context](crate::Context) as well, dropping it waits for that: async code that must not wait
-/// closes its sockets with [`close`](Socket::close) first.
+/// Dropping the last handle that can send (for types that only receive: the last handle) closes the
+/// socket: accepted messages are sent within [`linger`](crate::Options::linger), then the connections
+/// close. What was received can still be taken. If it was also the last handle of its
+/// [context](crate::Context), the drop waits for that; async code, which must not wait, calls
+/// [`close`](Socket::close) first.
 #[doc(alias = "zmq_socket")]
 #[doc(alias = "zsock")]
 pub struct Socket<K: Kind> {
