@@ -19,6 +19,7 @@ use crate::sync::lazy::{Lazy, Recurring};
 use crate::sync::oneshot::{answer, wait_all, Answer};
 use crate::sync::primitives::Once;
 
+mod observe;
 mod pumps;
 
 use pumps::{all_closed, ask_all, ended, Inner};
@@ -376,6 +377,7 @@ impl Context {
         }
         running.into_iter().for_each(Running::join);
         self.inner.registrar.end();
+        self.inner.company.watchers.end(true);
     }
 
     fn open<K: Kind>(&self, kind: SocketType, options: Options) -> Result<Socket<K>, SocketError> {
@@ -409,9 +411,11 @@ impl Context {
                 |running| Arc::clone(&running.mailbox),
             )
             .ok_or(SocketError::Closed(Closed::Context))??;
+        let id = self.inner.company.watchers.number_socket();
         let (opened, reply) = answer();
         mailbox
             .post(Command::Open {
+                id,
                 kind,
                 options: Arc::new(options),
                 keepalive: Arc::clone(&self.inner) as _,
@@ -421,7 +425,7 @@ impl Context {
             .map_err(|_| ended(&mailbox))?;
         let (hub, holder) = opened.wait().unwrap_or_else(|| Err(ended(&mailbox)))?;
         let registrar = Arc::clone(&self.inner.registrar);
-        Ok(Socket::new(kind, hub, mailbox, holder, registrar))
+        Ok(Socket::new(kind, id, hub, mailbox, holder, registrar))
     }
 }
 

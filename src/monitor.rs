@@ -1,4 +1,4 @@
-//! What happens to a socket's connections, as a channel of typed events.
+//! What happens to the connections of a socket or a context, as a channel of typed events.
 //!
 //! [`Socket::monitor`](crate::Socket::monitor) gives a [`Monitor`]: a receiver of [`Event`]s, which say what
 //! happened ([`EventKind`]), at which endpoint, to which connection, and why ([`DisconnectReason`]).
@@ -14,7 +14,9 @@ use futures_core::stream::Stream;
 use crate::error::{RecvError, RecvTimeoutError, TryRecvError};
 use crate::port::{deadline_after as after, Feed};
 
-pub use crate::event::{DisconnectReason, Event, EventKind, EventSet, PeerIdentity, SystemError};
+pub use crate::event::{
+    DisconnectReason, Event, EventKind, EventSet, PeerIdentity, ProtocolFault, SystemError,
+};
 
 /// What a [`Monitor`] is told, and how much of it it keeps.
 ///
@@ -70,8 +72,9 @@ impl Default for MonitorOptions {
     }
 }
 
-/// The events of one socket, as they happen (`zmq_socket_monitor`), those of its inproc
-/// connections among them. Made by [`Socket::monitor`](crate::Socket::monitor).
+/// The events of one socket, or of all sockets of a context, as they happen (`zmq_socket_monitor`),
+/// those of inproc connections among them. Made by [`Socket::monitor`](crate::Socket::monitor) and
+/// [`Context::monitor`](crate::Context::monitor).
 ///
 /// Cheap to clone; each event goes to one of the clones. A socket may have several monitors, and
 /// each gets all events. It holds nothing up: events that are not read are kept up to the

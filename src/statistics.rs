@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::endpoint::Endpoint;
+use crate::error::PumpFailure;
 use crate::message::Frame;
 use crate::routing_id::RoutingId;
 use crate::socket_type::SocketType;
@@ -50,6 +51,83 @@ pub struct Statistics {
     pub dropped: Dropped,
     /// The peers connected now, those that have been for longest first.
     pub peers: Vec<PeerStatistics>,
+}
+
+/// What the sockets of a context have done so far: a snapshot, see
+/// [`Context::statistics`](crate::Context::statistics).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ContextStatistics {
+    /// The figures of all [`sockets`](ContextStatistics#structfield.sockets) added up, without the
+    /// [`peers`](Statistics#structfield.peers), which stand with each socket.
+    pub total: Statistics,
+    /// The sockets that have not ended, in the order in which they were opened. Those of one pump
+    /// are looked at in one moment, those of several one pump after the other.
+    pub sockets: Vec<SocketStatistics>,
+    /// Why a pump has failed, if any has: its sockets are closed, and not among these.
+    pub failure: Option<PumpFailure>,
+}
+
+impl ContextStatistics {
+    pub(crate) fn new(mut sockets: Vec<SocketStatistics>, failure: Option<PumpFailure>) -> Self {
+        sockets.sort_by_key(|socket| socket.socket);
+        let mut total = Statistics::default();
+        for socket in &sockets {
+            total.add(&socket.statistics);
+        }
+        ContextStatistics {
+            total,
+            sockets,
+            failure,
+        }
+    }
+}
+
+/// What one socket of a context has done so far.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SocketStatistics {
+    /// Which socket: its [`id`](crate::Socket::id).
+    pub socket: u64,
+    /// Its type.
+    pub socket_type: SocketType,
+    /// As [`Socket::statistics`](crate::Socket::statistics) gives them.
+    pub statistics: Statistics,
+}
+
+impl Statistics {
+    /// Adds the figures of another socket, but for its peers.
+    fn add(&mut self, other: &Statistics) {
+        let Statistics {
+            messages_in,
+            messages_out,
+            bytes_in,
+            bytes_out,
+            queued_out,
+            queued_in,
+            reconnects,
+            handshakes_failed,
+            refused,
+            subscribers,
+            topics,
+            dropped,
+            peers: _,
+        } = other;
+        self.messages_in += messages_in;
+        self.messages_out += messages_out;
+        self.bytes_in += bytes_in;
+        self.bytes_out += bytes_out;
+        self.queued_out += queued_out;
+        self.queued_in += queued_in;
+        self.reconnects += reconnects;
+        self.handshakes_failed += handshakes_failed;
+        self.refused += refused;
+        self.subscribers += subscribers;
+        self.topics += topics;
+        for (reason, messages) in dropped.iter() {
+            self.dropped.count(reason, messages);
+        }
+    }
 }
 
 /// What one connection has done so far.

@@ -84,7 +84,7 @@ const INNER_FLOORS: &[(&str, &[&[&str]])] = &[
             &["futures"],
             &["receiver", "sender"],
             &["feed", "forward", "request"],
-            &["readiness"],
+            &["readiness", "watchers"],
         ],
     ),
     (

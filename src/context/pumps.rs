@@ -6,7 +6,7 @@ use crate::driver::wait::WaitSetup;
 use crate::driver::Mailbox;
 use crate::error::{Closed, PumpFailure, SocketError};
 use crate::options::ContextOptions;
-use crate::port::Names;
+use crate::port::{Names, Watchers};
 use crate::pump::os::{self, Running, ThreadNames};
 use crate::pump::{CloseReport, Command, Company, Release};
 use crate::register::Registrar;
@@ -44,6 +44,7 @@ impl Inner {
                     demand: None,
                 },
                 connections: Seats::new(1, options.max_connections),
+                watchers: Arc::<Watchers>::default(),
                 max_handshakes: options.max_handshakes,
             },
             options,
@@ -58,6 +59,7 @@ impl Inner {
         let undelivered = closed.sum();
         let failure = self.failure();
         drop(self.release());
+        self.company.watchers.end(false);
         CloseReport {
             undelivered,
             failure,
@@ -120,6 +122,7 @@ pub(super) async fn all_closed(inner: Arc<Inner>, asked: Vec<Answer<CloseReport>
     }
     all.failure = inner.failure();
     drop(inner.release());
+    inner.company.watchers.end(false);
     all
 }
 

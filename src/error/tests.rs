@@ -86,7 +86,7 @@ fn no_text_of_an_error_shows_its_source() {
         include_str!("typed.rs"),
         include_str!("../curve.rs"),
         include_str!("../authenticator.rs"),
-        include_str!("../event.rs"),
+        include_str!("../event/mod.rs"),
         include_str!("../proxy.rs"),
         include_str!("../security/mod.rs"),
     ];

@@ -13,28 +13,32 @@ use crate::port::futures::recv::{at_the_end, not_now, too_late};
 use crate::sync::bounded::{Channel, Nothing, Waiting};
 use crate::sync::health::Health;
 use crate::sync::parker::block_on;
-use crate::sync::timeouts::{Alarms, Deadline};
+use crate::sync::timeouts::{AlarmKey, Alarms};
 use crate::sync::wait_queue::Ticket;
 
 /// A channel that keeps the newest `capacity` items, at least one.
-pub(crate) fn feed<T>(
-    capacity: usize,
-    alarms: Arc<Alarms>,
-    health: Arc<Health>,
-) -> (Feeder<T>, Feed<T>) {
+pub(crate) fn feed<T>(capacity: usize, clock: Clock, health: Arc<Health>) -> (Feeder<T>, Feed<T>) {
     let channel = Channel::new(capacity.max(1), Overflow::DropOldest, None, None);
     let shared = Arc::new(Shared {
         channel,
-        alarms,
+        clock,
         health,
     });
     let feeder = Feeder(Arc::downgrade(&shared));
     (feeder, Feed::new(shared))
 }
 
+/// What wakes tasks that wait no longer than until some moment.
+pub(crate) enum Clock {
+    /// A pump does.
+    Pump(Arc<Alarms>),
+    /// Some pump will, once it is needed; `None` if there is none any more.
+    Any(Arc<dyn Fn() -> Option<Arc<Alarms>> + Send + Sync>),
+}
+
 struct Shared<T> {
     channel: Channel<T>,
-    alarms: Arc<Alarms>,
+    clock: Clock,
     health: Arc<Health>,
 }
 
@@ -49,6 +53,11 @@ impl<T> Feeder<T> {
         };
         shared.channel.try_push(&mut Some(item));
         true
+    }
+
+    /// Whether a receiver is left.
+    pub(crate) fn is_read(&self) -> bool {
+        self.0.strong_count() > 0
     }
 
     /// Closes the channel because the context has been shut down.
@@ -105,11 +114,13 @@ impl<T> Feed<T> {
         deadline: Option<Instant>,
     ) -> Result<T, RecvTimeoutError> {
         let mut place = Place::new(&self.shared);
-        let mut deadline = Deadline::new(deadline, &self.shared.alarms);
+        let mut alarm = Alarm {
+            at: deadline,
+            clock: &self.shared.clock,
+            set: None,
+        };
         let popped = poll_fn(|context| match place.poll_pop(context) {
-            Poll::Pending if deadline.has_passed(context.waker()) => {
-                Poll::Ready(Err(Nothing::Empty))
-            }
+            Poll::Pending if alarm.is_over(context) => Poll::Ready(Err(Nothing::Empty)),
             polled => polled,
         });
         popped.await.map_err(too_late)
@@ -160,6 +171,46 @@ impl<T> Drop for Feed<T> {
     }
 }
 
+/// When a call gives up, and what wakes it then.
+struct Alarm<'a> {
+    at: Option<Instant>,
+    clock: &'a Clock,
+    set: Option<(Arc<Alarms>, AlarmKey)>,
+}
+
+impl Alarm<'_> {
+    /// Whether the moment has come, or nothing will say when it does; if not, the task will be woken
+    /// then. It is woken sooner if the pump fails that was to do so: then another one does.
+    fn is_over(&mut self, context: &mut Context<'_>) -> bool {
+        let Some(at) = self.at else { return false };
+        if Instant::now() >= at {
+            return true;
+        }
+        if let Some((alarms, key)) = &self.set {
+            if alarms.update(*key, context.waker()) {
+                return false;
+            }
+        }
+        let alarms = match self.clock {
+            Clock::Pump(alarms) => Some(Arc::clone(alarms)),
+            Clock::Any(find) => find(),
+        };
+        self.set = alarms.map(|alarms| {
+            let key = alarms.register(at, context.waker());
+            (alarms, key)
+        });
+        self.set.is_none()
+    }
+}
+
+impl Drop for Alarm<'_> {
+    fn drop(&mut self) {
+        if let Some((alarms, key)) = self.set.take() {
+            alarms.cancel(key);
+        }
+    }
+}
+
 /// A call's place in line, given up with it.
 struct Place<'a, T> {
     channel: &'a Channel<T>,
@@ -207,7 +258,7 @@ mod tests {
     fn small() -> (Feeder<u32>, Feed<u32>) {
         feed(
             2,
-            Arc::new(Alarms::new(Arc::new(Count::default()))),
+            Clock::Pump(Arc::new(Alarms::new(Arc::new(Count::default())))),
             Health::new(),
         )
     }

@@ -29,9 +29,10 @@ mod request_table;
 mod sender;
 mod shared;
 mod undelivered;
+mod watchers;
 
 pub(crate) use deadline::after as deadline_after;
-pub(crate) use feed::{feed, Feed, Feeder};
+pub(crate) use feed::{feed, Clock, Feed, Feeder};
 pub(crate) use forward::{Carried, Relay};
 pub(crate) use frame_rule::FrameRule;
 pub(crate) use futures::ready::{Call, ReadyFuture, ReadyTimeoutFuture};
@@ -53,3 +54,4 @@ pub(crate) use request_table::Outcome;
 pub use sender::{Sender, WeakSender};
 pub(crate) use shared::{Ports, PortsSetup};
 pub(crate) use undelivered::{count_undelivered, undelivered};
+pub(crate) use watchers::Watchers;

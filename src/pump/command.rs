@@ -21,7 +21,7 @@ use crate::pattern::{PeerIntro, Upstream};
 use crate::port::{Feed, Holder, Ports};
 use crate::routing_id::RoutingId;
 use crate::socket_type::SocketType;
-use crate::statistics::Statistics;
+use crate::statistics::{SocketStatistics, Statistics};
 use crate::sync::oneshot::Reply;
 use crate::sync::permits::Seat;
 
@@ -95,6 +95,8 @@ pub(crate) enum Awaited {
 /// What a pump is asked to do. Each command that is answered has a reply slot.
 pub(crate) enum Command {
     Open {
+        /// The socket's number in its context.
+        id: u64,
         kind: SocketType,
         options: Arc<Options>,
         keepalive: Keepalive,
@@ -102,6 +104,10 @@ pub(crate) enum Command {
         seat: Seat,
         reply: Reply<Result<Opened, SocketError>>,
     },
+    /// The context has a new monitor.
+    Watch { reply: Reply<()> },
+    /// What each socket has done so far.
+    Statistics { reply: Reply<Vec<SocketStatistics>> },
     /// Concerns one socket.
     Socket(SocketId, SocketCommand),
     /// Runs a task to its end.
@@ -274,16 +280,22 @@ impl<E: Env> Pump<E> {
     pub(super) fn execute(&mut self, command: Command) {
         match command {
             Command::Open {
+                id,
                 kind,
                 options,
                 keepalive,
                 seat,
                 reply,
-            } => reply.send(self.open(kind, options, keepalive, seat)),
+            } => reply.send(self.open(id, kind, options, keepalive, seat)),
             Command::Socket(id, command) => match self.find(id) {
                 Some(slot) => self.execute_for(slot, command),
                 None => command.answer_closed(),
             },
+            Command::Watch { reply } => {
+                self.watch_all();
+                reply.send(());
+            }
+            Command::Statistics { reply } => reply.send(self.all_statistics()),
             Command::Spawn { task } => self.spawn(task),
             Command::Resolved { tickets, targets } => self.resolved(&tickets, targets),
             Command::Checked {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::driver::wait::WaitSetup;
 use crate::driver::Mailbox;
-use crate::port::Names;
+use crate::port::{Names, Watchers};
 use crate::socket_type::SocketType;
 use crate::sync::permits::Seats;
 
@@ -22,6 +22,8 @@ pub(crate) struct Company {
     pub(crate) wait: WaitSetup,
     /// The connections the context may have accepted.
     pub(crate) connections: Arc<Seats>,
+    /// The monitors of the context.
+    pub(crate) watchers: Arc<Watchers>,
     /// Accepted connections of one pump, at most, whose handshake is not finished.
     pub(crate) max_handshakes: usize,
 }

@@ -271,6 +271,7 @@ impl<E: Env> Pump<E> {
 
     fn open(
         &mut self,
+        id: u64,
         kind: SocketType,
         options: Arc<Options>,
         keepalive: Keepalive,
@@ -308,6 +309,7 @@ impl<E: Env> Pump<E> {
             on_room: token.hook(&self.mailbox),
         });
         let mut socket = SocketState::new(serial, kind, options, ports, random)?;
+        socket.id = id;
         socket.seat = Some(seat);
         let filled = self.install(socket);
         debug_assert_eq!(filled, slot);

@@ -37,6 +37,7 @@ const WAKER: Token = Token(usize::MAX);
 /// A running pump, from outside.
 pub(crate) struct Running {
     pub(crate) mailbox: Arc<Mailbox<Command>>,
+    pub(crate) alarms: Arc<Alarms>,
     thread: JoinHandle<()>,
 }
 
@@ -83,7 +84,13 @@ pub(crate) fn start(names: ThreadNames, mut company: Company) -> io::Result<Runn
     let lead = Arc::downgrade(&driver);
     company.wait.pump = Some(lead);
     company.wait.demand = Some(Arc::clone(&driver.demand));
-    let pump = Pump::new(net, Arc::clone(&mailbox), alarms, Instant::now(), company);
+    let pump = Pump::new(
+        net,
+        Arc::clone(&mailbox),
+        Arc::clone(&alarms),
+        Instant::now(),
+        company,
+    );
     let closer = CloseOnDrop(Arc::clone(&mailbox));
     let thread = thread::Builder::new().name(names.pump).spawn(move || {
         let _until_the_end = closer;
@@ -92,7 +99,11 @@ pub(crate) fn start(names: ThreadNames, mut company: Company) -> io::Result<Runn
             driver.fail(&text);
         }
     })?;
-    Ok(Running { mailbox, thread })
+    Ok(Running {
+        mailbox,
+        alarms,
+        thread,
+    })
 }
 
 /// What the kernel tells of sockets.

@@ -265,7 +265,10 @@ impl<E: Env> Pump<E> {
             let _ = quietly(|| drop(pipe));
         }
         let _ = quietly(|| self.end_tasks());
+        // Tasks that wait for a context's monitor have another pump wake them.
+        let alarms = Arc::clone(&self.alarms);
         let _ = quietly(|| drop(self));
+        let _ = quietly(|| alarms.fire_all());
     }
 }
 

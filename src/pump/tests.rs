@@ -76,6 +76,7 @@ impl Sim {
                     names: Arc::clone(&names),
                     wait: WaitSetup::PARK,
                     connections: Seats::new(1, None),
+                    watchers: Arc::default(),
                     max_handshakes: MAX_HANDSHAKES,
                 };
                 let mailbox = Arc::new(Mailbox::new(|_| {}));
@@ -145,6 +146,7 @@ impl Sim {
         let keepalive = Arc::new(());
         let seat = self.seats.take_in(pump).unwrap();
         let opened = self.ask(pump, |reply| Command::Open {
+            id: 1,
             kind,
             options: Arc::new(options),
             keepalive,

@@ -45,6 +45,7 @@ pub use any::KindError;
 #[doc(alias = "zsock")]
 pub struct Socket<K: Kind> {
     kind: SocketType,
+    id: u64,
     socket: SocketId,
     mailbox: Arc<Mailbox<Command>>,
     /// Keeps the socket open as a sender does (a receiver, for kinds that only receive).
@@ -58,6 +59,7 @@ pub struct Socket<K: Kind> {
 impl<K: Kind> Socket<K> {
     pub(crate) fn new(
         kind: SocketType,
+        id: u64,
         socket: SocketId,
         mailbox: Arc<Mailbox<Command>>,
         holder: Holder,
@@ -66,6 +68,7 @@ impl<K: Kind> Socket<K> {
         let (sender, receiver) = (holder.sender(), holder.receiver());
         Socket {
             kind,
+            id,
             socket,
             mailbox,
             holder,
@@ -74,6 +77,14 @@ impl<K: Kind> Socket<K> {
             registrar,
             marker: PhantomData,
         }
+    }
+
+    /// The number of this socket in its context, above 0 and never used again there: what a
+    /// [monitor of the context](crate::Context::monitor) and its
+    /// [statistics](crate::Context::statistics) call it.
+    #[must_use]
+    pub fn id(&self) -> u64 {
+        self.id
     }
 
     /// The same socket with its type known at run time only, so that sockets of several types fit into
@@ -104,6 +115,7 @@ impl<K: Kind> Socket<K> {
     fn retyped<L: Kind>(self) -> Socket<L> {
         Socket {
             kind: self.kind,
+            id: self.id,
             socket: self.socket,
             mailbox: self.mailbox,
             holder: self.holder,
@@ -305,6 +317,7 @@ impl<K: Kind> Clone for Socket<K> {
     fn clone(&self) -> Self {
         Socket {
             kind: self.kind,
+            id: self.id,
             socket: self.socket,
             mailbox: Arc::clone(&self.mailbox),
             holder: self.holder.clone(),

@@ -73,6 +73,12 @@ impl Alarms {
         pending.wakers.first_key_value().map(|(key, _)| key.0)
     }
 
+    /// Wakes all: nothing will do so when their moment has come.
+    pub(crate) fn fire_all(&self) {
+        let all = std::mem::take(&mut self.pending.lock().wakers);
+        all.into_values().for_each(wake);
+    }
+
     /// Wakes all whose moment has come.
     pub(crate) fn fire(&self, now: Instant) {
         let due = {

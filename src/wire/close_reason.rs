@@ -1,6 +1,6 @@
 //! Why a connection ends, sorted by who is to blame.
 
-use crate::event::DisconnectReason;
+use crate::event::{DisconnectReason, ProtocolFault, ZMTP_INVALID_METADATA, ZMTP_UNSPECIFIED};
 use crate::security::AuthenticatorFault;
 use crate::socket_type::SocketType;
 
@@ -108,7 +108,7 @@ impl CloseReason {
             | CloseReason::MalformedCommand(_)
             | CloseReason::UnexpectedCommand(_)
             | CloseReason::IdentityTooLong { .. }
-            | CloseReason::RepliesUnread { .. } => DisconnectReason::Protocol(self.to_string()),
+            | CloseReason::RepliesUnread { .. } => DisconnectReason::Protocol(self.fault()),
             CloseReason::FrameTooLarge { announced, limit } => DisconnectReason::FrameTooLarge {
                 announced: *announced,
                 limit: *limit,
@@ -123,13 +123,13 @@ impl CloseReason {
             CloseReason::UnsupportedVersion { .. }
             | CloseReason::InsecureVersion { .. }
             | CloseReason::MechanismMismatch { .. }
-            | CloseReason::TwoServers => DisconnectReason::Incompatible(self.to_string()),
+            | CloseReason::TwoServers => DisconnectReason::Incompatible(self.fault()),
             CloseReason::IncompatibleSocketType { theirs, .. } => {
                 DisconnectReason::IncompatibleSocketType(theirs.clone())
             }
             CloseReason::InvalidSequence { .. }
             | CloseReason::Cryptographic(_)
-            | CloseReason::KeyExchange(_) => DisconnectReason::Cryptographic(self.to_string()),
+            | CloseReason::KeyExchange(_) => DisconnectReason::Cryptographic(self.fault()),
             CloseReason::Denied { status, text } => DisconnectReason::AuthenticationFailed {
                 status: *status,
                 text: text.clone(),
@@ -146,6 +146,21 @@ impl CloseReason {
             CloseReason::HandshakeTimeout => DisconnectReason::HandshakeTimeout,
             CloseReason::HeartbeatTimeout => DisconnectReason::HeartbeatTimeout,
         }
+    }
+
+    /// In words, and as the number libzmq has for it (`ZMQ_PROTOCOL_ERROR_ZMTP_*`).
+    fn fault(&self) -> ProtocolFault {
+        let code = match self {
+            CloseReason::UnexpectedCommand(_) => 0x1000_0001,
+            CloseReason::InvalidSequence { .. } => 0x1000_0002,
+            CloseReason::KeyExchange(_) => 0x1000_0003,
+            CloseReason::MalformedCommand(what) => malformed(what),
+            CloseReason::IdentityTooLong { .. } => ZMTP_INVALID_METADATA,
+            CloseReason::Cryptographic(_) => 0x1100_0001,
+            CloseReason::MechanismMismatch { .. } | CloseReason::TwoServers => 0x1100_0002,
+            _ => ZMTP_UNSPECIFIED,
+        };
+        ProtocolFault::new(code, self.to_string())
     }
 
     /// Whether the same two ends will fail again unless one of them is configured differently:
@@ -182,6 +197,21 @@ impl CloseReason {
     }
 }
 
+/// The number of a command that does not follow its grammar, by what is wrong: that begins with the
+/// name of the command, if it is known, or is about a property.
+fn malformed(what: &str) -> i32 {
+    match what.split(' ').next() {
+        Some("MESSAGE") => 0x1000_0012,
+        Some("HELLO") => 0x1000_0013,
+        Some("INITIATE") => 0x1000_0014,
+        Some("ERROR") => 0x1000_0015,
+        Some("READY") => 0x1000_0016,
+        Some("WELCOME") => 0x1000_0017,
+        _ if what.contains("propert") => ZMTP_INVALID_METADATA,
+        _ => 0x1000_0011,
+    }
+}
+
 /// What an ERROR says of a peer that was judged: the status of ZAP and nothing else (RFC 27, The
 /// ZAP Reply; libzmq says no more).
 fn authentication_status(said: &str) -> Option<u16> {
@@ -201,4 +231,58 @@ pub(super) fn readable(bytes: &[u8]) -> String {
         .chars()
         .map(|c| if c.is_control() { '\u{fffd}' } else { c })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn faults_have_the_numbers_of_libzmq() {
+        let (last, number) = (2, 1);
+        let theirs = String::from("PLAIN");
+        for (reason, code) in [
+            (CloseReason::NotZmtp { byte: 7, offset: 0 }, 0x1000_0000),
+            (CloseReason::MalformedFrame("x"), 0x1000_0000),
+            (CloseReason::TooManyFrames { limit: 1 }, 0x1000_0000),
+            (CloseReason::MalformedMessage("x"), 0x1000_0000),
+            (CloseReason::RepliesUnread { unread: 1 }, 0x1000_0000),
+            (CloseReason::UnexpectedCommand("x".into()), 0x1000_0001),
+            (CloseReason::InvalidSequence { last, number }, 0x1000_0002),
+            (CloseReason::KeyExchange("x"), 0x1000_0003),
+            (
+                CloseReason::MalformedCommand("the name is empty"),
+                0x1000_0011,
+            ),
+            (CloseReason::MalformedCommand("MESSAGE"), 0x1000_0012),
+            (
+                CloseReason::MalformedCommand("HELLO is not a user name and a password"),
+                0x1000_0013,
+            ),
+            (CloseReason::MalformedCommand("INITIATE"), 0x1000_0014),
+            (
+                CloseReason::MalformedCommand("ERROR with a cut reason"),
+                0x1000_0015,
+            ),
+            (CloseReason::MalformedCommand("READY"), 0x1000_0016),
+            (
+                CloseReason::MalformedCommand("WELCOME with data"),
+                0x1000_0017,
+            ),
+            (
+                CloseReason::MalformedCommand("a property is cut short"),
+                0x1000_0018,
+            ),
+            (
+                CloseReason::MalformedCommand("too many properties"),
+                0x1000_0018,
+            ),
+            (CloseReason::IdentityTooLong { bytes: 256 }, 0x1000_0018),
+            (CloseReason::Cryptographic("x"), 0x1100_0001),
+            (CloseReason::MechanismMismatch { theirs }, 0x1100_0002),
+            (CloseReason::TwoServers, 0x1100_0002),
+        ] {
+            assert_eq!(reason.public().zmq_value(), Some(code), "{reason}");
+        }
+    }
 }

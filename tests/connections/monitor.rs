@@ -1,5 +1,7 @@
 //! What a monitor tells, in which order, and that it holds nothing up.
 
+mod of_context;
+
 use crate::common;
 
 use std::io::ErrorKind;
@@ -225,7 +227,9 @@ fn peers_that_do_not_fit_are_told_apart() {
         else {
             panic!("{event:?}");
         };
-        assert!(what.contains("ZMTP"), "{what}");
+        assert!(what.to_string().contains("ZMTP"), "{what}");
+        assert_eq!(event.zmq_event(), Some(0x2000));
+        assert_eq!(event.zmq_value(), Some(0x1000_0000));
 
         let mut other = Raw::connect(&endpoint);
         other.write(&raw::greeting(1, b"CURVE"));
@@ -238,7 +242,9 @@ fn peers_that_do_not_fit_are_told_apart() {
         else {
             panic!("{event:?}");
         };
-        assert!(what.contains("CURVE"), "{what}");
+        assert!(what.to_string().contains("CURVE"), "{what}");
+        assert_eq!(event.zmq_event(), Some(0x2000));
+        assert_eq!(event.zmq_value(), Some(0x1100_0002));
     });
 }
 

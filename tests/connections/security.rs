@@ -265,7 +265,10 @@ fn mechanisms_do_not_mix() {
             push.connect(pull.bind("tcp://127.0.0.1:*").unwrap())
                 .unwrap();
             match refused(&server) {
-                DisconnectReason::Incompatible(why) => assert!(why.contains("servers"), "{why}"),
+                DisconnectReason::Incompatible(why) => {
+                    assert!(why.to_string().contains("servers"), "{why}");
+                    assert_eq!(why.code(), 0x1100_0002);
+                }
                 other => panic!("{other:?}"),
             }
         }

@@ -210,7 +210,7 @@ fn refusal(monitor: &Monitor) -> Outcome<String> {
         match monitor.recv_timeout_blocking(left)?.kind {
             EventKind::HandshakeFailed {
                 reason: DisconnectReason::Incompatible(text),
-            } => return Ok(text),
+            } => return Ok(text.to_string()),
             EventKind::HandshakeFailed { reason } => {
                 return Err(format!("refused as {reason:?}").into())
             }

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use crate::endpoint::Endpoint;
 use crate::event::{DisconnectReason, Event, EventKind, EventSet};
-use crate::port::{feed, Feed};
+use crate::port::{feed, Clock, Feed};
 use crate::pump::env::Env;
 use crate::pump::observers::{Monitor, Names};
 use crate::pump::pipe::{Origin, Path};
 use crate::pump::socket::SocketState;
 use crate::pump::Pump;
+use crate::socket_type::SocketType;
 
 impl<E: Env> Pump<E> {
     /// A new monitor for a socket: gets the events of these kinds from now on.
@@ -19,16 +20,22 @@ impl<E: Env> Pump<E> {
         events: EventSet,
         capacity: usize,
     ) -> Option<Feed<Event>> {
-        let alarms = self.alarms.clone();
+        let clock = Clock::Pump(Arc::clone(&self.alarms));
         let found = self.sockets.get_mut(socket)?;
         let health = Arc::clone(self.mailbox.health());
-        let (feeder, feed) = feed(capacity, alarms, health);
+        let (feeder, feed) = feed(capacity, clock, health);
         found.observers.monitors.push(Monitor { events, feeder });
         // A peer that has left can no longer be asked.
         for pipe in found.pipes.clone() {
             self.learn_names(pipe);
         }
         Some(feed)
+    }
+
+    /// The context has a new monitor: as above for all sockets.
+    pub(in crate::pump) fn watch_all(&mut self) {
+        let pipes: Vec<usize> = self.pipes.iter().map(|(slot, _)| slot).collect();
+        pipes.into_iter().for_each(|pipe| self.learn_names(pipe));
     }
 
     /// The last event of all monitors: `Stopped`.
@@ -123,19 +130,27 @@ impl<E: Env> Pump<E> {
     }
 
     fn is_watched(&self, socket: usize) -> bool {
-        self.sockets
-            .get(socket)
-            .is_some_and(|socket| !socket.observers.monitors.is_empty())
+        let watched = self.company.watchers.is_watched();
+        let socket = self.sockets.get(socket);
+        socket.is_some_and(|socket| socket.is_watched(watched))
     }
 
     fn tell(&mut self, socket: usize, event: impl FnOnce() -> Event) {
         let Some(socket) = self.sockets.get_mut(socket) else {
             return;
         };
-        if socket.observers.monitors.is_empty() {
+        let watchers = &self.company.watchers;
+        if !socket.is_watched(watchers.is_watched()) {
             return;
         }
-        let event = event();
+        let event = Event {
+            socket: socket.id,
+            socket_type: socket.kind,
+            ..event()
+        };
+        if socket.id != 0 {
+            watchers.tell(&event);
+        }
         let kind = event.kind.set();
         socket
             .observers
@@ -179,6 +194,9 @@ impl Event {
     fn of(kind: EventKind) -> Event {
         Event {
             kind,
+            // Said where it is told.
+            socket: 0,
+            socket_type: SocketType::Pair,
             endpoint: None,
             connection: None,
             local: None,

@@ -6,7 +6,7 @@ use crate::pump::env::Env;
 use crate::pump::pipe::{Origin, Path, Pipe};
 use crate::pump::Pump;
 use crate::routing_id::RoutingId;
-use crate::statistics::{DropReason, Dropped, PeerStatistics, Statistics};
+use crate::statistics::{DropReason, Dropped, PeerStatistics, SocketStatistics, Statistics};
 
 impl<E: Env> Pump<E> {
     /// What a socket has done so far.
@@ -60,6 +60,25 @@ impl<E: Env> Pump<E> {
             dropped,
             peers,
         })
+    }
+
+    /// What each socket of a user's has done so far.
+    pub(in crate::pump) fn all_statistics(&mut self) -> Vec<SocketStatistics> {
+        let slots: Vec<usize> = self.sockets.iter().map(|(slot, _)| slot).collect();
+        let each = slots.into_iter().filter_map(|slot| {
+            let socket = self.sockets.get(slot)?;
+            if socket.id == 0 {
+                return None;
+            }
+            let (socket, socket_type) = (socket.id, socket.kind);
+            let statistics = self.statistics(slot)?;
+            Some(SocketStatistics {
+                socket,
+                socket_type,
+                statistics,
+            })
+        });
+        each.collect()
     }
 
     /// The name by which the pattern addresses a peer.

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Instant;
 
-use crate::event::{DisconnectReason, SystemError};
+use crate::event::{DisconnectReason, ProtocolFault, SystemError, ZMTP_UNSPECIFIED};
 use crate::pattern::Violation;
 use crate::pump::SocketId;
 use crate::wire::CloseReason;
@@ -73,14 +73,14 @@ impl Loss {
             Loss::Crowded => DisconnectReason::LimitReached,
             Loss::Wire(reason) => reason.public(),
             Loss::Refused => DisconnectReason::Refused,
-            Loss::Violation(violation) => DisconnectReason::Protocol(
+            Loss::Violation(violation) => DisconnectReason::Protocol(ProtocolFault::new(
+                ZMTP_UNSPECIFIED,
                 match violation {
                     Violation::MalformedReply => "malformed reply",
                     Violation::TooManySubscriptions => "too many subscriptions",
                     Violation::MalformedGroup => "malformed group message",
-                }
-                .to_owned(),
-            ),
+                },
+            )),
             Loss::Asked => DisconnectReason::Local,
         }
     }

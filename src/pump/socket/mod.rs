@@ -41,6 +41,8 @@ const BURST: usize = KEPT_BUFFER / 8;
 
 /// One socket: its channels, its pattern, and what is between them.
 pub(in crate::pump) struct SocketState {
+    /// Its number in the context; 0 for a socket of the pump's own.
+    pub(in crate::pump) id: u64,
     pub(in crate::pump) serial: u64,
     pub(in crate::pump) kind: SocketType,
     pub(in crate::pump) options: Arc<Options>,
@@ -131,6 +133,7 @@ impl SocketState {
         pattern: Box<dyn Pattern>,
     ) -> Self {
         SocketState {
+            id: 0,
             serial,
             kind,
             wire: Arc::new(wire_config(kind, &options)),
@@ -160,6 +163,11 @@ impl SocketState {
             seat: None,
             zap_request: None,
         }
+    }
+
+    /// Whether what happens to it is told, where the context has monitors or has none.
+    pub(in crate::pump) fn is_watched(&self, context: bool) -> bool {
+        !self.observers.monitors.is_empty() || (context && self.id != 0)
     }
 
     /// Whether there are as many peers as the user allows.

@@ -25,6 +25,9 @@ mod endpoint;
 #[allow(dead_code, unexpected_cfgs, unused_imports)]
 #[path = "../../../../src/error/mod.rs"]
 mod error;
+#[allow(dead_code, unexpected_cfgs, unused_imports)]
+#[path = "../../../../src/event/mod.rs"]
+mod event;
 #[allow(dead_code, unused_imports)]
 #[path = "../../../../src/message/mod.rs"]
 mod message;

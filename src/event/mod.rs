@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::io;
-use std::ops::{BitOr, BitOrAssign};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,12 +12,23 @@ use crate::routing_id::RoutingId;
 use crate::security::AuthenticatorFault;
 use crate::socket_type::SocketType;
 
+mod fault;
+mod set;
+
+pub use fault::ProtocolFault;
+pub(crate) use fault::{ZMTP_INVALID_METADATA, ZMTP_UNSPECIFIED};
+pub use set::EventSet;
+
 /// Something that happened to a socket: what, and to which of its endpoints and connections.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Event {
     /// What happened.
     pub kind: EventKind,
+    /// Which socket of the context it happened to: its [`id`](crate::Socket::id).
+    pub socket: u64,
+    /// The type of that socket.
+    pub socket_type: SocketType,
     /// The endpoint it happened at: as [`bind`](crate::Socket::bind) answered it, or as it was
     /// connected to. `None` where no endpoint is concerned.
     pub endpoint: Option<Endpoint>,
@@ -190,6 +200,68 @@ pub enum EventKind {
 }
 
 impl EventKind {
+    /// The number libzmq has for such an event (`ZMQ_EVENT_*`), which is not always the bit in an
+    /// [`EventSet`]: there `HandshakeFailed` is one kind, which libzmq tells apart by its reason, and
+    /// `ConnectFailed` is not `Closed`. `None` for what libzmq has not: `PumpFailed`.
+    ///
+    /// ```
+    /// use zmq_channels::monitor::{DisconnectReason, EventKind};
+    ///
+    /// let reason = DisconnectReason::AuthenticationFailed { status: 400, text: String::new() };
+    /// let failed = EventKind::HandshakeFailed { reason };
+    /// // ZMQ_EVENT_HANDSHAKE_FAILED_AUTH
+    /// assert_eq!((failed.zmq_event(), failed.zmq_value()), (Some(0x4000), Some(400)));
+    /// ```
+    #[must_use]
+    pub fn zmq_event(&self) -> Option<u32> {
+        Some(match self {
+            EventKind::Connected => 0x0001,
+            EventKind::ConnectDelayed => 0x0002,
+            EventKind::ConnectRetried { .. } => 0x0004,
+            EventKind::Listening => 0x0008,
+            EventKind::BindFailed { .. } => 0x0010,
+            EventKind::Accepted => 0x0020,
+            EventKind::AcceptFailed { .. } => 0x0040,
+            EventKind::Closed | EventKind::ConnectFailed { .. } => 0x0080,
+            EventKind::CloseFailed { .. } => 0x0100,
+            EventKind::Disconnected { .. } => 0x0200,
+            EventKind::Stopped => 0x0400,
+            EventKind::HandshakeSucceeded(_) => 0x1000,
+            EventKind::HandshakeFailed { reason } => match (reason, reason.zmq_value()) {
+                (DisconnectReason::AuthenticationFailed { .. }, _) => 0x4000,
+                (_, Some(ZMTP_UNSPECIFIED..)) => 0x2000,
+                (_, _) => 0x0800,
+            },
+            EventKind::PumpFailed { .. } => return None,
+        })
+    }
+
+    /// The value libzmq's monitor tells with such an event, where it is about more than a file
+    /// descriptor: the system's error number (`errno`), milliseconds until the next attempt, or what
+    /// [`DisconnectReason::zmq_value`] says.
+    #[must_use]
+    pub fn zmq_value(&self) -> Option<i32> {
+        match self {
+            EventKind::BindFailed { error }
+            | EventKind::AcceptFailed { error }
+            | EventKind::CloseFailed { error } => error.raw_os_error(),
+            EventKind::ConnectFailed { reason }
+            | EventKind::HandshakeFailed { reason }
+            | EventKind::Disconnected { reason } => reason.zmq_value(),
+            EventKind::ConnectRetried { after } => {
+                Some(i32::try_from(after.as_millis()).unwrap_or(i32::MAX))
+            }
+            EventKind::Listening
+            | EventKind::ConnectDelayed
+            | EventKind::Connected
+            | EventKind::Accepted
+            | EventKind::HandshakeSucceeded(_)
+            | EventKind::Closed
+            | EventKind::PumpFailed { .. }
+            | EventKind::Stopped => None,
+        }
+    }
+
     /// The set that holds this kind of event only.
     #[must_use]
     pub fn set(&self) -> EventSet {
@@ -245,6 +317,20 @@ impl PeerIdentity {
             authenticated: Vec::new(),
         }
     }
+
+    /// What is known of the peer under a name: what those that authenticated it said, or else what
+    /// the peer said, as with libzmq's `zmq_msg_gets`. Names are compared without regard to case
+    /// (RFC 23). `User-Id` is the [`user_id`](PeerIdentity#structfield.user_id).
+    #[doc(alias = "zmq_msg_gets")]
+    #[must_use]
+    pub fn property(&self, name: &str) -> Option<&[u8]> {
+        if let (true, Some(user_id)) = (name.eq_ignore_ascii_case("User-Id"), &self.user_id) {
+            return Some(user_id.as_bytes());
+        }
+        let all = self.authenticated.iter().chain(&self.properties);
+        let mut found = all.filter(|(other, _)| other.eq_ignore_ascii_case(name));
+        found.next().map(|(_, value)| &value[..])
+    }
 }
 
 /// Why a connection ended, or never came about.
@@ -263,7 +349,7 @@ pub enum DisconnectReason {
     ConnectTimeout,
     /// The peer did what its protocol or the pattern forbids.
     #[error("{0}")]
-    Protocol(String),
+    Protocol(ProtocolFault),
     /// The peer announced a frame larger than
     /// [`max_frame_size`](crate::Options::max_frame_size).
     #[error("a frame of {announced} bytes was announced, the limit is {limit}")]
@@ -286,7 +372,7 @@ pub enum DisconnectReason {
     /// The peer uses another security mechanism, or speaks a version of ZMTP that knows no security
     /// where this socket demands it, or that is older than this type of socket.
     #[error("{0}")]
-    Incompatible(String),
+    Incompatible(ProtocolFault),
     /// The peer speaks an older version of ZMTP than
     /// [`oldest_zmtp`](crate::Options::oldest_zmtp) allows: 1.0 is what every peer seems
     /// to speak whose first bytes could be a frame of that.
@@ -315,7 +401,7 @@ pub enum DisconnectReason {
     /// What the peer has encrypted is for other keys, or forged
     /// (`ZMQ_PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC`, `_INVALID_SEQUENCE`, `_KEY_EXCHANGE`).
     #[error("{0}")]
-    Cryptographic(String),
+    Cryptographic(ProtocolFault),
     /// The peer refused us, and said this.
     #[error("refused by the peer: {0:?}")]
     RefusedByPeer(String),
@@ -339,116 +425,51 @@ pub enum DisconnectReason {
     Local,
 }
 
-/// Which kinds of events a [`Monitor`](crate::Monitor) is told.
-///
-/// ```
-/// use zmq_channels::monitor::EventSet;
-///
-/// let both = EventSet::CONNECTED | EventSet::DISCONNECTED;
-/// assert!(both.contains(EventSet::CONNECTED));
-/// assert!(!both.contains(EventSet::LISTENING));
-/// assert!(EventSet::ALL.contains(both));
-/// ```
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct EventSet(u32);
-
-macro_rules! events {
-    ($($name:ident = $bit:literal, $kind:ident;)*) => {
-        impl EventSet {
-            $(
-                #[doc = concat!("[`EventKind::", stringify!($kind), "`].")]
-                pub const $name: EventSet = EventSet($bit);
-            )*
-
-            const NAMES: &'static [(EventSet, &'static str)] =
-                &[$((EventSet::$name, stringify!($kind))),*];
-        }
-    };
-}
-
-// The bits are those of `ZMQ_EVENT_*`, where there is such an event.
-events! {
-    CONNECTED = 0x0001, Connected;
-    CONNECT_DELAYED = 0x0002, ConnectDelayed;
-    CONNECT_RETRIED = 0x0004, ConnectRetried;
-    LISTENING = 0x0008, Listening;
-    BIND_FAILED = 0x0010, BindFailed;
-    ACCEPTED = 0x0020, Accepted;
-    ACCEPT_FAILED = 0x0040, AcceptFailed;
-    CLOSED = 0x0080, Closed;
-    CLOSE_FAILED = 0x0100, CloseFailed;
-    DISCONNECTED = 0x0200, Disconnected;
-    STOPPED = 0x0400, Stopped;
-    HANDSHAKE_FAILED = 0x0800, HandshakeFailed;
-    HANDSHAKE_SUCCEEDED = 0x1000, HandshakeSucceeded;
-    CONNECT_FAILED = 0x2000, ConnectFailed;
-    PUMP_FAILED = 0x4000, PumpFailed;
-}
-
-impl EventSet {
-    /// No event.
-    pub const NONE: EventSet = EventSet(0);
-    /// Every event, also those that later versions add.
-    pub const ALL: EventSet = EventSet(u32::MAX);
-
-    /// Whether all of `others` are in this set.
+impl DisconnectReason {
+    /// The number by which libzmq's monitor tells this reason, where it has one:
+    ///
+    /// | reason | number |
+    /// |---|---|
+    /// | `Protocol`, `Cryptographic`, `Incompatible` | [`ProtocolFault::code`], `ZMQ_PROTOCOL_ERROR_ZMTP_*` |
+    /// | `IncompatibleSocketType` | `ZMQ_PROTOCOL_ERROR_ZMTP_INVALID_METADATA` |
+    /// | `OldVersion` | `ZMQ_PROTOCOL_ERROR_ZMTP_UNSPECIFIED` |
+    /// | `Unjudged` | `ZMQ_PROTOCOL_ERROR_ZAP_*`; `EFAULT` (14) if there is no handler |
+    /// | `AuthenticationFailed` | the status: 300, 400 or 500 |
+    /// | `Io` | the system's error number (`errno`), if it came from there |
+    /// | `PeerClosed` | `EPIPE` (32) |
+    /// | all others | `None` |
     #[must_use]
-    pub const fn contains(self, others: EventSet) -> bool {
-        self.0 & others.0 == others.0
-    }
-}
-
-impl BitOr for EventSet {
-    type Output = EventSet;
-
-    fn bitor(self, other: EventSet) -> EventSet {
-        EventSet(self.0 | other.0)
-    }
-}
-
-impl BitOrAssign for EventSet {
-    fn bitor_assign(&mut self, other: EventSet) {
-        self.0 |= other.0;
-    }
-}
-
-impl fmt::Debug for EventSet {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = Self::NAMES.iter().filter(|(set, _)| self.contains(*set));
-        f.debug_set().entries(names.map(|(_, name)| name)).finish()
+    pub fn zmq_value(&self) -> Option<i32> {
+        match self {
+            DisconnectReason::Protocol(fault)
+            | DisconnectReason::Incompatible(fault)
+            | DisconnectReason::Cryptographic(fault) => Some(fault.code()),
+            DisconnectReason::IncompatibleSocketType(_) => Some(ZMTP_INVALID_METADATA),
+            DisconnectReason::OldVersion { .. } => Some(ZMTP_UNSPECIFIED),
+            DisconnectReason::Unjudged(fault) => match fault {
+                AuthenticatorFault::Missing => Some(14),
+                AuthenticatorFault::Gone => None,
+                AuthenticatorFault::MalformedReply => Some(0x2000_0001),
+                AuthenticatorFault::BadRequestId => Some(0x2000_0002),
+                AuthenticatorFault::BadVersion => Some(0x2000_0003),
+                AuthenticatorFault::InvalidStatusCode => Some(0x2000_0004),
+                AuthenticatorFault::InvalidMetadata => Some(0x2000_0005),
+            },
+            DisconnectReason::AuthenticationFailed { status, .. } => Some(i32::from(*status)),
+            DisconnectReason::Io(error) => error.raw_os_error(),
+            DisconnectReason::PeerClosed => Some(32),
+            DisconnectReason::ConnectTimeout
+            | DisconnectReason::FrameTooLarge { .. }
+            | DisconnectReason::MessageTooLarge { .. }
+            | DisconnectReason::RefusedByPeer(_)
+            | DisconnectReason::HandshakeTimeout
+            | DisconnectReason::HeartbeatTimeout
+            | DisconnectReason::Refused
+            | DisconnectReason::LimitReached
+            | DisconnectReason::Local => None,
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_system_error_keeps_what_was_said() {
-        let numbered = SystemError::from(io::Error::from_raw_os_error(24));
-        assert_eq!(numbered.raw_os_error(), Some(24));
-        assert_eq!(numbered.kind(), io::Error::from_raw_os_error(24).kind());
-        assert_eq!(
-            numbered.to_string(),
-            io::Error::from_raw_os_error(24).to_string()
-        );
-        let told = io::Error::new(io::ErrorKind::PermissionDenied, "the proxy says no");
-        let told = SystemError::from(told);
-        assert_eq!(told.raw_os_error(), None);
-        assert_eq!(told.to_string(), "the proxy says no");
-        let again = io::Error::from(told.clone());
-        assert_eq!(SystemError::from(again), told);
-        let kind = SystemError::from(io::ErrorKind::AddrInUse);
-        assert_eq!(kind.to_string(), "address in use");
-    }
-
-    #[test]
-    fn every_kind_of_event_has_a_bit_of_its_own() {
-        let mut seen = EventSet::NONE;
-        for (set, name) in EventSet::NAMES {
-            assert!(!seen.contains(*set), "{name}");
-            seen |= *set;
-        }
-        assert_eq!(format!("{:?}", EventKind::Closed.set()), r#"{"Closed"}"#);
-    }
-}
+mod tests;

@@ -1,0 +1,139 @@
+//! What happens to all sockets of a context, and what they have done.
+
+use std::sync::Arc;
+
+use crate::error::{Closed, ObserveError};
+use crate::monitor::{Monitor, MonitorOptions};
+use crate::port::{feed, Clock};
+use crate::pump::Command;
+use crate::statistics::ContextStatistics;
+use crate::sync::health::Health;
+use crate::sync::oneshot::{answer, Answer, Reply};
+use crate::sync::timeouts::Alarms;
+
+use super::{Context, Inner};
+
+/// Observing all sockets at once.
+impl Context {
+    /// Tells from now on what happens to the connections of all sockets of this context, those
+    /// included that are opened later: a [`Monitor`] as that of one socket, whose events say which
+    /// [socket](crate::monitor::Event#structfield.socket) they are about. Sockets have their own monitors
+    /// besides.
+    ///
+    /// It does not keep the context alive, and starts no thread; only a task that waits for it with a
+    /// time limit does, if no socket has been opened. Each socket ends with a
+    /// [`Stopped`](crate::monitor::EventKind::Stopped) of its own. The monitor ends when the context has been
+    /// closed or shut down, or is gone with its last handle. If a pump fails, the others' events go on.
+    ///
+    /// Events of one pump come in the order in which they happened; those of several pumps have no
+    /// order among each other.
+    ///
+    /// ```
+    /// use zmq_channels::monitor::{EventKind, EventSet, MonitorOptions};
+    /// use zmq_channels::{Context, Pull, Push};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let context = Context::new();
+    /// let connections = EventSet::HANDSHAKE_SUCCEEDED | EventSet::DISCONNECTED;
+    /// let monitor = context.monitor_with(MonitorOptions::new().events(connections))?;
+    /// let (pull, push) = (context.socket::<Pull>()?, context.socket::<Push>()?);
+    /// push.connect(pull.bind("tcp://127.0.0.1:*")?)?;
+    /// for _ in 0..2 {
+    ///     let event = monitor.recv_blocking()?;
+    ///     println!("{} {}: {:?}", event.socket_type, event.socket, event.kind);
+    ///     assert!(event.socket == pull.id() || event.socket == push.id());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ObserveError::Closed`] if the context has been closed or shut down.
+    pub fn monitor(&self) -> Result<Monitor, ObserveError> {
+        self.monitor_with(MonitorOptions::new())
+    }
+
+    /// As [`monitor`](Context::monitor), with a choice of events and capacity.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn monitor_with(&self, options: MonitorOptions) -> Result<Monitor, ObserveError> {
+        let inner = Arc::downgrade(&self.inner.inner);
+        let find = move || inner.upgrade().and_then(|inner| inner.alarms());
+        let (feeder, feed) = feed(options.capacity, Clock::Any(Arc::new(find)), Health::new());
+        if !self.inner.company.watchers.add(options.events, feeder) {
+            return Err(ObserveError::Closed(Closed::Context));
+        }
+        // From here on, their events are told with all that is known of each connection.
+        for watched in self.inner.ask_each(|reply| Command::Watch { reply }) {
+            watched.wait();
+        }
+        Ok(Monitor::new(feed))
+    }
+
+    /// What all sockets of this context have done so far, together and each for itself: see
+    /// [`ContextStatistics`]. Sockets that have ended are not counted any more. Nothing is started:
+    /// before the first socket all figures are zero.
+    ///
+    /// ```
+    /// use zmq_channels::{Context, Pair};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let context = Context::new();
+    /// let (left, right) = (context.socket::<Pair>()?, context.socket::<Pair>()?);
+    /// left.connect(right.bind("inproc://all-figures")?)?;
+    /// left.send_blocking("hello")?;
+    /// right.recv_blocking()?;
+    /// let statistics = context.statistics()?;
+    /// assert_eq!(statistics.total.messages_in, 1);
+    /// assert_eq!(statistics.sockets[0].socket, left.id());
+    /// assert_eq!(statistics.sockets[0].statistics.messages_out, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ObserveError::Closed`] if the context has been closed or shut down.
+    pub fn statistics(&self) -> Result<ContextStatistics, ObserveError> {
+        if self.inner.company.watchers.has_ended() {
+            return Err(ObserveError::Closed(Closed::Context));
+        }
+        let asked = self.inner.ask_each(|reply| Command::Statistics { reply });
+        let sockets = asked.into_iter().filter_map(Answer::wait).flatten();
+        let sockets = sockets.collect();
+        Ok(ContextStatistics::new(sockets, self.inner.failure()))
+    }
+}
+
+impl Inner {
+    /// Asks the pumps that run the same, before any of them is waited for.
+    fn ask_each<T>(&self, command: impl Fn(Reply<T>) -> Command) -> Vec<Answer<T>> {
+        let running = self.pumps.iter();
+        let mailboxes =
+            running.filter_map(|pump| pump.look(|running| Arc::clone(&running.mailbox)));
+        let asked = mailboxes.filter_map(|mailbox| {
+            let (done, reply) = answer();
+            mailbox.post(command(reply)).is_ok().then_some(done)
+        });
+        asked.collect()
+    }
+
+    /// Those of a pump that serves its sockets, started if need be.
+    fn alarms(&self) -> Option<Arc<Alarms>> {
+        let running = self.pumps.iter().find_map(|pump| {
+            pump.look(|running| {
+                let is_well = running.mailbox.health().failure().is_none();
+                is_well.then(|| Arc::clone(&running.alarms))
+            })
+            .flatten()
+        });
+        running.or_else(|| {
+            let idle = (0..self.pumps.len()).filter(|&pump| self.is_well(pump));
+            let mut started = idle.filter_map(|pump| {
+                let alarms = |running: &super::Running| Arc::clone(&running.alarms);
+                self.pumps[pump].open(|| self.start(pump), alarms)?.ok()
+            });
+            started.next()
+        })
+    }
+}
