@@ -1,4 +1,4 @@
-//! So many messages from a PUSH to a PULL in one process, and nothing else: for tools that count
+//! A given number of messages from a PUSH to a PULL in one process, and nothing else: for tools that count
 //! what a message costs, such as `benches/instructions`.
 //!
 //! ```text

@@ -436,6 +436,9 @@ const AVOIDED_WORDS: &[(&str, &str)] = &[
     (concat!("a", "new"), "again"),
     (concat!("in ", "vain"), "without success"),
     (concat!("lu", "ck"), "random numbers, entropy"),
+    (concat!("so ", "many"), "that many, n"),
+    (concat!("takes no ", "notice"), "ignores"),
+    (concat!("take no ", "notice"), "ignore"),
 ];
 
 fn avoided_words(source: &Source) -> Vec<String> {

@@ -104,7 +104,7 @@ pub(crate) struct Debtor {
 }
 
 impl Debtor {
-    /// All subscribers are there, and have so many messages at least.
+    /// All subscribers are there, and have at least that many messages.
     pub(crate) fn connect(place: &Place, taken: u64) -> Debtor {
         let stream = UnixStream::connect_addr(&address(place)).expect("connect");
         let mut debtor = Debtor {

@@ -10,10 +10,10 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// There and back so many times in one probe.
+/// Round trips in one probe.
 const TRIPS: u32 = 500;
 
-/// The best of so many probes: what else runs can only make them slower.
+/// Probes, of which the best counts: what else runs can only make them slower.
 const PROBES: u32 = 6;
 
 /// A probe that takes longer than this has met another program at work.

@@ -42,7 +42,7 @@ impl Load {
         }
     }
 
-    /// Messages that begin with each of so many topics in turn.
+    /// Messages that begin with each of `topics` topics in turn.
     pub(crate) fn of_topics(size: usize, topics: usize) -> Self {
         Load {
             topics: topics as u64,
@@ -50,7 +50,7 @@ impl Load {
         }
     }
 
-    /// The bytes of the next message. The sender copies them into a message of its own, once.
+    /// The bytes of the next message. The sender copies them once, into its own message.
     #[inline]
     pub(crate) fn next(&mut self) -> &[u8] {
         let number = self.next;
@@ -149,7 +149,7 @@ pub(crate) struct Gauge {
     /// The number that comes next, for each stream of messages.
     expected: Vec<u64>,
     topics: u64,
-    /// So many streams, the first ones, are known to have begun.
+    /// How many streams, the first ones, are known to have begun.
     begun: usize,
     taken: u64,
     lost: u64,
@@ -187,7 +187,7 @@ impl Gauge {
         self.count()
     }
 
-    /// Counts one message of so many parts.
+    /// Counts one message of `parts` parts.
     #[inline]
     pub(crate) fn take_parts(&mut self, port: &impl Port, parts: usize) -> bool {
         if port.parts() != parts {

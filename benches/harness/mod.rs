@@ -64,7 +64,7 @@ pub(crate) trait Port: Sized + Send + 'static {
     /// Sends a message of one part; false when there is no more sending.
     fn send(&mut self, bytes: &[u8]) -> impl Future<Output = bool> + Send;
 
-    /// Sends a message of so many parts of the load.
+    /// Sends a message of `parts` parts of the load.
     fn send_parts(&mut self, load: &mut Load, parts: usize) -> impl Future<Output = bool> + Send;
 
     /// Sends what it keeps back for the sake of larger writes, if it does so on its own account.

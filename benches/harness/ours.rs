@@ -164,7 +164,7 @@ impl Handles {
     }
 }
 
-/// So many parts of the load in one message.
+/// A message of that many parts of the load.
 pub(crate) fn message_of(load: &mut Load, parts: usize) -> Message {
     let mut message = Message::new();
     for _ in 0..parts {

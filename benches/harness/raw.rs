@@ -22,7 +22,7 @@ use super::{run_ready, Kind, Library, Place, Port, Row, Transport};
 #[derive(Clone, Copy)]
 pub(crate) struct Raw;
 
-/// A write per so many bytes, and a read for as many.
+/// Bytes per write, and per read.
 const BATCH: usize = 256 << 10;
 
 /// Payloads of this size are not copied into a batch.

@@ -91,7 +91,7 @@ impl Ours {
         })
     }
 
-    /// Waits until so many peers are connected, no more and no less.
+    /// Waits until exactly that many peers are connected.
     pub fn wait_peers(&self, count: usize) -> Outcome {
         let start = Instant::now();
         while self.socket.statistics()?.peers.len() != count {

@@ -1,4 +1,4 @@
-//! The library with the runtimes and channels people use beside it. A package of its own, so that neither
+//! The library with the runtimes and channels people use beside it. Its own package, so that neither
 //! the library's tests nor its examples wait for three runtimes to be built:
 //! `cargo test --manifest-path runtimes/Cargo.toml`.
 

@@ -21,8 +21,8 @@ impl Context {
     /// besides.
     ///
     /// It does not keep the context alive, and starts no thread; only a task that waits for it with a
-    /// time limit does, if no socket has been opened. Each socket ends with a
-    /// [`Stopped`](crate::monitor::EventKind::Stopped) of its own. The monitor ends when the context has been
+    /// time limit does, if no socket has been opened. The events of each socket end
+    /// with [`Stopped`](crate::monitor::EventKind::Stopped). The monitor ends when the context has been
     /// closed or shut down, or is gone with its last handle. If a pump fails, the others' events go on.
     ///
     /// Events of one pump come in the order in which they happened; those of several pumps have no

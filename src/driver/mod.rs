@@ -19,7 +19,7 @@
 //! - *LeaderAsleep*: a user's thread that sleeps in the poller. It wakes up → Leader. It leaves → Vacant.
 //!
 //! A leader that sleeps wakes up when the poller has something, when it is interrupted, or by the clock. It
-//! is interrupted by a thread that has something for the pump, and by the waker of its own wait.
+//! is interrupted by a thread that has something for the pump, and by the waker of its wait.
 //!
 //! # What finds whom
 //!

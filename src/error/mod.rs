@@ -87,7 +87,7 @@ pub enum Refusal {
     /// A REP socket has no request to answer: receive one first (libzmq's `EFSM`).
     #[error("no request has been received that this could answer")]
     NoRequest,
-    /// This type of socket sends messages of so many frames only: CLIENT, SCATTER and CHANNEL of
+    /// This type of socket sends only messages with a fixed number of frames: CLIENT, SCATTER and CHANNEL of
     /// one; SERVER and PEER of two, the routing id and the payload (libzmq's `EINVAL`).
     #[error("messages of this type of socket have {expected} frames, no more and no less")]
     FrameCount {

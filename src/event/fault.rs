@@ -22,7 +22,7 @@ impl ProtocolFault {
     }
 
     /// The number libzmq has for it: one of `ZMQ_PROTOCOL_ERROR_ZMTP_*`, and
-    /// `ZMQ_PROTOCOL_ERROR_ZMTP_UNSPECIFIED` (0x10000000) where it has none of its own.
+    /// `ZMQ_PROTOCOL_ERROR_ZMTP_UNSPECIFIED` (0x10000000) where libzmq has no more specific one.
     #[must_use]
     pub fn code(&self) -> i32 {
         self.code

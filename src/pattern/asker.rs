@@ -33,7 +33,7 @@ impl Pattern for Asker {
         let mut question = self.question.take().ok_or(Rejected)?;
         match outlet.send(peer, &mut question) {
             Ok(()) => Ok(()),
-            // A queue of its own that is full before the first message: no peer is asked.
+            // The peer's queue is full before the first message: it is not asked.
             Err(_) => Err(Rejected),
         }
     }

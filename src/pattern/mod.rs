@@ -241,7 +241,7 @@ pub(crate) trait Pattern: Send {
     }
 
     /// An attached peer sent a command. An error ends its connection: `detach` follows. Those
-    /// who do not publish take no notice.
+    /// that do not publish ignore it.
     fn heed(
         &mut self,
         _peer: PeerId,

@@ -41,7 +41,7 @@ struct Children {
     table: Option<Box<[NodeId; 256]>>,
 }
 
-/// From so many children on there is a table. It goes when half of them are gone.
+/// From this number of children on there is a table. It goes when half of them are gone.
 const CROWD: usize = 16;
 
 /// The root is no one's child.

@@ -63,7 +63,7 @@ pub fn decode(text: &str) -> Result<Vec<u8>, Z85Error> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Z85Error {
-    /// So many bytes or digits: the former come in fours, the latter in fives.
+    /// The number of bytes is not a multiple of four, or that of digits not a multiple of five.
     Length(usize),
     /// No digit of Z85 at this offset.
     Digit(usize),

@@ -1,5 +1,5 @@
 //! Commands from many threads to one loop, and its doorbell. Posting never blocks. The mailbox needs no
-//! limit of its own: each command is the wish of one call, and there is one token at a time of each thing.
+//! limit: each command is the wish of one call, and there is one token at a time of each thing.
 
 use std::mem;
 use std::sync::Arc;

@@ -3,7 +3,7 @@
 use super::close_reason::readable;
 use super::CloseReason;
 
-/// A PING or PONG carries at most so many bytes of context (RFC 37, Connection Heartbeating).
+/// The most bytes of context in a PING or PONG (RFC 37, Connection Heartbeating).
 pub(super) const MAX_CONTEXT: usize = 16;
 
 /// What libzmq's PLAIN (4.3.2 to 4.3.5 at least) says in the place of ERROR: in its C++ source the

@@ -108,7 +108,7 @@ pub(crate) fn reply(
 ) -> Message {
     let mut metadata = Vec::new();
     for (name, value) in properties {
-        // A property without a name is none: its length, too, has only so many bytes.
+        // A property without a name is none. Lengths have one byte for names and four for values.
         let fits = name.len() <= 255 && u32::try_from(value.len()).is_ok();
         put_property(&mut metadata, if fits { name } else { "" }, value);
     }

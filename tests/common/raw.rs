@@ -137,7 +137,7 @@ impl Raw {
         let _ = self.0.write_all(bytes);
     }
 
-    /// Exactly so many bytes; they must come.
+    /// Exactly `length` bytes; they must come.
     pub(crate) fn read(&mut self, length: usize) -> Vec<u8> {
         let mut bytes = vec![0; length];
         self.0.read_exact(&mut bytes).unwrap();

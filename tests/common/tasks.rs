@@ -14,7 +14,7 @@ use super::{connected, next_text, put, text, Transport, PATIENCE};
 
 // ---- round trips
 
-/// A REP that echoes, in a context of its own, until that is shut down.
+/// A REP that echoes, in its own context, until that is shut down.
 pub(crate) struct Echo {
     pub(crate) context: Context,
     endpoint: String,

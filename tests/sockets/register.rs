@@ -26,7 +26,7 @@ use zmq_channels::{
 /// How long a shutdown may take.
 const PROMPT: Duration = Duration::from_millis(100);
 
-/// Two connected sockets, with high-water marks of so many messages.
+/// Two connected sockets, with high-water marks of `mark` messages.
 fn connected<A: Sends, B: Receives>(context: &Context, mark: usize) -> (Socket<A>, Socket<B>) {
     let options = Options::new().high_water_marks(mark);
     common::connected(context, Transport::Inproc, &options)

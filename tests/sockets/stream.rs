@@ -77,7 +77,7 @@ fn notice(receiver: &Receiver) -> Frame {
     message[0].clone()
 }
 
-/// So many bytes of this connection, in however many chunks.
+/// `length` bytes of this connection, in any number of chunks.
 fn bytes(receiver: &Receiver, id: &Frame, length: usize) -> Vec<u8> {
     let mut got = Vec::new();
     while got.len() < length {

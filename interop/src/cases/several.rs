@@ -248,7 +248,7 @@ fn round_robin(bench: &Bench, version: &str, transport: Transport) -> Outcome {
     Ok(())
 }
 
-/// No peer's messages wait until another has sent all of its own, and nothing is lost.
+/// No peer's messages wait until another peer has sent everything, and nothing is lost.
 fn fair_queue(bench: &Bench, version: &str, transport: Transport) -> Outcome {
     const EACH: u32 = 1000;
     let pull = Ours::open(&bench.context(), SocketType::Pull)?;

@@ -70,7 +70,7 @@ fn begin(stream: &dyn Side) -> Outcome<Vec<u8>> {
     }
 }
 
-/// Receives so many bytes of one connection, in whatever pieces.
+/// Receives `length` bytes of one connection, in any pieces.
 fn gather(stream: &dyn Side, id: &[u8], length: usize) -> Outcome<Vec<u8>> {
     let mut bytes = Vec::new();
     let until = Instant::now() + PATIENCE;

@@ -6,7 +6,7 @@ const PING: &[u8] = b"\x04\x07\x04PING\0\x19";
 const PONG: &[u8] = b"\x04\x05\x04PONG";
 const CLOSED: Event = Event::Closed(CloseReason::HeartbeatTimeout);
 
-/// A connection that asks each second and waits so many milliseconds.
+/// A connection that asks each second and waits for the given number of milliseconds.
 fn asking(timeout: u64, now: Instant) -> Connection {
     let mut config = config(SocketType::Push);
     config.heartbeat = Some(Heartbeat {

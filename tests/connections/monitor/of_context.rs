@@ -62,7 +62,7 @@ fn context_monitor_tells_of_sockets_that_are_there_and_that_come() {
                     });
                 }
                 before.close_blocking();
-                assert_eq!(types.len(), 4, "each has a number of its own");
+                assert_eq!(types.len(), 4, "each has its own number");
                 let of_own: Vec<Event> = own.iter().collect();
                 for monitor in &monitors {
                     let all = by_socket(monitor, types.len());

@@ -31,7 +31,7 @@ pub(crate) struct Held {
     pub(crate) busy: f64,
 }
 
-/// Both sides of so many connections.
+/// Both sides of `count` connections.
 pub(crate) fn connections(
     count: usize,
     idle: Duration,
@@ -45,13 +45,13 @@ pub(crate) fn connections(
     Ok(vec![("listener", listening), ("connector", connecting)])
 }
 
-/// So many sockets without a connection.
+/// `count` sockets without a connection.
 pub(crate) fn sockets(count: usize) -> Result<Held, String> {
     let count = count.to_string();
     Part::start(&["sockets", &count, "0"])?.held(&count)
 }
 
-/// So many messages in the `in` of a socket without a peer.
+/// `count` messages in the `in` of a socket without a peer.
 pub(crate) fn messages(count: usize, size: usize) -> Result<Held, String> {
     let count = count.to_string();
     Part::start(&["messages", &count, "0", &size.to_string()])?.held(&count)
