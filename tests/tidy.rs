@@ -505,10 +505,7 @@ fn oversize(source: &Source) -> Vec<String> {
 
 fn is_only_for_tests(path: &str) -> bool {
     let is_tests = path.starts_with("tests/") || path.starts_with("interop/");
-    is_tests
-        || path.contains("/tests")
-        || path.ends_with("/models.rs")
-        || path.ends_with("/testing.rs")
+    is_tests || path.contains("/tests") || path.ends_with("/testing.rs")
 }
 
 /// Long functions and structs of many fields, where those have a limit. It goes by rustfmt's layout: what

@@ -1,4 +1,4 @@
-//! Every interleaving of a few threads on one channel, oneshot or duplex, model-checked:
+//! Every interleaving of a few threads on one channel, model-checked:
 //! `RUSTFLAGS="--cfg loom" cargo test --release --lib loom -- --test-threads=1`.
 
 use std::collections::VecDeque;
@@ -8,12 +8,14 @@ use std::task::{Poll, Waker};
 use loom::thread;
 
 use crate::options::Overflow;
-use crate::sync::bounded::{Channel, NearPeer, Nothing, Offer, Waiting, Wants};
-use crate::sync::duplex::{bridge, BridgeEnd};
+use crate::sync::bounded::{Channel, Nothing, Offer, Waiting};
 use crate::sync::parker::block_on;
 use crate::sync::primitives::{AtomicU8, Ordering};
 use crate::sync::ready_queue::Roster;
 use crate::sync::Hook;
+
+mod duplex;
+mod near;
 
 pub(crate) type Numbers = Arc<Channel<u64>>;
 
@@ -357,86 +359,6 @@ fn loom_a_sender_that_gives_up_passes_its_call_on() {
 }
 
 #[test]
-fn loom_an_answer_always_arrives() {
-    model(8, || {
-        let (answer, reply) = crate::sync::oneshot::answer();
-        let waiting = thread::spawn(move || answer.wait());
-        reply.send(1);
-        assert_eq!(waiting.join().unwrap(), Some(1));
-    });
-}
-
-/// Stands for a pump that sleeps.
-struct Asleep(Waker);
-
-impl Hook for Asleep {
-    fn notify(&self) {
-        self.0.wake_by_ref();
-    }
-}
-
-/// Looks at an end of a bridge until `done`, and sleeps in between.
-fn look_until(end: &BridgeEnd<u64, ()>, mut done: impl FnMut(usize, bool) -> bool) {
-    let mut watched = false;
-    block_on(None, |context| {
-        if !std::mem::replace(&mut watched, true) {
-            end.watch(Arc::new(Asleep(context.waker().clone())));
-        }
-        let look = end.look(&mut VecDeque::new());
-        match done(look.taken, look.closed) {
-            true => Poll::Ready(()),
-            false => Poll::Pending,
-        }
-    });
-}
-
-#[test]
-fn loom_what_crosses_a_bridge_is_seen_and_so_is_its_arrival() {
-    model(4, || {
-        let (left, right) = bridge();
-        let receiver = thread::spawn(move || {
-            let mut got = VecDeque::new();
-            look_until(&right, |_, closed| {
-                // A side that leaves something comes back for it.
-                while right.take(1, &mut got) > 0 {}
-                closed
-            });
-            got
-        });
-        for message in [1, 2] {
-            left.send(&mut VecDeque::from([message]), &mut VecDeque::new());
-        }
-        let mut crossed = 0;
-        look_until(&left, |taken, _| {
-            crossed += taken;
-            crossed == 2
-        });
-        drop(left);
-        assert_eq!(receiver.join().unwrap(), [1, 2]);
-    });
-}
-
-#[test]
-fn loom_a_message_is_taken_or_taken_back() {
-    model(4, || {
-        let (left, right) = bridge::<u64, ()>();
-        left.send(&mut VecDeque::from([1, 2]), &mut VecDeque::new());
-        let receiver = thread::spawn(move || {
-            let mut got = VecDeque::new();
-            right.take(1, &mut got);
-            right.take(1, &mut got);
-            got
-        });
-        let mut unsent = VecDeque::new();
-        let taken = left.close(&mut unsent);
-        let mut all = receiver.join().unwrap();
-        assert_eq!(all.len(), taken, "each is with one side");
-        all.append(&mut unsent);
-        assert_eq!(all, [1, 2]);
-    });
-}
-
-#[test]
 fn loom_a_call_is_always_heard() {
     model(4, || {
         let roster = Roster::new();
@@ -549,71 +471,5 @@ fn loom_what_was_discarded_is_never_received_afterwards() {
         let expected: &[u64] = if gone == 1 { &[2, 3] } else { &[1, 2, 3] };
         assert_eq!(numbers, expected);
         assert_eq!(channel.used(), 0);
-    });
-}
-
-/// A peer gets what is divisible by this.
-struct Divisor(u64);
-
-impl Wants<u64> for Divisor {
-    fn wants(&self, item: &u64) -> bool {
-        item % self.0 == 0
-    }
-}
-
-/// The pump lets go of `count`, and one peer that gets even numbers holds as many as `held`.
-fn settle_even(channel: &Channel<u64>, count: usize, held: Option<usize>) {
-    let peer = held.map(|held| NearPeer {
-        id: 1,
-        held,
-        wants: Arc::new(Divisor(2)) as Arc<dyn Wants<u64>>,
-    });
-    channel.settle_near(count, 2, peer.into_iter().collect());
-}
-
-#[test]
-fn loom_a_sender_to_a_full_peer_goes_on_when_that_has_room_and_another_before() {
-    model(3, || {
-        let channel = channel(0);
-        channel.share_capacity(2, 1);
-        settle_even(&channel, 0, Some(2));
-        let even = {
-            let channel = channel.clone();
-            thread::spawn(move || push(&channel, 4))
-        };
-        // No room is needed for that.
-        assert_eq!(push(&channel, 3), Offer::Taken);
-        let mut taken = VecDeque::new();
-        channel.take(usize::MAX, &mut taken);
-        assert_eq!(taken, [3]);
-        settle_even(&channel, 1, Some(1));
-        assert_eq!(even.join().unwrap(), Offer::Taken);
-        channel.take(usize::MAX, &mut taken);
-        settle_even(&channel, 1, Some(2));
-        assert_eq!(taken, [3, 4]);
-    });
-}
-
-#[test]
-fn loom_a_peer_near_its_mark_never_gets_more_than_that() {
-    model(3, || {
-        let channel = channel(0);
-        channel.share_capacity(2, 1);
-        let senders = [channel.clone(), channel.clone()].map(|channel| {
-            thread::spawn(move || {
-                let mut slot = Some(2);
-                usize::from(channel.try_push(&mut slot) == Offer::Taken)
-            })
-        });
-        // It holds two at the most, and has one of them already.
-        settle_even(&channel, 0, Some(1));
-        let mut taken = VecDeque::new();
-        channel.take(usize::MAX, &mut taken);
-        let held = 1 + taken.len();
-        settle_even(&channel, taken.len(), Some(held));
-        let pushed: usize = senders.map(|sender| sender.join().unwrap()).iter().sum();
-        channel.take(usize::MAX, &mut taken);
-        assert_eq!(taken.len(), pushed);
-        assert!(held + (pushed - (held - 1)) <= 2, "{held} and {pushed}");
     });
 }

@@ -1,0 +1,75 @@
+//! Senders that put messages into the queue of a near peer, while the pump settles what it has room for.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use loom::thread;
+
+use super::{channel, model, push};
+use crate::sync::bounded::{Channel, NearPeer, Offer, Wants};
+
+/// A peer gets what is divisible by this.
+struct Divisor(u64);
+
+impl Wants<u64> for Divisor {
+    fn wants(&self, item: &u64) -> bool {
+        item % self.0 == 0
+    }
+}
+
+/// The pump lets go of `count`, and one peer that gets even numbers holds as many as `held`.
+fn settle_even(channel: &Channel<u64>, count: usize, held: Option<usize>) {
+    let peer = held.map(|held| NearPeer {
+        id: 1,
+        held,
+        wants: Arc::new(Divisor(2)) as Arc<dyn Wants<u64>>,
+    });
+    channel.settle_near(count, 2, peer.into_iter().collect());
+}
+
+#[test]
+fn loom_a_sender_to_a_full_peer_goes_on_when_that_has_room_and_another_before() {
+    model(3, || {
+        let channel = channel(0);
+        channel.share_capacity(2, 1);
+        settle_even(&channel, 0, Some(2));
+        let even = {
+            let channel = channel.clone();
+            thread::spawn(move || push(&channel, 4))
+        };
+        // No room is needed for that.
+        assert_eq!(push(&channel, 3), Offer::Taken);
+        let mut taken = VecDeque::new();
+        channel.take(usize::MAX, &mut taken);
+        assert_eq!(taken, [3]);
+        settle_even(&channel, 1, Some(1));
+        assert_eq!(even.join().unwrap(), Offer::Taken);
+        channel.take(usize::MAX, &mut taken);
+        settle_even(&channel, 1, Some(2));
+        assert_eq!(taken, [3, 4]);
+    });
+}
+
+#[test]
+fn loom_a_peer_near_its_mark_never_gets_more_than_that() {
+    model(3, || {
+        let channel = channel(0);
+        channel.share_capacity(2, 1);
+        let senders = [channel.clone(), channel.clone()].map(|channel| {
+            thread::spawn(move || {
+                let mut slot = Some(2);
+                usize::from(channel.try_push(&mut slot) == Offer::Taken)
+            })
+        });
+        // It holds two at the most, and has one of them already.
+        settle_even(&channel, 0, Some(1));
+        let mut taken = VecDeque::new();
+        channel.take(usize::MAX, &mut taken);
+        let held = 1 + taken.len();
+        settle_even(&channel, taken.len(), Some(held));
+        let pushed: usize = senders.map(|sender| sender.join().unwrap()).iter().sum();
+        channel.take(usize::MAX, &mut taken);
+        assert_eq!(taken.len(), pushed);
+        assert!(held + (pushed - (held - 1)) <= 2, "{held} and {pushed}");
+    });
+}
