@@ -274,27 +274,26 @@ impl Context {
     #[doc(alias = "zmq_ctx_destroy")]
     #[doc(alias = "zmq_term")]
     pub fn close(&self) -> impl Future<Output = CloseReport> + Send + 'static {
-        all_closed(Arc::clone(&self.inner.inner), self.ask_to_close())
+        all_closed(Arc::clone(&self.inner.inner), self.ask_to_close(), false)
     }
 
     /// [`close`](Context::close), waiting in this thread.
     pub fn close_blocking(&self) -> CloseReport {
-        self.inner.all_closed_blocking(self.ask_to_close())
+        self.inner.all_closed_blocking(self.ask_to_close(), false)
     }
 
-    /// Ends the context as `zmq_ctx_term` does: every call on its sockets, pending or to come, fails
-    /// with `Terminated` at once, whatever thread or task makes it, and what was accepted is still
-    /// sent. Resolves as [`close`](Context::close) does: when that is done, as long as the
-    /// [`linger`](Options::linger) of each socket says, with the number of messages that
-    /// stayed undelivered. With the default, [`Linger::UntilSent`](crate::Linger::UntilSent), that
-    /// is never if a peer that something is for never comes;
-    /// [`linger_limit`](ContextOptions::linger_limit) sets an end, and
-    /// [`shutdown`](Context::shutdown) ends the wait.
+    /// Ends the context as `zmq_ctx_term` does: every pending or later call on its sockets fails at once
+    /// with [`Closed::Context`](crate::error::Closed), in every thread and task, while accepted messages
+    /// are still sent. Resolves like [`close`](Context::close): when everything is sent or the
+    /// [`linger`](Options::linger) of each socket is over, with the number of undelivered messages. With
+    /// the default, [`Linger::UntilSent`](crate::Linger::UntilSent), that takes until the peers have
+    /// come; [`linger_limit`](ContextOptions::linger_limit) limits it, and
+    /// [`shutdown`](Context::shutdown) ends it.
     ///
-    /// Calls have been terminated, and no socket can be opened, when this returns, even if the future
-    /// is dropped. Messages that were not received yet are dropped. Of all calls, those that close
-    /// sockets and contexts go on working, and a [`Monitor`](crate::Monitor) gives what it was told
-    /// before, [`Stopped`](crate::monitor::EventKind::Stopped) last. Registrations and proxies end.
+    /// When this function returns, calls have been terminated and no socket can be opened any more, even
+    /// if the future is dropped. Messages that were not received yet are dropped. Only the calls that
+    /// close sockets and contexts go on working; a [`Monitor`](crate::Monitor) returns the events it has,
+    /// [`Stopped`](crate::monitor::EventKind::Stopped) last. Registrations and proxies end.
     ///
     /// ```
     /// use zmq_channels::error::{Closed, RecvError};
@@ -317,13 +316,13 @@ impl Context {
     #[doc(alias = "zmq_ctx_term")]
     pub fn terminate(&self) -> impl Future<Output = CloseReport> + Send + 'static {
         let asked = self.begin_to_terminate();
-        all_closed(Arc::clone(&self.inner.inner), asked)
+        all_closed(Arc::clone(&self.inner.inner), asked, true)
     }
 
     /// [`terminate`](Context::terminate), waiting in this thread.
     pub fn terminate_blocking(&self) -> CloseReport {
         let asked = self.begin_to_terminate();
-        self.inner.all_closed_blocking(asked)
+        self.inner.all_closed_blocking(asked, true)
     }
 
     /// Terminates all calls, and then closes the sockets.

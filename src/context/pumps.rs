@@ -53,13 +53,17 @@ impl Inner {
     }
 
     /// What became of the sockets of all pumps; then those are given up.
-    pub(super) fn all_closed_blocking(&self, asked: Vec<Answer<CloseReport>>) -> CloseReport {
+    pub(super) fn all_closed_blocking(
+        &self,
+        asked: Vec<Answer<CloseReport>>,
+        terminated: bool,
+    ) -> CloseReport {
         let closed = asked.into_iter();
         let closed = closed.map(|closed| closed.wait().unwrap_or_default().undelivered);
         let undelivered = closed.sum();
         let failure = self.failure();
         drop(self.release());
-        self.company.watchers.end(false);
+        self.company.watchers.end(terminated);
         CloseReport {
             undelivered,
             failure,
@@ -115,14 +119,18 @@ impl Inner {
 }
 
 /// As [`Inner::all_closed_blocking`], for tasks.
-pub(super) async fn all_closed(inner: Arc<Inner>, asked: Vec<Answer<CloseReport>>) -> CloseReport {
+pub(super) async fn all_closed(
+    inner: Arc<Inner>,
+    asked: Vec<Answer<CloseReport>>,
+    terminated: bool,
+) -> CloseReport {
     let mut all = CloseReport::default();
     for closed in asked {
         all.undelivered += closed.await.unwrap_or_default().undelivered;
     }
     all.failure = inner.failure();
     drop(inner.release());
-    inner.company.watchers.end(false);
+    inner.company.watchers.end(terminated);
     all
 }
 

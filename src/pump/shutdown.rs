@@ -25,8 +25,8 @@ pub(super) struct Ending {
     /// Messages of sockets that have ended which were undelivered.
     undelivered: u64,
     shutdown: Option<Shutdown>,
-    /// What was undelivered when all calls began to return `Terminated`; `None` if they do not. A socket
-    /// whose handles are dropped because of that is gone before it is asked to close.
+    /// What was undelivered when all calls began to fail with `Closed::Context`; `None` if they do
+    /// not. A socket whose handles are dropped because of that is gone before it is asked to close.
     terminated_at: Option<u64>,
     /// Whether there was a ZAP handler, which decides nothing any more.
     has_lost_handler: bool,
@@ -126,7 +126,7 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// Every call on any socket of users returns `Terminated` from now on, and no socket is opened
+    /// Every call on a user's socket fails with `Closed::Context` from now on, and no socket is opened
     /// any more. What waits to be received is dropped; what was accepted is sent all the same.
     pub(super) fn terminate_calls(&mut self) {
         let undelivered = self.ending.undelivered;

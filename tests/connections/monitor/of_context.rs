@@ -195,6 +195,21 @@ fn context_monitor_ends_with_the_context() {
                     ObserveError::Closed(Closed::Context)
                 );
             }
+            // Terminated: told to the end, while a socket lingers, and then that.
+            let (second, other) = (context(pumps), Context::new());
+            let pull = other.socket::<Pull>().unwrap();
+            let push = second.socket::<Push>().unwrap();
+            let endpoint = pull.bind("tcp://127.0.0.1:*").unwrap();
+            pull.unbind(&endpoint).unwrap();
+            push.connect(&endpoint).unwrap();
+            put(&push.sender(), "for a peer that comes late");
+            let monitor = second.monitor().unwrap();
+            let end = waiting(&monitor);
+            let terminating = second.terminate();
+            pull.bind(&endpoint).unwrap();
+            assert_eq!(block_on(terminating).undelivered, 0);
+            assert_eq!(end.join().unwrap(), RecvError::Closed(Closed::Context));
+            assert_eq!(next(&pull.receiver()), "for a peer that comes late".into());
             // Gone: the monitor does not keep it.
             for opens in [true, false] {
                 let third = context(pumps);
