@@ -15,8 +15,8 @@ use super::resolver::{Lookups, Question};
 use super::transport::{self, Begun, BoundListener, Check, Resolution, Target};
 use super::Command;
 
-/// Bytes a simulated kernel buffers per direction.
-const PIPE: usize = 8 * 1024;
+/// Bytes a simulated kernel buffers per direction, unless a test says otherwise.
+const CAPACITY: usize = 8 * 1024;
 
 /// Steps that a lookup takes.
 const LOOKUP: usize = 40;
@@ -76,6 +76,11 @@ pub(super) struct Network {
     pub(super) names: HashMap<String, Vec<Target>>,
     /// Lookups that were answered.
     pub(super) lookups: usize,
+    /// Bytes that the kernel buffers per direction of a connection.
+    pub(super) capacity: usize,
+    /// Calls that read or wrote, those that moved nothing included.
+    pub(super) reads: u64,
+    pub(super) writes: u64,
 }
 
 #[derive(Default)]
@@ -102,6 +107,9 @@ impl Network {
             litters: false,
             names: HashMap::new(),
             lookups: 0,
+            capacity: CAPACITY,
+            reads: 0,
+            writes: 0,
         }))
     }
 }
@@ -176,7 +184,7 @@ impl Node {
             let found = &network.wires[watched.wire];
             let over = found.reset || found.gone[1 - side] || found.finished[1 - side];
             let readable = over || !found.pipes[side].is_empty();
-            let writable = over || watched.room && found.pipes[1 - side].len() < PIPE;
+            let writable = over || watched.room && found.pipes[1 - side].len() < network.capacity;
             if (readable || writable) && !network.random.strikes(delayed) {
                 let source = Source::Pipe(slot);
                 ready.push(Readiness {
@@ -234,6 +242,7 @@ impl SimStream {
 impl Read for SimStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let network = &mut *self.network.borrow_mut();
+        network.reads += 1;
         let waiting = network.wires[self.wire].pipes[self.side].len();
         if waiting == 0 {
             let wire = &network.wires[self.wire];
@@ -257,11 +266,12 @@ impl Read for SimStream {
 impl Write for SimStream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let network = &mut *self.network.borrow_mut();
+        network.writes += 1;
         let wire = &network.wires[self.wire];
         if wire.gone[1 - self.side] || wire.reset {
             return Err(ErrorKind::BrokenPipe.into());
         }
-        let room = PIPE - wire.pipes[1 - self.side].len();
+        let room = network.capacity - wire.pipes[1 - self.side].len();
         if room == 0 {
             return Err(ErrorKind::WouldBlock.into());
         }

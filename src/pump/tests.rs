@@ -31,6 +31,7 @@ mod cross_pump;
 mod fairness;
 mod handshake_flood;
 mod inproc;
+mod isolation;
 mod resolver;
 mod zap;
 

@@ -9,7 +9,7 @@ mod forking;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use common::{holds_within, next_text, put, within, Transport, LIMIT};
+use common::{eventually, next_text, put, within, Transport, LIMIT};
 use zmq_channels::{Context, Options, Pull, Push, Rep, Req, Socket};
 
 const OTHERS: usize = 99;
@@ -30,9 +30,8 @@ fn others(context: &Context) -> Vec<(Socket<Push>, Socket<Pull>)> {
         .collect()
 }
 
-/// How long it takes to send fifty messages through each of them.
-fn lap(others: &[(Socket<Push>, Socket<Pull>)]) -> Duration {
-    let start = Instant::now();
+/// Fifty messages through each of them.
+fn lap(others: &[(Socket<Push>, Socket<Pull>)]) {
     for number in 0..50 {
         for (push, _) in others {
             put(&push.sender(), number.to_string());
@@ -43,12 +42,6 @@ fn lap(others: &[(Socket<Push>, Socket<Pull>)]) -> Duration {
             assert_eq!(next_text(&pull.receiver()), number.to_string());
         }
     }
-    start.elapsed()
-}
-
-/// What a lap takes when the machine has nothing else to do for as long.
-fn best_of_laps(others: &[(Socket<Push>, Socket<Pull>)]) -> Duration {
-    (0..9).map(|_| lap(others)).min().unwrap()
 }
 
 /// Sends numbers into a socket that is not read, until all are accepted.
@@ -60,13 +53,14 @@ fn flood(push: Socket<Push>, count: usize) -> JoinHandle<()> {
     })
 }
 
+/// That it costs the others nothing is counted in the simulation (`pump::tests::isolation`) and measured
+/// by `benches/isolation.rs`.
 #[test]
-fn a_socket_that_nobody_reads_stops_nobody_else_and_loses_nothing() {
+fn a_socket_that_is_not_read_stops_no_other_and_loses_nothing() {
     within(2 * LIMIT, || {
         let context = Context::new();
         let others = others(&context);
         lap(&others);
-        let alone = best_of_laps(&others);
         for transport in Transport::ALL {
             let options = Options::new().high_water_marks(10);
             let stuck = context.socket_with::<Pull>(options.clone()).unwrap();
@@ -74,14 +68,10 @@ fn a_socket_that_nobody_reads_stops_nobody_else_and_loses_nothing() {
             push.connect(stuck.bind(transport.endpoint()).unwrap())
                 .unwrap();
             let flooding = flood(push, 50_000);
-            let full = holds_within(Duration::from_secs(5), || stuck.receiver().len() == 10);
-            assert!(full, "{transport:?}");
-
-            let beside = best_of_laps(&others);
-            assert!(
-                beside < 2 * alone,
-                "{transport:?}: {alone:?} alone, {beside:?} beside the stuck one"
-            );
+            eventually(&format!("{transport:?}: out is full"), || {
+                stuck.receiver().len() == 10
+            });
+            lap(&others);
             for number in 0..50_000 {
                 assert_eq!(next_text(&stuck.receiver()), number.to_string());
             }
