@@ -1,5 +1,6 @@
 #![cfg_attr(not(doctest), doc = include_str!("../README.md"))]
 // (The package `runtimes` compiles the README's programs: it has what they need.)
+#![cfg_attr(docsrs, feature(doc_cfg))]
 //!
 //! # Where to find what
 //!
