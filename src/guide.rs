@@ -1,7 +1,9 @@
 //! The guide: one page on each subject.
 //!
 //! The pages assume that you know ZeroMQ's patterns; the
-//! [ZeroMQ Guide](https://zguide.zeromq.org/) explains them.
+//! [ZeroMQ Guide](https://zguide.zeromq.org/) explains them. [`compared`] has a table of features beside
+//! other libraries; the pages whose names begin with `from_` translate programs that use them, function by
+//! function.
 
 #[doc = include_str!("guide/sockets.md")]
 pub mod sockets {}
@@ -44,3 +46,21 @@ pub mod limits {}
 
 #[doc = include_str!("guide/performance.md")]
 pub mod performance {}
+
+#[doc = include_str!("guide/compared.md")]
+pub mod compared {}
+
+#[doc = include_str!("guide/from_zmq.md")]
+pub mod from_zmq {}
+
+#[doc = include_str!("guide/from_zeromq.md")]
+pub mod from_zeromq {}
+
+#[doc = include_str!("guide/from_omq_rzmq.md")]
+pub mod from_omq_rzmq {}
+
+#[doc = include_str!("guide/from_pyzmq.md")]
+pub mod from_pyzmq {}
+
+#[doc = include_str!("guide/from_channels.md")]
+pub mod from_channels {}

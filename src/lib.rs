@@ -9,7 +9,10 @@
 //! [how sockets and programs end](guide::lifecycle), [transports](guide::transports),
 //! [requests](guide::requests), [waiting for many sources](guide::select),
 //! [security](guide::security), [monitoring](guide::monitoring), and the
-//! [differences from libzmq](guide::differences).
+//! [differences from libzmq](guide::differences). For those who know another library there are pages
+//! [from zmq](guide::from_zmq), [from zeromq](guide::from_zeromq), [from omq and rzmq](guide::from_omq_rzmq),
+//! [from pyzmq](guide::from_pyzmq) and [from channel libraries](guide::from_channels), and a
+//! [table of features](guide::compared).
 
 mod authenticator;
 mod clock;
