@@ -7,11 +7,14 @@ use std::fs;
 use std::path::Path;
 
 use code::{paths, tokens};
+use documents::{dead_links, documents};
 
 #[path = "tidy/broken.rs"]
 mod broken;
 #[path = "tidy/code.rs"]
 mod code;
+#[path = "tidy/documents.rs"]
+mod documents;
 
 // ---- the rules over the tree
 
@@ -151,6 +154,9 @@ const MAX_LINES: usize = 500;
 /// Files of tests.
 const MAX_TEST_LINES: usize = 900;
 
+/// Lines of the README.
+const MAX_README_LINES: usize = 150;
+
 /// Folders where functions and structs have a limit, too.
 const LIMITED_BELOW: &[&str] = &["src/sync/", "src/driver/", "src/port/", "src/pump/"];
 
@@ -218,14 +224,34 @@ fn nothing_is_left_unfinished() {
 #[test]
 fn every_text_uses_the_fields_words() {
     let mut texts = sources(SOURCE_FOLDERS);
-    for path in ["README.md", "CHANGELOG.md", "ARCHITECTURE.md"] {
-        let text = read(&root().join(path));
-        texts.push(Source {
-            path: path.into(),
-            text,
-        });
-    }
+    texts.extend(documents());
     silent(texts.iter().flat_map(avoided_words));
+}
+
+#[test]
+fn every_link_leads_to_a_file() {
+    let documents = documents();
+    assert!(documents
+        .iter()
+        .any(|document| document.path == "README.md"));
+    // The package is published without what some of them lead to.
+    let is_clone = root().join(".ci").exists();
+    let checked = documents.iter().filter(|_| is_clone);
+    silent(checked.flat_map(dead_links));
+}
+
+#[test]
+fn the_front_page_is_short() {
+    let documents = documents();
+    let long = documents
+        .iter()
+        .filter(|document| document.path == "README.md");
+    let long = long.filter(|document| document.text.lines().count() > MAX_README_LINES);
+    silent(
+        long.map(|document| {
+            document.at(1, "more lines than a front page has: say it in the guide")
+        }),
+    );
 }
 
 #[test]

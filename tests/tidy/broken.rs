@@ -1,6 +1,7 @@
 //! Each rule against small broken examples, where it must not be silent.
 
 use crate::code::code_only;
+use crate::documents::dead_links;
 use crate::{
     avoided_words, beyond_the_clock, crowding_the_root, listings, overgrown, oversize, pointing_up,
     pointing_up_inside, reaching_out, sleeping, test_modules, unfinished, unintroduced,
@@ -341,6 +342,23 @@ fn an_avoided_word_is_caught() {
         &avoided_words(&source("src/a.rs", &text)),
         "src/a.rs",
         &[1, 2, 5],
+    );
+}
+
+#[test]
+fn a_dead_link_is_caught() {
+    let text = "[a](Cargo.toml), [b](no-such-file.md)\n[c](https://example.org/no), [d](#here)\n\
+                ![e](src/lib.rs) [f](crate::Context)\n[g](no-such-folder/a.md#b)\n";
+    caught(
+        &dead_links(&source("README.md", text)),
+        "README.md",
+        &[1, 4],
+    );
+    let text = "[up](../../Cargo.toml) [beside](Cargo.toml)";
+    caught(
+        &dead_links(&source("src/guide/a.md", text)),
+        "src/guide/a.md",
+        &[1],
     );
 }
 
