@@ -376,6 +376,8 @@ impl Context {
         }
         running.into_iter().for_each(Running::join);
         self.inner.registrar.end();
+        #[cfg(feature = "tracing")]
+        crate::logging::flush(&self.inner.company.watchers);
         self.inner.company.watchers.end(true);
     }
 
@@ -423,6 +425,8 @@ impl Context {
             })
             .map_err(|_| ended(&mailbox))?;
         let (hub, holder) = opened.wait().unwrap_or_else(|| Err(ended(&mailbox)))?;
+        #[cfg(feature = "tracing")]
+        self.log_open(id, kind);
         let registrar = Arc::clone(&self.inner.registrar);
         Ok(Socket::new(kind, id, hub, mailbox, holder, registrar))
     }
@@ -453,6 +457,8 @@ impl Drop for Hold {
             return;
         }
         wait_all(asked, DROP_WAIT);
+        #[cfg(feature = "tracing")]
+        crate::logging::flush(&self.company.watchers);
     }
 }
 

@@ -13,6 +13,11 @@
 //! [from zmq](guide::from_zmq), [from zeromq](guide::from_zeromq), [from omq and rzmq](guide::from_omq_rzmq),
 //! [from pyzmq](guide::from_pyzmq) and [from channel libraries](guide::from_channels), and a
 //! [table of features](guide::compared).
+//!
+//! # Features
+//!
+//! * `curve`, on by default: the security mechanism CURVE.
+//! * `tracing`: [logging](guide::monitoring) with the crate of that name.
 
 mod authenticator;
 mod clock;
@@ -25,6 +30,8 @@ mod event;
 pub mod guide;
 #[cfg(feature = "curve")]
 mod keygen;
+#[cfg(feature = "tracing")]
+mod logging;
 mod pattern;
 mod port;
 mod pump;

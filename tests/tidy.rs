@@ -43,6 +43,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("futures", 5),
     ("kind", 5),
     ("register", 5),
+    ("logging", 5),
     ("readiness", 5),
     ("select", 5),
     ("request", 5),

@@ -4,8 +4,12 @@ use std::sync::Arc;
 
 use crate::error::{Closed, ObserveError};
 use crate::monitor::{Monitor, MonitorOptions};
+#[cfg(feature = "tracing")]
+use crate::port::LogRecord;
 use crate::port::{feed, Clock};
 use crate::pump::Command;
+#[cfg(feature = "tracing")]
+use crate::socket_type::SocketType;
 use crate::statistics::ContextStatistics;
 use crate::sync::health::Health;
 use crate::sync::oneshot::{answer, Answer, Reply};
@@ -102,6 +106,33 @@ impl Context {
         let sockets = asked.into_iter().filter_map(Answer::wait).flatten();
         let sockets = sockets.collect();
         Ok(ContextStatistics::new(sockets, self.inner.failure()))
+    }
+}
+
+#[cfg(feature = "tracing")]
+impl Context {
+    /// A socket is opened: adds that to the log, which starts with the first one if there is a
+    /// subscriber by then.
+    pub(super) fn log_open(&self, socket: u64, socket_type: SocketType) {
+        let inner = Arc::downgrade(&self.inner.inner);
+        let ask = move || {
+            let asked = inner
+                .upgrade()?
+                .ask_each(|reply| Command::Statistics { reply });
+            Some(
+                asked
+                    .into_iter()
+                    .filter_map(Answer::wait)
+                    .flatten()
+                    .collect(),
+            )
+        };
+        let (watchers, options) = (&self.inner.company.watchers, &self.inner.options);
+        crate::logging::start(watchers, &options.name, Box::new(ask));
+        watchers.log(|| LogRecord::Opened {
+            socket,
+            socket_type,
+        });
     }
 }
 

@@ -55,3 +55,5 @@ pub use sender::{Sender, WeakSender};
 pub(crate) use shared::{Ports, PortsSetup};
 pub(crate) use undelivered::{count_undelivered, undelivered};
 pub(crate) use watchers::Watchers;
+#[cfg(feature = "tracing")]
+pub(crate) use watchers::{LogRecord, SocketEnd};

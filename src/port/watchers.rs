@@ -1,4 +1,4 @@
-//! The monitors of a context: what any of its pumps tells goes to all of them.
+//! The monitors of a context, and its log: what any of its pumps tells goes to all of them.
 
 use std::sync::Arc;
 
@@ -6,11 +6,15 @@ use crate::event::{Event, EventSet};
 use crate::port::feed::Feeder;
 use crate::sync::primitives::{AtomicU8, Mutex, Ordering};
 
+const MONITORS: u8 = 1;
+#[cfg(feature = "tracing")]
+const LOG: u8 = 2;
+
 /// The monitors of one context, and the numbers of its sockets.
 #[derive(Default)]
 pub(crate) struct Watchers {
     state: Mutex<State>,
-    /// Not 0 while there is any monitor: pumps look at this first.
+    /// [`MONITORS`] and [`LOG`] while there are any: pumps look at this first.
     watched: AtomicU8,
 }
 
@@ -20,6 +24,34 @@ struct State {
     monitors: Vec<Arc<Watcher>>,
     sockets: u64,
     ended: bool,
+    #[cfg(feature = "tracing")]
+    log: Option<Arc<Feeder<LogRecord>>>,
+}
+
+/// What the log of a context is told.
+#[cfg(feature = "tracing")]
+pub(crate) enum LogRecord {
+    /// A socket was opened.
+    Opened {
+        socket: u64,
+        socket_type: crate::socket_type::SocketType,
+    },
+    /// As a monitor is told.
+    Event(Box<Event>),
+    /// A socket has ended.
+    Ended(Box<SocketEnd>),
+    /// The caller waits until all records before this one are logged.
+    Flush(Option<crate::sync::oneshot::Reply<()>>),
+}
+
+/// How a socket ended.
+#[cfg(feature = "tracing")]
+pub(crate) struct SocketEnd {
+    pub(crate) socket: u64,
+    pub(crate) socket_type: crate::socket_type::SocketType,
+    pub(crate) undelivered: u64,
+    /// All its losses.
+    pub(crate) dropped: crate::statistics::Dropped,
 }
 
 struct Watcher {
@@ -35,7 +67,7 @@ impl Watchers {
             return false;
         }
         state.monitors.push(Arc::new(Watcher { events, feeder }));
-        self.watched.store(1, Ordering::Release);
+        self.watched.fetch_or(MONITORS, Ordering::AcqRel);
         true
     }
 
@@ -46,13 +78,15 @@ impl Watchers {
         state.sockets
     }
 
-    /// Whether there may be a monitor.
+    /// Whether there may be a monitor or a log.
     pub(crate) fn is_watched(&self) -> bool {
         self.watched.load(Ordering::Acquire) != 0
     }
 
-    /// Tells all monitors of an event, but those that do not want it.
+    /// Tells all monitors of an event, but those that do not want it, and the log.
     pub(crate) fn tell(&self, event: &Event) {
+        #[cfg(feature = "tracing")]
+        self.log(|| LogRecord::Event(Box::new(event.clone())));
         let kind = event.kind.set();
         let monitors = self.state.lock().monitors.clone();
         let mut left = false;
@@ -71,7 +105,7 @@ impl Watchers {
             state.ended = true;
             std::mem::take(&mut state.monitors)
         };
-        self.watched.store(0, Ordering::Release);
+        self.watched.fetch_and(!MONITORS, Ordering::AcqRel);
         if terminated {
             monitors
                 .iter()
@@ -84,6 +118,25 @@ impl Watchers {
         self.state.lock().ended
     }
 
+    /// Makes this the context's log; false if it has one.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn log_to(&self, log: Feeder<LogRecord>) -> bool {
+        let mut state = self.state.lock();
+        if state.log.is_some() {
+            return false;
+        }
+        state.log = Some(Arc::new(log));
+        self.watched.fetch_or(LOG, Ordering::AcqRel);
+        true
+    }
+
+    /// Adds a record to the log, if there is one; false if there is none.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn log(&self, record: impl FnOnce() -> LogRecord) -> bool {
+        let log = self.state.lock().log.clone();
+        log.is_some_and(|log| log.put(record()))
+    }
+
     fn forget_unread(&self) {
         let gone: Vec<_> = {
             let mut state = self.state.lock();
@@ -94,7 +147,7 @@ impl Watchers {
             let gone;
             (state.monitors, gone) = kept;
             if state.monitors.is_empty() {
-                self.watched.store(0, Ordering::Release);
+                self.watched.fetch_and(!MONITORS, Ordering::AcqRel);
             }
             gone
         };

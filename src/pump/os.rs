@@ -280,20 +280,15 @@ impl Env for Os {
     }
 
     fn watch_room(&mut self, stream: &mut Stream, slot: usize, wanted: bool) -> io::Result<()> {
-        match stream {
-            // Told only after a write that found no room: that is rare enough.
-            Stream::Tcp(_) => Ok(()),
-            // Told whenever the peer has read anything.
-            #[cfg(unix)]
-            Stream::Ipc(_) => {
-                let interest = match wanted {
-                    true => Interest::READABLE | Interest::WRITABLE,
-                    false => Interest::READABLE,
-                };
-                self.registry
-                    .reregister(stream, token(Source::Pipe(slot)), interest)
-            }
+        if !stream.is_writable_after_each_read() {
+            return Ok(());
         }
+        let interest = match wanted {
+            true => Interest::READABLE | Interest::WRITABLE,
+            false => Interest::READABLE,
+        };
+        self.registry
+            .reregister(stream, token(Source::Pipe(slot)), interest)
     }
 
     fn finish(&mut self, stream: &mut Stream) -> io::Result<()> {

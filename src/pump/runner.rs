@@ -47,6 +47,15 @@ impl Runner {
     }
 }
 
+/// Runs `work`, which may call users' code, in a thread of its own that is not waited for.
+#[cfg(feature = "tracing")]
+pub(crate) fn detach(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(work)
+        .map(drop)
+}
+
 /// Starts a thread for tasks.
 pub(crate) fn start(name: &str) -> io::Result<Runner> {
     let tasks = Arc::new(Tasks::new());

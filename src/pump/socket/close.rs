@@ -299,6 +299,8 @@ impl<E: Env> Pump<E> {
     /// Ends a socket now. What it still holds is counted as undelivered.
     pub(in crate::pump) fn end_socket(&mut self, slot: usize) {
         self.push_batch(slot);
+        #[cfg(feature = "tracing")]
+        let dropped = self.losses(slot);
         let Some(socket) = self.sockets.get_mut(slot) else {
             return;
         };
@@ -335,6 +337,8 @@ impl<E: Env> Pump<E> {
             self.forget_dialer(dialer);
         }
         self.stop_watching(slot);
+        #[cfg(feature = "tracing")]
+        self.log_end(slot, undelivered, dropped);
         let Some(mut socket) = self.sockets.try_remove(slot) else {
             return;
         };

@@ -214,6 +214,16 @@ impl Stream {
         }
     }
 
+    /// Whether the system reports that it is writable each time the peer has read, and not only after a
+    /// write that found no room.
+    pub(crate) fn is_writable_after_each_read(&self) -> bool {
+        match self {
+            Stream::Tcp(_) => false,
+            #[cfg(unix)]
+            Stream::Ipc(_) => true,
+        }
+    }
+
     /// The other end, such as `tcp://127.0.0.1:5555`. Both ends of an ipc stream go by the name
     /// of the listener.
     pub(crate) fn peer_name(&self) -> io::Result<String> {

@@ -1,0 +1,35 @@
+//! What the log of a context is told beside events: how each socket ended.
+
+use crate::port::{LogRecord, SocketEnd};
+use crate::pump::env::Env;
+use crate::pump::Pump;
+use crate::statistics::Dropped;
+
+impl<E: Env> Pump<E> {
+    /// A socket is about to end: adds that to the log.
+    pub(in crate::pump) fn log_end(&mut self, slot: usize, undelivered: u64, dropped: Dropped) {
+        let Some(socket) = self.sockets.get(slot) else {
+            return;
+        };
+        // Sockets without a number are the pump's own.
+        if socket.id == 0 {
+            return;
+        }
+        let (socket, socket_type) = (socket.id, socket.kind);
+        self.company.watchers.log(|| {
+            LogRecord::Ended(Box::new(SocketEnd {
+                socket,
+                socket_type,
+                undelivered,
+                dropped,
+            }))
+        });
+    }
+
+    /// What a socket has lost so far, if anything is told of it.
+    pub(in crate::pump) fn losses(&mut self, slot: usize) -> Dropped {
+        let is_told = self.company.watchers.is_watched();
+        let statistics = is_told.then(|| self.statistics(slot)).flatten();
+        statistics.map(|found| found.dropped).unwrap_or_default()
+    }
+}
