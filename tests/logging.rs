@@ -190,7 +190,9 @@ fn without_a_subscriber_there_is_no_thread_and_no_line() {
         // The log begins with a socket.
         with_default(keeper, || {
             let _pull = context.socket::<Pull>().unwrap();
-            assert!(thread_names().contains(&"zmq-log".to_owned()));
+            eventually("the thread has its name", || {
+                thread_names().contains(&"zmq-log".to_owned())
+            });
         });
         drop((_push, context));
         assert!(!lines.with(&["type=PULL", "message=closed"]).is_empty());
