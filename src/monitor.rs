@@ -26,23 +26,19 @@ pub use crate::event::{
 /// let options = MonitorOptions::new()
 ///     .events(EventSet::CONNECTED | EventSet::DISCONNECTED)
 ///     .capacity(100);
-/// assert_eq!(options.capacity, 100);
+/// assert_eq!(options.get_capacity(), 100);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct MonitorOptions {
-    /// Which events; default [`EventSet::ALL`].
-    pub events: EventSet,
-    /// How many events wait to be read, at least one. With one more the oldest goes, and is
-    /// [counted](Monitor::missed). Default 1000.
-    pub capacity: usize,
+    pub(crate) events: EventSet,
+    pub(crate) capacity: usize,
 }
 
 impl MonitorOptions {
     /// Enough for a burst of reconnecting peers, small enough to be forgotten about.
     pub const DEFAULT_CAPACITY: usize = 1000;
 
-    /// The defaults, as documented on each field.
+    /// The defaults, as documented on each setter.
     #[must_use]
     pub fn new() -> Self {
         MonitorOptions {
@@ -51,18 +47,31 @@ impl MonitorOptions {
         }
     }
 
-    /// Sets [`events`](MonitorOptions::events).
+    /// The events to receive. Default [`EventSet::ALL`].
     #[must_use]
     pub fn events(mut self, events: EventSet) -> Self {
         self.events = events;
         self
     }
 
-    /// Sets [`capacity`](MonitorOptions::capacity).
+    /// What [`events`](MonitorOptions::events) is set to.
+    #[must_use]
+    pub fn get_events(&self) -> EventSet {
+        self.events
+    }
+
+    /// The number of events that wait to be read, at least one. With one more the oldest is dropped and
+    /// [counted](Monitor::missed). Default 1000.
     #[must_use]
     pub fn capacity(mut self, capacity: usize) -> Self {
         self.capacity = capacity;
         self
+    }
+
+    /// What [`capacity`](MonitorOptions::capacity) is set to.
+    #[must_use]
+    pub fn get_capacity(&self) -> usize {
+        self.capacity
     }
 }
 

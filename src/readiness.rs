@@ -5,18 +5,24 @@ use std::time::Duration;
 
 #[cfg(unix)]
 pub use self::descriptor::{Readiness, ReadinessFd};
-use crate::kind::{Receives, Sends};
+use crate::kind::{Kind, Receives, Sends};
 use crate::port::{deadline_after as after, Call, ReadyFuture, ReadyTimeoutFuture};
 use crate::socket::Socket;
 
-impl<K: Receives> Socket<K> {
+impl<K: Kind> Socket<K> {
     /// As [`Receiver::readable`](crate::Receiver::readable).
-    pub fn readable(&self) -> impl Future<Output = ()> + Send + Unpin + '_ {
+    pub fn readable(&self) -> impl Future<Output = ()> + Send + Unpin + '_
+    where
+        K: Receives,
+    {
         ReadyFuture::new(self.ports(), Call::Recv)
     }
 
     /// As [`Receiver::readable_blocking`](crate::Receiver::readable_blocking).
-    pub fn readable_blocking(&self) {
+    pub fn readable_blocking(&self)
+    where
+        K: Receives,
+    {
         ReadyFuture::new(self.ports(), Call::Recv).block(None);
     }
 
@@ -24,32 +30,47 @@ impl<K: Receives> Socket<K> {
     pub fn readable_timeout(
         &self,
         timeout: Duration,
-    ) -> impl Future<Output = bool> + Send + Unpin + '_ {
+    ) -> impl Future<Output = bool> + Send + Unpin + '_
+    where
+        K: Receives,
+    {
         let ready = ReadyFuture::new(self.ports(), Call::Recv);
         ReadyTimeoutFuture::new(ready, after(timeout))
     }
 
     /// As [`Receiver::readable_timeout_blocking`](crate::Receiver::readable_timeout_blocking).
     #[must_use]
-    pub fn readable_timeout_blocking(&self, timeout: Duration) -> bool {
+    pub fn readable_timeout_blocking(&self, timeout: Duration) -> bool
+    where
+        K: Receives,
+    {
         ReadyFuture::new(self.ports(), Call::Recv).block(after(timeout))
     }
 
     /// As [`Receiver::is_readable`](crate::Receiver::is_readable).
     #[must_use]
-    pub fn is_readable(&self) -> bool {
+    pub fn is_readable(&self) -> bool
+    where
+        K: Receives,
+    {
         ReadyFuture::new(self.ports(), Call::Recv).is_ready()
     }
 }
 
-impl<K: Sends> Socket<K> {
+impl<K: Kind> Socket<K> {
     /// As [`Sender::writable`](crate::Sender::writable).
-    pub fn writable(&self) -> impl Future<Output = ()> + Send + Unpin + '_ {
+    pub fn writable(&self) -> impl Future<Output = ()> + Send + Unpin + '_
+    where
+        K: Sends,
+    {
         ReadyFuture::new(self.ports(), Call::Send)
     }
 
     /// As [`Sender::writable_blocking`](crate::Sender::writable_blocking).
-    pub fn writable_blocking(&self) {
+    pub fn writable_blocking(&self)
+    where
+        K: Sends,
+    {
         ReadyFuture::new(self.ports(), Call::Send).block(None);
     }
 
@@ -57,20 +78,29 @@ impl<K: Sends> Socket<K> {
     pub fn writable_timeout(
         &self,
         timeout: Duration,
-    ) -> impl Future<Output = bool> + Send + Unpin + '_ {
+    ) -> impl Future<Output = bool> + Send + Unpin + '_
+    where
+        K: Sends,
+    {
         let ready = ReadyFuture::new(self.ports(), Call::Send);
         ReadyTimeoutFuture::new(ready, after(timeout))
     }
 
     /// As [`Sender::writable_timeout_blocking`](crate::Sender::writable_timeout_blocking).
     #[must_use]
-    pub fn writable_timeout_blocking(&self, timeout: Duration) -> bool {
+    pub fn writable_timeout_blocking(&self, timeout: Duration) -> bool
+    where
+        K: Sends,
+    {
         ReadyFuture::new(self.ports(), Call::Send).block(after(timeout))
     }
 
     /// As [`Sender::is_writable`](crate::Sender::is_writable).
     #[must_use]
-    pub fn is_writable(&self) -> bool {
+    pub fn is_writable(&self) -> bool
+    where
+        K: Sends,
+    {
         ReadyFuture::new(self.ports(), Call::Send).is_ready()
     }
 }

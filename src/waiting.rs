@@ -88,7 +88,7 @@ impl<K: Kind> Socket<K> {
     }
 }
 
-impl<K: Publishes> Socket<K> {
+impl<K: Kind> Socket<K> {
     /// Waits until at least `peers` peers hold a subscription (for RADIO: have joined a group), to
     /// whatever it may be. What is sent after that reaches them, where it is what they subscribed
     /// to. Peers that have subscribed already count. The future may be dropped at any time; it
@@ -115,7 +115,10 @@ impl<K: Publishes> Socket<K> {
     pub fn wait_subscribed(
         &self,
         peers: usize,
-    ) -> impl Future<Output = Result<(), WaitError>> + Send + 'static {
+    ) -> impl Future<Output = Result<(), WaitError>> + Send + 'static
+    where
+        K: Publishes,
+    {
         self.await_subscribers(peers).done()
     }
 
@@ -123,7 +126,10 @@ impl<K: Publishes> Socket<K> {
     ///
     /// # Errors
     /// As there.
-    pub fn wait_subscribed_blocking(&self, peers: usize) -> Result<(), WaitError> {
+    pub fn wait_subscribed_blocking(&self, peers: usize) -> Result<(), WaitError>
+    where
+        K: Publishes,
+    {
         self.await_subscribers(peers).block()
     }
 
@@ -135,7 +141,10 @@ impl<K: Publishes> Socket<K> {
         &self,
         peers: usize,
         timeout: Duration,
-    ) -> impl Future<Output = Result<(), WaitTimeoutError>> + Send + 'static {
+    ) -> impl Future<Output = Result<(), WaitTimeoutError>> + Send + 'static
+    where
+        K: Publishes,
+    {
         self.await_subscribers(peers).until(after(timeout))
     }
 
@@ -147,7 +156,10 @@ impl<K: Publishes> Socket<K> {
         &self,
         peers: usize,
         timeout: Duration,
-    ) -> Result<(), WaitTimeoutError> {
+    ) -> Result<(), WaitTimeoutError>
+    where
+        K: Publishes,
+    {
         self.await_subscribers(peers).block_until(after(timeout))
     }
 

@@ -4,19 +4,61 @@ use std::time::Duration;
 
 use super::{AcceptFilter, OptionFault, Options, PeerAddress};
 
-/// After what a socket does not connect to an endpoint again (`ZMQ_RECONNECT_STOP`).
+/// The failures after which a socket does not connect to an endpoint again (`ZMQ_RECONNECT_STOP`).
+/// By default there are none.
 ///
 /// An endpoint that is [disconnected](crate::Socket::disconnect) is never connected to again, so
-/// there is no field for `ZMQ_RECONNECT_STOP_AFTER_DISCONNECT`: in libzmq an attempt may go on after
+/// `ZMQ_RECONNECT_STOP_AFTER_DISCONNECT` has no setter here: in libzmq, attempts may continue after
 /// `zmq_disconnect` for as long as messages linger.
+///
+/// ```
+/// use zmq_channels::options::ReconnectStop;
+/// use zmq_channels::Options;
+///
+/// let options = Options::new().reconnect_stop(ReconnectStop::new().refused(true));
+/// assert!(options.get_reconnect_stop().get_refused());
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ReconnectStop {
-    /// Nothing listens there (`ZMQ_RECONNECT_STOP_CONN_REFUSED`): every address the endpoint's name
-    /// resolves to refuses, or there is no such ipc path. Not for what a proxy refuses.
-    pub refused: bool,
-    /// There was a connection, but it ended before the handshake was done, or what is there
-    /// speaks no ZMTP, or nothing (`ZMQ_RECONNECT_STOP_HANDSHAKE_FAILED`).
-    pub handshake_failed: bool,
+    pub(crate) refused: bool,
+    pub(crate) handshake_failed: bool,
+}
+
+impl ReconnectStop {
+    /// No failure stops the attempts.
+    #[must_use]
+    pub fn new() -> Self {
+        ReconnectStop::default()
+    }
+
+    /// Whether to stop when nothing listens (`ZMQ_RECONNECT_STOP_CONN_REFUSED`): every address that the
+    /// endpoint's name resolves to refuses, or the ipc path does not exist. What a proxy refuses does
+    /// not count. Default `false`.
+    #[must_use]
+    pub fn refused(mut self, stop: bool) -> Self {
+        self.refused = stop;
+        self
+    }
+
+    /// What [`refused`](ReconnectStop::refused) is set to.
+    #[must_use]
+    pub fn get_refused(&self) -> bool {
+        self.refused
+    }
+
+    /// Whether to stop when a connection ends before its handshake is done, or when the peer does not
+    /// speak ZMTP or stays silent (`ZMQ_RECONNECT_STOP_HANDSHAKE_FAILED`). Default `false`.
+    #[must_use]
+    pub fn handshake_failed(mut self, stop: bool) -> Self {
+        self.handshake_failed = stop;
+        self
+    }
+
+    /// What [`handshake_failed`](ReconnectStop::handshake_failed) is set to.
+    #[must_use]
+    pub fn get_handshake_failed(&self) -> bool {
+        self.handshake_failed
+    }
 }
 
 /// Each field is described at its setter.

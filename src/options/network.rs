@@ -71,14 +71,8 @@ pub enum TcpKeepalive {
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct SocksProxy {
-    /// The proxy's `host:port`, or `source:port;host:port` to leave for it from that source, as in
-    /// an [`Endpoint`]; a source in the endpoint that is connected to goes before.
-    pub address: String,
-    /// User name of 1 to 255 bytes and password of 0 to 255 (`ZMQ_SOCKS_USERNAME`,
-    /// `ZMQ_SOCKS_PASSWORD`, RFC 1929); `None` asks for a proxy that wants none. RFC 1929 has no
-    /// empty password: it is sent as one of length zero, as libzmq does, and is for proxies that
-    /// take it.
-    pub credentials: Option<(String, String)>,
+    pub(crate) address: String,
+    pub(crate) credentials: Option<(String, String)>,
 }
 
 /// Without the password.
@@ -93,7 +87,9 @@ impl fmt::Debug for SocksProxy {
 }
 
 impl SocksProxy {
-    /// The proxy at `host:port`, without credentials.
+    /// The proxy at `address`, without credentials: `host:port`, or `source:port;host:port` to connect to
+    /// it from that source, as in an [`Endpoint`]. A source in the endpoint that is connected to takes
+    /// precedence.
     #[must_use]
     pub fn new(address: impl Into<String>) -> Self {
         SocksProxy {
@@ -102,11 +98,26 @@ impl SocksProxy {
         }
     }
 
-    /// The same with a user name and a password.
+    /// The `address` given to [`new`](SocksProxy::new).
+    #[must_use]
+    pub fn get_address(&self) -> &str {
+        &self.address
+    }
+
+    /// Authenticates with a user name of 1 to 255 bytes and a password of 0 to 255
+    /// (`ZMQ_SOCKS_USERNAME`, `ZMQ_SOCKS_PASSWORD`, RFC 1929). RFC 1929 has no empty password: it is
+    /// sent with length zero, as libzmq does, for proxies that accept it. By default the proxy is asked
+    /// for no authentication.
     #[must_use]
     pub fn credentials(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
         self.credentials = Some((user.into(), password.into()));
         self
+    }
+
+    /// The user name given to [`credentials`](SocksProxy::credentials); `None` without one.
+    #[must_use]
+    pub fn get_user(&self) -> Option<&str> {
+        self.credentials.as_ref().map(|(user, _)| user.as_str())
     }
 }
 

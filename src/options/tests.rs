@@ -50,8 +50,8 @@ set_and_read! {
     heartbeat_ttl: heartbeat_ttl(SECOND), get_heartbeat_ttl() => Some(SECOND);
     reconnect_interval: reconnect_interval(None), get_reconnect_interval() => None;
     reconnect_interval_max: reconnect_interval_max(SECOND), get_reconnect_interval_max() => SECOND;
-    reconnect_stop: reconnect_stop(ReconnectStop { refused: true, handshake_failed: false }),
-        get_reconnect_stop() => ReconnectStop { refused: true, handshake_failed: false };
+    reconnect_stop: reconnect_stop(ReconnectStop::new().refused(true)),
+        get_reconnect_stop() => ReconnectStop::new().refused(true);
     connect_timeout: connect_timeout(SECOND), get_connect_timeout() => Some(SECOND);
     backlog: backlog(7), get_backlog() => 7;
     max_peers: max_peers(8), get_max_peers() => Some(8);

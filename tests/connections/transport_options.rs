@@ -333,10 +333,7 @@ fn without_connect_timeout_an_attempt_takes_its_time() {
 
 #[test]
 fn a_refused_endpoint_is_given_up_if_asked() {
-    let stop = ReconnectStop {
-        refused: true,
-        handshake_failed: false,
-    };
+    let stop = ReconnectStop::new().refused(true);
     within(LIMIT, move || {
         for (stop, comes) in [(stop, false), (ReconnectStop::default(), true)] {
             let place = Transport::Tcp.endpoint();
@@ -357,10 +354,7 @@ fn a_refused_endpoint_is_given_up_if_asked() {
 
 #[test]
 fn an_ipc_path_that_is_not_there_is_given_up_if_asked() {
-    let stop = ReconnectStop {
-        refused: true,
-        handshake_failed: false,
-    };
+    let stop = ReconnectStop::new().refused(true);
     within(LIMIT, move || {
         for (stop, comes) in [(stop, false), (ReconnectStop::default(), true)] {
             let folder = Folder::new();
@@ -378,10 +372,7 @@ fn an_ipc_path_that_is_not_there_is_given_up_if_asked() {
 
 #[test]
 fn an_endpoint_without_zmtp_is_given_up_if_asked() {
-    let stop = ReconnectStop {
-        refused: false,
-        handshake_failed: true,
-    };
+    let stop = ReconnectStop::new().handshake_failed(true);
     // Another protocol, an early end, an end in the middle, and silence.
     let answers: [Option<&'static [u8]>; 4] = [
         Some(b"HTTP/1.1 400"),
@@ -453,10 +444,7 @@ fn an_endpoint_that_was_disconnected_is_never_tried_again() {
 #[test]
 fn a_peer_that_was_there_is_not_given_up() {
     within(LIMIT, || {
-        let stop = ReconnectStop {
-            refused: true,
-            handshake_failed: true,
-        };
+        let stop = ReconnectStop::new().refused(true).handshake_failed(true);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let push = push(eager().reconnect_stop(stop));
         push.connect(format!("tcp://{}", listener.local_addr().unwrap()))
@@ -835,10 +823,7 @@ fn whatever_goes_wrong_at_the_proxy_is_tried_again() {
         let nowhere = Transport::Tcp.endpoint();
         let to = nowhere.strip_prefix("tcp://").unwrap();
         let me = |proxy: &Proxy| SocksProxy::new(&proxy.address).credentials("alice", "a guess");
-        let stop = ReconnectStop {
-            refused: true,
-            handshake_failed: true,
-        };
+        let stop = ReconnectStop::new().refused(true).handshake_failed(true);
         let attempts = |proxy: &Proxy, options: Options, expected: &str| {
             let push = push(options.reconnect_stop(stop));
             push.connect("tcp://192.0.2.9:5555").unwrap();

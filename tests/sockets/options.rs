@@ -490,12 +490,7 @@ fn settings() -> Vec<Setting> {
         ),
         s(
             "reconnect_stop",
-            |o| {
-                o.reconnect_stop(ReconnectStop {
-                    refused: true,
-                    handshake_failed: false,
-                })
-            },
+            |o| o.reconnect_stop(ReconnectStop::new().refused(true)),
             all(),
         ),
         s("accept_filter", |o| o.accept_filter(|_| true), all()),
