@@ -1,4 +1,5 @@
-//! Sockets whose type is chosen at run time: each call is there, and fails where the type has none.
+//! Sockets whose type is chosen at run time: they have the calls of all types, which fail where the
+//! type does not support them.
 
 use std::future::Future;
 use std::time::Duration;
@@ -14,14 +15,15 @@ use crate::port::{deadline_after as after, Receiver, Requests, Sender};
 use crate::socket::Socket;
 use crate::socket_type::SocketType;
 
-/// A call on a [`Socket<Any>`](Socket) failed: its type has no such call, or it has and this went
-/// wrong.
+/// Error of a call on a [`Socket<Any>`](Socket): either its type does not support the call, or the
+/// call itself failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KindError<E, T = ()> {
-    /// Sockets of this type have no such call, as a PULL sends nothing. What was to be sent comes back.
+    /// Sockets of this type do not support the call: a PULL cannot send, for example. Returns the
+    /// message that was to be sent.
     #[error("{0} sockets have no such call")]
     Unsupported(SocketType, T),
-    /// The error that the call has on sockets of this type.
+    /// The call failed with the error it has on sockets of this type.
     #[error(transparent)]
     Call(E),
 }
@@ -29,7 +31,7 @@ pub enum KindError<E, T = ()> {
 macro_rules! gives_message_back {
     ($($error:ident),* $(,)?) => {
         $(impl KindError<$error, Message> {
-            /// The message that was not sent.
+            /// Returns the message that was not sent.
             #[must_use]
             pub fn into_inner(self) -> Message {
                 match self {
@@ -49,9 +51,10 @@ impl<K: Typed> From<Socket<K>> for Socket<Any> {
     }
 }
 
-/// What a socket has whose type is chosen at run time ([`Context::socket_of`](crate::Context::socket_of),
-/// [`into_any`](Socket::into_any)): the calls of all types. Where its own type has no such call, it fails
-/// with [`KindError::Unsupported`], or with what its error has for that.
+/// A socket whose type is chosen at run time ([`Context::socket_of`](crate::Context::socket_of),
+/// [`into_any`](Socket::into_any)) has the calls of all types. A call that its type does not
+/// support fails with [`KindError::Unsupported`], or with the variant of its own error that says
+/// so.
 ///
 /// ```
 /// use zmq_channels::socket::KindError;
@@ -71,7 +74,7 @@ impl<K: Typed> From<Socket<K>> for Socket<Any> {
 /// # }
 /// ```
 impl Socket<Any> {
-    /// The socket with its type known at compile time, if it is of this type.
+    /// Returns the socket with its type known at compile time, if it is of type `K`.
     ///
     /// ```
     /// use zmq_channels::{Context, Options, Pub, Push, SocketType};
@@ -86,7 +89,7 @@ impl Socket<Any> {
     /// ```
     ///
     /// # Errors
-    /// The socket itself, if it is of another type.
+    /// Returns the socket unchanged if it is of another type.
     #[doc(alias = "try_into_kind")]
     #[allow(clippy::result_large_err)] // It is as large as what was given, and given back.
     pub fn downcast<K: Typed>(self) -> Result<Socket<K>, Socket<Any>> {
@@ -96,19 +99,19 @@ impl Socket<Any> {
         }
     }
 
-    /// The socket's `in`, if its type sends.
+    /// Returns a handle to the socket's `in`, if its type sends.
     #[must_use]
     pub fn sender(&self) -> Option<Sender> {
         self.sender.clone()
     }
 
-    /// The socket's `out`, if its type receives.
+    /// Returns a handle to the socket's `out`, if its type receives.
     #[must_use]
     pub fn receiver(&self) -> Option<Receiver> {
         self.receiver.clone()
     }
 
-    /// As [`Sender::send`], if its type sends.
+    /// Like [`Sender::send`], for socket types that send.
     #[doc(alias = "zmq_send")]
     #[doc(alias = "zmq_msg_send")]
     pub fn send(
@@ -120,10 +123,10 @@ impl Socket<Any> {
         async move { sending?.await.map_err(KindError::Call) }
     }
 
-    /// As [`Sender::send_blocking`], if its type sends.
+    /// Like [`Sender::send_blocking`], for socket types that send.
     ///
     /// # Errors
-    /// As there, and [`KindError::Unsupported`].
+    /// Same as [`Sender::send_blocking`], and [`KindError::Unsupported`].
     #[doc(alias = "zmq_send")]
     #[doc(alias = "zmq_msg_send")]
     #[doc(alias = "zmq_sendmsg")]
@@ -135,10 +138,10 @@ impl Socket<Any> {
         sender.send_blocking(message).map_err(KindError::Call)
     }
 
-    /// As [`Sender::try_send`], if its type sends.
+    /// Like [`Sender::try_send`], for socket types that send.
     ///
     /// # Errors
-    /// As there, and [`KindError::Unsupported`].
+    /// Same as [`Sender::try_send`], and [`KindError::Unsupported`].
     #[doc(alias = "zmq_send")]
     pub fn try_send(
         &self,
@@ -148,7 +151,7 @@ impl Socket<Any> {
         sender.try_send(message).map_err(KindError::Call)
     }
 
-    /// As [`Sender::send_timeout`], if its type sends.
+    /// Like [`Sender::send_timeout`], for socket types that send.
     pub fn send_timeout(
         &self,
         message: impl Into<Message>,
@@ -159,10 +162,10 @@ impl Socket<Any> {
         async move { sending?.await.map_err(KindError::Call) }
     }
 
-    /// As [`Sender::send_timeout_blocking`], if its type sends.
+    /// Like [`Sender::send_timeout_blocking`], for socket types that send.
     ///
     /// # Errors
-    /// As there, and [`KindError::Unsupported`].
+    /// Same as [`Sender::send_timeout_blocking`], and [`KindError::Unsupported`].
     pub fn send_timeout_blocking(
         &self,
         message: impl Into<Message>,
@@ -173,7 +176,8 @@ impl Socket<Any> {
         sent.map_err(KindError::Call)
     }
 
-    /// Sends to one peer, if its type addresses peers: as on a [`Socket<Router>`](crate::Router).
+    /// Sends to one peer, for socket types that address their peers. See
+    /// [`send_to`](Socket::send_to) of a [`Socket<Router>`](crate::Router).
     pub fn send_to(
         &self,
         peer: impl Into<Frame>,
@@ -184,10 +188,10 @@ impl Socket<Any> {
         async move { sending?.await.map_err(KindError::Call) }
     }
 
-    /// As [`send_to`](Socket::send_to), waiting in this thread.
+    /// Like [`send_to`](Socket::send_to), but blocks the current thread.
     ///
     /// # Errors
-    /// As [`Sender::send_blocking`], and [`KindError::Unsupported`].
+    /// Same as [`Sender::send_blocking`], and [`KindError::Unsupported`].
     pub fn send_to_blocking(
         &self,
         peer: impl Into<Frame>,
@@ -197,10 +201,10 @@ impl Socket<Any> {
         sender.send_blocking(message).map_err(KindError::Call)
     }
 
-    /// As [`send_to`](Socket::send_to), without waiting.
+    /// Like [`send_to`](Socket::send_to), but returns immediately.
     ///
     /// # Errors
-    /// As [`Sender::try_send`], and [`KindError::Unsupported`].
+    /// Same as [`Sender::try_send`], and [`KindError::Unsupported`].
     pub fn try_send_to(
         &self,
         peer: impl Into<Frame>,
@@ -210,7 +214,7 @@ impl Socket<Any> {
         sender.try_send(message).map_err(KindError::Call)
     }
 
-    /// As [`Receiver::recv`], if its type receives.
+    /// Like [`Receiver::recv`], for socket types that receive.
     #[doc(alias = "zmq_recv")]
     #[doc(alias = "zmq_msg_recv")]
     pub fn recv(&self) -> impl Future<Output = Result<Message, KindError<RecvError>>> + Send + '_ {
@@ -218,25 +222,25 @@ impl Socket<Any> {
         async move { receiving?.await.map_err(KindError::Call) }
     }
 
-    /// As [`Receiver::recv_blocking`], if its type receives.
+    /// Like [`Receiver::recv_blocking`], for socket types that receive.
     ///
     /// # Errors
-    /// As there, and [`KindError::Unsupported`].
+    /// Same as [`Receiver::recv_blocking`], and [`KindError::Unsupported`].
     #[doc(alias = "zmq_recvmsg")]
     pub fn recv_blocking(&self) -> Result<Message, KindError<RecvError>> {
         self.to_receive()?.recv_blocking().map_err(KindError::Call)
     }
 
-    /// As [`Receiver::try_recv`], if its type receives.
+    /// Like [`Receiver::try_recv`], for socket types that receive.
     ///
     /// # Errors
-    /// As there, and [`KindError::Unsupported`].
+    /// Same as [`Receiver::try_recv`], and [`KindError::Unsupported`].
     #[doc(alias = "zmq_recv")]
     pub fn try_recv(&self) -> Result<Message, KindError<TryRecvError>> {
         self.to_receive()?.try_recv().map_err(KindError::Call)
     }
 
-    /// As [`Receiver::recv_timeout`], if its type receives.
+    /// Like [`Receiver::recv_timeout`], for socket types that receive.
     pub fn recv_timeout(
         &self,
         timeout: Duration,
@@ -246,10 +250,10 @@ impl Socket<Any> {
         async move { receiving?.await.map_err(KindError::Call) }
     }
 
-    /// As [`Receiver::recv_timeout_blocking`], if its type receives.
+    /// Like [`Receiver::recv_timeout_blocking`], for socket types that receive.
     ///
     /// # Errors
-    /// As there, and [`KindError::Unsupported`].
+    /// Same as [`Receiver::recv_timeout_blocking`], and [`KindError::Unsupported`].
     pub fn recv_timeout_blocking(
         &self,
         timeout: Duration,
@@ -258,8 +262,8 @@ impl Socket<Any> {
         received.map_err(KindError::Call)
     }
 
-    /// Sends a request and waits for its reply, if this is a REQ: as on a
-    /// [`Socket<Req>`](crate::Req).
+    /// Sends a request and waits for its reply, if this is a REQ. See [`request`](Socket::request)
+    /// of a [`Socket<Req>`](crate::Req).
     pub fn request(
         &self,
         message: impl Into<Message>,
@@ -269,10 +273,10 @@ impl Socket<Any> {
         async move { asked?.await.map_err(KindError::Call) }
     }
 
-    /// As [`request`](Socket::request), blocking the thread.
+    /// Like [`request`](Socket::request), but blocks the current thread.
     ///
     /// # Errors
-    /// As on a [`Socket<Req>`](crate::Req), and [`KindError::Unsupported`].
+    /// Same as on a [`Socket<Req>`](crate::Req), and [`KindError::Unsupported`].
     pub fn request_blocking(
         &self,
         message: impl Into<Message>,
@@ -282,7 +286,7 @@ impl Socket<Any> {
         replied.map_err(KindError::Call)
     }
 
-    /// As [`request`](Socket::request), waiting for at most `timeout` until the reply is there.
+    /// Like [`request`](Socket::request), but waits at most `timeout` for the reply.
     pub fn request_timeout(
         &self,
         message: impl Into<Message>,
@@ -294,10 +298,10 @@ impl Socket<Any> {
         async move { asked?.await.map_err(KindError::Call) }
     }
 
-    /// As [`request_timeout`](Socket::request_timeout), blocking the thread.
+    /// Like [`request_timeout`](Socket::request_timeout), but blocks the current thread.
     ///
     /// # Errors
-    /// As on a [`Socket<Req>`](crate::Req), and [`KindError::Unsupported`].
+    /// Same as on a [`Socket<Req>`](crate::Req), and [`KindError::Unsupported`].
     pub fn request_timeout_blocking(
         &self,
         message: impl Into<Message>,
@@ -308,19 +312,19 @@ impl Socket<Any> {
         replied.map_err(KindError::Call)
     }
 
-    /// The socket's requests, each with its own way back, if this is a REP: as on a
-    /// [`Socket<Rep>`](crate::Rep).
+    /// Returns the socket's requests, each of which is replied to on its own, if this is a REP. See
+    /// [`requests`](Socket::requests) of a [`Socket<Rep>`](crate::Rep).
     #[must_use]
     pub fn requests(&self) -> Option<Requests> {
         let is_rep = self.socket_type() == SocketType::Rep;
         is_rep.then(|| Requests::new(self.holder().clone()))
     }
 
-    /// Gives the peer that `message` was received from what starts with `prefix`, if this is an XPUB:
-    /// as on a [`Socket<XPub>`](crate::XPub).
+    /// Subscribes the peer that sent `message` to topics that start with `prefix`, if this is an
+    /// XPUB. See [`accept`](Socket::accept) of a [`Socket<XPub>`](crate::XPub).
     ///
     /// # Errors
-    /// As there, and [`SubscribeError::Unsupported`].
+    /// Same as on a [`Socket<XPub>`](crate::XPub), and [`SubscribeError::Unsupported`].
     pub fn accept(
         &self,
         message: &Message,
@@ -329,11 +333,11 @@ impl Socket<Any> {
         self.decide_as_xpub(message, Upstream::Subscribe(prefix.as_ref().into()))
     }
 
-    /// Takes what [`accept`](Socket::accept) gave that peer away again, if this is an XPUB: as on a
-    /// [`Socket<XPub>`](crate::XPub).
+    /// Revokes a subscription made with [`accept`](Socket::accept), if this is an XPUB. See
+    /// [`revoke`](Socket::revoke) of a [`Socket<XPub>`](crate::XPub).
     ///
     /// # Errors
-    /// As there, and [`SubscribeError::Unsupported`].
+    /// Same as on a [`Socket<XPub>`](crate::XPub), and [`SubscribeError::Unsupported`].
     pub fn revoke(
         &self,
         message: &Message,

@@ -1,4 +1,4 @@
-//! Where a socket binds and connects.
+//! `bind`, `connect` and their opposites.
 
 use crate::endpoint::Endpoint;
 use crate::error::{BindError, ConnectError, DetachError};
@@ -7,18 +7,18 @@ use crate::pump::{transport, BoundListener, SocketCommand};
 use crate::socket::Socket;
 
 impl<K: Kind> Socket<K> {
-    /// Binds to an endpoint and answers the resolved one, with the port or path the system chose:
+    /// Binds to an endpoint and returns the resolved one, with the port or path the system chose:
     /// `tcp://127.0.0.1:*`, `tcp://*:5555`, `tcp://[::1]:0`, `ipc:///tmp/feed`, `ipc://*`,
     /// `ipc://@name`, `inproc://name`. A socket may be bound to several endpoints.
     ///
-    /// A name (`tcp://localhost:*`) is that of a network interface (on Linux) or else of a host. It
-    /// is looked up in this thread, which for a host takes as long as the system's resolver does;
-    /// the first address is bound, an IPv4 address if there is one.
+    /// A name (`tcp://localhost:*`) is the name of a network interface (on Linux) or otherwise of a
+    /// host. It is looked up on the current thread; looking up a host takes as long as the system's
+    /// resolver does. The first address is bound, preferably an IPv4 address.
     ///
     /// # Errors
-    /// [`BindError::Endpoint`] for a malformed endpoint, [`BindError::Unsupported`] for one that
-    /// this type of socket cannot have, [`BindError::InUse`] if another socket is bound there,
-    /// [`BindError::Io`] if the system refuses otherwise.
+    /// [`BindError::Endpoint`] if the endpoint is malformed, [`BindError::Unsupported`] if this
+    /// type of socket cannot use it, [`BindError::InUse`] if another socket is bound there,
+    /// [`BindError::Io`] if the system refuses for another reason.
     #[doc(alias = "zmq_bind")]
     #[doc(alias = "ZMQ_LAST_ENDPOINT")]
     #[doc(alias = "bind_to_random_port")]
@@ -37,13 +37,13 @@ impl<K: Kind> Socket<K> {
             .map_err(|error| error.about(&given))
     }
 
-    /// Listens on a socket that was bound elsewhere (`ZMQ_USE_FD`), such as one that was inherited
-    /// or whose port had to be known before: a [`std::net::TcpListener`] or, on Unix, a
-    /// `std::os::unix::net::UnixListener`. Answers its endpoint, for
+    /// Listens on a socket that was bound elsewhere (`ZMQ_USE_FD`), such as an inherited one or one
+    /// whose port had to be known in advance: a [`std::net::TcpListener`] or, on Unix, a
+    /// `std::os::unix::net::UnixListener`. Returns its endpoint, to be passed to
     /// [`unbind`](Socket::unbind).
     ///
     /// The listener is closed with the socket, or by `unbind`; the file of an ipc listener is not
-    /// removed. Its [`backlog`](crate::Options::backlog) is what it was.
+    /// removed. Its [`backlog`](crate::Options::backlog) is left as it is.
     ///
     /// ```
     /// use zmq_channels::{Context, Pull, Push};
@@ -60,8 +60,8 @@ impl<K: Kind> Socket<K> {
     /// ```
     ///
     /// # Errors
-    /// [`BindError::Io`] if it does not listen, has no name that others could connect to, or the
-    /// system refuses it an option.
+    /// [`BindError::Io`] if it is not listening, has no address that peers could connect to, or the
+    /// system refuses to set an option on it.
     #[doc(alias = "ZMQ_USE_FD")]
     pub fn bind_listener(&self, listener: impl Into<BoundListener>) -> Result<Endpoint, BindError> {
         let listener = listener.into();
@@ -69,15 +69,15 @@ impl<K: Kind> Socket<K> {
             .unwrap_or_else(|| Err(self.ended()))
     }
 
-    /// Connects to an endpoint: returns at once, also when the endpoint is not bound yet, and keeps
-    /// connecting again until [`disconnect`](Socket::disconnect). Connecting twice to the same
-    /// endpoint makes two connections, whatever the type: a SUB that is connected twice receives
-    /// each message twice, and a PUB sends each twice. (libzmq ignores the second connect of
-    /// DEALER, SUB, PUB and REQ over tcp and ipc.)
+    /// Connects to an endpoint. Returns immediately, even if the endpoint is not bound yet; the
+    /// socket connects and reconnects in the background until [`disconnect`](Socket::disconnect).
+    /// Connecting twice to the same endpoint makes two connections, for all socket types: a SUB
+    /// that is connected twice receives each message twice, and a PUB sends each twice. (libzmq
+    /// ignores the second connect of DEALER, SUB, PUB and REQ over tcp and ipc.)
     ///
     /// # Errors
-    /// [`ConnectError::Endpoint`] for a malformed endpoint, [`ConnectError::Unsupported`] for one
-    /// that this type of socket cannot have.
+    /// [`ConnectError::Endpoint`] if the endpoint is malformed, [`ConnectError::Unsupported`] if
+    /// this type of socket cannot use it.
     #[doc(alias = "zmq_connect")]
     pub fn connect(&self, endpoint: impl AsRef<str>) -> Result<Endpoint, ConnectError> {
         let endpoint = Endpoint::parse_for_connect(endpoint.as_ref())?;
@@ -90,14 +90,13 @@ impl<K: Kind> Socket<K> {
         Ok(endpoint)
     }
 
-    /// Stops listening on an endpoint, given as [`bind`](Socket::bind) answered it, and closes
-    /// the connections made through it once what they hold is sent. The address is free when
-    /// this returns. The path that `ipc://*` came to is removed with its directory, and no other
-    /// bind to `ipc://*` gets it: peers that still connect there are refused until a socket is bound
-    /// to that very path.
+    /// Stops listening on an endpoint, as returned by [`bind`](Socket::bind), and closes the
+    /// connections accepted on it once their queued messages are sent. The address is free when
+    /// this returns. A path that `ipc://*` chose is removed with its directory and is not chosen
+    /// again: peers that still connect to it are refused until a socket is bound to that very path.
     ///
     /// # Errors
-    /// [`DetachError::NotFound`] if the socket is not bound there.
+    /// [`DetachError::NotFound`] if the socket is not bound to the endpoint.
     #[doc(alias = "zmq_unbind")]
     pub fn unbind(&self, endpoint: impl AsRef<str>) -> Result<(), DetachError> {
         let endpoint = Endpoint::parse_for_bind(endpoint.as_ref())?;
@@ -105,10 +104,11 @@ impl<K: Kind> Socket<K> {
             .unwrap_or_else(|| Err(self.ended()))
     }
 
-    /// Ends every connection made by connecting to this endpoint, once what it holds is sent.
+    /// Ends every connection made by connecting to this endpoint, once its queued messages are
+    /// sent.
     ///
     /// # Errors
-    /// [`DetachError::NotFound`] if the socket is not connected there.
+    /// [`DetachError::NotFound`] if the socket is not connected to the endpoint.
     #[doc(alias = "zmq_disconnect")]
     pub fn disconnect(&self, endpoint: impl AsRef<str>) -> Result<(), DetachError> {
         let endpoint = Endpoint::parse_for_connect(endpoint.as_ref())?;

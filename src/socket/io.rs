@@ -1,4 +1,4 @@
-//! Messages in and out: the calls of the ports, on the socket itself.
+//! Sending and receiving: the calls of the ports, on the socket itself.
 
 use std::future::Future;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::port::{Iter, Receiver, Sender};
 use crate::socket::Socket;
 
 impl<K: Typed> Socket<K> {
-    /// The socket's `in`: another handle to send with.
+    /// Returns a handle to the socket's `in`.
     #[must_use]
     pub fn sender(&self) -> Sender
     where
@@ -21,7 +21,7 @@ impl<K: Typed> Socket<K> {
         self.inward().clone()
     }
 
-    /// As [`Sender::send`].
+    /// Like [`Sender::send`].
     #[doc(alias = "zmq_send")]
     #[doc(alias = "zmq_msg_send")]
     #[doc(alias = "send_multipart")]
@@ -35,10 +35,10 @@ impl<K: Typed> Socket<K> {
         self.inward().send(message)
     }
 
-    /// As [`Sender::send_blocking`].
+    /// Like [`Sender::send_blocking`].
     ///
     /// # Errors
-    /// As there.
+    /// Same as [`Sender::send_blocking`].
     #[doc(alias = "zmq_send")]
     #[doc(alias = "zmq_msg_send")]
     #[doc(alias = "zmq_sendmsg")]
@@ -52,10 +52,10 @@ impl<K: Typed> Socket<K> {
         self.inward().send_blocking(message)
     }
 
-    /// As [`Sender::try_send`].
+    /// Like [`Sender::try_send`].
     ///
     /// # Errors
-    /// As there.
+    /// Same as [`Sender::try_send`].
     #[doc(alias = "zmq_send")]
     #[doc(alias = "dontwait")]
     #[doc(alias = "noblock")]
@@ -67,7 +67,7 @@ impl<K: Typed> Socket<K> {
         self.inward().try_send(message)
     }
 
-    /// As [`Sender::send_timeout`].
+    /// Like [`Sender::send_timeout`].
     #[doc(alias = "ZMQ_SNDTIMEO")]
     pub fn send_timeout(
         &self,
@@ -80,10 +80,10 @@ impl<K: Typed> Socket<K> {
         self.inward().send_timeout(message, timeout)
     }
 
-    /// As [`Sender::send_timeout_blocking`].
+    /// Like [`Sender::send_timeout_blocking`].
     ///
     /// # Errors
-    /// As there.
+    /// Same as [`Sender::send_timeout_blocking`].
     #[doc(alias = "ZMQ_SNDTIMEO")]
     pub fn send_timeout_blocking(
         &self,
@@ -108,7 +108,7 @@ impl<K: Typed> Socket<K> {
 }
 
 impl<K: Typed> Socket<K> {
-    /// The socket's `out`: another handle to receive with.
+    /// Returns a handle to the socket's `out`.
     #[must_use]
     pub fn receiver(&self) -> Receiver
     where
@@ -117,7 +117,7 @@ impl<K: Typed> Socket<K> {
         self.outward().clone()
     }
 
-    /// As [`Receiver::recv`].
+    /// Like [`Receiver::recv`].
     #[doc(alias = "zmq_recv")]
     #[doc(alias = "zmq_msg_recv")]
     #[doc(alias = "recv_multipart")]
@@ -128,10 +128,10 @@ impl<K: Typed> Socket<K> {
         self.outward().recv()
     }
 
-    /// As [`Receiver::recv_blocking`].
+    /// Like [`Receiver::recv_blocking`].
     ///
     /// # Errors
-    /// As there.
+    /// Same as [`Receiver::recv_blocking`].
     #[doc(alias = "zmq_recv")]
     #[doc(alias = "zmq_msg_recv")]
     #[doc(alias = "zmq_recvmsg")]
@@ -144,10 +144,10 @@ impl<K: Typed> Socket<K> {
         self.outward().recv_blocking()
     }
 
-    /// As [`Receiver::try_recv`].
+    /// Like [`Receiver::try_recv`].
     ///
     /// # Errors
-    /// As there.
+    /// Same as [`Receiver::try_recv`].
     #[doc(alias = "zmq_recv")]
     #[doc(alias = "dontwait")]
     #[doc(alias = "noblock")]
@@ -159,7 +159,7 @@ impl<K: Typed> Socket<K> {
         self.outward().try_recv()
     }
 
-    /// As [`Receiver::recv_timeout`].
+    /// Like [`Receiver::recv_timeout`].
     #[doc(alias = "ZMQ_RCVTIMEO")]
     pub fn recv_timeout(
         &self,
@@ -171,10 +171,10 @@ impl<K: Typed> Socket<K> {
         self.outward().recv_timeout(timeout)
     }
 
-    /// As [`Receiver::recv_timeout_blocking`].
+    /// Like [`Receiver::recv_timeout_blocking`].
     ///
     /// # Errors
-    /// As there.
+    /// Same as [`Receiver::recv_timeout_blocking`].
     #[doc(alias = "ZMQ_RCVTIMEO")]
     pub fn recv_timeout_blocking(&self, timeout: Duration) -> Result<Message, RecvTimeoutError>
     where
@@ -183,8 +183,8 @@ impl<K: Typed> Socket<K> {
         self.outward().recv_timeout_blocking(timeout)
     }
 
-    /// The messages that come, one after the other, waiting for each in this thread, until the socket
-    /// is closed or its context shut down: as `for message in &socket`.
+    /// Returns a blocking iterator over the messages received, as `for message in &socket` does. It
+    /// ends when the socket is closed or its context is shut down.
     ///
     /// ```
     /// use zmq_channels::{Context, Pull, Push};

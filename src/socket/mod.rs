@@ -29,18 +29,19 @@ pub use crate::routing_id::RoutingId;
 pub use crate::socket_type::SocketType;
 pub use any::KindError;
 
-/// A ZeroMQ socket. `K` says which: [`Socket<Push>`](crate::Push) can only send,
+/// A ZeroMQ socket of type `K`: a [`Socket<Push>`](crate::Push) can only send, a
 /// [`Socket<Pull>`](crate::Pull) only receive.
 ///
-/// Cheap to clone and shared between threads; every method takes `&self`. `bind`, `connect` and
-/// similar calls wait only for the pump's reply (some tens of microseconds), never for the network,
-/// so they may be called from async code. (The exception is [`bind`](Socket::bind) to a host name.)
+/// Sockets are cheap to clone and can be shared between threads; every method takes `&self`.
+/// `bind`, `connect` and similar calls wait only for the pump's reply (some tens of microseconds),
+/// never for the network, so they may be called from async code. (The exception is
+/// [`bind`](Socket::bind) to a host name.)
 ///
 /// Dropping the last handle that can send (for types that only receive: the last handle) closes the
-/// socket: accepted messages are sent within [`linger`](crate::Options::linger), then the connections
-/// close. What was received can still be taken. If it was also the last handle of its
-/// [context](crate::Context), the drop waits for that; async code, which must not wait, calls
-/// [`close`](Socket::close) first.
+/// socket: accepted messages are sent within [`linger`](crate::Options::linger), then the
+/// connections close. Messages received before can still be taken. If it was also the last handle
+/// of its [context](crate::Context), the drop blocks until that is done; async code, which must not
+/// block, calls [`close`](Socket::close) first.
 #[doc(alias = "zmq_socket")]
 #[doc(alias = "zsock")]
 pub struct Socket<K: Kind> {
@@ -48,7 +49,7 @@ pub struct Socket<K: Kind> {
     id: u64,
     socket: SocketId,
     mailbox: Arc<Mailbox<Command>>,
-    /// Keeps the socket open as a sender does (a receiver, for kinds that only receive).
+    /// Keeps the socket open as a sender does (for kinds that only receive: as a receiver does).
     holder: Holder,
     sender: Option<Sender>,
     receiver: Option<Receiver>,
@@ -79,16 +80,17 @@ impl<K: Kind> Socket<K> {
         }
     }
 
-    /// The number of this socket in its context, above 0 and never used again there: what a
-    /// [monitor of the context](crate::Context::monitor) and its
-    /// [statistics](crate::Context::statistics) call it.
+    /// Returns the number of this socket in its context, above 0 and never reused there.
+    /// [Monitors](crate::Context::monitor) and [statistics](crate::Context::statistics) of the
+    /// context identify the socket by it.
     #[must_use]
     pub fn id(&self) -> u64 {
         self.id
     }
 
-    /// The same socket with its type known at run time only, so that sockets of several types fit into
-    /// one `Vec`; also `Socket::<Any>::from`. [`downcast`](Socket::downcast) is the way back.
+    /// Converts this into a socket whose type is known at run time only, so that sockets of several
+    /// types fit into one `Vec`; same as `Socket::<Any>::from`. [`downcast`](Socket::downcast) is
+    /// the reverse.
     ///
     /// ```
     /// use zmq_channels::{Any, Context, Options, Pub, Pull, Socket, SocketType};
@@ -111,7 +113,7 @@ impl<K: Kind> Socket<K> {
         self.retyped()
     }
 
-    /// The same socket under another type, which is its own or [`Any`].
+    /// The same socket as kind `L`, which is its own or [`Any`].
     fn retyped<L: Kind>(self) -> Socket<L> {
         Socket {
             kind: self.kind,
@@ -126,20 +128,20 @@ impl<K: Kind> Socket<K> {
         }
     }
 
-    /// The type of this socket.
+    /// Returns the type of this socket.
     #[must_use]
     #[doc(alias = "ZMQ_TYPE")]
     pub fn socket_type(&self) -> SocketType {
         self.kind
     }
 
-    /// Closes the socket: takes no more messages, sends those it accepted within
-    /// [`linger`](crate::Options::linger), and resolves when that is done, or when
-    /// there is nothing left to wait for: no message (one that is written in part is lost with its
-    /// connection), or no endpoint by which a peer could come. The future may be dropped; the
-    /// socket closes all the same.
+    /// Closes the socket: it accepts no more messages and sends those already accepted, within
+    /// [`linger`](crate::Options::linger). The future resolves when that is done, or when there is
+    /// nothing left to wait for: no message (one that is written in part is lost with its
+    /// connection), or no endpoint through which a peer could connect. The socket closes even if
+    /// the future is dropped.
     ///
-    /// Calling it again, or on a clone, resolves when the socket has closed.
+    /// A second call, also on a clone, resolves when the socket has closed.
     #[doc(alias = "zmq_close")]
     pub fn close(&self) -> impl Future<Output = CloseReport> + Send + 'static {
         let answer = self.request_close();
@@ -153,17 +155,17 @@ impl<K: Kind> Socket<K> {
         }
     }
 
-    /// [`close`](Socket::close), waiting in this thread.
+    /// Like [`close`](Socket::close), but blocks the current thread.
     #[doc(alias = "zmq_close")]
     pub fn close_blocking(&self) -> CloseReport {
         let closed = self.request_close().and_then(Answer::wait);
         closed.unwrap_or_else(|| CloseReport::without_answer(self.holder.ports()))
     }
 
-    /// Changes options of the open socket, from what they are now. The high-water marks,
-    /// [`linger`](crate::Options::linger) and all that is about the behaviour of this
-    /// type of socket (`router_…`, `req_…`, `xpub_…` and their likes) change at once; everything
-    /// else is for endpoints that are bound or connected from now on.
+    /// Changes options of the open socket; `change` is given the current ones. The high-water
+    /// marks, [`linger`](crate::Options::linger) and the options specific to this type of socket
+    /// (`router_…`, `req_…`, `xpub_…` and so on) take effect immediately; all others apply to
+    /// endpoints bound or connected from now on.
     ///
     /// ```
     /// use zmq_channels::{Context, Options, Push};
@@ -177,10 +179,10 @@ impl<K: Kind> Socket<K> {
     /// ```
     ///
     /// # Errors
-    /// [`ConfigureError::Option`] for a value an option cannot have,
-    /// [`ConfigureError::WithoutEffect`] for an option that does nothing for this type of socket,
-    /// [`ConfigureError::Fixed`] for a change of overflow policy; then nothing is changed. `change`
-    /// is called again if another handle changes the options at the same time.
+    /// [`ConfigureError::Option`] if a value is out of range, [`ConfigureError::WithoutEffect`] if
+    /// an option has no effect on this type of socket, [`ConfigureError::Fixed`] if the overflow
+    /// policy would change. Nothing is changed in these cases. `change` is called again if another
+    /// handle changes the options at the same time.
     #[doc(alias = "zmq_setsockopt")]
     #[doc(alias = "setsockopt")]
     #[doc(alias = "set_option")]
@@ -207,7 +209,7 @@ impl<K: Kind> Socket<K> {
                 reply,
             });
             match changed {
-                // Another thread was faster: once more, from what is true now.
+                // Another thread changed the options first: apply the change to those.
                 Some(Ok(false)) => {}
                 Some(Ok(true)) => return Ok(()),
                 Some(Err(error)) => return Err(error),
@@ -216,10 +218,10 @@ impl<K: Kind> Socket<K> {
         }
     }
 
-    /// What the options are now.
+    /// Returns the current options.
     ///
     /// # Errors
-    /// [`ConfigureError`] if the socket is closed or its context shut down.
+    /// [`ConfigureError`] if the socket is closed or its context is shut down.
     #[doc(alias = "zmq_getsockopt")]
     #[doc(alias = "getsockopt")]
     #[doc(alias = "get_option")]
@@ -228,21 +230,23 @@ impl<K: Kind> Socket<K> {
             .ok_or_else(|| self.ended())
     }
 
-    /// Whether the socket takes no more messages: it was closed, or its context shut down.
+    /// Returns whether the socket accepts no more messages: it was closed, or its context was shut
+    /// down.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.holder.ports().is_closed()
     }
 
-    /// Why the pump of this socket has failed; `None` if it has not. Calls that send or receive say
-    /// no more than [`Closed::Socket`] then, all others say this. A [`Monitor`](crate::Monitor) is told with
+    /// Returns why the pump of this socket has failed, or `None` if it has not. After a failure,
+    /// calls that send or receive return only [`Closed::Socket`]; all others return the failure
+    /// itself. A [`Monitor`](crate::Monitor) reports it as
     /// [`EventKind::PumpFailed`](crate::monitor::EventKind::PumpFailed).
     #[must_use]
     pub fn failure(&self) -> Option<PumpFailure> {
         self.mailbox.health().failure()
     }
 
-    /// Who runs this context's registrations.
+    /// The thread that runs this context's registrations.
     pub(crate) fn registrar(&self) -> &Registrar {
         &self.registrar
     }
@@ -251,17 +255,17 @@ impl<K: Kind> Socket<K> {
         &self.mailbox
     }
 
-    /// Another sender, if this type sends.
+    /// A new sender, if this type sends.
     pub(crate) fn any_sender(&self) -> Option<Sender> {
         self.sender.clone()
     }
 
-    /// Another receiver, if this type receives.
+    /// A new receiver, if this type receives.
     pub(crate) fn any_receiver(&self) -> Option<Receiver> {
         self.receiver.clone()
     }
 
-    /// Whether both are handles of one socket.
+    /// Whether both are handles of the same socket.
     pub(crate) fn is_same<L: Kind>(&self, other: &Socket<L>) -> bool {
         Arc::ptr_eq(self.holder.ports(), other.holder.ports())
     }
@@ -271,12 +275,13 @@ impl<K: Kind> Socket<K> {
         let posted = self
             .mailbox
             .post(Command::Socket(self.socket, SocketCommand::Close { reply }));
-        // The pump reports to the first it hears of; from now on, this handle says closed.
+        // The pump replies to the first of them only; from now on, this handle reports the socket
+        // closed.
         self.holder.ports().close();
         posted.is_ok().then_some(answer)
     }
 
-    /// Posts a command and waits for its own answer; none comes from a pump that has ended.
+    /// Posts a command and waits for its reply; `None` if the pump has ended.
     fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> SocketCommand) -> Option<T> {
         self.post(command)?.wait()
     }
@@ -303,7 +308,7 @@ impl<K: Kind> Socket<K> {
         &self.holder
     }
 
-    /// Why the pump did not answer.
+    /// Why the pump did not reply.
     fn ended<E: From<PumpFailure> + From<Closed>>(&self) -> E {
         match self.failure() {
             Some(failure) => failure.into(),

@@ -1,4 +1,4 @@
-//! What a socket tells of itself: events and figures.
+//! A socket's events and statistics.
 
 use crate::error::ObserveError;
 use crate::kind::Kind;
@@ -8,21 +8,22 @@ use crate::socket::Socket;
 use crate::statistics::Statistics;
 
 impl<K: Kind> Socket<K> {
-    /// Tells from now on what happens to the socket's connections: see [`Monitor`]. Make it
-    /// before `bind` and `connect` to miss nothing.
+    /// Starts reporting the events of the socket's connections: see [`Monitor`]. Events that
+    /// happened before this call are not reported, so call it before `bind` and `connect` to miss
+    /// none.
     ///
     /// # Errors
-    /// [`ObserveError`] if the socket is closed or its context shut down.
+    /// [`ObserveError`] if the socket is closed or its context is shut down.
     #[doc(alias = "zmq_socket_monitor")]
     #[doc(alias = "get_monitor_socket")]
     pub fn monitor(&self) -> Result<Monitor, ObserveError> {
         self.monitor_with(MonitorOptions::new())
     }
 
-    /// As [`monitor`](Socket::monitor), with a choice of events and capacity.
+    /// Like [`monitor`](Socket::monitor), but selects the events and sets the capacity.
     ///
     /// # Errors
-    /// As there.
+    /// Same as [`monitor`](Socket::monitor).
     pub fn monitor_with(&self, options: MonitorOptions) -> Result<Monitor, ObserveError> {
         self.ask(|reply| SocketCommand::Watch {
             events: options.events,
@@ -33,8 +34,9 @@ impl<K: Kind> Socket<K> {
         .ok_or_else(|| self.ended())
     }
 
-    /// What the socket has done so far, and its peers of this moment: see [`Statistics`]. The
-    /// counting is always on; asking costs a look at each peer.
+    /// Returns what the socket has sent, received and dropped so far, and the state of its current
+    /// peers: see [`Statistics`]. Counting is always on; this call takes time proportional to the
+    /// number of peers.
     ///
     /// ```
     /// use zmq_channels::{Context, Pair};
@@ -53,7 +55,7 @@ impl<K: Kind> Socket<K> {
     /// ```
     ///
     /// # Errors
-    /// [`ObserveError`] if the socket is closed or its context shut down.
+    /// [`ObserveError`] if the socket is closed or its context is shut down.
     #[doc(alias = "zmq_socket_monitor_pipes_stats")]
     pub fn statistics(&self) -> Result<Statistics, ObserveError> {
         self.ask(|reply| SocketCommand::Statistics { reply })

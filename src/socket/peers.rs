@@ -1,4 +1,4 @@
-//! Peers by their routing ids.
+//! Addressing peers by their routing ids.
 
 use std::future::Future;
 
@@ -11,10 +11,10 @@ use crate::routing_id::RoutingId;
 use crate::socket::Socket;
 
 impl<K: Kind> Socket<K> {
-    /// [`connect`](Socket::connect), and gives the peer there this routing id, whatever id it
-    /// announces (`ZMQ_CONNECT_ROUTING_ID`). Messages to it can be sent at once: until it is
-    /// there, and whenever the connection is lost, up to the send high-water mark of them are kept
-    /// for it. The id is the endpoint's until that is disconnected.
+    /// Like [`connect`](Socket::connect), but assigns this routing id to the peer, whatever id it
+    /// announces (`ZMQ_CONNECT_ROUTING_ID`). Messages can be sent to it immediately: before it
+    /// connects, and whenever the connection is lost, up to the send high-water mark of them are
+    /// queued for it. The id stays assigned to the endpoint until it is disconnected.
     ///
     /// ```
     /// use zmq_channels::{Context, Message, Options, Router, RoutingId};
@@ -32,8 +32,9 @@ impl<K: Kind> Socket<K> {
     /// ```
     ///
     /// # Errors
-    /// [`ConnectError::Endpoint`] for a malformed endpoint, [`ConnectError::RoutingIdInUse`] if a
-    /// peer has this id already, or on SERVER and PEER if it is not a number above zero.
+    /// [`ConnectError::Endpoint`] if the endpoint is malformed, [`ConnectError::RoutingIdInUse`] if
+    /// another peer has this id, or if a SERVER or PEER is given an id that is not a number above
+    /// zero.
     #[doc(alias = "ZMQ_CONNECT_ROUTING_ID")]
     pub fn connect_as(
         &self,
@@ -48,11 +49,12 @@ impl<K: Kind> Socket<K> {
         Ok(endpoint)
     }
 
-    /// [`connect`](Socket::connect), and answers the routing id that the peer there has from now
-    /// on (`zmq_connect_peer`), as [`connect_as`](Socket::connect_as) does with a given one.
+    /// Like [`connect`](Socket::connect), but returns the routing id of the peer
+    /// (`zmq_connect_peer`). The id is assigned as by [`connect_as`](Socket::connect_as), but
+    /// chosen by the socket.
     ///
     /// # Errors
-    /// [`ConnectError::Endpoint`] for a malformed endpoint.
+    /// [`ConnectError::Endpoint`] if the endpoint is malformed.
     #[doc(alias = "zmq_connect_peer")]
     pub fn connect_peer(&self, endpoint: impl AsRef<str>) -> Result<RoutingId, ConnectError>
     where
@@ -62,8 +64,8 @@ impl<K: Kind> Socket<K> {
         self.dial(endpoint, None)
     }
 
-    /// Ends the connection to one peer, once what it holds is sent (`zmq_disconnect_peer`). If
-    /// this socket connected to the peer, it does not do so again; if the peer did, it may.
+    /// Ends the connection to one peer, once its queued messages are sent (`zmq_disconnect_peer`).
+    /// If this socket made the connection, it does not reconnect; if the peer did, the peer may.
     ///
     /// # Errors
     /// [`DetachError::NoPeer`] if no peer has this id.
@@ -77,7 +79,7 @@ impl<K: Kind> Socket<K> {
             .unwrap_or_else(|| Err(self.ended()))
     }
 
-    /// Whether a peer has this id now, or will have it once it is connected
+    /// Returns whether a peer has this id now, or will have it once it is connected
     /// (`zmq_socket_get_peer_state`).
     #[must_use]
     #[doc(alias = "zmq_socket_get_peer_state")]
@@ -89,8 +91,8 @@ impl<K: Kind> Socket<K> {
         routes.is_some_and(|routes| routes.contains(&peer.into()))
     }
 
-    /// The ids of all peers there are now, in no order; those that have been given to endpoints
-    /// among them, whether their peers are connected or not.
+    /// Returns the ids of all current peers, in no particular order. Includes the ids assigned to
+    /// endpoints, whether or not their peers are connected.
     #[must_use]
     pub fn peers(&self) -> Vec<RoutingId>
     where
@@ -118,8 +120,9 @@ impl<K: Kind> Socket<K> {
 }
 
 impl<K: Typed> Socket<K> {
-    /// Sends to one peer: as [`Sender::send`](crate::Sender::send) with the id as first frame, which an
-    /// error gives back with the rest. The id is a [`RoutingId`], or anything that reads as its bytes.
+    /// Sends to one peer: like [`Sender::send`](crate::Sender::send) with the id as the first
+    /// frame. An error returns the message with that frame. `peer` is a [`RoutingId`], or anything
+    /// that converts to its bytes.
     ///
     /// ```
     /// use zmq_channels::{Context, Dealer, Options, Router, RoutingId};
@@ -150,10 +153,10 @@ impl<K: Typed> Socket<K> {
         self.inward().send(Message::to(peer, payload))
     }
 
-    /// As [`send_to`](Socket::send_to), waiting in this thread.
+    /// Like [`send_to`](Socket::send_to), but blocks the current thread.
     ///
     /// # Errors
-    /// As [`Sender::send_blocking`](crate::Sender::send_blocking).
+    /// Same as [`Sender::send_blocking`](crate::Sender::send_blocking).
     #[doc(alias = "zmq_msg_set_routing_id")]
     pub fn send_to_blocking(
         &self,
@@ -166,10 +169,10 @@ impl<K: Typed> Socket<K> {
         self.inward().send_blocking(Message::to(peer, payload))
     }
 
-    /// As [`send_to`](Socket::send_to), without waiting.
+    /// Like [`send_to`](Socket::send_to), but returns immediately.
     ///
     /// # Errors
-    /// As [`Sender::try_send`](crate::Sender::try_send).
+    /// Same as [`Sender::try_send`](crate::Sender::try_send).
     pub fn try_send_to(
         &self,
         peer: impl Into<Frame>,

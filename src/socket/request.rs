@@ -1,4 +1,4 @@
-//! Requests and replies as pairs: `request` on REQ, `requests` on REP.
+//! Requests paired with their replies: `request` on REQ, `requests` on REP.
 
 use std::time::{Duration, Instant};
 
@@ -11,30 +11,31 @@ use crate::socket::Socket;
 
 /// Requests that are paired with their replies.
 ///
-/// `request` sends a message and resolves to the reply to that very message. Any number may be
-/// under way on one socket, from any threads and tasks; the replies may come in any order.
+/// `request` sends a message and resolves to the reply to that message. Any number of requests may
+/// be in flight on one socket, from any threads and tasks; replies may arrive in any order.
 ///
-/// On the wire each of them carries a number of four bytes in front of its delimiter, as libzmq's
-/// `ZMQ_REQ_CORRELATE` has it. To the peer that is one more frame of the envelope, which every REP
-/// gives back as it was, and so does a ROUTER that copies what stands in front of the delimiter.
-/// Requests go to the connected peers in turn, and wait in the order they were made while there
-/// is none or all are full. How many wait is limited only by how many calls are under way: no
-/// high-water mark refuses a request. A reply is taken only from the peer that was asked, and
-/// only for a request that a call still waits for. A late one, to a request that was given up, is
-/// dropped and counted in [`Receiver::dropped`](crate::Receiver::dropped).
+/// On the wire each request carries a four-byte number in front of its delimiter, as with libzmq's
+/// `ZMQ_REQ_CORRELATE`. For the peer that is one more frame of the envelope, which every REP
+/// returns unchanged, as does a ROUTER that copies the frames in front of the delimiter. Requests
+/// go to the connected peers in turn; while there is no peer, or all are full, they wait in the
+/// order they were made. The number of waiting requests is limited only by the number of pending
+/// calls: no high-water mark applies. A reply is accepted only from the peer that received the
+/// request, and only while a call waits for it. A late reply, to a cancelled request, is dropped
+/// and counted in [`Receiver::dropped`](crate::Receiver::dropped).
 ///
-/// A request is sent at most once. If the connection to its peer ends before the reply has come,
-/// it is unknown whether it was worked on, and it ends with `PeerLost`; one of which nothing had
-/// left yet goes to another peer or waits for one.
+/// A request is sent at most once. If the connection to its peer ends before the reply has arrived,
+/// the request may or may not have been processed; it fails with `PeerLost`. A request of which
+/// nothing was written yet goes to another peer or waits for one.
 ///
-/// `send` and `recv` work beside it, in strict alternation as ever: neither do they wait for
-/// requests made here, nor these for them, and no reply to the one kind goes to the other. But a
-/// socket whose `out` is full of replies that are not received stops reading, these replies too.
+/// `send` and `recv` can be used at the same time, in strict alternation as usual. They do not wait
+/// for requests made with `request`, nor the other way round, and each reply goes to the call it
+/// belongs to. But a socket whose `out` is full of replies that are not received stops reading,
+/// which delays the replies to `request` too.
 impl Socket<Req> {
     /// Sends a request and waits for its reply.
     ///
-    /// Dropping the future gives the request up: it is not sent if no peer has taken it, and its
-    /// reply is dropped if it comes all the same.
+    /// Dropping the future cancels the request: it is not sent if no peer has taken it yet, and a
+    /// reply that still arrives is dropped.
     ///
     /// ```
     /// use zmq_channels::{Context, Rep, Req};
@@ -58,23 +59,23 @@ impl Socket<Req> {
     /// ```
     ///
     /// # Errors
-    /// [`PeerLost`](RequestError::PeerLost) if the peer that had the request is gone,
-    /// [`Closed`](RequestError::Closed) if the socket is closed or the context has been shut down,
-    /// [`Refused`](RequestError::Refused) for a message without frames.
+    /// [`PeerLost`](RequestError::PeerLost) if the connection to the peer that has the request is
+    /// lost, [`Closed`](RequestError::Closed) if the socket is closed or the context is shut down,
+    /// [`Refused`](RequestError::Refused) if the message has no frames.
     #[doc(alias = "ZMQ_REQ_CORRELATE")]
     pub fn request(&self, message: impl Into<Message>) -> RequestFuture<'_> {
         self.holder().ports().request(message.into())
     }
 
-    /// As [`request`](Socket::request), blocking the thread.
+    /// Like [`request`](Socket::request), but blocks the current thread.
     ///
     /// # Errors
-    /// Those of [`request`](Socket::request).
+    /// Same as [`request`](Socket::request).
     pub fn request_blocking(&self, message: impl Into<Message>) -> Result<Message, RequestError> {
         self.holder().ports().request_blocking(message.into())
     }
 
-    /// As [`request`](Socket::request), waiting for at most `timeout` until the reply is there.
+    /// Like [`request`](Socket::request), but waits at most `timeout` for the reply.
     ///
     /// ```
     /// use std::time::Duration;
@@ -93,8 +94,8 @@ impl Socket<Req> {
     /// ```
     ///
     /// # Errors
-    /// [`Timeout`](RequestTimeoutError::Timeout) if no reply came in time: then the request is
-    /// given up. And those of [`request`](Socket::request).
+    /// [`Timeout`](RequestTimeoutError::Timeout) if no reply arrived in time; the request is then
+    /// cancelled. Also the errors of [`request`](Socket::request).
     pub fn request_timeout(
         &self,
         message: impl Into<Message>,
@@ -103,10 +104,10 @@ impl Socket<Req> {
         self.request_until(message.into(), after(timeout))
     }
 
-    /// As [`request_timeout`](Socket::request_timeout), blocking the thread.
+    /// Like [`request_timeout`](Socket::request_timeout), but blocks the current thread.
     ///
     /// # Errors
-    /// Those of [`request_timeout`](Socket::request_timeout).
+    /// Same as [`request_timeout`](Socket::request_timeout).
     pub fn request_timeout_blocking(
         &self,
         message: impl Into<Message>,
@@ -135,16 +136,17 @@ impl Socket<Req> {
 
 /// Requests as handles.
 impl Socket<Rep> {
-    /// The socket's requests, each with its own way back: any number of workers take them and
-    /// answer them, in whatever order they finish. The wire is that of any REP.
+    /// Returns the socket's requests as handles that are replied to one by one: any number of
+    /// workers can take requests and reply in any order. On the wire the socket is an ordinary REP.
     ///
-    /// `recv` and `send` work beside it, on this handle and its clones: each request goes either
-    /// to one of those who `recv` it, and then `send` answers it in strict alternation, or to one
-    /// of the [`Requests`], which take no part in that. Neither waits for the other.
+    /// `recv` and `send` can be used at the same time, on this handle and its clones. Each request
+    /// goes either to a caller of `recv`, and `send` then replies to it in strict alternation, or
+    /// to one of the [`Requests`], which are not part of that alternation. Neither waits for the
+    /// other.
     ///
-    /// A client that leaves takes its requests along; a client that leaves more than 2²⁰ of them
-    /// unanswered has its oldest forgotten. Replies to those are dropped and counted
-    /// ([`Sender::dropped`](crate::Sender::dropped)).
+    /// When a client disconnects, its requests are dropped. If a client disconnects with more than
+    /// 2²⁰ requests unanswered, the oldest are forgotten. Replies to such requests are dropped and
+    /// counted ([`Sender::dropped`](crate::Sender::dropped)).
     ///
     /// ```
     /// use zmq_channels::{Context, Rep, Req};

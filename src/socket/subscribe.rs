@@ -1,4 +1,4 @@
-//! Subscriptions and groups: those of the socket itself, and those an XPUB decides on.
+//! Subscriptions and groups of the socket itself, and those that an XPUB decides on.
 
 use crate::error::{GroupError, SubscribeError};
 use crate::kind::{Joins, Kind, Subscribes, Topical, XPub};
@@ -10,18 +10,18 @@ use crate::socket_type::SocketType;
 use crate::sync::oneshot::Reply;
 
 impl<K: Kind> Socket<K> {
-    /// Subscribes to every message whose first frame starts with `prefix`; the empty prefix
-    /// means all (`ZMQ_SUBSCRIBE`). Subscribing twice needs two calls of
-    /// [`unsubscribe`](Socket::unsubscribe).
+    /// Subscribes to every message whose first frame starts with `prefix` (`ZMQ_SUBSCRIBE`). The
+    /// empty prefix subscribes to all messages. Subscriptions are counted: after two calls, it
+    /// takes two calls of [`unsubscribe`](Socket::unsubscribe) to remove one.
     ///
-    /// On an XPUB with [`xpub_manual`](crate::Options::xpub_manual) it gives that to the peer
-    /// of the message received last, as [`accept`](Socket::accept) does for any message: the one that
-    /// this socket's receivers, all clones together, have given last. Of several taken at once, that is
-    /// the last. Where several threads receive, use `accept`.
+    /// On an XPUB with [`xpub_manual`](crate::Options::xpub_manual), this subscribes the peer that
+    /// sent the message received last, as [`accept`](Socket::accept) does for a given message. That
+    /// is the last message taken through any clone of this socket's receiver; of a batch, the last
+    /// one of the batch. Use `accept` where several threads receive.
     ///
     /// # Errors
-    /// [`SubscribeError`] if the socket is closed or its context shut down; on an XPUB as with
-    /// [`accept`](Socket::accept).
+    /// [`SubscribeError`] if the socket is closed or its context is shut down; on an XPUB, the
+    /// errors of [`accept`](Socket::accept).
     #[doc(alias = "ZMQ_SUBSCRIBE")]
     #[doc(alias = "set_subscribe")]
     pub fn subscribe(&self, prefix: impl AsRef<[u8]>) -> Result<(), SubscribeError>
@@ -37,17 +37,18 @@ impl<K: Kind> Socket<K> {
         })
     }
 
-    /// Takes one subscription back (`ZMQ_UNSUBSCRIBE`). One that was never made is no error.
+    /// Removes one subscription (`ZMQ_UNSUBSCRIBE`). Removing a subscription that does not exist is
+    /// not an error.
     ///
     /// When this returns, a SUB receives no more messages that match none of its other
-    /// subscriptions: those that waited are dropped, counted as
-    /// [`Unmatched`](crate::statistics::DropReason::Unmatched). An XSUB receives what waits
-    /// and what is still on its way.
+    /// subscriptions: queued ones are dropped, counted as
+    /// [`Unmatched`](crate::statistics::DropReason::Unmatched). An XSUB still receives messages
+    /// that are queued or in transit.
     ///
-    /// On an XPUB it is [`revoke`](Socket::revoke) for the message received last.
+    /// On an XPUB this is [`revoke`](Socket::revoke) for the message received last.
     ///
     /// # Errors
-    /// As with [`subscribe`](Socket::subscribe).
+    /// Same as [`subscribe`](Socket::subscribe).
     #[doc(alias = "ZMQ_UNSUBSCRIBE")]
     #[doc(alias = "set_unsubscribe")]
     pub fn unsubscribe(&self, prefix: impl AsRef<[u8]>) -> Result<(), SubscribeError>
@@ -80,11 +81,13 @@ impl<K: Kind> Socket<K> {
 }
 
 impl<K: Kind> Socket<K> {
-    /// The number of distinct topics (`ZMQ_TOPICS_COUNT`): for SUB, XSUB and DISH of those that
-    /// are subscribed to or joined, for PUB, XPUB and RADIO of those that any peer is.
+    /// Returns the number of distinct topics (`ZMQ_TOPICS_COUNT`): for SUB, XSUB and DISH those
+    /// that this socket has subscribed to or joined, for PUB, XPUB and RADIO those that its peers
+    /// have.
     ///
     /// # Errors
-    /// [`SubscribeError`] if the socket is closed, its context shut down, or it has no topics.
+    /// [`SubscribeError`] if the socket is closed, its context is shut down, or its type has no
+    /// topics.
     #[doc(alias = "ZMQ_TOPICS_COUNT")]
     pub fn topics(&self) -> Result<usize, SubscribeError>
     where
@@ -99,13 +102,13 @@ impl<K: Kind> Socket<K> {
     }
 }
 
-/// Subscriptions that the user of an XPUB decides on, with
-/// [`xpub_manual`](crate::Options::xpub_manual).
+/// Subscriptions decided by the user of an XPUB, with [`xpub_manual`](crate::Options::xpub_manual).
 ///
-/// Peers come and go at any time: what is decided for one that has left does nothing.
+/// Peers may disconnect at any time; a decision about a peer that is no longer connected has no
+/// effect.
 impl Socket<XPub> {
-    /// Gives the peer that `message` was received from what starts with `prefix`, be that what it
-    /// asked for or not. `message` is one that this socket's `out` has given.
+    /// Subscribes the peer that sent `message` to messages that start with `prefix`, whether or not
+    /// it asked for that. `message` is one that was received from this socket.
     ///
     /// ```
     /// use zmq_channels::message::XPubEvent;
@@ -133,9 +136,10 @@ impl Socket<XPub> {
     /// ```
     ///
     /// # Errors
-    /// [`SubscribeError::NotManual`] unless the option says so, [`SubscribeError::NoPeer`] if the
-    /// message came from no peer, [`SubscribeError::TooMany`] if this peer has as many as it can
-    /// have; and if the socket is closed or its context shut down.
+    /// [`SubscribeError::NotManual`] if [`xpub_manual`](crate::Options::xpub_manual) is off,
+    /// [`SubscribeError::NoPeer`] if the message did not come from a peer,
+    /// [`SubscribeError::TooMany`] if this peer has reached its limit of subscriptions, and an
+    /// error if the socket is closed or its context is shut down.
     #[doc(alias = "ZMQ_XPUB_MANUAL")]
     pub fn accept(
         &self,
@@ -145,11 +149,11 @@ impl Socket<XPub> {
         self.decide(message.tag(), Upstream::Subscribe(prefix.as_ref().into()))
     }
 
-    /// Takes what [`accept`](Socket::accept) gave that peer away again; once is enough, however
-    /// often it was given.
+    /// Revokes a subscription that [`accept`](Socket::accept) made for that peer. One call is
+    /// enough, no matter how often it was accepted.
     ///
     /// # Errors
-    /// As there.
+    /// Same as [`accept`](Socket::accept).
     pub fn revoke(
         &self,
         message: &Message,
@@ -160,8 +164,8 @@ impl Socket<XPub> {
 }
 
 impl<K: Kind> Socket<K> {
-    /// Joins a group: messages that a RADIO sends to exactly this name come in from now on
-    /// (RFC 48, `zmq_join`). A name has 0 to 255 bytes.
+    /// Joins a group: from now on the socket receives messages that a RADIO sends to a group of
+    /// exactly this name (RFC 48, `zmq_join`). A name has 0 to 255 bytes.
     ///
     /// ```
     /// use zmq_channels::{Context, Dish, Message, Options, Radio};
@@ -181,25 +185,25 @@ impl<K: Kind> Socket<K> {
     /// ```
     ///
     /// # Errors
-    /// [`GroupError::AlreadyJoined`], [`GroupError::TooLong`], and if the socket is closed or its
-    /// context shut down.
+    /// [`GroupError::AlreadyJoined`], [`GroupError::TooLong`], and an error if the socket is closed
+    /// or its context is shut down.
     #[doc(alias = "zmq_join")]
     pub fn join(&self, group: impl AsRef<[u8]>) -> Result<(), GroupError>
     where
         K: Joins,
     {
-        // Other types answer that they have none.
+        // Other types reply that they have no groups.
         let group = Frame::from(group.as_ref());
         self.ask(|reply| SocketCommand::Join { group, reply })
             .unwrap_or_else(|| Err(self.ended()))
     }
 
-    /// Leaves a group (`zmq_leave`). When this returns, no more messages of it are received: those
-    /// that waited are dropped, counted as [`Unmatched`](crate::statistics::DropReason::Unmatched).
+    /// Leaves a group (`zmq_leave`). When this returns, no more messages of the group are received:
+    /// queued ones are dropped, counted as [`Unmatched`](crate::statistics::DropReason::Unmatched).
     ///
     /// # Errors
-    /// [`GroupError::NotJoined`], [`GroupError::TooLong`], and if the socket is closed or its
-    /// context shut down.
+    /// [`GroupError::NotJoined`], [`GroupError::TooLong`], and an error if the socket is closed or
+    /// its context is shut down.
     #[doc(alias = "zmq_leave")]
     pub fn leave(&self, group: impl AsRef<[u8]>) -> Result<(), GroupError>
     where
@@ -212,7 +216,7 @@ impl<K: Kind> Socket<K> {
 }
 
 impl<K: Kind> Socket<K> {
-    /// What the peer gets that the message received last came from (XPUB).
+    /// Decides for the peer that sent the message received last (XPUB).
     fn decide_last(&self, decision: Upstream) -> Result<(), SubscribeError> {
         self.decide(self.holder.ports().last_received(), decision)
     }
