@@ -1,25 +1,25 @@
-//! Which connections a listener takes.
+//! Filtering the connections that a listener accepts.
 
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-/// Decides which connections a listener takes: called with the peer's address after the accept, before
-/// a single byte is exchanged (in the place of `ZMQ_TCP_ACCEPT_FILTER` and `ZMQ_IPC_FILTER_PID`, `_UID`,
-/// `_GID`). It always runs on the pump's own thread, whichever thread does the pump's work at the time,
-/// and with no lock held. It must not wait: every socket of the pump waits for it. A connection for
-/// which it panics is not taken.
+/// Decides which connections a listener accepts. It is called with the peer's address after the
+/// accept, before a single byte is exchanged (replaces `ZMQ_TCP_ACCEPT_FILTER` and
+/// `ZMQ_IPC_FILTER_PID`, `_UID`, `_GID`). It always runs on the pump's own thread, whichever thread
+/// does the pump's work at the time, and with no lock held. It must not block, as that blocks every
+/// socket of the pump. A connection for which it panics is refused.
 #[derive(Clone)]
 pub struct AcceptFilter(Arc<dyn Fn(&PeerAddress) -> bool + Send + Sync>);
 
-/// Who is at the other end of a connection, as the operating system says.
+/// The peer of a connection, as reported by the operating system.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PeerAddress {
     /// A TCP peer.
     Tcp(SocketAddr),
-    /// A process of this machine, as it was when it connected; what the system does not tell is
-    /// `None`, which on systems other than Linux is everything.
+    /// A process on this machine, as it was when it connected. Fields the system does not report
+    /// are `None`; only Linux reports them.
     Ipc {
         /// Its process id.
         pid: Option<i32>,
@@ -31,12 +31,12 @@ pub enum PeerAddress {
 }
 
 impl AcceptFilter {
-    /// A filter that takes the connections for which `accepts` returns true.
+    /// Creates a filter that accepts the connections for which `accepts` returns true.
     pub fn new(accepts: impl Fn(&PeerAddress) -> bool + Send + Sync + 'static) -> Self {
         AcceptFilter(Arc::new(accepts))
     }
 
-    /// Whether a connection from `peer` is taken.
+    /// Returns whether a connection from `peer` is accepted.
     #[must_use]
     pub fn accepts(&self, peer: &PeerAddress) -> bool {
         (self.0)(peer)

@@ -1,4 +1,4 @@
-//! How connections are secured, and under what peers are judged.
+//! How connections are secured and peers authenticated.
 
 use super::{OptionFault, Options, MAX_CREDENTIAL};
 use crate::security::Security;
@@ -6,7 +6,7 @@ use crate::security::Security;
 /// libzmq's limit.
 const MAX_ZAP_DOMAIN: usize = 255;
 
-/// Each field is described at its setter.
+/// See the setter of each field for its documentation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Authentication {
     pub(crate) security: Security,
@@ -25,11 +25,11 @@ impl Default for Authentication {
 }
 
 impl Authentication {
-    /// Whether each has a value it can have.
+    /// Whether every value is in range.
     pub(super) fn check(&self) -> Result<(), OptionFault> {
         let fault = |option, reason| Err(OptionFault { option, reason });
         if let Security::PlainClient { username, password } = &self.security {
-            // RFC 24 counts each with a byte; libzmq takes no empty ones.
+            // RFC 24 sends each with a one-byte length; libzmq rejects empty ones.
             let fits = |text: &String| text.len() <= MAX_CREDENTIAL;
             if !fits(username) || !fits(password) {
                 return fault("security", "user name or password longer than 255 bytes");
@@ -50,9 +50,9 @@ impl Authentication {
 impl Options {
     /// How connections over tcp and ipc are secured (`ZMQ_PLAIN_SERVER`, `ZMQ_PLAIN_USERNAME`,
     /// `ZMQ_PLAIN_PASSWORD`, `ZMQ_CURVE_SERVER`, `ZMQ_CURVE_PUBLICKEY`, `ZMQ_CURVE_SECRETKEY`,
-    /// `ZMQ_CURVE_SERVERKEY`); default [`Security::Null`]. Not for STREAM; inproc has none. Peers
-    /// of ZMTP 2.0 and 1.0, which know no security, are refused unless it is [`Security::Null`]
-    /// and [`zap_domain`](Options::zap_domain) is empty.
+    /// `ZMQ_CURVE_SERVERKEY`); default [`Security::Null`]. Not available for STREAM; inproc
+    /// connections are not secured. ZMTP 2.0 and 1.0 have no security: their peers are refused
+    /// unless this is [`Security::Null`] and [`zap_domain`](Options::zap_domain) is empty.
     #[doc(alias = "ZMQ_PLAIN_SERVER")]
     #[doc(alias = "PLAIN_SERVER")]
     #[doc(alias = "ZMQ_PLAIN_USERNAME")]
@@ -75,17 +75,17 @@ impl Options {
         self
     }
 
-    /// What [`security`](Options::security) is set to.
+    /// Returns the value of [`security`](Options::security).
     #[must_use]
     pub fn get_security(&self) -> &Security {
         &self.authentication.security
     }
 
-    /// What this socket's peers are judged under, at most 255 bytes (`ZMQ_ZAP_DOMAIN`, default
-    /// empty): told to the [`Authenticator`](crate::Authenticator) or ZAP handler of the context.
-    /// With [`Security::Null`] peers are judged only if it is not empty. See
-    /// [`zap_enforce_domain`](Options::zap_enforce_domain) for what happens without
-    /// a handler to judge them.
+    /// The domain under which this socket's peers are authenticated, at most 255 bytes
+    /// (`ZMQ_ZAP_DOMAIN`, default empty). It is passed to the
+    /// [`Authenticator`](crate::Authenticator) or ZAP handler of the context. With
+    /// [`Security::Null`], peers are authenticated only if it is not empty.
+    /// [`zap_enforce_domain`](Options::zap_enforce_domain) decides what happens without a handler.
     #[doc(alias = "ZMQ_ZAP_DOMAIN")]
     #[doc(alias = "ZAP_DOMAIN")]
     #[must_use]
@@ -94,18 +94,18 @@ impl Options {
         self
     }
 
-    /// What [`zap_domain`](Options::zap_domain) is set to.
+    /// Returns the value of [`zap_domain`](Options::zap_domain).
     #[must_use]
     pub fn get_zap_domain(&self) -> &str {
         &self.authentication.zap_domain
     }
 
-    /// Whether [`zap_domain`](Options::zap_domain) is taken seriously
-    /// (`ZMQ_ZAP_ENFORCE_DOMAIN`, default false). If so, with NULL and CURVE a domain without
-    /// a handler to judge peers lets none in, and a CURVE server without a domain has none
-    /// judged; if not, NULL and CURVE servers without a handler let every peer in, and CURVE
-    /// servers have their clients judged if there is a handler. A PLAIN server asks in any case, and
-    /// lets no peer in if there is no handler to ask; it must have a domain if this is set.
+    /// Whether [`zap_domain`](Options::zap_domain) is enforced (`ZMQ_ZAP_ENFORCE_DOMAIN`, default
+    /// false). If it is, a NULL or CURVE socket with a domain refuses all peers while there is no
+    /// handler, and a CURVE server without a domain does not have its peers authenticated. If it is
+    /// not, NULL and CURVE servers accept every peer while there is no handler, and CURVE servers
+    /// have their clients authenticated if there is one. A PLAIN server always needs a handler and
+    /// refuses all peers without one; it must have a domain if this is set.
     #[doc(alias = "ZMQ_ZAP_ENFORCE_DOMAIN")]
     #[doc(alias = "ZAP_ENFORCE_DOMAIN")]
     #[must_use]
@@ -114,7 +114,7 @@ impl Options {
         self
     }
 
-    /// What [`zap_enforce_domain`](Options::zap_enforce_domain) is set to.
+    /// Returns the value of [`zap_enforce_domain`](Options::zap_enforce_domain).
     #[must_use]
     pub fn get_zap_enforce_domain(&self) -> bool {
         self.authentication.zap_enforce_domain

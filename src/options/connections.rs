@@ -1,4 +1,4 @@
-//! Which connections are made, when again, and which are taken.
+//! Which connections are made and accepted, and when a lost one is made again.
 
 use std::time::Duration;
 
@@ -61,7 +61,7 @@ impl ReconnectStop {
     }
 }
 
-/// Each field is described at its setter.
+/// See the setter of each field for its documentation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Connections {
     pub(crate) reconnect_interval: Option<Duration>,
@@ -90,7 +90,7 @@ impl Default for Connections {
 }
 
 impl Connections {
-    /// Whether each has a value it can have.
+    /// Whether every value is in range.
     pub(super) fn check(&self) -> Result<(), OptionFault> {
         let fault = |option, reason| Err(OptionFault { option, reason });
         if self.reconnect_interval == Some(Duration::ZERO) {
@@ -108,8 +108,8 @@ impl Connections {
 
 /// # Connections
 impl Options {
-    /// The first pause before connecting again (`ZMQ_RECONNECT_IVL`, default 100 ms);
-    /// `None` never connects again.
+    /// Delay before the first attempt to reconnect (`ZMQ_RECONNECT_IVL`, default 100 ms); with
+    /// `None` the socket never reconnects.
     #[doc(alias = "ZMQ_RECONNECT_IVL")]
     #[doc(alias = "RECONNECT_IVL")]
     #[must_use]
@@ -118,14 +118,14 @@ impl Options {
         self
     }
 
-    /// What [`reconnect_interval`](Options::reconnect_interval) is set to.
+    /// Returns the value of [`reconnect_interval`](Options::reconnect_interval).
     #[must_use]
     pub fn get_reconnect_interval(&self) -> Option<Duration> {
         self.connections.reconnect_interval
     }
 
-    /// The pause doubles after each failure up to this one (`ZMQ_RECONNECT_IVL_MAX`; default
-    /// 5 s, where libzmq keeps trying every 100 ms).
+    /// Maximum delay between attempts to reconnect; the delay doubles after each failure until it
+    /// reaches this (`ZMQ_RECONNECT_IVL_MAX`; default 5 s, where libzmq keeps trying every 100 ms).
     #[doc(alias = "ZMQ_RECONNECT_IVL_MAX")]
     #[doc(alias = "RECONNECT_IVL_MAX")]
     #[must_use]
@@ -134,13 +134,13 @@ impl Options {
         self
     }
 
-    /// What [`reconnect_interval_max`](Options::reconnect_interval_max) is set to.
+    /// Returns the value of [`reconnect_interval_max`](Options::reconnect_interval_max).
     #[must_use]
     pub fn get_reconnect_interval_max(&self) -> Duration {
         self.connections.reconnect_interval_max
     }
 
-    /// After what an endpoint is given up (`ZMQ_RECONNECT_STOP`); by default after nothing.
+    /// The failures after which an endpoint is given up (`ZMQ_RECONNECT_STOP`); default none.
     #[doc(alias = "ZMQ_RECONNECT_STOP")]
     #[doc(alias = "RECONNECT_STOP")]
     #[must_use]
@@ -149,14 +149,14 @@ impl Options {
         self
     }
 
-    /// What [`reconnect_stop`](Options::reconnect_stop) is set to.
+    /// Returns the value of [`reconnect_stop`](Options::reconnect_stop).
     #[must_use]
     pub fn get_reconnect_stop(&self) -> ReconnectStop {
         self.connections.reconnect_stop
     }
 
-    /// How long one attempt to connect may take (`ZMQ_CONNECT_TIMEOUT`); `None` leaves it to the
-    /// operating system. Default `None`.
+    /// Time limit for one attempt to connect (`ZMQ_CONNECT_TIMEOUT`); `None`, the default, leaves
+    /// it to the operating system.
     #[doc(alias = "ZMQ_CONNECT_TIMEOUT")]
     #[doc(alias = "CONNECT_TIMEOUT")]
     #[must_use]
@@ -165,13 +165,14 @@ impl Options {
         self
     }
 
-    /// What [`connect_timeout`](Options::connect_timeout) is set to.
+    /// Returns the value of [`connect_timeout`](Options::connect_timeout).
     #[must_use]
     pub fn get_connect_timeout(&self) -> Option<Duration> {
         self.connections.connect_timeout
     }
 
-    /// How many connections the kernel keeps waiting for us (`ZMQ_BACKLOG`, default 100).
+    /// Maximum number of connections that the kernel queues for a listener (`ZMQ_BACKLOG`, default
+    /// 100).
     #[doc(alias = "ZMQ_BACKLOG")]
     #[doc(alias = "BACKLOG")]
     #[must_use]
@@ -180,13 +181,13 @@ impl Options {
         self
     }
 
-    /// What [`backlog`](Options::backlog) is set to.
+    /// Returns the value of [`backlog`](Options::backlog).
     #[must_use]
     pub fn get_backlog(&self) -> u32 {
         self.connections.backlog
     }
 
-    /// Which connections a listener takes; `None`, the default, takes all.
+    /// Decides which connections a listener accepts; with `None`, the default, it accepts all.
     #[doc(alias = "ZMQ_TCP_ACCEPT_FILTER")]
     #[doc(alias = "TCP_ACCEPT_FILTER")]
     #[doc(alias = "ZMQ_IPC_FILTER_PID")]
@@ -204,39 +205,39 @@ impl Options {
         self
     }
 
-    /// What [`accept_filter`](Options::accept_filter) is set to.
+    /// Returns the value of [`accept_filter`](Options::accept_filter).
     #[must_use]
     pub fn get_accept_filter(&self) -> Option<&AcceptFilter> {
         self.connections.accept_filter.as_ref()
     }
 
-    /// Takes all connections again: takes [`accept_filter`](Options::accept_filter) back.
+    /// Removes the [`accept_filter`](Options::accept_filter), so that all connections are accepted.
     #[must_use]
     pub fn without_accept_filter(mut self) -> Self {
         self.connections.accept_filter = None;
         self
     }
 
-    /// Peers the socket has at most, counted from the end of their handshake; a peer that comes
-    /// later is disconnected, and counted in
-    /// [`Statistics::refused`](crate::statistics::Statistics#structfield.refused), where it stands
-    /// when such a peer loses what it has sent.
-    /// `None`, the default, for no limit. (libzmq has no such option.)
+    /// Maximum number of peers of the socket, counted from the end of their handshakes. Any further
+    /// peer is disconnected and counted in
+    /// [`Statistics::refused`](crate::statistics::Statistics#structfield.refused), which says when
+    /// such a peer loses messages it has sent. `None`, the default, means no limit. (libzmq has no
+    /// such option.)
     #[must_use]
     pub fn max_peers(mut self, max_peers: impl Into<Option<usize>>) -> Self {
         self.connections.max_peers = max_peers.into();
         self
     }
 
-    /// What [`max_peers`](Options::max_peers) is set to.
+    /// Returns the value of [`max_peers`](Options::max_peers).
     #[must_use]
     pub fn get_max_peers(&self) -> Option<usize> {
         self.connections.max_peers
     }
 
-    /// The pump the socket lives on, counted from 0 (in the place of `ZMQ_AFFINITY`, which names
-    /// a set of I/O threads for each connection); `None`, the default, for the pump with the
-    /// fewest sockets. Settled when the socket is opened.
+    /// The pump that serves the socket, counted from 0 (replaces `ZMQ_AFFINITY`, which selects a
+    /// set of I/O threads for each connection); `None`, the default, selects the pump with the
+    /// fewest sockets. Cannot change once the socket is open.
     #[doc(alias = "ZMQ_AFFINITY")]
     #[doc(alias = "AFFINITY")]
     #[must_use]
@@ -245,7 +246,7 @@ impl Options {
         self
     }
 
-    /// What [`pump`](Options::pump) is set to.
+    /// Returns the value of [`pump`](Options::pump).
     #[must_use]
     pub fn get_pump(&self) -> Option<usize> {
         self.connections.pump

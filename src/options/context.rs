@@ -5,29 +5,30 @@ use std::time::Duration;
 use super::Options;
 use crate::error::ContextError;
 
-/// About twice what it takes to wake a thread that sleeps on another processor.
+/// About twice the time to wake a thread that sleeps on another processor.
 const SPIN: Duration = Duration::from_micros(50);
 
-/// About what an answer takes from a task of another thread that is awake.
+/// About the time a reply takes from a task on another thread that is awake.
 const TASK_SPIN: Duration = Duration::from_micros(25);
 
-/// The longest spin that is accepted: beyond, sleeping is better by any measure.
+/// The longest spin accepted: beyond this, sleeping is better by any measure.
 const MAX_SPIN: Duration = Duration::from_millis(1);
 
-/// The most pumps a context may have: more than any machine has processors for, and few enough to
-/// be looked through for each socket.
+/// Maximum number of pumps of a context: more than any machine has processors, and few enough to
+/// iterate over for each socket.
 const MAX_PUMPS: usize = 1024;
 
-/// The most unfinished handshakes of a pump unless the user says otherwise: a flood of several
-/// thousand silent connections a second, all from one address, does not lock out a peer of that address
-/// whose first bytes take a third of a second.
+/// Default maximum of unfinished handshakes per pump: with it, a flood of several thousand silent
+/// connections a second from one address does not lock out a peer of that address whose first bytes
+/// take a third of a second.
 pub(crate) const MAX_HANDSHAKES: usize = 4096;
 
 pub(crate) const NO_SUCH_PUMP: &str = "the context has no such pump";
 
 /// The settings of a context, as [`Options`] are those of a socket.
 ///
-/// What an option is set to is read with `get_` and its name, as with [`std::process::Command`].
+/// Each option is read by the method with `get_` in front of its name, as with
+/// [`std::process::Command`].
 ///
 /// ```
 /// use zmq_channels::{Context, ContextOptions, Options, Pull};
@@ -61,7 +62,7 @@ pub struct ContextOptions {
 }
 
 impl ContextOptions {
-    /// The defaults, as documented on each setter.
+    /// Creates options with the defaults documented at each setter.
     #[must_use]
     pub fn new() -> Self {
         ContextOptions {
@@ -79,9 +80,9 @@ impl ContextOptions {
         }
     }
 
-    /// Pump threads, 1 to 1024 (`ZMQ_IO_THREADS`, default 1). Each starts with the first socket
-    /// that is opened on it. One is enough for most: it serves hundreds of sockets. libzmq's 0,
-    /// no thread and inproc only, does not exist: inproc needs a pump, too.
+    /// Number of pump threads, 1 to 1024 (`ZMQ_IO_THREADS`, default 1). Each starts with the first
+    /// socket opened on it. One is enough for most programs: it serves hundreds of sockets.
+    /// libzmq's 0 (no thread, inproc only) does not exist, as inproc needs a pump too.
     #[doc(alias = "ZMQ_IO_THREADS")]
     #[doc(alias = "IO_THREADS")]
     #[must_use]
@@ -90,15 +91,15 @@ impl ContextOptions {
         self
     }
 
-    /// What [`pumps`](ContextOptions::pumps) is set to.
+    /// Returns the value of [`pumps`](ContextOptions::pumps).
     #[must_use]
     pub fn get_pumps(&self) -> usize {
         self.pumps
     }
 
-    /// What the names of the context's threads begin with (`ZMQ_THREAD_NAME_PREFIX`): with `feed`
-    /// the pumps are called `feed-pump-0`, `feed-pump-1` and so on. It is shortened to what the
-    /// system keeps of such names. Without a zero byte; empty, the default, for `zmq`.
+    /// Prefix of the names of the context's threads (`ZMQ_THREAD_NAME_PREFIX`): with `feed` the
+    /// pumps are called `feed-pump-0`, `feed-pump-1` and so on. It is shortened to fit the system's
+    /// limit for such names, and must not contain a zero byte. Empty, the default, means `zmq`.
     #[doc(alias = "ZMQ_THREAD_NAME_PREFIX")]
     #[doc(alias = "THREAD_NAME_PREFIX")]
     #[must_use]
@@ -107,14 +108,14 @@ impl ContextOptions {
         self
     }
 
-    /// What [`name`](ContextOptions::name) is set to.
+    /// Returns the value of [`name`](ContextOptions::name).
     #[must_use]
     pub fn get_name(&self) -> &str {
         &self.name
     }
 
-    /// Sockets the context has at most, those included that are still closing
-    /// (`ZMQ_MAX_SOCKETS`); `None`, the default, for no limit, where libzmq has 1023.
+    /// Maximum number of sockets of the context, including those still closing (`ZMQ_MAX_SOCKETS`);
+    /// `None`, the default, means no limit, where libzmq's default is 1023.
     #[doc(alias = "ZMQ_MAX_SOCKETS")]
     #[doc(alias = "MAX_SOCKETS")]
     #[must_use]
@@ -123,129 +124,132 @@ impl ContextOptions {
         self
     }
 
-    /// What [`max_sockets`](ContextOptions::max_sockets) is set to.
+    /// Returns the value of [`max_sockets`](ContextOptions::max_sockets).
     #[must_use]
     pub fn get_max_sockets(&self) -> Option<usize> {
         self.max_sockets
     }
 
-    /// Connections that all listeners of all sockets together have accepted at most, over tcp
-    /// and ipc, from the accept to the end of the connection. Who comes later is disconnected at
-    /// once, or takes the place of one that has not finished its handshake, if there is one: which,
-    /// [`max_handshakes`](ContextOptions::max_handshakes) says. Connections that sockets
-    /// make themselves do not count. `None`, the default, for no limit. (libzmq has no such option; see also
-    /// [`Options::max_peers`](Options::max_peers).)
+    /// Maximum number of connections accepted by the listeners of all sockets together, over tcp
+    /// and ipc, counted from the accept to the end of the connection. A further connection is
+    /// closed at once, or takes the place of one that has not finished its handshake, if there is
+    /// one; [`max_handshakes`](ContextOptions::max_handshakes) says which. Connections made by this
+    /// context's sockets do not count. `None`, the default, means no limit. (libzmq has no such
+    /// option; see also [`Options::max_peers`](Options::max_peers).)
     #[must_use]
     pub fn max_connections(mut self, max_connections: impl Into<Option<usize>>) -> Self {
         self.max_connections = max_connections.into();
         self
     }
 
-    /// What [`max_connections`](ContextOptions::max_connections) is set to.
+    /// Returns the value of [`max_connections`](ContextOptions::max_connections).
     #[must_use]
     pub fn get_max_connections(&self) -> Option<usize> {
         self.max_connections
     }
 
-    /// Accepted connections of each pump, over tcp and ipc, whose handshake is not finished, at
-    /// least 1 (default 4096, libzmq has no limit). Each holds a file descriptor for up to
-    /// [`handshake_timeout`](Options::handshake_timeout). Beyond that many one is ended
-    /// for each newcomer, so that a flood does not lock honest peers out: one that has been silent
-    /// since it was accepted, or else any; of the address (over ipc, the process) that has most of
-    /// them; the oldest of those. A peer of ZMTP says its first bytes as soon as it is connected. If
-    /// these need time to arrive, it takes a limit above the number of connections in that time to be
-    /// safe from a flood of silent connections from the peer's own address: the default is enough for
-    /// 5900 of them a second and 300 ms, if the system lets the process have as many descriptors. If
-    /// it does not, a silent connection makes way whenever there is none left for a newcomer.
+    /// Maximum number of accepted connections of each pump, over tcp and ipc, that have not
+    /// finished their handshake, at least 1 (default 4096, libzmq has no limit). Each holds a file
+    /// descriptor for up to [`handshake_timeout`](Options::handshake_timeout). At the limit, each
+    /// new connection ends an older one, so that a flood does not lock honest peers out. It ends a
+    /// connection that has been silent since it was accepted, if there is one; among these, one
+    /// from the address (over ipc, the process) that has most of them; and among those, the oldest.
+    /// A ZMTP peer sends its first bytes as soon as it is connected. If they take time to arrive,
+    /// it is safe from a flood of silent connections from its own address only if the limit exceeds
+    /// the number of connections in that time: the default is enough for 5900 of them a second and
+    /// 300 ms, if the system lets the process have that many descriptors. If it does not, a silent
+    /// connection is ended whenever no descriptor is left for a new one.
     #[must_use]
     pub fn max_handshakes(mut self, max_handshakes: usize) -> Self {
         self.max_handshakes = max_handshakes;
         self
     }
 
-    /// What [`max_handshakes`](ContextOptions::max_handshakes) is set to.
+    /// Returns the value of [`max_handshakes`](ContextOptions::max_handshakes).
     #[must_use]
     pub fn get_max_handshakes(&self) -> usize {
         self.max_handshakes
     }
 
-    /// Whether a call that has the first message for a pump whose thread sleeps may do the pump's next
-    /// turn itself instead of waking that thread; default true. The message is on its way sooner by the
-    /// wake-up of a thread, and the call takes longer by a write to the connection. A call that has
-    /// just done so, and a large message, wake the thread. (libzmq has no such option.)
+    /// Whether a call that sends the first message to a pump whose thread sleeps may run the pump's
+    /// next turn itself instead of waking that thread; default true. The message leaves earlier by
+    /// the time it takes to wake a thread, and the call takes longer by the time of a write to the
+    /// connection. A call made right after one that did so, and a call with a large
+    /// message, wake the thread. (libzmq has no such option.)
     #[must_use]
     pub fn assist(mut self, assist: bool) -> Self {
         self.assist = assist;
         self
     }
 
-    /// What [`assist`](ContextOptions::assist) is set to.
+    /// Returns the value of [`assist`](ContextOptions::assist).
     #[must_use]
     pub fn get_assist(&self) -> bool {
         self.assist
     }
 
-    /// Whether a thread in a blocking call may do its pump's work while it waits; default true. It does
-    /// so where it waits time and again and is never away for long: then what arrives is in its hands
-    /// without another thread, with half the latency or less. When it is away, the pump's thread comes
-    /// back within about 1 ms, or 0.3 ms if others wait for the pump; and at once if anything is asked
-    /// of the pump, or a thread begins to wait that cannot do this. Until then, what arrives for other
-    /// sockets of this pump may have to wait. Threads that wait for different sockets of one pump at the
-    /// same time leave its work to the pump's thread. (libzmq has no such option.)
+    /// Whether a thread in a blocking call may do its pump's work while it waits; default true. It
+    /// does so if it waits repeatedly and with short pauses: it then receives messages without the
+    /// help of another thread, with half the latency or less. While it is not waiting, the pump's
+    /// thread takes over within about 1 ms, or 0.3 ms if other threads wait for the pump; and at
+    /// once if a call needs the pump, or a thread that cannot do this starts to wait. Until then,
+    /// messages for other sockets of this pump may have to wait. Threads that wait for different
+    /// sockets of one pump at the same time leave its work to the pump's thread. (libzmq has no
+    /// such option.)
     #[must_use]
     pub fn lead(mut self, lead: bool) -> Self {
         self.lead = lead;
         self
     }
 
-    /// What [`lead`](ContextOptions::lead) is set to.
+    /// Returns the value of [`lead`](ContextOptions::lead).
     #[must_use]
     pub fn get_lead(&self) -> bool {
         self.lead
     }
 
-    /// How long a thread in a blocking call may spin before it sleeps; default 50 µs, at most 1 ms, zero
-    /// for never. It does so only where that has paid off lately: where what it waits for comes within
-    /// microseconds from another processor. A thread that waits longer than that, or is alone on its
-    /// processor, spins next to never. (libzmq has no such option.)
+    /// Maximum time that a thread in a blocking call spins before it sleeps; default 50 µs, at most
+    /// 1 ms, zero disables spinning. A thread spins only where that has paid off recently: where
+    /// the message it waits for comes within microseconds from another processor. A thread that
+    /// waits longer than that, or has only one processor, hardly ever spins. (libzmq has no such
+    /// option.)
     ///
-    /// For as long as this, and where it has paid off lately, the pump's thread spins too while
-    /// frames of more than [`in_batch_size`](Options::in_batch_size) arrive piece by
-    /// piece.
+    /// Within the same limits, the pump's thread spins too while frames larger than
+    /// [`in_batch_size`](Options::in_batch_size) arrive in pieces.
     #[must_use]
     pub fn spin(mut self, spin: Duration) -> Self {
         self.spin = spin;
         self
     }
 
-    /// What [`spin`](ContextOptions::spin) is set to.
+    /// Returns the value of [`spin`](ContextOptions::spin).
     #[must_use]
     pub fn get_spin(&self) -> Duration {
         self.spin
     }
 
-    /// How long a task that waits for what comes over tcp or ipc may do its pump's work in one of its
-    /// polls; default 25 µs, at most 1 ms, zero for never. It does so only where that has paid off
-    /// lately. It then asks to be polled again at once, until four times this has passed, and only then
-    /// waits to be woken. Even if it is served without that, it leaves its thread to other tasks after
-    /// that time. (libzmq has no such option.)
+    /// Maximum time that a task that waits for messages over tcp or ipc may do its pump's work
+    /// within one of its polls; default 25 µs, at most 1 ms, zero disables it. A task does so only
+    /// where that has paid off recently. It then asks to be polled again at once, until four times
+    /// this has passed, and only then waits to be woken. A task whose messages arrive without that
+    /// also yields its thread to other tasks after that time. (libzmq has no such option.)
     #[must_use]
     pub fn task_spin(mut self, task_spin: Duration) -> Self {
         self.task_spin = task_spin;
         self
     }
 
-    /// What [`task_spin`](ContextOptions::task_spin) is set to.
+    /// Returns the value of [`task_spin`](ContextOptions::task_spin).
     #[must_use]
     pub fn get_task_spin(&self) -> Duration {
         self.task_spin
     }
 
-    /// How long sockets that are closing may take at most, whatever their
-    /// [`linger`](Options::linger) says, once the last handle of all is dropped or
-    /// [`Context::close`](crate::Context::close) is called. When it is over they end, and what they have
-    /// not sent is [undelivered](crate::socket::CloseReport#structfield.undelivered). `None`, the
-    /// default, for no limit, as with libzmq's `zmq_ctx_term`.
+    /// Maximum time that closing sockets may take, whatever their [`linger`](Options::linger), once
+    /// the last handle is dropped or [`Context::close`](crate::Context::close) is called. After it,
+    /// they end, and the messages they have not sent are
+    /// [undelivered](crate::socket::CloseReport#structfield.undelivered). `None`, the default,
+    /// means no limit, as with libzmq's `zmq_ctx_term`.
     #[doc(alias = "ZMQ_BLOCKY")]
     #[doc(alias = "BLOCKY")]
     #[must_use]
@@ -254,27 +258,27 @@ impl ContextOptions {
         self
     }
 
-    /// What [`linger_limit`](ContextOptions::linger_limit) is set to.
+    /// Returns the value of [`linger_limit`](ContextOptions::linger_limit).
     #[must_use]
     pub fn get_linger_limit(&self) -> Option<Duration> {
         self.linger_limit
     }
 
-    /// The options of sockets that are opened without options of their own, in the place of
-    /// `ZMQ_IPV6` and `ZMQ_BLOCKY` for a context; default [`Options::new`].
+    /// The options of sockets that are opened without options of their own (replaces `ZMQ_IPV6` and
+    /// `ZMQ_BLOCKY` of a context); default [`Options::new`].
     #[must_use]
     pub fn socket_options(mut self, socket_options: Options) -> Self {
         self.socket_options = socket_options;
         self
     }
 
-    /// What [`socket_options`](ContextOptions::socket_options) is set to.
+    /// Returns the value of [`socket_options`](ContextOptions::socket_options).
     #[must_use]
     pub fn get_socket_options(&self) -> &Options {
         &self.socket_options
     }
 
-    /// Whether every option has a value it can have.
+    /// Whether every option has a value in range.
     pub(crate) fn check(&self) -> Result<(), ContextError> {
         let fault = |option, reason| Err(ContextError::Option { option, reason });
         if !(1..=MAX_PUMPS).contains(&self.pumps) {

@@ -1,15 +1,15 @@
-//! Which options mean something for which types of socket: the one place that says it.
+//! Which options have an effect on which types of sockets, in one table.
 //!
-//! What can have no effect is refused, so that no program relies on it. Not refused are options that
-//! have their default value, those that the context gives to all its sockets, and, for a type that
-//! only sends or only receives, an option of the other direction that is set to the same as that of
-//! its own: one limit or policy for both directions is one for the direction there is.
+//! An option that can have no effect is refused, so that no program relies on it. Exceptions:
+//! options at their default value, options that the context gives to all its sockets, and, for a
+//! type that only sends or only receives, an option of the other direction that has the same value
+//! as that of its own: a limit or policy set for both directions applies to the one there is.
 
 use super::{OptionFault, Options};
 use crate::message::Message;
 use crate::socket_type::SocketType;
 
-/// What one option is about.
+/// The effect of one option.
 struct Row {
     option: &'static str,
     is_alike: fn(&Options, &Options) -> bool,
@@ -42,7 +42,7 @@ table! {
         immediate: sends_to_any_peer,
     }
     protocol: Protocol {
-        // Who judges peers is told it, whatever the type (RFC 27).
+        // An authenticator is given it, whatever the type (RFC 27).
         routing_id: speaks_zmtp,
         oldest_zmtp: speaks_zmtp,
         max_frame_size: speaks_zmtp,
@@ -122,7 +122,7 @@ fn has_several_peers(kind: SocketType) -> bool {
     !kind.has_one_peer()
 }
 
-/// Whether what is sent waits for any peer at all: not where each has its own queue.
+/// Whether messages wait for any of the peers: not so where each peer has its own queue.
 fn sends_to_any_peer(kind: SocketType) -> bool {
     use SocketType::*;
     matches!(
@@ -132,7 +132,7 @@ fn sends_to_any_peer(kind: SocketType) -> bool {
 }
 
 impl Options {
-    /// Messages the options hold must be such as sockets of this type send and receive.
+    /// Messages held in options must be ones that sockets of this type can send and receive.
     pub(crate) fn check_messages(&self, kind: SocketType) -> Result<(), OptionFault> {
         let messages = [
             ("hello", &self.notices.hello),
@@ -149,8 +149,8 @@ impl Options {
         Ok(())
     }
 
-    /// The first option that is set, has no effect on sockets of this type, and is not as in
-    /// `given`, which was not chosen for this socket.
+    /// Returns the first option that is set, has no effect on sockets of this type, and differs
+    /// from `given`, which were not chosen for this socket.
     pub(crate) fn without_effect(&self, kind: SocketType, given: &Options) -> Option<&'static str> {
         let defaults = Options::new();
         let rows = TABLE.iter().filter(|row| !(row.means_something)(kind));
@@ -160,7 +160,8 @@ impl Options {
         set.find(|option| !self.is_for_both_directions(option))
     }
 
-    /// Whether an option of one direction says the same as that of the other.
+    /// Whether an option of one direction has the same value as its counterpart for the other
+    /// direction.
     fn is_for_both_directions(&self, option: &str) -> bool {
         match option {
             "send_high_water_mark" | "receive_high_water_mark" => {

@@ -1,14 +1,14 @@
-//! Signs of life, and for how long a peer may give none.
+//! Heartbeats, and how long a peer may be silent.
 
 use std::time::Duration;
 
 use super::{OptionFault, Options};
 
-/// A PING has 16 bits for tenths of a second (RFC 37, Connection Heartbeating): these are one too
-/// many.
+/// A PING has 16 bits for tenths of a second (RFC 37, Connection Heartbeating): this is one more
+/// than fits.
 const HEARTBEAT_TTL_LIMIT: Duration = Duration::from_millis(6_553_600);
 
-/// Each field is described at its setter.
+/// See the setter of each field for its documentation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Heartbeat {
     pub(crate) heartbeat_interval: Option<Duration>,
@@ -17,7 +17,7 @@ pub(crate) struct Heartbeat {
 }
 
 impl Heartbeat {
-    /// Whether each has a value it can have.
+    /// Whether every value is in range.
     pub(super) fn check(&self) -> Result<(), OptionFault> {
         let fault = |option, reason| Err(OptionFault { option, reason });
         if self.heartbeat_interval == Some(Duration::ZERO) {
@@ -38,10 +38,10 @@ impl Heartbeat {
 
 /// # Heartbeats
 impl Options {
-    /// How often each peer is asked for a sign of life, from the handshake on
-    /// (`ZMQ_HEARTBEAT_IVL`); `None`, the default, never asks. libzmq answers since 4.2. Peers of
-    /// ZMTP 2.0 and 1.0 (libzmq 3 and 2) have no words for it: they are never asked, and never
-    /// given up for being silent.
+    /// Interval at which a PING is sent to each peer, from the handshake on (`ZMQ_HEARTBEAT_IVL`);
+    /// `None`, the default, sends none. libzmq answers them since 4.2. ZMTP 2.0 and 1.0 (libzmq 3
+    /// and 2) have no heartbeats: their peers are sent none, and are never disconnected for being
+    /// silent.
     #[doc(alias = "ZMQ_HEARTBEAT_IVL")]
     #[doc(alias = "HEARTBEAT_IVL")]
     #[must_use]
@@ -50,17 +50,17 @@ impl Options {
         self
     }
 
-    /// What [`heartbeat_interval`](Options::heartbeat_interval) is set to.
+    /// Returns the value of [`heartbeat_interval`](Options::heartbeat_interval).
     #[must_use]
     pub fn get_heartbeat_interval(&self) -> Option<Duration> {
         self.heartbeat.heartbeat_interval
     }
 
-    /// How long a peer that was asked may stay silent before its connection ends, to be made again
-    /// by the side that made it (`ZMQ_HEARTBEAT_TIMEOUT`); `None`, the default, means as long as
-    /// [`heartbeat_interval`](Options::heartbeat_interval). Anything that comes from
-    /// the peer counts. A peer whose user does not keep up stops reading, and then cannot answer:
-    /// it is heard of if it asks for signs of life as well, at intervals shorter than this.
+    /// Maximum time that a peer may stay silent after a PING before its connection ends; the side
+    /// that made the connection reconnects (`ZMQ_HEARTBEAT_TIMEOUT`). `None`, the default, means
+    /// the same as [`heartbeat_interval`](Options::heartbeat_interval). Any traffic from the peer
+    /// counts. A peer whose user does not keep up stops reading and cannot answer; it is not
+    /// disconnected if it sends heartbeats of its own, at intervals shorter than this.
     #[doc(alias = "ZMQ_HEARTBEAT_TIMEOUT")]
     #[doc(alias = "HEARTBEAT_TIMEOUT")]
     #[must_use]
@@ -69,16 +69,16 @@ impl Options {
         self
     }
 
-    /// What [`heartbeat_timeout`](Options::heartbeat_timeout) is set to.
+    /// Returns the value of [`heartbeat_timeout`](Options::heartbeat_timeout).
     #[must_use]
     pub fn get_heartbeat_timeout(&self) -> Option<Duration> {
         self.heartbeat.heartbeat_timeout
     }
 
-    /// How long the peer should wait for our next sign of life before it ends the connection
-    /// (`ZMQ_HEARTBEAT_TTL`), rounded down to tenths of a second; `None`, the default, and less
-    /// than 100 ms do not tell it. A PING has 16 bits for it: 6553.6 s and more are an error when
-    /// the socket is opened, as with libzmq, and never a shorter time.
+    /// How long the peer should wait for our next message or heartbeat before it ends the
+    /// connection (`ZMQ_HEARTBEAT_TTL`), rounded down to tenths of a second; `None`, the default,
+    /// and values below 100 ms send no limit. A PING has 16 bits for it: 6553.6 s and more are an
+    /// error when the socket is opened, as with libzmq, and never a shorter time.
     #[doc(alias = "ZMQ_HEARTBEAT_TTL")]
     #[doc(alias = "HEARTBEAT_TTL")]
     #[must_use]
@@ -87,7 +87,7 @@ impl Options {
         self
     }
 
-    /// What [`heartbeat_ttl`](Options::heartbeat_ttl) is set to.
+    /// Returns the value of [`heartbeat_ttl`](Options::heartbeat_ttl).
     #[must_use]
     pub fn get_heartbeat_ttl(&self) -> Option<Duration> {
         self.heartbeat.heartbeat_ttl

@@ -1,10 +1,10 @@
 //! The options of sockets and contexts, their defaults and the reasons for them.
 //!
 //! [`Options`] are those of a socket, [`ContextOptions`] those of a context. Both are builders like
-//! [`std::process::Command`]: the method named like an option sets it, and the method with `get_` in
-//! front of that name returns it. Optional values are set with a value or with `None`; for those made
-//! from text or a closure, `without_` and the name removes the value. Each setter documents the unit,
-//! the default and libzmq's name.
+//! [`std::process::Command`]: the method named like an option sets it, and the method with `get_`
+//! in front of that name returns it. Optional values are set with a value or with `None`; for those
+//! made from text or a closure, `without_` and the name removes the value. Each setter documents
+//! the unit, the default and libzmq's name.
 //!
 //! ```
 //! use std::time::Duration;
@@ -54,18 +54,19 @@ pub use queues::{Linger, Overflow};
 pub use routing::Notify;
 pub use zmtp_version::ZmtpVersion;
 
-/// RFC 1929 and RFC 24 count user name and password with a byte each.
+/// RFC 1929 and RFC 24 send user name and password with a one-byte length each.
 const MAX_CREDENTIAL: usize = 255;
 
 const TOO_MANY_FRAMES: &str = "a message of more than 1048576 frames";
 
-/// The settings of one socket. Build them, pass them to
-/// [`Context::socket_with`](crate::Context::socket_with), keep or change a copy. An option that can
-/// have no effect on the type of socket is refused
-/// ([`SocketError::WithoutEffect`]), unless it has its default value, comes from the context, or is set to
-/// the same for both directions.
+/// The settings of one socket, to be passed to
+/// [`Context::socket_with`](crate::Context::socket_with). They can be cloned and changed for other
+/// sockets. An option that can have no effect on the type of socket is refused
+/// ([`SocketError::WithoutEffect`]), unless it has its default value, comes from the context, or is
+/// set to the same for both directions.
 ///
-/// What an option is set to is read with `get_` and its name, as with [`std::process::Command`].
+/// Each option is read by the method with `get_` in front of its name, as with
+/// [`std::process::Command`].
 ///
 /// ```
 /// use std::time::Duration;
@@ -94,26 +95,28 @@ pub struct Options {
 impl Options {
     /// libzmq's default for both high-water marks: enough to batch, small enough to bound memory.
     pub const DEFAULT_HIGH_WATER_MARK: usize = 1000;
-    /// libzmq's default pause before connecting again.
+    /// libzmq's default delay before reconnecting.
     pub const DEFAULT_RECONNECT_INTERVAL: Duration = Duration::from_millis(100);
-    /// A dead peer costs one attempt each five seconds, and is found again within that.
+    /// A dead peer costs one attempt every five seconds, and is connected to again within that
+    /// time.
     pub const DEFAULT_RECONNECT_INTERVAL_MAX: Duration = Duration::from_secs(5);
-    /// libzmq's default for a handshake.
+    /// libzmq's default time limit for a handshake.
     pub const DEFAULT_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
     /// libzmq's default backlog.
     pub const DEFAULT_BACKLOG: u32 = 100;
-    /// One system call for a thousand small messages; still in the nearest caches.
+    /// A thousand small messages in one system call, in a buffer that still fits the nearest
+    /// caches.
     pub const DEFAULT_BATCH_SIZE: usize = 64 * 1024;
-    /// Twice as much as peers gather: what came meanwhile is read along.
+    /// Twice as much as peers batch, so that bytes that arrive meanwhile are read in the same call.
     pub const DEFAULT_IN_BATCH_SIZE: usize = 2 * Self::DEFAULT_BATCH_SIZE;
 
-    /// The defaults, as documented on each setter.
+    /// Creates options with the defaults documented at each setter.
     #[must_use]
     pub fn new() -> Self {
         Options::default()
     }
 
-    /// Whether every option has a value it can have.
+    /// Whether every option has a value in range.
     pub(crate) fn check(&self) -> Result<(), OptionFault> {
         self.protocol.check()?;
         self.heartbeat.check()?;
@@ -130,7 +133,7 @@ fn has_too_many_frames(message: &Message) -> bool {
     message.len() > Message::MAX_FRAMES
 }
 
-/// An option with a value it cannot have.
+/// An option with a value out of range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct OptionFault {
     option: &'static str,

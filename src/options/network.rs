@@ -1,4 +1,4 @@
-//! Sockets of the operating system, and the way to a peer.
+//! Sockets of the operating system, and proxies.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,13 +6,13 @@ use std::time::Duration;
 use super::{OptionFault, Options, MAX_CREDENTIAL};
 use crate::endpoint::Endpoint;
 
-/// What Linux takes as the pauses of keepalive, in seconds.
+/// The intervals that Linux accepts for keepalive, in seconds.
 const KEEPALIVE_SECONDS: std::ops::RangeInclusive<u64> = 1..=32_767;
 
-/// What Linux takes as the number of keepalive probes.
+/// The number of keepalive probes that Linux accepts.
 const KEEPALIVE_PROBES: std::ops::RangeInclusive<u32> = 1..=127;
 
-/// Where keepalive probes have an interval and a count, as far as is known here.
+/// The systems known to support an interval and a count of keepalive probes.
 const HAS_KEEPALIVE_PROBES: bool = cfg!(any(
     target_os = "android",
     target_os = "freebsd",
@@ -22,7 +22,7 @@ const HAS_KEEPALIVE_PROBES: bool = cfg!(any(
     target_os = "windows",
 ));
 
-/// Where the type of service is set for both families, as far as is known here.
+/// The systems known to support the type of service for both families.
 const HAS_TYPE_OF_SERVICE: bool = cfg!(any(
     target_os = "android",
     target_os = "dragonfly",
@@ -36,30 +36,30 @@ const HAS_TYPE_OF_SERVICE: bool = cfg!(any(
 /// Linux's `IFNAMSIZ` without the closing NUL.
 const MAX_DEVICE: usize = 15;
 
-/// Whether idle TCP connections are probed by the kernel (`ZMQ_TCP_KEEPALIVE` and its likes).
+/// Whether the kernel probes idle TCP connections (`ZMQ_TCP_KEEPALIVE` and related options).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum TcpKeepalive {
-    /// As the operating system has it (libzmq's −1). The default.
+    /// Use the operating system's setting (libzmq's −1). The default.
     #[default]
     System,
-    /// Never (libzmq's 0).
+    /// Do not probe (libzmq's 0).
     Off,
-    /// Yes (libzmq's 1), with what is `None` as the operating system has it.
+    /// Probe (libzmq's 1). Fields that are `None` use the operating system's setting.
     On {
-        /// Silence before the first probe (`ZMQ_TCP_KEEPALIVE_IDLE`), in whole seconds.
+        /// Idle time before the first probe (`ZMQ_TCP_KEEPALIVE_IDLE`), in whole seconds.
         idle: Option<Duration>,
-        /// Pause between probes (`ZMQ_TCP_KEEPALIVE_INTVL`), in whole seconds.
+        /// Interval between probes (`ZMQ_TCP_KEEPALIVE_INTVL`), in whole seconds.
         interval: Option<Duration>,
-        /// Probes without answer that end the connection (`ZMQ_TCP_KEEPALIVE_CNT`).
+        /// Number of unanswered probes after which the connection ends (`ZMQ_TCP_KEEPALIVE_CNT`).
         count: Option<u32>,
     },
 }
 
-/// A SOCKS5 proxy that TCP connections are made through (`ZMQ_SOCKS_PROXY`; RFC 1928). Host names
-/// are passed to it unresolved. An attempt that fails, whatever the cause, is followed by another
-/// as any failed attempt; the proxy has
-/// [`connect_timeout`](Options::connect_timeout) for it, or where that is `None`
-/// [`handshake_timeout`](Options::handshake_timeout) from when it is reached.
+/// A SOCKS5 proxy through which TCP connections are made (`ZMQ_SOCKS_PROXY`; RFC 1928). Host names
+/// are passed to it unresolved. After a failure, whatever its cause, the socket reconnects as after
+/// any other. The proxy has [`connect_timeout`](Options::connect_timeout) to make the connection
+/// or, if that is `None`, [`handshake_timeout`](Options::handshake_timeout) from the moment the
+/// proxy is reached.
 ///
 /// ```
 /// use zmq_channels::options::SocksProxy;
@@ -75,7 +75,7 @@ pub struct SocksProxy {
     pub(crate) credentials: Option<(String, String)>,
 }
 
-/// Without the password.
+/// Omits the password.
 impl fmt::Debug for SocksProxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let user = self.credentials.as_ref().map(|(user, _)| user);
@@ -121,7 +121,7 @@ impl SocksProxy {
     }
 }
 
-/// Each field is described at its setter.
+/// See the setter of each field for its documentation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Network {
     pub(crate) ipv6: bool,
@@ -150,7 +150,7 @@ impl Default for Network {
 }
 
 impl Network {
-    /// Whether each has a value it can have.
+    /// Whether every value is in range.
     pub(super) fn check(&self) -> Result<(), OptionFault> {
         let fault = |option, reason| Err(OptionFault { option, reason });
         if let TcpKeepalive::On {
@@ -211,9 +211,9 @@ impl Network {
 
 /// # Network
 impl Options {
-    /// Whether names resolve to IPv6 addresses too and `tcp://*` listens on both families
-    /// (`ZMQ_IPV6`, default false), or on IPv4 alone where the system has no IPv6. IPv4 addresses
-    /// are tried first. An endpoint that names an IPv6 address needs no option.
+    /// Whether names may resolve to IPv6 addresses and `tcp://*` listens on both families
+    /// (`ZMQ_IPV6`, default false), or on IPv4 alone if the system has no IPv6. IPv4 addresses are
+    /// tried first. An endpoint with an IPv6 address does not need this option.
     #[doc(alias = "ZMQ_IPV6")]
     #[doc(alias = "IPV6")]
     #[doc(alias = "ZMQ_IPV4ONLY")]
@@ -224,7 +224,7 @@ impl Options {
         self
     }
 
-    /// What [`ipv6`](Options::ipv6) is set to.
+    /// Returns the value of [`ipv6`](Options::ipv6).
     #[must_use]
     pub fn get_ipv6(&self) -> bool {
         self.network.ipv6
@@ -246,13 +246,13 @@ impl Options {
         self
     }
 
-    /// What [`tcp_keepalive`](Options::tcp_keepalive) is set to.
+    /// Returns the value of [`tcp_keepalive`](Options::tcp_keepalive).
     #[must_use]
     pub fn get_tcp_keepalive(&self) -> TcpKeepalive {
         self.network.tcp_keepalive
     }
 
-    /// How long sent bytes may stay unacknowledged before TCP ends the connection
+    /// Maximum time that sent bytes may stay unacknowledged before TCP ends the connection
     /// (`ZMQ_TCP_MAXRT`), in whole milliseconds; Linux only. `None`, the default, leaves it to the
     /// system.
     #[doc(alias = "ZMQ_TCP_MAXRT")]
@@ -263,13 +263,13 @@ impl Options {
         self
     }
 
-    /// What [`tcp_max_retransmit`](Options::tcp_max_retransmit) is set to.
+    /// Returns the value of [`tcp_max_retransmit`](Options::tcp_max_retransmit).
     #[must_use]
     pub fn get_tcp_max_retransmit(&self) -> Option<Duration> {
         self.network.tcp_max_retransmit
     }
 
-    /// The type-of-service byte of our IP packets: DSCP and ECN (`ZMQ_TOS`, default 0).
+    /// The type-of-service byte of outgoing IP packets: DSCP and ECN (`ZMQ_TOS`, default 0).
     #[doc(alias = "ZMQ_TOS")]
     #[doc(alias = "TOS")]
     #[must_use]
@@ -278,15 +278,15 @@ impl Options {
         self
     }
 
-    /// What [`type_of_service`](Options::type_of_service) is set to.
+    /// Returns the value of [`type_of_service`](Options::type_of_service).
     #[must_use]
     pub fn get_type_of_service(&self) -> u8 {
         self.network.type_of_service
     }
 
-    /// The only network device TCP sockets use, as `eth0` (`ZMQ_BINDTODEVICE`); Linux only, and
-    /// before 5.7 a privilege. Without the device or the right to it `bind` is an error, and
-    /// attempts to connect fail until there is. Default `None`.
+    /// The only network device that TCP sockets use, such as `eth0` (`ZMQ_BINDTODEVICE`); Linux
+    /// only, and requires a privilege before 5.7. If the device does not exist or the privilege is
+    /// missing, `bind` fails, and connection attempts fail until that changes. Default `None`.
     #[doc(alias = "ZMQ_BINDTODEVICE")]
     #[doc(alias = "BINDTODEVICE")]
     #[must_use]
@@ -295,21 +295,20 @@ impl Options {
         self
     }
 
-    /// What [`bind_to_device`](Options::bind_to_device) is set to.
+    /// Returns the value of [`bind_to_device`](Options::bind_to_device).
     #[must_use]
     pub fn get_bind_to_device(&self) -> Option<&str> {
         self.network.bind_to_device.as_deref()
     }
 
-    /// Lets TCP sockets use any device again: takes [`bind_to_device`](Options::bind_to_device) back.
+    /// Removes [`bind_to_device`](Options::bind_to_device), so that TCP sockets use any device.
     #[must_use]
     pub fn without_bind_to_device(mut self) -> Self {
         self.network.bind_to_device = None;
         self
     }
 
-    /// The proxy TCP connections are made through (`ZMQ_SOCKS_PROXY`); `None`, the default, for
-    /// none.
+    /// The proxy through which TCP connections are made (`ZMQ_SOCKS_PROXY`); default `None`.
     #[doc(alias = "ZMQ_SOCKS_PROXY")]
     #[doc(alias = "SOCKS_PROXY")]
     #[doc(alias = "ZMQ_SOCKS_USERNAME")]
@@ -322,13 +321,14 @@ impl Options {
         self
     }
 
-    /// What [`socks_proxy`](Options::socks_proxy) is set to.
+    /// Returns the value of [`socks_proxy`](Options::socks_proxy).
     #[must_use]
     pub fn get_socks_proxy(&self) -> Option<&SocksProxy> {
         self.network.socks_proxy.as_ref()
     }
 
-    /// The kernel's send buffer in bytes (`ZMQ_SNDBUF`); `None` keeps the system's. Default `None`.
+    /// Size of the kernel's send buffer in bytes (`ZMQ_SNDBUF`); `None`, the default, keeps the
+    /// system's setting.
     #[doc(alias = "ZMQ_SNDBUF")]
     #[doc(alias = "SNDBUF")]
     #[must_use]
@@ -337,14 +337,14 @@ impl Options {
         self
     }
 
-    /// What [`kernel_send_buffer`](Options::kernel_send_buffer) is set to.
+    /// Returns the value of [`kernel_send_buffer`](Options::kernel_send_buffer).
     #[must_use]
     pub fn get_kernel_send_buffer(&self) -> Option<usize> {
         self.network.kernel_send_buffer
     }
 
-    /// The kernel's receive buffer in bytes (`ZMQ_RCVBUF`); `None` keeps the system's.
-    /// Default `None`.
+    /// Size of the kernel's receive buffer in bytes (`ZMQ_RCVBUF`); `None`, the default, keeps the
+    /// system's setting.
     #[doc(alias = "ZMQ_RCVBUF")]
     #[doc(alias = "RCVBUF")]
     #[must_use]
@@ -356,7 +356,7 @@ impl Options {
         self
     }
 
-    /// What [`kernel_receive_buffer`](Options::kernel_receive_buffer) is set to.
+    /// Returns the value of [`kernel_receive_buffer`](Options::kernel_receive_buffer).
     #[must_use]
     pub fn get_kernel_receive_buffer(&self) -> Option<usize> {
         self.network.kernel_receive_buffer

@@ -1,9 +1,9 @@
-//! Messages that a socket makes by itself when peers come and go.
+//! Messages that a socket generates when peers connect or disconnect.
 
 use super::{has_too_many_frames, OptionFault, Options, TOO_MANY_FRAMES};
 use crate::message::Message;
 
-/// Each field is described at its setter.
+/// See the setter of each field for its documentation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Notices {
     pub(crate) hello: Option<Message>,
@@ -12,7 +12,7 @@ pub(crate) struct Notices {
 }
 
 impl Notices {
-    /// Whether each has a value it can have.
+    /// Whether every value is in range.
     pub(super) fn check(&self) -> Result<(), OptionFault> {
         let fault = |option, reason| Err(OptionFault { option, reason });
         if self.hello.as_ref().is_some_and(has_too_many_frames) {
@@ -24,10 +24,11 @@ impl Notices {
 
 /// # Messages about peers
 impl Options {
-    /// What each new peer is sent first (`ZMQ_HELLO_MSG`), also after a reconnect; DEALER, ROUTER,
-    /// PAIR, PUSH, SERVER, CLIENT, PEER, CHANNEL, SCATTER. It does not count against the high-water
-    /// mark. Default `None`. Like both notices below, one of several frames is refused where messages
-    /// have one: SERVER, CLIENT, PEER, CHANNEL, SCATTER, GATHER.
+    /// A message sent to each new peer before all others (`ZMQ_HELLO_MSG`), also after a reconnect;
+    /// DEALER, ROUTER, PAIR, PUSH, SERVER, CLIENT, PEER, CHANNEL, SCATTER. It does not count
+    /// against the high-water mark. Default `None`. This and the two notices below must have a
+    /// single frame on socket types whose messages have one: SERVER, CLIENT, PEER, CHANNEL,
+    /// SCATTER, GATHER.
     #[doc(alias = "ZMQ_HELLO_MSG")]
     #[doc(alias = "HELLO_MSG")]
     #[must_use]
@@ -36,22 +37,22 @@ impl Options {
         self
     }
 
-    /// What [`hello`](Options::hello) is set to.
+    /// Returns the value of [`hello`](Options::hello).
     #[must_use]
     pub fn get_hello(&self) -> Option<&Message> {
         self.notices.hello.as_ref()
     }
 
-    /// Sends new peers nothing first any more: takes [`hello`](Options::hello) back.
+    /// Removes the [`hello`](Options::hello) message.
     #[must_use]
     pub fn without_hello(mut self) -> Self {
         self.notices.hello = None;
         self
     }
 
-    /// What the user receives when a peer that had connected to us is gone
-    /// (`ZMQ_DISCONNECT_MSG`); ROUTER, DEALER, PAIR, PULL, SERVER, CLIENT, PEER, CHANNEL, GATHER.
-    /// Default `None`.
+    /// A message that the user receives when a peer that had connected to this socket has
+    /// disconnected (`ZMQ_DISCONNECT_MSG`); ROUTER, DEALER, PAIR, PULL, SERVER, CLIENT, PEER,
+    /// CHANNEL, GATHER. Default `None`.
     #[doc(alias = "ZMQ_DISCONNECT_MSG")]
     #[doc(alias = "DISCONNECT_MSG")]
     #[must_use]
@@ -60,22 +61,21 @@ impl Options {
         self
     }
 
-    /// What [`disconnect_notice`](Options::disconnect_notice) is set to.
+    /// Returns the value of [`disconnect_notice`](Options::disconnect_notice).
     #[must_use]
     pub fn get_disconnect_notice(&self) -> Option<&Message> {
         self.notices.disconnect_notice.as_ref()
     }
 
-    /// Makes no message of a peer that is gone any more: takes
-    /// [`disconnect_notice`](Options::disconnect_notice) back.
+    /// Removes the [`disconnect_notice`](Options::disconnect_notice).
     #[must_use]
     pub fn without_disconnect_notice(mut self) -> Self {
         self.notices.disconnect_notice = None;
         self
     }
 
-    /// What the user receives when a peer that we connected to is gone (`ZMQ_HICCUP_MSG`); the
-    /// same types. Default `None`.
+    /// A message that the user receives when the connection to a peer that this socket connected to
+    /// is lost (`ZMQ_HICCUP_MSG`); the same types. Default `None`.
     #[doc(alias = "ZMQ_HICCUP_MSG")]
     #[doc(alias = "HICCUP_MSG")]
     #[must_use]
@@ -84,14 +84,13 @@ impl Options {
         self
     }
 
-    /// What [`hiccup_notice`](Options::hiccup_notice) is set to.
+    /// Returns the value of [`hiccup_notice`](Options::hiccup_notice).
     #[must_use]
     pub fn get_hiccup_notice(&self) -> Option<&Message> {
         self.notices.hiccup_notice.as_ref()
     }
 
-    /// Makes no message of a peer that is gone any more: takes
-    /// [`hiccup_notice`](Options::hiccup_notice) back.
+    /// Removes the [`hiccup_notice`](Options::hiccup_notice).
     #[must_use]
     pub fn without_hiccup_notice(mut self) -> Self {
         self.notices.hiccup_notice = None;

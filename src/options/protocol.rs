@@ -1,26 +1,26 @@
-//! What is said to peers, and what they may say.
+//! What is announced to peers, and limits on what they may send.
 
 use std::time::Duration;
 
 use super::{OptionFault, Options, ZmtpVersion};
 
-/// RFC 37 allows an identity 255 bytes.
+/// RFC 37 limits an identity to 255 bytes.
 const MAX_ROUTING_ID: usize = 255;
 
-/// Peers need not listen to a handshake of any length. Those of this library take 64 KiB and 128
+/// Peers may limit the size of a handshake. Those that use this library accept 64 KiB and 128
 /// properties.
 const MAX_METADATA: usize = 32 * 1024;
 const MAX_PROPERTIES: usize = 100;
 
-/// Frames of full size that a message may have if the user limits frames and says nothing of
-/// messages; and the bytes it may have in any case, for messages of many small frames.
+/// If frames are limited and messages are not, a message may have this many frames of full size, or
+/// in any case the number of bytes below, for messages of many small frames.
 const DERIVED_FRAMES: u64 = 256;
 const DERIVED_AT_LEAST: u64 = 16 << 20;
 
-/// What both batch sizes may be, in bytes.
+/// The range of both batch sizes, in bytes.
 const BATCH_SIZES: std::ops::RangeInclusive<usize> = 1024..=16 * 1024 * 1024;
 
-/// Each field is described at its setter.
+/// See the setter of each field for its documentation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Protocol {
     pub(crate) routing_id: Vec<u8>,
@@ -49,7 +49,7 @@ impl Default for Protocol {
 }
 
 impl Protocol {
-    /// Whether each has a value it can have.
+    /// Whether every value is in range.
     pub(super) fn check(&self) -> Result<(), OptionFault> {
         let fault = |option, reason| Err(OptionFault { option, reason });
         if self.routing_id.len() > MAX_ROUTING_ID {
@@ -62,7 +62,7 @@ impl Protocol {
             );
         }
         for (name, _) in &self.metadata {
-            // RFC 37, Metadata: names of the application begin with "X-".
+            // RFC 37, Metadata: names of properties defined by applications begin with "X-".
             let begins = name
                 .get(..2)
                 .is_some_and(|start| start.eq_ignore_ascii_case("X-"));
@@ -94,8 +94,8 @@ impl Protocol {
 
 /// # Protocol
 impl Options {
-    /// The name peers of type ROUTER know this socket by: 1 to 255 bytes, the first not zero;
-    /// empty for none (`ZMQ_ROUTING_ID`, default empty).
+    /// The routing id by which ROUTER peers address this socket: 1 to 255 bytes, the first of which
+    /// is not zero; empty for none (`ZMQ_ROUTING_ID`, default empty).
     #[doc(alias = "ZMQ_ROUTING_ID")]
     #[doc(alias = "ROUTING_ID")]
     #[doc(alias = "ZMQ_IDENTITY")]
@@ -106,32 +106,32 @@ impl Options {
         self
     }
 
-    /// What [`routing_id`](Options::routing_id) is set to.
+    /// Returns the value of [`routing_id`](Options::routing_id).
     #[must_use]
     pub fn get_routing_id(&self) -> &[u8] {
         &self.protocol.routing_id
     }
 
-    /// The oldest version of ZMTP a peer may speak; default [`ZmtpVersion::V1_0`], as with libzmq.
-    /// A peer of an older one is disconnected, and monitors are told
-    /// [`DisconnectReason::OldVersion`](crate::monitor::DisconnectReason::OldVersion). A peer of ZMTP 1.0
-    /// says nothing by which it can be told from one of another protocol: what clients of RDP,
-    /// Minecraft or DNS say first may reach the user as messages, unless this is
-    /// [`V2_0`](ZmtpVersion::V2_0) or later. Not for STREAM. (libzmq has no such option.)
+    /// The oldest version of ZMTP that a peer may use; default [`ZmtpVersion::V1_0`], as with
+    /// libzmq. A peer with an older version is disconnected, which monitors report as
+    /// [`DisconnectReason::OldVersion`](crate::monitor::DisconnectReason::OldVersion). Nothing that
+    /// a ZMTP 1.0 peer sends distinguishes it from a client of another protocol: the first bytes of
+    /// RDP, Minecraft or DNS clients may be received as messages, unless this is
+    /// [`V2_0`](ZmtpVersion::V2_0) or later. Not available for STREAM. (libzmq has no such option.)
     #[must_use]
     pub fn oldest_zmtp(mut self, oldest_zmtp: ZmtpVersion) -> Self {
         self.protocol.oldest_zmtp = oldest_zmtp;
         self
     }
 
-    /// What [`oldest_zmtp`](Options::oldest_zmtp) is set to.
+    /// Returns the value of [`oldest_zmtp`](Options::oldest_zmtp).
     #[must_use]
     pub fn get_oldest_zmtp(&self) -> ZmtpVersion {
         self.protocol.oldest_zmtp
     }
 
-    /// The largest frame a peer may send, in bytes; `None` for no limit
-    /// (`ZMQ_MAXMSGSIZE`, default `None`). A peer that announces more is disconnected.
+    /// Maximum size of a frame from a peer, in bytes; `None`, the default, means no limit
+    /// (`ZMQ_MAXMSGSIZE`). A peer that announces a larger one is disconnected.
     #[doc(alias = "ZMQ_MAXMSGSIZE")]
     #[doc(alias = "MAXMSGSIZE")]
     #[must_use]
@@ -140,32 +140,30 @@ impl Options {
         self
     }
 
-    /// What [`max_frame_size`](Options::max_frame_size) is set to.
+    /// Returns the value of [`max_frame_size`](Options::max_frame_size).
     #[must_use]
     pub fn get_max_frame_size(&self) -> Option<u64> {
         self.protocol.max_frame_size
     }
 
-    /// The most bytes that all frames of one message from a peer may have together. A peer that
-    /// sends more is disconnected as soon as that shows, whether the message is whole or not.
-    /// `None`, the default, derives it from
-    /// [`max_frame_size`](Options::max_frame_size): 256 times that, and no less than
-    /// 16 MiB; no limit if that has none. Over inproc, as there, nothing is limited. (libzmq has no
-    /// such option.)
+    /// Maximum size of a message from a peer, all frames together, in bytes. A peer that exceeds it
+    /// is disconnected as soon as it does, even in the middle of a message. `None`, the default,
+    /// derives it from [`max_frame_size`](Options::max_frame_size): 256 times that, and at least 16
+    /// MiB; no limit if that has none. inproc has neither limit. (libzmq has no such option.)
     #[must_use]
     pub fn max_message_size(mut self, max_message_size: impl Into<Option<u64>>) -> Self {
         self.protocol.max_message_size = max_message_size.into();
         self
     }
 
-    /// What [`max_message_size`](Options::max_message_size) is set to.
+    /// Returns the value of [`max_message_size`](Options::max_message_size).
     #[must_use]
     pub fn get_max_message_size(&self) -> Option<u64> {
         self.protocol.max_message_size
     }
 
-    /// Adds a property of our own that each peer is told during the handshake (`ZMQ_METADATA`): names
-    /// that begin with `X-`, and values; at most 100 of them, with 32 KiB together. Default none.
+    /// Adds a property that is sent to each peer during the handshake (`ZMQ_METADATA`). Names begin
+    /// with `X-`. At most 100 properties, with a total size of 32 KiB. Default none.
     #[doc(alias = "ZMQ_METADATA")]
     #[doc(alias = "METADATA")]
     #[doc(alias = "metadata")]
@@ -175,21 +173,21 @@ impl Options {
         self
     }
 
-    /// What [`property`](Options::property) has added.
+    /// Returns the properties added with [`property`](Options::property).
     #[must_use]
     pub fn get_metadata(&self) -> &[(String, Vec<u8>)] {
         &self.protocol.metadata
     }
 
-    /// Takes all [properties](Options::property) back.
+    /// Removes all [properties](Options::property).
     #[must_use]
     pub fn without_metadata(mut self) -> Self {
         self.protocol.metadata.clear();
         self
     }
 
-    /// How long greeting and handshake may take together (`ZMQ_HANDSHAKE_IVL`, default 30 s);
-    /// `None` for no limit.
+    /// Time limit for greeting and handshake together (`ZMQ_HANDSHAKE_IVL`, default 30 s); `None`
+    /// means no limit.
     #[doc(alias = "ZMQ_HANDSHAKE_IVL")]
     #[doc(alias = "HANDSHAKE_IVL")]
     #[must_use]
@@ -198,15 +196,16 @@ impl Options {
         self
     }
 
-    /// What [`handshake_timeout`](Options::handshake_timeout) is set to.
+    /// Returns the value of [`handshake_timeout`](Options::handshake_timeout).
     #[must_use]
     pub fn get_handshake_timeout(&self) -> Option<Duration> {
         self.protocol.handshake_timeout
     }
 
-    /// Bytes read from a peer at once, from 1 KiB to 16 MiB (`ZMQ_IN_BATCH_SIZE`; default
-    /// 128 KiB, where libzmq has 8 KiB). A buffer grows so far only if that much comes. A frame of
-    /// more than a quarter of it is read straight into its place, as much as there is.
+    /// Maximum number of bytes read from a peer in one call, from 1 KiB to 16 MiB
+    /// (`ZMQ_IN_BATCH_SIZE`; default 128 KiB, where libzmq has 8 KiB). A buffer grows to this size
+    /// only if that much arrives. A frame larger than a quarter of it is read directly into its own
+    /// buffer, as much as has arrived.
     #[doc(alias = "ZMQ_IN_BATCH_SIZE")]
     #[doc(alias = "IN_BATCH_SIZE")]
     #[must_use]
@@ -215,15 +214,15 @@ impl Options {
         self
     }
 
-    /// What [`in_batch_size`](Options::in_batch_size) is set to.
+    /// Returns the value of [`in_batch_size`](Options::in_batch_size).
     #[must_use]
     pub fn get_in_batch_size(&self) -> usize {
         self.protocol.in_batch_size
     }
 
-    /// Bytes of small messages gathered in one piece, from 1 KiB to 16 MiB
-    /// (`ZMQ_OUT_BATCH_SIZE`; default 64 KiB, where libzmq has 8 KiB). One write takes many pieces
-    /// if they are there.
+    /// Number of bytes of small messages collected into one buffer, from 1 KiB to 16 MiB
+    /// (`ZMQ_OUT_BATCH_SIZE`; default 64 KiB, where libzmq has 8 KiB). One write sends several
+    /// buffers if there are several.
     #[doc(alias = "ZMQ_OUT_BATCH_SIZE")]
     #[doc(alias = "OUT_BATCH_SIZE")]
     #[must_use]
@@ -232,13 +231,13 @@ impl Options {
         self
     }
 
-    /// What [`out_batch_size`](Options::out_batch_size) is set to.
+    /// Returns the value of [`out_batch_size`](Options::out_batch_size).
     #[must_use]
     pub fn get_out_batch_size(&self) -> usize {
         self.protocol.out_batch_size
     }
 
-    /// The most bytes a message of a peer may have.
+    /// Maximum size of a message from a peer, in bytes.
     pub(crate) fn message_limit(&self) -> Option<u64> {
         let derived = |frame: u64| frame.saturating_mul(DERIVED_FRAMES).max(DERIVED_AT_LEAST);
         self.protocol

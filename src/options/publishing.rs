@@ -1,9 +1,9 @@
-//! Subscriptions, of publishers and of subscribers.
+//! Options of publishers and subscribers.
 
 use super::{has_too_many_frames, OptionFault, Options, TOO_MANY_FRAMES};
 use crate::message::Message;
 
-/// Which subscriptions an XPUB passes on to its user.
+/// Which subscriptions an XPUB passes to its user.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Verbosity {
     /// The first subscription to a topic and the last cancellation. The default.
@@ -11,27 +11,27 @@ pub enum Verbosity {
     Changes,
     /// Every subscription, and the last cancellation (`ZMQ_XPUB_VERBOSE`).
     Subscriptions,
-    /// Every subscription and every cancellation, also of what the peer had not subscribed to
+    /// Every subscription and every cancellation, even of topics the peer had not subscribed to
     /// (`ZMQ_XPUB_VERBOSER`).
     Everything,
 }
 
-/// Whether the user of an XPUB decides what its peers are subscribed to.
+/// Whether the user of an XPUB decides about the subscriptions of its peers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum ManualSubscriptions {
-    /// Peers get what they subscribe to. The default.
+    /// Peers have the subscriptions that they ask for. The default.
     #[default]
     Off,
-    /// The user is told of every subscription and cancellation, and none takes effect but
-    /// through the socket's own `subscribe` and `unsubscribe`, which are about the peer whose
-    /// message was received last (`ZMQ_XPUB_MANUAL`).
+    /// The user receives every subscription and cancellation, and none takes effect except through
+    /// the socket's own `subscribe` and `unsubscribe`, which apply to the peer whose message was
+    /// received last (`ZMQ_XPUB_MANUAL`).
     On,
-    /// As [`On`](ManualSubscriptions::On), and the first message sent after a subscription was
+    /// Like [`On`](ManualSubscriptions::On), and the first message sent after a subscription was
     /// received goes to that peer only (`ZMQ_XPUB_MANUAL_LAST_VALUE`).
     LastValue,
 }
 
-/// Each field is described at its setter.
+/// See the setter of each field for its documentation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Publishing {
     pub(crate) xpub_verbosity: Verbosity,
@@ -58,7 +58,7 @@ impl Default for Publishing {
 }
 
 impl Publishing {
-    /// Whether each has a value it can have.
+    /// Whether every value is in range.
     pub(super) fn check(&self) -> Result<(), OptionFault> {
         let fault = |option, reason| Err(OptionFault { option, reason });
         if self.xpub_welcome.as_ref().is_some_and(Message::is_empty) {
@@ -73,9 +73,9 @@ impl Publishing {
 
 /// # Publishing and subscribing
 impl Options {
-    /// XPUB: which subscriptions the user is told of (`ZMQ_XPUB_VERBOSE`, `ZMQ_XPUB_VERBOSER`).
-    /// While `out` is full of them no peer is heard: who does not read it sets
-    /// [`receive_overflow`](Options::receive_overflow).
+    /// XPUB: which subscriptions the user receives (`ZMQ_XPUB_VERBOSE`, `ZMQ_XPUB_VERBOSER`). While
+    /// `out` is full, the socket reads no subscriptions from its peers; programs that do not
+    /// receive them should set [`receive_overflow`](Options::receive_overflow).
     #[doc(alias = "ZMQ_XPUB_VERBOSE")]
     #[doc(alias = "XPUB_VERBOSE")]
     #[doc(alias = "ZMQ_XPUB_VERBOSER")]
@@ -86,13 +86,13 @@ impl Options {
         self
     }
 
-    /// What [`xpub_verbosity`](Options::xpub_verbosity) is set to.
+    /// Returns the value of [`xpub_verbosity`](Options::xpub_verbosity).
     #[must_use]
     pub fn get_xpub_verbosity(&self) -> Verbosity {
         self.publishing.xpub_verbosity
     }
 
-    /// XPUB: whether the user decides on subscriptions (`ZMQ_XPUB_MANUAL`,
+    /// XPUB: whether the user decides about subscriptions (`ZMQ_XPUB_MANUAL`,
     /// `ZMQ_XPUB_MANUAL_LAST_VALUE`).
     #[doc(alias = "ZMQ_XPUB_MANUAL")]
     #[doc(alias = "XPUB_MANUAL")]
@@ -104,15 +104,15 @@ impl Options {
         self
     }
 
-    /// What [`xpub_manual`](Options::xpub_manual) is set to.
+    /// Returns the value of [`xpub_manual`](Options::xpub_manual).
     #[must_use]
     pub fn get_xpub_manual(&self) -> ManualSubscriptions {
         self.publishing.xpub_manual
     }
 
-    /// PUB, XPUB, RADIO: waits while any peer that wants the message is full, instead of dropping
-    /// it for that peer (`ZMQ_XPUB_NODROP`, default false). No peer gets the message meanwhile;
-    /// messages that only other peers want do not wait. Has an effect only where
+    /// PUB, XPUB, RADIO: waits while any peer that subscribed to the message is full, instead of
+    /// dropping it for that peer (`ZMQ_XPUB_NODROP`, default false). Meanwhile no peer receives the
+    /// message; messages for other peers only do not wait. Has an effect only if
     /// [`send_overflow`](Options::send_overflow) is `Block`.
     #[doc(alias = "ZMQ_XPUB_NODROP")]
     #[doc(alias = "XPUB_NODROP")]
@@ -122,14 +122,15 @@ impl Options {
         self
     }
 
-    /// What [`xpub_no_drop`](Options::xpub_no_drop) is set to.
+    /// Returns the value of [`xpub_no_drop`](Options::xpub_no_drop).
     #[must_use]
     pub fn get_xpub_no_drop(&self) -> bool {
         self.publishing.xpub_no_drop
     }
 
-    /// PUB, XPUB: what each new peer is sent first (`ZMQ_XPUB_WELCOME_MSG`). Default `None`. A SUB
-    /// lets it in only if it has subscribed to what it begins with before it connects.
+    /// PUB, XPUB: a message sent to each new peer before all others (`ZMQ_XPUB_WELCOME_MSG`).
+    /// Default `None`. A SUB accepts it only if it has subscribed to a prefix of it before it
+    /// connects.
     #[doc(alias = "ZMQ_XPUB_WELCOME_MSG")]
     #[doc(alias = "XPUB_WELCOME_MSG")]
     #[must_use]
@@ -138,21 +139,21 @@ impl Options {
         self
     }
 
-    /// What [`xpub_welcome`](Options::xpub_welcome) is set to.
+    /// Returns the value of [`xpub_welcome`](Options::xpub_welcome).
     #[must_use]
     pub fn get_xpub_welcome(&self) -> Option<&Message> {
         self.publishing.xpub_welcome.as_ref()
     }
 
-    /// Sends new peers no welcome any more: takes [`xpub_welcome`](Options::xpub_welcome) back.
+    /// Removes the [`xpub_welcome`](Options::xpub_welcome) message.
     #[must_use]
     pub fn without_xpub_welcome(mut self) -> Self {
         self.publishing.xpub_welcome = None;
         self
     }
 
-    /// PUB, XPUB, SUB: messages go to those who did *not* subscribe to them
-    /// (`ZMQ_INVERT_MATCHING`, default false). Both ends must be set.
+    /// PUB, XPUB, SUB: messages go to peers that did *not* subscribe to them
+    /// (`ZMQ_INVERT_MATCHING`, default false). Must be set at both ends.
     #[doc(alias = "ZMQ_INVERT_MATCHING")]
     #[doc(alias = "INVERT_MATCHING")]
     #[must_use]
@@ -161,15 +162,15 @@ impl Options {
         self
     }
 
-    /// What [`invert_matching`](Options::invert_matching) is set to.
+    /// Returns the value of [`invert_matching`](Options::invert_matching).
     #[must_use]
     pub fn get_invert_matching(&self) -> bool {
         self.publishing.invert_matching
     }
 
-    /// PUB, XPUB, XSUB: only the first frame of a message of several may be a subscription
-    /// (`ZMQ_ONLY_FIRST_SUBSCRIBE`, default false). For PUB and XPUB, on connections made from then on;
-    /// set it at both ends.
+    /// PUB, XPUB, XSUB: only the first frame of a multipart message may be a subscription
+    /// (`ZMQ_ONLY_FIRST_SUBSCRIBE`, default false). For PUB and XPUB, applies to connections made
+    /// from then on; set it at both ends.
     #[doc(alias = "ZMQ_ONLY_FIRST_SUBSCRIBE")]
     #[doc(alias = "ONLY_FIRST_SUBSCRIBE")]
     #[must_use]
@@ -178,13 +179,13 @@ impl Options {
         self
     }
 
-    /// What [`only_first_subscribe`](Options::only_first_subscribe) is set to.
+    /// Returns the value of [`only_first_subscribe`](Options::only_first_subscribe).
     #[must_use]
     pub fn get_only_first_subscribe(&self) -> bool {
         self.publishing.only_first_subscribe
     }
 
-    /// XSUB: passes on every cancellation, not only the last one of a topic
+    /// XSUB: passes every cancellation on, not only the last one of a topic
     /// (`ZMQ_XSUB_VERBOSE_UNSUBSCRIBE`, default false).
     #[doc(alias = "ZMQ_XSUB_VERBOSE_UNSUBSCRIBE")]
     #[doc(alias = "XSUB_VERBOSE_UNSUBSCRIBE")]
@@ -194,7 +195,7 @@ impl Options {
         self
     }
 
-    /// What [`xsub_verbose_unsubscribe`](Options::xsub_verbose_unsubscribe) is set to.
+    /// Returns the value of [`xsub_verbose_unsubscribe`](Options::xsub_verbose_unsubscribe).
     #[must_use]
     pub fn get_xsub_verbose_unsubscribe(&self) -> bool {
         self.publishing.xsub_verbose_unsubscribe

@@ -1,39 +1,39 @@
-//! How many messages wait, and what happens to more of them.
+//! Limits of queues, what happens when they are reached, and when a socket closes.
 
 use std::time::Duration;
 
 use super::Options;
 
-/// What a full channel does with one more message.
+/// What happens to a message that a full channel has no room for.
 ///
-/// Every message a policy drops is counted: see `Sender::dropped` and `Receiver::dropped`.
+/// Messages dropped by a policy are counted: see `Sender::dropped` and `Receiver::dropped`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Overflow {
-    /// Wait until there is room: nothing is lost, the pressure climbs to the sender. The default.
-    /// Only the queue of a single peer drops the message that does not fit, as ZeroMQ has it, unless
-    /// [`xpub_no_drop`](Options::xpub_no_drop) or
-    /// [`router_mandatory`](Options::router_mandatory) is set, or the socket is a SERVER,
-    /// PEER or STREAM: then senders wait for that peer.
+    /// Wait until there is room: no message is lost, and backpressure reaches the sender. The
+    /// default. Only the queue of a single peer drops a message that does not fit, as ZeroMQ
+    /// specifies, unless [`xpub_no_drop`](Options::xpub_no_drop) or
+    /// [`router_mandatory`](Options::router_mandatory) is set, or the socket is a SERVER, PEER or
+    /// STREAM: then senders wait for that peer.
     #[default]
     Block,
     /// Drop the message that does not fit.
     DropNewest,
-    /// Drop the oldest message still waiting and take the new one (a sliding buffer).
+    /// Drop the oldest message in the queue and accept the new one (a sliding buffer).
     DropOldest,
-    /// Keep only the newest message, whatever the high-water mark says
-    /// (`ZMQ_CONFLATE`, for messages of any number of frames).
+    /// Keep only the newest message, regardless of the high-water mark (`ZMQ_CONFLATE`, for
+    /// messages of any number of frames).
     Latest,
 }
 
-/// How long a closing socket goes on sending what it accepted (`ZMQ_LINGER`).
+/// How long a closing socket continues to send accepted messages (`ZMQ_LINGER`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Linger {
     /// Until everything is on the wire (libzmq's −1). The default.
     #[default]
     UntilSent,
-    /// For at most this long; zero drops at once what is not on the wire yet. What an inproc peer
-    /// has room for is not dropped: over inproc a message counts as being with the peer once it
-    /// is sent.
+    /// For at most this long; zero drops at once whatever is not on the wire yet. Messages that an
+    /// inproc peer has room for are not dropped: over inproc a message is delivered to the peer
+    /// when it is sent.
     For(Duration),
 }
 
@@ -43,14 +43,14 @@ impl From<Duration> for Linger {
     }
 }
 
-/// `None` is no limit: [`Linger::UntilSent`].
+/// `None` means no limit: [`Linger::UntilSent`].
 impl From<Option<Duration>> for Linger {
     fn from(time: Option<Duration>) -> Self {
         time.map_or(Linger::UntilSent, Linger::For)
     }
 }
 
-/// Each field is described at its setter.
+/// See the setter of each field for its documentation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Queues {
     pub(crate) send_high_water_mark: usize,
@@ -76,8 +76,8 @@ impl Default for Queues {
 
 /// # Queues
 impl Options {
-    /// Messages the socket holds per peer on their way out; 0 for no limit
-    /// (`ZMQ_SNDHWM`, default 1000).
+    /// Maximum number of outgoing messages queued per peer; 0 means no limit (`ZMQ_SNDHWM`, default
+    /// 1000).
     #[doc(alias = "ZMQ_SNDHWM")]
     #[doc(alias = "SNDHWM")]
     #[must_use]
@@ -86,14 +86,14 @@ impl Options {
         self
     }
 
-    /// What [`send_high_water_mark`](Options::send_high_water_mark) is set to.
+    /// Returns the value of [`send_high_water_mark`](Options::send_high_water_mark).
     #[must_use]
     pub fn get_send_high_water_mark(&self) -> usize {
         self.queues.send_high_water_mark
     }
 
-    /// Messages the socket holds per peer on their way in; 0 for no limit
-    /// (`ZMQ_RCVHWM`, default 1000).
+    /// Maximum number of incoming messages queued per peer; 0 means no limit (`ZMQ_RCVHWM`, default
+    /// 1000).
     #[doc(alias = "ZMQ_RCVHWM")]
     #[doc(alias = "RCVHWM")]
     #[must_use]
@@ -102,45 +102,46 @@ impl Options {
         self
     }
 
-    /// What [`receive_high_water_mark`](Options::receive_high_water_mark) is set to.
+    /// Returns the value of [`receive_high_water_mark`](Options::receive_high_water_mark).
     #[must_use]
     pub fn get_receive_high_water_mark(&self) -> usize {
         self.queues.receive_high_water_mark
     }
 
-    /// What a full `in` does, and on types that have a queue for each peer (PUB, XPUB, RADIO, XSUB,
-    /// ROUTER, REP, SERVER, PEER, STREAM) that queue (no libzmq twin but `ZMQ_CONFLATE`; default
-    /// [`Overflow::Block`]).
+    /// What happens when `in` is full, or, on types that have a queue for each peer (PUB, XPUB,
+    /// RADIO, XSUB, ROUTER, REP, SERVER, PEER, STREAM), when that queue is full (default
+    /// [`Overflow::Block`]; no libzmq twin but `ZMQ_CONFLATE`).
     #[must_use]
     pub fn send_overflow(mut self, send_overflow: Overflow) -> Self {
         self.queues.send_overflow = send_overflow;
         self
     }
 
-    /// What [`send_overflow`](Options::send_overflow) is set to.
+    /// Returns the value of [`send_overflow`](Options::send_overflow).
     #[must_use]
     pub fn get_send_overflow(&self) -> Overflow {
         self.queues.send_overflow
     }
 
-    /// What a full `out` does (no libzmq twin but `ZMQ_CONFLATE`; default [`Overflow::Block`]).
+    /// What happens when `out` is full (default [`Overflow::Block`]; no libzmq twin but
+    /// `ZMQ_CONFLATE`).
     #[must_use]
     pub fn receive_overflow(mut self, receive_overflow: Overflow) -> Self {
         self.queues.receive_overflow = receive_overflow;
         self
     }
 
-    /// What [`receive_overflow`](Options::receive_overflow) is set to.
+    /// Returns the value of [`receive_overflow`](Options::receive_overflow).
     #[must_use]
     pub fn get_receive_overflow(&self) -> Overflow {
         self.queues.receive_overflow
     }
 
-    /// How long closing goes on sending (`ZMQ_LINGER`, default [`Linger::UntilSent`]). What waits
-    /// in `in` belongs to the socket and not to one of its peers, so it may go to any peer: until
-    /// it has, or this time is over, a closing socket goes on listening and connecting, and takes
-    /// new peers (libzmq binds messages to a peer when they are sent, and stops listening at
-    /// once).
+    /// How long a closing socket continues to send (`ZMQ_LINGER`, default [`Linger::UntilSent`]).
+    /// Messages in `in` belong to the socket rather than to one of its peers, so they may go to any
+    /// peer: until they are sent, or this time is over, a closing socket continues to listen and
+    /// connect, and accepts new peers (libzmq assigns messages to a peer when they are sent, and
+    /// stops listening at once).
     #[doc(alias = "ZMQ_LINGER")]
     #[doc(alias = "LINGER")]
     #[must_use]
@@ -149,16 +150,17 @@ impl Options {
         self
     }
 
-    /// What [`linger`](Options::linger) is set to.
+    /// Returns the value of [`linger`](Options::linger).
     #[must_use]
     pub fn get_linger(&self) -> Linger {
         self.queues.linger
     }
 
-    /// Messages are accepted only while a peer is connected (`ZMQ_IMMEDIATE`, default false:
-    /// up to the high-water mark is accepted before): until then `in` is full, and a policy that
-    /// drops does so. Either way a message is bound to a peer only when that peer is connected.
-    /// PAIR, REQ, PUSH, DEALER, CLIENT, SCATTER, CHANNEL: others have a queue for each peer.
+    /// Whether messages are accepted only while a peer is connected (`ZMQ_IMMEDIATE`, default
+    /// false: messages are accepted up to the high-water mark before that). Without a peer, `in`
+    /// counts as full, and a policy that drops messages drops them. In both cases a message is
+    /// assigned to a peer only while that peer is connected. PAIR, REQ, PUSH, DEALER, CLIENT,
+    /// SCATTER, CHANNEL; the other types have a queue for each peer.
     #[doc(alias = "ZMQ_IMMEDIATE")]
     #[doc(alias = "IMMEDIATE")]
     #[must_use]
@@ -167,13 +169,13 @@ impl Options {
         self
     }
 
-    /// What [`immediate`](Options::immediate) is set to.
+    /// Returns the value of [`immediate`](Options::immediate).
     #[must_use]
     pub fn get_immediate(&self) -> bool {
         self.queues.immediate
     }
 
-    /// Sets one limit for both directions, in messages per peer.
+    /// Sets the same limit for both directions, in messages per peer.
     #[doc(alias = "ZMQ_HWM")]
     #[doc(alias = "HWM")]
     #[must_use]
@@ -182,7 +184,7 @@ impl Options {
             .receive_high_water_mark(messages)
     }
 
-    /// Sets one policy for both directions.
+    /// Sets the same policy for both directions.
     #[doc(alias = "ZMQ_CONFLATE")]
     #[doc(alias = "CONFLATE")]
     #[must_use]
@@ -190,7 +192,7 @@ impl Options {
         self.send_overflow(policy).receive_overflow(policy)
     }
 
-    /// Sliding buffers of `messages` in both directions: the newest survive.
+    /// Makes both directions sliding buffers of `messages`: the newest messages are kept.
     #[must_use]
     pub fn sliding(self, messages: usize) -> Self {
         self.high_water_marks(messages)

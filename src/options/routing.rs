@@ -1,23 +1,23 @@
-//! Peers by routing id, requests and replies, and raw streams.
+//! Options of routing, of requests and replies, and of STREAM.
 
 use super::Options;
 
-/// Which changes of its peers a ROUTER tells its user (`ZMQ_ROUTER_NOTIFY`), as a message of the
-/// peer's routing id and an empty frame.
+/// Which connections and disconnections of peers a ROUTER reports to its user
+/// (`ZMQ_ROUTER_NOTIFY`), as a message of the peer's routing id and an empty frame.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Notify {
     /// None. The default.
     #[default]
     Never,
-    /// That a peer has connected.
+    /// A peer has connected.
     Connects,
-    /// That a peer is gone.
+    /// A peer has disconnected.
     Disconnects,
     /// Both.
     Both,
 }
 
-/// Each field is described at its setter.
+/// See the setter of each field for its documentation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Routing {
     pub(crate) router_mandatory: bool,
@@ -45,10 +45,10 @@ impl Default for Routing {
 
 /// # Routing, requests and streams
 impl Options {
-    /// ROUTER: refuses a message to a peer that is not there, giving it back, and waits for room
-    /// where the peer is there but full; messages to other peers do not wait
-    /// (`ZMQ_ROUTER_MANDATORY`, default false: either message is dropped and counted). SERVER and
-    /// PEER always do. Has an effect on full peers only where
+    /// ROUTER: returns a message to a peer that is not connected with an error, and waits for room
+    /// if the peer is connected but full; messages to other peers do not wait
+    /// (`ZMQ_ROUTER_MANDATORY`, default false: the message is dropped and counted in both cases).
+    /// SERVER and PEER always do so. For full peers, has an effect only if
     /// [`send_overflow`](Options::send_overflow) is `Block`.
     #[doc(alias = "ZMQ_ROUTER_MANDATORY")]
     #[doc(alias = "ROUTER_MANDATORY")]
@@ -58,15 +58,15 @@ impl Options {
         self
     }
 
-    /// What [`router_mandatory`](Options::router_mandatory) is set to.
+    /// Returns the value of [`router_mandatory`](Options::router_mandatory).
     #[must_use]
     pub fn get_router_mandatory(&self) -> bool {
         self.routing.router_mandatory
     }
 
-    /// ROUTER: a peer that announces a routing id that is in use takes it over, and the
-    /// connection that had it ends (`ZMQ_ROUTER_HANDOVER`, default false: the newcomer is
-    /// refused). An id that was given to an endpoint when connecting stays there.
+    /// ROUTER: a peer that announces a routing id that is in use takes it over, and the connection
+    /// that had it ends (`ZMQ_ROUTER_HANDOVER`, default false: the new peer is refused). An id that
+    /// was assigned to an endpoint when connecting cannot be taken over.
     #[doc(alias = "ZMQ_ROUTER_HANDOVER")]
     #[doc(alias = "ROUTER_HANDOVER")]
     #[must_use]
@@ -75,14 +75,14 @@ impl Options {
         self
     }
 
-    /// What [`router_handover`](Options::router_handover) is set to.
+    /// Returns the value of [`router_handover`](Options::router_handover).
     #[must_use]
     pub fn get_router_handover(&self) -> bool {
         self.routing.router_handover
     }
 
-    /// ROUTER: which peers' coming and going the user is told of (`ZMQ_ROUTER_NOTIFY`; here over
-    /// inproc as well).
+    /// ROUTER: whether the user is notified when peers connect and disconnect (`ZMQ_ROUTER_NOTIFY`;
+    /// here over inproc as well).
     #[doc(alias = "ZMQ_ROUTER_NOTIFY")]
     #[doc(alias = "ROUTER_NOTIFY")]
     #[must_use]
@@ -91,14 +91,14 @@ impl Options {
         self
     }
 
-    /// What [`router_notify`](Options::router_notify) is set to.
+    /// Returns the value of [`router_notify`](Options::router_notify).
     #[must_use]
     pub fn get_router_notify(&self) -> Notify {
         self.routing.router_notify
     }
 
     /// REQ, DEALER, ROUTER: sends each new peer an empty message, so that a ROUTER there learns
-    /// of us (`ZMQ_PROBE_ROUTER`, default false).
+    /// this socket's routing id (`ZMQ_PROBE_ROUTER`, default false).
     #[doc(alias = "ZMQ_PROBE_ROUTER")]
     #[doc(alias = "PROBE_ROUTER")]
     #[must_use]
@@ -107,15 +107,15 @@ impl Options {
         self
     }
 
-    /// What [`probe_router`](Options::probe_router) is set to.
+    /// Returns the value of [`probe_router`](Options::probe_router).
     #[must_use]
     pub fn get_probe_router(&self) -> bool {
         self.routing.probe_router
     }
 
-    /// REQ: puts a number in front of each request and takes only the reply with that number
-    /// (`ZMQ_REQ_CORRELATE`, default false). [`Socket::request`](crate::Socket::request) does so in
-    /// any case.
+    /// REQ: puts a number in front of each request and accepts only the reply with that number
+    /// (`ZMQ_REQ_CORRELATE`, default false). [`Socket::request`](crate::Socket::request) always
+    /// does so.
     #[doc(alias = "ZMQ_REQ_CORRELATE")]
     #[doc(alias = "REQ_CORRELATE")]
     #[must_use]
@@ -124,17 +124,18 @@ impl Options {
         self
     }
 
-    /// What [`req_correlate`](Options::req_correlate) is set to.
+    /// Returns the value of [`req_correlate`](Options::req_correlate).
     #[must_use]
     pub fn get_req_correlate(&self) -> bool {
         self.routing.req_correlate
     }
 
-    /// REQ: a new request may be sent before the reply to the last one has come, and gives that
-    /// one up (`ZMQ_REQ_RELAXED`, default false): from the moment it is accepted no reply to an
-    /// earlier one is received, not even one that was already there; it is dropped and counted
-    /// ([`DropReason::Late`](crate::statistics::DropReason::Late)). Go with
-    /// [`req_correlate`](Options::req_correlate), or late replies are taken for others.
+    /// REQ: a new request may be sent before the reply to the last one has arrived, which cancels
+    /// that one (`ZMQ_REQ_RELAXED`, default false). Once the new request is accepted, no reply to
+    /// an earlier one is received, not even one that had already arrived; it is dropped and counted
+    /// ([`DropReason::Late`](crate::statistics::DropReason::Late)). Use it with
+    /// [`req_correlate`](Options::req_correlate), as a late reply may otherwise be taken for the
+    /// reply to another request.
     #[doc(alias = "ZMQ_REQ_RELAXED")]
     #[doc(alias = "REQ_RELAXED")]
     #[must_use]
@@ -143,14 +144,14 @@ impl Options {
         self
     }
 
-    /// What [`req_relaxed`](Options::req_relaxed) is set to.
+    /// Returns the value of [`req_relaxed`](Options::req_relaxed).
     #[must_use]
     pub fn get_req_relaxed(&self) -> bool {
         self.routing.req_relaxed
     }
 
-    /// STREAM: tells the user of each peer's coming and going with an empty message
-    /// (`ZMQ_STREAM_NOTIFY`, default true), of connections that the user ended too.
+    /// STREAM: notifies the user with an empty message when a peer connects or disconnects
+    /// (`ZMQ_STREAM_NOTIFY`, default true), including connections that the user ended.
     #[doc(alias = "ZMQ_STREAM_NOTIFY")]
     #[doc(alias = "STREAM_NOTIFY")]
     #[must_use]
@@ -159,7 +160,7 @@ impl Options {
         self
     }
 
-    /// What [`stream_notify`](Options::stream_notify) is set to.
+    /// Returns the value of [`stream_notify`](Options::stream_notify).
     #[must_use]
     pub fn get_stream_notify(&self) -> bool {
         self.routing.stream_notify

@@ -1,4 +1,4 @@
-//! Every option is set, and read as it was set.
+//! Every option is set, and returned as it was set.
 
 use super::effect::{different, every_name};
 use super::*;
@@ -6,7 +6,7 @@ use crate::security::Security;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Sets each option alone, reads it, and looks at what else has changed: nothing.
+/// Sets each option alone, reads it back, and asserts that no other option has changed.
 macro_rules! set_and_read {
     ($($option:ident: $setter:ident($($value:expr),*), $getter:ident() => $read:expr;)*) => {
         #[test]
@@ -190,7 +190,7 @@ set_and_read_of_a_context! {
     socket_options(Options::new().backlog(6)), get_socket_options() => &Options::new().backlog(6);
 }
 
-/// Every setter that names an option of libzmq is found by that name, with and without its prefix.
+/// Every setter that names an option of libzmq has a doc alias for it, with and without its prefix.
 #[test]
 fn setters_are_found_by_the_names_of_libzmq() {
     let files = [

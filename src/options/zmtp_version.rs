@@ -1,4 +1,4 @@
-//! Versions of the protocol.
+//! Versions of ZMTP.
 
 /// A version of ZMTP, the protocol of tcp and ipc connections: see
 /// [`Options::oldest_zmtp`](crate::Options::oldest_zmtp).
