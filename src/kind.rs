@@ -2,14 +2,15 @@
 
 use crate::socket_type::SocketType;
 
-/// A socket type known at compile time, or [`Any`]. Sealed: the list is closed.
+/// A socket type known at compile time, or [`Any`]. This trait is sealed and cannot be implemented
+/// outside this crate.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no type of socket",
     note = "types of sockets are `Pub`, `Sub`, `Req`, `Rep`, `Push`, `Pull` and their likes, or `Any`"
 )]
 pub trait Kind: sealed::Sealed + Send + Sync + 'static {}
 
-/// A kind whose [`SocketType`] is known at compile time: all but [`Any`].
+/// A kind whose [`SocketType`] is known at compile time: all except [`Any`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no type of socket that is known at compile time",
     note = "name one, as in `context.socket::<Pub>()`; for a `SocketType` that is chosen at run time \
@@ -20,7 +21,7 @@ pub trait Typed: Kind {
     const TYPE: SocketType;
 }
 
-/// A kind that takes messages from its user: it has a [`Sender`](crate::Sender).
+/// A kind that can send: it has a [`Sender`](crate::Sender).
 #[diagnostic::on_unimplemented(
     message = "a `{Self}` socket sends no messages",
     label = "`Sub`, `Pull`, `Dish` and `Gather` only receive",
@@ -30,7 +31,7 @@ pub trait Typed: Kind {
 )]
 pub trait Sends: Typed {}
 
-/// A kind that gives messages to its user: it has a [`Receiver`](crate::Receiver).
+/// A kind that can receive: it has a [`Receiver`](crate::Receiver).
 #[diagnostic::on_unimplemented(
     message = "a `{Self}` socket receives no messages",
     label = "`Pub`, `Push`, `Radio` and `Scatter` only send",
@@ -41,7 +42,7 @@ pub trait Sends: Typed {}
 )]
 pub trait Receives: Typed {}
 
-/// A kind that subscribes, or, as XPUB may, decides on its peers' subscriptions.
+/// A kind that subscribes, or, as XPUB can, decides about its peers' subscriptions.
 #[diagnostic::on_unimplemented(
     message = "a `{Self}` socket does not subscribe",
     label = "`Sub` and `XSub` subscribe",
@@ -59,7 +60,7 @@ pub trait Subscribes: Kind {}
 )]
 pub trait Addresses: Kind {}
 
-/// A kind whose peers subscribe, or join groups.
+/// A kind whose peers subscribe or join groups.
 #[diagnostic::on_unimplemented(
     message = "peers do not subscribe to a `{Self}` socket",
     label = "`Pub`, `XPub` and `Radio` publish",
@@ -67,7 +68,7 @@ pub trait Addresses: Kind {}
 )]
 pub trait Publishes: Kind {}
 
-/// A kind with groups to join.
+/// A kind that can join groups.
 #[diagnostic::on_unimplemented(
     message = "a `{Self}` socket joins no groups",
     label = "`Dish` does",
@@ -76,7 +77,7 @@ pub trait Publishes: Kind {}
 )]
 pub trait Joins: Kind {}
 
-/// A kind with topics, or groups: it publishes or subscribes.
+/// A kind that has topics or groups: it publishes or subscribes.
 #[diagnostic::on_unimplemented(
     message = "a `{Self}` socket has no topics",
     label = "`Pub`, `XPub`, `Sub`, `XSub`, `Radio` and `Dish` have"
@@ -105,49 +106,51 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// PAIR: one peer, both ways (RFC 31). `in` waits when the peer is slow or absent.
+    /// PAIR: exchanges messages with a single peer (RFC 31). `in` waits while the peer is slow or
+    /// absent.
     #[doc(alias = "ZMQ_PAIR")]
     Pair: Pair, Sends Receives;
-    /// PUB: every message to every subscriber of its topic (RFC 29). A slow subscriber loses
-    /// messages, the others do not notice.
+    /// PUB: sends every message to every peer that subscribed to its topic (RFC 29). A slow
+    /// subscriber loses messages, without effect on the others.
     #[doc(alias = "ZMQ_PUB")]
     Pub: Pub, Sends Publishes Topical;
-    /// SUB: messages of the topics it has subscribed to (RFC 29).
+    /// SUB: receives messages of the topics it has subscribed to (RFC 29).
     #[doc(alias = "ZMQ_SUB")]
     Sub: Sub, Receives Subscribes Topical;
-    /// REQ: sends requests one at a time, receives the reply to each (RFC 28); or pairs any number
-    /// of requests with their replies: [`request`](crate::Socket::request).
+    /// REQ: sends requests one at a time and receives the reply to each (RFC 28); or pairs any
+    /// number of requests with their replies: [`request`](crate::Socket::request).
     #[doc(alias = "ZMQ_REQ")]
     Req: Req, Sends Receives;
-    /// REP: receives a request, sends the reply to it, and so on in turn (RFC 28); or hands
-    /// requests out to be answered in any order: [`requests`](crate::Socket::requests).
+    /// REP: receives a request, sends the reply to it, and so on in turn (RFC 28); or returns
+    /// requests as handles that can be replied to in any order:
+    /// [`requests`](crate::Socket::requests).
     #[doc(alias = "ZMQ_REP")]
     Rep: Rep, Sends Receives;
-    /// DEALER: deals messages out to its peers in turn and receives from all of them, without
-    /// envelopes of its own (RFC 28). `in` waits when no peer has room.
+    /// DEALER: sends to its peers in turn and receives from all of them, without adding an envelope
+    /// (RFC 28). `in` waits while no peer has room.
     #[doc(alias = "ZMQ_DEALER")]
     Dealer: Dealer, Sends Receives;
-    /// ROUTER: receives each message behind a frame that names its sender, and sends each
-    /// message to the peer its first frame names (RFC 28). What no peer of that name can take is
-    /// dropped and counted, or with `router_mandatory` refused or waited for.
+    /// ROUTER: prepends the sender's routing id to each message it receives, and sends each message
+    /// to the peer named by its first frame (RFC 28). A message that no peer of that name can take
+    /// is dropped and counted; with `router_mandatory` it is returned, or the sender waits.
     #[doc(alias = "ZMQ_ROUTER")]
     Router: Router, Sends Receives Addresses;
-    /// XSUB: SUB without a filter of its own, for proxies: a message of one frame that starts with
-    /// the byte 1 or 0 subscribes or unsubscribes, any other goes to all publishers (RFC 29).
+    /// XSUB: SUB without a filter, for proxies: a single-frame message that starts with the byte 1
+    /// or 0 subscribes or unsubscribes, any other goes to all publishers (RFC 29).
     #[doc(alias = "ZMQ_XSUB")]
     XSub: XSub, Sends Receives Subscribes Topical;
-    /// XPUB: PUB that also receives: the subscriptions of its peers, as messages of one frame that
-    /// starts with the byte 1 or 0, and whatever else they send (RFC 29).
+    /// XPUB: PUB that also receives: the subscriptions of its peers, as single-frame messages that
+    /// start with the byte 1 or 0, and any other messages they send (RFC 29).
     #[doc(alias = "ZMQ_XPUB")]
     XPub: XPub, Sends Receives Subscribes Publishes Topical;
-    /// STREAM: peers that speak plain TCP, or any protocol over tcp or ipc. Each message is the id
-    /// of a connection, five bytes, and a chunk of at most 8 KiB, which begins and ends anywhere;
-    /// an empty chunk tells that the connection began or ended. Of what is sent, the first frame is
-    /// an id and the others are bytes; with none at all the connection ends, once everything
-    /// before is written, and its end is told like any other (libzmq does not tell of ends that
-    /// the user made). A message for a connection that is not there is refused. One
-    /// that does not take what it is sent, up to the high-water mark, holds up what is sent after.
-    /// A connection that we make keeps its id when it is made again.
+    /// STREAM: exchanges bytes with peers that speak plain TCP, or any protocol over tcp or ipc. A
+    /// message received is the id of a connection (five bytes) and a chunk of at most 8 KiB; chunk
+    /// boundaries have no meaning, and an empty chunk reports that the connection began or ended. A
+    /// message to send is an id followed by frames of bytes; without any bytes it ends the
+    /// connection, once everything before is written. The end is reported like any other (libzmq
+    /// does not report connections that the user ended). A message for an unknown connection is
+    /// refused. A connection whose peer does not read, up to the high-water mark, delays the
+    /// messages sent after. A connection made by this socket keeps its id when it is made again.
     ///
     /// ```
     /// use std::io::{Read, Write};
@@ -175,43 +178,42 @@ kinds! {
     /// ```
     #[doc(alias = "ZMQ_STREAM")]
     Stream: Stream, Sends Receives Addresses;
-    /// SERVER: each message comes with, and goes to, the routing id of a CLIENT (RFC 41). One frame
-    /// of payload.
+    /// SERVER: receives each message with the routing id of a CLIENT, and sends to that id (RFC
+    /// 41). One frame of payload.
     #[doc(alias = "ZMQ_SERVER")]
     Server: Server, Sends Receives Addresses;
-    /// CLIENT: sends to its SERVERs in turn, receives from all of them (RFC 41). One frame.
+    /// CLIENT: sends to its SERVERs in turn and receives from all of them (RFC 41). One frame.
     #[doc(alias = "ZMQ_CLIENT")]
     Client: Client, Sends Receives;
-    /// RADIO: every message to every DISH that joined its group (RFC 48). Two frames: group and
-    /// payload.
+    /// RADIO: sends every message to every DISH that joined its group (RFC 48). Two frames: group
+    /// and payload.
     #[doc(alias = "ZMQ_RADIO")]
     Radio: Radio, Sends Publishes Topical;
-    /// DISH: messages of the groups it has joined (RFC 48). Two frames: group and payload.
+    /// DISH: receives messages of the groups it has joined (RFC 48). Two frames: group and payload.
     #[doc(alias = "ZMQ_DISH")]
     Dish: Dish, Receives Joins Topical;
-    /// GATHER: receives from many SCATTER peers, fairly (RFC 49). One frame.
+    /// GATHER: receives from any number of SCATTER peers, fair-queued (RFC 49). One frame.
     #[doc(alias = "ZMQ_GATHER")]
     Gather: Gather, Receives;
-    /// SCATTER: deals messages out to GATHER peers that have room, in turn (RFC 49). One frame.
+    /// SCATTER: sends to GATHER peers that have room, in turn (RFC 49). One frame.
     #[doc(alias = "ZMQ_SCATTER")]
     Scatter: Scatter, Sends;
-    /// PEER: each message comes with, and goes to, the routing id of another PEER (RFC 51). One
-    /// frame of payload.
+    /// PEER: receives each message with the routing id of another PEER, and sends to that id (RFC
+    /// 51). One frame of payload.
     #[doc(alias = "ZMQ_PEER")]
     Peer: Peer, Sends Receives Addresses;
-    /// CHANNEL: one peer, both ways (RFC 52). One frame.
+    /// CHANNEL: exchanges messages with a single peer (RFC 52). One frame.
     #[doc(alias = "ZMQ_CHANNEL")]
     Channel: Channel, Sends Receives;
-    /// PULL: receives from many PUSH peers, fairly (RFC 30).
+    /// PULL: receives from any number of PUSH peers, fair-queued (RFC 30).
     #[doc(alias = "ZMQ_PULL")]
     Pull: Pull, Receives;
-    /// PUSH: deals messages out to PULL peers that have room, in turn (RFC 30). `in` waits when
-    /// none has.
+    /// PUSH: sends to PULL peers that have room, in turn (RFC 30). `in` waits while none has.
     #[doc(alias = "ZMQ_PUSH")]
     Push: Push, Sends;
 }
 
-/// A socket whose type was chosen at run time: it may or may not have each port.
+/// A socket whose type was chosen at run time: it may have either port or both.
 #[derive(Clone, Copy, Debug)]
 pub enum Any {}
 

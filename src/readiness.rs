@@ -1,4 +1,4 @@
-//! Whether a socket has a message, or room for one, without taking either.
+//! Whether a socket can send or receive without waiting.
 
 use std::future::Future;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::port::{deadline_after as after, Call, ReadyFuture, ReadyTimeoutFuture
 use crate::socket::Socket;
 
 impl<K: Kind> Socket<K> {
-    /// As [`Receiver::readable`](crate::Receiver::readable).
+    /// Like [`Receiver::readable`](crate::Receiver::readable).
     pub fn readable(&self) -> impl Future<Output = ()> + Send + Unpin + '_
     where
         K: Receives,
@@ -18,7 +18,7 @@ impl<K: Kind> Socket<K> {
         ReadyFuture::new(self.ports(), Call::Recv)
     }
 
-    /// As [`Receiver::readable_blocking`](crate::Receiver::readable_blocking).
+    /// Like [`Receiver::readable_blocking`](crate::Receiver::readable_blocking).
     pub fn readable_blocking(&self)
     where
         K: Receives,
@@ -26,7 +26,7 @@ impl<K: Kind> Socket<K> {
         ReadyFuture::new(self.ports(), Call::Recv).block(None);
     }
 
-    /// As [`Receiver::readable_timeout`](crate::Receiver::readable_timeout).
+    /// Like [`Receiver::readable_timeout`](crate::Receiver::readable_timeout).
     pub fn readable_timeout(
         &self,
         timeout: Duration,
@@ -38,7 +38,7 @@ impl<K: Kind> Socket<K> {
         ReadyTimeoutFuture::new(ready, after(timeout))
     }
 
-    /// As [`Receiver::readable_timeout_blocking`](crate::Receiver::readable_timeout_blocking).
+    /// Like [`Receiver::readable_timeout_blocking`](crate::Receiver::readable_timeout_blocking).
     #[must_use]
     pub fn readable_timeout_blocking(&self, timeout: Duration) -> bool
     where
@@ -47,7 +47,7 @@ impl<K: Kind> Socket<K> {
         ReadyFuture::new(self.ports(), Call::Recv).block(after(timeout))
     }
 
-    /// As [`Receiver::is_readable`](crate::Receiver::is_readable).
+    /// Like [`Receiver::is_readable`](crate::Receiver::is_readable).
     #[must_use]
     pub fn is_readable(&self) -> bool
     where
@@ -58,7 +58,7 @@ impl<K: Kind> Socket<K> {
 }
 
 impl<K: Kind> Socket<K> {
-    /// As [`Sender::writable`](crate::Sender::writable).
+    /// Like [`Sender::writable`](crate::Sender::writable).
     pub fn writable(&self) -> impl Future<Output = ()> + Send + Unpin + '_
     where
         K: Sends,
@@ -66,7 +66,7 @@ impl<K: Kind> Socket<K> {
         ReadyFuture::new(self.ports(), Call::Send)
     }
 
-    /// As [`Sender::writable_blocking`](crate::Sender::writable_blocking).
+    /// Like [`Sender::writable_blocking`](crate::Sender::writable_blocking).
     pub fn writable_blocking(&self)
     where
         K: Sends,
@@ -74,7 +74,7 @@ impl<K: Kind> Socket<K> {
         ReadyFuture::new(self.ports(), Call::Send).block(None);
     }
 
-    /// As [`Sender::writable_timeout`](crate::Sender::writable_timeout).
+    /// Like [`Sender::writable_timeout`](crate::Sender::writable_timeout).
     pub fn writable_timeout(
         &self,
         timeout: Duration,
@@ -86,7 +86,7 @@ impl<K: Kind> Socket<K> {
         ReadyTimeoutFuture::new(ready, after(timeout))
     }
 
-    /// As [`Sender::writable_timeout_blocking`](crate::Sender::writable_timeout_blocking).
+    /// Like [`Sender::writable_timeout_blocking`](crate::Sender::writable_timeout_blocking).
     #[must_use]
     pub fn writable_timeout_blocking(&self, timeout: Duration) -> bool
     where
@@ -95,7 +95,7 @@ impl<K: Kind> Socket<K> {
         ReadyFuture::new(self.ports(), Call::Send).block(after(timeout))
     }
 
-    /// As [`Sender::is_writable`](crate::Sender::is_writable).
+    /// Like [`Sender::is_writable`](crate::Sender::is_writable).
     #[must_use]
     pub fn is_writable(&self) -> bool
     where

@@ -1,6 +1,7 @@
-//! Waiting in a plain thread for the first of many sockets, streams and wakers: [`Select`].
+//! Blocking waits for the first of several sockets, streams and wakers: [`Select`].
 //!
-//! Async code does not need this: the futures and streams of the ports can be used in any `select!`.
+//! Async code does not need this: the futures and streams of the ports can be used in any
+//! `select!`.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -24,17 +25,17 @@ use crate::sync::Hook;
 #[cfg(unix)]
 pub use crate::readiness::{Readiness, ReadinessFd};
 
-/// Waits for many things at once, blocking the thread: messages of several sockets, room in
-/// others, items of any other channel that is a [`Stream`], wakers that anything may wake, and on Unix
-/// descriptors.
+/// Blocks the thread until one of many sources is ready: a socket with a message, a socket with
+/// room for one, a stream with an item (such as the receiver of another channel), a waker that was
+/// woken, and on Unix a file descriptor.
 ///
-/// Everything added is a source with a [`Token`] of its own; what a wait answers names it. Sources
-/// that have something take turns. Waiting costs nothing, and being woken costs the same however
-/// many sources there are: only those that have called are looked at.
+/// Each source has a [`Token`], by which the result of a wait identifies it. Sources that are ready
+/// are returned in turn. Waiting uses no processor time, and a wake-up costs the same however many
+/// sources there are: only sources that were woken are polled.
 ///
-/// A `Select` may be one of many receivers of a socket. A message that comes while it is not
-/// waiting goes to one that is; dropping it takes its sources out of every line, and loses
-/// nothing.
+/// A `Select` may be one of several receivers of a socket. A message that arrives while it is not
+/// waiting goes to a receiver that is; dropping a `Select` removes its sources from all wait queues
+/// and loses no message.
 ///
 /// ```
 /// use zmq_channels::select::Selected;
@@ -66,10 +67,10 @@ pub use crate::readiness::{Readiness, ReadinessFd};
 #[doc(alias = "epoll")]
 pub struct Select<'a, T = Message> {
     sources: BTreeMap<Token, Source<'a, T>>,
-    /// Those to be looked at: woken, or there may be more where their last message came from.
-    /// None of them has a place in any line.
+    /// Sources to poll: those woken, and those whose last message may be followed by more. None of
+    /// them is in a wait queue.
     due: VecDeque<Token>,
-    /// Kept for its buffer.
+    /// Kept for its capacity.
     called: VecDeque<u64>,
     roster: Arc<Roster>,
     next: u64,
@@ -77,41 +78,41 @@ pub struct Select<'a, T = Message> {
     descriptors: Descriptors<'a>,
 }
 
-/// Names one source of a [`Select`].
+/// Identifies a source of a [`Select`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Token(u64);
 
-/// What a [`Select`] has been waiting for.
+/// The result of a wait of a [`Select`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Selected<T = Message> {
     /// A message of this socket, or an item of this stream.
     Received(Token, T),
-    /// This socket has room for a message, or is closed: try to send. The source has been
-    /// removed; where others send too, the room may be gone before it is used, so add it again
-    /// if the message comes back. Where senders wait for single peers (ROUTER with
-    /// `router_mandatory`, SERVER, PEER, STREAM, publishers with `xpub_no_drop`), there is room for
-    /// a message to some peer: one to a full peer comes back all the same.
+    /// This socket has room for a message, or is closed: try to send. The source has been removed.
+    /// If other senders take the room first, the message comes back; then add the source again. On
+    /// socket types whose senders wait for single peers (ROUTER with `router_mandatory`, SERVER,
+    /// PEER, STREAM, publishers with `xpub_no_drop`), there is room for a message to some peer; a
+    /// message to a full peer still comes back.
     Room(Token),
-    /// This waker was woken, once or more since the last time.
+    /// This waker was woken, once or more since the last time it was returned.
     Woken(Token),
-    /// A receive from this socket would not wait: there is a message. The source stays.
+    /// A receive from this socket would not wait, as there is a message. The source stays.
     Readable(Token),
-    /// A send to this socket would not wait: there is room. The source stays.
+    /// A send to this socket would not wait, as there is room. The source stays.
     Writable(Token),
-    /// This descriptor is ready for that. It stays.
+    /// This descriptor is ready as indicated. The source stays.
     #[cfg(unix)]
     Descriptor(Token, Readiness),
-    /// Nothing more will come from this socket or stream, or nothing more can be sent. The source has
-    /// been removed.
+    /// No more messages or items will come from this source, or the socket accepts no more
+    /// messages. The source has been removed.
     Ended(Token, RecvError),
 }
 
 struct Source<'a, T> {
-    /// `None` for one that only ever is woken.
+    /// `None` for a source that is only woken, never polled.
     poll: Option<Look<'a, T>>,
     waker: Waker,
-    /// Whether it is among those that are due.
+    /// Whether it is in `due`.
     due: bool,
 }
 
@@ -126,8 +127,8 @@ enum Found<T> {
 }
 
 impl Select<'_> {
-    /// Without a source, for messages. One for events of another type, of which messages and the
-    /// items of streams are made, is `Select::<T>::default()`.
+    /// Creates a `Select` without sources, for messages. To wait for values of another type, made
+    /// from messages and from the items of streams, use `Select::<T>::default()`.
     #[must_use]
     pub fn new() -> Self {
         Select::default()
@@ -152,7 +153,7 @@ impl<'a, T> Select<'a, T> {
         self.add(Some(Box::new(poll)), Some(pass_on))
     }
 
-    /// Adds a stream: the receiver of any other channel, say. If it panics, so does the wait.
+    /// Adds a stream, such as the receiver of another channel. If it panics, so does the wait.
     pub fn stream<S>(&mut self, stream: S) -> Token
     where
         S: Stream + Send + 'a,
@@ -168,7 +169,7 @@ impl<'a, T> Select<'a, T> {
         self.add(Some(Box::new(poll)), None)
     }
 
-    /// Adds a socket's `in`: [`Selected::Room`] says, once, that it has room.
+    /// Adds a socket's `in`: [`Selected::Room`] is returned once when it has room.
     pub fn sender(&mut self, mut sender: Sender) -> Token {
         let pass_on = sender.pass_on();
         let poll = move |context: &mut Context<'_>| {
@@ -178,9 +179,9 @@ impl<'a, T> Select<'a, T> {
         self.add(Some(Box::new(poll)), Some(pass_on))
     }
 
-    /// Adds a socket's `out`, of which nothing is taken: [`Selected::Readable`] says that a receive
-    /// would not wait, in every wait again as long as that holds. Remove it when nothing is to be
-    /// received for a while.
+    /// Adds a socket's `out` without taking messages from it: every wait returns
+    /// [`Selected::Readable`] as long as a receive would not wait. Remove it while no messages are
+    /// to be received.
     pub fn readable(&mut self, receiver: &Receiver) -> Token {
         let mut receiver = receiver.clone();
         let poll = move |context: &mut Context<'_>| {
@@ -192,8 +193,8 @@ impl<'a, T> Select<'a, T> {
         self.add(Some(Box::new(poll)), None)
     }
 
-    /// Adds a socket's `in`: [`Selected::Writable`] says that a send would not wait, in every wait
-    /// again as long as that holds. Remove it when there is nothing to send.
+    /// Adds a socket's `in`: every wait returns [`Selected::Writable`] as long as a send would not
+    /// wait. Remove it while there is nothing to send.
     pub fn writable(&mut self, sender: &Sender) -> Token {
         let mut sender = sender.clone();
         let poll = move |context: &mut Context<'_>| {
@@ -205,15 +206,15 @@ impl<'a, T> Select<'a, T> {
         self.add(Some(Box::new(poll)), None)
     }
 
-    /// Adds something that is not polled but wakes: [`Selected::Woken`] says that it did. For timers,
-    /// signals, hand-written futures, other threads.
+    /// Adds a waker: a wait returns [`Selected::Woken`] after it was woken. For timers, signals,
+    /// hand-written futures and other threads.
     pub fn waker(&mut self) -> (Token, Waker) {
         let token = self.add(None, None);
         let waker = self.roster.waker(token.0, None);
         (token, waker)
     }
 
-    /// Removes a source; false if it is there no more.
+    /// Removes a source. Returns false if it was removed already.
     pub fn remove(&mut self, token: Token) -> bool {
         #[cfg(unix)]
         if self.descriptors.remove(token) {
@@ -222,7 +223,7 @@ impl<'a, T> Select<'a, T> {
         self.sources.remove(&token).is_some()
     }
 
-    /// How many sources there are.
+    /// Returns the number of sources.
     #[must_use]
     pub fn len(&self) -> usize {
         let sources = self.sources.len();
@@ -231,32 +232,32 @@ impl<'a, T> Select<'a, T> {
         sources
     }
 
-    /// Whether there is no source.
+    /// Returns whether there are no sources.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Waits until a source has something.
+    /// Waits until a source is ready.
     ///
     /// # Errors
-    /// [`SelectError::NoSource`] if there is none to wait for: all have ended, or none was added.
+    /// [`SelectError::NoSource`] if there are no sources: all have ended, or none was added.
     pub fn wait(&mut self) -> Result<Selected<T>, SelectError> {
         self.wait_until(None)
     }
 
-    /// Waits for at most `timeout`.
+    /// Waits until a source is ready, for at most `timeout`.
     ///
     /// # Errors
-    /// [`SelectError::Timeout`] if there was nothing, and that of [`wait`](Select::wait).
+    /// [`SelectError::Timeout`] if none was, and the error of [`wait`](Select::wait).
     pub fn wait_timeout(&mut self, timeout: Duration) -> Result<Selected<T>, SelectError> {
         self.wait_until(deadline_after(timeout))
     }
 
-    /// Looks without waiting.
+    /// Returns a source that is ready now, without waiting.
     ///
     /// # Errors
-    /// Those of [`wait_timeout`](Select::wait_timeout).
+    /// Same as [`wait_timeout`](Select::wait_timeout).
     pub fn try_wait(&mut self) -> Result<Selected<T>, SelectError> {
         if self.is_empty() {
             return Err(SelectError::NoSource);
@@ -280,7 +281,7 @@ impl<'a, T> Select<'a, T> {
             Some(event) => Poll::Ready(event),
             None => Poll::Pending,
         });
-        // Not listening any more; what has called until now has been heard, and is looked at.
+        // The wait is over; sources woken until now are due.
         found
             .or_else(|| self.look(None))
             .ok_or(SelectError::Timeout)
@@ -300,8 +301,8 @@ impl<'a, T> Select<'a, T> {
         Token(self.next - 1)
     }
 
-    /// Looks once at each source that is due; if none has anything, `listener` is woken when it
-    /// is worth while to look again.
+    /// Polls each source that is due once; if none is ready, `listener` is woken when it is worth
+    /// polling again.
     fn look(&mut self, listener: Option<&Waker>) -> Option<Selected<T>> {
         self.hear(None);
         for _ in 0..self.due.len() {
@@ -311,23 +312,24 @@ impl<'a, T> Select<'a, T> {
             }
         }
         if let Some(listener) = listener {
-            // Calls of sources that are gone are no reason to look, but nothing listens then.
+            // Wake-ups of removed sources are no reason to poll, but they consume the registration
+            // of `listener`.
             while self.due.is_empty() && self.hear(Some(listener)) {}
             if !self.due.is_empty() {
-                // Between two looks another thread may look at the clock.
+                // Between two polls the wait checks its deadline.
                 listener.wake_by_ref();
             }
         }
         None
     }
 
-    /// Takes note of those that have called, and says whether there are any; if not, `listener` is
-    /// woken by the next.
+    /// Adds woken sources to those due, and returns whether there are any; if not, the next wake-up
+    /// wakes `listener`.
     fn hear(&mut self, listener: Option<&Waker>) -> bool {
         self.roster.collect(&mut self.called, listener);
         let any = !self.called.is_empty();
         for token in self.called.drain(..).map(Token) {
-            // One that is gone, or due for another reason, has nothing to add.
+            // A source that was removed, or is due already, is not added.
             if let Some(source) = self.sources.get_mut(&token).filter(|source| !source.due) {
                 source.due = true;
                 self.due.push_back(token);
@@ -350,13 +352,13 @@ impl<'a, T> Select<'a, T> {
             Poll::Ready(Found::Room) => return self.last(Selected::Room(token)),
             Poll::Ready(Found::End(why)) => return self.last(Selected::Ended(token, why)),
         };
-        // Behind the others, which are due as well.
+        // Behind the others that are due.
         source.due = true;
         self.due.push_back(token);
         Some(event)
     }
 
-    /// What a source has that is removed with it.
+    /// The last event of a source, which is removed.
     fn last(&mut self, event: Selected<T>) -> Option<Selected<T>> {
         if let Selected::Room(token) | Selected::Ended(token, _) = &event {
             self.remove(*token);

@@ -49,7 +49,7 @@ impl Receiver {
         ReadyFuture::new(self.ports(), Call::Recv)
     }
 
-    /// As [`readable`](Receiver::readable), blocking the thread.
+    /// Like [`readable`](Receiver::readable), but blocks the current thread.
     pub fn readable_blocking(&self) {
         ReadyFuture::new(self.ports(), Call::Recv).block(None);
     }
@@ -64,7 +64,7 @@ impl Receiver {
         ReadyTimeoutFuture::new(ready, after(timeout))
     }
 
-    /// As [`readable_timeout`](Receiver::readable_timeout), blocking the thread.
+    /// Like [`readable_timeout`](Receiver::readable_timeout), but blocks the current thread.
     #[must_use]
     pub fn readable_timeout_blocking(&self, timeout: Duration) -> bool {
         ReadyFuture::new(self.ports(), Call::Recv).block(after(timeout))
@@ -132,7 +132,7 @@ impl Sender {
         ReadyFuture::new(self.ports(), Call::Send)
     }
 
-    /// As [`writable`](Sender::writable), blocking the thread.
+    /// Like [`writable`](Sender::writable), but blocks the current thread.
     pub fn writable_blocking(&self) {
         ReadyFuture::new(self.ports(), Call::Send).block(None);
     }
@@ -147,7 +147,7 @@ impl Sender {
         ReadyTimeoutFuture::new(ready, after(timeout))
     }
 
-    /// As [`writable_timeout`](Sender::writable_timeout), blocking the thread.
+    /// Like [`writable_timeout`](Sender::writable_timeout), but blocks the current thread.
     #[must_use]
     pub fn writable_timeout_blocking(&self, timeout: Duration) -> bool {
         ReadyFuture::new(self.ports(), Call::Send).block(after(timeout))
@@ -190,7 +190,7 @@ impl Requests {
         ReadyFuture::new(self.ports(), Call::RecvByNumber)
     }
 
-    /// As [`readable`](Requests::readable), blocking the thread.
+    /// Like [`readable`](Requests::readable), but blocks the current thread.
     pub fn readable_blocking(&self) {
         ReadyFuture::new(self.ports(), Call::RecvByNumber).block(None);
     }
@@ -205,7 +205,7 @@ impl Requests {
         ReadyTimeoutFuture::new(ready, after(timeout))
     }
 
-    /// As [`readable_timeout`](Requests::readable_timeout), blocking the thread.
+    /// Like [`readable_timeout`](Requests::readable_timeout), but blocks the current thread.
     #[must_use]
     pub fn readable_timeout_blocking(&self, timeout: Duration) -> bool {
         ReadyFuture::new(self.ports(), Call::RecvByNumber).block(after(timeout))

@@ -1,4 +1,4 @@
-//! The receiving end of a socket's ports, and the iterators over what it gives.
+//! The receiving end of a socket's ports, and its iterators.
 
 use crate::port::deadline::after;
 use crate::port::futures::recv::{not_now, RecvFuture, RecvManyFuture, RecvTimeoutFuture};
@@ -20,14 +20,14 @@ use crate::port::lockstep::Line;
 use crate::sync::bounded::Channel;
 use crate::sync::Hook;
 
-/// The `out` of a socket: whole messages come out, for any thread and any task.
+/// The `out` of a socket: receives messages in any thread or task.
 ///
-/// Cheap to clone; each message goes to one of the clones, and calls take `&self`. When the
-/// socket is closed, a receiver gives out what is left and then fails with
+/// Receivers are cheap to clone; each message goes to one of the clones, and calls take `&self`.
+/// When the socket is closed, a receiver returns the remaining messages and then fails with
 /// [`Closed::Socket`].
 ///
-/// It is a blocking iterator (`for message in &receiver`) and a
-/// [`Stream`](futures_core::Stream); both end when no more messages will come.
+/// It is a blocking iterator (`for message in &receiver`) and a [`Stream`](futures_core::Stream);
+/// both end when no more messages will arrive.
 ///
 /// ```
 /// use zmq_channels::{Context, Pull, Push};
@@ -45,9 +45,9 @@ use crate::sync::Hook;
 /// ```
 pub struct Receiver {
     ports: Arc<Ports>,
-    /// Known here, where every call looks anyway.
+    /// Whether the fast path applies. Stored here because every call reads it.
     plain: bool,
-    /// The stream's place in line.
+    /// The wait queue ticket of the stream.
     line: Line,
     /// That of [`poll_readable`](Receiver::poll_readable).
     pub(in crate::port) watch: Line,
@@ -71,12 +71,13 @@ impl Receiver {
 
     /// Receives a message, waiting until there is one.
     ///
-    /// Dropping the future before it is ready takes no message.
+    /// This method is cancel safe: if the future is dropped before it is ready, no message has been
+    /// taken.
     ///
     /// # Errors
     ///
-    /// When everything has been taken: [`Closed`](RecvError::Closed), which says whether
-    /// the socket is closed or the context has been shut down.
+    /// [`Closed`](RecvError::Closed) if all messages have been taken and the socket is closed or
+    /// the context has been shut down.
     ///
     /// ```
     /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -97,11 +98,11 @@ impl Receiver {
         RecvFuture::new(&self.ports)
     }
 
-    /// As [`recv`](Receiver::recv), blocking the thread.
+    /// Like [`recv`](Receiver::recv), but blocks the current thread.
     ///
     /// # Errors
     ///
-    /// Those of [`recv`](Receiver::recv).
+    /// Same as [`recv`](Receiver::recv).
     #[inline]
     #[doc(alias = "zmq_recv")]
     #[doc(alias = "zmq_recvmsg")]
@@ -122,7 +123,7 @@ impl Receiver {
     /// # Errors
     ///
     /// [`Empty`](TryRecvError::Empty) if there is none (on a REP socket: also while a reply is
-    /// owed), and those of [`recv`](Receiver::recv).
+    /// due), and the errors of [`recv`](Receiver::recv).
     #[inline]
     #[doc(alias = "zmq_recv")]
     #[doc(alias = "dontwait")]
@@ -139,31 +140,31 @@ impl Receiver {
     ///
     /// # Errors
     ///
-    /// [`Timeout`](RecvTimeoutError::Timeout) if none came, and those of
+    /// [`Timeout`](RecvTimeoutError::Timeout) if none arrived within `timeout`, and the errors of
     /// [`recv`](Receiver::recv).
     #[doc(alias = "ZMQ_RCVTIMEO")]
     pub fn recv_timeout(&self, timeout: Duration) -> RecvTimeoutFuture<'_> {
         RecvTimeoutFuture::new(RecvFuture::new(&self.ports), after(timeout))
     }
 
-    /// As [`recv_timeout`](Receiver::recv_timeout), blocking the thread.
+    /// Like [`recv_timeout`](Receiver::recv_timeout), but blocks the current thread.
     ///
     /// # Errors
     ///
-    /// Those of [`recv_timeout`](Receiver::recv_timeout).
+    /// Same as [`recv_timeout`](Receiver::recv_timeout).
     pub fn recv_timeout_blocking(&self, timeout: Duration) -> Result<Message, RecvTimeoutError> {
         self.recv_blocking_until(after(timeout))
     }
 
-    /// Receives as many messages as there are, at least one and at most `max`, waiting until
-    /// there is one. They are appended to `into`; the future says how many. On a REP socket it
-    /// is one at a time.
+    /// Receives all messages that are available, up to `max`, waiting until there is at least one.
+    /// Appends them to `into` and returns their number. A REP socket receives one at a time.
     ///
-    /// Dropping the future before it is ready takes no message.
+    /// This method is cancel safe: if the future is dropped before it is ready, no message has been
+    /// taken.
     ///
     /// # Errors
     ///
-    /// Those of [`recv`](Receiver::recv).
+    /// Same as [`recv`](Receiver::recv).
     ///
     /// ```
     /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -182,11 +183,11 @@ impl Receiver {
         RecvManyFuture::new(&self.ports, into, max)
     }
 
-    /// As [`recv_many`](Receiver::recv_many), blocking the thread.
+    /// Like [`recv_many`](Receiver::recv_many), but blocks the current thread.
     ///
     /// # Errors
     ///
-    /// Those of [`recv`](Receiver::recv).
+    /// Same as [`recv`](Receiver::recv).
     pub fn recv_many_blocking(
         &self,
         into: &mut Vec<Message>,
@@ -195,67 +196,69 @@ impl Receiver {
         RecvManyFuture::new(&self.ports, into, max).block()
     }
 
-    /// The messages that are there now, without waiting for more.
+    /// Returns an iterator over the messages that are available now; it does not wait for more.
     pub fn drain(&self) -> Drain<'_> {
         Drain::new(&self.ports)
     }
 
-    /// A blocking iterator; ends when no more messages will come.
+    /// Returns a blocking iterator; it ends when no more messages will arrive.
     pub fn iter(&self) -> Iter<'_> {
         Iter(self)
     }
 
-    /// Messages waiting to be received.
+    /// Returns the number of messages waiting to be received.
     #[must_use]
     pub fn len(&self) -> usize {
         self.channel().map_or(0, Channel::len)
     }
 
-    /// Whether no message is waiting.
+    /// Returns whether no message is waiting to be received.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// How many messages wait here before the socket stops reading from its peers; `None` for no
-    /// limit.
+    /// Returns the number of messages that can wait here before the socket stops reading from its
+    /// peers, or `None` if there is no limit.
     #[must_use]
     pub fn capacity(&self) -> Option<usize> {
         self.channel().and_then(Channel::capacity)
     }
 
-    /// Closes the socket for all handles: what is waiting can still be received. Idempotent,
-    /// returns at once.
+    /// Closes the socket for all handles; messages that are waiting can still be received.
+    /// Idempotent; returns immediately.
     pub fn close(&self) {
         self.ports.close_receiving();
     }
 
-    /// Why the socket's pump has failed; `None` if it has not. Then calls fail with [`Closed::Socket`].
+    /// Returns why the socket's pump has failed, or `None` if it has not. After a failure, calls
+    /// fail with [`Closed::Socket`].
     #[must_use]
     pub fn failure(&self) -> Option<PumpFailure> {
         self.ports.health().failure()
     }
 
-    /// Whether nothing more will come than what is waiting.
+    /// Returns whether no more messages will arrive, apart from those that are waiting.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         is_closed(self.channel())
     }
 
-    /// How many messages the overflow policy has dropped so far; on a REQ socket also how many
-    /// replies came after their request was given up.
+    /// Returns the number of messages that the overflow policy has dropped so far; on a REQ socket
+    /// also the number of replies that arrived after their request was cancelled.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.channel().map_or(0, Channel::dropped)
     }
 
-    /// A handle that does not hold the socket open.
+    /// Returns a handle that does not hold the socket open.
     #[must_use]
     pub fn downgrade(&self) -> WeakReceiver {
         WeakReceiver(Arc::downgrade(&self.ports))
     }
 
-    /// Passes a wake-up for a receiver on that reached one that does not listen.
+    /// Returns a hook that passes a wake-up on to another receiver, for one that reached a receiver
+    /// that no longer waits.
     pub(crate) fn pass_on(&self) -> Arc<dyn Hook> {
         let ports = Arc::downgrade(&self.ports);
         Arc::new(move || {
@@ -265,7 +268,7 @@ impl Receiver {
         })
     }
 
-    /// Why nothing more comes.
+    /// Why no more messages arrive.
     pub(crate) fn end(&self) -> RecvError {
         match self.ports.is_terminated() {
             true => RecvError::Closed(Closed::Context),
@@ -277,7 +280,7 @@ impl Receiver {
         self.ports.outward()
     }
 
-    /// Receives in the common case.
+    /// Receives on the fast path.
     #[inline]
     fn pop_quietly(&self) -> Option<Message> {
         match self.plain {
@@ -368,7 +371,7 @@ impl<'a> IntoIterator for &'a Receiver {
 pub struct WeakReceiver(Weak<Ports>);
 
 impl WeakReceiver {
-    /// The receiver, unless every handle of the socket is gone.
+    /// Returns the receiver, unless every handle of the socket is gone.
     #[must_use]
     pub fn upgrade(&self) -> Option<Receiver> {
         Receiver::enter(&self.0.upgrade()?)
@@ -382,14 +385,14 @@ impl fmt::Debug for WeakReceiver {
 }
 
 impl Holder {
-    /// A receiver, for the types that receive.
+    /// Returns a receiver, for the types that receive.
     pub(crate) fn receiver(&self) -> Option<Receiver> {
         self.ports().outward()?;
         Receiver::enter(self.ports())
     }
 }
 
-/// A blocking iterator over the messages of a [`Receiver`]; ends when no more will come.
+/// A blocking iterator over the messages of a [`Receiver`]; ends when no more will arrive.
 #[derive(Debug)]
 pub struct Iter<'a>(pub(crate) &'a Receiver);
 
@@ -401,7 +404,7 @@ impl Iterator for Iter<'_> {
     }
 }
 
-/// A blocking iterator that owns its [`Receiver`]; ends when no more messages will come.
+/// A blocking iterator that owns its [`Receiver`]; ends when no more messages will arrive.
 #[derive(Debug)]
 pub struct IntoIter(pub(crate) Receiver);
 
@@ -413,9 +416,9 @@ impl Iterator for IntoIter {
     }
 }
 
-/// An iterator over the messages that are there now; never waits.
+/// An iterator over the messages that are available now; it never waits.
 ///
-/// What it has not given out stays in the channel.
+/// Messages that it has not returned stay in the channel.
 #[derive(Debug)]
 pub struct Drain<'a> {
     ports: &'a Ports,

@@ -22,12 +22,12 @@ use crate::sync::fork;
 use crate::sync::wait_queue::Ticket;
 use crate::sync::Hook;
 
-/// The `in` of a socket: whole messages go in, from any thread and any task.
+/// The `in` of a socket: sends messages from any thread or task.
 ///
-/// Cheap to clone; every clone feeds the same socket, and calls take `&self`. A message has been
-/// *accepted* when a call returns `Ok`; what was not accepted comes back in the error. Dropping
-/// the last `Sender` of a socket whose own handle is gone closes the socket, after what it
-/// accepted has been flushed.
+/// Senders are cheap to clone; every clone sends to the same socket, and calls take `&self`. A
+/// message has been *accepted* when a call returns `Ok`; a message that was not accepted is
+/// returned in the error. Dropping the last `Sender` of a socket whose own handle is gone closes
+/// the socket, after the messages it accepted have been flushed.
 ///
 /// ```
 /// use zmq_channels::{Context, Pull, Push};
@@ -43,30 +43,30 @@ use crate::sync::Hook;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// As a [`Sink`], a `Sender` waits for room in `poll_ready`. If another clone takes that room first,
-/// the message is kept in this handle until it is flushed. Closing the sink closes only this handle;
-/// [`close`](Sender::close) closes the socket for all handles.
+/// As a [`Sink`], a `Sender` waits for room in `poll_ready`. If another clone takes that room
+/// first, the message is kept in this handle until it is flushed. Closing the sink closes only this
+/// handle; [`close`](Sender::close) closes the socket for all handles.
 ///
-/// A thread that sends while the pump sleeps may run the pump's next turn itself: a write to a
-/// connection, or the wakers of tasks that wait for a message. So may a thread in a blocking call, and
-/// a task while it is polled. As with every channel, a waker must not wait for a lock that is held
+/// A thread that sends while the pump sleeps may run the pump's next turn itself, which may write
+/// to a connection or wake tasks that wait for a message. So may a thread in a blocking call, and a
+/// task while it is polled. As with every channel, a waker must not wait for a lock that is held
 /// while sending, during a blocking call or while polling.
 pub struct Sender {
     ports: Arc<Ports>,
-    /// The generation of the process in which messages go plainly: known here, where every call
-    /// looks anyway. That of none if they never do.
+    /// The generation of the process in which the fast path applies, or that of none if it never
+    /// does. Stored here because every call reads it.
     plain_in: usize,
     sink: SinkState,
-    /// The place in line of [`poll_writable`](Sender::poll_writable).
+    /// The wait queue ticket of [`poll_writable`](Sender::poll_writable).
     pub(in crate::port) watch: Line,
 }
 
 #[derive(Default)]
 struct SinkState {
-    /// Room was promised, and another sender took it.
+    /// A message for which there was room, until another sender took that.
     unsent: Option<Box<Message>>,
     ticket: Ticket,
-    /// A place among those that wait until the socket closes.
+    /// A ticket in the queue of tasks that wait for the socket to close.
     watch: Ticket,
     closed: bool,
 }
@@ -90,14 +90,14 @@ impl Sender {
 
     /// Sends a message, waiting while the high-water mark is reached.
     ///
-    /// Dropping the future before it is ready means that the message has not been sent.
+    /// This method is cancel safe: if the future is dropped before it is ready, the message has not
+    /// been sent.
     ///
     /// # Errors
     ///
-    /// [`Closed`](SendError::Closed) if the socket is closed
-    /// or the context has been shut down, and
-    /// [`Refused`](SendError::Refused) if this message may not be sent on this socket now. The
-    /// message comes back in each of them.
+    /// [`Closed`](SendError::Closed) if the socket is closed or the context has been shut down, and
+    /// [`Refused`](SendError::Refused) if this message may not be sent on this socket now. Both
+    /// return the message.
     ///
     /// ```
     /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -117,16 +117,16 @@ impl Sender {
         SendFuture::new(&self.ports, untagged(message))
     }
 
-    /// As [`send`](Sender::send), blocking the thread.
+    /// Like [`send`](Sender::send), but blocks the current thread.
     ///
-    /// A message of 256 KiB or more first waits until those before it have left, if all of them, were
-    /// they as long as it is, would be more than 8 MiB; for at most 2 ns per byte of it. Memory that
-    /// stays in the processor's cache is sent several times as fast. Where nothing moves, it is
-    /// accepted all the same while there is room.
+    /// A message of 256 KiB or more first waits for earlier messages to leave, if as many messages
+    /// of its size as are queued would exceed 8 MiB; for at most 2 ns per byte of it. Memory that
+    /// stays in the processor's cache is sent several times as fast. If nothing leaves in that
+    /// time, the message is accepted all the same while there is room.
     ///
     /// # Errors
     ///
-    /// Those of [`send`](Sender::send).
+    /// Same as [`send`](Sender::send).
     #[inline]
     #[doc(alias = "zmq_send")]
     #[doc(alias = "zmq_msg_send")]
@@ -146,11 +146,11 @@ impl Sender {
         self.send_loudly(message)
     }
 
-    /// Sends a message if that can be done now.
+    /// Sends a message if there is room now.
     ///
     /// # Errors
     ///
-    /// [`Full`](TrySendError::Full) if the high-water mark is reached, and those of
+    /// [`Full`](TrySendError::Full) if the high-water mark is reached, and the errors of
     /// [`send`](Sender::send).
     #[inline]
     #[doc(alias = "zmq_send")]
@@ -170,8 +170,8 @@ impl Sender {
     ///
     /// # Errors
     ///
-    /// [`Timeout`](SendTimeoutError::Timeout) if the high-water mark was reached all the time,
-    /// and those of [`send`](Sender::send).
+    /// [`Timeout`](SendTimeoutError::Timeout) if there was no room within `timeout`, and the errors
+    /// of [`send`](Sender::send).
     #[doc(alias = "ZMQ_SNDTIMEO")]
     pub fn send_timeout(
         &self,
@@ -181,11 +181,11 @@ impl Sender {
         SendTimeoutFuture::new(&self.ports, untagged(message), after(timeout))
     }
 
-    /// As [`send_timeout`](Sender::send_timeout), blocking the thread.
+    /// Like [`send_timeout`](Sender::send_timeout), but blocks the current thread.
     ///
     /// # Errors
     ///
-    /// Those of [`send_timeout`](Sender::send_timeout).
+    /// Same as [`send_timeout`](Sender::send_timeout).
     #[doc(alias = "ZMQ_SNDTIMEO")]
     pub fn send_timeout_blocking(
         &self,
@@ -195,50 +195,53 @@ impl Sender {
         self.send_blocking_until(untagged(message), after(timeout))
     }
 
-    /// Messages accepted that count against the capacity: those waiting here, and under
-    /// [`Overflow::Block`](crate::Overflow::Block) also those the pump has staged for a peer.
+    /// Returns the number of accepted messages that count against the capacity: those in this
+    /// channel and, under [`Overflow::Block`](crate::Overflow::Block), those that the pump has
+    /// staged for a peer.
     #[must_use]
     pub fn len(&self) -> usize {
         self.channel().map_or(0, Channel::used)
     }
 
-    /// Whether nothing counts against the capacity.
+    /// Returns whether no message counts against the capacity.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// How many messages are accepted before the channel is full; `None` for no limit.
+    /// Returns the number of messages that are accepted before the channel is full, or `None` if
+    /// there is no limit.
     #[must_use]
     pub fn capacity(&self) -> Option<usize> {
         self.channel().and_then(Channel::capacity)
     }
 
-    /// Closes the socket for all handles: what it accepted is flushed, then `out` ends too.
-    /// Idempotent, returns at once.
+    /// Closes the socket for all handles: messages accepted before are flushed, then `out` ends
+    /// too. Idempotent; returns immediately.
     pub fn close(&self) {
         self.ports.close_sending();
     }
 
-    /// Why the socket's pump has failed; `None` if it has not. Then calls fail with [`Closed::Socket`].
+    /// Returns why the socket's pump has failed, or `None` if it has not. After a failure, calls
+    /// fail with [`Closed::Socket`].
     #[must_use]
     pub fn failure(&self) -> Option<PumpFailure> {
         self.ports.health().failure()
     }
 
-    /// Whether nothing can be sent any more.
+    /// Returns whether the socket accepts no more messages.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         is_closed(self.channel())
     }
 
-    /// How many messages the overflow policy has dropped so far.
+    /// Returns the number of messages that the overflow policy has dropped so far.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.channel().map_or(0, Channel::dropped)
     }
 
-    /// Waits until nothing can be sent any more.
+    /// Waits until the socket accepts no more messages.
     pub(crate) fn poll_closed(&mut self, context: &mut Context<'_>) -> Poll<RecvError> {
         let closed = &mut self.sink.watch;
         match self.ports.poll_closed(closed, context.waker()) {
@@ -250,20 +253,21 @@ impl Sender {
         }
     }
 
-    /// A message could not be sent, and no caller is there to take it back.
+    /// Counts a message that could not be sent and cannot be returned to a caller.
     pub(crate) fn count_dropped(&self) {
         if let Some(channel) = self.channel() {
             channel.count_dropped(1);
         }
     }
 
-    /// A handle that does not hold the socket open.
+    /// Returns a handle that does not hold the socket open.
     #[must_use]
     pub fn downgrade(&self) -> WeakSender {
         WeakSender(Arc::downgrade(&self.ports))
     }
 
-    /// Passes a wake-up for a sender on that reached one that does not listen.
+    /// Returns a hook that passes a wake-up on to another sender, for one that reached a sender
+    /// that no longer waits.
     pub(crate) fn pass_on(&self) -> Arc<dyn Hook> {
         let ports = Arc::downgrade(&self.ports);
         Arc::new(move || {
@@ -277,13 +281,13 @@ impl Sender {
         self.ports.inward()
     }
 
-    /// Sends in the common case.
+    /// Sends on the fast path.
     #[inline]
     fn offer_quietly(&self, message: &mut Message) -> bool {
         self.plain_in == fork::generation() && self.ports.offer_quietly(message)
     }
 
-    /// Where more is to be done than to put the message in.
+    /// Sends where the fast path does not apply.
     fn send_loudly(&self, message: Message) -> Result<(), SendError> {
         let mut slot = Some(message);
         match self.ports.offer(&mut slot, None) {
@@ -318,7 +322,7 @@ impl Sender {
         }
     }
 
-    /// Sends what was left unsent in this handle.
+    /// Sends the message that is kept in this handle.
     fn poll_unsent(&mut self, context: &mut Context<'_>) -> Poll<Result<(), SendError>> {
         let Some(unsent) = self.sink.unsent.take() else {
             return Poll::Ready(Ok(()));
@@ -336,7 +340,7 @@ impl Sender {
 
 impl Clone for Sender {
     fn clone(&self) -> Self {
-        // A handle given up by closing its sink may be the last: then the clone is given up too.
+        // Closing the sink of a handle may have closed the socket; then the clone is closed too.
         let closed = !self.ports.enter(Kind::Sender);
         Sender {
             ports: Arc::clone(&self.ports),
@@ -370,7 +374,7 @@ impl fmt::Debug for Sender {
 impl Sink<Message> for Sender {
     type Error = SendError;
 
-    /// Never an error: a closed socket gives the next message back.
+    /// Never fails: on a closed socket, `start_send` returns the message.
     fn poll_ready(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -429,7 +433,7 @@ impl Sink<Message> for Sender {
 pub struct WeakSender(Weak<Ports>);
 
 impl WeakSender {
-    /// The sender, unless every handle that holds the socket open is gone.
+    /// Returns the sender, unless every handle that holds the socket open is gone.
     #[must_use]
     pub fn upgrade(&self) -> Option<Sender> {
         Sender::enter(&self.0.upgrade()?)
@@ -442,16 +446,16 @@ impl fmt::Debug for WeakSender {
     }
 }
 
-/// The ways to a handle.
+/// Ports from a holder.
 impl Holder {
-    /// A sender, for the types that send.
+    /// Returns a sender, for the types that send.
     pub(crate) fn sender(&self) -> Option<Sender> {
         self.ports().inward()?;
         Sender::enter(self.ports())
     }
 }
 
-/// A message that a user sends carries no tag, even if it was received and is passed on.
+/// Removes the tag of a message, which it has if it was received and is now forwarded.
 fn untagged(message: impl Into<Message>) -> Message {
     let mut message = message.into();
     message.set_tag(0);

@@ -1,4 +1,4 @@
-//! A descriptor that tells event loops of others that a socket is ready.
+//! A file descriptor through which other event loops wait for a socket.
 
 use std::fmt;
 use std::io;
@@ -12,8 +12,8 @@ use crate::port::{Line, Ports};
 use crate::pump::descriptor::{Bell, Wanted};
 use crate::socket::Socket;
 
-/// What a socket or descriptor is ready for, or is to be ready for: a set (`ZMQ_POLLIN`,
-/// `ZMQ_POLLOUT`, `ZMQ_POLLPRI`, `ZMQ_POLLERR`). On Unix only.
+/// A set of conditions that a socket or descriptor can be ready for (`ZMQ_POLLIN`, `ZMQ_POLLOUT`,
+/// `ZMQ_POLLPRI`, `ZMQ_POLLERR`). Only on Unix.
 ///
 /// ```
 /// use zmq_channels::select::Readiness;
@@ -26,24 +26,25 @@ use crate::socket::Socket;
 pub struct Readiness(u8);
 
 impl Readiness {
-    /// Nothing.
+    /// The empty set.
     pub const NONE: Readiness = Readiness(0);
     /// A read or receive would not wait.
     pub const READABLE: Readiness = Readiness(1);
     /// A write or send would not wait.
     pub const WRITABLE: Readiness = Readiness(2);
-    /// There is something of priority to be read, such as out-of-band data; of descriptors only.
+    /// Priority data can be read, such as out-of-band data; for descriptors only.
     pub const PRIORITY: Readiness = Readiness(4);
-    /// An error or a hang-up; of descriptors only. It is told whether it was asked for or not.
+    /// An error or a hang-up; for descriptors only. It is reported even if it is not part of the
+    /// interest.
     pub const ERROR: Readiness = Readiness(8);
 
-    /// Whether all of `other` is in here.
+    /// Returns whether all conditions of `other` are in this set.
     #[must_use]
     pub fn contains(self, other: Readiness) -> bool {
         self.0 & other.0 == other.0
     }
 
-    /// Whether it is nothing.
+    /// Returns whether this is the empty set.
     #[must_use]
     pub fn is_empty(self) -> bool {
         self.0 == 0
@@ -102,21 +103,21 @@ impl fmt::Debug for Readiness {
     }
 }
 
-/// A descriptor by which an event loop of another library (epoll, mio, libuv, glib) waits for a socket:
-/// `ZMQ_FD`, with [`check`](ReadinessFd::check) in the place of `ZMQ_EVENTS`. On Unix only.
+/// A file descriptor by which an event loop of another library (epoll, mio, libuv, glib) waits for
+/// a socket: `ZMQ_FD`, with [`check`](ReadinessFd::check) in place of `ZMQ_EVENTS`. Only on Unix.
 ///
-/// Have the loop wait until it is *readable*, whatever the interest; then call `check`, which says
-/// what the socket is ready for. The descriptor stays readable until a `check` finds nothing: so in a
-/// loop that is level-triggered (poll, epoll by default, libuv, glib) receive as much as you like and
-/// return to the loop. One that is edge-triggered (`EPOLLET`, mio) must go on until `check` finds
-/// nothing, because only then there is another edge. A descriptor that is readable is a hint, as others
-/// may receive first. Neither read from it nor write to it.
+/// Register it with the event loop for *readable*, whatever the interest; when it is, call `check`,
+/// which returns what the socket is ready for. The descriptor stays readable until a `check`
+/// returns nothing. In a level-triggered loop (poll, epoll by default, libuv, glib), receive as
+/// many messages as you like and return to the loop. In an edge-triggered loop (`EPOLLET`, mio),
+/// continue until `check` returns nothing, because only then there is another edge. Readability is
+/// a hint, as other receivers may be first. Do not read from the descriptor or write to it.
 ///
-/// It does not hold the socket open, and takes nothing: no message, no room, no wake-up of a call
-/// that waits. A socket that is closed is ready for all that is asked of it.
+/// It does not hold the socket open, and takes neither messages nor room nor wake-ups of waiting
+/// calls. A closed socket is ready for all of `interest`.
 ///
-/// It costs two descriptors of the process; a `check` that finds something costs no system call as
-/// long as the one before it did too.
+/// It uses two file descriptors of the process; a `check` that finds the socket ready needs no
+/// system call if the one before it did too.
 ///
 /// ```
 /// use std::os::fd::AsFd;
@@ -144,23 +145,23 @@ impl fmt::Debug for Readiness {
 #[doc(alias = "ZMQ_EVENTS")]
 pub struct ReadinessFd {
     bell: Arc<Bell>,
-    /// Rings it.
+    /// Rings the bell.
     waker: Waker,
     ports: Arc<Ports>,
     interest: Readiness,
-    /// Rung by the last check, and not silenced since.
+    /// Whether the last check rang it and it has not been silenced since.
     is_rung: bool,
     items: Line,
     room: Line,
 }
 
 impl<K: Kind> Socket<K> {
-    /// A descriptor that is readable while this socket is ready for any of `interest`
-    /// ([`READABLE`](Readiness::READABLE), [`WRITABLE`](Readiness::WRITABLE)): see [`ReadinessFd`]. A
-    /// type that does not receive is never readable, one that does not send never writable.
+    /// Returns a descriptor that is readable while this socket is ready for any of `interest`
+    /// ([`READABLE`](Readiness::READABLE), [`WRITABLE`](Readiness::WRITABLE)): see [`ReadinessFd`].
+    /// A type that does not receive is never readable, one that does not send never writable.
     ///
     /// # Errors
-    /// If the system has no more descriptors.
+    /// An error if the system has no more descriptors.
     pub fn readiness_fd(&self, interest: Readiness) -> io::Result<ReadinessFd> {
         let bell = Bell::new()?;
         let mut ready = ReadinessFd {
@@ -178,14 +179,14 @@ impl<K: Kind> Socket<K> {
 }
 
 impl ReadinessFd {
-    /// What the socket is ready for now, of what is asked. If that is nothing, the descriptor is not
-    /// readable from now on, until that changes.
+    /// Returns which of `interest` the socket is ready for now. If that is nothing, the descriptor
+    /// is not readable until that changes.
     pub fn check(&mut self) -> Readiness {
         let mut ready = self.look();
         if ready.is_empty() {
             self.is_rung = false;
             self.bell.silence();
-            // What came meanwhile may have rung for the last time before that.
+            // A change in the meantime may have rung the bell before it was silenced.
             ready = self.look();
         }
         if !ready.is_empty() && !self.is_rung {
@@ -195,22 +196,21 @@ impl ReadinessFd {
         ready
     }
 
-    /// What is asked of the socket.
+    /// Returns the conditions the socket is checked for.
     #[must_use]
     pub fn interest(&self) -> Readiness {
         self.interest
     }
 
-    /// Asks something else of the socket from now on, and checks for it. Ask for
-    /// [`WRITABLE`](Readiness::WRITABLE) only while there is something to send: most of the time a
-    /// socket is.
+    /// Sets the interest, and checks for it. Include [`WRITABLE`](Readiness::WRITABLE) only while
+    /// there is something to send: most of the time a socket is writable.
     pub fn set_interest(&mut self, interest: Readiness) -> Readiness {
         self.stop_watching();
         self.interest = interest;
         self.check()
     }
 
-    /// Looks, and watches where there is nothing.
+    /// Checks readiness, and registers for changes if there is none.
     fn look(&mut self) -> Readiness {
         let mut ready = Readiness::NONE;
         let ports = &self.ports;

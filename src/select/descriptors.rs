@@ -1,4 +1,5 @@
-//! The descriptors among the sources of a [`Select`](super::Select), and the wait for both kinds.
+//! File descriptors as sources of a [`Select`](super::Select), and the wait for both kinds of
+//! sources.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -14,15 +15,15 @@ use crate::pump::descriptor::{wait_for, Bell, Wanted};
 use crate::readiness::Readiness;
 use crate::sync::primitives::now;
 
-/// Those of a `Select`.
+/// The descriptors of a `Select`.
 #[derive(Default)]
 pub(super) struct Descriptors<'a> {
     all: BTreeMap<Token, Descriptor<'a>>,
-    /// Wakes the thread while it waits for descriptors. There is one as soon as there are any.
+    /// Wakes the thread while it waits for descriptors. Created with the first descriptor.
     bell: Option<Arc<Bell>>,
-    /// The one that was reported last: the next one comes first.
+    /// The descriptor that was returned last: the next one comes first.
     last: Option<Token>,
-    /// Whether it is the turn of the other sources.
+    /// Whether the other sources come first the next time.
     others_first: bool,
 }
 
@@ -40,7 +41,7 @@ impl Descriptors<'_> {
         self.all.remove(&token).is_some()
     }
 
-    /// Waits until the deadline for one that is ready, or for the bell.
+    /// Waits until one is ready, the bell rings or the deadline passes.
     fn wait(&mut self, deadline: Option<Instant>) -> Option<(Token, Readiness)> {
         let after = self.last.map_or(0, |Token(last)| last + 1);
         let in_turn = self.all.range(Token(after)..);
@@ -66,13 +67,13 @@ impl Descriptors<'_> {
 }
 
 impl<'a, T> Select<'a, T> {
-    /// Adds a descriptor: a socket, pipe, timer, signal of the operating system's, or whatever else
-    /// has one. [`Selected::Descriptor`] says that it is ready for any of `interest`, in every wait again
-    /// as long as that holds, as `zmq_poll` does; it stays until it is [removed](Select::remove). An
-    /// error or a hang-up is told in any case, also where the system cannot wait for that many.
+    /// Adds a file descriptor, such as a socket, pipe, timer or signal of the operating system.
+    /// Every wait returns [`Selected::Descriptor`] as long as it is ready for any of `interest`, as
+    /// `zmq_poll` does; it stays until it is [removed](Select::remove). Errors and hang-ups are
+    /// always reported, even if the system cannot wait for that many descriptors.
     ///
-    /// Takes an owned descriptor, or one that is borrowed as long as this is. From then on a wait costs a
-    /// `poll` of all descriptors. On Unix only.
+    /// Takes an owned descriptor, or one that is borrowed for as long as the `Select` lives. From
+    /// then on a wait costs a `poll` of all descriptors. Only on Unix.
     ///
     /// ```
     /// use std::io::Write;
@@ -91,7 +92,7 @@ impl<'a, T> Select<'a, T> {
     /// ```
     ///
     /// # Errors
-    /// If the system has no more descriptors: with the first one, two more are opened.
+    /// An error if the system has no more descriptors: adding the first one opens two more.
     pub fn descriptor(
         &mut self,
         fd: impl AsFd + Send + 'a,
@@ -108,14 +109,14 @@ impl<'a, T> Select<'a, T> {
         Ok(token)
     }
 
-    /// A descriptor that is ready now.
+    /// Returns a descriptor that is ready now.
     pub(super) fn ready_descriptor(&mut self) -> Option<Selected<T>> {
         let now = deadline_after(Duration::ZERO);
         let found = self.descriptors.wait(now);
         found.map(|(token, ready)| Selected::Descriptor(token, ready))
     }
 
-    /// Looks at both kinds, in turns.
+    /// Polls both kinds, in turn.
     pub(super) fn look_at_both(&mut self, listener: Option<&Waker>) -> Option<Selected<T>> {
         let others_first = self.descriptors.others_first;
         let found = match others_first {
@@ -128,7 +129,7 @@ impl<'a, T> Select<'a, T> {
         found
     }
 
-    /// As [`wait_until`](Select::wait_until), where there are descriptors.
+    /// Like [`wait_until`](Select::wait_until), if there are descriptors.
     pub(super) fn wait_for_both(
         &mut self,
         deadline: Option<Instant>,
@@ -140,7 +141,8 @@ impl<'a, T> Select<'a, T> {
         loop {
             let found = self.descriptors.wait(deadline);
             let is_over = found.is_some() || deadline.is_some_and(|deadline| now() >= deadline);
-            // At the end it does not listen any more, and looks at what has called until then.
+            // At the deadline it no longer registers a listener, and polls the sources woken until
+            // then.
             let listener = listener.as_ref().filter(|_| !is_over);
             let other = self.look(listener);
             self.descriptors.others_first = other.is_none();

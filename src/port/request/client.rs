@@ -16,16 +16,16 @@ use crate::sync::oneshot::Answer;
 
 /// The future of [`Socket::request`](crate::Socket::request).
 ///
-/// Dropping it gives the request up: one that no peer has taken is not sent, the reply to one
-/// that was sent is dropped when it comes.
+/// Dropping it cancels the request: it is not sent if no peer has taken it; otherwise its reply is
+/// dropped when it arrives.
 #[derive(Debug)]
 #[must_use = "futures do nothing unless they are awaited"]
 pub struct RequestFuture<'a>(Asking<'a>);
 
 /// The future of [`Socket::request_timeout`](crate::Socket::request_timeout).
 ///
-/// Dropping it gives the request up: one that no peer has taken is not sent, the reply to one
-/// that was sent is dropped when it comes.
+/// Dropping it cancels the request: it is not sent if no peer has taken it; otherwise its reply is
+/// dropped when it arrives.
 #[derive(Debug)]
 #[must_use = "futures do nothing unless they are awaited"]
 pub struct RequestTimeoutFuture<'a> {
@@ -56,13 +56,13 @@ impl std::fmt::Debug for Stage {
     }
 }
 
-/// The ways to ask, for the socket's handle.
+/// Calls that send a request, for the socket's handle.
 impl Ports {
     pub(crate) fn request(&self, message: Message) -> RequestFuture<'_> {
         RequestFuture(Asking::new(self, message))
     }
 
-    /// Without a deadline for one that is beyond all clocks.
+    /// There is no deadline if it would exceed the range of the clock.
     pub(crate) fn request_until(
         &self,
         message: Message,
@@ -147,7 +147,7 @@ impl<'a> Asking<'a> {
         Poll::Ready(End::Outcome(outcome.unwrap_or(Outcome::Closed(None))))
     }
 
-    /// In a task. One that has several requests under way does not lead for one of them.
+    /// Polls from a task. A task that has several requests in flight does not lead for one of them.
     fn poll_in_task(&mut self, context: &mut Context<'_>) -> Poll<End> {
         let first = self.poll_end(context);
         if first.is_pending() && !self.calls().is_only_one() {
@@ -162,7 +162,7 @@ impl<'a> Asking<'a> {
         end
     }
 
-    /// If the request is settled, its outcome can still be polled for.
+    /// Cancels the request. If it is settled, its outcome can still be polled for.
     fn give_up(&mut self) -> GivenUp {
         match mem::replace(&mut self.stage, Stage::Over) {
             Stage::Unasked(message) => GivenUp::Queued(message),
@@ -186,7 +186,7 @@ impl Drop for Asking<'_> {
     }
 }
 
-/// How a call ended, but for its deadline.
+/// How a call ended, except by its deadline.
 enum End {
     Outcome(Outcome),
     Refused(Refusal, Message),
@@ -234,7 +234,7 @@ impl Future for RequestTimeoutFuture<'_> {
                 match asking.give_up() {
                     GivenUp::Queued(message) => Err(RequestTimeoutError::Timeout(Some(message))),
                     GivenUp::Sent => Err(RequestTimeoutError::Timeout(None)),
-                    // The reply came at the last moment: it wakes this task.
+                    // The reply arrived at the last moment: it wakes this task.
                     GivenUp::Settled => return Poll::Pending,
                 }
             }

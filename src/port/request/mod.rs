@@ -1,4 +1,4 @@
-//! Requests and their replies, matched by number: the side that asks, and the side that answers.
+//! Requests and their replies, matched by number: the client's side and the server's side.
 
 pub(crate) mod client;
 pub(crate) mod server;

@@ -1,4 +1,4 @@
-//! Requests as handles that know how to be answered.
+//! Requests as handles that can be replied to.
 
 use crate::port::deadline::after;
 use crate::port::futures::recv::{not_now, RecvFuture, RecvTimeoutFuture};
@@ -21,15 +21,15 @@ use crate::message::{Frame, Message};
 use crate::port::lockstep::{Gate, Line};
 use crate::sync::bounded::Offer;
 
-/// What a client gets whose [`Request`] is dropped without a reply.
+/// What is sent to the client when its [`Request`] is dropped without a reply.
 ///
-/// The protocol knows no word for "no answer", and a REQ client that gets none waits for ever
-/// unless it has a deadline of its own.
+/// The protocol has no way to say "no answer": a REQ client that receives no reply waits for ever
+/// unless it has a deadline.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unanswered {
-    /// This message. The default is one of a single empty frame.
+    /// This message. The default is a message of a single empty frame.
     Reply(Message),
-    /// Nothing. The request is only forgotten here.
+    /// Nothing: the request is only forgotten on this side.
     Silence,
 }
 
@@ -39,18 +39,18 @@ impl Default for Unanswered {
     }
 }
 
-/// The requests that come to a REP socket, each with its own way back: see
+/// The requests received by a REP socket, each of which is replied to on its own: see
 /// [`Socket::requests`](crate::Socket::requests).
 ///
 /// Cheap to clone; each request goes to one of the clones, and calls take `&self`. It holds the
-/// socket open as the socket's own handle does. When the socket is closed, what had been received
-/// is still given out, and then comes [`Closed::Socket`].
+/// socket open as the socket's own handle does. When the socket is closed, it returns the remaining
+/// requests and then fails with [`Closed::Socket`].
 ///
 /// It is a blocking iterator (`for request in &requests`) and a [`Stream`]; both end when no more
-/// requests will come.
+/// requests will arrive.
 pub struct Requests {
     holder: Holder,
-    /// The stream's place in line.
+    /// The wait queue ticket of the stream.
     line: Line,
     task: TaskWait,
     unanswered: Arc<Unanswered>,
@@ -66,8 +66,8 @@ impl Requests {
         }
     }
 
-    /// What becomes of the requests of this handle, and of the clones made from it, that are
-    /// dropped without a reply.
+    /// Sets what happens to requests of this handle, and of clones made from it, that are dropped
+    /// without a reply.
     ///
     /// ```
     /// use zmq_channels::request::Unanswered;
@@ -85,7 +85,7 @@ impl Requests {
     /// ```
     #[must_use]
     pub fn when_unanswered(mut self, unanswered: Unanswered) -> Self {
-        // Without a frame there is nothing that could be sent.
+        // A message without frames cannot be sent.
         self.unanswered = Arc::new(match unanswered {
             Unanswered::Reply(message) if message.is_empty() => Unanswered::Silence,
             unanswered => unanswered,
@@ -93,13 +93,14 @@ impl Requests {
         self
     }
 
-    /// The next request, waiting until there is one.
+    /// Receives the next request, waiting until there is one.
     ///
-    /// Dropping the future before it is ready takes no request.
+    /// This method is cancel safe: if the future is dropped before it is ready, no request has been
+    /// taken.
     ///
     /// # Errors
-    /// When everything has been taken: [`Closed`](RecvError::Closed), which says whether
-    /// the socket is closed or the context has been shut down.
+    /// [`Closed`](RecvError::Closed) if all requests have been taken and the socket is closed or
+    /// the context has been shut down.
     pub fn recv(&self) -> RecvRequestFuture<'_> {
         RecvRequestFuture {
             requests: self,
@@ -107,10 +108,10 @@ impl Requests {
         }
     }
 
-    /// As [`recv`](Requests::recv), blocking the thread.
+    /// Like [`recv`](Requests::recv), but blocks the current thread.
     ///
     /// # Errors
-    /// Those of [`recv`](Requests::recv).
+    /// Same as [`recv`](Requests::recv).
     pub fn recv_blocking(&self) -> Result<Request, RecvError> {
         let ports = self.ports();
         let received = match ports.try_pop_by_number() {
@@ -120,10 +121,10 @@ impl Requests {
         received.map(|message| self.request(message))
     }
 
-    /// The next request, if there is one now.
+    /// Receives the next request, if there is one now.
     ///
     /// # Errors
-    /// [`Empty`](TryRecvError::Empty) if there is none, and those of [`recv`](Requests::recv).
+    /// [`Empty`](TryRecvError::Empty) if there is none, and the errors of [`recv`](Requests::recv).
     pub fn try_recv(&self) -> Result<Request, TryRecvError> {
         match self.ports().try_pop_by_number() {
             Ok(message) => Ok(self.request(message)),
@@ -131,46 +132,47 @@ impl Requests {
         }
     }
 
-    /// The next request, waiting for at most `timeout` (`ZMQ_RCVTIMEO`).
+    /// Receives the next request, waiting for at most `timeout` (`ZMQ_RCVTIMEO`).
     ///
     /// # Errors
-    /// [`Timeout`](RecvTimeoutError::Timeout) if none came, and those of [`recv`](Requests::recv).
+    /// [`Timeout`](RecvTimeoutError::Timeout) if none arrived, and the errors of
+    /// [`recv`](Requests::recv).
     pub fn recv_timeout(&self, timeout: Duration) -> RecvRequestTimeoutFuture<'_> {
         self.recv_until(after(timeout))
     }
 
-    /// As [`recv_timeout`](Requests::recv_timeout), blocking the thread.
+    /// Like [`recv_timeout`](Requests::recv_timeout), but blocks the current thread.
     ///
     /// # Errors
-    /// Those of [`recv_timeout`](Requests::recv_timeout).
+    /// Same as [`recv_timeout`](Requests::recv_timeout).
     pub fn recv_timeout_blocking(&self, timeout: Duration) -> Result<Request, RecvTimeoutError> {
         self.recv_blocking_until(after(timeout))
     }
 
-    /// A blocking iterator; ends when no more requests will come.
+    /// Returns a blocking iterator; it ends when no more requests will arrive.
     pub fn iter(&self) -> RequestsIter<'_> {
         RequestsIter(self)
     }
 
-    /// Requests waiting to be received.
+    /// Returns the number of requests waiting to be received.
     #[must_use]
     pub fn len(&self) -> usize {
         self.ports().outward().map_or(0, |outward| outward.len())
     }
 
-    /// Whether no request is waiting.
+    /// Returns whether no request is waiting.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Whether no more requests will come than are waiting.
+    /// Returns whether no more requests will arrive, apart from those that are waiting.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         is_closed(self.ports().outward())
     }
 
-    /// How many requests of this socket were dropped without a reply so far.
+    /// Returns the number of requests of this socket that were dropped without a reply so far.
     #[must_use]
     pub fn unanswered(&self) -> u64 {
         self.ports().gate().map_or(0, Gate::unanswered)
@@ -280,7 +282,7 @@ impl<'a> IntoIterator for &'a Requests {
     }
 }
 
-/// A blocking iterator over the requests of a [`Requests`]; ends when no more will come.
+/// A blocking iterator over the requests of a [`Requests`]; ends when no more will arrive.
 #[derive(Debug)]
 pub struct RequestsIter<'a>(&'a Requests);
 
@@ -292,7 +294,7 @@ impl Iterator for RequestsIter<'_> {
     }
 }
 
-/// A blocking iterator that owns its [`Requests`]; ends when no more requests will come.
+/// A blocking iterator that owns its [`Requests`]; ends when no more requests will arrive.
 #[derive(Debug)]
 pub struct RequestsIntoIter(Requests);
 
@@ -304,39 +306,38 @@ impl Iterator for RequestsIntoIter {
     }
 }
 
-/// One request, and the way back to the peer that asked.
+/// A request, with which the reply to it is sent.
 ///
-/// Any thread may answer it, at any time, whatever becomes of other requests. It derefs to its
-/// message and holds its socket open until it is answered or dropped. One that is dropped without
-/// a reply (also by a thread that panics) is answered as [`Unanswered`] says, and counted in
+/// Any thread may reply, at any time, independently of other requests. It derefs to its message and
+/// holds its socket open until it is replied to or dropped. A request that is dropped without a
+/// reply (also by a thread that panics) is answered as [`Unanswered`] says, and counted in
 /// [`Requests::unanswered`].
 #[must_use = "a request that is dropped is answered as `Unanswered` says"]
 pub struct Request {
-    /// What the client sent, without its envelope.
+    /// The message the client sent, without its envelope.
     pub message: Message,
-    /// Gone once it has been used.
+    /// `None` once it has been used.
     way_back: Option<WayBack>,
 }
 
 struct WayBack {
     number: u64,
     ports: Arc<Ports>,
-    /// Holds the socket open. There is none if it was being closed already.
+    /// Holds the socket open; `None` if the socket was closing already.
     _open: Option<Sender>,
     unanswered: Arc<Unanswered>,
 }
 
 impl Request {
-    /// Sends the reply. It never waits, so there is one form for threads and tasks alike.
+    /// Sends the reply. It never waits, so threads and tasks use the same method.
     ///
-    /// `Ok` means accepted: the reply to a client that is gone, or that does not read what it
-    /// asked for, is dropped and counted ([`Sender::dropped`](crate::Sender::dropped)).
+    /// `Ok` means accepted: a reply to a client that has disconnected, or that does not read its
+    /// replies, is dropped and counted ([`Sender::dropped`](crate::Sender::dropped)).
     ///
     /// # Errors
-    /// [`Closed`](SendError::Closed) if the socket is closed
-    /// or the context has been shut down, and
-    /// [`Refused`](SendError::Refused) for a message without frames, or with too many. The message
-    /// comes back, and the request counts as unanswered.
+    /// [`Closed`](SendError::Closed) if the socket is closed or the context has been shut down, and
+    /// [`Refused`](SendError::Refused) if the message has no frames or too many. Both return the
+    /// message, and the request counts as unanswered.
     pub fn reply(mut self, message: impl Into<Message>) -> Result<(), SendError> {
         let message = message.into();
         let checked = match &self.way_back {
@@ -352,7 +353,7 @@ impl Request {
         }
     }
 
-    /// Drops the request, and answers whatever waits for the reply.
+    /// Drops the request, and sends what `unanswered` says.
     pub fn leave_unanswered(mut self, unanswered: Unanswered) {
         if let Some(way_back) = &mut self.way_back {
             way_back.unanswered = Arc::new(unanswered);
@@ -370,7 +371,7 @@ impl WayBack {
         }
     }
 
-    /// A message without frames has the request forgotten.
+    /// With a message without frames, the request is forgotten.
     fn send(&self, mut message: Message) -> (Offer, Message) {
         message.set_tag(self.number);
         let mut slot = Some(message);
@@ -384,7 +385,7 @@ impl WayBack {
         if let Some(gate) = self.ports.gate() {
             gate.count_unanswered();
         }
-        // What a socket that is closed does not take is not waited for.
+        // If a closed socket refuses it, there is nothing to wait for.
         self.send(match &*self.unanswered {
             Unanswered::Reply(message) => message.clone(),
             Unanswered::Silence => Message::new(),
@@ -418,7 +419,7 @@ impl fmt::Debug for Request {
 
 /// The future of [`Requests::recv`].
 ///
-/// Dropping it before it is ready takes no request.
+/// If it is dropped before it is ready, no request has been taken.
 #[derive(Debug)]
 #[must_use = "futures do nothing unless they are awaited"]
 pub struct RecvRequestFuture<'a> {
@@ -439,7 +440,7 @@ impl Future for RecvRequestFuture<'_> {
 
 /// The future of [`Requests::recv_timeout`].
 ///
-/// Dropping it before it is ready takes no request.
+/// If it is dropped before it is ready, no request has been taken.
 #[derive(Debug)]
 #[must_use = "futures do nothing unless they are awaited"]
 pub struct RecvRequestTimeoutFuture<'a> {
