@@ -1,4 +1,4 @@
-//! A context: the pumps its sockets share, and the scope of inproc names.
+//! A context: the pumps that its sockets share, and the namespace of inproc endpoints.
 
 use std::fmt;
 use std::future::Future;
@@ -25,11 +25,10 @@ mod pumps;
 use pumps::{all_closed, ask_all, ended, Inner};
 
 /// How long [`Context::shutdown`] lets accepted messages leave before it drops them: a quarter of
-/// the time it promises to take, the rest being for a machine with other work to do.
+/// the time it promises to take; the rest is reserve for a busy machine.
 const SHUTDOWN_GRACE: Duration = Duration::from_millis(25);
 
-/// How long dropping the last handle of everything waits for sockets that are closing while a panic
-/// unwinds.
+/// How long dropping the last handle waits for closing sockets while a panic unwinds.
 const DROP_WAIT: Duration = Duration::from_secs(2);
 
 /// Opens sockets, which share its pump threads and its inproc names.
@@ -38,17 +37,18 @@ const DROP_WAIT: Duration = Duration::from_secs(2);
 /// the thread for [registrations](crate::register::Registration) (`zmq-register`) with the first
 /// registration. Handles are cheap to clone and refer to the same context.
 ///
-/// Sockets and ports keep their context alive. Dropping the last handle of all waits until closing
-/// sockets have sent what they accepted, for as long as their [`linger`](Options::linger) says. By
-/// default that is until everything is sent, also to a peer that has yet to connect (except over
+/// Sockets and ports keep their context alive. Dropping the last handle waits until closing sockets
+/// have sent the messages they accepted, for as long as their [`linger`](Options::linger) allows.
+/// By default that is until everything is sent, also to a peer that has yet to connect (except over
 /// inproc, where no handle is left that could open it).
-/// [`linger_limit`](ContextOptions::linger_limit) limits the wait, and while a panic unwinds no drop
-/// waits longer than [`Context::DROP_WAIT`]. Then the pump threads end. [`Context::undelivered`]
-/// counts what was not sent; [`Context::close`] waits in the same way and returns that number.
+/// [`linger_limit`](ContextOptions::linger_limit) limits the wait, and while a panic unwinds no
+/// drop waits longer than [`Context::DROP_WAIT`]. Then the pump threads end.
+/// [`Context::undelivered`] counts messages that were not sent; [`Context::close`] waits in the
+/// same way and returns their number.
 ///
-/// To lose nothing at the end of a program, drop the last handle before `main` returns, or call
-/// [`close_blocking`](Context::close_blocking). Handles that are never dropped, because other threads
-/// or a `static` hold them, and [`std::process::exit`] wait for nothing.
+/// To lose no messages at the end of a program, drop the last handle before `main` returns, or call
+/// [`close_blocking`](Context::close_blocking). Nothing waits for handles that are never dropped,
+/// because other threads or a `static` hold them, nor does [`std::process::exit`].
 ///
 /// ```
 /// use zmq_channels::{Context, Pull, Push};
@@ -90,14 +90,14 @@ pub struct Context {
     inner: Arc<Hold>,
 }
 
-/// What all handles have together, those of sockets and ports too. The last one to go waits.
+/// State shared by all handles, including those of sockets and ports. Dropping the last one waits.
 struct Hold {
     inner: Arc<Inner>,
-    /// Whether the context goes on without handles.
+    /// Whether the context outlives its handles.
     is_global: bool,
 }
 
-/// The default context, and what its present handles have.
+/// The default context, and the state its current handles share.
 struct Global {
     inner: Arc<Inner>,
     hold: Recurring<Hold>,
@@ -112,12 +112,12 @@ impl Deref for Hold {
 }
 
 impl Context {
-    /// How long dropping the last handle of all (of the context, its sockets and their ports)
-    /// waits at most for sockets that are closing while a panic unwinds: 2 s. The sockets go on
-    /// closing if the process does.
+    /// Maximum time that dropping the last handle (of the context, its sockets and their ports)
+    /// waits for closing sockets while a panic unwinds: 2 s. The sockets continue to close if the
+    /// process continues.
     pub const DROP_WAIT: Duration = DROP_WAIT;
 
-    /// A context of its own: no thread yet, no names.
+    /// Creates a context, without starting a thread yet.
     #[must_use]
     #[doc(alias = "zmq_ctx_new")]
     #[doc(alias = "zmq_init")]
@@ -125,24 +125,24 @@ impl Context {
         Context::made(ContextOptions::new())
     }
 
-    /// A context of its own, as wanted.
+    /// Creates a context with `options`.
     ///
     /// # Errors
-    /// [`ContextError::Option`] if an option has a value it cannot have.
+    /// [`ContextError::Option`] if a value is out of range.
     pub fn with_options(options: ContextOptions) -> Result<Self, ContextError> {
         options.check()?;
         Ok(Context::made(options))
     }
 
-    /// The default context: one for the whole process, made when it is first asked for.
+    /// Returns the default context: one for the whole process, created when it is first used.
     ///
-    /// In a process that was forked it is the parent's, if that has used it: its sockets fail there
-    /// with [`PumpFailure::Forked`](crate::error::PumpFailure::Forked).
+    /// In a forked process this is the parent's context, if the parent has used it: its sockets
+    /// fail there with [`PumpFailure::Forked`](crate::error::PumpFailure::Forked).
     ///
-    /// It lasts as long as the process. Whenever the last handle of anything in it is dropped, that
-    /// waits for sockets that are closing, as with any other context; so does the end of `main` if
-    /// the last handles are dropped there. Once it was [closed](Context::close),
-    /// [terminated](Context::terminate) or [shut down](Context::shutdown) it stays so.
+    /// It lasts as long as the process. Dropping the last handle of anything in it waits for
+    /// closing sockets, as with any other context; so does the end of `main` if the last handles
+    /// are dropped there. Once it was [closed](Context::close), [terminated](Context::terminate) or
+    /// [shut down](Context::shutdown), it cannot be used again.
     ///
     /// ```
     /// use zmq_channels::{Context, Pair};
@@ -183,20 +183,20 @@ impl Context {
         }
     }
 
-    /// The options it was made with.
+    /// Returns the options it was created with.
     #[must_use]
     pub fn options(&self) -> &ContextOptions {
         &self.inner.options
     }
 
-    /// Opens a socket with the [`Options`] that are the context's default.
+    /// Opens a socket with the context's default [`Options`].
     ///
     /// # Errors
     /// [`SocketError::Closed`] after [`terminate`](Context::terminate) or
-    /// [`shutdown`](Context::shutdown),
-    /// [`SocketError::TooManySockets`] if the context has all it may have, [`SocketError::Io`] if
-    /// the pump's thread cannot be started, [`SocketError::PumpFailed`] if the pump, or without a
-    /// choice of one all of them, have failed.
+    /// [`shutdown`](Context::shutdown), [`SocketError::TooManySockets`] if the context has reached
+    /// its limit of sockets, [`SocketError::Io`] if the pump's thread cannot be started,
+    /// [`SocketError::PumpFailed`] if the chosen pump has failed or, without a choice, all of them
+    /// have.
     #[doc(alias = "zmq_socket")]
     pub fn socket<K: Typed>(&self) -> Result<Socket<K>, SocketError> {
         self.socket_with(self.inner.options.socket_options.clone())
@@ -216,8 +216,7 @@ impl Context {
     /// ```
     ///
     /// # Errors
-    /// As [`socket`](Context::socket), and [`SocketError::Option`] if an option has a value it
-    /// cannot have.
+    /// Same as [`socket`](Context::socket), and [`SocketError::Option`] if a value is out of range.
     pub fn socket_with<K: Typed>(&self, options: Options) -> Result<Socket<K>, SocketError> {
         self.open(K::TYPE, options)
     }
@@ -237,8 +236,8 @@ impl Context {
     /// ```
     ///
     /// # Errors
-    /// As [`socket_with`](Context::socket_with), and [`SocketError::Unsupported`] for a type this
-    /// library does not have.
+    /// Same as [`socket_with`](Context::socket_with), and [`SocketError::Unsupported`] if this
+    /// library does not support the type.
     #[doc(alias = "zmq_socket")]
     pub fn socket_of(
         &self,
@@ -248,13 +247,13 @@ impl Context {
         self.open(socket_type, options)
     }
 
-    /// Closes all sockets of the context, each as [`Socket::close`] does, and resolves when they have
-    /// sent what they accepted, as long as their [`linger`](Options::linger) says and
-    /// [`linger_limit`](ContextOptions::linger_limit) allows: with the number of messages
-    /// that stayed undelivered. Then the context is over, as after
+    /// Closes all sockets of the context, each as [`Socket::close`] does. The future resolves when
+    /// they have sent the messages they accepted, or their [`linger`](Options::linger) or
+    /// [`linger_limit`](ContextOptions::linger_limit) is over, and returns the number of messages
+    /// that were not delivered. The context then cannot be used any more, as after
     /// [`shutdown`](Context::shutdown), which also ends the wait of this call.
     ///
-    /// The future may be dropped; the sockets close all the same.
+    /// The sockets close even if the future is dropped.
     ///
     /// ```
     /// use std::time::Duration;
@@ -277,23 +276,24 @@ impl Context {
         all_closed(Arc::clone(&self.inner.inner), self.ask_to_close(), false)
     }
 
-    /// [`close`](Context::close), waiting in this thread.
+    /// Like [`close`](Context::close), but blocks the current thread.
     pub fn close_blocking(&self) -> CloseReport {
         self.inner.all_closed_blocking(self.ask_to_close(), false)
     }
 
-    /// Ends the context as `zmq_ctx_term` does: every pending or later call on its sockets fails at once
-    /// with [`Closed::Context`](crate::error::Closed), in every thread and task, while accepted messages
-    /// are still sent. Resolves like [`close`](Context::close): when everything is sent or the
-    /// [`linger`](Options::linger) of each socket is over, with the number of undelivered messages. With
-    /// the default, [`Linger::UntilSent`](crate::Linger::UntilSent), that takes until the peers have
-    /// come; [`linger_limit`](ContextOptions::linger_limit) limits it, and
-    /// [`shutdown`](Context::shutdown) ends it.
+    /// Ends the context as `zmq_ctx_term` does: every pending or later call on its sockets fails at
+    /// once with [`Closed::Context`](crate::error::Closed), in every thread and task, while
+    /// accepted messages are still sent. Resolves like [`close`](Context::close): when everything
+    /// is sent or the [`linger`](Options::linger) of each socket is over, with the number of
+    /// undelivered messages. With the default, [`Linger::UntilSent`](crate::Linger::UntilSent), it
+    /// waits until the peers have connected; [`linger_limit`](ContextOptions::linger_limit) limits
+    /// the wait, and [`shutdown`](Context::shutdown) ends it.
     ///
-    /// When this function returns, calls have been terminated and no socket can be opened any more, even
-    /// if the future is dropped. Messages that were not received yet are dropped. Only the calls that
-    /// close sockets and contexts go on working; a [`Monitor`](crate::Monitor) returns the events it has,
-    /// [`Stopped`](crate::monitor::EventKind::Stopped) last. Registrations and proxies end.
+    /// When this function returns, calls have been terminated and no socket can be opened any more,
+    /// even if the future is dropped. Messages that were not received yet are dropped. Only the
+    /// calls that close sockets and contexts continue to work; a [`Monitor`](crate::Monitor)
+    /// returns the events it has, [`Stopped`](crate::monitor::EventKind::Stopped) last.
+    /// Registrations and proxies end.
     ///
     /// ```
     /// use zmq_channels::error::{Closed, RecvError};
@@ -319,7 +319,7 @@ impl Context {
         all_closed(Arc::clone(&self.inner.inner), asked, true)
     }
 
-    /// [`terminate`](Context::terminate), waiting in this thread.
+    /// Like [`terminate`](Context::terminate), but blocks the current thread.
     pub fn terminate_blocking(&self) -> CloseReport {
         let asked = self.begin_to_terminate();
         self.inner.all_closed_blocking(asked, true)
@@ -330,7 +330,8 @@ impl Context {
         let inner = &self.inner;
         inner.pumps.iter().for_each(Lazy::seal);
         inner.registrar.seal();
-        // On all pumps first: the end of one socket is not to be seen as a loss by its peers here.
+        // On all pumps first: peers in this context must not see the end of one socket as a lost
+        // connection.
         for done in inner.ask_running(|reply| Command::TerminateCalls { reply }) {
             done.wait();
         }
@@ -347,24 +348,24 @@ impl Context {
             .ask_running(|reply| Command::Release { release, reply })
     }
 
-    /// How many messages all sockets of this process, whatever their context, had accepted and not
-    /// [delivered](CloseReport#structfield.undelivered) when they ended, since it began: what dropping
-    /// the last handle of a context has cost can be seen here.
+    /// Returns the number of messages that sockets of this process, in all contexts, had accepted
+    /// but not [delivered](CloseReport#structfield.undelivered) when they ended. It shows what was
+    /// lost by dropping the last handle of a context.
     #[must_use]
     pub fn undelivered() -> u64 {
         undelivered()
     }
 
     /// Ends the context: every pending call on its sockets fails with
-    /// [`Closed::Context`](crate::error::Closed), messages that
-    /// can leave at once still do, then connections, files and threads are gone. Takes at
-    /// most about 100 ms. Close sockets first to be sure that everything was sent.
+    /// [`Closed::Context`](crate::error::Closed), messages that can leave at once still do, then
+    /// connections, files and threads are gone. Takes at most about 100 ms. To be sure that
+    /// everything is sent, close the sockets first.
     ///
-    /// Calling it again does nothing.
+    /// A second call does nothing.
     #[doc(alias = "zmq_ctx_shutdown")]
     pub fn shutdown(&self) {
         let running = self.inner.stop();
-        // One pump alone does both in one go.
+        // With a single pump, that does both at once.
         if running.len() > 1 {
             for done in ask_all(&running, |reply| Command::Terminate { reply }) {
                 done.wait();
@@ -451,8 +452,8 @@ impl Drop for Hold {
             }
             false => self.release(),
         };
-        // A turn of a pump may drop the last handle; it cannot wait for its own pump, and keeps
-        // none of the others waiting.
+        // A pump's turn may drop the last handle; it cannot wait for its own pump, and must not
+        // delay the others.
         if is_driving() {
             return;
         }

@@ -1,4 +1,4 @@
-//! What happens to all sockets of a context, and what they have done.
+//! Monitoring and statistics of all sockets of a context.
 
 use std::sync::Arc;
 
@@ -19,18 +19,19 @@ use super::{Context, Inner};
 
 /// Observing all sockets at once.
 impl Context {
-    /// Tells from now on what happens to the connections of all sockets of this context, those
-    /// included that are opened later: a [`Monitor`] as that of one socket, whose events say which
-    /// [socket](crate::monitor::Event#structfield.socket) they are about. Sockets have their own monitors
-    /// besides.
+    /// Starts reporting the events of the connections of all sockets of this context, including
+    /// sockets opened later. The [`Monitor`] is like that of one socket; its events say which
+    /// [socket](crate::monitor::Event#structfield.socket) they are about. Sockets can have monitors
+    /// of their own as well.
     ///
-    /// It does not keep the context alive, and starts no thread; only a task that waits for it with a
-    /// time limit does, if no socket has been opened. The events of each socket end
-    /// with [`Stopped`](crate::monitor::EventKind::Stopped). The monitor ends when the context has been
-    /// closed or shut down, or is gone with its last handle. If a pump fails, the others' events go on.
+    /// It does not keep the context alive, and starts no thread, unless a task waits for it with a
+    /// time limit before any socket was opened. The events of each socket end with
+    /// [`Stopped`](crate::monitor::EventKind::Stopped). The monitor ends when the context has been
+    /// closed or shut down, or its last handle is gone. If a pump fails, the events of the others
+    /// continue.
     ///
-    /// Events of one pump come in the order in which they happened; those of several pumps have no
-    /// order among each other.
+    /// Events of one pump are in the order in which they happened; events of different pumps are
+    /// not ordered relative to each other.
     ///
     /// ```
     /// use zmq_channels::monitor::{EventKind, EventSet, MonitorOptions};
@@ -57,10 +58,10 @@ impl Context {
         self.monitor_with(MonitorOptions::new())
     }
 
-    /// As [`monitor`](Context::monitor), with a choice of events and capacity.
+    /// Like [`monitor`](Context::monitor), but selects the events and sets the capacity.
     ///
     /// # Errors
-    /// As there.
+    /// Same as [`monitor`](Context::monitor).
     pub fn monitor_with(&self, options: MonitorOptions) -> Result<Monitor, ObserveError> {
         let inner = Arc::downgrade(&self.inner.inner);
         let find = move || inner.upgrade().and_then(|inner| inner.alarms());
@@ -68,16 +69,16 @@ impl Context {
         if !self.inner.company.watchers.add(options.events, feeder) {
             return Err(ObserveError::Closed(Closed::Context));
         }
-        // From here on, their events are told with all that is known of each connection.
+        // From here on, their events include all that is known of each connection.
         for watched in self.inner.ask_each(|reply| Command::Watch { reply }) {
             watched.wait();
         }
         Ok(Monitor::new(feed))
     }
 
-    /// What all sockets of this context have done so far, together and each for itself: see
-    /// [`ContextStatistics`]. Sockets that have ended are not counted any more. Nothing is started:
-    /// before the first socket all figures are zero.
+    /// Returns what all sockets of this context have sent, received and dropped so far, in total
+    /// and per socket: see [`ContextStatistics`]. Closed sockets are no longer counted. Starts no
+    /// thread: before the first socket is opened all figures are zero.
     ///
     /// ```
     /// use zmq_channels::{Context, Pair};
@@ -137,7 +138,7 @@ impl Context {
 }
 
 impl Inner {
-    /// Asks the pumps that run the same, before any of them is waited for.
+    /// Sends the same command to all running pumps, before waiting for any of them.
     fn ask_each<T>(&self, command: impl Fn(Reply<T>) -> Command) -> Vec<Answer<T>> {
         let running = self.pumps.iter();
         let mailboxes =
@@ -149,7 +150,7 @@ impl Inner {
         asked.collect()
     }
 
-    /// Those of a pump that serves its sockets, started if need be.
+    /// The timers of a pump that serves its sockets, which is started if needed.
     fn alarms(&self) -> Option<Arc<Alarms>> {
         let running = self.pumps.iter().find_map(|pump| {
             pump.look(|running| {

@@ -1,4 +1,5 @@
-//! The pumps of a context: started by the first socket on each, given up with the last handle.
+//! The pumps of a context: each is started by the first socket on it, and released with the last
+//! handle.
 
 use std::sync::Arc;
 
@@ -14,15 +15,15 @@ use crate::sync::lazy::Lazy;
 use crate::sync::oneshot::{answer, Answer, Reply};
 use crate::sync::permits::Seats;
 
-/// What Linux keeps of a thread's name, in bytes.
+/// Linux's limit for a thread's name, in bytes.
 const MAX_THREAD_NAME: usize = 15;
 
 pub(super) struct Inner {
     pub(super) options: ContextOptions,
     pub(super) pumps: Vec<Lazy<Running>>,
-    /// What sockets sit on: a row for each pump.
+    /// The sockets of each pump.
     pub(super) sockets: Arc<Seats>,
-    /// As the first pump gets it.
+    /// As given to the first pump.
     pub(super) company: Company,
     pub(super) registrar: Arc<Registrar>,
 }
@@ -52,7 +53,7 @@ impl Inner {
         }
     }
 
-    /// What became of the sockets of all pumps; then those are given up.
+    /// Waits for the reports of the sockets of all pumps, and then releases the pumps.
     pub(super) fn all_closed_blocking(
         &self,
         asked: Vec<Answer<CloseReport>>,
@@ -70,7 +71,7 @@ impl Inner {
         }
     }
 
-    /// Asks the pumps that run, and go on running.
+    /// Sends the same command to all running pumps, which continue to run.
     pub(super) fn ask_running<T>(&self, command: impl Fn(Reply<T>) -> Command) -> Vec<Answer<T>> {
         let mailboxes = self
             .pumps
@@ -84,7 +85,7 @@ impl Inner {
         asked.collect()
     }
 
-    /// Gives up the pumps that run: they end with their last socket.
+    /// Releases the running pumps: each ends with its last socket.
     pub(super) fn release(&self) -> Vec<Answer<CloseReport>> {
         let release = Release {
             limit: self.options.linger_limit,
@@ -102,23 +103,23 @@ impl Inner {
         os::start(thread_names(&self.options, pump), company)
     }
 
-    /// Whether a pump can serve another socket: it has not failed.
+    /// Whether a pump can serve another socket, because it has not failed.
     pub(super) fn is_well(&self, pump: usize) -> bool {
         failure_of(&self.pumps[pump]).is_none()
     }
 
-    /// Why the first pump has failed of those that have.
+    /// The failure of the first pump that has failed.
     pub(super) fn failure(&self) -> Option<PumpFailure> {
         self.pumps.iter().find_map(failure_of)
     }
 
-    /// Lets no more pumps start, and gives up those that run.
+    /// Prevents further pumps from starting, and releases the running ones.
     pub(super) fn stop(&self) -> Vec<Running> {
         self.pumps.iter().filter_map(Lazy::close).collect()
     }
 }
 
-/// As [`Inner::all_closed_blocking`], for tasks.
+/// Like [`Inner::all_closed_blocking`], for tasks.
 pub(super) async fn all_closed(
     inner: Arc<Inner>,
     asked: Vec<Answer<CloseReport>>,
@@ -139,7 +140,7 @@ fn failure_of(pump: &Lazy<Running>) -> Option<PumpFailure> {
         .flatten()
 }
 
-/// Why a pump opens no socket.
+/// Why a pump cannot open a socket.
 pub(super) fn ended(mailbox: &Mailbox<Command>) -> SocketError {
     match mailbox.health().failure() {
         Some(failure) => failure.into(),
@@ -158,7 +159,7 @@ fn thread_names(options: &ContextOptions, pump: usize) -> ThreadNames {
     }
 }
 
-/// The prefix, shortened to leave room for what tells the threads apart.
+/// The prefix, shortened to leave room for the suffix that distinguishes the threads.
 fn thread_name(options: &ContextOptions, suffix: &str) -> String {
     let mut prefix = match options.name.as_str() {
         "" => "zmq",
@@ -173,7 +174,7 @@ fn thread_name(options: &ContextOptions, suffix: &str) -> String {
     format!("{prefix}{suffix}")
 }
 
-/// Asks all pumps the same before any of them is waited for.
+/// Sends the same command to all pumps before waiting for any of them.
 pub(super) fn ask_all<T>(
     running: &[Running],
     command: impl Fn(Reply<T>) -> Command,

@@ -1,7 +1,7 @@
-//! Where a socket binds or connects: `tcp://…`, `ipc://…` or `inproc://…`, parsed once.
+//! Endpoints: `tcp://…`, `ipc://…` or `inproc://…`, parsed once.
 //!
-//! Pure text: nothing is resolved, opened or looked up here. What a name means is decided where
-//! the connection is made, again at each attempt.
+//! This module handles text only: nothing is resolved, opened or looked up here. Names are resolved
+//! where the connection is made, at each attempt.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -14,33 +14,33 @@ mod parse;
 
 use parse::parse;
 
-/// A checked endpoint. It keeps the text it was made from, and [`Display`](fmt::Display) gives
-/// exactly that back.
+/// A validated endpoint. It keeps the text it was parsed from, and [`Display`](fmt::Display) prints
+/// exactly that.
 ///
 /// | form | meaning |
 /// |---|---|
 /// | `tcp://127.0.0.1:5555`, `tcp://[::1]:5555`, `tcp://[fe80::1%eth0]:5555` | an address |
-/// | `tcp://::1:5555`, `tcp://fe80::1%eth0:5555` | the same: behind the last colon stands the port |
+/// | `tcp://::1:5555`, `tcp://fe80::1%eth0:5555` | the same: the port follows the last colon |
 /// | `tcp://example.org:5555` | a name, resolved when binding and at each attempt to connect |
 /// | `tcp://eth0:5555` | bind only, on Linux: the first address of an interface |
 /// | `tcp://*:5555` | bind only: every IPv4 interface, with the option `ipv6` every interface |
 /// | `tcp://127.0.0.1:*` or `:0` | bind only: a port the system picks |
-/// | `tcp://10.0.0.1:0;example.org:5555` | connect only: leave from this address and port (0: any) |
-/// | `tcp://eth0:0;example.org:5555` | connect only: leave from this interface (Linux), or host |
+/// | `tcp://10.0.0.1:0;example.org:5555` | connect only: from this source address and port (0: any) |
+/// | `tcp://eth0:0;example.org:5555` | connect only: from this interface (Linux), or host |
 /// | `ipc:///run/app.sock` | a Unix domain socket, at most 107 bytes of path |
 /// | `ipc://@name` | a name in Linux's abstract namespace |
 /// | `ipc://*` | bind only: a fresh path in a private directory |
 /// | `inproc://name` | a name inside one context, at most 4096 bytes |
 ///
-/// Schemes are written in lower case. Two endpoints are equal when their texts are.
+/// Schemes are lower case. Two endpoints are equal if their texts are.
 ///
-/// The name of a source is looked up at each attempt, outside the pump's thread; an interface goes
-/// before a host of that name. The attempt leaves from the first of its addresses that is of the
-/// destination's family.
+/// The name of a source is looked up at each attempt, outside the pump's thread; an interface takes
+/// precedence over a host of the same name. The source is the first of its addresses that belongs
+/// to the destination's family.
 ///
-/// An IPv6 address without brackets must have its port behind it: `tcp://::1:5555` is port 5555 of
-/// `::1`, never the address `::1:5555`, and `tcp://fe80::1` is port 1 of something that is no
-/// address. What the socket is bound to is told with brackets.
+/// An IPv6 address without brackets must be followed by its port: `tcp://::1:5555` is port 5555 of
+/// `::1`, never the address `::1:5555`, and `tcp://fe80::1` is invalid (port 1 of something that is
+/// not an address). The endpoint that a socket is bound to is always reported with brackets.
 ///
 /// ```
 /// use zmq_channels::error::EndpointFault;
@@ -61,14 +61,14 @@ pub struct Endpoint {
     address: Address,
 }
 
-/// What the text says.
+/// The parsed form of the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Address {
     Tcp {
-        /// Where to leave from, when connecting. Port 0 leaves the choice to the system.
+        /// The source to connect from. Port 0 leaves the choice to the system.
         source: Option<(Host, u16)>,
         host: Host,
-        /// 0 (written `*` or `0`) asks for a port of the system's choice; never when connecting.
+        /// 0 (written `*` or `0`) lets the system choose a port; never 0 when connecting.
         port: u16,
     },
     Ipc(IpcAddress),
@@ -83,7 +83,7 @@ pub(crate) enum Host {
     /// `*`: every IPv4 interface, or every interface.
     Any,
     V4(Ipv4Addr),
-    /// With the zone as written behind `%`: a number or the name of an interface.
+    /// With the zone as written after `%`: a number or the name of an interface.
     V6(Ipv6Addr, Option<String>),
     Name(String),
 }
@@ -98,16 +98,16 @@ pub(crate) enum IpcAddress {
     Abstract(String),
 }
 
-/// How much of a bad endpoint its error repeats.
+/// Maximum number of characters of an invalid endpoint that its error contains.
 const MAX_ERROR_CHARS: usize = 256;
 
 impl Endpoint {
-    /// Checks an endpoint to bind to. Wildcards are welcome.
+    /// Parses an endpoint to bind to, which may contain wildcards.
     ///
     /// # Errors
     ///
-    /// [`EndpointError`] with the reason, [`SourceOnBind`](EndpointFault::SourceOnBind) among
-    /// them for `tcp://source;destination`.
+    /// [`EndpointError`] with the reason, such as [`SourceOnBind`](EndpointFault::SourceOnBind) for
+    /// `tcp://source;destination`.
     pub fn parse_for_bind(text: &str) -> Result<Endpoint, EndpointError> {
         let endpoint: Endpoint = text.parse()?;
         match endpoint.address {
@@ -120,12 +120,13 @@ impl Endpoint {
         }
     }
 
-    /// Checks an endpoint to connect to. A source address is welcome.
+    /// Parses an endpoint to connect to, which may contain a source address.
     ///
     /// # Errors
     ///
-    /// [`EndpointError`] with the reason, [`WildcardConnect`](EndpointFault::WildcardConnect)
-    /// among them for `*` in place of host, port or path, and for port 0.
+    /// [`EndpointError`] with the reason, such as
+    /// [`WildcardConnect`](EndpointFault::WildcardConnect) for `*` in place of host, port or path,
+    /// and for port 0.
     pub fn parse_for_connect(text: &str) -> Result<Endpoint, EndpointError> {
         let endpoint: Endpoint = text.parse()?;
         if endpoint.is_wildcard() {
@@ -134,12 +135,12 @@ impl Endpoint {
         Ok(endpoint)
     }
 
-    /// Checks the `host:port` of a proxy, perhaps with a source in front.
+    /// Parses the `host:port` of a proxy, with an optional source in front.
     pub(crate) fn parse_proxy(address: &str) -> Result<Endpoint, EndpointError> {
         Endpoint::parse_for_connect(&format!("tcp://{address}"))
     }
 
-    /// The same destination, left for from where `other` is left for, if that says.
+    /// The same destination with the source of `other`, if that has one.
     pub(crate) fn leaving_as(mut self, other: &Endpoint) -> Endpoint {
         if let (
             Address::Tcp { source, .. },
@@ -154,12 +155,12 @@ impl Endpoint {
         self
     }
 
-    /// The text, as given.
+    /// Returns the text, as given.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// The name of its transport: `tcp`, `ipc` or `inproc`.
+    /// Returns the name of its transport: `tcp`, `ipc` or `inproc`.
     #[must_use]
     #[doc(alias = "scheme")]
     pub fn transport(&self) -> &'static str {
@@ -170,8 +171,8 @@ impl Endpoint {
         }
     }
 
-    /// The host of a TCP endpoint as it is written, an IPv6 address without its brackets; `None` for
-    /// other transports. Of an endpoint with a source it is the destination.
+    /// Returns the host of a TCP endpoint as it is written, without the brackets of an IPv6
+    /// address; `None` for other transports. For an endpoint with a source it is the destination.
     ///
     /// ```
     /// use zmq_channels::Endpoint;
@@ -199,8 +200,9 @@ impl Endpoint {
         Some(unbracketed.unwrap_or(host))
     }
 
-    /// The port of a TCP endpoint, 0 if it leaves the choice to the system (`:*` or `:0`); `None` for
-    /// other transports. What [`bind`](crate::Socket::bind) returns has the port that was chosen.
+    /// Returns the port of a TCP endpoint, 0 if the system chooses it (`:*` or `:0`); `None` for
+    /// other transports. The endpoint that [`bind`](crate::Socket::bind) returns has the port that
+    /// was chosen.
     ///
     /// ```
     /// use zmq_channels::{Context, Pull};
@@ -225,7 +227,7 @@ impl Endpoint {
         &self.address
     }
 
-    /// Whether this is an endpoint of TCP.
+    /// Whether this is a TCP endpoint.
     pub(crate) fn is_tcp(&self) -> bool {
         matches!(self.address, Address::Tcp { .. })
     }
@@ -238,7 +240,7 @@ impl Endpoint {
         }
     }
 
-    /// Whether binding has something left to choose: interface, port or path.
+    /// Whether an interface, port or path is chosen when binding.
     pub(crate) fn is_wildcard(&self) -> bool {
         match &self.address {
             Address::Tcp { host, port, .. } => *host == Host::Any || *port == 0,
@@ -247,7 +249,7 @@ impl Endpoint {
         }
     }
 
-    /// The endpoint of a TCP address, as a resolved wildcard has it.
+    /// The endpoint of a TCP address, as used for a resolved wildcard.
     pub(crate) fn from_tcp(address: SocketAddr) -> Endpoint {
         let host = match address {
             SocketAddr::V4(v4) => Host::V4(*v4.ip()),
@@ -270,7 +272,7 @@ impl Endpoint {
 impl FromStr for Endpoint {
     type Err = EndpointError;
 
-    /// Accepts what [`parse_for_bind`](Endpoint::parse_for_bind) or
+    /// Accepts every text that [`parse_for_bind`](Endpoint::parse_for_bind) or
     /// [`parse_for_connect`](Endpoint::parse_for_connect) accepts.
     fn from_str(text: &str) -> Result<Endpoint, EndpointError> {
         let address = parse(text).map_err(|reason| error(text, reason))?;
@@ -289,7 +291,7 @@ impl PartialEq for Endpoint {
 
 impl Eq for Endpoint {}
 
-// By the text, as equality is: `Borrow<str>` asks for the same hash.
+// Hashes the text, as equality compares it: `Borrow<str>` requires the same hash.
 impl std::hash::Hash for Endpoint {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
         self.text.hash(state);
@@ -328,8 +330,8 @@ fn error(text: &str, reason: EndpointFault) -> EndpointError {
 }
 
 impl Host {
-    /// The address, where the text says it outright. `Any` and names have none, and neither has
-    /// an IPv6 address whose zone is the name of an interface.
+    /// The address, if the text contains one. `Any` and names have none, and neither has an IPv6
+    /// address whose zone is the name of an interface.
     pub(crate) fn socket_addr(&self, port: u16) -> Option<SocketAddr> {
         match self {
             Host::Any | Host::Name(_) => None,
@@ -346,7 +348,7 @@ impl Host {
 }
 
 impl fmt::Display for Host {
-    /// Without brackets, as a resolver wants it.
+    /// Without brackets, as resolvers expect.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Host::Any => f.write_str("*"),

@@ -1,17 +1,18 @@
-//! From the text of an endpoint to what it says.
+//! Parses the text of an endpoint.
 
 use super::{Address, Host, IpcAddress};
 use crate::error::EndpointFault;
 
-/// The longest host: what a DNS name can have.
+/// Maximum length of a host, that of a DNS name.
 const MAX_HOST_BYTES: usize = 255;
-/// The longest label of a DNS name (RFC 1035).
+/// Maximum length of a label of a DNS name (RFC 1035).
 const MAX_LABEL_BYTES: usize = 63;
-/// The longest zone: Linux's `IFNAMSIZ` without the closing NUL.
+/// Maximum length of a zone: Linux's `IFNAMSIZ` without the closing NUL.
 const MAX_ZONE_BYTES: usize = 15;
-/// `sun_path` has 108 bytes on Linux: a path needs a NUL behind it, an abstract name before it.
+/// `sun_path` has 108 bytes on Linux: a path is followed by a NUL, an abstract name preceded by
+/// one.
 const MAX_IPC_BYTES: usize = 107;
-/// Names of inproc endpoints live in memory only; enough for any naming scheme, and a bound.
+/// Names of inproc endpoints exist only in memory; this is enough for any naming scheme.
 const MAX_INPROC_BYTES: usize = 4096;
 
 pub(super) fn parse(text: &str) -> Result<Address, EndpointFault> {
@@ -55,7 +56,7 @@ fn parse_host_and_port(text: &str) -> Result<(Host, u16), EndpointFault> {
     Ok((parse_host(host)?, parse_port(port)?))
 }
 
-/// Digits only: `u16::from_str` would let `+5` pass.
+/// Digits only: `u16::from_str` would accept `+5`.
 fn parse_port(port: &str) -> Result<u16, EndpointFault> {
     const MAX_DIGITS: usize = 5;
     if port.is_empty() {
@@ -102,8 +103,8 @@ fn parse_host(host: &str) -> Result<Host, EndpointFault> {
     Err(EndpointFault::BadHost)
 }
 
-/// Names of hosts and of interfaces (`eth0.100`). Nothing but numbers and dots is an IPv4 address
-/// gone wrong: no lookup would ever make it right.
+/// Names of hosts and of interfaces (`eth0.100`). Text of digits and dots only is a malformed IPv4
+/// address, which no lookup would resolve.
 fn is_host_name(host: &str) -> bool {
     let labels = host.strip_suffix('.').unwrap_or(host);
     host.len() <= MAX_HOST_BYTES

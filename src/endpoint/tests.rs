@@ -1,4 +1,4 @@
-//! Texts that are endpoints, texts that are none, and what each of them says.
+//! Valid and invalid endpoints, and how valid ones are parsed.
 
 use std::collections::HashSet;
 
@@ -328,7 +328,8 @@ fn equal_and_hashed_by_text() {
     assert_eq!(format!("{one:>20}"), "  tcp://127.0.0.1:80");
 }
 
-/// Any text gives an endpoint that reads back, or an error: never a panic.
+/// Every text is either parsed into an endpoint that prints as that text, or an error; parsing
+/// never panics.
 #[test]
 fn random_texts_never_panic() {
     const PIECES: [&str; 28] = [
