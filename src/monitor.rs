@@ -1,7 +1,8 @@
-//! What happens to the connections of a socket or a context, as a channel of typed events.
+//! Events of the connections of a socket or a context, as a channel of typed values.
 //!
-//! [`Socket::monitor`](crate::Socket::monitor) gives a [`Monitor`]: a receiver of [`Event`]s, which say what
-//! happened ([`EventKind`]), at which endpoint, to which connection, and why ([`DisconnectReason`]).
+//! [`Socket::monitor`](crate::Socket::monitor) returns a [`Monitor`]: a receiver of [`Event`]s,
+//! each of which has the [kind](EventKind) of event, the endpoint, the connection and the reason
+//! ([`DisconnectReason`]).
 
 use std::fmt;
 use std::future::Future;
@@ -18,7 +19,7 @@ pub use crate::event::{
     DisconnectReason, Event, EventKind, EventSet, PeerIdentity, ProtocolFault, SystemError,
 };
 
-/// What a [`Monitor`] is told, and how much of it it keeps.
+/// Which events a [`Monitor`] receives, and how many it keeps.
 ///
 /// ```
 /// use zmq_channels::monitor::{EventSet, MonitorOptions};
@@ -35,10 +36,10 @@ pub struct MonitorOptions {
 }
 
 impl MonitorOptions {
-    /// Enough for a burst of reconnecting peers, small enough to be forgotten about.
+    /// Enough for a burst of reconnecting peers, and small enough not to matter.
     pub const DEFAULT_CAPACITY: usize = 1000;
 
-    /// The defaults, as documented on each setter.
+    /// Creates options with the defaults documented at each setter.
     #[must_use]
     pub fn new() -> Self {
         MonitorOptions {
@@ -81,14 +82,14 @@ impl Default for MonitorOptions {
     }
 }
 
-/// The events of one socket, or of all sockets of a context, as they happen (`zmq_socket_monitor`),
-/// those of inproc connections among them. Made by [`Socket::monitor`](crate::Socket::monitor) and
-/// [`Context::monitor`](crate::Context::monitor).
+/// Receives the events of one socket, or of all sockets of a context, as they happen
+/// (`zmq_socket_monitor`), including those of inproc connections. Created by
+/// [`Socket::monitor`](crate::Socket::monitor) and [`Context::monitor`](crate::Context::monitor).
 ///
-/// Cheap to clone; each event goes to one of the clones. A socket may have several monitors, and
-/// each gets all events. It holds nothing up: events that are not read are kept up to the
-/// [capacity](MonitorOptions::capacity), then the oldest go. It does not keep its socket
-/// open; when the socket has closed, what is left can be read, `Stopped` last.
+/// Cheap to clone; each event goes to one of the clones. A socket may have several monitors, each
+/// of which receives all events. A monitor that is not read delays nothing: events are kept up to
+/// the [capacity](MonitorOptions::capacity), then the oldest are dropped. It does not keep its
+/// socket open; when the socket has closed, the remaining events can be read, `Stopped` last.
 ///
 /// It is a blocking iterator (`for event in &monitor`) and a [`Stream`].
 ///
@@ -116,35 +117,37 @@ impl Monitor {
         Monitor(feed)
     }
 
-    /// The next event, waiting until there is one. Dropping the future takes none.
+    /// Receives the next event, waiting until there is one. This method is cancel safe: if the
+    /// future is dropped before it is ready, no event has been taken.
     ///
     /// # Errors
-    /// When everything has been taken: [`Closed`](RecvError::Closed), which says whether
-    /// the socket is closed or the context has been shut down.
+    /// [`Closed`](RecvError::Closed) if all events have been taken and the socket is closed or the
+    /// context has been shut down.
     pub fn recv(&self) -> impl Future<Output = Result<Event, RecvError>> + Send + '_ {
         self.0.recv()
     }
 
-    /// As [`recv`](Monitor::recv), blocking the thread.
+    /// Like [`recv`](Monitor::recv), but blocks the current thread.
     ///
     /// # Errors
-    /// Those of [`recv`](Monitor::recv).
+    /// Same as [`recv`](Monitor::recv).
     pub fn recv_blocking(&self) -> Result<Event, RecvError> {
         self.0.recv_blocking()
     }
 
-    /// The next event if there is one now.
+    /// Receives the next event if there is one now.
     ///
     /// # Errors
-    /// [`Empty`](TryRecvError::Empty) if there is none, and those of [`recv`](Monitor::recv).
+    /// [`Empty`](TryRecvError::Empty) if there is none, and the errors of [`recv`](Monitor::recv).
     pub fn try_recv(&self) -> Result<Event, TryRecvError> {
         self.0.try_recv()
     }
 
-    /// The next event, waiting for at most `timeout`.
+    /// Receives the next event, waiting for at most `timeout`.
     ///
     /// # Errors
-    /// [`Timeout`](RecvTimeoutError::Timeout) if none came, and those of [`recv`](Monitor::recv).
+    /// [`Timeout`](RecvTimeoutError::Timeout) if none arrived, and the errors of
+    /// [`recv`](Monitor::recv).
     pub fn recv_timeout(
         &self,
         timeout: Duration,
@@ -152,32 +155,32 @@ impl Monitor {
         self.0.recv_until(after(timeout))
     }
 
-    /// As [`recv_timeout`](Monitor::recv_timeout), blocking the thread.
+    /// Like [`recv_timeout`](Monitor::recv_timeout), but blocks the current thread.
     ///
     /// # Errors
-    /// Those of [`recv_timeout`](Monitor::recv_timeout).
+    /// Same as [`recv_timeout`](Monitor::recv_timeout).
     pub fn recv_timeout_blocking(&self, timeout: Duration) -> Result<Event, RecvTimeoutError> {
         self.0.recv_blocking_until(after(timeout))
     }
 
-    /// A blocking iterator; ends when no more events will come.
+    /// Returns a blocking iterator; it ends when no more events will arrive.
     pub fn iter(&self) -> impl Iterator<Item = Event> + '_ {
         std::iter::from_fn(|| self.recv_blocking().ok())
     }
 
-    /// Events waiting to be read.
+    /// Returns the number of events waiting to be read.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether no event is waiting.
+    /// Returns whether no event is waiting.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// How many events were not read in time and had to make room for newer ones.
+    /// Returns the number of events that were dropped to make room for newer ones.
     #[must_use]
     pub fn missed(&self) -> u64 {
         self.0.missed()
@@ -207,7 +210,7 @@ impl Stream for Monitor {
     }
 }
 
-/// A blocking iterator over the events of a [`Monitor`]; ends when no more will come.
+/// A blocking iterator over the events of a [`Monitor`]; ends when no more will arrive.
 #[derive(Debug)]
 pub struct Events(Monitor);
 

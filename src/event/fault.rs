@@ -1,14 +1,14 @@
-//! What a peer did against the protocol, in words and as libzmq numbers it.
+//! Protocol violations of peers, in words and with libzmq's numbers.
 
 use std::fmt;
 
-/// `ZMQ_PROTOCOL_ERROR_ZMTP_UNSPECIFIED`, the least of these numbers.
+/// `ZMQ_PROTOCOL_ERROR_ZMTP_UNSPECIFIED`, the smallest of these numbers.
 pub(crate) const ZMTP_UNSPECIFIED: i32 = 0x1000_0000;
 
 /// `ZMQ_PROTOCOL_ERROR_ZMTP_INVALID_METADATA`.
 pub(crate) const ZMTP_INVALID_METADATA: i32 = 0x1000_0018;
 
-/// What a peer did that its protocol or the pattern forbids, in words and as a number.
+/// A violation of the protocol or the pattern by a peer, in words and as a number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProtocolFault {
     code: i32,
@@ -21,7 +21,7 @@ impl ProtocolFault {
         ProtocolFault { code, text }
     }
 
-    /// The number libzmq has for it: one of `ZMQ_PROTOCOL_ERROR_ZMTP_*`, and
+    /// Returns libzmq's number for it: one of `ZMQ_PROTOCOL_ERROR_ZMTP_*`, and
     /// `ZMQ_PROTOCOL_ERROR_ZMTP_UNSPECIFIED` (0x10000000) where libzmq has no more specific one.
     #[must_use]
     pub fn code(&self) -> i32 {

@@ -1,4 +1,4 @@
-//! What happens to a socket's connections, told as values.
+//! Events of a socket's connections, as values.
 
 use std::fmt;
 use std::io;
@@ -19,35 +19,35 @@ pub use fault::ProtocolFault;
 pub(crate) use fault::{ZMTP_INVALID_METADATA, ZMTP_UNSPECIFIED};
 pub use set::EventSet;
 
-/// Something that happened to a socket: what, and to which of its endpoints and connections.
+/// An event of a socket: its kind, and the endpoint and connection it happened to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Event {
     /// What happened.
     pub kind: EventKind,
-    /// Which socket of the context it happened to: its [`id`](crate::Socket::id).
+    /// The [`id`](crate::Socket::id) of the socket it happened to.
     pub socket: u64,
     /// The type of that socket.
     pub socket_type: SocketType,
-    /// The endpoint it happened at: as [`bind`](crate::Socket::bind) answered it, or as it was
-    /// connected to. `None` where no endpoint is concerned.
+    /// The endpoint, as returned by [`bind`](crate::Socket::bind) or as connected to. `None` if the
+    /// event concerns no endpoint.
     pub endpoint: Option<Endpoint>,
-    /// Tells the connections of one endpoint apart: another number for each attempt and each
-    /// connection, never used again for the same socket. `None` where no connection is concerned.
+    /// Distinguishes the connections of an endpoint: a new number for each attempt and each
+    /// connection, never reused for the same socket. `None` if the event concerns no connection.
     pub connection: Option<u64>,
-    /// Our end of the connection. Both ends of an ipc or inproc connection go by the endpoint.
+    /// This end of the connection. For ipc and inproc connections, both ends are the endpoint.
     pub local: Option<Endpoint>,
     /// The peer's end of the connection.
     pub remote: Option<Endpoint>,
-    /// The name by which a ROUTER, SERVER, PEER or STREAM addresses the peer, from
-    /// [`HandshakeSucceeded`](EventKind::HandshakeSucceeded) on, its
-    /// [`Disconnected`](EventKind::Disconnected) included: the routing id that the peer announced,
-    /// the one it was connected to with, or one that was made up. `None` for other types.
+    /// The routing id by which a ROUTER, SERVER, PEER or STREAM addresses the peer, from
+    /// [`HandshakeSucceeded`](EventKind::HandshakeSucceeded) until
+    /// [`Disconnected`](EventKind::Disconnected): announced by the peer, assigned when connecting,
+    /// or generated. `None` for other types.
     pub known_as: Option<RoutingId>,
 }
 
-/// What the operating system, its resolver or a proxy says of something that failed: the lasting
-/// part of an [`io::Error`], which can be neither cloned nor compared.
+/// An error of the operating system, its resolver or a proxy: the part of an [`io::Error`] that can
+/// be cloned and compared.
 ///
 /// ```
 /// use std::io::{self, ErrorKind};
@@ -66,14 +66,14 @@ pub struct SystemError {
 }
 
 impl SystemError {
-    /// What kind of error it is, as far as the standard library knows.
+    /// Returns the kind of the error, according to the standard library.
     #[must_use]
     pub fn kind(&self) -> io::ErrorKind {
         self.kind
     }
 
-    /// The operating system's number for it (`errno`), such as `EMFILE`; `None` if the error came
-    /// from somewhere else, such as a resolver or a proxy.
+    /// Returns the operating system's error number (`errno`), such as `EMFILE`; `None` if the error
+    /// came from elsewhere, such as a resolver or a proxy.
     #[must_use]
     pub fn raw_os_error(&self) -> Option<i32> {
         self.code
@@ -117,7 +117,7 @@ impl From<SystemError> for io::Error {
 }
 
 impl fmt::Display for SystemError {
-    /// As [`io::Error`] reads.
+    /// Prints the text of the [`io::Error`].
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         io::Error::from(self.clone()).fmt(f)
     }
@@ -125,84 +125,84 @@ impl fmt::Display for SystemError {
 
 impl std::error::Error for SystemError {}
 
-/// What happened.
+/// The kind of an event.
 ///
 /// A client sees `ConnectDelayed`, `Connected`, `HandshakeSucceeded`, and once the connection is
-/// lost `Disconnected`, `ConnectRetried`, and so on; where nothing listens, `ConnectDelayed`,
-/// `ConnectFailed`, `ConnectRetried`. `ConnectDelayed` is for tcp: over ipc and inproc an attempt
-/// succeeds or fails at once. A server sees `Listening`, then for each peer `Accepted`,
+/// lost `Disconnected`, `ConnectRetried`, and so on; if nothing listens, `ConnectDelayed`,
+/// `ConnectFailed`, `ConnectRetried`. `ConnectDelayed` occurs with tcp only: over ipc and inproc an
+/// attempt succeeds or fails at once. A server sees `Listening`, then for each peer `Accepted`,
 /// `HandshakeSucceeded`, `Disconnected`, and at the end `Closed`. Every `Connected` and every
-/// `Accepted` is followed by a `Disconnected`, and the last event of all is `Stopped`.
+/// `Accepted` is followed by a `Disconnected`, and the last event is `Stopped`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EventKind {
     /// The socket is bound to the endpoint (`ZMQ_EVENT_LISTENING`).
     Listening,
-    /// The socket could not be bound; [`bind`](crate::Socket::bind) said so too
+    /// The socket could not be bound; [`bind`](crate::Socket::bind) returned the same error
     /// (`ZMQ_EVENT_BIND_FAILED`).
     BindFailed {
-        /// What the system said.
+        /// The error.
         error: SystemError,
     },
-    /// An attempt to connect was begun, and the system did not say at once how it ended
-    /// (`EINPROGRESS`; `ZMQ_EVENT_CONNECT_DELAYED`). `Connected` or `ConnectFailed` follows, with
-    /// the same connection number. With TCP every attempt is such a one, over loopback too, and
-    /// through a proxy the one to connect to the proxy; with ipc and inproc none is.
+    /// An attempt to connect has started and is in progress (`EINPROGRESS`;
+    /// `ZMQ_EVENT_CONNECT_DELAYED`). `Connected` or `ConnectFailed` follows, with the same
+    /// connection number. Occurs for every attempt over TCP, loopback included, and through a proxy
+    /// for the connection to the proxy; never over ipc and inproc.
     ConnectDelayed,
     /// A connection was made; the handshake follows (`ZMQ_EVENT_CONNECTED`).
     Connected,
     /// An attempt to connect failed (`ZMQ_EVENT_CLOSED` for a connecting socket).
     ConnectFailed {
-        /// Why.
+        /// The reason.
         reason: DisconnectReason,
     },
     /// There will be another attempt (`ZMQ_EVENT_CONNECT_RETRIED`).
     ConnectRetried {
-        /// In so much time.
+        /// The delay until then.
         after: Duration,
     },
     /// A connection was accepted; the handshake follows (`ZMQ_EVENT_ACCEPTED`).
     Accepted,
     /// A connection could not be accepted (`ZMQ_EVENT_ACCEPT_FAILED`).
     AcceptFailed {
-        /// What the system said.
+        /// The error.
         error: SystemError,
     },
-    /// Messages may flow (`ZMQ_EVENT_HANDSHAKE_SUCCEEDED`).
+    /// The handshake succeeded, and messages can be exchanged (`ZMQ_EVENT_HANDSHAKE_SUCCEEDED`).
     HandshakeSucceeded(PeerIdentity),
-    /// The peer and this socket did not come together; `Disconnected` follows
-    /// (`ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL`, `_PROTOCOL`, `_AUTH`).
+    /// The handshake failed; `Disconnected` follows (`ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL`,
+    /// `_PROTOCOL`, `_AUTH`).
     HandshakeFailed {
-        /// Why.
+        /// The reason.
         reason: DisconnectReason,
     },
     /// A connection ended (`ZMQ_EVENT_DISCONNECTED`).
     Disconnected {
-        /// Why.
+        /// The reason.
         reason: DisconnectReason,
     },
     /// The socket no longer listens on the endpoint (`ZMQ_EVENT_CLOSED` for a listening socket).
     Closed,
-    /// What a listener leaves behind, such as the file of an ipc endpoint, could not be removed
+    /// The remains of a listener, such as the file of an ipc endpoint, could not be removed
     /// (`ZMQ_EVENT_CLOSE_FAILED`).
     CloseFailed {
-        /// What the system said.
+        /// The error.
         error: SystemError,
     },
-    /// The socket's pump has failed; `Stopped` follows. The connections are gone, which is not told
-    /// of each.
+    /// The socket's pump has failed; `Stopped` follows. All connections are lost, without a
+    /// `Disconnected` for each.
     PumpFailed {
-        /// Why.
+        /// The failure.
         failure: PumpFailure,
     },
-    /// The socket is closed: no more events come (`ZMQ_EVENT_MONITOR_STOPPED`).
+    /// The socket is closed and no more events follow (`ZMQ_EVENT_MONITOR_STOPPED`).
     Stopped,
 }
 
 impl EventKind {
-    /// The number libzmq has for such an event (`ZMQ_EVENT_*`), which is not always the bit in an
-    /// [`EventSet`]: there `HandshakeFailed` is one kind, which libzmq tells apart by its reason, and
-    /// `ConnectFailed` is not `Closed`. `None` for what libzmq has not: `PumpFailed`.
+    /// Returns libzmq's number for this event (`ZMQ_EVENT_*`). It is not always the bit in an
+    /// [`EventSet`]: there `HandshakeFailed` is one kind, which libzmq divides by reason, and
+    /// `ConnectFailed` differs from `Closed`. `None` for `PumpFailed`, which libzmq does not have.
     ///
     /// ```
     /// use zmq_channels::monitor::{DisconnectReason, EventKind};
@@ -236,9 +236,9 @@ impl EventKind {
         })
     }
 
-    /// The value libzmq's monitor tells with such an event, where it is about more than a file
-    /// descriptor: the system's error number (`errno`), milliseconds until the next attempt, or what
-    /// [`DisconnectReason::zmq_value`] says.
+    /// Returns the value that libzmq's monitor sends with this event, unless it is a file
+    /// descriptor: the system's error number (`errno`), milliseconds until the next attempt, or
+    /// [`DisconnectReason::zmq_value`].
     #[must_use]
     pub fn zmq_value(&self) -> Option<i32> {
         match self {
@@ -262,7 +262,7 @@ impl EventKind {
         }
     }
 
-    /// The set that holds this kind of event only.
+    /// Returns the set that contains this kind of event only.
     #[must_use]
     pub fn set(&self) -> EventSet {
         match self {
@@ -285,23 +285,24 @@ impl EventKind {
     }
 }
 
-/// Who a peer said it is.
+/// The identity of a peer, as announced and as authenticated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PeerIdentity {
-    /// Its type; `None` if it did not say, as no peer of ZMTP 1.0 does.
+    /// Its socket type; `None` if it announced none, as no peer of ZMTP 1.0 does.
     pub socket_type: Option<SocketType>,
-    /// The routing id it announced; empty for none.
+    /// The routing id it announced; empty if none.
     pub routing_id: Frame,
-    /// The version of ZMTP it speaks, major and minor; `None` for an inproc peer.
+    /// The version of ZMTP it uses, major and minor; `None` for an inproc peer.
     pub version: Option<(u8, u8)>,
-    /// All that it told in its handshake, in its order and spelling; none for an inproc peer, or
-    /// one of ZMTP 2.0 or 1.0.
+    /// All properties of its handshake, in its order and spelling; none for an inproc peer, or one
+    /// of ZMTP 2.0 or 1.0.
     pub properties: Vec<(String, Vec<u8>)>,
-    /// Who it is, according to this socket's [`Authenticator`](crate::Authenticator) or ZAP
-    /// handler (the property `User-Id` of libzmq); `None` if none was asked, or it did not say.
+    /// The user id assigned by this socket's [`Authenticator`](crate::Authenticator) or ZAP handler
+    /// (the property `User-Id` of libzmq); `None` if there was no authentication, or no id was
+    /// assigned.
     pub user_id: Option<String>,
-    /// What else was said there (RFC 27, metadata): not the peer's own words.
+    /// Further metadata assigned by it (RFC 27), as opposed to the peer's own properties.
     pub authenticated: Vec<(String, Vec<u8>)>,
 }
 
@@ -318,9 +319,9 @@ impl PeerIdentity {
         }
     }
 
-    /// What is known of the peer under a name: what those that authenticated it said, or else what
-    /// the peer said, as with libzmq's `zmq_msg_gets`. Names are compared without regard to case
-    /// (RFC 23). `User-Id` is the [`user_id`](PeerIdentity#structfield.user_id).
+    /// Returns a property of the peer: as assigned by the authenticator, or else as announced by
+    /// the peer, like libzmq's `zmq_msg_gets`. Names are case-insensitive (RFC 23). `User-Id` is
+    /// the [`user_id`](PeerIdentity#structfield.user_id).
     #[doc(alias = "zmq_msg_gets")]
     #[must_use]
     pub fn property(&self, name: &str) -> Option<&[u8]> {
@@ -333,76 +334,75 @@ impl PeerIdentity {
     }
 }
 
-/// Why a connection ended, or never came about.
+/// Why a connection ended, or could not be made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DisconnectReason {
     /// The peer closed the connection.
     #[error("the peer closed the connection")]
     PeerClosed,
-    /// The system says that the connection is broken, or cannot be made.
+    /// The system reports that the connection is broken, or cannot be made.
     #[error("{0}")]
     Io(SystemError),
     /// The attempt to connect took longer than
     /// [`connect_timeout`](crate::Options::connect_timeout) or the system allows.
     #[error("the attempt to connect took too long")]
     ConnectTimeout,
-    /// The peer did what its protocol or the pattern forbids.
+    /// The peer violated its protocol or the pattern.
     #[error("{0}")]
     Protocol(ProtocolFault),
     /// The peer announced a frame larger than
     /// [`max_frame_size`](crate::Options::max_frame_size).
     #[error("a frame of {announced} bytes was announced, the limit is {limit}")]
     FrameTooLarge {
-        /// Bytes the peer announced.
+        /// The size announced, in bytes.
         announced: u64,
-        /// Bytes it may send.
+        /// The limit, in bytes.
         limit: u64,
     },
-    /// The frames of a message from the peer had more bytes together than
-    /// [`max_message_size`](crate::Options::max_message_size).
+    /// A message from the peer exceeded [`max_message_size`](crate::Options::max_message_size),
+    /// counting all its frames.
     #[error("a message of more than {limit} bytes")]
     MessageTooLarge {
-        /// Bytes a message may have.
+        /// The limit, in bytes.
         limit: u64,
     },
-    /// The peer's socket is of a type that cannot talk to ours.
+    /// The peer's socket type is not compatible with this socket's.
     #[error("a socket of type {0:?} cannot talk to this one")]
     IncompatibleSocketType(String),
-    /// The peer uses another security mechanism, or speaks a version of ZMTP that knows no security
-    /// where this socket demands it, or that is older than this type of socket.
+    /// The peer uses another security mechanism, or a version of ZMTP without the security that
+    /// this socket requires, or one that is older than this type of socket.
     #[error("{0}")]
     Incompatible(ProtocolFault),
-    /// The peer speaks an older version of ZMTP than
-    /// [`oldest_zmtp`](crate::Options::oldest_zmtp) allows: 1.0 is what every peer seems
-    /// to speak whose first bytes could be a frame of that.
+    /// The peer uses an older version of ZMTP than [`oldest_zmtp`](crate::Options::oldest_zmtp)
+    /// allows. Every peer whose first bytes could be a frame of ZMTP 1.0 is taken for a peer of
+    /// that version.
     #[error("the peer speaks ZMTP {major}.{minor}, which is older than what is taken")]
     OldVersion {
-        /// The first number of its version.
+        /// The major number of its version.
         major: u8,
-        /// The second number of its version.
+        /// The minor number of its version.
         minor: u8,
     },
-    /// The peer did not pass what this socket's
-    /// [`Authenticator`](crate::Authenticator) or ZAP handler decides on, or this socket did not
-    /// pass the peer's (`ZMQ_EVENT_HANDSHAKE_FAILED_AUTH`).
+    /// This socket's [`Authenticator`](crate::Authenticator) or ZAP handler rejected the peer, or
+    /// the peer's rejected this socket (`ZMQ_EVENT_HANDSHAKE_FAILED_AUTH`).
     #[error("not authenticated, status {status}: {text}")]
     AuthenticationFailed {
-        /// 300 for what may pass another time, 400 for a peer that is not taken, 500 for a fault
-        /// of the handler that decides (RFC 27).
+        /// 300 for a temporary failure, 400 if the peer was rejected, 500 for an internal error of
+        /// the handler (RFC 27).
         status: u16,
-        /// What the handler said; the peer is not told.
+        /// The text of the handler's reply; it is not sent to the peer.
         text: String,
     },
-    /// The handler that should decide on the peer has not
-    /// (`ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL`, `_PROTOCOL`).
+    /// The handler did not decide about the peer (`ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL`,
+    /// `_PROTOCOL`).
     #[error("{0}")]
     Unjudged(AuthenticatorFault),
-    /// What the peer has encrypted is for other keys, or forged
+    /// Bytes from the peer were encrypted with other keys, or forged
     /// (`ZMQ_PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC`, `_INVALID_SEQUENCE`, `_KEY_EXCHANGE`).
     #[error("{0}")]
     Cryptographic(ProtocolFault),
-    /// The peer refused us, and said this.
+    /// The peer refused this socket, with this text.
     #[error("refused by the peer: {0:?}")]
     RefusedByPeer(String),
     /// Greeting and handshake took longer than
@@ -412,21 +412,21 @@ pub enum DisconnectReason {
     /// The peer was silent for too long.
     #[error("the peer was silent for too long")]
     HeartbeatTimeout,
-    /// This socket does not take the peer: a PAIR that has one, a routing id that is in use.
+    /// This socket refused the peer: a PAIR that already has one, or a routing id that is in use.
     #[error("this socket does not take the peer")]
     Refused,
-    /// There are as many peers as [`max_peers`](crate::Options::max_peers) allows, or
-    /// too many connections that have not finished their handshake.
+    /// The socket has reached [`max_peers`](crate::Options::max_peers), or there are too many
+    /// connections that have not finished their handshake.
     #[error("there are too many connections")]
     LimitReached,
-    /// This socket ended it: by `unbind`, `disconnect` or `close`, or for a peer that takes its
-    /// place.
+    /// This socket ended the connection: by `unbind`, `disconnect` or `close`, or for a peer that
+    /// replaces it.
     #[error("ended by this socket")]
     Local,
 }
 
 impl DisconnectReason {
-    /// The number by which libzmq's monitor tells this reason, where it has one:
+    /// Returns libzmq's number for this reason, if it has one:
     ///
     /// | reason | number |
     /// |---|---|
@@ -435,7 +435,7 @@ impl DisconnectReason {
     /// | `OldVersion` | `ZMQ_PROTOCOL_ERROR_ZMTP_UNSPECIFIED` |
     /// | `Unjudged` | `ZMQ_PROTOCOL_ERROR_ZAP_*`; `EFAULT` (14) if there is no handler |
     /// | `AuthenticationFailed` | the status: 300, 400 or 500 |
-    /// | `Io` | the system's error number (`errno`), if it came from there |
+    /// | `Io` | the system's error number (`errno`), if it has one |
     /// | `PeerClosed` | `EPIPE` (32) |
     /// | all others | `None` |
     #[must_use]

@@ -1,4 +1,4 @@
-//! Sets of kinds of events: what a monitor is to be told.
+//! Sets of kinds of events, to select which ones a monitor receives.
 
 use std::fmt;
 use std::ops::{BitOr, BitOrAssign};
@@ -6,7 +6,7 @@ use std::ops::{BitOr, BitOrAssign};
 #[cfg(doc)]
 use super::EventKind;
 
-/// Which kinds of events a [`Monitor`](crate::Monitor) is told.
+/// A set of kinds of events, which a [`Monitor`](crate::Monitor) receives.
 ///
 /// ```
 /// use zmq_channels::monitor::EventSet;
@@ -58,7 +58,7 @@ impl EventSet {
     /// Every event, also those that later versions add.
     pub const ALL: EventSet = EventSet(u32::MAX);
 
-    /// Whether all of `others` are in this set.
+    /// Returns whether all of `others` are in this set.
     #[must_use]
     pub const fn contains(self, others: EventSet) -> bool {
         self.0 & others.0 == others.0

@@ -1,4 +1,4 @@
-//! What events hold, and the numbers libzmq has for them.
+//! Fields of events, and libzmq's numbers for them.
 
 use super::*;
 
@@ -183,7 +183,7 @@ fn a_property_is_found_by_its_name_in_any_case() {
     identity.authenticated = vec![("x-site".into(), b"judged".to_vec())];
     assert_eq!(identity.property("user-id"), Some(&b"anna"[..]));
     assert_eq!(identity.property("x-role"), Some(&b"sensor"[..]));
-    // What the authenticator says goes before what the peer says.
+    // Properties assigned by the authenticator take precedence.
     assert_eq!(identity.property("X-Site"), Some(&b"judged"[..]));
     assert_eq!(identity.property("X-Other"), None);
 }
