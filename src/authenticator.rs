@@ -1,4 +1,4 @@
-//! Judging peers: the requests of ZAP (RFC 27) as typed handles.
+//! Authentication of peers: requests of ZAP (RFC 27) as typed handles.
 
 use std::fmt;
 use std::pin::Pin;
@@ -21,14 +21,14 @@ use crate::socket::Socket;
 use crate::wire::{authentication_reply, read_authentication_request, Applicant};
 
 impl Context {
-    /// Judges from now on the peers of this context's sockets: see [`Authenticator`]. Make it
+    /// Starts authenticating the peers of this context's sockets: see [`Authenticator`]. Create it
     /// before the sockets are bound.
     ///
     /// # Errors
-    /// [`AuthenticatorError::Taken`] if there is one already, or a socket is bound to
+    /// [`AuthenticatorError::Taken`] if the context already has one, or a socket is bound to
     /// `inproc://zeromq.zap.01`; [`AuthenticatorError::Socket`] if no socket can be opened.
     pub fn authenticator(&self) -> Result<Authenticator, AuthenticatorError> {
-        // Whatever the options of other sockets are.
+        // Independent of the options of other sockets.
         let socket = self.socket_with::<Rep>(Options::new())?;
         socket
             .bind("inproc://zeromq.zap.01")
@@ -36,24 +36,25 @@ impl Context {
                 BindError::Closed(_) => SocketError::Closed(Closed::Context).into(),
                 _ => AuthenticatorError::Taken,
             })?;
-        // What is no request of ZAP is forgotten; the others answer when they are dropped.
+        // Malformed ZAP requests are forgotten; the others are replied to when they are dropped.
         let requests = socket.requests().when_unanswered(Unanswered::Silence);
         Ok(Authenticator { socket, requests })
     }
 }
 
-/// Decides which peers get in: a receiver of [`AuthenticationRequest`]s, each to be answered from
-/// any thread, in any order. Until then the peer's handshake waits, and nothing else does; the
-/// limit is the [`handshake_timeout`](crate::Options::handshake_timeout) of its socket.
+/// Decides which peers are accepted: a receiver of [`AuthenticationRequest`]s, which may be decided
+/// from any thread, in any order. Until then the peer's handshake waits, without blocking anything
+/// else, for up to the [`handshake_timeout`](crate::Options::handshake_timeout) of its socket.
 ///
-/// Sockets ask it that have [`Security::PlainServer`](crate::Security::PlainServer),
+/// It authenticates the peers of sockets with
+/// [`Security::PlainServer`](crate::Security::PlainServer),
 /// [`Security::CurveServer`](crate::Security::CurveServer), or a
-/// [`zap_domain`](crate::Options::zap_domain). It is a ZAP handler (RFC 27) of the
-/// context: a socket of type REP, bound to `inproc://zeromq.zap.01`. If you have one written for
-/// libzmq binds a REP or ROUTER of his own there instead.
+/// [`zap_domain`](crate::Options::zap_domain). It is the ZAP handler (RFC 27) of the context: a REP
+/// socket bound to `inproc://zeromq.zap.01`. A handler written for libzmq can bind its own REP or
+/// ROUTER there instead.
 ///
-/// Cheap to clone; each request goes to one of the clones. When the last is dropped no peer is judged
-/// any more, and those who still wait are refused.
+/// Cheap to clone; each request goes to one of the clones. When the last is dropped no peer is
+/// authenticated any more, and peers that are still waiting are refused.
 ///
 /// ```
 /// use zmq_channels::security::Credentials;
@@ -90,7 +91,8 @@ pub struct Authenticator {
 }
 
 impl Authenticator {
-    /// The next request, waiting until there is one. Dropping the future takes none.
+    /// Receives the next request, waiting until there is one. This method is cancel safe: if the
+    /// future is dropped before it is ready, no request has been taken.
     ///
     /// # Errors
     /// [`Closed`](RecvError::Closed) if the context has been shut down.
@@ -102,10 +104,10 @@ impl Authenticator {
         }
     }
 
-    /// As [`recv`](Authenticator::recv), blocking the thread.
+    /// Like [`recv`](Authenticator::recv), but blocks the current thread.
     ///
     /// # Errors
-    /// Those of [`recv`](Authenticator::recv).
+    /// Same as [`recv`](Authenticator::recv).
     pub fn recv_blocking(&self) -> Result<AuthenticationRequest, RecvError> {
         loop {
             if let Some(request) = AuthenticationRequest::read(self.requests.recv_blocking()?) {
@@ -114,10 +116,10 @@ impl Authenticator {
         }
     }
 
-    /// The next request if there is one now.
+    /// Receives the next request if there is one now.
     ///
     /// # Errors
-    /// [`Empty`](TryRecvError::Empty) if there is none, and those of [`recv`](Authenticator::recv).
+    /// [`Empty`](TryRecvError::Empty) if there is none, and the errors of [`recv`](Authenticator::recv).
     pub fn try_recv(&self) -> Result<AuthenticationRequest, TryRecvError> {
         loop {
             if let Some(request) = AuthenticationRequest::read(self.requests.try_recv()?) {
@@ -126,10 +128,10 @@ impl Authenticator {
         }
     }
 
-    /// The next request, waiting for at most `timeout`.
+    /// Receives the next request, waiting for at most `timeout`.
     ///
     /// # Errors
-    /// [`Timeout`](RecvTimeoutError::Timeout) if none came, and those of
+    /// [`Timeout`](RecvTimeoutError::Timeout) if none arrived, and the errors of
     /// [`recv`](Authenticator::recv).
     pub async fn recv_timeout(
         &self,
@@ -144,10 +146,10 @@ impl Authenticator {
         }
     }
 
-    /// As [`recv_timeout`](Authenticator::recv_timeout), blocking the thread.
+    /// Like [`recv_timeout`](Authenticator::recv_timeout), but blocks the current thread.
     ///
     /// # Errors
-    /// Those of [`recv_timeout`](Authenticator::recv_timeout).
+    /// Same as [`recv_timeout`](Authenticator::recv_timeout).
     pub fn recv_timeout_blocking(
         &self,
         timeout: Duration,
@@ -161,7 +163,7 @@ impl Authenticator {
         }
     }
 
-    /// A blocking iterator; ends when no more requests will come.
+    /// Returns a blocking iterator; it ends when no more requests will arrive.
     pub fn iter(&self) -> impl Iterator<Item = AuthenticationRequest> + '_ {
         std::iter::from_fn(|| self.recv_blocking().ok())
     }
@@ -195,7 +197,7 @@ impl fmt::Debug for Authenticator {
     }
 }
 
-/// A blocking iterator over the requests of an [`Authenticator`]; ends when no more will come.
+/// A blocking iterator over the requests of an [`Authenticator`]; ends when no more will arrive.
 #[derive(Debug)]
 pub struct AuthenticationRequests(Authenticator);
 
@@ -216,26 +218,25 @@ impl IntoIterator for Authenticator {
     }
 }
 
-/// A peer that wants to get in. Dropped without an answer (its thread panicked, say), it refuses
-/// the peer with status 500.
+/// A peer to be authenticated. If it is dropped without a decision (because its thread panicked,
+/// for example), the peer is refused with status 500.
 pub struct AuthenticationRequest {
-    /// The [`zap_domain`](crate::Options::zap_domain) of the socket the peer wants to
-    /// talk to.
+    /// The [`zap_domain`](crate::Options::zap_domain) of the socket that the peer connects to.
     pub domain: String,
-    /// Where the peer is: its numeric address without the port; over ipc, on Linux,
-    /// `localhost:` and its user, group and process id, with colons.
+    /// The peer's numeric address without the port; over ipc, on Linux, `localhost:` followed by
+    /// its user, group and process id, separated by colons.
     pub address: String,
-    /// The [`routing_id`](crate::Options::routing_id) of the socket the peer wants to
-    /// talk to.
+    /// The [`routing_id`](crate::Options::routing_id) of the socket that the peer connects to.
     pub routing_id: Frame,
-    /// What the peer has shown.
+    /// The peer's credentials.
     pub credentials: Credentials,
-    /// The way back, until it is taken. Nothing comes of the answer if the peer has left.
+    /// The request to reply to; `None` once it is decided. If the peer has disconnected, the reply
+    /// has no effect.
     request: Option<Request>,
 }
 
 impl AuthenticationRequest {
-    /// `None` for what is no request of ZAP: its sender gets no answer.
+    /// `None` for a malformed ZAP request: its sender receives no reply.
     fn read(request: Request) -> Option<Self> {
         let (applicant, credentials) = read_authentication_request(&request.message)?;
         let Applicant {
@@ -252,17 +253,18 @@ impl AuthenticationRequest {
         })
     }
 
-    /// Lets the peer in (status 200). Who it is stands in
-    /// [`PeerIdentity::user_id`](crate::monitor::PeerIdentity#structfield.user_id); empty for none in
-    /// particular.
+    /// Accepts the peer (status 200) as the user `user_id`, which monitors report as
+    /// [`PeerIdentity::user_id`](crate::monitor::PeerIdentity#structfield.user_id); empty for no
+    /// user in particular.
     pub fn accept(mut self, user_id: impl AsRef<str>) {
         self.answer("200", "OK", user_id.as_ref(), &[]);
     }
 
-    /// Lets the peer in with properties that are told with its name, in
-    /// [`PeerIdentity::authenticated`](crate::monitor::PeerIdentity#structfield.authenticated). Their names
-    /// are 1 to 255 letters, digits, or any of `-`, `_`, `.`, `+`: with another one the peer is
-    /// refused, as [`AuthenticatorFault::InvalidMetadata`](crate::error::AuthenticatorFault).
+    /// Accepts the peer and adds metadata, which is reported with its user id, in
+    /// [`PeerIdentity::authenticated`](crate::monitor::PeerIdentity#structfield.authenticated).
+    /// Names are 1 to 255 letters, digits, or any of `-`, `_`, `.`, `+`; with any other name the
+    /// peer is refused, as
+    /// [`AuthenticatorFault::InvalidMetadata`](crate::error::AuthenticatorFault).
     pub fn accept_with<N: Into<String>, V: Into<Vec<u8>>>(
         mut self,
         user_id: impl AsRef<str>,
@@ -275,18 +277,18 @@ impl AuthenticationRequest {
         self.answer("200", "OK", user_id.as_ref(), &properties);
     }
 
-    /// Turns the peer away (status 400): it is told so, but not why. `text` is for the monitors of
-    /// this side.
+    /// Rejects the peer (status 400): it learns that, but not why. `text` is for monitors on this
+    /// side.
     pub fn deny(mut self, text: impl AsRef<str>) {
         self.answer("400", text.as_ref(), "", &[]);
     }
 
-    /// Turns the peer away for now (status 300): it is told nothing, and may come again.
+    /// Rejects the peer for now (status 300): it is not informed, and may connect again.
     pub fn defer(mut self, text: impl AsRef<str>) {
         self.answer("300", text.as_ref(), "", &[]);
     }
 
-    /// Turns the peer away because no decision was possible (status 500).
+    /// Rejects the peer because no decision was possible (status 500).
     pub fn fail(mut self, text: impl AsRef<str>) {
         self.answer("500", text.as_ref(), "", &[]);
     }
@@ -294,7 +296,7 @@ impl AuthenticationRequest {
     fn answer(&mut self, status: &str, text: &str, user: &str, properties: &[(String, Vec<u8>)]) {
         if let Some(request) = self.request.take() {
             let reply = authentication_reply(&request.message, status, text, user, properties);
-            // A peer that has left meanwhile needs no answer.
+            // If the peer has disconnected in the meantime, it needs no reply.
             let _ = request.reply(reply);
         }
     }

@@ -1,4 +1,4 @@
-//! The keys of CURVE: X25519 (RFC 7748), written in Z85 (RFC 32).
+//! The keys of CURVE: X25519 (RFC 7748), encoded in Z85 (RFC 32).
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,7 +9,7 @@ use zeroize::Zeroize;
 
 use crate::security::z85::{self, Z85Error};
 
-/// Bytes in a key, public or secret.
+/// Size of a key, public or secret, in bytes.
 const KEY: usize = 32;
 
 /// A public key of CURVE: 32 bytes, or 40 digits of Z85.
@@ -28,7 +28,7 @@ const KEY: usize = 32;
 pub struct CurveKey([u8; KEY]);
 
 impl CurveKey {
-    /// The bytes of the key.
+    /// Returns the bytes of the key.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; KEY] {
         &self.0
@@ -50,7 +50,7 @@ impl TryFrom<&[u8]> for CurveKey {
     }
 }
 
-/// Reads 40 digits of Z85.
+/// Parses 40 digits of Z85.
 impl FromStr for CurveKey {
     type Err = CurveKeyError;
 
@@ -62,7 +62,7 @@ impl FromStr for CurveKey {
 /// In Z85.
 impl fmt::Display for CurveKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // 32 is divisible by 4: there is no error.
+        // 32 is divisible by 4, so this cannot fail.
         f.write_str(&z85::encode(&self.0).unwrap_or_default())
     }
 }
@@ -73,8 +73,8 @@ impl fmt::Debug for CurveKey {
     }
 }
 
-/// A secret key of CURVE. `Debug` does not show it, comparing two takes the same time whatever
-/// they are, and its memory is wiped when it is dropped.
+/// A secret key of CURVE. `Debug` does not show it, comparisons take constant time, and its memory
+/// is wiped when it is dropped.
 ///
 /// ```
 /// use zmq_channels::security::CurveSecretKey;
@@ -90,16 +90,16 @@ impl fmt::Debug for CurveKey {
 pub struct CurveSecretKey([u8; KEY]);
 
 impl CurveSecretKey {
-    /// The bytes of the key.
+    /// Returns the bytes of the key.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; KEY] {
         &self.0
     }
 
-    /// The key in Z85, to be kept in a safe place: the text is not wiped.
+    /// Returns the key in Z85. The text is not wiped; keep it in a safe place.
     #[must_use]
     pub fn to_z85(&self) -> String {
-        // 32 is divisible by 4: there is no error.
+        // 32 is divisible by 4, so this cannot fail.
         z85::encode(&self.0).unwrap_or_default()
     }
 }
@@ -110,7 +110,7 @@ impl From<[u8; KEY]> for CurveSecretKey {
     }
 }
 
-/// Reads 40 digits of Z85.
+/// Parses 40 digits of Z85.
 impl FromStr for CurveSecretKey {
     type Err = CurveKeyError;
 
@@ -142,7 +142,7 @@ impl Drop for CurveSecretKey {
     }
 }
 
-/// A secret key and the public key that belongs to it.
+/// A secret key and its public key.
 ///
 /// ```
 /// use zmq_channels::CurveKeypair;
@@ -162,20 +162,20 @@ pub struct CurveKeypair {
 }
 
 impl CurveKeypair {
-    /// The key to be given away.
+    /// Returns the public key, to be given to peers.
     #[must_use]
     pub const fn public(&self) -> &CurveKey {
         &self.public
     }
 
-    /// The key to be kept.
+    /// Returns the secret key, to be kept.
     #[must_use]
     pub const fn secret(&self) -> &CurveSecretKey {
         &self.secret
     }
 }
 
-/// Works out the public key (`zmq_curve_public`).
+/// Computes the public key (`zmq_curve_public`).
 impl From<CurveSecretKey> for CurveKeypair {
     fn from(secret: CurveSecretKey) -> Self {
         let public = MontgomeryPoint::mul_base_clamped(secret.0);
@@ -186,7 +186,7 @@ impl From<CurveSecretKey> for CurveKeypair {
     }
 }
 
-/// Reads 40 digits of Z85: a secret key.
+/// Parses a secret key of 40 digits of Z85.
 impl FromStr for CurveKeypair {
     type Err = CurveKeyError;
 
@@ -195,14 +195,14 @@ impl FromStr for CurveKeypair {
     }
 }
 
-/// What is no key of CURVE. It does not show the text, which may be a secret key.
+/// A key of CURVE is malformed. The error does not contain the text, which may be a secret key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CurveKeyError {
-    /// A key has 32 bytes, or 40 digits of Z85.
+    /// It does not have 32 bytes, or 40 digits of Z85.
     #[error("a key has 32 bytes, or 40 digits of Z85")]
     Length,
-    /// What is no Z85 at all.
+    /// It is not valid Z85.
     #[error("not Z85")]
     Z85(#[from] Z85Error),
 }

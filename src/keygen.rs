@@ -1,4 +1,4 @@
-//! New keys: what a pair of them takes from the world.
+//! Generation of keys, which needs the operating system's entropy.
 
 use std::io;
 
@@ -6,10 +6,10 @@ use crate::curve::{CurveKeypair, CurveSecretKey};
 use crate::pump::entropy;
 
 impl CurveKeypair {
-    /// A new pair (`zmq_curve_keypair`), from the operating system's random source.
+    /// Generates a key pair (`zmq_curve_keypair`), from the operating system's random source.
     ///
     /// # Errors
-    /// If that has none to give, which no usual system says.
+    /// An error if that source fails, which does not happen on common systems.
     #[doc(alias = "zmq_curve_keypair")]
     pub fn generate() -> io::Result<CurveKeypair> {
         let mut secret = zeroize::Zeroizing::new([0; 32]);

@@ -1,7 +1,7 @@
-//! How connections are secured, with PLAIN or CURVE, and who decides which peers get in.
+//! Security of connections: PLAIN and CURVE, and authentication of peers.
 //!
 //! [`Options::security`](crate::Options::security) takes a [`Security`]. The keys of CURVE are a
-//! [`CurveKeypair`]; [`z85`] is their form as text. An [`Authenticator`] is asked about each peer.
+//! [`CurveKeypair`]; [`z85`] is their text format. An [`Authenticator`] decides about each peer.
 //!
 //! ```
 //! # #[cfg(feature = "curve")]
@@ -34,9 +34,9 @@ pub use crate::authenticator::{AuthenticationRequest, AuthenticationRequests, Au
 pub use crate::curve::{CurveKey, CurveKeyError, CurveKeypair, CurveSecretKey};
 pub use crate::error::AuthenticatorError;
 
-/// How the connections of a socket are secured, over tcp and ipc; inproc has nothing to secure.
-/// Both ends must have the same mechanism, one as server and one as client, whichever of them
-/// binds.
+/// How the connections of a socket are secured over tcp and ipc; inproc connections are not
+/// secured. Both ends must use the same mechanism, one as server and one as client, no matter which
+/// of them binds.
 ///
 /// ```
 /// use zmq_channels::security::Mechanism;
@@ -51,33 +51,32 @@ pub use crate::error::AuthenticatorError;
 #[derive(Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Security {
-    /// Not at all (RFC 37, NULL). A server that sets
-    /// [`zap_domain`](crate::Options::zap_domain) can still turn peers away by their
-    /// address. The default.
+    /// No security (RFC 37, NULL). A server that sets [`zap_domain`](crate::Options::zap_domain)
+    /// can still reject peers by their address. The default.
     #[default]
     Null,
-    /// Takes clients whose user name and password an [`Authenticator`], or
-    /// a ZAP handler, accepts; without one it takes no peer (`ZMQ_PLAIN_SERVER`; RFC 24). What is
-    /// said can be read on the way.
+    /// Accepts clients whose user name and password are accepted by an [`Authenticator`] or a ZAP
+    /// handler; without one it accepts no peer (`ZMQ_PLAIN_SERVER`; RFC 24). Messages and
+    /// credentials are not encrypted.
     PlainServer,
-    /// Tells servers a user name and a password (`ZMQ_PLAIN_USERNAME`, `ZMQ_PLAIN_PASSWORD`),
-    /// of at most 255 bytes each.
+    /// Authenticates to servers with a user name and a password (`ZMQ_PLAIN_USERNAME`,
+    /// `ZMQ_PLAIN_PASSWORD`), of at most 255 bytes each.
     PlainClient {
         /// The user name.
         username: String,
         /// The password; `Debug` does not show it.
         password: String,
     },
-    /// Takes clients that know its public key, and of those whom an
-    /// [`Authenticator`], or a ZAP handler, accepts; without one all of
-    /// them (`ZMQ_CURVE_SERVER`, `ZMQ_CURVE_SECRETKEY`; RFC 26). All that is said is encrypted.
+    /// Accepts clients that know its public key and, if there is an [`Authenticator`] or a ZAP
+    /// handler, are accepted by it (`ZMQ_CURVE_SERVER`, `ZMQ_CURVE_SECRETKEY`; RFC 26). All traffic
+    /// is encrypted.
     #[cfg(feature = "curve")]
     CurveServer(CurveKeypair),
-    /// Talks to the server that has the secret key to `server_key`, and to no other
-    /// (`ZMQ_CURVE_SERVERKEY`, `ZMQ_CURVE_PUBLICKEY`, `ZMQ_CURVE_SECRETKEY`).
+    /// Connects only to the server that has the secret key of `server_key` (`ZMQ_CURVE_SERVERKEY`,
+    /// `ZMQ_CURVE_PUBLICKEY`, `ZMQ_CURVE_SECRETKEY`).
     #[cfg(feature = "curve")]
     CurveClient {
-        /// What this socket shows who it is with.
+        /// The key pair of this socket, by which servers identify it.
         keypair: CurveKeypair,
         /// The public key of the server.
         server_key: CurveKey,
@@ -85,7 +84,7 @@ pub enum Security {
 }
 
 impl Security {
-    /// [`Security::PlainClient`].
+    /// Creates a [`Security::PlainClient`].
     #[must_use]
     pub fn plain_client(username: impl Into<String>, password: impl Into<String>) -> Self {
         Security::PlainClient {
@@ -94,14 +93,14 @@ impl Security {
         }
     }
 
-    /// [`Security::CurveServer`].
+    /// Creates a [`Security::CurveServer`].
     #[cfg(feature = "curve")]
     #[must_use]
     pub fn curve_server(keypair: CurveKeypair) -> Self {
         Security::CurveServer(keypair)
     }
 
-    /// [`Security::CurveClient`].
+    /// Creates a [`Security::CurveClient`].
     #[cfg(feature = "curve")]
     #[must_use]
     pub fn curve_client(keypair: CurveKeypair, server_key: CurveKey) -> Self {
@@ -111,7 +110,7 @@ impl Security {
         }
     }
 
-    /// The mechanism (`ZMQ_MECHANISM`).
+    /// Returns the mechanism (`ZMQ_MECHANISM`).
     #[must_use]
     pub fn mechanism(&self) -> Mechanism {
         match self {
@@ -122,7 +121,7 @@ impl Security {
         }
     }
 
-    /// Whether it is the server's part.
+    /// Returns whether this is the server's side.
     #[must_use]
     pub fn is_server(&self) -> bool {
         match self {
@@ -136,7 +135,7 @@ impl Security {
     }
 }
 
-/// Without passwords and secret keys.
+/// Omits passwords and secret keys.
 impl fmt::Debug for Security {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -175,7 +174,7 @@ pub enum Mechanism {
 }
 
 impl Mechanism {
-    /// As peers call it.
+    /// Returns the name that is used on the wire.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -192,7 +191,7 @@ impl fmt::Display for Mechanism {
     }
 }
 
-/// What a peer shows who it is with (RFC 27, the mechanisms and their credentials).
+/// The credentials of a peer (RFC 27, the mechanisms and their credentials).
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Credentials {
@@ -200,18 +199,18 @@ pub enum Credentials {
     Null,
     /// A user name and a password.
     Plain {
-        /// The user name, whatever bytes it is made of.
+        /// The user name, which may be any bytes.
         username: Frame,
         /// The password; `Debug` does not show it.
         password: Frame,
     },
-    /// The client's public key. That it has the secret key to it has been proved.
+    /// The client's public key. The client has proved that it has the secret key.
     #[cfg(feature = "curve")]
     Curve(CurveKey),
 }
 
 impl Credentials {
-    /// The mechanism they belong to.
+    /// Returns the mechanism they belong to.
     #[must_use]
     pub fn mechanism(&self) -> Mechanism {
         match self {
@@ -223,7 +222,7 @@ impl Credentials {
     }
 }
 
-/// Without passwords.
+/// Omits passwords.
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -238,29 +237,31 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// Why a peer was refused without a judgement: the fault of the handler.
+/// Why the handler of the context did not decide about a peer, which was then refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum AuthenticatorFault {
-    /// There is none, and peers are not taken without.
+    /// There is no handler, and one is required.
     #[error("no authenticator decides on peers")]
     Missing,
-    /// It went away without an answer.
+    /// The handler ended without a reply.
     #[error("who judges peers went away without an answer")]
     Gone,
-    /// Its answer has not the frames a reply of ZAP has (`ZMQ_PROTOCOL_ERROR_ZAP_MALFORMED_REPLY`).
+    /// Its reply does not have the frames of a ZAP reply
+    /// (`ZMQ_PROTOCOL_ERROR_ZAP_MALFORMED_REPLY`).
     #[error("a malformed ZAP reply")]
     MalformedReply,
-    /// Its answer is not of version 1.0 (`ZMQ_PROTOCOL_ERROR_ZAP_BAD_VERSION`).
+    /// Its reply is not of version 1.0 (`ZMQ_PROTOCOL_ERROR_ZAP_BAD_VERSION`).
     #[error("a ZAP reply of another version")]
     BadVersion,
-    /// Its answer is to another question (`ZMQ_PROTOCOL_ERROR_ZAP_BAD_REQUEST_ID`).
+    /// Its reply is to another request (`ZMQ_PROTOCOL_ERROR_ZAP_BAD_REQUEST_ID`).
     #[error("a ZAP reply to another request")]
     BadRequestId,
-    /// A status other than 200, 300, 400, 500 (`ZMQ_PROTOCOL_ERROR_ZAP_INVALID_STATUS_CODE`).
+    /// Its reply has a status other than 200, 300, 400 or 500
+    /// (`ZMQ_PROTOCOL_ERROR_ZAP_INVALID_STATUS_CODE`).
     #[error("a ZAP reply with an unknown status")]
     InvalidStatusCode,
-    /// Unreadable metadata (`ZMQ_PROTOCOL_ERROR_ZAP_INVALID_METADATA`).
+    /// Its reply has malformed metadata (`ZMQ_PROTOCOL_ERROR_ZAP_INVALID_METADATA`).
     #[error("a ZAP reply with invalid metadata")]
     InvalidMetadata,
 }

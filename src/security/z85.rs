@@ -1,4 +1,4 @@
-//! Z85 (RFC 32): bytes as text that survives source code and command lines.
+//! Z85 (RFC 32): bytes as text that is safe in source code and on command lines.
 
 use std::fmt;
 
@@ -6,8 +6,8 @@ use std::fmt;
 const DIGITS: &[u8; 85] = b"0123456789abcdefghijklmnopqrstuvwxyz\
     ABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#";
 
-/// Writes bytes, whose number is divisible by 4, with 5 digits for each 4 of them
-/// (`zmq_z85_encode`).
+/// Encodes bytes, 5 digits for every 4 bytes (`zmq_z85_encode`). Their number must be divisible by
+/// 4.
 ///
 /// ```
 /// use zmq_channels::security::z85;
@@ -21,7 +21,7 @@ const DIGITS: &[u8; 85] = b"0123456789abcdefghijklmnopqrstuvwxyz\
 /// ```
 ///
 /// # Errors
-/// [`Z85Error::Length`] for any other number of bytes.
+/// [`Z85Error::Length`] if the number of bytes is not divisible by 4.
 #[doc(alias = "zmq_z85_encode")]
 pub fn encode(bytes: &[u8]) -> Result<String, Z85Error> {
     let mut text = String::with_capacity(bytes.len() / 4 * 5);
@@ -35,11 +35,11 @@ pub fn encode(bytes: &[u8]) -> Result<String, Z85Error> {
     Ok(text)
 }
 
-/// Reads what [`encode`] has written (`zmq_z85_decode`).
+/// Decodes text written by [`encode`] (`zmq_z85_decode`).
 ///
 /// # Errors
-/// [`Z85Error::Length`] unless the number of digits is divisible by 5, [`Z85Error::Digit`] for
-/// what is no digit, [`Z85Error::TooLarge`] for 5 digits beyond 4 bytes.
+/// [`Z85Error::Length`] if the number of digits is not divisible by 5, [`Z85Error::Digit`] for an
+/// invalid digit, [`Z85Error::TooLarge`] for 5 digits whose value does not fit into 4 bytes.
 #[doc(alias = "zmq_z85_decode")]
 pub fn decode(text: &str) -> Result<Vec<u8>, Z85Error> {
     let mut bytes = Vec::with_capacity(text.len() / 5 * 4);
@@ -59,15 +59,16 @@ pub fn decode(text: &str) -> Result<Vec<u8>, Z85Error> {
     Ok(bytes)
 }
 
-/// What is no Z85, or cannot be. It does not show the text, which may be a secret key.
+/// Error of encoding or decoding Z85. It does not contain the text, which may be a secret key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Z85Error {
-    /// The number of bytes is not a multiple of four, or that of digits not a multiple of five.
+    /// The number of bytes is not a multiple of four, or the number of digits not a multiple of
+    /// five.
     Length(usize),
-    /// No digit of Z85 at this offset.
+    /// There is an invalid digit at this offset.
     Digit(usize),
-    /// The 5 digits from this offset on stand for more than 4 bytes hold.
+    /// The value of the 5 digits at this offset does not fit into 4 bytes.
     TooLarge(usize),
 }
 
@@ -130,7 +131,7 @@ mod tests {
             let text = "0".repeat(length);
             assert_eq!(decode(&text), Err(Z85Error::Length(length)));
         }
-        // One more than 2^32-1, and the largest there is.
+        // 2^32, and the largest value of five digits.
         assert_eq!(decode("00000%nSc1"), Err(Z85Error::TooLarge(5)));
         assert_eq!(decode("#####"), Err(Z85Error::TooLarge(0)));
         for byte in (0..=127u8).filter(|byte| !DIGITS.contains(byte)) {
