@@ -1,4 +1,4 @@
-//! Endpoints that could not be attached to a socket, or detached from it.
+//! Errors of binding, connecting, and their opposites.
 
 use std::io;
 
@@ -11,11 +11,11 @@ use crate::socket_type::SocketType;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BindError {
-    /// The text is no endpoint.
+    /// The endpoint is malformed.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
-    /// Sockets of this type have nothing to do there, such as a STREAM, which is for bytes, with
-    /// inproc, which has none (libzmq's `ENOCOMPATPROTO`).
+    /// Sockets of this type cannot use the transport: a STREAM exchanges bytes, for example, which
+    /// inproc does not (libzmq's `ENOCOMPATPROTO`).
     #[error("{socket_type} sockets cannot be bound to {endpoint}")]
     Unsupported {
         /// The type of the socket.
@@ -26,24 +26,24 @@ pub enum BindError {
     /// Another socket is bound there (libzmq's `EADDRINUSE`).
     #[error("{0} is in use")]
     InUse(String),
-    /// The system refused, and says why.
+    /// The system refused.
     #[error("cannot bind {endpoint}")]
     Io {
         /// The endpoint as given.
         endpoint: String,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// The socket is closed, or the context has been shut down.
     #[error(transparent)]
     Closed(#[from] Closed),
-    /// The pump has failed: all its sockets are closed.
+    /// The pump has failed; all its sockets are closed.
     #[error(transparent)]
     PumpFailed(#[from] PumpFailure),
 }
 
 impl BindError {
-    /// The same, with an address that is in use told as that.
+    /// The same error, but [`InUse`](BindError::InUse) if the system's error says so.
     pub(crate) fn settled(self) -> Self {
         match self {
             BindError::Io { endpoint, source } if source.kind() == io::ErrorKind::AddrInUse => {
@@ -53,7 +53,7 @@ impl BindError {
         }
     }
 
-    /// The same, told of the endpoint the user gave.
+    /// The same error with the endpoint that the user gave.
     pub(crate) fn about(self, given: &Endpoint) -> Self {
         match self {
             BindError::InUse(_) => BindError::InUse(given.to_string()),
@@ -70,21 +70,22 @@ impl BindError {
     }
 }
 
-/// `connect` failed at once. What fails later is tried again.
+/// `connect` failed immediately. Later failures are reported by monitors, and the socket tries
+/// again.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// The text is no endpoint.
+    /// The endpoint is malformed.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
     /// Another peer of the socket has this routing id.
     #[error("routing id {0} is in use")]
     RoutingIdInUse(RoutingId),
-    /// The socket, whose type was chosen at run time, does not address its peers.
+    /// The socket's type, chosen at run time, does not address its peers.
     #[error("only ROUTER, SERVER, PEER and STREAM sockets address peers")]
     NoRoutingIds,
-    /// Sockets of this type have nothing to do there, such as a STREAM, which is for bytes, with
-    /// inproc, which has none (libzmq's `ENOCOMPATPROTO`).
+    /// Sockets of this type cannot use the transport: a STREAM exchanges bytes, for example, which
+    /// inproc does not (libzmq's `ENOCOMPATPROTO`).
     #[error("{socket_type} sockets cannot be connected to {endpoint}")]
     Unsupported {
         /// The type of the socket.
@@ -95,7 +96,7 @@ pub enum ConnectError {
     /// The socket is closed, or the context has been shut down.
     #[error(transparent)]
     Closed(#[from] Closed),
-    /// The pump has failed: all its sockets are closed.
+    /// The pump has failed; all its sockets are closed.
     #[error(transparent)]
     PumpFailed(#[from] PumpFailure),
 }
@@ -104,10 +105,10 @@ pub enum ConnectError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DetachError {
-    /// The text is no endpoint.
+    /// The endpoint is malformed.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
-    /// The socket is not bound or connected there (libzmq's `ENOENT`).
+    /// The socket is not bound or connected to it (libzmq's `ENOENT`).
     #[error("{0} is not an endpoint of this socket")]
     NotFound(String),
     /// No peer of the socket has this routing id (libzmq's `EHOSTUNREACH`).
@@ -116,7 +117,7 @@ pub enum DetachError {
     /// The socket is closed, or the context has been shut down.
     #[error(transparent)]
     Closed(#[from] Closed),
-    /// The pump has failed: all its sockets are closed.
+    /// The pump has failed; all its sockets are closed.
     #[error(transparent)]
     PumpFailed(#[from] PumpFailure),
 }

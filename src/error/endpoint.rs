@@ -1,6 +1,6 @@
-//! What is wrong with the text of an endpoint.
+//! Malformed endpoints.
 
-/// The text is no endpoint.
+/// An endpoint is malformed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{endpoint:?} is not an endpoint: {reason}")]
 pub struct EndpointError {
@@ -10,42 +10,42 @@ pub struct EndpointError {
     pub reason: EndpointFault,
 }
 
-/// What can be wrong with the text of an endpoint.
+/// Why an endpoint is malformed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EndpointFault {
     /// There is no `://`.
     #[error("it has no scheme such as tcp://, ipc:// or inproc://")]
     NoScheme,
-    /// The scheme is none of `tcp`, `ipc` and `inproc` (libzmq's `EPROTONOSUPPORT`).
+    /// The scheme is not `tcp`, `ipc` or `inproc` (libzmq's `EPROTONOSUPPORT`).
     #[error("the scheme is none of tcp, ipc and inproc")]
     UnknownScheme,
-    /// The address behind the scheme is empty.
+    /// The address after the scheme is empty.
     #[error("the address is empty")]
     EmptyAddress,
-    /// No port behind the host.
+    /// There is no port after the host.
     #[error("the port is missing")]
     NoPort,
-    /// The port is not a number from 0 to 65535 (or `*` where binding).
+    /// The port is not a number from 0 to 65535 (or `*` when binding).
     #[error("the port is not a number from 0 to 65535")]
     BadPort,
-    /// The host is empty or has characters no host has.
+    /// The host is empty or has invalid characters.
     #[error("the host is malformed")]
     BadHost,
-    /// What stands in brackets is no IPv6 address, or has a bad zone.
+    /// The text in brackets is not an IPv6 address, or has an invalid zone.
     #[error("what stands in brackets must be an IPv6 address")]
     BadIpv6,
-    /// A path or name with a NUL byte.
+    /// A path or name contains a NUL byte.
     #[error("the name contains a NUL byte")]
     NulByte,
-    /// An ipc path or abstract name of more than 107 bytes, or an inproc name of more than 4096
+    /// An ipc path or abstract name has more than 107 bytes, or an inproc name more than 4096
     /// (libzmq's `ENAMETOOLONG`).
     #[error("the name is too long: ipc takes 107 bytes, inproc 4096")]
     NameTooLong,
-    /// `*` where only an address that exists will do: wildcards are for binding.
+    /// `*` when connecting; wildcards are for binding.
     #[error("a wildcard can be bound to, not connected to")]
     WildcardConnect,
-    /// A source address (`tcp://source;destination`) where it makes no sense.
+    /// A source address (`tcp://source;destination`) when binding.
     #[error("a source address is for connecting, not for binding")]
     SourceOnBind,
 }

@@ -1,15 +1,15 @@
-//! The numbers by which users of libzmq know its errors.
+//! libzmq's error numbers.
 
 use std::{fmt, io};
 
 use super::*;
 
-/// The number by which libzmq's users know an error (`zmq_errno`), as it is on this platform.
+/// The error number that libzmq has for an error (`zmq_errno`), with its value on this platform.
 ///
 /// Every error of this crate has `errno()`. Numbers of the operating system, such as
 /// [`EAGAIN`](Errno::EAGAIN), are those of its `errno.h`; numbers that only ZeroMQ has, such as
-/// [`ETERM`](Errno::ETERM), are those of `zmq.h`. An error that the system reported keeps its number.
-/// Several errors share a number: to tell them apart, match the typed error.
+/// [`ETERM`](Errno::ETERM), are those of `zmq.h`. An error reported by the system keeps its number.
+/// Several errors may have the same number: to distinguish them, match the typed error.
 ///
 /// ```
 /// use zmq_channels::error::{Errno, TryRecvError};
@@ -22,7 +22,7 @@ use super::*;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Errno(i32);
 
-/// What `zmq.h` counts its own numbers from.
+/// The base of ZeroMQ's own numbers, from `zmq.h`.
 const HAUSNUMERO: i32 = 156_384_712;
 
 macro_rules! numbers {
@@ -36,13 +36,13 @@ macro_rules! numbers {
 }
 
 numbers! {
-    /// Not now: try again, or wait longer.
+    /// Not possible now: try again, or wait longer.
     EAGAIN = system::EAGAIN;
     /// The context has been shut down.
     ETERM = HAUSNUMERO + 53;
-    /// Not in this state: a reply without a request.
+    /// Not possible in this state, such as a reply without a request.
     EFSM = HAUSNUMERO + 51;
-    /// The type of socket and the transport do not go together.
+    /// The type of socket cannot use the transport.
     ENOCOMPATPROTO = HAUSNUMERO + 52;
     /// The socket is closed.
     ENOTSOCK = system::ENOTSOCK;
@@ -54,21 +54,21 @@ numbers! {
     EINVAL = 22;
     /// The address is in use.
     EADDRINUSE = system::EADDRINUSE;
-    /// The address is none of this machine's.
+    /// The address does not belong to this machine.
     EADDRNOTAVAIL = system::EADDRNOTAVAIL;
-    /// A name that is too long.
+    /// A name is too long.
     ENAMETOOLONG = system::ENAMETOOLONG;
-    /// A transport that does not exist.
+    /// The transport does not exist.
     EPROTONOSUPPORT = system::EPROTONOSUPPORT;
-    /// Not on this type of socket.
+    /// Not supported by this type of socket.
     ENOTSUP = system::ENOTSUP;
     /// Not found.
     ENOENT = 2;
-    /// The process was forked, and the pump did not come along.
+    /// The process was forked, and its pump runs only in the parent.
     EINTR = 4;
     /// The system reported an error without a number.
     EIO = 5;
-    /// More than is kept.
+    /// A limit is reached.
     ENOMEM = 12;
     /// Permission denied.
     EACCES = 13;
@@ -104,7 +104,7 @@ mod system {
     pub(super) const ENOTSUP: i32 = 129;
 }
 
-/// The BSDs and Apple's systems agree on all but the last.
+/// The BSDs and Apple's systems have the same numbers, except for the last.
 #[cfg(any(
     target_vendor = "apple",
     target_os = "dragonfly",
@@ -142,7 +142,7 @@ mod system {
     pub(super) const ENOTSUP: i32 = 48;
 }
 
-/// Android, and what else has the numbers of Linux.
+/// Android, and other systems that have Linux's numbers.
 #[cfg(not(any(
     windows,
     target_vendor = "apple",
@@ -167,13 +167,13 @@ mod system {
 }
 
 impl Errno {
-    /// The number itself.
+    /// Returns the number.
     #[must_use]
     pub const fn raw(self) -> i32 {
         self.0
     }
 
-    /// Its name, such as `EAGAIN`, if it is one of the constants above.
+    /// Returns its name, such as `EAGAIN`, if it is one of the constants above.
     #[must_use]
     pub fn name(self) -> Option<&'static str> {
         let mut names = Self::NAMES.iter();
@@ -182,8 +182,8 @@ impl Errno {
             .map(|(_, name)| *name)
     }
 
-    /// Windows numbers the errors of its sockets otherwise than `errno.h` does, and libzmq translates
-    /// them; so does this.
+    /// Windows' numbers for errors of sockets differ from those in `errno.h`; they are translated
+    /// as in libzmq.
     fn of(error: &io::Error) -> Errno {
         match (error.raw_os_error(), error.kind()) {
             (Some(raw), _) if cfg!(unix) => Errno(raw),
@@ -198,7 +198,7 @@ impl Errno {
     }
 }
 
-/// The name, or else the number.
+/// The name if it has one, otherwise the number.
 impl fmt::Display for Errno {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.name() {
@@ -220,9 +220,9 @@ impl From<Errno> for i32 {
     }
 }
 
-/// The errors of a port's own calls, which those of typed ports hold.
+/// The errors of a port's calls, as contained in those of typed ports.
 pub trait Numbered {
-    /// What their `errno()` says.
+    /// Their `errno()`.
     fn number(&self) -> Errno;
 }
 
@@ -251,7 +251,7 @@ macro_rules! has_errno {
     })*) => {$(
         $(#[$meta])*
         impl $(<$($generic),*>)? $error $(<$($generic),*>)? $(where $port: $bound)? {
-            /// The number by which users of libzmq know this error.
+            /// Returns libzmq's number for this error.
             #[must_use]
             pub fn errno(&self) -> Errno {
                 match self {

@@ -1,9 +1,9 @@
 //! Errors: one type for each call or group of calls.
 //!
-//! A call that did not take a message returns it in its error. [`Closed`] is the one reason for a closed
-//! socket or an ended context; errors that can have it also have `closed()`, `is_closed()` and
-//! `is_terminated()`. Every error has `errno()`, the number by which users of libzmq know it. The text of
-//! an error does not repeat that of its `source`: print the whole chain.
+//! A call that did not accept a message returns it in its error. [`Closed`] is the common reason
+//! for a closed socket or a terminated context; errors that can have it also have `closed()`,
+//! `is_closed()` and `is_terminated()`. Every error has `errno()`, libzmq's number for it. The text
+//! of an error does not repeat that of its `source`: print the whole chain.
 //!
 //! ```
 //! use zmq_channels::error::{Closed, Errno, TrySendError};
@@ -51,7 +51,7 @@ pub use crate::security::z85::Z85Error;
 pub use crate::security::AuthenticatorFault;
 pub use crate::socket_type::UnknownSocketType;
 
-/// Why a socket takes and gives nothing more. It says so from every call that comes too late.
+/// Why a socket can no longer be used. All later calls fail with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum Closed {
     /// The socket is closed, or its pump has [failed](crate::Socket::failure) (libzmq's `ENOTSOCK`).
@@ -66,50 +66,52 @@ pub enum Closed {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum PumpFailure {
-    /// The pump has panicked, and said this: a fault of this library, or of code of the user's that
-    /// the pump calls, such as the destructor of what a message shares. All sockets on this pump
-    /// are closed; those on other pumps of the context are not.
+    /// The pump panicked with this message. The cause is a bug in this library, or code of the user
+    /// that the pump calls, such as the destructor of data shared by a message. All sockets on this
+    /// pump are closed; those on other pumps of the context are not affected.
     #[error("the pump has panicked: {0}")]
     Panicked(&'static str),
-    /// This process was forked from the one whose pump it is, and threads are not forked. A new
-    /// [`Context`](crate::Context) works; the other process goes on undisturbed.
+    /// This process was forked from the one that runs the pump, and threads are not forked. A new
+    /// [`Context`](crate::Context) works; the parent process is not affected.
     #[error("the pump is a thread of the process that this one was forked from")]
     Forked,
 }
 
-/// Why a socket refuses a message before accepting it: the caller's mistake.
+/// Why a socket refuses a message before accepting it: an error of the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// The message has no frame.
+    /// The message has no frames.
     #[error("a message needs at least one frame")]
     NoFrames,
-    /// A REP socket has no request to answer: receive one first (libzmq's `EFSM`).
+    /// A REP socket has no request to reply to: receive one first (libzmq's `EFSM`).
     #[error("no request has been received that this could answer")]
     NoRequest,
-    /// This type of socket sends only messages with a fixed number of frames: CLIENT, SCATTER and CHANNEL of
-    /// one; SERVER and PEER of two, the routing id and the payload (libzmq's `EINVAL`).
+    /// This type of socket sends only messages with a fixed number of frames: one for CLIENT,
+    /// SCATTER and CHANNEL; two for SERVER and PEER, the routing id and the payload (libzmq's
+    /// `EINVAL`).
     #[error("messages of this type of socket have {expected} frames, no more and no less")]
     FrameCount {
-        /// The number of frames.
+        /// The required number of frames.
         expected: usize,
     },
-    /// The message has more frames than any peer takes: [`Message::MAX_FRAMES`](crate::Message::MAX_FRAMES)
-    /// together with those that the type of socket puts in front (libzmq has no such limit).
+    /// The message has more frames than peers accept:
+    /// [`Message::MAX_FRAMES`](crate::Message::MAX_FRAMES), including those that the type of socket
+    /// prepends (libzmq has no such limit).
     #[error("a message of more than {limit} frames")]
     TooManyFrames {
-        /// The most frames a message may have on this type of socket.
+        /// The maximum number of frames on this type of socket.
         limit: usize,
     },
     /// No peer has the routing id that is the message's first frame (libzmq's `EHOSTUNREACH`).
     #[error("no peer has this routing id")]
     Unroutable,
-    /// The name of a group has more than 255 bytes (RFC 48).
+    /// The name of the group has more than 255 bytes (RFC 48).
     #[error("the name of a group has more than 255 bytes")]
     GroupTooLong,
 }
 
-/// What every error has in common whose `Closed` and `PumpFailed` say that the socket has ended.
+/// Methods common to all errors with the variants `Closed` and `PumpFailed`.
 macro_rules! tells_the_end {
     ($($error:ident { $($closed:pat => $why:expr),+ $(; $failed:pat)? })*) => {$(
         impl $error {
@@ -117,7 +119,8 @@ macro_rules! tells_the_end {
         }
     )*};
     (@methods $($closed:pat => $why:expr),+ $(; $failed:pat)?) => {
-        /// Which of the two has ended, the socket or the context, if this error says so.
+        /// Returns whether the socket or the context has ended, if that is the reason for this
+        /// error.
         #[must_use]
         pub fn closed(&self) -> Option<Closed> {
             match self {
@@ -128,14 +131,14 @@ macro_rules! tells_the_end {
             }
         }
 
-        /// Whether the socket is closed, its context shut down, or its pump failed: no later call
-        /// succeeds.
+        /// Returns whether the socket is closed, its context is shut down, or its pump has failed:
+        /// no later call will succeed.
         #[must_use]
         pub fn is_closed(&self) -> bool {
             self.closed().is_some()
         }
 
-        /// Whether the context has been shut down (libzmq's `ETERM`).
+        /// Returns whether the context has been shut down (libzmq's `ETERM`).
         #[must_use]
         pub fn is_terminated(&self) -> bool {
             self.closed() == Some(Closed::Context)

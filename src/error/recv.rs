@@ -1,35 +1,35 @@
-//! Calls that received no message.
+//! Errors of calls that receive.
 
 use super::{tells_the_end, Closed};
 
-/// `recv` or `recv_blocking` will give no more messages.
+/// `recv` or `recv_blocking` failed: there will be no more messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum RecvError {
-    /// The socket is closed and everything it had received has been taken, or the context has been
+    /// The socket is closed and all messages it received have been taken, or the context has been
     /// shut down.
     #[error(transparent)]
     Closed(#[from] Closed),
 }
 
-/// `try_recv` found no message.
+/// `try_recv` returned no message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum TryRecvError {
-    /// There is none now (libzmq's `EAGAIN`).
+    /// There is no message now (libzmq's `EAGAIN`).
     #[error("no message is waiting")]
     Empty,
-    /// The socket is closed and everything it had received has been taken, or the context has been
+    /// The socket is closed and all messages it received have been taken, or the context has been
     /// shut down.
     #[error(transparent)]
     Closed(#[from] Closed),
 }
 
-/// A receive with a deadline got no message.
+/// A receive with a deadline returned no message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum RecvTimeoutError {
-    /// None came before the deadline (`ZMQ_RCVTIMEO`, `EAGAIN`).
+    /// No message arrived before the deadline (`ZMQ_RCVTIMEO`, `EAGAIN`).
     #[error("no message before the deadline")]
     Timeout,
-    /// The socket is closed and everything it had received has been taken, or the context has been
+    /// The socket is closed and all messages it received have been taken, or the context has been
     /// shut down.
     #[error(transparent)]
     Closed(#[from] Closed),
@@ -42,7 +42,7 @@ tells_the_end! {
 }
 
 impl TryRecvError {
-    /// Whether there is no message now (libzmq's `EAGAIN`).
+    /// Returns whether there was no message (libzmq's `EAGAIN`).
     #[must_use]
     pub fn is_empty(&self) -> bool {
         matches!(self, TryRecvError::Empty)
@@ -50,7 +50,7 @@ impl TryRecvError {
 }
 
 impl RecvTimeoutError {
-    /// Whether the deadline passed (libzmq's `EAGAIN`).
+    /// Returns whether the deadline passed (libzmq's `EAGAIN`).
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         matches!(self, RecvTimeoutError::Timeout)

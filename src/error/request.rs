@@ -1,18 +1,18 @@
-//! Requests that got no reply.
+//! Errors of requests.
 
 use super::{tells_the_end, Closed, Refusal};
 use crate::message::Message;
 
-/// `request` or `request_blocking` got no reply.
+/// `request` or `request_blocking` returned no reply.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RequestError {
-    /// The connection to the peer that had the request ended. It is unknown whether the request
-    /// was worked on, so it is not sent to another peer: that is for the caller to decide.
+    /// The connection to the peer that has the request was lost. The request may or may not have
+    /// been processed, so it is not sent to another peer: that is for the caller to decide.
     #[error("the peer that had the request is gone")]
     PeerLost,
-    /// The socket is closed, or the context has been shut down. The message is given back if no peer
-    /// had it.
+    /// The socket is closed, or the context has been shut down. Contains the message if no peer has
+    /// taken it.
     #[error("{0}")]
     Closed(Closed, Option<Message>),
     /// The message may not be sent.
@@ -20,20 +20,20 @@ pub enum RequestError {
     Refused(Refusal, Message),
 }
 
-/// A request with a deadline got no reply.
+/// A request with a deadline returned no reply.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RequestTimeoutError {
-    /// No reply came before the deadline. The message is given back if no peer had it: then it
-    /// was not sent, and will not be. If one had it, its reply will be dropped.
+    /// No reply arrived before the deadline. Contains the message if no peer has taken it: it was
+    /// not sent and will not be. Otherwise a late reply will be dropped.
     #[error("no reply before the deadline")]
     Timeout(Option<Message>),
-    /// The connection to the peer that had the request ended. It is unknown whether the request
-    /// was worked on, so it is not sent to another peer: that is for the caller to decide.
+    /// The connection to the peer that has the request was lost. The request may or may not have
+    /// been processed, so it is not sent to another peer: that is for the caller to decide.
     #[error("the peer that had the request is gone")]
     PeerLost,
-    /// The socket is closed, or the context has been shut down. The message is given back if no peer
-    /// had it.
+    /// The socket is closed, or the context has been shut down. Contains the message if no peer has
+    /// taken it.
     #[error("{0}")]
     Closed(Closed, Option<Message>),
     /// The message may not be sent.
@@ -42,7 +42,7 @@ pub enum RequestTimeoutError {
 }
 
 impl RequestError {
-    /// The message, if it certainly was not sent.
+    /// Returns the message, if it is certain that it was not sent.
     #[must_use]
     pub fn into_unsent(self) -> Option<Message> {
         match self {
@@ -54,7 +54,7 @@ impl RequestError {
 }
 
 impl RequestTimeoutError {
-    /// The message, if it certainly was not sent.
+    /// Returns the message, if it is certain that it was not sent.
     #[must_use]
     pub fn into_unsent(self) -> Option<Message> {
         match self {
@@ -81,7 +81,7 @@ tells_the_end! {
 }
 
 impl RequestTimeoutError {
-    /// Whether the deadline passed (libzmq's `EAGAIN`).
+    /// Returns whether the deadline passed (libzmq's `EAGAIN`).
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         matches!(self, RequestTimeoutError::Timeout(_))

@@ -1,9 +1,9 @@
-//! Messages that were not sent: each comes back in its error.
+//! Errors of calls that send. Each contains the message that was not sent.
 
 use super::{tells_the_end, Closed, Refusal};
 use crate::message::Message;
 
-/// `send` or `send_blocking` did not take the message.
+/// `send` or `send_blocking` did not accept the message.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SendError<T = Message> {
     /// The socket is closed, or the context has been shut down.
@@ -14,7 +14,7 @@ pub enum SendError<T = Message> {
     Refused(Refusal, T),
 }
 
-/// `try_send` did not take the message.
+/// `try_send` did not accept the message.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TrySendError<T = Message> {
     /// The high-water mark is reached (libzmq's `EAGAIN`).
@@ -28,7 +28,7 @@ pub enum TrySendError<T = Message> {
     Refused(Refusal, T),
 }
 
-/// A send with a deadline did not take the message.
+/// A send with a deadline did not accept the message.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SendTimeoutError<T = Message> {
     /// The deadline passed while the high-water mark was reached (`ZMQ_SNDTIMEO`, `EAGAIN`).
@@ -45,7 +45,7 @@ pub enum SendTimeoutError<T = Message> {
 macro_rules! gives_message_back {
     ($($error:ident { $($variant:ident),* }),* $(,)?) => {
         $(impl<T> $error<T> {
-            /// The message that was not sent.
+            /// Returns the message that was not sent.
             pub fn into_inner(self) -> T {
                 match self {
                     $($error::$variant(message) => message,)*
@@ -53,7 +53,7 @@ macro_rules! gives_message_back {
                 }
             }
 
-            /// The same error about something else: what the message was made from, say.
+            /// Applies `change` to the message, for example to return the value it was made from.
             pub fn map<U>(self, change: impl FnOnce(T) -> U) -> $error<U> {
                 match self {
                     $($error::$variant(message) => $error::$variant(change(message)),)*
@@ -64,7 +64,8 @@ macro_rules! gives_message_back {
 
             tells_the_end!(@methods $error::Closed(why, _) => *why);
 
-            /// Why the message may not be sent on this socket, if that is the error.
+            /// Returns why the message may not be sent on this socket, if that is the reason for
+            /// this error.
             #[must_use]
             pub fn refusal(&self) -> Option<Refusal> {
                 match self {
@@ -83,7 +84,7 @@ gives_message_back! {
 }
 
 impl<T> TrySendError<T> {
-    /// Whether the high-water mark is reached (libzmq's `EAGAIN`).
+    /// Returns whether the high-water mark was reached (libzmq's `EAGAIN`).
     #[must_use]
     pub fn is_full(&self) -> bool {
         matches!(self, TrySendError::Full(_))
@@ -91,7 +92,7 @@ impl<T> TrySendError<T> {
 }
 
 impl<T> SendTimeoutError<T> {
-    /// Whether the deadline passed (libzmq's `EAGAIN`).
+    /// Returns whether the deadline passed (libzmq's `EAGAIN`).
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         matches!(self, SendTimeoutError::Timeout(_))

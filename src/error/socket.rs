@@ -1,4 +1,4 @@
-//! What a socket or a context refuses that is no message and no endpoint.
+//! Errors of other calls on sockets and contexts.
 
 use std::io;
 
@@ -12,19 +12,19 @@ pub enum GroupError {
     /// The name has more than 255 bytes (RFC 48).
     #[error("the name of a group has more than 255 bytes")]
     TooLong,
-    /// The socket has joined this group before.
+    /// The socket has already joined this group.
     #[error("the group has been joined before")]
     AlreadyJoined,
-    /// The socket is not in this group.
+    /// The socket has not joined this group.
     #[error("the group has not been joined")]
     NotJoined,
-    /// The socket, whose type was chosen at run time, has no groups.
+    /// The socket's type, chosen at run time, has no groups.
     #[error("only DISH sockets join groups")]
     Unsupported,
     /// The socket is closed, or the context has been shut down.
     #[error(transparent)]
     Closed(#[from] Closed),
-    /// The pump has failed: all its sockets are closed.
+    /// The pump has failed; all its sockets are closed.
     #[error(transparent)]
     PumpFailed(#[from] PumpFailure),
 }
@@ -33,23 +33,24 @@ pub enum GroupError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SubscribeError {
-    /// The socket, whose type was chosen at run time, has no subscriptions.
+    /// The socket's type, chosen at run time, has no subscriptions.
     #[error("this type of socket has no subscriptions")]
     Unsupported,
-    /// An XPUB decides on its peers' subscriptions only where
-    /// [`xpub_manual`](crate::Options::xpub_manual) says so.
+    /// An XPUB decides about its peers' subscriptions only with
+    /// [`xpub_manual`](crate::Options::xpub_manual).
     #[error("option xpub_manual is off")]
     NotManual,
-    /// No message of a peer has been received that this could be about.
+    /// The message did not come from a peer, or none has been received yet.
     #[error("no peer has been heard of")]
     NoPeer,
-    /// More subscriptions than an XPUB keeps for one peer: 2¹⁸, of 2²⁴ bytes together.
+    /// The peer has reached the limit of subscriptions that an XPUB keeps for it: 2¹⁸, of 2²⁴ bytes
+    /// together.
     #[error("the peer has as many subscriptions as it can have")]
     TooMany,
     /// The socket is closed, or the context has been shut down.
     #[error(transparent)]
     Closed(#[from] Closed),
-    /// The pump has failed: all its sockets are closed.
+    /// The pump has failed; all its sockets are closed.
     #[error(transparent)]
     PumpFailed(#[from] PumpFailure),
 }
@@ -58,7 +59,7 @@ pub enum SubscribeError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigureError {
-    /// An option has a value it cannot have.
+    /// An option has a value out of range.
     #[error("option {option}: {reason}")]
     Option {
         /// The field of `Options`.
@@ -66,7 +67,7 @@ pub enum ConfigureError {
         /// What is wrong with its value.
         reason: &'static str,
     },
-    /// An option is set that can have no effect on sockets of this type.
+    /// An option is set that has no effect on sockets of this type.
     #[error("option {option} has no effect on {socket_type} sockets")]
     WithoutEffect {
         /// The field of `Options`.
@@ -74,58 +75,58 @@ pub enum ConfigureError {
         /// The type of the socket.
         socket_type: SocketType,
     },
-    /// This option is settled when the socket is opened.
+    /// This option cannot change once the socket is open.
     #[error("option {0} cannot be changed on an open socket")]
     Fixed(&'static str),
     /// The socket is closed, or the context has been shut down.
     #[error(transparent)]
     Closed(#[from] Closed),
-    /// The pump has failed: all its sockets are closed.
+    /// The pump has failed; all its sockets are closed.
     #[error(transparent)]
     PumpFailed(#[from] PumpFailure),
 }
 
-/// A socket could not be observed: it has no more monitors, no more statistics.
+/// A socket cannot be observed: it has no monitors or statistics any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ObserveError {
     /// The socket is closed, or the context has been shut down.
     #[error(transparent)]
     Closed(#[from] Closed),
-    /// The pump has failed: all its sockets are closed.
+    /// The pump has failed; all its sockets are closed.
     #[error(transparent)]
     PumpFailed(#[from] PumpFailure),
 }
 
-/// Waiting for peers has ended without them.
+/// Waiting for peers failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum WaitError {
-    /// The socket, whose type was chosen at run time, has no subscribers.
+    /// The socket's type, chosen at run time, has no subscribers.
     #[error("only PUB, XPUB and RADIO sockets have subscribers")]
     Unsupported,
     /// The socket is closed, or the context has been shut down.
     #[error(transparent)]
     Closed(#[from] Closed),
-    /// The pump has failed: all its sockets are closed.
+    /// The pump has failed; all its sockets are closed.
     #[error(transparent)]
     PumpFailed(#[from] PumpFailure),
 }
 
-/// Waiting for peers with a deadline has ended without them.
+/// Waiting for peers with a deadline failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum WaitTimeoutError {
-    /// There were not that many before the deadline.
+    /// Fewer peers were there at the deadline.
     #[error("too few peers before the deadline")]
     Timeout,
-    /// The socket, whose type was chosen at run time, has no subscribers.
+    /// The socket's type, chosen at run time, has no subscribers.
     #[error("only PUB, XPUB and RADIO sockets have subscribers")]
     Unsupported,
     /// The socket is closed, or the context has been shut down.
     #[error(transparent)]
     Closed(#[from] Closed),
-    /// The pump has failed: all its sockets are closed.
+    /// The pump has failed; all its sockets are closed.
     #[error(transparent)]
     PumpFailed(#[from] PumpFailure),
 }
@@ -140,14 +141,14 @@ impl From<WaitError> for WaitTimeoutError {
     }
 }
 
-/// A context cannot be as it is wanted.
+/// A context could not be created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ContextError {
-    /// An option has a value it cannot have.
+    /// An option has a value out of range.
     #[error("option {option}: {reason}")]
     Option {
-        /// The field of `ContextOptions`, or of the `Options` in there.
+        /// The name of the option of `ContextOptions`, or of the `Options` in it.
         option: &'static str,
         /// What is wrong with its value.
         reason: &'static str,
@@ -158,10 +159,10 @@ pub enum ContextError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SocketError {
-    /// This library has no such type yet.
+    /// This library does not support the type yet.
     #[error("{0} sockets are not supported")]
     Unsupported(SocketType),
-    /// An option has a value it cannot have.
+    /// An option has a value out of range.
     #[error("option {option}: {reason}")]
     Option {
         /// The field of `Options`.
@@ -169,7 +170,7 @@ pub enum SocketError {
         /// What is wrong with its value.
         reason: &'static str,
     },
-    /// An option is set that can have no effect on sockets of this type.
+    /// An option is set that has no effect on sockets of this type.
     #[error("option {option} has no effect on {socket_type} sockets")]
     WithoutEffect {
         /// The field of `Options`.
@@ -177,8 +178,7 @@ pub enum SocketError {
         /// The type of the socket.
         socket_type: SocketType,
     },
-    /// The context has all the sockets it may have: `ContextOptions::max_sockets` (libzmq's
-    /// `EMFILE`).
+    /// The context has reached `ContextOptions::max_sockets` (libzmq's `EMFILE`).
     #[error("the context has all the sockets it may have")]
     TooManySockets,
     /// The pump thread could not be started.
@@ -187,7 +187,7 @@ pub enum SocketError {
     /// The context has been shut down.
     #[error(transparent)]
     Closed(#[from] Closed),
-    /// The pump has failed: all its sockets are closed.
+    /// The pump has failed; all its sockets are closed.
     #[error(transparent)]
     PumpFailed(#[from] PumpFailure),
 }
@@ -196,7 +196,7 @@ pub enum SocketError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RegisterError {
-    /// The socket, whose type was chosen at run time, does not have that port.
+    /// The socket's type, chosen at run time, does not have that port.
     #[error("{0} sockets have no such port")]
     Unsupported(SocketType),
     /// The thread for registrations could not be started.
@@ -210,38 +210,37 @@ pub enum RegisterError {
     PumpFailed(#[from] PumpFailure),
 }
 
-/// A [`Select`](crate::Select) has nothing to return.
+/// A wait of a [`Select`](crate::Select) returned no source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum SelectError {
-    /// No source had anything in time.
+    /// No source was ready in time.
     #[error("nothing came before the deadline")]
     Timeout,
-    /// There is no source to wait for.
+    /// There are no sources to wait for.
     #[error("there is nothing to wait for")]
     NoSource,
 }
 
-/// An authenticator could not be made.
+/// An authenticator could not be created.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AuthenticatorError {
-    /// The context has one already, or a socket is bound to
-    /// `inproc://zeromq.zap.01`.
+    /// The context already has one, or a socket is bound to `inproc://zeromq.zap.01`.
     #[error("the context has an authenticator already")]
     Taken,
-    /// The socket for it cannot be opened.
+    /// Its socket cannot be opened.
     #[error(transparent)]
     Socket(#[from] SocketError),
 }
 
-/// A proxy could not be started, or is not running any more.
+/// A proxy could not be started, or has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProxyError {
-    /// Neither socket receives anything that the other could send.
+    /// Neither socket receives messages that the other could send.
     #[error("neither socket sends what the other receives")]
     NothingToCarry,
-    /// The capture socket's type does not send.
+    /// The capture socket's type cannot send.
     #[error("the capture socket does not send")]
     MuteCapture,
     /// The proxy has ended, or its context was shut down.
@@ -261,7 +260,7 @@ tells_the_end! {
 }
 
 impl WaitTimeoutError {
-    /// Whether the deadline passed (libzmq's `EAGAIN`).
+    /// Returns whether the deadline passed (libzmq's `EAGAIN`).
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         matches!(self, WaitTimeoutError::Timeout)
@@ -269,7 +268,7 @@ impl WaitTimeoutError {
 }
 
 impl SelectError {
-    /// Whether the deadline passed (libzmq's `EAGAIN`).
+    /// Returns whether the deadline passed (libzmq's `EAGAIN`).
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         matches!(self, SelectError::Timeout)

@@ -1,4 +1,4 @@
-//! What holds for all errors.
+//! Properties of all errors.
 
 use std::error::Error;
 use std::io;
@@ -72,7 +72,7 @@ fn what_ends_a_socket_is_one_reason() {
     assert_eq!(BindError::from(shut).to_string(), shut.to_string());
 }
 
-/// In the text of any error of this crate: what is a source is not shown, too.
+/// The text of an error does not repeat that of its source.
 #[test]
 fn no_text_of_an_error_shows_its_source() {
     let sources = [
