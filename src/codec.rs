@@ -8,9 +8,9 @@
 
 use crate::message::Message;
 
-/// How values of a type become messages, and messages such values.
+/// Converts values of type `T` to messages and back.
 ///
-/// One codec may serve many types:
+/// One codec may convert many types:
 ///
 /// ```
 /// use zmq_channels::codec::Codec;
@@ -44,26 +44,26 @@ use crate::message::Message;
 /// # }
 /// ```
 pub trait Codec<T> {
-    /// Why a value cannot be a message.
+    /// Why a value cannot be encoded.
     type EncodeError;
-    /// Why a message is no such value. It comes from a peer: anything can be in it. A received
+    /// Why a message cannot be decoded. It comes from a peer and may contain anything. A received
     /// message has at least one frame.
     type DecodeError;
 
-    /// The message that carries `value`.
+    /// Encodes `value`.
     ///
     /// # Errors
-    /// As the codec has it; the port gives the value back with it.
+    /// Defined by the codec; the port returns the value with it.
     fn encode(&self, value: &T) -> Result<Message, Self::EncodeError>;
 
-    /// The value in `message`.
+    /// Decodes `message`.
     ///
     /// # Errors
-    /// As the codec has it; the port gives the message back with it.
+    /// Defined by the codec; the port returns the message with it.
     fn decode(&self, message: &Message) -> Result<T, Self::DecodeError>;
 }
 
-/// What all typed ports are: handles like the ports below, which nothing pins.
+/// Code common to all typed ports: they are handles like the ports below them, and `Unpin`.
 macro_rules! handles {
     ($($port:ident: $name:literal, |$this:ident| $below:expr, $clone:expr;)*) => {
         $(

@@ -1,7 +1,8 @@
 //! The future and iterator types that ports return, for programs that must name them.
 //!
-//! Most programs never do: they write `sender.send(message).await` or `for message in &receiver`. A type
-//! that keeps one of these in a field, or a hand-written `Future`, names it from here.
+//! Most programs do not need them: they write `sender.send(message).await` or `for message in
+//! &receiver`. They are for types that have such a future in a field, and for hand-written
+//! `Future`s.
 //!
 //! ```
 //! use zmq_channels::futures::RecvFuture;

@@ -1,4 +1,4 @@
-//! Proxies: forwarding messages between two sockets in both directions, without a thread of your own.
+//! Proxies: forwarding messages between two sockets in both directions, on their pump's thread.
 
 use std::fmt;
 use std::future::Future;
@@ -17,23 +17,23 @@ use crate::sync::wait_queue::Ticket;
 
 pub use crate::error::ProxyError;
 
-/// Messages a proxy carries in each direction before the pump looks after others: enough to keep
-/// peers busy, little enough to be over within a fraction of a millisecond.
+/// Messages that a proxy forwards in each direction before the pump services other sockets: enough
+/// to keep peers busy, few enough to take a fraction of a millisecond.
 const BUDGET: usize = 1024;
 
 /// A running proxy (libzmq's `zmq_proxy` and `zmq_proxy_steerable`).
 ///
-/// Every message `front` receives is sent by `back`, and the other way round, as far as the types
-/// of the two sockets allow: ROUTER and DEALER for requests, XSUB and XPUB for topics (whose
-/// subscriptions are messages, and travel the other way), PULL and PUSH for pipelines, PAIR and
-/// PAIR for a relay. Given the same socket twice, it echoes.
+/// Every message `front` receives is sent by `back` and vice versa, if the types of the two sockets
+/// allow it: ROUTER and DEALER for requests, XSUB and XPUB for topics (whose subscriptions are
+/// messages in the opposite direction), PULL and PUSH for pipelines, PAIR and PAIR for a relay.
+/// Given the same socket twice, it echoes.
 ///
 /// It runs on the pump of `front`, without a thread of its own. A message is taken from one side
-/// only when the other has room for it, so the high-water marks hold from end to end, and a chain
-/// of proxies is as safe as one. It uses handles of the sockets like any other: theirs may be
-/// dropped, kept and used, also to close a socket, which ends the proxy.
+/// only when the other has room for it, so the high-water marks apply end to end, even through a
+/// chain of proxies. The proxy has handles of its own: other handles of the sockets may be dropped,
+/// kept and used, also to close a socket, which ends the proxy.
 ///
-/// Dropping the `Proxy` stops it; [`detach`](Proxy::detach) lets it run until one of its sockets
+/// Dropping the `Proxy` stops it; after [`detach`](Proxy::detach) it runs until one of its sockets
 /// is closed or the context is shut down.
 ///
 /// ```
@@ -72,7 +72,7 @@ pub struct Proxy {
     detached: bool,
 }
 
-/// What a proxy has carried.
+/// Numbers of messages that a proxy has forwarded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ProxyStatistics {
@@ -82,22 +82,22 @@ pub struct ProxyStatistics {
     pub back: ProxyTraffic,
 }
 
-/// What a proxy has carried one way.
+/// Numbers of messages that a proxy has forwarded in one direction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ProxyTraffic {
     /// Messages the other socket has accepted.
     pub messages: u64,
-    /// Bytes of their frames.
+    /// The size of their frames, in bytes.
     pub bytes: u64,
-    /// Messages the other socket refused: such as a reply without a receiver. They are lost.
+    /// Messages that the other socket refused, such as a reply without a request. They are lost.
     pub refused: u64,
-    /// Messages taken and not yet passed on: none but for moments in which others send to the same
-    /// socket. At the end of the proxy they are lost.
+    /// Messages taken and not yet sent: usually none, except briefly while other handles send to
+    /// the same socket. They are lost when the proxy ends.
     pub held: u64,
 }
 
-/// What a handle asks of its proxy.
+/// Commands from a handle to its proxy.
 enum Control {
     Pause(Reply<()>),
     Resume(Reply<()>),
@@ -108,8 +108,8 @@ impl Proxy {
     /// Starts a proxy between two sockets.
     ///
     /// # Errors
-    /// [`ProxyError::NothingToCarry`] for sockets such as PUSH and PUB, [`ProxyError::Ended`] if
-    /// the context has been shut down.
+    /// [`ProxyError::NothingToCarry`] for two sockets neither of which receives what the other
+    /// sends, such as PUSH and PUB, [`ProxyError::Ended`] if the context has been shut down.
     pub fn start<F: Kind, B: Kind>(
         front: &Socket<F>,
         back: &Socket<B>,
@@ -117,12 +117,12 @@ impl Proxy {
         Proxy::run(front, back, None)
     }
 
-    /// Starts a proxy that also sends a copy of every message, of both directions, to `capture`
-    /// (a PUB, PUSH, DEALER or PAIR). A capture socket that blocks holds the proxy up: choose PUB,
-    /// or an [`Overflow`] that drops, to watch without being in the way.
+    /// Starts a proxy that also sends a copy of every message, in both directions, to `capture` (a
+    /// PUB, PUSH, DEALER or PAIR). A capture socket that blocks delays the proxy: to observe
+    /// without delaying it, use PUB, or an [`Overflow`] that drops.
     ///
     /// # Errors
-    /// As [`start`](Proxy::start), and [`ProxyError::MuteCapture`] if `capture` only receives.
+    /// Same as [`start`](Proxy::start), and [`ProxyError::MuteCapture`] if `capture` only receives.
     pub fn start_with_capture<F: Kind, B: Kind, C: Kind>(
         front: &Socket<F>,
         back: &Socket<B>,
@@ -173,40 +173,40 @@ impl Proxy {
         }
     }
 
-    /// Stops carrying; messages wait where they are, and their senders are held up when the
-    /// high-water marks are reached. When this returns, nothing is carried any more.
+    /// Pauses forwarding: messages stay queued, and senders wait once the high-water marks are
+    /// reached. When this returns, no more messages are forwarded.
     ///
     /// # Errors
-    /// [`ProxyError::Ended`] if the proxy is not running any more.
+    /// [`ProxyError::Ended`] if the proxy has ended.
     pub fn pause(&self) -> Result<(), ProxyError> {
         self.ask(Control::Pause)
     }
 
-    /// Goes on after [`pause`](Proxy::pause).
+    /// Resumes forwarding after [`pause`](Proxy::pause).
     ///
     /// # Errors
-    /// [`ProxyError::Ended`] if the proxy is not running any more.
+    /// [`ProxyError::Ended`] if the proxy has ended.
     pub fn resume(&self) -> Result<(), ProxyError> {
         self.ask(Control::Resume)
     }
 
-    /// What has been carried so far.
+    /// Returns what has been forwarded so far.
     ///
     /// # Errors
-    /// [`ProxyError::Ended`] if the proxy is not running any more.
+    /// [`ProxyError::Ended`] if the proxy has ended.
     pub fn statistics(&self) -> Result<ProxyStatistics, ProxyError> {
         self.ask(Control::Statistics)
     }
 
-    /// Stops the proxy for good, also if it waits for room, and says what it has carried. Its
-    /// sockets stay as they are; those of which it held the last handle close.
+    /// Stops the proxy, even while it waits for room, and returns what it has forwarded. Its
+    /// sockets stay open, unless it held their last handle.
     pub fn stop(mut self) -> ProxyStatistics {
         self.controls.close();
         self.ended.take().and_then(Answer::wait).unwrap_or_default()
     }
 
-    /// Waits until the proxy ends by itself: because a socket was closed, or the context shut
-    /// down. Dropping the future stops the proxy.
+    /// Waits until the proxy ends because a socket was closed or the context was shut down.
+    /// Dropping the future stops the proxy.
     pub async fn wait(mut self) -> ProxyStatistics {
         match self.ended.take() {
             Some(ended) => ended.await.unwrap_or_default(),
@@ -214,13 +214,13 @@ impl Proxy {
         }
     }
 
-    /// [`wait`](Proxy::wait), waiting in this thread.
+    /// Like [`wait`](Proxy::wait), but blocks the current thread.
     pub fn wait_blocking(mut self) -> ProxyStatistics {
         self.ended.take().and_then(Answer::wait).unwrap_or_default()
     }
 
     /// Lets the proxy run without a handle, until one of its sockets is closed or the context is
-    /// shut down. It keeps its sockets, and by that its context, alive.
+    /// shut down. It keeps its sockets, and thereby its context, alive.
     pub fn detach(mut self) {
         self.detached = true;
     }
@@ -246,7 +246,7 @@ impl fmt::Debug for Proxy {
     }
 }
 
-/// The proxy as its pump sees it.
+/// The proxy's task on its pump.
 struct Carrying {
     controls: Arc<Channel<Control>>,
     ticket: Ticket,
@@ -319,7 +319,8 @@ impl Future for Carrying {
     }
 }
 
-/// However it ends: a call that waits for that learns what was carried, and every call returns.
+/// However it ends: a call that waits for the end gets the statistics, and every pending call
+/// returns.
 impl Drop for Carrying {
     fn drop(&mut self) {
         self.controls.close();

@@ -1,8 +1,8 @@
-//! Registered channels: a stream becomes a socket's `in`, a sink becomes its `out`.
+//! Registered channels: a stream that is a socket's `in`, or a sink that is its `out`.
 //!
-//! One thread per context, `zmq-register`, moves the messages and polls the registered channels; pump
-//! threads never do. Each registration is a task that waits for one channel and one port, so a channel
-//! that stalls, fails or panics affects only its own socket.
+//! One thread per context, `zmq-register`, moves the messages and polls the registered channels;
+//! pump threads never do. Each registration is a task that waits for one channel and one port, so a
+//! channel that stalls, fails or panics affects only its own socket.
 
 use std::error::Error;
 use std::fmt;
@@ -30,17 +30,18 @@ mod pour;
 use feed::Feed;
 use pour::Pour;
 
-/// Messages a registration moves before it is another one's turn.
+/// Messages that a registration moves before the next one runs.
 const BUDGET: usize = 64;
 
-/// How long a shutdown waits for registrations to end: they have nothing left to do, but poll
-/// code of the user's, which may hang.
+/// How long a shutdown waits for registrations to end: they only have to return from polling the
+/// user's channel, which may hang.
 const PATIENCE: Duration = Duration::from_millis(25);
 
-/// A channel of the user's at work for a socket; awaiting it tells how that [`Ended`].
+/// A registered channel of a socket. Awaiting it returns how it [`Ended`].
 ///
-/// Dropping it changes nothing: the registration goes on. It holds the socket's port, as a
-/// [`Sender`](crate::Sender) or [`Receiver`](crate::Receiver) does, so the [`Socket`] may be dropped as well.
+/// Dropping it does not end the registration. The registration holds the socket's port, as a
+/// [`Sender`](crate::Sender) or [`Receiver`](crate::Receiver) does, so the [`Socket`] may be
+/// dropped as well.
 #[must_use = "dropping it is fine, but then how the registration ended is lost"]
 pub struct Registration {
     stop: Option<Reply<()>>,
@@ -51,24 +52,24 @@ pub struct Registration {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Ended {
-    /// The stream ended, and so the socket was closed: what it had accepted is sent, or counted
+    /// The stream ended, which closed the socket: messages it had accepted are sent, or counted
     /// here.
     Finished(CloseReport),
-    /// The socket was closed, or the context was shut down. Of a closed socket the `out` has been
-    /// drained into the sink, which is closed too.
+    /// The socket was closed, or the context was shut down. If the socket was closed, its `out` has
+    /// been drained into the sink, which is closed too.
     Closed(Closed),
     /// It was [stopped](Registration::stop).
     Stopped,
-    /// The sink failed, and the socket was closed. The sink has lost the message it failed with,
-    /// if it was given one; those behind it can still be received from the socket.
+    /// The sink failed, and the socket was closed. The message being sent, if any, is lost with the
+    /// sink; those after it can still be received from the socket.
     Failed(Box<dyn Error + Send + Sync>),
-    /// The stream or sink panicked, saying this, and the socket was closed.
+    /// The stream or sink panicked with this message, and the socket was closed.
     Panicked(String),
 }
 
 impl Registration {
-    /// Ends the registration without closing the socket: nothing more is taken from the stream or
-    /// the socket. What has been taken is still handed over; then it ends as
+    /// Ends the registration without closing the socket: no more messages are taken from the stream
+    /// or the socket. Messages already taken are still delivered; then it ends as
     /// [`Ended::Stopped`].
     pub fn stop(&mut self) {
         if let Some(stop) = self.stop.take() {
@@ -76,15 +77,15 @@ impl Registration {
         }
     }
 
-    /// Waits for the end, blocking the thread.
+    /// Blocks the current thread until it ends.
     pub fn wait_blocking(self) -> Ended {
         self.ended.wait().unwrap_or(Ended::Closed(Closed::Context))
     }
 
-    /// Waits for the end for at most `timeout`, blocking the thread.
+    /// Blocks the current thread until it ends, for at most `timeout`.
     ///
     /// # Errors
-    /// The registration itself, which has not ended.
+    /// Returns the registration itself if it has not ended.
     pub fn wait_timeout_blocking(self, timeout: Duration) -> Result<Ended, Registration> {
         match self.ended.wait_timeout(timeout) {
             Poll::Ready(ended) => Ok(ended.unwrap_or(Ended::Closed(Closed::Context))),
@@ -109,12 +110,12 @@ impl fmt::Debug for Registration {
 }
 
 impl<K: Typed> Socket<K> {
-    /// Feeds the socket's `in` from a stream of the user's: any channel whose receiver is one, of
-    /// any library, without a thread or a runtime of the user's own.
+    /// Sends the items of a stream through the socket: any channel whose receiver is a `Stream`, of
+    /// any library, without a thread or runtime on the caller's side.
     ///
-    /// The stream is asked for an item only when the socket has room for it. When the stream
-    /// ends, or panics, the socket is closed, as [`close`](Socket::close) does it. A message that
-    /// the socket [refuses](crate::error::Refusal) is dropped, and counted by
+    /// The stream is polled only while the socket has room. When the stream ends, or panics, the
+    /// socket is closed as by [`close`](Socket::close). A message that the socket
+    /// [refuses](crate::error::Refusal) is dropped, and counted by
     /// [`Sender::dropped`](crate::Sender::dropped).
     ///
     /// ```
@@ -136,8 +137,8 @@ impl<K: Typed> Socket<K> {
     /// # }
     /// ```
     ///
-    /// The stream shares its thread with every other registration of the context: it must not
-    /// block in a poll.
+    /// The stream shares its thread with all registrations of the context, so it must not block
+    /// when polled.
     ///
     /// # Errors
     /// [`RegisterError::Closed`] after [`Context::shutdown`](crate::Context::shutdown),
@@ -154,15 +155,17 @@ impl<K: Typed> Socket<K> {
 }
 
 impl<K: Typed> Socket<K> {
-    /// Feeds a sink of the user's from the socket's `out`: any channel whose sender is one, of any
-    /// library. Several sockets may feed one channel, each through a clone of its sender.
+    /// Passes the messages that the socket receives to a sink: any channel whose sender is a
+    /// `Sink`, of any library. Several sockets may use one channel, each through a clone of its
+    /// sender.
     ///
     /// A message is taken from the socket only when the sink is ready for it: a sink that stalls
-    /// pauses this socket, and no other. One that fails or panics closes the socket. When the
-    /// socket is closed, what it has received goes into the sink, and then the sink is closed.
+    /// pauses this socket, and no other. A sink that fails or panics closes the socket. When the
+    /// socket is closed, the remaining messages are passed to the sink, and then the sink is
+    /// closed.
     ///
-    /// Of a socket that also sends, this keeps the `out` only: the socket closes with the last
-    /// handle that can send.
+    /// On a socket that can also send, the registration holds the `out` only: the socket closes
+    /// with the last handle that can send.
     ///
     /// ```
     /// use futures::StreamExt;
@@ -181,11 +184,11 @@ impl<K: Typed> Socket<K> {
     /// # }
     /// ```
     ///
-    /// The sink shares its thread with every other registration of the context: it must not block
-    /// in a poll.
+    /// The sink shares its thread with all registrations of the context, so it must not block when
+    /// polled.
     ///
     /// # Errors
-    /// Those of [`register_in`](Socket::register_in).
+    /// Same as [`register_in`](Socket::register_in).
     pub fn register_out<T, S>(&self, sink: S) -> Result<Registration, RegisterError>
     where
         K: Receives,
@@ -198,10 +201,10 @@ impl<K: Typed> Socket<K> {
 }
 
 impl<K: Typed> Socket<K> {
-    /// [`register_in`](Socket::register_in) and [`register_out`](Socket::register_out) at once.
+    /// Calls both [`register_in`](Socket::register_in) and [`register_out`](Socket::register_out).
     ///
     /// # Errors
-    /// Those of [`register_in`](Socket::register_in).
+    /// Same as [`register_in`](Socket::register_in).
     pub fn register<I, T, O>(
         &self,
         stream: I,
@@ -221,11 +224,11 @@ impl<K: Typed> Socket<K> {
 }
 
 impl Socket<Any> {
-    /// Feeds the socket's `in`, if its type sends, from a stream of the user's; see the
-    /// `register_in` of a [`Socket<Push>`](crate::Push).
+    /// Sends the items of a stream through the socket, if its type sends; see `register_in` of a
+    /// [`Socket<Push>`](crate::Push).
     ///
     /// # Errors
-    /// Those of that, and [`RegisterError::Unsupported`] for a type that only receives.
+    /// Same as there, and [`RegisterError::Unsupported`] for a type that only receives.
     pub fn register_in<S>(&self, stream: S) -> Result<Registration, RegisterError>
     where
         S: Stream + Send + 'static,
@@ -237,11 +240,11 @@ impl Socket<Any> {
             .start(Feed::new(stream, sender, self.clone()))
     }
 
-    /// Feeds a sink of the user's from the socket's `out`, if its type receives; see the
+    /// Passes the messages that the socket receives to a sink, if its type receives; see
     /// `register_out` of a [`Socket<Pull>`](crate::Pull).
     ///
     /// # Errors
-    /// Those of that, and [`RegisterError::Unsupported`] for a type that only sends.
+    /// Same as there, and [`RegisterError::Unsupported`] for a type that only sends.
     pub fn register_out<T, S>(&self, sink: S) -> Result<Registration, RegisterError>
     where
         T: From<Message> + 'static,
@@ -265,7 +268,7 @@ impl Registrar {
         }
     }
 
-    /// Takes no more registrations. Those there are end with their sockets.
+    /// Accepts no more registrations. Existing ones end with their sockets.
     pub(crate) fn seal(&self) {
         self.0.seal();
     }
@@ -295,7 +298,7 @@ impl Registrar {
     }
 }
 
-/// No handle is left that could register anything.
+/// No handle is left that could register a channel.
 impl Drop for Registrar {
     fn drop(&mut self) {
         if let Some(runner) = self.0.close() {
@@ -310,16 +313,16 @@ impl Default for Registrar {
     }
 }
 
-/// Moves messages between a port and a channel of the user's.
+/// Moves messages between a port and a user's channel.
 trait Mover: Unpin + Send + 'static {
-    /// Why the socket's pump serves it no more.
+    /// Why the socket's pump no longer services it.
     fn failure(&self) -> Option<PumpFailure>;
 
-    /// Moves what can be moved. Once `stopping`, takes nothing more.
+    /// Moves messages while that is possible. Once `stopping`, it takes no more.
     fn poll_move(&mut self, stopping: bool, context: &mut Context<'_>) -> Poll<Ended>;
 }
 
-/// A registration at work: a mover, what its handle wants, and what its handle will learn.
+/// A running registration: its mover, and its connections to the handle.
 struct Registered<M> {
     mover: Option<M>,
     /// `None` once it is known whether it is to stop.
@@ -335,7 +338,7 @@ impl<M: Mover> Future for Registered<M> {
         let this = self.get_mut();
         if let Some(stop) = &mut this.stop {
             if let Poll::Ready(wish) = Pin::new(stop).poll(context) {
-                // A handle that was dropped wishes nothing.
+                // A dropped handle does not stop the registration.
                 this.stopping = wish.is_some();
                 this.stop = None;
             }
@@ -344,7 +347,7 @@ impl<M: Mover> Future for Registered<M> {
             return Poll::Ready(());
         };
         let ended = ready!(mover.poll_move(this.stopping, context));
-        // Who hears of the end finds the user's channel dropped.
+        // When a waiter sees the end, the user's channel has been dropped.
         discard(this.mover.take());
         if let Some(reply) = this.reply.take() {
             reply.send(ended);
@@ -365,7 +368,7 @@ impl From<SendError> for Ended {
     }
 }
 
-/// Drops what the user gave, which may panic.
+/// Drops a value of the user, which may panic.
 fn discard<T>(given: T) {
     let _ = quietly(|| drop(given));
 }

@@ -1,5 +1,5 @@
 //! Requests that a REP replies to in any order: what [`Socket::requests`](crate::Socket::requests)
-//! yields.
+//! returns.
 //!
 //! The client's side is [`Socket::request`](crate::Socket::request).
 

@@ -1,14 +1,14 @@
-//! The socket types and the table of who may talk to whom.
+//! The socket types, and which of them are compatible.
 
 use std::fmt;
 use std::str::FromStr;
 
 /// The ZeroMQ socket types (RFC 28, 29, 30, 31, 41, 48, 49, 51, 52).
 ///
-/// Every name ZMTP knows is here, because peers announce them; the ones this library can
-/// open are those for which [`SocketType::is_supported`] holds.
+/// All types that ZMTP names are listed, because peers announce them; [`SocketType::is_supported`]
+/// returns whether this library can open a socket of a type.
 ///
-/// It is written ([`Display`](fmt::Display)) as libzmq writes it, `XPUB`, and read in any case.
+/// [`Display`](fmt::Display) prints libzmq's name, such as `XPUB`; parsing ignores case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[allow(missing_docs)]
 pub enum SocketType {
@@ -35,7 +35,7 @@ pub enum SocketType {
 }
 
 impl SocketType {
-    /// Every socket type, in the order of libzmq's numbers.
+    /// All socket types, in the order of libzmq's numbers.
     pub const ALL: [SocketType; 20] = [
         SocketType::Pair,
         SocketType::Pub,
@@ -59,7 +59,7 @@ impl SocketType {
         SocketType::Channel,
     ];
 
-    /// The name announced on the wire as `Socket-Type` (RFC 37, "The READY Command").
+    /// Returns the name announced on the wire as `Socket-Type` (RFC 37, "The READY Command").
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -86,13 +86,13 @@ impl SocketType {
         }
     }
 
-    /// The type that a peer announces by this name: exact, in upper case.
+    /// The type that a peer announces by this name, which must be exact and in upper case.
     pub(crate) fn announced_as(name: &[u8]) -> Option<SocketType> {
         let mut all = SocketType::ALL.into_iter();
         all.find(|kind| kind.name().as_bytes() == name)
     }
 
-    /// Whether a socket of this type may talk to a peer of type `peer`.
+    /// Returns whether a socket of this type is compatible with a peer of type `peer`.
     ///
     /// ```
     /// use zmq_channels::SocketType;
@@ -113,7 +113,7 @@ impl SocketType {
             Router => matches!(peer, Req | Dealer | Router),
             Pull => matches!(peer, Push),
             Push => matches!(peer, Pull),
-            // Its peers speak no ZMTP.
+            // Its peers do not speak ZMTP.
             Stream => false,
             Server => matches!(peer, Client),
             Client => matches!(peer, Server),
@@ -126,7 +126,7 @@ impl SocketType {
         }
     }
 
-    /// Whether this library can open a socket of this type.
+    /// Returns whether this library can open a socket of this type.
     #[must_use]
     pub const fn is_supported(self) -> bool {
         use SocketType::*;
@@ -154,21 +154,21 @@ impl SocketType {
         )
     }
 
-    /// Whether a socket of this type takes messages from its user.
+    /// Returns whether a socket of this type can send.
     #[must_use]
     pub const fn sends(self) -> bool {
         use SocketType::*;
         !matches!(self, Sub | Pull | Gather | Dish)
     }
 
-    /// Whether a socket of this type gives messages to its user.
+    /// Returns whether a socket of this type can receive.
     #[must_use]
     pub const fn receives(self) -> bool {
         use SocketType::*;
         !matches!(self, Pub | Push | Scatter | Radio)
     }
 
-    /// Whether a socket of this type has one peer, and turns others away.
+    /// Whether a socket of this type has a single peer, and refuses others.
     pub(crate) const fn has_one_peer(self) -> bool {
         use SocketType::*;
         matches!(self, Pair | Channel)
@@ -180,14 +180,14 @@ impl SocketType {
         matches!(self, Router | Server | Peer | Stream)
     }
 
-    /// Whether a message of this type of socket is one frame (RFC 41, 49, 51, 52).
+    /// Whether a message of this type of socket has a single frame (RFC 41, 49, 51, 52).
     pub(crate) const fn takes_one_frame(self) -> bool {
         use SocketType::*;
         matches!(self, Server | Client | Peer | Channel | Scatter | Gather)
     }
 
-    /// Whether sockets of this type say hello (`ZMQ_HELLO_MSG`): those whose peers take any message
-    /// at any time.
+    /// Whether sockets of this type can send a hello message (`ZMQ_HELLO_MSG`): those whose peers
+    /// accept any message at any time.
     pub(crate) const fn says_hello(self) -> bool {
         use SocketType::*;
         match self {
@@ -196,8 +196,8 @@ impl SocketType {
         }
     }
 
-    /// Whether users of this type are told of the loss of a peer (`ZMQ_DISCONNECT_MSG`,
-    /// `ZMQ_HICCUP_MSG`): those who take any message at any time.
+    /// Whether sockets of this type can report the loss of a peer (`ZMQ_DISCONNECT_MSG`,
+    /// `ZMQ_HICCUP_MSG`): those that can receive any message at any time.
     pub(crate) const fn hears_of_losses(self) -> bool {
         use SocketType::*;
         match self {
@@ -206,7 +206,7 @@ impl SocketType {
         }
     }
 
-    /// Whether sockets of this type may send each new peer an empty message (`ZMQ_PROBE_ROUTER`).
+    /// Whether sockets of this type can send each new peer an empty message (`ZMQ_PROBE_ROUTER`).
     pub(crate) const fn probes(self) -> bool {
         use SocketType::*;
         matches!(self, Req | Dealer | Router)
@@ -225,12 +225,12 @@ impl fmt::Display for SocketType {
     }
 }
 
-/// The text names no socket type.
+/// The text is not the name of a socket type.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not the name of a ZeroMQ socket type")]
 pub struct UnknownSocketType(pub String);
 
-/// Parses the [name](SocketType::name), in upper or lower case or both.
+/// Parses the [name](SocketType::name), ignoring case.
 ///
 /// ```
 /// use zmq_channels::SocketType;

@@ -9,62 +9,63 @@ use crate::message::Frame;
 use crate::routing_id::RoutingId;
 use crate::socket_type::SocketType;
 
-/// What a socket has done so far: a snapshot, see [`Socket::statistics`](crate::Socket::statistics).
+/// Statistics of a socket since it was opened: a snapshot, see
+/// [`Socket::statistics`](crate::Socket::statistics).
 ///
-/// The figures of connections that have ended are part of the totals.
+/// The totals include connections that have ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Statistics {
-    /// Whole messages that came from peers, whatever became of them here.
+    /// Whole messages received from peers, including those dropped afterwards.
     pub messages_in: u64,
-    /// Whole messages that left for peers: written to the kernel or handed to an inproc peer. A
-    /// message published to three subscribers counts three times.
+    /// Whole messages sent to peers: written to the kernel or handed to an inproc peer. A message
+    /// published to three subscribers counts three times.
     pub messages_out: u64,
-    /// Bytes that came from peers: on tcp and ipc all that the kernel gave, handshake and framing
-    /// included; on inproc the payload.
+    /// Bytes received from peers: on tcp and ipc all bytes read from the kernel, including
+    /// handshake and framing; on inproc the payload.
     pub bytes_in: u64,
-    /// Bytes that left for peers, in the same sense.
+    /// Bytes sent to peers, counted in the same way.
     pub bytes_out: u64,
-    /// Messages accepted by `in` that have not left: waiting there, or held for a peer.
+    /// Messages accepted by `in` that have not been sent: waiting there, or queued for a peer.
     pub queued_out: usize,
     /// Messages waiting in `out`.
     pub queued_in: usize,
-    /// Handshakes that succeeded again, after the connection of an endpoint had been lost.
+    /// Handshakes that succeeded after the connection of an endpoint had been lost.
     pub reconnects: u64,
-    /// Connections that did not get through their handshake, refused ones among them.
+    /// Connections whose handshake failed, including refused ones.
     pub handshakes_failed: u64,
-    /// Peers that were not taken: for [`max_peers`](crate::Options::max_peers), or
-    /// because the type of socket takes no more, or not under that routing id.
+    /// Peers that were refused: because of [`max_peers`](crate::Options::max_peers), because the
+    /// type of socket allows no more, or because their routing id was in use.
     ///
-    /// A peer is refused before it can believe itself connected, so that it keeps its messages,
-    /// wherever the reason is known by then. It is not if the peer speaks ZMTP 1.0, if this ROUTER
-    /// connected to the peer (or is its PLAIN or CURVE client), or connected to a peer of ZMTP 2.0,
-    /// and the routing id turns out to be in use, or if the last place is taken while the
-    /// handshake is under way. What such a peer has sent is read for up to a second, and counted
-    /// as [`DropReason::PeerRefused`].
+    /// Where possible a peer is refused during the handshake, before it sends messages, so that it
+    /// keeps them. This is not possible if the peer speaks ZMTP 1.0; if the routing id turns out to
+    /// be in use and this ROUTER connected to the peer (or is its PLAIN or CURVE client), or
+    /// connected to a peer of ZMTP 2.0; or if the last place is taken during the handshake.
+    /// Messages from such a peer are read for up to a second, and counted as
+    /// [`DropReason::PeerRefused`].
     pub refused: u64,
-    /// Peers that hold a subscription or have joined a group now: PUB, XPUB, RADIO.
+    /// Peers that currently have a subscription or have joined a group: PUB, XPUB, RADIO.
     pub subscribers: usize,
-    /// Distinct topics that any peer has subscribed to now (`ZMQ_TOPICS_COUNT`): PUB, XPUB.
+    /// Distinct topics that peers are currently subscribed to (`ZMQ_TOPICS_COUNT`): PUB, XPUB.
     pub topics: usize,
-    /// Messages lost, by reason.
+    /// Messages dropped, by reason.
     pub dropped: Dropped,
-    /// The peers connected now, those that have been for longest first.
+    /// The peers currently connected, those connected longest first.
     pub peers: Vec<PeerStatistics>,
 }
 
-/// What the sockets of a context have done so far: a snapshot, see
+/// Statistics of the sockets of a context: a snapshot, see
 /// [`Context::statistics`](crate::Context::statistics).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ContextStatistics {
-    /// The figures of all [`sockets`](ContextStatistics#structfield.sockets) added up, without the
-    /// [`peers`](Statistics#structfield.peers), which stand with each socket.
+    /// The sums over all [`sockets`](ContextStatistics#structfield.sockets), without the
+    /// [`peers`](Statistics#structfield.peers), which are listed with each socket.
     pub total: Statistics,
-    /// The sockets that have not ended, in the order in which they were opened. Those of one pump
-    /// are looked at in one moment, those of several one pump after the other.
+    /// The sockets that have not ended, in the order in which they were opened. Sockets of one pump
+    /// are recorded at the same moment, those of different pumps one pump after the other.
     pub sockets: Vec<SocketStatistics>,
-    /// Why a pump has failed, if any has: its sockets are closed, and not among these.
+    /// Why a pump has failed, if one has: its sockets are closed, and not listed here.
     pub failure: Option<PumpFailure>,
 }
 
@@ -83,20 +84,20 @@ impl ContextStatistics {
     }
 }
 
-/// What one socket of a context has done so far.
+/// Statistics of one socket of a context.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SocketStatistics {
-    /// Which socket: its [`id`](crate::Socket::id).
+    /// The socket's [`id`](crate::Socket::id).
     pub socket: u64,
     /// Its type.
     pub socket_type: SocketType,
-    /// As [`Socket::statistics`](crate::Socket::statistics) gives them.
+    /// The same as [`Socket::statistics`](crate::Socket::statistics) returns.
     pub statistics: Statistics,
 }
 
 impl Statistics {
-    /// Adds the figures of another socket, but for its peers.
+    /// Adds the figures of another socket, except for its peers.
     fn add(&mut self, other: &Statistics) {
         let Statistics {
             messages_in,
@@ -130,88 +131,90 @@ impl Statistics {
     }
 }
 
-/// What one connection has done so far.
+/// Statistics of one connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PeerStatistics {
     /// The connection's number, as in [`Event::connection`](crate::monitor::Event#structfield.connection).
     pub connection: u64,
-    /// The endpoint it was made through; `None` once the socket is no longer bound there.
+    /// The endpoint the connection was made through; `None` once the socket is no longer bound
+    /// there.
     pub endpoint: Option<Endpoint>,
-    /// Our end.
+    /// This end of the connection.
     pub local: Option<Endpoint>,
     /// The peer's end.
     pub remote: Option<Endpoint>,
-    /// The peer's type; `None` if it did not say.
+    /// The peer's socket type; `None` if it did not announce one.
     pub socket_type: Option<SocketType>,
     /// The routing id the peer announced; empty for none.
     pub routing_id: Frame,
-    /// The name by which a ROUTER, SERVER, PEER or STREAM addresses the peer, whether that was
-    /// announced, given when connecting, or made up; `None` for other types, and for a peer whose
-    /// name another one has taken over.
+    /// The routing id by which a ROUTER, SERVER, PEER or STREAM addresses the peer: announced by
+    /// the peer, assigned when connecting, or generated; `None` for other types, and for a peer
+    /// whose id another peer has taken over.
     pub known_as: Option<RoutingId>,
-    /// How long ago the handshake was done.
+    /// Time since the handshake was done.
     pub connected_for: Duration,
-    /// Whole messages that came from this peer.
+    /// Whole messages received from this peer.
     pub messages_in: u64,
-    /// Whole messages that left for this peer.
+    /// Whole messages sent to this peer.
     pub messages_out: u64,
-    /// Bytes that came from this peer.
+    /// Bytes received from this peer.
     pub bytes_in: u64,
-    /// Bytes that left for this peer.
+    /// Bytes sent to this peer.
     pub bytes_out: u64,
-    /// Messages held for this peer.
+    /// Messages queued for this peer.
     pub queued: usize,
-    /// Bytes of a message of several frames, or of a large one, that has not come whole: what it
-    /// occupies of our memory, but for what its frames cost each. Always 0 over inproc.
+    /// Bytes received of a multipart or large message that is still incomplete: the memory it
+    /// occupies, apart from a fixed cost per frame. Always 0 over inproc.
     pub unfinished_in: u64,
-    /// How often the connection of this endpoint was lost and made again; 0 for a peer that
-    /// connected to us.
+    /// Number of times the connection of this endpoint was lost and made again; 0 for a peer that
+    /// connected to this socket.
     pub reconnects: u64,
-    /// How often a connection of this endpoint did not get through its handshake since it was
-    /// connected to; 0 for a peer that connected to us.
+    /// Number of failed handshakes with this endpoint since it was connected to; 0 for a peer that
+    /// connected to this socket.
     pub handshakes_failed: u64,
-    /// Messages lost on their way to this peer, or that it sent and this socket does not take, by
-    /// reason. They are part of the socket's [`dropped`](Statistics#structfield.dropped), which
-    /// also counts those of peers that are gone, those lost with a connection, and what was lost
-    /// in `in` or `out` or for want of a peer.
+    /// Messages dropped on their way to this peer, and messages from it that this socket dropped,
+    /// by reason. They are included in the socket's [`dropped`](Statistics#structfield.dropped),
+    /// which also counts messages of former peers, messages lost with a connection, and messages
+    /// dropped in `in` or `out` or because there was no peer.
     pub dropped: Dropped,
 }
 
-/// Why a message was lost.
+/// Why a message was dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DropReason {
     /// No peer was connected.
     NoPeer,
-    /// The peer it was for was at its high-water mark.
+    /// Its peer had reached the high-water mark.
     PeerFull,
-    /// The peer it was for was not there.
+    /// Its peer was not connected.
     PeerGone,
-    /// A peer sent what it was not asked for.
+    /// A peer sent a message that is not expected from it: a reply to no request, or any message to a
+    /// PUB or RADIO.
     Unasked,
-    /// A peer replied to a request that had been given up.
+    /// A peer replied to a request that had been cancelled.
     Late,
-    /// A peer sent a message without the envelope or the body it needs.
+    /// A message, received or to be sent, lacked the required envelope or body.
     Malformed,
     /// No peer had subscribed to it, or the subscription ended before it was received.
     Unmatched,
-    /// The peer left without replying to the request.
+    /// It was a request, and its peer disconnected without replying.
     RequestLost,
     /// The user did not reply to the request.
     Unanswered,
-    /// A peer sent several frames to a type of socket whose messages are one.
+    /// A peer sent several frames to a type of socket whose messages have one.
     Multipart,
-    /// The type of socket only receives.
+    /// It was to be sent on a type of socket that only receives.
     ReceiveOnly,
-    /// It was held for a connection that ended, and could not go another way.
+    /// It was queued for a connection that ended, and could not be sent another way.
     ConnectionLost,
     /// [`send_overflow`](crate::Options::send_overflow) dropped it.
     SendOverflow,
-    /// [`receive_overflow`](crate::Options::receive_overflow) dropped it, or it came
-    /// after the last receiver had gone.
+    /// [`receive_overflow`](crate::Options::receive_overflow) dropped it, or it arrived after the
+    /// last receiver was dropped.
     ReceiveOverflow,
-    /// It came from a peer that was refused when the peer already believed itself connected: see
+    /// It came from a peer that was refused too late for the peer to notice before it sent: see
     /// [`Statistics::refused`].
     PeerRefused,
 }
@@ -259,24 +262,24 @@ impl fmt::Display for DropReason {
     }
 }
 
-/// Messages lost, by reason.
+/// Numbers of messages dropped, by reason.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Dropped([u64; DropReason::ALL.len()]);
 
 impl Dropped {
-    /// Messages lost for this reason.
+    /// Returns the number of messages dropped for this reason.
     #[must_use]
     pub fn by(&self, reason: DropReason) -> u64 {
         self.0[reason as usize]
     }
 
-    /// Messages lost for whatever reason.
+    /// Returns the number of messages dropped for any reason.
     #[must_use]
     pub fn total(&self) -> u64 {
         self.0.iter().sum()
     }
 
-    /// The reasons there were, each with its number of messages.
+    /// Returns an iterator over the reasons that occurred, each with its number of messages.
     pub fn iter(&self) -> impl Iterator<Item = (DropReason, u64)> + '_ {
         let each = DropReason::ALL.iter().copied().zip(self.0);
         each.filter(|(_, messages)| *messages > 0)

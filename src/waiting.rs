@@ -1,4 +1,4 @@
-//! Waiting for peers: what replaces the sleep before the first message.
+//! Waiting for peers, instead of a sleep before the first message.
 
 use std::future::{poll_fn, Future};
 use std::pin::Pin;
@@ -16,9 +16,8 @@ use crate::sync::oneshot::Answer;
 use crate::sync::timeouts::Deadline;
 
 impl<K: Kind> Socket<K> {
-    /// Waits until at least `peers` peers are connected, their handshake done. Peers that are
-    /// there already count. The future may be dropped at any time; it does not keep the socket
-    /// open.
+    /// Waits until at least `peers` peers are connected and their handshakes done, including those
+    /// that already are. The future may be dropped at any time; it does not keep the socket open.
     ///
     /// ```
     /// use zmq_channels::{Context, Pull, Push};
@@ -33,7 +32,8 @@ impl<K: Kind> Socket<K> {
     /// ```
     ///
     /// # Errors
-    /// [`WaitError`] if the socket is closed or its context shut down, before or meanwhile.
+    /// [`WaitError`] if the socket is closed or its context is shut down, before or during the
+    /// wait.
     pub fn wait_connected(
         &self,
         peers: usize,
@@ -41,18 +41,18 @@ impl<K: Kind> Socket<K> {
         self.await_peers(Awaited::Connected, peers).done()
     }
 
-    /// As [`wait_connected`](Socket::wait_connected), blocking the thread.
+    /// Like [`wait_connected`](Socket::wait_connected), but blocks the current thread.
     ///
     /// # Errors
-    /// As there.
+    /// Same as [`wait_connected`](Socket::wait_connected).
     pub fn wait_connected_blocking(&self, peers: usize) -> Result<(), WaitError> {
         self.await_peers(Awaited::Connected, peers).block()
     }
 
-    /// As [`wait_connected`](Socket::wait_connected), for at most `timeout`.
+    /// Like [`wait_connected`](Socket::wait_connected), but waits for at most `timeout`.
     ///
     /// # Errors
-    /// As there, and [`WaitTimeoutError::Timeout`].
+    /// Same as [`wait_connected`](Socket::wait_connected), and [`WaitTimeoutError::Timeout`].
     pub fn wait_connected_timeout(
         &self,
         peers: usize,
@@ -62,10 +62,10 @@ impl<K: Kind> Socket<K> {
             .until(after(timeout))
     }
 
-    /// As [`wait_connected_timeout`](Socket::wait_connected_timeout), blocking the thread.
+    /// Like [`wait_connected_timeout`](Socket::wait_connected_timeout), but blocks the current thread.
     ///
     /// # Errors
-    /// As there.
+    /// Same as [`wait_connected_timeout`](Socket::wait_connected_timeout).
     pub fn wait_connected_timeout_blocking(
         &self,
         peers: usize,
@@ -89,10 +89,10 @@ impl<K: Kind> Socket<K> {
 }
 
 impl<K: Kind> Socket<K> {
-    /// Waits until at least `peers` peers hold a subscription (for RADIO: have joined a group), to
-    /// whatever it may be. What is sent after that reaches them, where it is what they subscribed
-    /// to. Peers that have subscribed already count. The future may be dropped at any time; it
-    /// does not keep the socket open.
+    /// Waits until at least `peers` peers have a subscription to any topic (for RADIO: have joined
+    /// any group), including those that already have. Messages sent after that reach them if they
+    /// match their subscriptions. The future may be dropped at any time; it does not keep the
+    /// socket open.
     ///
     /// ```
     /// use zmq_channels::{Context, Pub, Sub};
@@ -110,8 +110,8 @@ impl<K: Kind> Socket<K> {
     /// ```
     ///
     /// # Errors
-    /// [`WaitError`] if the socket is closed or its context shut down, before or meanwhile, or if
-    /// its type, chosen at run time, has no subscribers.
+    /// [`WaitError`] if the socket is closed or its context is shut down, before or during the
+    /// wait, or if its type, chosen at run time, has no subscribers.
     pub fn wait_subscribed(
         &self,
         peers: usize,
@@ -122,10 +122,10 @@ impl<K: Kind> Socket<K> {
         self.await_subscribers(peers).done()
     }
 
-    /// As [`wait_subscribed`](Socket::wait_subscribed), blocking the thread.
+    /// Like [`wait_subscribed`](Socket::wait_subscribed), but blocks the current thread.
     ///
     /// # Errors
-    /// As there.
+    /// Same as [`wait_subscribed`](Socket::wait_subscribed).
     pub fn wait_subscribed_blocking(&self, peers: usize) -> Result<(), WaitError>
     where
         K: Publishes,
@@ -133,10 +133,10 @@ impl<K: Kind> Socket<K> {
         self.await_subscribers(peers).block()
     }
 
-    /// As [`wait_subscribed`](Socket::wait_subscribed), for at most `timeout`.
+    /// Like [`wait_subscribed`](Socket::wait_subscribed), but waits for at most `timeout`.
     ///
     /// # Errors
-    /// As there, and [`WaitTimeoutError::Timeout`].
+    /// Same as [`wait_subscribed`](Socket::wait_subscribed), and [`WaitTimeoutError::Timeout`].
     pub fn wait_subscribed_timeout(
         &self,
         peers: usize,
@@ -148,10 +148,10 @@ impl<K: Kind> Socket<K> {
         self.await_subscribers(peers).until(after(timeout))
     }
 
-    /// As [`wait_subscribed_timeout`](Socket::wait_subscribed_timeout), blocking the thread.
+    /// Like [`wait_subscribed_timeout`](Socket::wait_subscribed_timeout), but blocks the current thread.
     ///
     /// # Errors
-    /// As there.
+    /// Same as [`wait_subscribed_timeout`](Socket::wait_subscribed_timeout).
     pub fn wait_subscribed_timeout_blocking(
         &self,
         peers: usize,
@@ -176,7 +176,7 @@ impl<K: Kind> Socket<K> {
     }
 }
 
-/// A question that the pump answers when it can. Dropping it takes it back.
+/// A wait that the pump replies to when its condition holds. Dropping it cancels the wait.
 struct Waiting {
     answer: Option<Answer<()>>,
     ports: Arc<Ports>,
@@ -197,7 +197,7 @@ impl Waiting {
         answered.ok_or_else(|| self.ended())
     }
 
-    /// Waits until `deadline`; `None` is a moment beyond all clocks.
+    /// Waits until `deadline`; `None` means without limit.
     async fn until(mut self, deadline: Option<Instant>) -> Result<(), WaitTimeoutError> {
         let mut answer = self.answer.take();
         let mut deadline = Deadline::new(deadline, self.ports.alarms());
@@ -232,7 +232,7 @@ impl Waiting {
         }
     }
 
-    /// Why there was no answer.
+    /// Why there was no reply.
     fn ended(&self) -> WaitError {
         if !self.supported {
             WaitError::Unsupported

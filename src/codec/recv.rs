@@ -1,4 +1,4 @@
-//! Receivers of values: a closure or a codec makes each of a message.
+//! Receivers of values, which a closure or a codec decodes from messages.
 
 use std::fmt;
 use std::future::Future;
@@ -15,7 +15,7 @@ use crate::message::Message;
 use crate::port::Receiver;
 
 impl Receiver {
-    /// A receiver of values, each made of a message by `decode`.
+    /// Returns a receiver of values, decoded from messages by a closure.
     #[must_use]
     pub fn map<T, F: Fn(Message) -> T>(self, decode: F) -> MapReceiver<T, F> {
         MapReceiver {
@@ -25,8 +25,8 @@ impl Receiver {
         }
     }
 
-    /// A receiver of values, each made of a message by the codec. A message that is no such value
-    /// comes back in the error, and the next call goes on with the next message.
+    /// Returns a receiver of values, decoded from messages by a codec. A message that cannot be
+    /// decoded is returned in the error, and the next call receives the next message.
     #[must_use]
     pub fn with_codec<T, C: Codec<T>>(self, codec: C) -> TypedReceiver<T, C> {
         TypedReceiver {
@@ -37,14 +37,14 @@ impl Receiver {
     }
 }
 
-/// A [`Receiver`] of values, by a closure; see [`Receiver::map`].
+/// A [`Receiver`] of values decoded by a closure; see [`Receiver::map`].
 pub struct MapReceiver<T, F> {
     receiver: Receiver,
     decode: F,
     marker: PhantomData<fn() -> T>,
 }
 
-/// A [`Receiver`] of values, by a [`Codec`]; see [`Receiver::with_codec`].
+/// A [`Receiver`] of values decoded by a [`Codec`]; see [`Receiver::with_codec`].
 pub struct TypedReceiver<T, C> {
     receiver: Receiver,
     codec: C,
@@ -69,35 +69,35 @@ impl<T, C: Codec<T>> TypedReceiver<T, C> {
     }
 }
 
-/// The calls of [`Receiver`]; `$item` is what its stream and iterator give.
+/// The calls of [`Receiver`]; `$item` is the item type of its stream and iterator.
 macro_rules! receives_values {
     (
         [$($generics:tt)*] $port:ty, $item:ty, $open:expr,
         $recv:ty, $try:ty, $timeout:ty
     ) => {
         impl<$($generics)*> $port {
-            /// As [`Receiver::recv`].
+            /// Like [`Receiver::recv`].
             pub fn recv(&self) -> impl Future<Output = Result<T, $recv>> + '_ {
                 async move { self.decode(self.receiver.recv().await) }
             }
 
-            /// As [`Receiver::recv_blocking`].
+            /// Like [`Receiver::recv_blocking`].
             ///
             /// # Errors
-            /// As there, and the codec's.
+            /// Same as [`Receiver::recv_blocking`], and the codec's.
             pub fn recv_blocking(&self) -> Result<T, $recv> {
                 self.decode(self.receiver.recv_blocking())
             }
 
-            /// As [`Receiver::try_recv`].
+            /// Like [`Receiver::try_recv`].
             ///
             /// # Errors
-            /// As there, and the codec's.
+            /// Same as [`Receiver::try_recv`], and the codec's.
             pub fn try_recv(&self) -> Result<T, $try> {
                 self.decode(self.receiver.try_recv())
             }
 
-            /// As [`Receiver::recv_timeout`].
+            /// Like [`Receiver::recv_timeout`].
             pub fn recv_timeout(
                 &self,
                 timeout: Duration,
@@ -106,21 +106,21 @@ macro_rules! receives_values {
                 async move { self.decode(receiving.await) }
             }
 
-            /// As [`Receiver::recv_timeout_blocking`].
+            /// Like [`Receiver::recv_timeout_blocking`].
             ///
             /// # Errors
-            /// As there, and the codec's.
+            /// Same as [`Receiver::recv_timeout_blocking`], and the codec's.
             pub fn recv_timeout_blocking(&self, timeout: Duration) -> Result<T, $timeout> {
                 self.decode(self.receiver.recv_timeout_blocking(timeout))
             }
 
-            /// As [`Receiver::iter`].
+            /// Like [`Receiver::iter`].
             pub fn iter(&self) -> impl Iterator<Item = $item> + '_ {
                 let open: fn(&Self, Message) -> $item = $open;
                 self.receiver.iter().map(move |message| open(self, message))
             }
 
-            /// The port that gives the messages, for all else it can tell and do.
+            /// Returns the port below, for its other calls.
             #[must_use]
             pub fn port(&self) -> &Receiver {
                 &self.receiver

@@ -1,4 +1,4 @@
-//! Senders of values: a closure or a codec makes the message of each.
+//! Senders of values, which a closure or a codec encodes into messages.
 
 use std::fmt;
 use std::future::Future;
@@ -14,8 +14,8 @@ use crate::message::Message;
 use crate::port::Sender;
 
 impl Sender {
-    /// A sender of values, each turned into a message by `encode`. What was not sent comes back as
-    /// the value it was.
+    /// Returns a sender of values, encoded into messages by a closure. A value that was not sent is
+    /// returned as it was.
     ///
     /// ```
     /// use zmq_channels::{Context, Pair};
@@ -36,29 +36,29 @@ impl Sender {
         MapSender(Encoding::new(self, encode))
     }
 
-    /// A sender of values, each turned into a message by the codec.
+    /// Returns a sender of values, encoded into messages by a codec.
     #[must_use]
     pub fn with_codec<T, C: Codec<T>>(self, codec: C) -> TypedSender<T, C> {
         TypedSender(Encoding::new(self, codec))
     }
 }
 
-/// A [`Sender`] of values, by a closure; see [`Sender::map`].
+/// A [`Sender`] of values encoded by a closure; see [`Sender::map`].
 pub struct MapSender<T, F>(Encoding<T, F>);
 
-/// A [`Sender`] of values, by a [`Codec`]; see [`Sender::with_codec`].
+/// A [`Sender`] of values encoded by a [`Codec`]; see [`Sender::with_codec`].
 pub struct TypedSender<T, C>(Encoding<T, C>);
 
-/// A sender and what encodes for it.
+/// A sender and its encoder.
 struct Encoding<T, E> {
     sender: Sender,
     encoder: E,
-    /// Accepted by the sink when another sender took the room for it.
+    /// Accepted by the sink before another sender took the room for it.
     unsent: Option<(T, Message)>,
 }
 
 impl<T, E: Clone> Encoding<T, E> {
-    /// Another handle; what this one has left unsent stays here.
+    /// Another handle, without the unsent message.
     fn another(&self) -> Self {
         Encoding::new(self.sender.clone(), self.encoder.clone())
     }
@@ -73,10 +73,10 @@ impl<T, E> Encoding<T, E> {
         }
     }
 
-    /// Sends what was left unsent, and then waits for room.
+    /// Sends the unsent message, and then waits for room.
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), SendError<T>>> {
         loop {
-            // The sink below holds nothing, and so has no error either.
+            // The sink below holds no message, and cannot fail.
             let _ = ready!(Pin::new(&mut self.sender).poll_ready(context));
             let Some((value, message)) = self.unsent.take() else {
                 return Poll::Ready(Ok(()));
@@ -87,7 +87,7 @@ impl<T, E> Encoding<T, E> {
         }
     }
 
-    /// Sends, or keeps it for later.
+    /// Sends the message, or keeps it for later.
     fn start_send(&mut self, value: T, message: Message) -> Result<(), SendError<T>> {
         let error = match self.sender.try_send(message) {
             Ok(()) => return Ok(()),
@@ -115,7 +115,7 @@ impl<T, E> Encoding<T, E> {
 
     fn poll_close(&mut self, context: &mut Context<'_>) -> Poll<Result<(), SendError<T>>> {
         ready!(self.poll_flush(context))?;
-        // Nothing is left to fail.
+        // There is no message left that could fail.
         let _ = ready!(Pin::new(&mut self.sender).poll_close(context));
         Poll::Ready(Ok(()))
     }
@@ -137,11 +137,11 @@ impl<T, C: Codec<T>> TypedSender<T, C> {
     }
 }
 
-/// The calls of [`Sender`], whose errors `$wrap` makes those of this port.
+/// The calls of [`Sender`]; `$wrap` converts its errors to those of this port.
 macro_rules! sends_values {
     ([$($generics:tt)*] $port:ty, $wrap:path, $send:ty, $try:ty, $timeout:ty) => {
         impl<$($generics)*> $port {
-            /// As [`Sender::send`].
+            /// Like [`Sender::send`].
             pub fn send(&self, value: T) -> impl Future<Output = Result<(), $send>> + '_ {
                 let encoded = self.encode(value);
                 let sending = encoded.map(|(value, message)| (value, self.0.sender.send(message)));
@@ -155,10 +155,10 @@ macro_rules! sends_values {
                 }
             }
 
-            /// As [`Sender::send_blocking`].
+            /// Like [`Sender::send_blocking`].
             ///
             /// # Errors
-            /// As there, and the codec's.
+            /// Same as [`Sender::send_blocking`], and the codec's.
             pub fn send_blocking(&self, value: T) -> Result<(), $send> {
                 self.encode(value).and_then(|(value, message)| {
                     let sent = self.0.sender.send_blocking(message);
@@ -166,10 +166,10 @@ macro_rules! sends_values {
                 })
             }
 
-            /// As [`Sender::try_send`].
+            /// Like [`Sender::try_send`].
             ///
             /// # Errors
-            /// As there, and the codec's.
+            /// Same as [`Sender::try_send`], and the codec's.
             pub fn try_send(&self, value: T) -> Result<(), $try> {
                 self.encode(value).and_then(|(value, message)| {
                     let sent = self.0.sender.try_send(message);
@@ -177,7 +177,7 @@ macro_rules! sends_values {
                 })
             }
 
-            /// As [`Sender::send_timeout`].
+            /// Like [`Sender::send_timeout`].
             pub fn send_timeout(
                 &self,
                 value: T,
@@ -196,10 +196,10 @@ macro_rules! sends_values {
                 }
             }
 
-            /// As [`Sender::send_timeout_blocking`].
+            /// Like [`Sender::send_timeout_blocking`].
             ///
             /// # Errors
-            /// As there, and the codec's.
+            /// Same as [`Sender::send_timeout_blocking`], and the codec's.
             pub fn send_timeout_blocking(
                 &self,
                 value: T,
@@ -211,7 +211,7 @@ macro_rules! sends_values {
                 })
             }
 
-            /// The port that takes the messages, for all else it can tell and do.
+            /// Returns the port below, for its other calls.
             #[must_use]
             pub fn port(&self) -> &Sender {
                 &self.0.sender

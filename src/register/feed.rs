@@ -1,4 +1,4 @@
-//! From a stream of the user's into a socket.
+//! Moves the items of a user's stream into a socket.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -16,7 +16,7 @@ use crate::pump::CloseReport;
 use crate::socket::Socket;
 use crate::sync::catch::quietly;
 
-/// From a stream of the user's into a socket.
+/// Moves the items of a user's stream into a socket.
 pub(super) struct Feed<S> {
     /// `None` when it has ended.
     stream: Option<Pin<Box<S>>>,
@@ -57,12 +57,12 @@ where
                 None => Ended::Finished(closed),
             });
         }
-        // Also while the stream has nothing: what is not needed is not held on to.
+        // Also while the stream has no item: the registration must not keep a closed socket.
         if let Poll::Ready(why) = self.sender.poll_closed(context) {
             return Poll::Ready(why.into());
         }
         for _ in 0..BUDGET {
-            // Room first: nothing leaves the stream that has no place to go.
+            // Room first: no item is taken from the stream that cannot be sent.
             if let Err(error) = ready!(Pin::new(&mut self.sender).poll_ready(context)) {
                 return Poll::Ready(error.into());
             }
@@ -101,7 +101,7 @@ where
     S: Stream + Send + 'static,
     S::Item: Into<Message>,
 {
-    /// Closes the socket, now that the stream is over.
+    /// Closes the socket after the stream has ended.
     fn end(&mut self, panicked: Option<String>, context: &mut Context<'_>) -> Poll<Ended> {
         discard(self.stream.take());
         self.panicked = panicked;

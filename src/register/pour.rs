@@ -1,4 +1,4 @@
-//! From a socket into a sink of the user's.
+//! Moves a socket's messages into a user's sink.
 
 use std::error::Error;
 use std::marker::PhantomData;
@@ -14,11 +14,11 @@ use crate::message::Message;
 use crate::port::Receiver;
 use crate::sync::catch::quietly;
 
-/// From a socket into a sink of the user's.
+/// Moves a socket's messages into a user's sink.
 pub(super) struct Pour<S, T> {
     sink: Pin<Box<S>>,
     receiver: Receiver,
-    /// Set when nothing more is taken from the socket.
+    /// Set when no more messages are taken from the socket.
     over: Option<Ended>,
     marker: PhantomData<fn(T)>,
 }
@@ -61,7 +61,7 @@ where
     S: Sink<T> + Send + 'static,
     S::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    /// As `poll_move`, but the sink may fail or panic.
+    /// Like `poll_move`, but the sink may fail or panic.
     fn try_move(
         &mut self,
         stopping: bool,
@@ -83,7 +83,7 @@ where
                 }
                 return Ok(Poll::Ready(over));
             }
-            // Room first: nothing leaves the socket that has no place to go.
+            // Room first: no message is taken from the socket that the sink has no room for.
             let ready = self.sink.as_mut().poll_ready(context);
             if ready.map_err(Into::into)?.is_pending() {
                 return Ok(Poll::Pending);
@@ -95,7 +95,7 @@ where
                 }
                 Poll::Ready(None) => self.over = Some(self.receiver.end().into()),
                 Poll::Pending => {
-                    // Woken by the flush or by a message: either is looked at from the top.
+                    // Woken by the flush or by a message: both are polled from the start.
                     let _ = self.sink.as_mut().poll_flush(context).map_err(Into::into)?;
                     return Ok(Poll::Pending);
                 }
