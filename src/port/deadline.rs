@@ -1,4 +1,4 @@
-//! When a call gives up.
+//! Deadlines of calls.
 
 use std::task::Waker;
 use std::time::{Duration, Instant};
@@ -7,12 +7,12 @@ use crate::clock::later;
 use crate::port::shared::Ports;
 use crate::sync::timeouts::AlarmKey;
 
-/// The moment after `timeout`; `None` if that is beyond all clocks.
+/// The instant `timeout` from now; `None` if that is beyond the range of the clock.
 pub(crate) fn after(timeout: Duration) -> Option<Instant> {
     later(Instant::now(), timeout)
 }
 
-/// When a call gives up, and its alarm, set only if it has to wait at all.
+/// The deadline of a call and its timer, which is set only if the call has to wait.
 #[derive(Debug)]
 pub(crate) struct Deadline {
     at: Option<Instant>,

@@ -1,6 +1,5 @@
-//! A one-way channel whose upper end never waits: what is not taken in time makes room
-//! for what is newer. The lower end keeps the channel; the upper end notices when
-//! it is gone.
+//! A one-way channel whose sender never waits: when it is full, the oldest item is overwritten. The
+//! receiver keeps the channel alive; the sender notices when it is dropped.
 
 use std::future::poll_fn;
 use std::sync::{Arc, Weak};
@@ -28,11 +27,11 @@ pub(crate) fn feed<T>(capacity: usize, clock: Clock, health: Arc<Health>) -> (Fe
     (feeder, Feed::new(shared))
 }
 
-/// What wakes tasks that wait no longer than until some moment.
+/// The timers that wake tasks waiting with a deadline.
 pub(crate) enum Clock {
-    /// A pump does.
+    /// Those of a pump.
     Pump(Arc<Alarms>),
-    /// Some pump will, once it is needed; `None` if there is none any more.
+    /// Those of any pump, which is started if needed; `None` if there is no pump any more.
     Any(Arc<dyn Fn() -> Option<Arc<Alarms>> + Send + Sync>),
 }
 
@@ -42,11 +41,11 @@ struct Shared<T> {
     health: Arc<Health>,
 }
 
-/// The upper end. Dropping it closes the channel.
+/// The sending end. Dropping it closes the channel.
 pub(crate) struct Feeder<T>(Weak<Shared<T>>);
 
 impl<T> Feeder<T> {
-    /// Puts one in, over the oldest if there is no room; false if no receiver is left.
+    /// Adds an item, overwriting the oldest if there is no room; false if no receiver is left.
     pub(crate) fn put(&self, item: T) -> bool {
         let Some(shared) = self.0.upgrade() else {
             return false;
@@ -76,10 +75,10 @@ impl<T> Drop for Feeder<T> {
     }
 }
 
-/// The lower end; each item goes to one of its clones.
+/// The receiving end; each item goes to one of its clones.
 pub(crate) struct Feed<T> {
     shared: Arc<Shared<T>>,
-    /// The stream's place in line.
+    /// The wait queue ticket of the stream.
     ticket: Ticket,
 }
 
@@ -108,7 +107,7 @@ impl<T> Feed<T> {
         popped.unwrap_or(Err(Nothing::Closed)).map_err(at_the_end)
     }
 
-    /// Waits until `deadline`; `None` is a moment beyond all clocks.
+    /// Waits until `deadline`; `None` means without limit.
     pub(crate) async fn recv_until(
         &self,
         deadline: Option<Instant>,
@@ -135,7 +134,7 @@ impl<T> Feed<T> {
         popped.unwrap_or(Err(Nothing::Empty)).map_err(too_late)
     }
 
-    /// The next one as a stream gives it: `None` at the end.
+    /// Polls for the next item, as a stream does: `None` at the end.
     pub(crate) fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<T>> {
         let waiting = Waiting {
             ticket: &mut self.ticket,
@@ -148,12 +147,12 @@ impl<T> Feed<T> {
         }
     }
 
-    /// How many are waiting.
+    /// Number of items waiting.
     pub(crate) fn len(&self) -> usize {
         self.shared.channel.len()
     }
 
-    /// How many had to make room.
+    /// Number of items overwritten.
     pub(crate) fn missed(&self) -> u64 {
         self.shared.channel.dropped()
     }
@@ -171,7 +170,7 @@ impl<T> Drop for Feed<T> {
     }
 }
 
-/// When a call gives up, and what wakes it then.
+/// A call's deadline, and the timer that wakes it then.
 struct Alarm<'a> {
     at: Option<Instant>,
     clock: &'a Clock,
@@ -179,8 +178,9 @@ struct Alarm<'a> {
 }
 
 impl Alarm<'_> {
-    /// Whether the moment has come, or nothing will say when it does; if not, the task will be woken
-    /// then. It is woken sooner if the pump fails that was to do so: then another one does.
+    /// Whether the deadline has passed, or no timer can wake the task; otherwise the task will be
+    /// woken at the deadline. It is woken earlier if the pump whose timer that is fails, to set
+    /// another one.
     fn is_over(&mut self, context: &mut Context<'_>) -> bool {
         let Some(at) = self.at else { return false };
         if Instant::now() >= at {
@@ -211,7 +211,7 @@ impl Drop for Alarm<'_> {
     }
 }
 
-/// A call's place in line, given up with it.
+/// A call's place in the wait queue, left when it is dropped.
 struct Place<'a, T> {
     channel: &'a Channel<T>,
     health: &'a Health,
@@ -233,7 +233,7 @@ impl<'a, T> Place<'a, T> {
             waker: context.waker(),
         };
         match self.channel.pop_or_wait(waiting) {
-            // Nothing would ever be put in.
+            // No item would ever arrive.
             Err(Nothing::Empty) if self.health.is_elsewhere() => Poll::Ready(Err(Nothing::Closed)),
             Err(Nothing::Empty) => Poll::Pending,
             done => Poll::Ready(done),

@@ -1,4 +1,4 @@
-//! From the `out` of one socket to the `in` of another: what a proxy is made of.
+//! Forwarding from the `out` of one socket to the `in` of another, used by proxies.
 
 use std::collections::VecDeque;
 use std::task::{Poll, Waker};
@@ -11,22 +11,23 @@ use crate::port::shared::NotSent;
 use crate::sync::bounded::{Nothing, Waiting};
 use crate::sync::wait_queue::Ticket;
 
-/// Messages taken at once: one round of locks for as many.
+/// Messages taken at once, under the same locks.
 const BATCH: usize = 256;
 
-/// Carries messages one way, whole and in order.
+/// Forwards messages in one direction, whole and in order.
 ///
-/// A message is taken only when there is room for it everywhere it goes: the pressure climbs from
-/// the receiving socket through to the senders of the other.
+/// A message is taken only when all its destinations have room for it, so that backpressure reaches
+/// from the receiving socket to the senders of the other.
 pub(crate) struct Relay {
     from: Receiver,
     to: Sender,
-    /// Gets a copy of every message.
+    /// Receives a copy of every message.
     capture: Option<Sender>,
     line: Line,
     room: Ticket,
     capture_room: Ticket,
-    /// Taken and not passed on. Only others that send to the same socket make anything stay here.
+    /// Messages taken and not yet forwarded. Usually empty, unless other handles send to the same
+    /// socket.
     pending: VecDeque<Message>,
     /// Whether the first of them has been captured.
     captured: bool,
@@ -34,16 +35,16 @@ pub(crate) struct Relay {
     carried: Carried,
 }
 
-/// What a relay has done so far.
+/// Numbers of messages that a relay has forwarded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Carried {
     pub(crate) messages: u64,
     pub(crate) bytes: u64,
-    /// Messages that the receiving socket would not take, such as one to a peer that is not there.
+    /// Messages that the sending socket refused, such as one to an unknown peer.
     pub(crate) refused: u64,
 }
 
-/// The relay has come to its end: one of its sockets is closed.
+/// The relay has ended: one of its sockets is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Over;
 
@@ -67,13 +68,13 @@ impl Relay {
         self.carried
     }
 
-    /// Messages that were taken and have not been passed on.
+    /// Messages that were taken and have not been forwarded.
     pub(crate) fn held(&self) -> usize {
         self.pending.len()
     }
 
-    /// Carries up to `budget` messages. `Ready(Ok)` means that the budget is used up, `Pending`
-    /// that the waker is called when there is more to do.
+    /// Forwards up to `budget` messages. `Ready(Ok)` means that the budget is used up, `Pending`
+    /// that the waker is woken when there is more to do.
     pub(crate) fn poll_carry(&mut self, budget: usize, waker: &Waker) -> Poll<Result<(), Over>> {
         let mut left = budget;
         while left > 0 {
@@ -110,7 +111,7 @@ impl Relay {
         }
     }
 
-    /// Passes the first pending message on.
+    /// Forwards the first pending message.
     fn pass_on(&mut self, waker: &Waker) -> Poll<Result<(), Over>> {
         let Some(message) = self.pending.front_mut() else {
             return Poll::Ready(Ok(()));
@@ -124,7 +125,7 @@ impl Relay {
                 .offer(&mut copy, Some(Waiting { ticket, waker }))
             {
                 Err(NotSent::Full) => return Poll::Pending,
-                // A capture that is closed misses what comes, and holds nothing up.
+                // A closed capture socket receives nothing, and delays nothing.
                 Ok(()) | Err(_) => self.captured = true,
             }
         }
@@ -156,14 +157,14 @@ impl Relay {
         Poll::Ready(Ok(()))
     }
 
-    /// For how many messages there is room wherever they go.
+    /// Number of messages for which all destinations have room.
     fn room_everywhere(&self) -> usize {
         let room = |sender: &Sender| sender.ports().inward().map_or(0, |inward| inward.room());
         let captured = self.capture.as_ref().map_or(usize::MAX, room);
         room(&self.to).min(captured)
     }
 
-    /// Waits until there is room everywhere. A closed channel does not count.
+    /// Waits until all destinations have room. A closed channel counts as having room.
     fn wait_for_room(&mut self, waker: &Waker) -> Poll<Result<(), Over>> {
         if let Some(capture) = &self.capture {
             if capture

@@ -1,14 +1,14 @@
-//! What a message must look like to be sent.
+//! Rules about the frames of a message that is sent.
 
 use crate::error::Refusal;
 use crate::message::{Message, MAX_GROUP};
 
-/// What a message must look like to be sent, besides having any frames at all.
+/// The frames that a message to be sent must have, besides being at least one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FrameRule {
-    /// No more than that many frames.
+    /// At most this many frames.
     AtMost(usize),
-    /// That many frames, as the types that send payload of one frame want it.
+    /// Exactly this many frames, for types whose payload is a single frame.
     Exactly(usize),
     /// A group and a body (RFC 48): two frames, the first of at most 255 bytes.
     Grouped,

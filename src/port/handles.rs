@@ -1,4 +1,4 @@
-//! How many handles of a socket there are, and which of them hold it open.
+//! Counts of a socket's handles, by kind, some of which hold it open.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -10,12 +10,12 @@ pub(crate) struct Handles {
     pub(crate) receivers: usize,
     pub(crate) holders: usize,
     pub(crate) close_requested: bool,
-    /// Those that wait until the socket is closed.
+    /// Tasks that wait until the socket is closed.
     pub(crate) watchers: WaitQueue,
     pub(crate) keepalive: Option<Arc<dyn Any + Send + Sync>>,
 }
 
-/// Which of the handles a count is about.
+/// The kind of handle that a count is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Sender,

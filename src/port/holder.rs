@@ -1,4 +1,4 @@
-//! The handle of a socket itself, which holds it open, and what the handles have in common.
+//! The handle of a socket itself, which holds it open, and code common to all handles.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::port::handles::Kind;
 use crate::port::shared::{Ports, PortsSetup};
 
-/// Holds a socket open as its own handle does, whichever way messages go.
+/// Holds a socket open as its own handle does, whether it sends or receives.
 pub(crate) struct Holder(Arc<Ports>);
 
 impl Holder {
@@ -16,7 +16,7 @@ impl Holder {
 }
 
 impl Ports {
-    /// The ports of a new socket, and its first handle.
+    /// Creates the ports of a new socket, and its first handle.
     pub(crate) fn open(setup: PortsSetup) -> (Arc<Ports>, Holder) {
         let ports = Arc::new(Ports::new(setup));
         let holder = Holder(Arc::clone(&ports));

@@ -1,14 +1,14 @@
-//! Which peers a message can be addressed to: told by the pump, asked before a message is accepted.
+//! The routing ids of known peers: updated by the pump, checked before a message is accepted.
 
 use std::collections::HashSet;
 
 use crate::message::{Frame, Message};
 use crate::sync::primitives::{AtomicU8, Mutex, Ordering};
 
-/// The names of the peers of a socket that addresses them.
+/// The routing ids of the peers of a socket that addresses them.
 ///
-/// What is known here may be outdated by the time the message reaches its pattern: a peer that
-/// leaves in between takes the message with it, and the loss is counted.
+/// They may be outdated by the time the message reaches its pattern: if its peer disconnects in
+/// between, the message is lost and counted.
 pub(crate) struct Routes {
     names: Mutex<HashSet<Frame>>,
     /// Not 0 if a message to an unknown peer is refused.
@@ -43,7 +43,7 @@ impl Routes {
         self.names.lock().iter().cloned().collect()
     }
 
-    /// Whether a message may be accepted, as far as its address goes.
+    /// Whether a message may be accepted, according to its address.
     pub(crate) fn admit(&self, message: &Message) -> bool {
         self.mandatory.load(Ordering::Acquire) == 0
             || message.first().is_some_and(|name| self.contains(name))

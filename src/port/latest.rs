@@ -1,10 +1,9 @@
-//! Only the reply to the latest request counts: what a REQ socket does whose new request gives up
-//! the last one.
+//! Only the reply to the latest request counts: for a REQ socket whose new request cancels the last
+//! one.
 //!
-//! Every request that is accepted has a number, and its reply has the same. From the moment a
-//! request is accepted, no reply to an earlier one is handed out: those that wait in `out` are
-//! taken out of it under the lock under which the request is numbered, and those that are still on
-//! their way find under the same lock that theirs is not the latest number.
+//! Every accepted request has a number, and its reply has the same. Once a request is accepted, no
+//! reply to an earlier one is received: replies in `out` are removed under the lock that numbers
+//! the request, and replies in transit are compared with the latest number under the same lock.
 
 use std::collections::VecDeque;
 
@@ -13,20 +12,20 @@ use crate::sync::bounded::{sift, Channel, Offer, Waiting};
 use crate::sync::primitives::{AtomicU8, Mutex, Ordering};
 use crate::sync::wait_queue::WakeList;
 
-/// Stands between both channels of a socket that asks.
+/// Stands between both channels of a socket that sends requests.
 pub(crate) struct Latest {
-    /// Whether a new request gives up the last one: 0 or 1.
+    /// Whether a new request cancels the last one: 0 or 1.
     relaxed: AtomicU8,
     numbers: Mutex<Numbers>,
 }
 
 struct Numbers {
-    /// The number of the last request that has one; 0 before the first.
+    /// The number of the last numbered request; 0 before the first.
     latest: u64,
-    /// The latest request may be one without a number: none has been numbered since requests
-    /// began to give up the last one.
+    /// The latest request may have no number: none has been numbered since requests began to cancel
+    /// the last one.
     unnumbered: bool,
-    /// Replies that were taken out of `out`, since that was last asked.
+    /// Replies removed from `out` since the last call of `take_late`.
     late: usize,
 }
 
@@ -42,20 +41,21 @@ impl Latest {
         }
     }
 
-    /// Changes whether a new request gives up the last one.
+    /// Sets whether a new request cancels the last one.
     pub(crate) fn set_relaxed(&self, relaxed: bool) {
         let mut numbers = self.numbers.lock();
         numbers.unnumbered |= relaxed && !self.is_relaxed();
         self.relaxed.store(u8::from(relaxed), Ordering::Relaxed);
     }
 
-    /// A hint while another thread changes it; the thread that has changed it sees that.
+    /// May be outdated while another thread changes it; the thread that has changed it sees the new
+    /// value.
     pub(crate) fn is_relaxed(&self) -> bool {
         self.relaxed.load(Ordering::Relaxed) != 0
     }
 
-    /// Puts a request into `requests`, and takes the replies to earlier ones out of `replies` if
-    /// it is accepted.
+    /// Adds a request to `requests` and, if it is accepted, removes the replies to earlier ones
+    /// from `replies`.
     pub(crate) fn offer(
         &self,
         requests: &Channel<Message>,
@@ -86,8 +86,8 @@ impl Latest {
         offer
     }
 
-    /// Appends the replies in `batch` to `replies`, but for those to requests that were given up.
-    /// What does not fit stays in `batch`.
+    /// Appends the replies in `batch` to `replies`, except those to cancelled requests. Replies
+    /// that do not fit stay in `batch`.
     pub(crate) fn deliver(&self, replies: &Channel<Message>, batch: &mut VecDeque<Message>) {
         if !self.is_relaxed() {
             return replies.push_batch(batch);
@@ -108,7 +108,7 @@ impl Latest {
         replies.carry_out(wakes);
     }
 
-    /// How many replies came too late, since that was last asked.
+    /// Takes the number of replies that came too late since the last call.
     pub(crate) fn take_late(&self) -> usize {
         match self.is_relaxed() {
             true => std::mem::take(&mut self.numbers.lock().late),

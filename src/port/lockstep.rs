@@ -1,5 +1,5 @@
-//! Strict alternation: a request may be taken only when no reply is owed, and a reply may be
-//! sent only when one is. Handles that answer by the number of a request pass by.
+//! Strict alternation of REP: a request may be received only when no reply is due, and a reply may
+//! be sent only when one is. Handles that reply by the number of a request are exempt.
 
 use std::task::Waker;
 
@@ -8,30 +8,30 @@ use crate::sync::bounded::{Channel, Nothing, Offer, State, Waiting};
 use crate::sync::primitives::Mutex;
 use crate::sync::wait_queue::{Ticket, WaitQueue, WakeList};
 
-/// Stands in front of both channels of a socket that alternates.
+/// Guards both channels of a socket that alternates.
 ///
-/// The rule for waking: while nothing is owed and there are waiters here, at least one receiver
-/// that has been called has yet to look. It takes a request, or finds none and calls the next,
-/// or goes away and calls the next.
+/// The rule for wake-ups: while no reply is due and there are waiters here, at least one woken
+/// receiver has yet to poll. It takes a request, or finds none and wakes the next, or leaves and
+/// wakes the next.
 pub(crate) struct Gate(Mutex<Turn>);
 
 struct Turn {
-    /// The tag of the request that has been taken and not answered.
+    /// The tag of the request that has been received and not replied to.
     owed: Option<u64>,
-    /// Requests that were to be answered by number and never were.
+    /// Requests that were to be replied to by number and never were.
     unanswered: u64,
-    /// Receivers that found a reply owed.
+    /// Receivers that wait because a reply is due.
     receivers: WaitQueue,
-    /// Watchers that found none owed.
+    /// Tasks that wait until a reply is due.
     senders: WaitQueue,
 }
 
-/// A call's places in the lines: it waits for a message or for room, or for its turn.
+/// A call's places in the wait queues: for a message or room, or for its turn.
 #[derive(Debug, Default)]
 pub(crate) struct Line {
     pub(crate) channel: Ticket,
     pub(crate) turn: Ticket,
-    /// It takes no turns: it answers by the number of the request, whenever that is.
+    /// It is exempt from the alternation: it replies by the number of the request, at any time.
     pub(crate) by_number: bool,
 }
 
@@ -43,7 +43,7 @@ impl Line {
         }
     }
 
-    /// In no line at all.
+    /// Whether it is in no wait queue.
     pub(crate) fn is_nowhere(&self) -> bool {
         self.channel.is_none() && self.turn.is_none()
     }
@@ -59,7 +59,7 @@ impl Gate {
         }))
     }
 
-    /// Takes a request, if it is the receivers' turn and there is one.
+    /// Receives a request, if no reply is due and there is one.
     pub(crate) fn pop(
         &self,
         requests: &Channel<Message>,
@@ -73,8 +73,8 @@ impl Gate {
             if let Some((line, waker)) = waiting {
                 turn.receivers.register(&mut line.turn, waker);
                 drop(turn);
-                // If it had been called there is a request, which others may take that wait for
-                // no turn.
+                // If it was woken, there is a request, which receivers exempt from the alternation
+                // may take.
                 requests.leave_receivers(&mut line.channel);
             }
             return Err(Nothing::Empty);
@@ -112,7 +112,7 @@ impl Gate {
         popped
     }
 
-    /// Sends the reply that is owed; `None` if none is. Only an accepted reply pays the debt.
+    /// Sends the reply that is due; `None` if none is. It stays due unless the reply is accepted.
     pub(crate) fn offer(
         &self,
         requests: &Channel<Message>,
@@ -148,8 +148,8 @@ impl Gate {
         Some(offer)
     }
 
-    /// Whether [`pop`](Self::pop) would not wait. Otherwise a caller that is ready to wait watches
-    /// until that is so.
+    /// Returns whether [`pop`](Self::pop) would not wait. If it would, `waiting` is registered
+    /// until it would not.
     pub(crate) fn watch_requests(
         &self,
         requests: &Channel<Message>,
@@ -178,8 +178,8 @@ impl Gate {
         }))
     }
 
-    /// Whether a reply is owed and there is room for it, or the channels are not open. Otherwise a
-    /// caller that is ready to wait watches until that is so.
+    /// Returns whether a reply is due and there is room for it, or the channels are not open. If
+    /// not, `waiting` is registered until that changes.
     pub(crate) fn watch_replies(
         &self,
         replies: &Channel<Message>,
@@ -207,21 +207,21 @@ impl Gate {
         }))
     }
 
-    /// One that watched for requests stops.
+    /// Removes a registration of [`watch_requests`](Self::watch_requests).
     pub(crate) fn stop_watching_requests(&self, line: &mut Line) {
         if let Some(ticket) = line.turn.take() {
             self.0.lock().receivers.remove(ticket);
         }
     }
 
-    /// One that watched for the turn of replies stops.
+    /// Removes a registration of [`watch_replies`](Self::watch_replies).
     pub(crate) fn stop_watching_replies(&self, line: &mut Line) {
         if let Some(ticket) = line.turn.take() {
             self.0.lock().senders.remove(ticket);
         }
     }
 
-    /// A receiver goes away. If it had been called, the next one is called in its place.
+    /// A receiver leaves. If it had been woken, the next one is woken in its place.
     pub(crate) fn leave(&self, requests: &Channel<Message>, line: &mut Line) {
         if let Some(ticket) = line.turn.take() {
             if !self.0.lock().receivers.remove(ticket) {
@@ -231,7 +231,7 @@ impl Gate {
         requests.leave_receivers(&mut line.channel);
     }
 
-    /// A handle that was to answer a request by its number did not.
+    /// Counts a request whose handle was dropped without a reply.
     pub(crate) fn count_unanswered(&self) {
         self.0.lock().unanswered += 1;
     }
@@ -240,7 +240,7 @@ impl Gate {
         self.0.lock().unanswered
     }
 
-    /// Has all waiters look again: a channel has been closed.
+    /// Wakes all waiters, as a channel has been closed.
     pub(crate) fn call_all(&self) {
         let mut wakes = WakeList::default();
         {
@@ -251,7 +251,7 @@ impl Gate {
         wakes.carry_out(None, None);
     }
 
-    /// If it is the receivers' turn, calls one that waits for it, else one that waits for a
+    /// If no reply is due, wakes a receiver that waits for its turn, or else one that waits for a
     /// request.
     pub(crate) fn call_next(&self, requests: &Channel<Message>) {
         let mut wakes = WakeList::default();

@@ -1,4 +1,4 @@
-//! Every interleaving of the threads that ask, answer and give up, model-checked.
+//! Every interleaving of threads that request, reply and cancel, model-checked.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ fn loom_a_request_is_taken_and_its_reply_arrives() {
                 matches!(answer.wait(), Some(Outcome::Replied(_)))
             })
         };
-        // A pump that looks once at the start, and then only when it is called.
+        // A pump that polls once at the start, and then only when it is notified.
         let (mut seen, mut due) = (0, true);
         loop {
             if due {
@@ -104,7 +104,7 @@ fn loom_no_reply_to_an_earlier_request_is_received() {
             })
         };
         ask("b");
-        // From here on nothing but the reply to the second.
+        // From here on only the reply to the second request is received.
         let received = replies.try_pop().ok();
         assert!(received.is_none_or(|reply| reply == Message::from("b")));
         let late = pump.join().unwrap() + latest.take_late();

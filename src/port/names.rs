@@ -1,23 +1,22 @@
-//! The inproc names of one context: what is bound to each, and what waits for it to be bound.
+//! The inproc names of one context: what is bound to each name, and which connects wait for it.
 //!
-//! Looking a name up and starting to wait for it is one step under the lock, and so is binding
-//! it and learning what waits. So of a bind and a connect that happen at once, on whatever
-//! threads, one always learns of the other.
+//! Looking up a name and starting to wait for it are one step under the lock, and so are binding it
+//! and collecting its waiters. So of a concurrent bind and connect, one always sees the other.
 
 use std::collections::{BTreeMap, HashMap};
 use std::mem;
 
 use crate::sync::primitives::Mutex;
 
-/// A waiter: a pump and a number of its choice, each used once.
+/// A waiter: a pump and a number that is unique within it.
 pub(crate) type Caller = (usize, u64);
 
-/// Names, `B` about what is bound to one, `W` about what waits for one.
+/// Names: `B` describes what is bound to one, `W` what waits for one.
 pub(crate) struct Names<B, W>(Mutex<HashMap<String, Name<B, W>>>);
 
 struct Name<B, W> {
     bound: Option<B>,
-    /// Sorted, so that the callers of one pump are neighbours.
+    /// Sorted, so that the waiters of one pump are adjacent.
     waiting: BTreeMap<Caller, W>,
 }
 
@@ -26,7 +25,7 @@ impl<B: Clone, W> Names<B, W> {
         Names(Mutex::new(HashMap::new()))
     }
 
-    /// Binds a name, and returns what waited for it; that waits no more. `None` if it is taken.
+    /// Binds a name, and returns its waiters, which are removed. `None` if the name is taken.
     pub(crate) fn bind(&self, name: &str, bound: B) -> Option<BTreeMap<Caller, W>> {
         let mut names = self.0.lock();
         let entry = names.entry(name.to_owned()).or_insert_with(|| Name {
@@ -45,12 +44,12 @@ impl<B: Clone, W> Names<B, W> {
         self.change(name, |entry| entry.bound = None);
     }
 
-    /// What is bound to a name.
+    /// Returns what is bound to a name.
     pub(crate) fn find(&self, name: &str) -> Option<B> {
         self.0.lock().get(name)?.bound.clone()
     }
 
-    /// What is bound to a name; if nothing is, the caller waits until something is.
+    /// Returns what is bound to a name; if nothing is, the caller becomes a waiter.
     pub(crate) fn find_or_wait(&self, name: &str, caller: Caller, waiter: W) -> Option<B> {
         let mut names = self.0.lock();
         match names.get_mut(name) {
@@ -70,20 +69,20 @@ impl<B: Clone, W> Names<B, W> {
         }
     }
 
-    /// The caller waits no more, if it still did.
+    /// Removes a waiter, if it is still waiting.
     pub(crate) fn stop_waiting(&self, name: &str, caller: Caller) {
         self.change(name, |entry| {
             entry.waiting.remove(&caller);
         });
     }
 
-    /// Names that are bound or waited for.
+    /// Number of names that are bound or waited for.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.0.lock().len()
     }
 
-    /// Changes an entry, and forgets it if nothing is left there.
+    /// Changes an entry, and removes it if it is empty then.
     fn change(&self, name: &str, change: impl FnOnce(&mut Name<B, W>)) {
         let mut names = self.0.lock();
         let Some(entry) = names.get_mut(name) else {

@@ -1,11 +1,11 @@
-//! Large messages keep pace with the pump.
+//! Pacing of large messages.
 //!
-//! A thread makes messages faster than any connection takes them. Let it run ahead by a whole
-//! high-water mark of large ones, and each is written to memory that no cache and no page table
-//! entry at hand knows, and read from there when its turn comes: that takes several times as
-//! long as all the rest. So before a large message is accepted, those before it are let go first,
-//! until few enough bytes are left to lie in a cache. It is a pause and no limit: where nothing
-//! moves, what there is room for is accepted.
+//! A thread produces large messages faster than a connection takes them. If it runs ahead by a
+//! whole high-water mark of them, each is written to memory that is neither in a cache nor in the
+//! TLB, and read back from there when it is sent, which takes several times as long as everything
+//! else. So before a large message is accepted, the sender waits until the bytes queued before it
+//! fit into a cache. This is a pause and not a limit: if nothing is sent in that time, the message
+//! is accepted as long as there is room.
 
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -16,16 +16,16 @@ use crate::message::Message;
 use crate::port::shared::Ports;
 use crate::sync::bounded::Waiting;
 
-/// The shortest message that keeps pace, in bytes. Of shorter ones a thousand do little harm.
+/// Size from which messages are paced, in bytes. A thousand shorter ones do little harm.
 const BULKY: usize = 256 << 10;
 
-/// What may be on its way before a large message, in bytes: what a processor's cache holds.
+/// Maximum size of the messages queued before a large one, in bytes: what fits a processor's cache.
 const AHEAD: usize = 8 << 20;
 
-/// The longest pause for each byte of the message: several times what it takes to send one.
+/// The longest pause per byte of the message: several times what it takes to send one.
 const NANOSECONDS_PER_BYTE: u64 = 2;
 
-/// Whether a message is to [keep pace](keep_pace).
+/// Whether a message is [paced](keep_pace).
 #[inline]
 pub(crate) fn is_bulky(message: &Message) -> bool {
     match message.frames() {
@@ -34,7 +34,7 @@ pub(crate) fn is_bulky(message: &Message) -> bool {
     }
 }
 
-/// Pauses before a large message is sent, at most until the deadline.
+/// Pauses before a large message is sent, until the deadline at most.
 #[cold]
 pub(crate) fn keep_pace(ports: &Ports, message: &Message, deadline: Option<Instant>) {
     let Some(inward) = ports.inward().filter(|inward| inward.blocks()) else {

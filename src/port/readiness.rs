@@ -1,4 +1,4 @@
-//! What the handles say of whether a call would wait, without making it.
+//! Calls of the handles that return or await whether another call would wait.
 
 use std::future::Future;
 use std::task::{Context, Poll};
@@ -16,14 +16,14 @@ use crate::sync::bounded::Offer;
 
 /// Waiting for a message without taking it.
 impl Receiver {
-    /// Waits until a receive would not wait: until there is a message, or the socket is closed or its
-    /// context shut down. (A REP socket also waits until the reply it owes has been sent.) Takes
-    /// nothing.
+    /// Waits until a receive would not wait: there is a message, or the socket is closed or its
+    /// context is shut down. (A REP socket also waits until the reply that is due has been sent.)
+    /// No message is taken.
     ///
-    /// Others may take the message before it is used: receive with
-    /// [`try_recv`](Receiver::try_recv), and wait again if that finds nothing. Any number may wait
-    /// here. All of them are woken by a message, and one that waits in [`recv`](Receiver::recv) is
-    /// woken as well. The future may be dropped at any time.
+    /// Another receiver may take the message first: receive with [`try_recv`](Receiver::try_recv),
+    /// and wait again if there is none. Any number of tasks and threads may wait; a message wakes
+    /// all of them, and also one that waits in [`recv`](Receiver::recv). The future may be dropped
+    /// at any time.
     ///
     /// ```
     /// use zmq_channels::{Context, Pull, Push};
@@ -54,8 +54,8 @@ impl Receiver {
         ReadyFuture::new(self.ports(), Call::Recv).block(None);
     }
 
-    /// As [`readable`](Receiver::readable), for at most `timeout`: resolves with whether a receive
-    /// would not wait.
+    /// Like [`readable`](Receiver::readable), but waits for at most `timeout`. Returns whether a
+    /// receive would not wait.
     pub fn readable_timeout(
         &self,
         timeout: Duration,
@@ -70,20 +70,20 @@ impl Receiver {
         ReadyFuture::new(self.ports(), Call::Recv).block(after(timeout))
     }
 
-    /// Whether a receive would not wait now: there is a message, or the socket is closed or its
-    /// context shut down.
+    /// Returns whether a receive would not wait now: there is a message, or the socket is closed or
+    /// its context is shut down.
     #[must_use]
     pub fn is_readable(&self) -> bool {
         ReadyFuture::new(self.ports(), Call::Recv).is_ready()
     }
 
-    /// Polls for what [`readable`](Receiver::readable) waits for. The waker of the last call is
-    /// woken; a handle has one.
+    /// Polls for readiness as [`readable`](Receiver::readable) does. Only the waker of the most
+    /// recent call on this handle is woken.
     pub fn poll_readable(&mut self, context: &mut Context<'_>) -> Poll<()> {
         self.poll_items(context).map(drop)
     }
 
-    /// The same, and why there is no message if none will come.
+    /// Like `poll_readable`, and returns why there is no message if none will arrive.
     pub(crate) fn poll_items(&mut self, context: &mut Context<'_>) -> Poll<Result<(), RecvError>> {
         let (mut line, mut task) = (
             std::mem::take(&mut self.watch),
@@ -100,15 +100,15 @@ impl Receiver {
 
 /// Waiting for room without using it.
 impl Sender {
-    /// Waits until a send would not wait: until there is room, or the socket is closed or its context
-    /// shut down. On a REP socket: until there is a request to reply to as well. Takes no room.
+    /// Waits until a send would not wait: there is room, or the socket is closed or its context is
+    /// shut down. On a REP socket, there must also be a request to reply to. No room is taken.
     ///
-    /// Others may use the room first: send with [`try_send`](Sender::try_send), and wait again if
-    /// there is none. Room is room for a message to any peer: one to a single peer that is full
-    /// (ROUTER with `router_mandatory`, SERVER, PEER, STREAM, publishers with `xpub_no_drop`) would
-    /// wait all the same. Without a peer there is as much room as the high-water mark says. Any number
-    /// may wait here; room wakes all of them, and those that wait in [`send`](Sender::send) as well.
-    /// The future may be dropped at any time.
+    /// Another sender may use the room first: send with [`try_send`](Sender::try_send), and wait
+    /// again if there is none. There is room if a message to some peer can be sent: one to a single
+    /// peer that is full (ROUTER with `router_mandatory`, SERVER, PEER, STREAM, publishers with
+    /// `xpub_no_drop`) would still wait. Without a peer, there is as much room as the high-water
+    /// mark. Any number of tasks and threads may wait; room wakes all of them, and also those that
+    /// wait in [`send`](Sender::send). The future may be dropped at any time.
     ///
     /// ```
     /// use zmq_channels::{Context, Options, Push};
@@ -137,8 +137,8 @@ impl Sender {
         ReadyFuture::new(self.ports(), Call::Send).block(None);
     }
 
-    /// As [`writable`](Sender::writable), for at most `timeout`: resolves with whether a send would
-    /// not wait.
+    /// Like [`writable`](Sender::writable), but waits for at most `timeout`. Returns whether a send
+    /// would not wait.
     pub fn writable_timeout(
         &self,
         timeout: Duration,
@@ -153,20 +153,20 @@ impl Sender {
         ReadyFuture::new(self.ports(), Call::Send).block(after(timeout))
     }
 
-    /// Whether a send would not wait now: there is room, or the socket is closed or its context shut
-    /// down. On a REP socket: whether there is a request to reply to as well.
+    /// Returns whether a send would not wait now: there is room, or the socket is closed or its
+    /// context is shut down. On a REP socket, there must also be a request to reply to.
     #[must_use]
     pub fn is_writable(&self) -> bool {
         ReadyFuture::new(self.ports(), Call::Send).is_ready()
     }
 
-    /// Polls for what [`writable`](Sender::writable) waits for. The waker of the last call is woken; a
-    /// handle has one.
+    /// Polls for room as [`writable`](Sender::writable) does. Only the waker of the most recent
+    /// call on this handle is woken.
     pub fn poll_writable(&mut self, context: &mut Context<'_>) -> Poll<()> {
         self.poll_any_room(context).map(drop)
     }
 
-    /// The same, and why there is no room if there will be none.
+    /// Like `poll_writable`, and returns why there is no room if there will be none.
     pub(crate) fn poll_any_room(
         &mut self,
         context: &mut Context<'_>,
@@ -184,7 +184,7 @@ impl Sender {
 
 /// Waiting for a request without taking it.
 impl Requests {
-    /// Waits until [`recv`](Requests::recv) would not wait, and takes nothing: as
+    /// Waits until [`recv`](Requests::recv) would not wait, without taking a request; see
     /// [`Receiver::readable`].
     pub fn readable(&self) -> impl Future<Output = ()> + Send + Unpin + '_ {
         ReadyFuture::new(self.ports(), Call::RecvByNumber)
@@ -195,8 +195,8 @@ impl Requests {
         ReadyFuture::new(self.ports(), Call::RecvByNumber).block(None);
     }
 
-    /// As [`readable`](Requests::readable), for at most `timeout`: resolves with whether a receive
-    /// would not wait.
+    /// Like [`readable`](Requests::readable), but waits for at most `timeout`. Returns whether a
+    /// receive would not wait.
     pub fn readable_timeout(
         &self,
         timeout: Duration,
@@ -211,7 +211,7 @@ impl Requests {
         ReadyFuture::new(self.ports(), Call::RecvByNumber).block(after(timeout))
     }
 
-    /// Whether a receive would not wait now.
+    /// Returns whether a receive would not wait now.
     #[must_use]
     pub fn is_readable(&self) -> bool {
         ReadyFuture::new(self.ports(), Call::RecvByNumber).is_ready()

@@ -1,5 +1,5 @@
-//! Requests that are waited for one by one: those no peer has taken yet, and which caller gets each
-//! reply.
+//! Requests whose replies are awaited one by one: those that no peer has taken yet, and the caller
+//! that awaits each reply.
 
 use std::collections::BTreeMap;
 use std::mem;
@@ -12,8 +12,8 @@ use crate::sync::primitives::Mutex;
 use crate::sync::wake_count::WakeCount;
 use crate::sync::Hook;
 
-/// The open requests of a socket. There is no limit on them: each belongs to a call that is under
-/// way, and goes with it. So nothing is kept here that a user does not hold.
+/// The open requests of a socket. Their number is not limited: each belongs to a pending call and
+/// ends with it, so the table holds only what callers hold.
 ///
 /// A request is *queued* until the pump takes it for a peer, and *sent* from then on.
 pub(crate) struct Calls {
@@ -23,38 +23,38 @@ pub(crate) struct Calls {
 
 struct Open {
     state: State,
-    /// The last tag given away; tags are never used again.
+    /// The tag assigned last; tags are never reused.
     last_tag: u64,
-    /// What no peer has taken yet, oldest first.
+    /// Requests that no peer has taken yet, oldest first.
     queued: BTreeMap<u64, Message>,
-    /// The callers that wait for the reply to each request, queued or sent.
+    /// The callers that await the reply to each request, queued or sent.
     waiting: BTreeMap<u64, Reply<Outcome>>,
-    /// Requests that were sent and are given up: for the pump to forget.
+    /// Requests that were sent and then cancelled: the pump is to forget them.
     given_up: Vec<u64>,
-    /// The pump has seen everything, and wants to be called when there is more.
+    /// The pump has taken everything, and is to be notified when there is more.
     armed: bool,
 }
 
-/// What became of a request.
+/// The outcome of a request.
 #[derive(Debug)]
 pub(crate) enum Outcome {
     Replied(Message),
-    /// The peer that had it is gone.
+    /// The connection to the peer that has it is lost.
     PeerLost,
-    /// The socket is closed; the message, if no peer had it.
+    /// The socket is closed. Contains the message if no peer has taken it.
     Closed(Option<Message>),
-    /// The context has been shut down; the message, if no peer had it.
+    /// The context has been shut down. Contains the message if no peer has taken it.
     Terminated(Option<Message>),
 }
 
-/// What a request was when it was given up.
+/// The state of a request when it was cancelled.
 #[derive(Debug)]
 pub(crate) enum GivenUp {
-    /// No peer had it.
+    /// No peer has taken it.
     Queued(Message),
-    /// A peer has it, or had it. Its reply will be dropped.
+    /// A peer has taken it. Its reply will be dropped.
     Sent,
-    /// It is not open: its outcome is there, or will be in a moment.
+    /// It is not open: its outcome is available, or will be in a moment.
     Settled,
 }
 
@@ -74,7 +74,7 @@ impl Calls {
         }
     }
 
-    /// Opens a request: its tag, and the place where its outcome will be.
+    /// Opens a request: returns its tag, and the receiver of its outcome.
     pub(crate) fn ask(&self, message: Message) -> Result<(u64, Answer<Outcome>), Outcome> {
         let (answer, reply) = answer();
         let (tag, calls) = {
@@ -96,7 +96,7 @@ impl Calls {
         Ok((tag, answer))
     }
 
-    /// This request is not waited for any more.
+    /// Cancels a request.
     pub(crate) fn give_up(&self, tag: u64) -> GivenUp {
         let (given_up, calls, reply) = {
             let mut open = self.open.lock();
@@ -118,23 +118,23 @@ impl Calls {
         given_up
     }
 
-    /// Whether there is no request but one.
+    /// Whether there is exactly one request.
     pub(crate) fn is_only_one(&self) -> bool {
         self.open.lock().waiting.len() == 1
     }
 
-    /// Requests that are open.
+    /// Number of open requests.
     #[cfg(all(test, not(loom)))]
     pub(crate) fn len(&self) -> usize {
         self.open.lock().waiting.len()
     }
 
-    /// Settles every request: there will be no reply.
+    /// Settles every request: there will be no replies.
     pub(crate) fn close(&self) {
         self.advance(State::Closed);
     }
 
-    /// The same, because the context has been shut down.
+    /// Like `close`, because the context has been shut down.
     pub(crate) fn terminate(&self) {
         self.advance(State::Terminated);
     }
@@ -161,8 +161,7 @@ impl Calls {
 
 /// The pump's side.
 impl Calls {
-    /// Hands over what is to be forgotten, and arms the hook: whatever comes after this call,
-    /// calls it.
+    /// Returns the requests to forget, and arms the hook: any change after this call runs it.
     pub(crate) fn look(&self, given_up: &mut Vec<u64>) {
         let mut open = self.open.lock();
         given_up.append(&mut open.given_up);
@@ -176,8 +175,8 @@ impl Calls {
         Some(message)
     }
 
-    /// No peer took this one, or it never left: it is queued again, in its old place. Unless it
-    /// has been given up meanwhile.
+    /// Queues a request again that no peer took or of which nothing was sent, in its old place,
+    /// unless it has been cancelled in the meantime.
     pub(crate) fn put_back(&self, mut message: Message) {
         let tag = message.tag();
         message.set_tag(0);
@@ -187,7 +186,7 @@ impl Calls {
         }
     }
 
-    /// Settles requests, by tag; says how many were not open any more.
+    /// Settles requests, by tag; returns how many were not open any more.
     pub(crate) fn settle(&self, outcomes: &mut Vec<(u64, Outcome)>) -> usize {
         let mut settled = Vec::with_capacity(outcomes.len());
         let mut late = 0;

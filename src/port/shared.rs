@@ -1,5 +1,5 @@
-//! What the handles of one socket share with its pump: the channels, the handles that still hold them, and
-//! the rule that the last one to go closes the socket.
+//! State shared by the handles of one socket and its pump: the channels, the counts of handles, and
+//! the rule that the last handle closes the socket.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -23,28 +23,30 @@ use crate::sync::timeouts::Alarms;
 use crate::sync::wait_queue::{Ticket, WaitQueue, WakeList};
 use crate::sync::Hook;
 
-/// What a socket's ports are made from.
+/// The parameters of a socket's ports.
 pub(crate) struct PortsSetup {
     /// Capacity (0 for no limit) and policy of `in`; `None` for a type that only receives.
     pub(crate) inward: Option<(usize, Overflow)>,
     /// Capacity (0 for no limit) and policy of `out`; `None` for a type that only sends.
     pub(crate) outward: Option<(usize, Overflow)>,
-    /// Receive and send take turns, as REP wants it. Needs both channels.
+    /// Receive and send alternate, as REP requires. Needs both channels.
     pub(crate) alternating: bool,
-    /// For a type that asks: whether a new request gives up the last one. Needs both channels.
+    /// For types that send requests: whether a new request cancels the last one. Needs both
+    /// channels.
     pub(crate) relaxed: Option<bool>,
-    /// Which messages `in` takes.
+    /// Which messages `in` accepts.
     pub(crate) frames: FrameRule,
-    /// The names of the peers, for a type that addresses them.
+    /// The routing ids of the peers, for a type that addresses them.
     pub(crate) routes: Option<Routes>,
-    /// What the user does next may be about the message received last, as XPUB wants it.
+    /// The next call of the user may refer to the message received last, as on XPUB.
     pub(crate) recalling: bool,
     /// How calls may wait.
     pub(crate) wait: WaitSetup,
     pub(crate) alarms: Arc<Alarms>,
-    /// How the pump is.
+    /// The health of the pump.
     pub(crate) health: Arc<Health>,
-    /// Kept until the last handle of the socket is gone, then dropped by the thread that drops that one.
+    /// Kept until the last handle of the socket is dropped, then dropped by the thread that dropped
+    /// that handle.
     pub(crate) keepalive: Arc<dyn Any + Send + Sync>,
     /// Called when there is a first message to send.
     pub(crate) on_first: Arc<dyn Hook>,
@@ -52,13 +54,13 @@ pub(crate) struct PortsSetup {
     pub(crate) on_room: Arc<dyn Hook>,
 }
 
-/// Where messages go plainly, the limit on frames is more than this.
+/// On the fast path, the limit on frames is greater than this.
 const SURELY_TAKEN: usize = Message::MAX_FRAMES / 2;
 
 /// The channels of one socket, shared by its handles and its pump.
 pub(crate) struct Ports {
-    /// Not in use where the type does not send, as the other where it does not receive: so that a
-    /// call finds its channel without a look whether it is there.
+    /// Unused if the type does not send, as the other is if it does not receive: so that a call
+    /// reaches its channel without checking whether it exists.
     inward: Channel<Message>,
     outward: Channel<Message>,
     sends: bool,
@@ -71,7 +73,7 @@ pub(crate) struct Ports {
     recall: Option<Mutex<Recall>>,
     /// See [`sends_plainly`](Self::sends_plainly).
     plain: bool,
-    /// Of the process whose pump it is.
+    /// The generation of the process that runs the pump.
     generation: usize,
     handles: Mutex<Handles>,
     wait: WaitContext,
@@ -79,10 +81,10 @@ pub(crate) struct Ports {
     health: Arc<Health>,
 }
 
-/// Tags of messages that were received; 0 for none.
+/// Tags of received messages; 0 for none.
 #[derive(Default)]
 struct Recall {
-    /// The last one's.
+    /// That of the last one.
     received: u64,
     /// The same, until a message is sent.
     unanswered: u64,
@@ -98,7 +100,7 @@ pub(crate) enum NotSent {
 }
 
 impl Ports {
-    /// The ports of a new socket, whose first handle is a holder.
+    /// Creates the ports of a new socket, whose first handle is a holder.
     pub(crate) fn new(setup: PortsSetup) -> Self {
         let (on_first, on_room) = (setup.on_first, setup.on_room);
         let (sends, receives) = (setup.inward.is_some(), setup.outward.is_some());
@@ -153,7 +155,7 @@ impl Ports {
         self.receives.then_some(&self.outward)
     }
 
-    /// A peer has been met whose messages come over a network.
+    /// Records that the socket has a peer whose messages arrive over a network.
     pub(crate) fn reach_afar(&self) {
         self.wait.set_remote();
     }
@@ -163,17 +165,17 @@ impl Ports {
         &self.wait
     }
 
-    /// Requests that wait for their replies one by one.
+    /// Requests whose replies are awaited one by one.
     pub(crate) fn calls(&self) -> &Calls {
         &self.calls
     }
 
-    /// What decides which replies are wanted, if the socket asks.
+    /// Decides which replies are still wanted, if the socket sends requests.
     pub(crate) fn latest(&self) -> Option<&Latest> {
         self.latest.as_ref()
     }
 
-    /// The names of the peers, if the socket addresses them.
+    /// The routing ids of the peers, if the socket addresses them.
     pub(crate) fn routes(&self) -> Option<&Routes> {
         self.routes.as_ref()
     }
@@ -189,23 +191,24 @@ impl Ports {
         &self.alarms
     }
 
-    /// How the pump is.
+    /// The health of the pump.
     pub(crate) fn health(&self) -> &Arc<Health> {
         &self.health
     }
 
-    /// Of the process whose pump it is.
+    /// The generation of the process that runs the pump.
     pub(crate) fn generation(&self) -> usize {
         self.generation
     }
 
-    /// Whether the pump is in this process.
+    /// Whether the pump runs in this process.
     #[inline]
     pub(crate) fn is_at_home(&self) -> bool {
         self.generation == fork::generation()
     }
 
-    /// Whether this process was forked from that of the pump. Then the socket is closed here.
+    /// Whether this process was forked from the one that runs the pump. The socket is then closed
+    /// here.
     #[inline]
     fn is_orphaned(&self) -> bool {
         let is_orphaned = !self.is_at_home();
@@ -215,14 +218,14 @@ impl Ports {
         is_orphaned
     }
 
-    /// Whether the user wants the socket closed: said so, or dropped the last handle that holds
+    /// Whether the user has closed the socket, explicitly or by dropping the last handle that holds
     /// it open. The hook has been called since.
     pub(crate) fn close_requested(&self) -> bool {
         self.handles.lock().close_requested
     }
 
-    /// Whether the socket takes no more messages; for a type that only receives, whether it
-    /// gets none.
+    /// Whether the socket accepts no more messages; for a type that only receives, whether no more
+    /// will arrive.
     pub(crate) fn is_closed(&self) -> bool {
         self.first_state() != State::Open
     }
@@ -237,8 +240,8 @@ impl Ports {
         channel.map_or(State::Closed, Channel::state)
     }
 
-    /// The user closes the socket: takes no more messages, from the user or for a type that only
-    /// receives from the network.
+    /// Closes the socket for the user: it accepts no more messages, from the user or, for a type
+    /// that only receives, from the network.
     pub(crate) fn close(&self) {
         match self.inward() {
             Some(_) => self.close_sending(),
@@ -246,7 +249,7 @@ impl Ports {
         }
     }
 
-    /// Closes `in`, and with it the socket, once what it holds is flushed.
+    /// Closes `in`, and with it the socket, once its messages are flushed.
     pub(crate) fn close_sending(&self) {
         self.handles.lock().close_requested = true;
         if let Some(inward) = self.inward() {
@@ -263,14 +266,14 @@ impl Ports {
         self.finish();
     }
 
-    /// The socket is closed: nothing is sent any more, receivers drain what is left.
+    /// The socket is closed: no more messages are sent, receivers drain the remaining ones.
     pub(crate) fn finish(&self) {
         self.calls.close();
         self.both(Channel::close);
         self.call_watchers();
     }
 
-    /// The context has been shut down: everything pending returns.
+    /// The context has been shut down: every pending call returns.
     pub(crate) fn terminate(&self) {
         self.calls.terminate();
         self.both(Channel::terminate);
@@ -288,7 +291,7 @@ impl Ports {
     /// Waits until the socket [is closed](Self::is_closed).
     pub(crate) fn poll_closed(&self, ticket: &mut Ticket, waker: &Waker) -> Poll<()> {
         self.handles.lock().watchers.register(ticket, waker);
-        // A call that closes it changes the state first and wakes then.
+        // A call that closes the socket changes the state first and wakes then.
         if !self.is_closed() {
             return Poll::Pending;
         }
@@ -296,7 +299,7 @@ impl Ports {
         Poll::Ready(())
     }
 
-    /// A caller does not wait for that any more.
+    /// Stops waiting for that.
     pub(crate) fn leave_watchers(&self, ticket: &mut Ticket) {
         if let Some(ticket) = ticket.take() {
             self.handles.lock().watchers.remove(ticket);
@@ -317,7 +320,7 @@ impl Ports {
 }
 /// Counting handles.
 impl Ports {
-    /// One more handle of a kind; false if there is nothing left that it could hold on to.
+    /// Adds a handle of a kind; false if the socket cannot be held open any more.
     pub(crate) fn enter(&self, kind: Kind) -> bool {
         let mut handles = self.handles.lock();
         let alive = match kind {
@@ -330,8 +333,8 @@ impl Ports {
         alive
     }
 
-    /// One handle less. The last one that holds the socket open closes it; the last one of all
-    /// lets go of what keeps the context alive.
+    /// Removes a handle. The last one that holds the socket open closes it; the last of all
+    /// releases the context.
     pub(crate) fn leave(&self, kind: Kind) {
         let (closes, keepalive) = {
             let mut handles = self.handles.lock();
@@ -355,7 +358,7 @@ impl Ports {
     }
 }
 
-/// How a channel's state reads to a user.
+/// Whether a channel is closed, from a user's view.
 pub(crate) fn is_closed(channel: Option<&Channel<Message>>) -> bool {
     channel.is_none_or(|channel| channel.state() != State::Open)
 }

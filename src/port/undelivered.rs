@@ -1,16 +1,16 @@
-//! What is counted over the whole process: it can still be read when the last handle is gone.
+//! A counter of the whole process, which can be read after the last handle is dropped.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 static UNDELIVERED: AtomicUsize = AtomicUsize::new(0);
 
-/// A socket has ended that held this many messages.
+/// Adds the messages of a socket that ended without sending them.
 pub(crate) fn count_undelivered(messages: u64) {
     let messages = usize::try_from(messages).unwrap_or(usize::MAX);
     UNDELIVERED.fetch_add(messages, Ordering::Relaxed);
 }
 
-/// All that were counted so far.
+/// The sum so far.
 pub(crate) fn undelivered() -> u64 {
     UNDELIVERED.load(Ordering::Relaxed) as u64
 }

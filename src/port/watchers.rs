@@ -1,4 +1,4 @@
-//! The monitors of a context, and its log: what any of its pumps tells goes to all of them.
+//! The monitors of a context, and its log: an event from any of its pumps goes to all of them.
 
 use std::sync::Arc;
 
@@ -14,13 +14,13 @@ const LOG: u8 = 2;
 #[derive(Default)]
 pub(crate) struct Watchers {
     state: Mutex<State>,
-    /// [`MONITORS`] and [`LOG`] while there are any: pumps look at this first.
+    /// [`MONITORS`] and [`LOG`] while there are any: pumps check this first.
     watched: AtomicU8,
 }
 
 #[derive(Default)]
 struct State {
-    /// Shared with those that are telling an event: nothing is told under the lock.
+    /// Shared with threads that are sending an event: events are not sent under the lock.
     monitors: Vec<Arc<Watcher>>,
     sockets: u64,
     ended: bool,
@@ -60,7 +60,7 @@ struct Watcher {
 }
 
 impl Watchers {
-    /// Another monitor; false if there will be no more events.
+    /// Adds a monitor; false if there will be no more events.
     pub(crate) fn add(&self, events: EventSet, feeder: Feeder<Event>) -> bool {
         let mut state = self.state.lock();
         if state.ended {
@@ -71,7 +71,7 @@ impl Watchers {
         true
     }
 
-    /// The number of a new socket: 1 for the first one.
+    /// The number of a new socket, counted from 1.
     pub(crate) fn number_socket(&self) -> u64 {
         let mut state = self.state.lock();
         state.sockets += 1;
@@ -83,7 +83,7 @@ impl Watchers {
         self.watched.load(Ordering::Acquire) != 0
     }
 
-    /// Tells all monitors of an event, but those that do not want it, and the log.
+    /// Sends an event to all monitors that selected its kind, and to the log.
     pub(crate) fn tell(&self, event: &Event) {
         #[cfg(feature = "tracing")]
         self.log(|| LogRecord::Event(Box::new(event.clone())));
@@ -98,7 +98,7 @@ impl Watchers {
         }
     }
 
-    /// There will be no more events: the context has been shut down, or is closed.
+    /// Ends all monitors: the context has been shut down, or is closed.
     pub(crate) fn end(&self, terminated: bool) {
         let monitors = {
             let mut state = self.state.lock();

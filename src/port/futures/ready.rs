@@ -1,4 +1,4 @@
-//! Waiting until a call would not wait, without making it.
+//! Futures that wait until a call would not wait, without making the call.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -12,11 +12,11 @@ use crate::port::shared::Ports;
 use crate::sync::bounded::pause;
 use crate::sync::bounded::{Nothing, Offer};
 
-/// Which call would not wait.
+/// The call in question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Call {
     Recv,
-    /// Of a handle that answers by the number of a request.
+    /// A receive of a handle that replies by the number of a request.
     RecvByNumber,
     Send,
 }
@@ -43,7 +43,7 @@ impl<'a> ReadyFuture<'a> {
         }
     }
 
-    /// Whether it would not, now.
+    /// Whether the call would not wait now.
     pub(crate) fn is_ready(&self) -> bool {
         match self.call {
             Call::Recv => self.ports.watch_items(None) != Err(Nothing::Empty),
@@ -52,7 +52,7 @@ impl<'a> ReadyFuture<'a> {
         }
     }
 
-    /// Waits, not longer than until the deadline; whether the call would not wait now.
+    /// Blocks until the deadline at most. Returns whether the call would not wait now.
     pub(crate) fn block(mut self, deadline: Option<Instant>) -> bool {
         if self.is_ready() {
             return true;
@@ -117,7 +117,7 @@ impl Drop for ReadyFuture<'_> {
     }
 }
 
-/// Resolves when a call would not wait, or at the deadline: whether it would not.
+/// Resolves when a call would not wait, or at the deadline, to whether it would not.
 #[must_use = "futures do nothing unless they are awaited"]
 pub(crate) struct ReadyTimeoutFuture<'a> {
     ready: ReadyFuture<'a>,

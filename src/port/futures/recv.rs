@@ -15,7 +15,7 @@ use crate::sync::bounded::{pause, Nothing};
 
 /// The future of [`Receiver::recv`](crate::Receiver::recv).
 ///
-/// Dropping it before it is ready takes no message.
+/// If it is dropped before it is ready, no message has been taken.
 #[derive(Debug)]
 #[must_use = "futures do nothing unless they are awaited"]
 pub struct RecvFuture<'a> {
@@ -33,7 +33,7 @@ impl<'a> RecvFuture<'a> {
         }
     }
 
-    /// For handles that answer by the number of a request.
+    /// For handles that reply by the number of a request.
     pub(crate) fn by_number(ports: &'a Ports) -> Self {
         RecvFuture {
             ports,
@@ -42,13 +42,13 @@ impl<'a> RecvFuture<'a> {
         }
     }
 
-    /// Waits if that is of use.
+    /// Waits, if the result can still change.
     #[cold]
     pub(crate) fn block(self, why: Nothing) -> Result<Message, RecvError> {
         self.block_unless(why, None).map_err(at_the_end)
     }
 
-    /// Waits if that is of use, not longer than until the deadline.
+    /// Waits, if the result can still change, until the deadline at most.
     #[cold]
     pub(crate) fn block_until(
         self,
@@ -76,7 +76,7 @@ impl<'a> RecvFuture<'a> {
         self.ports.poll_pop(&mut self.line, waker)
     }
 
-    /// In a task.
+    /// Polls from a task.
     fn poll_in_task(&mut self, context: &mut Context<'_>) -> Poll<Result<Message, Nothing>> {
         let (ports, line) = (self.ports, &mut self.line);
         self.task
@@ -109,7 +109,7 @@ impl Drop for RecvFuture<'_> {
 
 /// The future of [`Receiver::recv_timeout`](crate::Receiver::recv_timeout).
 ///
-/// Dropping it before it is ready takes no message.
+/// If it is dropped before it is ready, no message has been taken.
 #[derive(Debug)]
 #[must_use = "futures do nothing unless they are awaited"]
 pub struct RecvTimeoutFuture<'a> {
@@ -154,7 +154,7 @@ impl Drop for RecvTimeoutFuture<'_> {
 
 /// The future of [`Receiver::recv_many`](crate::Receiver::recv_many).
 ///
-/// Dropping it before it is ready takes no message.
+/// If it is dropped before it is ready, no message has been taken.
 #[derive(Debug)]
 #[must_use = "futures do nothing unless they are awaited"]
 pub struct RecvManyFuture<'a> {
@@ -227,7 +227,7 @@ impl Drop for RecvManyFuture<'_> {
     }
 }
 
-/// Why a call that waits for ever got nothing.
+/// The error of a receive without a deadline.
 pub(crate) fn at_the_end(why: Nothing) -> RecvError {
     match why {
         Nothing::Terminated => RecvError::Closed(Closed::Context),

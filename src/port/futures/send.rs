@@ -15,7 +15,7 @@ use crate::sync::wait_queue::Ticket;
 
 /// The future of [`Sender::send`](crate::Sender::send).
 ///
-/// Dropping it before it is ready means that the message has not been sent.
+/// If it is dropped before it is ready, the message has not been sent.
 #[derive(Debug)]
 #[must_use = "futures do nothing unless they are awaited"]
 pub struct SendFuture<'a> {
@@ -35,7 +35,7 @@ impl<'a> SendFuture<'a> {
         }
     }
 
-    /// A send that was [suspended](Self::suspend).
+    /// Continues a send that was [suspended](Self::suspend).
     pub(crate) fn resume(ports: &'a Ports, message: Message, ticket: Ticket) -> Self {
         SendFuture {
             ports,
@@ -45,7 +45,7 @@ impl<'a> SendFuture<'a> {
         }
     }
 
-    /// The message and the place in line, which is kept.
+    /// Returns the message and the place in the wait queue, which is kept.
     pub(crate) fn suspend(mut self) -> (Option<Message>, Ticket) {
         (self.message.take(), self.ticket.take())
     }
@@ -61,7 +61,7 @@ impl<'a> SendFuture<'a> {
         }
     }
 
-    /// Waits if that is of use.
+    /// Waits, if the result can still change.
     #[cold]
     pub(crate) fn block(mut self, why: NotSent) -> Result<(), SendError> {
         match self.block_unless(why, None) {
@@ -70,7 +70,7 @@ impl<'a> SendFuture<'a> {
         }
     }
 
-    /// Waits if that is of use, not longer than until the deadline.
+    /// Waits, if the result can still change, until the deadline at most.
     #[cold]
     pub(crate) fn block_until(
         mut self,
@@ -96,7 +96,7 @@ impl<'a> SendFuture<'a> {
         .unwrap_or(Err(why))
     }
 
-    /// Sends in the common case: this is the first call, and there is room.
+    /// Sends on the fast path: on the first poll, if there is room.
     #[inline]
     fn offer_quietly(&mut self) -> bool {
         let sent = match (self.ticket, &mut self.message) {
@@ -122,7 +122,7 @@ impl<'a> SendFuture<'a> {
         self.ports.poll_offer(&mut self.message, waiting)
     }
 
-    /// In a task.
+    /// Polls from a task.
     fn poll_in_task(&mut self, context: &mut Context<'_>) -> Poll<Result<(), NotSent>> {
         if self.offer_quietly() {
             self.task.served(self.ports.wait_context(), Awaits::Room);
@@ -175,7 +175,7 @@ impl Drop for SendFuture<'_> {
     }
 }
 
-/// Errors that say that there was no room.
+/// Errors with a variant for a full channel.
 pub(crate) trait NoRoom {
     fn no_room(message: Message) -> Self;
 }
@@ -194,7 +194,7 @@ impl NoRoom for SendTimeoutError {
 
 /// The future of [`Sender::send_timeout`](crate::Sender::send_timeout).
 ///
-/// Dropping it before it is ready means that the message has not been sent.
+/// If it is dropped before it is ready, the message has not been sent.
 #[derive(Debug)]
 #[must_use = "futures do nothing unless they are awaited"]
 pub struct SendTimeoutFuture<'a> {
@@ -224,7 +224,7 @@ impl Future for SendTimeoutFuture<'_> {
             Poll::Pending => return Poll::Pending,
         };
         this.deadline.cancel(this.send.ports);
-        // A place in line is given up now, not when the future happens to be dropped.
+        // Leaves the wait queue now, not when the future is dropped.
         this.send.ports.leave_senders(&mut this.send.ticket);
         Poll::Ready(sent.map_err(|why| this.send.gives_up(why)))
     }

@@ -43,7 +43,7 @@ impl Opened {
         self.holder.as_ref().unwrap().receiver().unwrap()
     }
 
-    /// As the pump does: everything from `in`, released at once.
+    /// Takes everything from `in` and releases it at once, as the pump does.
     fn taken(&self) -> VecDeque<Message> {
         let mut taken = VecDeque::new();
         let inward = self.ports.inward().unwrap();
@@ -52,7 +52,7 @@ impl Opened {
         taken
     }
 
-    /// As the pump does: a message for `out`.
+    /// Delivers a message to `out`, as the pump does.
     fn deliver(&self, message: impl Into<Message>) {
         let mut batch = VecDeque::from([message.into()]);
         self.ports.outward().unwrap().push_batch(&mut batch);
@@ -394,7 +394,7 @@ fn a_sender_is_a_sink_that_keeps_the_high_water_mark() {
     assert!(Pin::new(&mut sink).poll_ready(&mut context).is_pending());
     assert_eq!(socket.taken().len(), 2);
     assert!(Pin::new(&mut sink).poll_ready(&mut context).is_ready());
-    // Another handle takes the room that was promised: the message waits in the handle.
+    // Another handle takes the room: the message is kept in this handle.
     let other = socket.sender();
     other.try_send("3").unwrap();
     other.try_send("4").unwrap();
@@ -623,7 +623,7 @@ fn threads_and_tasks_share_one_socket() {
                 thread::spawn(move || block_on(receiver.collect::<Vec<_>>()))
             },
         ];
-        // A pump that carries everything from `in` to `out`, and never waits in a channel.
+        // A pump that moves everything from `in` to `out`, and never waits in a channel.
         let (inward, outward) = (
             socket.ports.inward().unwrap(),
             socket.ports.outward().unwrap(),
@@ -672,7 +672,7 @@ fn a_reply_needs_a_request_and_a_request_a_paid_debt() {
     assert_eq!(sender.send_blocking("r"), refused());
     socket.request(3);
     assert_eq!(receiver.recv_many_blocking(&mut batch, 9), Ok(1));
-    // `in` is full, so the reply is not accepted and stays owed.
+    // `in` is full, so the reply is not accepted and stays due.
     assert!(matches!(sender.try_send("r"), Err(TrySendError::Full(_))));
     let mut cancelled = sender.send("r");
     assert!(poll(&mut cancelled, Waker::noop()).is_pending());
@@ -720,7 +720,7 @@ fn a_paid_debt_calls_one_waiting_receiver_which_passes_it_on() {
     assert!(poll(&mut two, &second.waker()).is_pending());
     sender.try_send("r").unwrap();
     assert_eq!((first.get(), second.get()), (1, 0));
-    // The first finds no request: the second waits for one as well from now on.
+    // The first finds no request: from now on the second waits for one as well.
     assert!(poll(&mut one, &first.waker()).is_pending());
     assert_eq!((first.get(), second.get()), (1, 1));
     assert!(poll(&mut two, &second.waker()).is_pending());
@@ -744,7 +744,7 @@ fn a_call_of_no_use_at_the_gate_is_passed_on_and_made_up_for_when_the_debt_is_pa
     socket.request(2);
     assert!(poll(&mut one, &wakers[0].waker()).is_ready());
     assert!(poll(&mut two, &wakers[1].waker()).is_pending());
-    // The third might be one that takes no turns.
+    // The third might be one that is exempt from the alternation.
     assert_eq!(wakers[2].get(), 1);
     assert!(poll(&mut three, &wakers[2].waker()).is_pending());
     drop(two);
@@ -770,15 +770,16 @@ fn a_closed_rep_socket_drains_though_a_reply_is_owed() {
     });
 }
 
-/// Receivers come, are woken and go away in any order while requests and replies pass. After
-/// every step: whenever a request could be taken, a waiter has been called.
+/// Receivers join, are woken and leave in random order while requests and replies pass. After every
+/// step: if a request could be taken, a waiter has been woken.
 #[test]
 fn a_storm_at_the_gate_strands_nobody() {
     for (seed, mixed) in (1..4).flat_map(|seed| [(seed, false), (seed, true)]) {
         let mut dice = Dice::new(seed);
         let socket = open_rep();
         let (sender, receiver) = (socket.sender(), socket.receiver());
-        // Each with whether it takes no turns, and the calls it had seen when it went to sleep.
+        // Each with whether it is exempt from the alternation, and the number of wake-ups it had
+        // seen when it went to sleep.
         type Sleeper<'a> = (RecvFuture<'a>, Arc<Woken>, bool, Option<usize>);
         let mut waiting: Vec<Sleeper<'_>> = Vec::new();
         let (mut owed, mut asked, mut received) = (None, 0, 0);
@@ -839,8 +840,8 @@ fn a_storm_at_the_gate_strands_nobody() {
     }
 }
 
-/// Many workers on one REP socket, each giving up at random: every request is answered once,
-/// by the one that took it, before the next is taken.
+/// Many workers on one REP socket, each of which gives up at random: every request is replied to
+/// once, by the worker that took it, before the next is taken.
 #[test]
 fn workers_that_give_up_at_random_answer_every_request_once() {
     const REQUESTS: u64 = 20_000;

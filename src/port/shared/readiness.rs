@@ -6,10 +6,10 @@ use super::Ports;
 use crate::port::lockstep::Line;
 use crate::sync::bounded::{Nothing, Offer, Waiting};
 
-/// None of this takes a message or room: a call that waits to do so is woken all the same.
+/// These take neither messages nor room: calls that wait for those are still woken.
 impl Ports {
-    /// Whether a receive would not wait: `Ok` if there is a message for it, `Empty` if it would wait.
-    /// In that case a caller that is ready to wait watches until that changes.
+    /// Whether a receive would not wait: `Ok` if there is a message for it, `Empty` if it would
+    /// wait. In that case `waiting` is registered until that changes.
     pub(crate) fn watch_items(&self, waiting: Option<(&mut Line, &Waker)>) -> Result<(), Nothing> {
         let Some(outward) = self.outward() else {
             return Err(Nothing::Closed);
@@ -27,14 +27,14 @@ impl Ports {
         self.unless_orphaned(found)
     }
 
-    /// Whether a handle that answers by number would not wait for a request.
+    /// Whether a handle that replies by number would not wait for a request.
     pub(crate) fn has_items(&self) -> bool {
         let found = self.outward().map(|outward| outward.watch_items(None));
         self.unless_orphaned(found.unwrap_or(Err(Nothing::Closed))) != Err(Nothing::Empty)
     }
 
-    /// Whether there is room to send, and on a socket that alternates something to reply to: `Full`
-    /// if not. In that case a caller that is ready to wait watches until that changes.
+    /// Whether there is room to send and, on a socket that alternates, a request to reply to:
+    /// `Full` if not. In that case `waiting` is registered until that changes.
     pub(crate) fn watch_room(&self, waiting: Option<(&mut Line, &Waker)>) -> Offer {
         let Some(inward) = self.inward() else {
             return Offer::Closed;
@@ -51,8 +51,7 @@ impl Ports {
         }
     }
 
-    /// Waits until a receive would not wait; then tells why not, if that is for want of messages to
-    /// come.
+    /// Waits until a receive would not wait; returns why, if no message will arrive.
     pub(crate) fn poll_items(&self, line: &mut Line, waker: &Waker) -> Poll<Result<(), Nothing>> {
         match self.watch_items(Some((line, waker))) {
             Err(Nothing::Empty) => Poll::Pending,
@@ -60,7 +59,7 @@ impl Ports {
         }
     }
 
-    /// Waits until [`watch_room`](Self::watch_room) finds some, or the socket closed.
+    /// Waits until [`watch_room`](Self::watch_room) finds room, or the socket is closed.
     pub(crate) fn poll_any_room(&self, line: &mut Line, waker: &Waker) -> Poll<Offer> {
         match self.watch_room(Some((line, waker))) {
             Offer::Full => Poll::Pending,
@@ -68,7 +67,7 @@ impl Ports {
         }
     }
 
-    /// One that watched for something to receive stops.
+    /// Removes a registration of [`watch_items`](Self::watch_items).
     pub(crate) fn stop_watching_items(&self, line: &mut Line) {
         if let Some(gate) = &self.gate {
             gate.stop_watching_requests(line);
@@ -78,7 +77,7 @@ impl Ports {
         }
     }
 
-    /// One that watched for room stops.
+    /// Removes a registration of [`watch_room`](Self::watch_room).
     pub(crate) fn stop_watching_room(&self, line: &mut Line) {
         if let Some(gate) = &self.gate {
             gate.stop_watching_replies(line);

@@ -1,4 +1,4 @@
-//! What ports take, and what they remember.
+//! Which messages ports accept, and which tags they remember.
 
 #![allow(clippy::unwrap_used)] // These are tests, helpers included.
 
@@ -88,7 +88,7 @@ fn the_tag_received_last_goes_with_the_first_message_sent_after_it() {
 
     receiver.try_recv().unwrap();
     assert_eq!(ports.last_received(), 1);
-    // Whatever tag it had belongs to another socket.
+    // A tag from another socket is ignored.
     sender.try_send(tagged(99)).unwrap();
     assert!(matches!(
         sender.try_send("full"),

@@ -1,4 +1,4 @@
-//! How messages go in and out of the ports of a socket.
+//! Sending and receiving through the ports of a socket.
 
 use super::{NotSent, Ports, Recall, SURELY_TAKEN};
 use std::task::{Poll, Waker};
@@ -13,34 +13,36 @@ use crate::sync::wait_queue::Ticket;
 
 /// Sending and receiving, for every kind of call.
 impl Ports {
-    /// Whether `in` takes whatever has a frame, whenever there is room.
+    /// Whether `in` accepts every message with a frame while there is room, so that the fast path
+    /// applies.
     #[inline]
     pub(crate) fn sends_plainly(&self) -> bool {
         self.plain
     }
 
-    /// Whether whatever is in `out` may be taken, and nothing else is to be done.
+    /// Whether every message in `out` may be taken without further checks, so that the fast path
+    /// applies.
     #[inline]
     pub(crate) fn receives_plainly(&self) -> bool {
         self.receives && self.gate.is_none() && self.recall.is_none()
     }
 
-    /// Sends a message in the common case: there is room, and nothing to wake or notify. Otherwise nothing
-    /// has happened. For callers that know that it [goes plainly](Self::sends_plainly).
+    /// Sends a message on the fast path: there is room, and nothing to wake or notify. Otherwise it
+    /// does nothing. Only for callers that have checked [`sends_plainly`](Self::sends_plainly).
     #[inline]
     pub(crate) fn offer_quietly(&self, message: &mut Message) -> bool {
         debug_assert!(self.plain, "not asked before");
-        // One comparison: without a frame it is more than any limit.
+        // A single comparison: without a frame it wraps and exceeds every limit.
         message.len().wrapping_sub(1) < SURELY_TAKEN && self.inward.push_quietly(message)
     }
 
-    /// Whether a message is one that may be sent here.
+    /// Whether a message may be sent here.
     #[inline]
     pub(crate) fn check(&self, message: &Message) -> Result<(), Refusal> {
         self.frames.check(message)
     }
 
-    /// Sends the message in `slot`, or leaves it there and says why.
+    /// Sends the message in `slot`, or leaves it there and returns why.
     pub(crate) fn offer(
         &self,
         slot: &mut Option<Message>,
@@ -70,7 +72,7 @@ impl Ports {
         }
     }
 
-    /// The first message that is sent after one was received carries the tag of that.
+    /// The first message sent after one was received has the tag of that one.
     fn offer_recalling(
         &self,
         recall: &Mutex<Recall>,
@@ -126,8 +128,8 @@ impl Ports {
         }
     }
 
-    /// A message to an unknown peer: on a socket that is closed that does not matter any more. A call
-    /// that has waited with it waits no longer.
+    /// A message to an unknown peer is refused, unless the socket is closed. A call that was
+    /// waiting with it stops waiting.
     #[cold]
     fn unroutable(&self, waiting: Option<Waiting<'_>>) -> NotSent {
         if let Some(waiting) = waiting {
@@ -140,7 +142,7 @@ impl Ports {
         }
     }
 
-    /// Waits for room. A closed channel makes no caller wait: sending says so.
+    /// Waits for room. A closed channel does not make a caller wait: sending reports that.
     pub(crate) fn poll_room(&self, ticket: &mut Ticket, waker: &Waker) -> Poll<()> {
         let waiting = Waiting { ticket, waker };
         match self.inward().map(|inward| inward.room_or_wait(waiting)) {
@@ -157,15 +159,16 @@ impl Ports {
         }
     }
 
-    /// A wake-up for a sender may have reached one that does not listen: there may be another.
+    /// Passes on a wake-up for a sender that may have reached one that no longer waits.
     pub(crate) fn call_a_sender(&self) {
         if let Some(inward) = self.inward() {
             inward.call_a_sender();
         }
     }
 
-    /// Takes a message in the common case: there is one, and nothing to wake or notify. Otherwise nothing has
-    /// happened. For callers that know that it [goes plainly](Self::receives_plainly).
+    /// Takes a message on the fast path: there is one, and nothing to wake or notify. Otherwise it
+    /// does nothing. Only for callers that have checked
+    /// [`receives_plainly`](Self::receives_plainly).
     #[inline]
     pub(crate) fn pop_quietly(&self) -> Option<Message> {
         debug_assert!(self.receives_plainly(), "not asked before");
@@ -198,14 +201,15 @@ impl Ports {
             }),
         };
         if let Err(Nothing::Empty) = popped {
-            // A task that waits leaves its thread to others: what they send is no stream.
+            // A task that waits leaves its thread to others, whose messages are not part of a
+            // stream.
             set_slept();
         }
         self.note(popped.as_ref().ok());
         self.unless_orphaned(popped)
     }
 
-    /// Nothing will come where there is no pump.
+    /// Without a pump, no message will arrive.
     #[inline]
     pub(super) fn unless_orphaned<U>(&self, popped: Result<U, Nothing>) -> Result<U, Nothing> {
         match popped {
@@ -226,7 +230,7 @@ impl Ports {
         }
     }
 
-    /// As [`try_pop`](Self::try_pop), past the turns others take.
+    /// Like [`try_pop`](Self::try_pop), exempt from the alternation.
     pub(crate) fn try_pop_by_number(&self) -> Result<Message, Nothing> {
         match self.outward() {
             Some(outward) => outward.try_pop(),
@@ -234,7 +238,8 @@ impl Ports {
         }
     }
 
-    /// Answers the request of this tag, at any time; without frames, has it forgotten.
+    /// Replies to the request with this tag, at any time; a reply without frames makes it
+    /// forgotten.
     pub(crate) fn answer_by_number(&self, slot: &mut Option<Message>) -> Offer {
         match self.inward() {
             Some(inward) => inward.push_anyway(slot),
@@ -246,7 +251,8 @@ impl Ports {
         self.gate.as_ref()
     }
 
-    /// Takes as many as there are, at least one and at most `max`; one where turns are taken.
+    /// Takes all messages there are, at least one and at most `max`; only one if receive and send
+    /// alternate.
     pub(crate) fn pop_many(
         &self,
         into: &mut Vec<Message>,
@@ -275,7 +281,7 @@ impl Ports {
         self.unless_orphaned(popped)
     }
 
-    /// [`pop_many`](Self::pop_many), or waits.
+    /// Like [`pop_many`](Self::pop_many), or waits.
     pub(crate) fn poll_pop_many(
         &self,
         into: &mut Vec<Message>,
@@ -289,7 +295,7 @@ impl Ports {
         }
     }
 
-    /// Remembers what was received last, where that matters.
+    /// Remembers the tag of the message received last, where that is needed.
     #[inline]
     fn note(&self, received: Option<&Message>) {
         if let (Some(recall), Some(message)) = (&self.recall, received) {
@@ -314,7 +320,7 @@ impl Ports {
         }
     }
 
-    /// A wake-up for a receiver may have reached one that does not listen: there may be another.
+    /// Passes on a wake-up for a receiver that may have reached one that no longer waits.
     pub(crate) fn call_a_receiver(&self) {
         match (&self.gate, self.outward()) {
             (Some(gate), Some(outward)) => gate.call_next(outward),
