@@ -1,18 +1,19 @@
-//! One question and one answer, inside the library: the socket that is asked sees a DEALER.
+//! A single request and its reply, inside the library; the socket that is asked sees a DEALER.
 
 use crate::message::Message;
 use crate::socket_type::SocketType;
 
 use super::{Admission, Drop, Outlet, Pattern, PeerId, PeerIntro, Rejected, Verdict, Violation};
 
-/// Asks the first peer it meets; the answer is the reply to a request without a number.
+/// Sends its request to the first peer attached; the reply is tagged as that of a request without a
+/// number.
 pub(crate) struct Asker {
     question: Option<Message>,
     answered: bool,
 }
 
 impl Asker {
-    /// What peers see.
+    /// The type announced to peers.
     pub(crate) const TYPE: SocketType = SocketType::Dealer;
 
     pub(crate) fn new(question: Message) -> Self {
@@ -33,7 +34,7 @@ impl Pattern for Asker {
         let mut question = self.question.take().ok_or(Rejected)?;
         match outlet.send(peer, &mut question) {
             Ok(()) => Ok(()),
-            // The peer's queue is full before the first message: it is not asked.
+            // The peer's queue is full before the first message: it is rejected.
             Err(_) => Err(Rejected),
         }
     }
@@ -48,12 +49,12 @@ impl Pattern for Asker {
         Ok(Admission::Answer)
     }
 
-    /// There is no user.
+    /// There is no user who could send.
     fn submit(&mut self, _message: &mut Message, _outlet: &mut dyn Outlet) -> Verdict {
         Verdict::Blocked
     }
 
-    /// The question waits for room, and nothing would try again.
+    /// The request must not wait for room, as it would not be sent again.
     fn buffers_per_peer(&self) -> bool {
         true
     }

@@ -1,4 +1,4 @@
-//! Whose turn is it? Round robin over the peers that can take a message.
+//! Round robin over the peers that can take a message.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -6,13 +6,13 @@ use crate::message::Message;
 
 use super::{Full, Outlet, PeerId};
 
-/// The rotation of PUSH, REQ and DEALER. It advances after each message; newcomers and peers
-/// that have room again join at its end; a peer that is full or gone is not in it.
+/// The rotation of PUSH, REQ and DEALER. It advances after each message. New peers, and peers that
+/// have room again, join at its end; a peer that is full or gone is not in it.
 ///
-/// A message costs the same with one peer and with a thousand.
+/// The cost of a message does not depend on the number of peers.
 #[derive(Default)]
 pub(super) struct Balance {
-    /// Peers that take messages as far as we know, the next one in front.
+    /// Peers believed to have room, the next one in front.
     rotation: VecDeque<PeerId>,
     /// Peers at their high-water mark.
     full: BTreeSet<PeerId>,
@@ -30,7 +30,7 @@ impl Balance {
         }
     }
 
-    /// A full peer has room again. What is in the rotation keeps its place there.
+    /// A full peer has room again. A peer that is in the rotation keeps its place there.
     pub(super) fn writable(&mut self, peer: PeerId) {
         if self.full.remove(&peer) {
             self.rotation.push_back(peer);
@@ -42,7 +42,7 @@ impl Balance {
         self.rotation.is_empty()
     }
 
-    /// The one peer that takes messages, as far as we know, if it is only one.
+    /// The only peer in the rotation, if there is exactly one.
     pub(super) fn sole_peer(&self) -> Option<PeerId> {
         match self.rotation.len() {
             1 => self.rotation.front().copied(),
@@ -50,8 +50,8 @@ impl Balance {
         }
     }
 
-    /// Sends to the next peer that takes the message and says which one that was; `None` if all
-    /// are full or none is there.
+    /// Sends to the next peer that takes the message and returns it; `None` if all are full or
+    /// there is none.
     #[inline]
     pub(super) fn send(
         &mut self,
@@ -84,7 +84,7 @@ mod tests {
         balance
     }
 
-    /// Who gets the next `count` messages.
+    /// The peers that receive the next `count` messages.
     fn next(balance: &mut Balance, outlet: &mut Recorder, count: usize) -> Vec<u32> {
         let turn = |_| balance.send(&mut "x".into(), outlet).unwrap().0;
         (0..count).map(turn).collect()

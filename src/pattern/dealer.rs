@@ -1,12 +1,12 @@
-//! DEALER: each message to one of the peers in turn, and everything they send, as it is (RFC 28).
-//! And CLIENT, which does so with messages of one frame (RFC 41).
+//! DEALER: sends each message to one of its peers in turn, and delivers all messages from them
+//! unchanged (RFC 28). And CLIENT, which does so with messages of one frame (RFC 41).
 
 use crate::message::Message;
 
 use super::balance::Balance;
 use super::{Admission, Outlet, Parts, Pattern, PeerId, PeerIntro, Rejected, Verdict, Violation};
 
-/// Knows no envelopes: to talk to REP, the user adds the empty delimiter.
+/// Has no envelopes: to talk to REP, the user adds the empty delimiter.
 pub(super) struct Dealer {
     balance: Balance,
     parts: Parts,

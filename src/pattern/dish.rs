@@ -1,4 +1,4 @@
-//! DISH: what publishers send to the groups the user joined (RFC 48).
+//! DISH: delivers messages of the groups that the user joined (RFC 48).
 
 use std::collections::HashSet;
 
@@ -34,7 +34,7 @@ impl Pattern for Dish {
         self.radios.retain(|&other| other != peer);
     }
 
-    /// Filters once more: a RADIO may send what was on its way before a LEAVE reached it.
+    /// Filters again: messages that a RADIO sent before a LEAVE reached it may still arrive.
     fn admit(&mut self, _peer: PeerId, message: &mut Message) -> Result<Admission, Violation> {
         match message.frames() {
             [group, _] if group.len() <= MAX_GROUP => {

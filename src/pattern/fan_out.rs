@@ -1,10 +1,10 @@
-//! One message, many peers: what those have in common who send copies.
+//! Sending copies of one message to many peers.
 
 use crate::message::Message;
 
 use super::{Drop, Outlet, PeerId, Verdict};
 
-/// Sends each peer a copy. Those that are full miss it, and the outlet counts that.
+/// Sends each peer a copy. Full peers miss it, and the outlet counts that.
 pub(super) fn send_copies(
     peers: &[PeerId],
     message: &mut Message,

@@ -1,12 +1,11 @@
-//! Who gets this message? Routing only: no bytes of the wire, no queues beyond what a pattern
+//! Routing: which peer each message goes to. No bytes of the wire, no queues beyond what a pattern
 //! must remember, no file descriptors, no clock, no locks.
 //!
-//! A [`Pattern`] is told what happens (`attach`, `detach`, `deliver`, `writable`) and what the
-//! user wants (`submit`, `subscribe`, `unsubscribe`); whatever follows from that it puts into
-//! the [`Outlet`] it is lent for the call. One file per socket type; what several of them share
-//! stands in `balance` (whose turn is it), `fan_out` (a copy for each), `topics` and `tree` (who
-//! asked for this), `requests` (who waits for this reply), `routing_table` (who has this name)
-//! and `peers`.
+//! A [`Pattern`] is called for events (`attach`, `detach`, `deliver`, `writable`) and for calls of
+//! the user (`submit`, `subscribe`, `unsubscribe`). It puts all results into the [`Outlet`] passed
+//! to the call. There is one file per socket type. Shared parts: `balance` (round robin), `fan_out`
+//! (copies), `topics` and `tree` (subscriptions of peers), `requests` (open requests),
+//! `routing_table` (peers by routing id) and `peers`.
 
 mod asker;
 mod balance;
@@ -43,22 +42,23 @@ use crate::socket_type::SocketType;
 
 pub(crate) use asker::Asker;
 
-/// A peer, by the pump's slot of its link. The slot may be used again after `detach`.
+/// A peer, by the pump's slot of its pipe. The slot may be used again after `detach`.
 #[derive(Copy, Clone, Eq, PartialEq, Hash, Ord, PartialOrd, Debug)]
 pub(crate) struct PeerId(pub(crate) u32);
 
-/// What the handshake told about a peer.
+/// What a peer announced in its handshake.
 #[derive(Clone, Debug)]
 pub(crate) struct PeerIntro {
     /// The type it announced; ZMTP 1.0 peers announce none.
     #[allow(dead_code)] // What the table of types says is checked before; no pattern asks yet.
     pub(crate) socket_type: Option<SocketType>,
-    /// The name it wants to be routed by; empty for none.
+    /// The routing id it announced; empty for none.
     pub(crate) routing_id: Frame,
-    /// The name that was reserved for it when our user connected, which counts more than its own.
+    /// The routing id assigned to it when this socket connected, which takes precedence over its
+    /// own.
     pub(crate) alias: Option<Frame>,
-    /// The number of the `connect` that made the connection, the same each time it is made again;
-    /// `None` if the peer came to us.
+    /// The number of the `connect` that made the connection, the same for each reconnect; `None` if
+    /// the peer connected to this socket.
     pub(crate) dialer: Option<u64>,
 }
 
@@ -71,81 +71,81 @@ pub(crate) enum Upstream {
     Leave(Frame),
 }
 
-/// What became of a submitted message. The caller passes it by reference: it is moved only
+/// The result of submitting a message. The caller passes the message by reference: it is moved only
 /// where a test keeps it.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// It is where it belongs, and what is left of it is of no use. Where copies of it are lost
-    /// on the way to single peers, the outlet is told.
+    /// It was sent, and the caller must not use the rest of it. Copies lost on the way to single
+    /// peers are reported to the outlet.
     Sent,
-    /// No peer got it. The outlet is not told as well.
+    /// No peer received it. It is not reported to the outlet as well.
     Dropped(Drop),
     /// No peer can take it now; it is unchanged.
     Blocked,
-    /// It may not be sent on this socket now; it is as it was.
+    /// It may not be sent on this socket now; it is unchanged.
     Refused(Refusal),
 }
 
-/// What becomes of a message that came from a peer.
+/// What happens to a message from a peer.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Admission {
-    /// It goes to the user, as the pattern left it.
+    /// It is delivered to the user, as the pattern left it.
     Deliver,
-    /// It is the reply to the request its tag names, and goes to the call that waits for it.
+    /// It is the reply to the request that its tag names, and goes to the call waiting for it.
     Answer,
-    /// It goes nowhere.
+    /// It is dropped.
     Drop(Drop),
 }
 
-/// Which messages of its user's a socket passes on to a peer.
+/// Which messages of its user a socket sends to a peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Interest {
-    /// Those whose first frame is its name.
+    /// Those whose first frame is its routing id.
     Name(Frame),
-    /// Those whose first frame begins with one of these.
+    /// Those whose first frame starts with one of these.
     Prefixes(Vec<Frame>),
-    /// Those whose first frame begins with none of these.
+    /// Those whose first frame starts with none of these.
     OtherThan(Vec<Frame>),
     /// Those whose first frame is one of these.
     Groups(Vec<Frame>),
 }
 
-/// That peer is at its high-water mark now.
+/// The peer has reached its high-water mark.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Full;
 
-/// Why a message was lost.
+/// Why a message was dropped.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Drop {
     /// No peer is attached.
     NoPeer,
-    /// The peer it was for is at its high-water mark.
+    /// Its peer has reached the high-water mark.
     PeerFull,
     /// It was the oldest in the queue of its peer, and made room for a newer one.
     Overflow,
-    /// The peer it was for is not there any more.
+    /// Its peer is not connected any more.
     PeerGone,
-    /// A peer sent what it was not asked for.
+    /// A peer sent a message that is not expected from it.
     Unasked,
-    /// A peer replied to a request that has been given up.
+    /// A peer replied to a request that was cancelled.
     Late,
-    /// A peer sent a message without the envelope or the body it needs.
+    /// A message, received or submitted, lacks the required envelope or body.
     Malformed,
-    /// It is not subscribed to.
+    /// No peer, or not this user, subscribed to it.
     Unmatched,
-    /// The peer left without replying to the request.
+    /// It was a request, and its peer disconnected without replying.
     RequestLost,
-    /// The user does not reply to a request.
+    /// It was a request, and the user does not reply to it.
     Unanswered,
-    /// A peer sent several frames where one is a message.
+    /// A peer sent several frames to a type whose messages have one.
     Multipart,
-    /// This type of socket only receives.
+    /// It was submitted to a type of socket that only receives.
     ReceiveOnly,
 }
 
 impl Drop {
-    /// Whether the user accepted to send something that a peer wanted, and that is lost. What
-    /// no peer subscribed to is no loss, and neither is what a peer had no business to send.
+    /// Whether an accepted message that a peer wanted is lost. A message that no peer subscribed to
+    /// is not a loss, nor is one that a peer should not have sent.
     pub(crate) fn is_loss(self) -> bool {
         match self {
             Drop::PeerFull | Drop::Overflow | Drop::PeerGone | Drop::RequestLost => true,
@@ -161,18 +161,18 @@ impl Drop {
     }
 }
 
-/// Frames that a REQ puts in front of a request, at most: its number and the delimiter.
+/// Maximum number of frames that a REQ prepends to a request: its number and the delimiter.
 pub(crate) const REQUEST_ENVELOPE: usize = 2;
 
-/// Frames that a REP keeps free for the envelope of a reply, which is that of the request. A reply
-/// whose envelope is even longer is judged when it is sent.
+/// Number of frames that a REP reserves for the envelope of a reply, which is that of the request.
+/// Replies with a longer envelope are checked when they are sent.
 pub(crate) const REPLY_ENVELOPE: usize = 1024;
 
-/// The pattern does not take this peer: it has all the peers it can have.
+/// The pattern rejects this peer: it has as many peers as it can have.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Rejected;
 
-/// What a peer did that ends its connection.
+/// A violation of the protocol by a peer, which ends its connection.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Violation {
     /// A reply is an empty delimiter frame and at least one more (RFC 28, "The REQ Socket Type").
@@ -184,32 +184,32 @@ pub(crate) enum Violation {
     MalformedGroup,
 }
 
-/// Where a pattern puts things: the links and `out` of a socket.
+/// The outputs of a pattern: the pipes and the `out` of a socket.
 pub(crate) trait Outlet {
-    /// Passes a message to a peer: what is left of it afterwards is of no use. If the peer is
-    /// full, it is left as it was.
+    /// Sends a message to a peer; the caller must not use the rest of it. If the peer is full, the
+    /// message is unchanged.
     fn send(&mut self, peer: PeerId, message: &mut Message) -> Result<(), Full>;
-    /// Passes a command to a peer.
+    /// Sends a command to a peer.
     fn command(&mut self, peer: PeerId, command: Upstream);
-    /// Counts losses.
+    /// Counts dropped messages.
     fn dropped(&mut self, why: Drop, messages: usize);
-    /// Says whose losses those are that are counted here or by a verdict.
+    /// Assigns messages counted here or by a verdict to a peer.
     fn missed(&mut self, peer: PeerId, why: Drop, messages: usize);
-    /// Gives the user a message of the pattern's own making. It waits for room in `out` if there
-    /// is none: as long as any waits, no peer of this socket is heard.
+    /// Delivers a message made by the pattern to the user. If `out` is full, it waits for room, and
+    /// no messages are read from any peer of this socket meanwhile.
     fn deliver(&mut self, message: Message);
-    /// Ends a peer's connection, once what was sent to it has left. The pattern need not wait:
-    /// `detach` follows, and until then the peer may still be heard.
+    /// Ends a peer's connection, once the messages sent to it have left. `detach` follows later;
+    /// until then messages may still arrive from the peer.
     fn disconnect(&mut self, peer: PeerId);
-    /// There will be no reply to the request with this tag: the peer that had it is gone.
+    /// There will be no reply to the request with this tag: the connection to its peer is lost.
     fn unanswered(&mut self, request: u64);
-    /// From now on there is a peer of that name to send to.
+    /// A peer of this name can be sent to from now on.
     fn route_added(&mut self, name: &Frame);
-    /// From now on there is no peer of that name.
+    /// No peer of this name can be sent to from now on.
     fn route_removed(&mut self, name: &Frame);
-    /// That many messages are kept for the name of a peer that is not there.
+    /// `messages` messages are kept for the name of a peer that is not connected.
     fn kept(&mut self, name: &Frame, messages: usize);
-    /// What [`Pattern::interest`] says of a peer has changed.
+    /// The result of [`Pattern::interest`] for a peer has changed.
     fn interest_changed(&mut self, peer: PeerId);
 }
 
@@ -223,25 +223,25 @@ pub(crate) trait Pattern: Send {
         outlet: &mut dyn Outlet,
     ) -> Result<(), Rejected>;
 
-    /// Whether `attach` would reject any peer now.
+    /// Whether `attach` would reject every peer now.
     fn is_taken(&self) -> bool {
         false
     }
 
-    /// An attached peer is gone; its slot may come back as another peer.
+    /// An attached peer is gone; its slot may be used for another peer.
     fn detach(&mut self, peer: PeerId, outlet: &mut dyn Outlet);
 
-    /// An attached peer sent a message; it is made what the user gets, in its place. There is
-    /// room for it in `out`. An error ends the peer's connection: `detach` follows.
+    /// An attached peer sent a message, which is changed in place into what the user receives.
+    /// There is room for it in `out`. An error ends the peer's connection: `detach` follows.
     fn admit(&mut self, peer: PeerId, message: &mut Message) -> Result<Admission, Violation>;
 
-    /// Whether `admit` would deliver whatever that peer sends as it is, but for its tag.
+    /// Whether `admit` would deliver every message from that peer unchanged, apart from its tag.
     fn admits_all(&self, _peer: PeerId) -> bool {
         false
     }
 
-    /// An attached peer sent a command. An error ends its connection: `detach` follows. Those
-    /// that do not publish ignore it.
+    /// An attached peer sent a command. An error ends its connection: `detach` follows. Types that
+    /// do not publish ignore it.
     fn heed(
         &mut self,
         _peer: PeerId,
@@ -254,16 +254,16 @@ pub(crate) trait Pattern: Send {
     /// The user sends a message.
     fn submit(&mut self, message: &mut Message, outlet: &mut dyn Outlet) -> Verdict;
 
-    /// The one peer `submit` passes every message on to, as it is, until that one is full; `None`
-    /// if there is none, or a choice.
+    /// The only peer to which `submit` sends every message, unchanged, until that peer is full;
+    /// `None` if there is none, or several.
     fn sole_peer(&self) -> Option<PeerId> {
         None
     }
 
-    /// A peer that was at its high-water mark has room again.
+    /// A peer that had reached its high-water mark has room again.
     fn writable(&mut self, _peer: PeerId) {}
 
-    /// Whether `submit` would give back whatever message it gets.
+    /// Whether `submit` would return every message.
     fn is_blocked(&self) -> bool {
         false
     }
@@ -273,9 +273,9 @@ pub(crate) trait Pattern: Send {
         false
     }
 
-    /// A message that was sent, but not yet out of the house when its peer was lost, as the user
-    /// gave it; `None` if it need not be sent any more. Called before `detach` of that peer, for
-    /// its last message first.
+    /// Called for each message that was sent to a peer but not yet written when its connection was
+    /// lost, the last one first, before `detach`. Returns the message as the user sent it, or
+    /// `None` if it need not be sent any more.
     fn unsend(&mut self, _peer: PeerId, message: Message) -> Option<Message> {
         Some(message)
     }
@@ -283,29 +283,29 @@ pub(crate) trait Pattern: Send {
     /// No call waits any more for the reply to the request with this tag.
     fn forget(&mut self, _request: u64) {}
 
-    /// Whether each peer has a queue of its own up to the high-water mark: where `submit` never
-    /// blocks, and one slow peer must not hold up the others.
+    /// Whether each peer has a queue of its own up to the high-water mark: for types whose `submit`
+    /// never blocks, where a slow peer must not delay the others.
     fn buffers_per_peer(&self) -> bool {
         false
     }
 
-    /// Which messages `submit` passes on to an attached peer, for a socket that
-    /// [buffers per peer](Pattern::buffers_per_peer); `None` for none at all.
+    /// Which messages `submit` sends to an attached peer, for a socket that [buffers per
+    /// peer](Pattern::buffers_per_peer); `None` if it sends none.
     fn interest(&self, _peer: PeerId) -> Option<Interest> {
         None
     }
 
-    /// A peer is being lost, and `detach` follows: takes, for its return, those of the messages it
-    /// had not sent that are not to go elsewhere.
+    /// A peer is being lost, and `detach` follows: takes those of its unsent messages that must not
+    /// go to another peer, to be sent when it returns.
     fn keep(&mut self, _peer: PeerId, _unsent: &mut Vec<Message>) {}
 
-    /// Messages kept for peers that are not there.
+    /// Messages kept for peers that are not connected.
     fn kept(&self) -> usize {
         0
     }
 
-    /// Reserves a name, or one that is made up, for the peer of an endpoint of ours; `None` if it
-    /// is in use, or if this pattern does not address peers. It comes back as
+    /// Reserves a given or generated name for the peer of an endpoint that this socket connects to;
+    /// `None` if it is in use, or if this pattern does not address peers. It is later passed as
     /// [`PeerIntro::alias`].
     fn reserve(
         &mut self,
@@ -318,8 +318,8 @@ pub(crate) trait Pattern: Send {
     /// That endpoint is no longer connected to.
     fn release(&mut self, _name: &RoutingId, _outlet: &mut dyn Outlet) {}
 
-    /// The name by which a peer is addressed; `None` if this pattern does not address peers, or
-    /// if the peer has lost its name.
+    /// The name by which a peer is addressed; `None` if this pattern does not address peers, or if
+    /// another peer has taken the name over.
     fn name(&self, _peer: PeerId) -> Option<RoutingId> {
         None
     }
@@ -329,29 +329,29 @@ pub(crate) trait Pattern: Send {
         None
     }
 
-    /// The user wants messages that start with `prefix`.
+    /// The user subscribes to messages that start with `prefix`.
     fn subscribe(&mut self, _prefix: Frame, _outlet: &mut dyn Outlet) {}
 
-    /// The user takes one `subscribe` back.
+    /// The user removes one such subscription.
     fn unsubscribe(&mut self, _prefix: Frame, _outlet: &mut dyn Outlet) {}
 
-    /// Whether a message that was delivered and that the user has not taken yet is still wanted.
+    /// Whether the user still wants a message that was delivered but not received yet.
     fn wants(&self, _message: &Message) -> bool {
         true
     }
 
-    /// The user decides what the peer gets that a message he received came from; `tag` is that
-    /// message's, 0 for none.
+    /// The user decides about the subscriptions of the peer that sent a received message; `tag` is
+    /// that message's, 0 for none.
     fn decide(&mut self, _tag: u64, _decision: Upstream) -> Result<(), SubscribeError> {
         Err(SubscribeError::Unsupported)
     }
 
-    /// The user wants messages of this group.
+    /// The user joins a group.
     fn join(&mut self, _group: Frame, _outlet: &mut dyn Outlet) -> Result<(), GroupError> {
         Err(GroupError::Unsupported)
     }
 
-    /// The user wants no more messages of this group.
+    /// The user leaves a group.
     fn leave(&mut self, _group: Frame, _outlet: &mut dyn Outlet) -> Result<(), GroupError> {
         Err(GroupError::Unsupported)
     }
@@ -359,21 +359,21 @@ pub(crate) trait Pattern: Send {
     /// The user changed the socket's options.
     fn configure(&mut self, _options: &Options, _outlet: &mut dyn Outlet) {}
 
-    /// Peers that have subscribed to anything, or joined any group.
+    /// Peers that have any subscription, or have joined any group.
     fn subscribers(&self) -> usize {
         0
     }
 
-    /// Distinct prefixes: for those who publish, that any peer has subscribed to; for those who
-    /// subscribe, that the user has (`ZMQ_TOPICS_COUNT`).
+    /// Distinct prefixes (`ZMQ_TOPICS_COUNT`): for types that publish, those that peers have
+    /// subscribed to; for types that subscribe, those of the user.
     fn topics(&self) -> usize {
         0
     }
 }
 
-/// Whether senders wait for a peer that is full, and for no other: that is seen to before a message
-/// is accepted, so that [`Pattern::submit`] passes on whatever it gets. The other types that
-/// [buffer per peer](Pattern::buffers_per_peer) lose what a full peer cannot take, and so do these
+/// Whether senders wait for a single peer that is full. This is checked before a message is
+/// accepted, so that [`Pattern::submit`] passes on every message. The other types that [buffer per
+/// peer](Pattern::buffers_per_peer) drop messages that a full peer cannot take, and so do these
 /// under a policy that drops.
 pub(crate) fn waits_for_peers(socket_type: SocketType, options: &Options) -> bool {
     let waits = match socket_type {
@@ -385,7 +385,7 @@ pub(crate) fn waits_for_peers(socket_type: SocketType, options: &Options) -> boo
     waits && options.queues.send_overflow == Overflow::Block
 }
 
-/// The pattern of a socket type, if there is one yet. Names and numbers that it makes up count on
+/// The pattern of a socket type, if it is supported. Names and numbers that it generates count up
 /// from `random`.
 pub(crate) fn pattern(
     socket_type: SocketType,
@@ -419,7 +419,7 @@ pub(crate) fn pattern(
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Parts {
     Any,
-    /// One, as the thread-safe types have it (RFC 41, 49, 51, 52): others are skipped whole.
+    /// One, for the thread-safe types (RFC 41, 49, 51, 52): other messages are skipped whole.
     One,
 }
 
@@ -432,8 +432,8 @@ impl Parts {
     }
 }
 
-/// Lets a message pass as it is. A tag names something inside one socket; it must not come along
-/// when an inproc peer hands its message over.
+/// Delivers a message unchanged. Its tag belongs to another socket if it came from an inproc peer,
+/// and is removed.
 fn pass(message: &mut Message) -> Result<Admission, Violation> {
     message.set_tag(0);
     Ok(Admission::Deliver)

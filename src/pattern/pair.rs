@@ -1,4 +1,5 @@
-//! PAIR, and CHANNEL with messages of one frame: exactly one peer, both ways (RFC 31, RFC 52).
+//! PAIR, and CHANNEL with messages of one frame: exchanges messages with a single peer (RFC 31, RFC
+//! 52).
 
 use crate::message::Message;
 
@@ -8,7 +9,7 @@ use super::{
 
 pub(super) struct Pair {
     peer: Option<PeerId>,
-    /// Whether the peer is at its high-water mark.
+    /// Whether the peer has reached its high-water mark.
     full: bool,
     parts: Parts,
 }
@@ -122,7 +123,7 @@ mod tests {
         let mut pair = Pair::new(Parts::Any);
         attach(&mut pair, &[4], &mut outlet);
         assert_eq!(pair.attach(PeerId(5), &intro(), &mut outlet), Err(Rejected));
-        // The rejected one has no say in anything.
+        // The rejected peer has no effect.
         pair.detach(PeerId(5), &mut outlet);
         pair.hear(PeerId(5), Heard::Message("?".into()), &mut outlet)
             .unwrap();

@@ -1,4 +1,4 @@
-//! PUB: a copy to each peer that subscribed to it (RFC 29).
+//! PUB: sends a copy to each peer that subscribed to the message (RFC 29).
 
 use crate::error::Refusal;
 use crate::message::Message;
@@ -14,13 +14,13 @@ use super::{
 #[derive(Default)]
 pub(super) struct Publish {
     topics: Topics,
-    /// Attached peers, with subscriptions or without.
+    /// Attached peers, with or without subscriptions.
     peers: Vec<PeerId>,
-    /// Who gets the message at hand; kept for its memory.
+    /// The peers that match the current message; kept for its capacity.
     matched: Vec<PeerId>,
-    /// Messages go to those who did not ask for them.
+    /// Messages go to peers that did not subscribe to them.
     inverted: bool,
-    /// What each new peer is sent first.
+    /// The first message sent to each new peer.
     welcome: Option<Message>,
 }
 
@@ -33,7 +33,7 @@ impl Publish {
         }
     }
 
-    /// Says whether the peer is the first who wants this.
+    /// Returns whether the peer is the first with this subscription.
     pub(super) fn insert(&mut self, prefix: &[u8], peer: PeerId) -> Result<bool, Violation> {
         self.topics.insert(prefix, peer)
     }
@@ -42,7 +42,8 @@ impl Publish {
         self.topics.remove(prefix, peer)
     }
 
-    /// Forgets a peer; calls back with each prefix it held, and whether it was the last to.
+    /// Forgets a peer; calls `lost` with each prefix it held, and whether it was the last to hold
+    /// it.
     pub(super) fn forget(&mut self, peer: PeerId, lost: impl FnMut(&[u8], bool)) {
         if let Some(place) = self.peers.iter().position(|&other| other == peer) {
             self.peers.swap_remove(place);
@@ -50,7 +51,8 @@ impl Publish {
         self.topics.remove_peer(peer, lost);
     }
 
-    /// Sends a message to all who want it, or if `only` names a peer, to that one alone.
+    /// Sends a message to all peers that subscribed to it, or if `only` names a peer, to that one
+    /// alone.
     pub(super) fn publish(
         &mut self,
         message: &mut Message,
@@ -123,8 +125,8 @@ impl Pattern for Publish {
         Ok(())
     }
 
-    /// A subscriber at its high-water mark misses the message, and the outlet counts that. What
-    /// no peer subscribed to is dropped as a whole.
+    /// A subscriber that has reached its high-water mark misses the message, and the outlet counts
+    /// that. A message that no peer subscribed to is dropped as a whole.
     fn submit(&mut self, message: &mut Message, outlet: &mut dyn Outlet) -> Verdict {
         self.publish(message, None, outlet)
     }
@@ -177,7 +179,7 @@ mod tests {
             .unwrap();
     }
 
-    /// Who gets a message, in order of peers.
+    /// The peers that receive a message, in order.
     fn receivers(publish: &mut Publish, message: impl Into<Message>) -> Vec<u32> {
         let message = message.into();
         let mut outlet = Recorder::default();
@@ -291,7 +293,7 @@ mod tests {
         let one_more = Heard::Subscribe("one more".into());
         let verdict = publish.hear(PeerId(1), one_more.clone(), &mut outlet);
         assert_eq!(verdict, Err(Violation::TooManySubscriptions));
-        // Again what it holds is nothing new, and others have their own limits.
+        // A subscription it already has does not count, and other peers have their own limits.
         subscribe(&mut publish, 1, 0u32.to_be_bytes());
         subscribe(&mut publish, 2, "one more");
         publish.detach(PeerId(1), &mut outlet);

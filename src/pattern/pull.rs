@@ -1,5 +1,4 @@
-//! PULL: everything that comes goes to the user (RFC 30). And GATHER, where that is messages of one
-//! frame (RFC 49).
+//! PULL: delivers all messages (RFC 30). And GATHER, whose messages have one frame (RFC 49).
 
 use crate::message::Message;
 
@@ -7,7 +6,7 @@ use super::{
     Admission, Drop, Outlet, Parts, Pattern, PeerId, PeerIntro, Rejected, Verdict, Violation,
 };
 
-/// Has nothing to remember: which peer is read next is the pump's rotation.
+/// Has no state: the pump decides which peer is read next.
 pub(super) struct Pull {
     parts: Parts,
 }

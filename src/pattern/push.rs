@@ -1,5 +1,5 @@
-//! PUSH, and SCATTER with messages of one frame: each message to one of the peers in turn (RFC 30,
-//! RFC 49).
+//! PUSH, and SCATTER with messages of one frame: sends each message to one of its peers in turn
+//! (RFC 30, RFC 49).
 
 use crate::message::Message;
 

@@ -1,4 +1,4 @@
-//! RADIO: a copy to each peer that joined the message's group (RFC 48).
+//! RADIO: sends a copy to each peer that joined the message's group (RFC 48).
 
 use crate::error::Refusal;
 use crate::message::{Message, MAX_GROUP};
@@ -10,13 +10,13 @@ use super::{
     Violation,
 };
 
-/// Groups are kept as prefixes are, and matched as a whole.
+/// Groups are stored like prefixes, and matched exactly.
 #[derive(Default)]
 pub(super) struct Radio {
     groups: Topics,
-    /// Attached peers, in a group or not.
+    /// Number of attached peers, in a group or not.
     peers: usize,
-    /// Who gets the message at hand; kept for its memory.
+    /// The peers that match the current message; kept for its capacity.
     members: Vec<PeerId>,
 }
 

@@ -1,4 +1,5 @@
-//! REP: requests from all peers in turn, each reply to the peer that asked (RFC 28).
+//! REP: delivers requests from all peers, and sends each reply to the peer that sent the request
+//! (RFC 28).
 
 use crate::error::Refusal;
 use crate::message::{Frame, Message};
@@ -8,9 +9,9 @@ use super::{
     Admission, Drop, Full, Outlet, Pattern, PeerId, PeerIntro, Rejected, Verdict, Violation,
 };
 
-/// A request goes to the user with its number as its tag, and the message with that tag is its
-/// reply: any number of requests may be answered in any order. A reply without frames means that
-/// there will be none.
+/// A request is delivered with its number as its tag, and the message with that tag is its reply:
+/// any number of requests may be replied to in any order. A reply without frames means that there
+/// will be none.
 #[derive(Default)]
 pub(super) struct Rep {
     requests: Requests,
@@ -75,26 +76,28 @@ impl Pattern for Rep {
     }
 }
 
-/// Takes the frames in front of a request's delimiter off, and the delimiter; `None` if it lacks
-/// the delimiter or a body behind it (RFC 28, "The REP Socket Type").
+/// Removes the frames in front of a request's delimiter, and the delimiter, and returns those
+/// frames; `None` if the request lacks the delimiter or a body after it (RFC 28, "The REP Socket
+/// Type").
 fn take_envelope(message: &mut Message) -> Option<Vec<Frame>> {
     let delimiter = message.iter().position(|frame| frame.is_empty())?;
     if delimiter + 1 == message.len() {
         return None;
     }
     if delimiter == 0 {
-        // A plain REQ peer puts nothing in front: nothing to allocate.
+        // A plain REQ peer has no envelope: nothing to allocate.
         message.pop_front();
         return Some(Vec::new());
     }
-    // In one go: taken off one by one, many frames would cost the square of their number.
+    // In one step: removing many frames one by one would take time proportional to the square of
+    // their number.
     let mut frames = std::mem::take(message).into_frames();
     let envelope = frames.drain(..=delimiter).take(delimiter).collect();
     *message = Message::from_frames(frames);
     Some(envelope)
 }
 
-/// Puts the envelope and the delimiter in front of a reply.
+/// Prepends the envelope and the delimiter to a reply.
 fn put_envelope(mut envelope: Vec<Frame>, message: &mut Message) {
     if envelope.is_empty() {
         return message.push_front(Frame::empty());
@@ -116,7 +119,7 @@ mod tests {
             .unwrap();
     }
 
-    /// The user's answer to `request`.
+    /// The user's reply to `request`.
     fn answer(request: &Message, message: impl Into<Message>) -> Message {
         let mut message = message.into();
         message.set_tag(request.tag());
@@ -169,7 +172,7 @@ mod tests {
                         assert!(is_sent(verdict));
                         assert_eq!(outlet.take_sent(), [(1, whole(reply))]);
                     } else {
-                        // Answered already.
+                        // Replied to already.
                         assert!(matches!(verdict, Given::Dropped(Drop::PeerGone)));
                     }
                 }
@@ -198,7 +201,7 @@ mod tests {
         ask(&mut rep, 1, whole.clone(), &mut outlet);
         let request = outlet.delivered.remove(0);
         assert!(is_sent(rep.give(request, &mut outlet)));
-        // Taken off and put back frame by frame, this test would run for minutes.
+        // If frames were removed and prepended one by one, this test would run for minutes.
         assert_eq!(outlet.take_sent(), [(1, whole)]);
     }
 

@@ -1,5 +1,6 @@
-//! REQ: one request to one of the peers in turn, then its reply, then the next (RFC 28). Beside
-//! that, any number of requests that calls wait for one by one, told apart by their numbers.
+//! REQ: sends one request to one of its peers in turn, then delivers its reply, then sends the next
+//! (RFC 28). Besides that, any number of requests whose replies calls wait for, distinguished by
+//! their numbers.
 
 use std::collections::BTreeMap;
 
@@ -9,30 +10,29 @@ use crate::options::Options;
 use super::balance::Balance;
 use super::{Admission, Drop, Outlet, Pattern, PeerId, PeerIntro, Rejected, Verdict, Violation};
 
-/// Bytes of the number in front of a request: libzmq's, in the order of this machine's bytes.
-/// To a peer it is one more frame of the envelope, to be given back as it was.
+/// Size in bytes of the number in front of a request: as in libzmq, in native byte order. For a
+/// peer it is one more frame of the envelope, to be returned unchanged.
 const NUMBER_BYTES: usize = 4;
 
-/// A message that belongs to no call is a request of the strict kind: its reply goes to `out`, with
-/// the same tag, and until that has come there is no other. A message that belongs to a call is a
-/// request whose reply goes to the call that waits for that tag; it carries a number on the wire and waits
-/// for no other request.
+/// A message without a tag is a strict request: its reply goes to `out` with the same tag, and no
+/// other strict request is sent until it has arrived. A message with a tag is a request of a call,
+/// to which its reply goes; it has a number on the wire and waits for no other request.
 #[derive(Default)]
 pub(super) struct Req {
     balance: Balance,
-    /// The strict request that is not answered yet.
+    /// The strict request that has no reply yet.
     waiting: Option<Waiting>,
     /// The tag of the strict request.
     strict_tag: u64,
-    /// The requests with a tag that are not answered yet, by their numbers on the wire.
+    /// The requests with a tag that have no reply yet, by their numbers on the wire.
     asked: BTreeMap<u32, Asked>,
     /// Their numbers, by tag.
     numbers: BTreeMap<u64, u32>,
-    /// The number of the next request, unless it is still in use.
+    /// The number of the next request, if it is free.
     next_number: u32,
     /// Strict requests are numbered too.
     correlate: bool,
-    /// A strict request does not wait for the reply to the last one, but gives it up.
+    /// A strict request does not wait for the reply to the last one, but cancels it.
     relaxed: bool,
 }
 
@@ -42,7 +42,7 @@ struct Waiting {
     number: Option<u32>,
 }
 
-/// Whether a request is of the strict kind.
+/// Whether a request is strict.
 fn is_strict(message: &Message) -> bool {
     !message.belongs_to_a_call()
 }
@@ -53,8 +53,8 @@ struct Asked {
 }
 
 impl Req {
-    /// Numbers start anywhere (as libzmq's do), so that a reply to a request from before this
-    /// process was started is hardly taken for one of its own.
+    /// Numbers start at random (as libzmq's do), so that a reply to a request from before this
+    /// process was started is unlikely to be taken for one to a request of its own.
     pub(super) fn new(options: &Options, random: u32) -> Self {
         Req {
             next_number: random,
@@ -69,7 +69,7 @@ impl Req {
         self.waiting.is_some() && !self.relaxed
     }
 
-    /// A number no request has now.
+    /// A number that no open request has.
     fn free_number(&self) -> u32 {
         let mut number = self.next_number;
         while self.asked.contains_key(&number) {
@@ -78,7 +78,7 @@ impl Req {
         number
     }
 
-    /// Takes a request with a tag off the list; gives its tag back.
+    /// Removes a request with a tag; returns its tag.
     fn close(&mut self, number: u32) -> Option<u64> {
         let tag = self.asked.remove(&number)?.tag;
         self.numbers.remove(&tag);
@@ -97,8 +97,8 @@ impl Pattern for Req {
         Ok(())
     }
 
-    /// A request that left for this peer is lost: whether it was worked on is unknown, so
-    /// it is not sent again. But no call waits for a reply that cannot come.
+    /// A request that was sent to this peer is lost: it may or may not have been processed, so it
+    /// is not sent again. But no call waits for a reply that cannot arrive.
     fn detach(&mut self, peer: PeerId, outlet: &mut dyn Outlet) {
         self.balance.leave(peer);
         if self.waiting.is_some_and(|waiting| waiting.peer == peer) {
@@ -141,8 +141,7 @@ impl Pattern for Req {
         }
     }
 
-    /// Puts the delimiter in front of what the user sends (RFC 28, "The REQ Socket Type"), and
-    /// the number in front of that.
+    /// Prepends the delimiter (RFC 28, "The REQ Socket Type"), and the number in front of it.
     fn submit(&mut self, message: &mut Message, outlet: &mut dyn Outlet) -> Verdict {
         let (tag, strict) = (message.tag(), is_strict(message));
         if self.balance.is_blocked() || (strict && self.must_wait()) {
@@ -185,8 +184,9 @@ impl Pattern for Req {
         true
     }
 
-    /// Only the last strict request sent to this peer can be the one that is waited for. Others
-    /// were given up, or answered before they left the house: no honest peer does that.
+    /// Only the last strict request sent to this peer can be the one whose reply is awaited.
+    /// Earlier ones were cancelled, or replied to before they were written, which no honest peer
+    /// does.
     fn unsend(&mut self, peer: PeerId, mut message: Message) -> Option<Message> {
         let number = parse(&message)?;
         if self.waiting == Some(Waiting { peer, number }) {
@@ -213,8 +213,8 @@ impl Pattern for Req {
     }
 }
 
-/// The number in front of a request or reply, if it has one; nothing if it has no proper envelope
-/// and body. As libzmq does it, any first frame of four bytes counts as a number.
+/// The number in front of a request or reply, if it has one; `None` if the message lacks a proper
+/// envelope and body. As in libzmq, any first frame of four bytes counts as a number.
 fn parse(message: &Message) -> Option<Option<u32>> {
     match message.frames() {
         [delimiter, _, ..] if delimiter.is_empty() => Some(None),
@@ -230,14 +230,14 @@ fn put_envelope(number: Option<u32>, message: &mut Message) {
     let Some(number) = number else {
         return message.push_front(Frame::empty());
     };
-    // In one go: each frame put in front moves all the others.
+    // In one step: each frame prepended moves all the others.
     let mut frames = Vec::with_capacity(2 + message.len());
     frames.extend([Frame::from(number.to_ne_bytes()), Frame::empty()]);
     frames.extend(std::mem::take(message));
     *message = Message::from_frames(frames);
 }
 
-/// Takes number and delimiter off what [`parse`] found in order.
+/// Removes the number and the delimiter of a message that [`parse`] accepted.
 fn open_envelope(message: &mut Message) {
     if message.first().is_some_and(|frame| frame.is_empty()) {
         message.pop_front();

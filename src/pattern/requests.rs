@@ -1,13 +1,13 @@
-//! Who waits for this reply? The requests a REP socket has handed out and not answered yet.
+//! The requests that a REP socket has delivered and that have no reply yet.
 
 use crate::message::Frame;
 
 use super::peers::PeerMap;
 use super::PeerId;
 
-/// Requests one peer may leave open. Beyond that its oldest are forgotten, so that a user who
-/// never answers, or a peer that never stops asking, cannot fill the memory. Far above what any
-/// high-water mark lets through before the user has taken it.
+/// Maximum number of open requests per peer. Beyond it the peer's oldest are forgotten, so that a
+/// user who never replies, or a peer that never stops sending, cannot exhaust memory. Far more than
+/// any high-water mark lets through before the user has received them.
 pub(super) const OPEN_REQUESTS_PER_PEER: usize = 1 << 20;
 
 /// No slot: the end of a list.
@@ -15,8 +15,9 @@ const END: u32 = u32::MAX;
 
 /// Open requests by number, and by peer from oldest to newest.
 ///
-/// A number is the slot of its request and how often that slot was used, so it is found without
-/// a search and never given twice: a slot whose uses are all spent is left unused for good.
+/// A number is made of the slot of its request and the number of times that slot was used, so it is
+/// found without a search and never assigned twice: a slot whose uses are exhausted is not used
+/// again.
 #[derive(Default)]
 pub(super) struct Requests {
     slots: Vec<Slot>,
@@ -25,9 +26,9 @@ pub(super) struct Requests {
 }
 
 struct Slot {
-    /// How often the slot was used; even while it is free, odd while it holds a request.
+    /// Number of uses of the slot; even while it is free, odd while it holds a request.
     uses: u32,
-    /// Who asked.
+    /// The peer that sent it.
     peer: PeerId,
     /// The frames in front of the delimiter: none for a plain REQ peer.
     envelope: Vec<Frame>,
@@ -55,7 +56,7 @@ impl Requests {
         debug_assert!(before.is_none());
     }
 
-    /// Forgets the peer and all it asked.
+    /// Forgets the peer and all its requests.
     pub(super) fn leave(&mut self, peer: PeerId) {
         let Some(queue) = self.peers.remove(&peer) else {
             return;
@@ -68,7 +69,7 @@ impl Requests {
         }
     }
 
-    /// Remembers a request and gives it a number; `None` if the peer is unknown.
+    /// Adds a request and returns its number; `None` if the peer is unknown.
     pub(super) fn open(&mut self, peer: PeerId, envelope: Vec<Frame>) -> Option<u64> {
         if self.peers.get(&peer)?.len >= OPEN_REQUESTS_PER_PEER {
             self.forget_oldest(peer);
@@ -92,7 +93,7 @@ impl Requests {
         Some(number(index, slot.uses))
     }
 
-    /// Takes the request with this number: who asked, and the envelope of the reply.
+    /// Removes the request with this number; returns its peer and the envelope of the reply.
     pub(super) fn close(&mut self, number: u64) -> Option<(PeerId, Vec<Frame>)> {
         let index = number as u32;
         let uses = (number >> 32) as u32;
@@ -143,7 +144,7 @@ impl Requests {
         Some(index)
     }
 
-    /// Empties a slot that no list names any more.
+    /// Frees a slot that is in no list any more.
     fn vacate(&mut self, index: u32) -> Vec<Frame> {
         let slot = &mut self.slots[index as usize];
         slot.uses = slot.uses.wrapping_add(1);

@@ -1,4 +1,5 @@
-//! ROUTER: each message to the peer it names, and each peer's messages under its name (RFC 28).
+//! ROUTER: sends each message to the peer named by its first frame, and prepends a peer's routing
+//! id to each message from it (RFC 28).
 
 use crate::error::Refusal;
 use crate::message::{Frame, Message};
@@ -12,9 +13,9 @@ use super::{
     Verdict, Violation,
 };
 
-/// A name that is taken is not given twice: the newcomer is rejected, or with
-/// `ZMQ_ROUTER_HANDOVER` the peer that had it. What is sent to a name that no peer has is dropped;
-/// so is what its peer cannot take now, unless with `ZMQ_ROUTER_MANDATORY` senders wait for it.
+/// A routing id that is in use is not assigned twice: the new peer is rejected, or with
+/// `ZMQ_ROUTER_HANDOVER` the peer that had it. A message to an unknown id is dropped; so is one
+/// that its peer cannot take now, unless `ZMQ_ROUTER_MANDATORY` makes senders wait.
 pub(super) struct Router {
     table: RoutingTable,
     /// Senders wait for peers that are full.
@@ -24,7 +25,7 @@ pub(super) struct Router {
 }
 
 impl Router {
-    /// Names for peers without one count on from `start`.
+    /// Ids for peers that announce none count up from `start`.
     pub(super) fn new(options: &Options, start: u32) -> Self {
         Router {
             table: RoutingTable::new(start, options),
@@ -34,7 +35,7 @@ impl Router {
         }
     }
 
-    /// Tells the user that a peer came.
+    /// Notifies the user that a peer connected.
     fn tell_joined(&self, name: Frame, outlet: &mut dyn Outlet) {
         match self.notify {
             Notify::Connects | Notify::Both => outlet.deliver([name, Frame::empty()].into()),
@@ -42,7 +43,7 @@ impl Router {
         }
     }
 
-    /// Tells the user that a peer is gone.
+    /// Notifies the user that a peer disconnected.
     fn tell_left(&self, name: Frame, outlet: &mut dyn Outlet) {
         match self.notify {
             Notify::Disconnects | Notify::Both => outlet.deliver([name, Frame::empty()].into()),
@@ -64,7 +65,7 @@ impl Pattern for Router {
             return Ok(());
         }
         let name = match &intro.routing_id[..] {
-            // Names that start with a zero byte are for those who have none.
+            // Ids that start with a zero byte are reserved for peers that announce none.
             [0, ..] => return Err(Rejected),
             [] => self.table.number(five_bytes),
             name if name.len() > RoutingId::MAX_BYTES => return Err(Rejected),
@@ -75,7 +76,7 @@ impl Pattern for Router {
             .enter(peer, name.clone(), self.handover, outlet)?;
         if let Some(old) = displaced {
             outlet.disconnect(old);
-            // Now, and not when it has gone: then the name would be the newcomer's.
+            // Now rather than after it has gone, when the id would be the new peer's.
             self.tell_left(name.clone(), outlet);
         }
         self.tell_joined(name, outlet);
@@ -94,7 +95,7 @@ impl Pattern for Router {
                 message.push_front(name);
                 pass(message)
             }
-            // Another peer has taken its name over.
+            // Another peer has taken its id over.
             None => Ok(Admission::Drop(Drop::Unasked)),
         }
     }
@@ -102,7 +103,7 @@ impl Pattern for Router {
     fn submit(&mut self, message: &mut Message, outlet: &mut dyn Outlet) -> Verdict {
         match message.len() {
             0 => Verdict::Refused(Refusal::NoFrames),
-            // A name alone is no message.
+            // An id without a payload is not a message.
             1 => Verdict::Dropped(Drop::Malformed),
             _ => self.table.send(message, self.admits, outlet),
         }
@@ -153,7 +154,7 @@ impl Pattern for Router {
     }
 }
 
-/// The name of a peer without one: zero and a number (RFC 28, "The ROUTER Socket Type").
+/// The id of a peer that announces none: zero and a number (RFC 28, "The ROUTER Socket Type").
 fn five_bytes(number: u32) -> Frame {
     let [a, b, c, d] = number.to_be_bytes();
     Frame::from([0, a, b, c, d])
@@ -206,7 +207,7 @@ mod tests {
         let mut outlet = Recorder::default();
         let mut router = Router::new(&Options::new(), u32::MAX - 1);
         attach(&mut router, &[1], &mut outlet);
-        // All numbers have been given once.
+        // All numbers have been assigned once.
         router.table.recount(u32::MAX - 1);
         attach(&mut router, &[2, 3], &mut outlet);
         let names = [1, 2, 3].map(|peer| hear(&mut router, peer, "x")[0].clone());
@@ -221,7 +222,7 @@ mod tests {
         for name in [b"one".to_vec(), vec![0], vec![0, 0, 0, 0, 1], vec![1; 256]] {
             assert_eq!(named(&mut router, 2, name), Err(Rejected));
         }
-        // Who was not let in takes nothing along.
+        // A rejected peer changes nothing when it is detached.
         router.detach(PeerId(2), &mut Recorder::default());
         assert_eq!(hear(&mut router, 1, "x")[0], "one");
         router.detach(PeerId(1), &mut Recorder::default());
@@ -279,7 +280,7 @@ mod tests {
         assert_eq!(outlet.changed, [PeerId(1)], "it has lost its name");
         assert_eq!(router.interest(PeerId(1)), None);
         assert_eq!(router.interest(PeerId(2)), one());
-        // Where senders do not wait for it, it misses what it cannot take.
+        // If senders do not wait for it, it misses messages that it has no room for.
         router.configure(&Options::new(), &mut outlet);
         outlet.full.insert(PeerId(2));
         let given = router.give(["one", "c"].into(), &mut outlet);
@@ -343,7 +344,7 @@ mod tests {
         assert_eq!((router.kept(), router.find(&id("x"))), (0, Some(PeerId(3))));
         assert_eq!(hear(&mut router, 3, "d"), Message::from(["x", "d"]));
 
-        // It is lost with two messages, and comes back under another slot.
+        // It is lost with two unsent messages, and returns under another slot.
         let mut unsent = vec![Message::from("e"), "f".into()];
         router.keep(PeerId(3), &mut unsent);
         router.detach(PeerId(3), &mut outlet);

@@ -1,4 +1,4 @@
-//! Peers by name, and names by peer: what ROUTER, SERVER and PEER have in common.
+//! Peers by routing id, and routing ids by peer, for ROUTER, SERVER and PEER.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -9,22 +9,23 @@ use crate::routing_id::RoutingId;
 use super::peers::PeerMap;
 use super::{Drop, Full, Interest, Outlet, PeerId, Rejected, Verdict};
 
-/// Who has which name.
+/// Assigns routing ids to peers.
 ///
-/// A name is there as long as its peer is. One that the user gave when connecting is there from
-/// then until the endpoint is disconnected, whether its peer is or not: messages to it are kept
-/// up to the high-water mark, so that one endpoint without a peer does not stop the others.
+/// An id exists as long as its peer is attached. One that the user assigned when connecting exists
+/// until the endpoint is disconnected, whether its peer is attached or not: meanwhile messages to
+/// it are kept up to the high-water mark, so that one endpoint without a peer does not block the
+/// others.
 #[derive(Default)]
 pub(super) struct RoutingTable {
     routes: HashMap<Frame, Route>,
     names: PeerMap<Frame>,
-    /// The last number given to a peer without a name.
+    /// The last number assigned to a peer that announced no id.
     numbered: u32,
-    /// The most messages kept for one name.
+    /// Maximum number of messages kept for one id.
     limit: usize,
-    /// Where one more is too much, the oldest is lost.
+    /// Beyond that limit, the oldest message is dropped.
     slides: bool,
-    /// How many are kept for all names together.
+    /// Number of messages kept for all ids together.
     kept: usize,
 }
 
@@ -33,12 +34,12 @@ struct Route {
     peer: Option<PeerId>,
     /// Whether it outlives its peer.
     reserved: bool,
-    /// Messages for a peer that is not there; empty while it is.
+    /// Messages for a peer that is not attached; empty while it is.
     kept: VecDeque<Message>,
 }
 
 impl RoutingTable {
-    /// Names that are made up count on from `start`.
+    /// Generated ids count up from `start`.
     pub(super) fn new(start: u32, options: &Options) -> Self {
         let mut table = RoutingTable {
             numbered: start,
@@ -48,8 +49,8 @@ impl RoutingTable {
         table
     }
 
-    /// For each name as many messages are kept as the high-water mark says, under the policy of
-    /// the peers' queues.
+    /// Per id, as many messages are kept as the high-water mark allows, under the policy of the
+    /// peers' queues.
     pub(super) fn configure(&mut self, options: &Options) {
         let policy = options.queues.send_overflow;
         self.slides = matches!(policy, Overflow::DropOldest | Overflow::Latest);
@@ -60,12 +61,12 @@ impl RoutingTable {
         };
     }
 
-    /// A name that no peer has, made from the next number.
+    /// An id that no peer has, made from the next number.
     pub(super) fn number(&mut self, make: impl Fn(u32) -> Frame) -> Frame {
         loop {
             self.numbered = self.numbered.wrapping_add(1);
             let name = make(self.numbered);
-            // After 2³² peers without a name the oldest may still be here. There are fewer
+            // After 2³² peers without an id, the oldest may still be attached. There are fewer
             // slots than numbers, so the search ends.
             if self.numbered != 0 && !self.routes.contains_key(&name) {
                 return name;
@@ -73,12 +74,13 @@ impl RoutingTable {
         }
     }
 
-    /// The name, if no socket has it.
+    /// The id, if it is free.
     pub(super) fn unless_taken(&self, name: Frame) -> Option<Frame> {
         (!self.routes.contains_key(&name)).then_some(name)
     }
 
-    /// Keeps a name for the peer of an endpoint of ours; false if it is in use.
+    /// Reserves an id for the peer of an endpoint that this socket connects to; false if it is in
+    /// use.
     pub(super) fn reserve(&mut self, name: &Frame, outlet: &mut dyn Outlet) -> bool {
         if self.routes.contains_key(name) {
             return false;
@@ -92,7 +94,7 @@ impl RoutingTable {
         true
     }
 
-    /// The endpoint is disconnected. If its peer is still there, the name ends with it.
+    /// The endpoint is disconnected. If its peer is still attached, the id ends with it.
     pub(super) fn release(&mut self, name: &Frame, outlet: &mut dyn Outlet) {
         let Some(route) = self.routes.get_mut(name).filter(|route| route.reserved) else {
             return;
@@ -103,7 +105,7 @@ impl RoutingTable {
         }
     }
 
-    /// A peer gets the name that was kept for it, and what was kept under that name.
+    /// Assigns the reserved id to its peer, and sends the messages kept for it.
     pub(super) fn enter_reserved(
         &mut self,
         peer: PeerId,
@@ -121,7 +123,7 @@ impl RoutingTable {
         self.kept -= route.kept.len();
         let mut lost = 0;
         for mut message in std::mem::take(&mut route.kept) {
-            // All of them fit, unless the high-water mark was lowered meanwhile.
+            // All of them fit, unless the high-water mark was lowered in the meantime.
             if outlet.send(peer, &mut message).is_err() {
                 lost += 1;
             }
@@ -134,8 +136,8 @@ impl RoutingTable {
         Ok(())
     }
 
-    /// A peer gets the name it asks for. If another peer has it, that one loses it and is answered,
-    /// provided that `takes_over`; a name kept for an endpoint of ours is never taken over.
+    /// Assigns the id that a peer announced. If another peer has it and `takes_over` is set, that
+    /// peer loses it and is returned; an id reserved for an endpoint is never taken over.
     pub(super) fn enter(
         &mut self,
         peer: PeerId,
@@ -160,7 +162,7 @@ impl RoutingTable {
         Ok(displaced)
     }
 
-    /// A peer is gone; answers the name it had.
+    /// A peer is gone; returns the id it had.
     pub(super) fn leave(&mut self, peer: PeerId, outlet: &mut dyn Outlet) -> Option<Frame> {
         let name = self.names.remove(&peer)?;
         match self.routes.get_mut(&name) {
@@ -174,17 +176,17 @@ impl RoutingTable {
         Some(name)
     }
 
-    /// The name of a peer; a peer that lost it has none.
+    /// The id of a peer; `None` if another peer has taken it over.
     pub(super) fn name(&self, peer: PeerId) -> Option<&Frame> {
         self.names.get(&peer)
     }
 
-    /// The same, as users have it.
+    /// The same, as the public type.
     pub(super) fn id(&self, peer: PeerId) -> Option<RoutingId> {
         self.name(peer).and_then(|name| RoutingId::new(name).ok())
     }
 
-    /// The peer of that name.
+    /// The peer with that id.
     pub(super) fn find(&self, name: &RoutingId) -> Option<PeerId> {
         self.routes.get(name.frame())?.peer
     }
@@ -194,8 +196,8 @@ impl RoutingTable {
         self.names.get(&peer).cloned().map(Interest::Name)
     }
 
-    /// Sends to the peer that the first frame names, and takes that frame off. A full peer loses
-    /// the message; but what has been `admitted` has a place, also where it is only kept.
+    /// Sends to the peer named by the first frame, and removes that frame. A full peer misses the
+    /// message; but an `admitted` message has a place, even if it is only kept.
     pub(super) fn send(
         &mut self,
         message: &mut Message,
@@ -240,7 +242,7 @@ impl RoutingTable {
         }
     }
 
-    /// Takes the unsent messages of a peer that is being lost, if it is expected back.
+    /// Takes the unsent messages of a peer that is being lost, if it is expected to return.
     pub(super) fn keep(&mut self, peer: PeerId, unsent: &mut Vec<Message>) {
         let route = self
             .names
@@ -252,12 +254,12 @@ impl RoutingTable {
         }
     }
 
-    /// Messages kept for peers that are not there.
+    /// Messages kept for peers that are not attached.
     pub(super) fn kept(&self) -> usize {
         self.kept
     }
 
-    /// A name is gone, and with it what was kept for it.
+    /// Removes an id, and drops the messages kept for it.
     fn forget(&mut self, name: &Frame, outlet: &mut dyn Outlet) {
         if let Some(route) = self.routes.remove(name) {
             let lost = route.kept.len();

@@ -1,5 +1,5 @@
-//! SERVER and PEER: each message to the peer whose number it bears, and each peer's messages under
-//! its number (RFC 41, RFC 51).
+//! SERVER and PEER: send each message to the peer named by its number, and prepend a peer's number
+//! to each message from it (RFC 41, RFC 51).
 
 use crate::error::Refusal;
 use crate::message::{Frame, Message};
@@ -13,8 +13,8 @@ use super::{
     Rejected, Verdict, Violation,
 };
 
-/// The number is a frame of four bytes in front of the payload of one frame: only between the
-/// user and us, never on the wire. Senders wait for a peer that is full.
+/// The number is a frame of four bytes in front of the payload of one frame: only between the user
+/// and this library, never on the wire. Senders wait for a peer that is full.
 pub(super) struct Server {
     table: RoutingTable,
     /// Senders wait for peers that are full.
@@ -22,7 +22,7 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Peers are numbered on from `start`.
+    /// Peers are numbered upwards from `start`.
     pub(super) fn new(options: &Options, start: u32) -> Self {
         Server {
             table: RoutingTable::new(start, options),
@@ -83,7 +83,7 @@ impl Pattern for Server {
     fn reserve(&mut self, name: Option<&RoutingId>, outlet: &mut dyn Outlet) -> Option<RoutingId> {
         let name = match name {
             Some(name) => {
-                // Zero is no number of a peer.
+                // No peer has the number zero.
                 name.as_u32().filter(|&number| number > 0)?;
                 name.frame().clone()
             }
@@ -183,7 +183,7 @@ mod tests {
         assert!(matches!(given, Given::Dropped(Drop::PeerFull)));
         server.detach(PeerId(1), &mut outlet);
         assert_eq!(server.interest(PeerId(1)), None);
-        // What is admitted has a place, though the mark is reached.
+        // An admitted message has a place even at the high-water mark.
         let options = Options::new().send_high_water_mark(1);
         for (admits, policy) in [(false, Overflow::DropNewest), (true, Overflow::Block)] {
             let mut server = Server::new(&options.clone().send_overflow(policy), 0);

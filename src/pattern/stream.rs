@@ -1,4 +1,4 @@
-//! STREAM: bytes to and from peers that speak no ZMTP, each under the id of its connection.
+//! STREAM: exchanges bytes with peers that do not speak ZMTP, with the id of each connection.
 
 use crate::error::Refusal;
 use crate::message::{Frame, Message};
@@ -12,23 +12,23 @@ use super::{
     Verdict, Violation,
 };
 
-/// The first bit of the number in an id: set in those of connections that we made.
+/// The first bit of the number in an id: set for connections that this socket made.
 const DIALED: u32 = 1 << 31;
 
-/// A message is an id and bytes. Bytes may not go missing from a stream, so senders wait for a peer
-/// that is full. What is sent to an id that no peer has is dropped.
+/// A message is an id and bytes. Bytes must not be dropped from a stream, so senders wait for a
+/// peer that is full. A message to an unknown id is dropped.
 pub(super) struct Stream {
     table: RoutingTable,
     /// Senders wait for peers that are full.
     admits: bool,
-    /// Peers that the user has ended, on their way out.
+    /// Peers whose connections the user has ended, until they are detached.
     ended: Vec<PeerId>,
-    /// Whether the user is told of each connection's beginning and end.
+    /// Whether the user is notified when a connection begins or ends.
     notifies: bool,
 }
 
 impl Stream {
-    /// Ids for peers that come to us count on from `start`.
+    /// Ids for peers that connect to this socket count up from `start`.
     pub(super) fn new(options: &Options, start: u32) -> Self {
         Stream {
             table: RoutingTable::new(start, options),
@@ -38,7 +38,7 @@ impl Stream {
         }
     }
 
-    /// An id that no peer has, for a peer that came to us.
+    /// An id that no peer has, for a peer that connected to this socket.
     fn number(&mut self) -> Frame {
         self.table.number(|number| id(number & !DIALED))
     }
@@ -63,8 +63,8 @@ impl Pattern for Stream {
                 self.notify(alias.clone(), outlet);
                 return Ok(());
             }
-            // Who is connected to again by the same `connect` gets the same id, unless the numbers
-            // of dialers have wrapped around to one that is still here.
+            // The peer of a reconnect of the same `connect` gets the same id, unless the numbers of
+            // dialers have wrapped around to one that is still attached.
             (None, Some(dialer)) => self
                 .table
                 .unless_taken(id(dialer as u32 | DIALED))
@@ -98,7 +98,7 @@ impl Pattern for Stream {
             return Verdict::Refused(Refusal::NoFrames);
         };
         if bytes.is_empty() {
-            // An id alone says nothing.
+            // An id without bytes is not a message.
             return Verdict::Dropped(Drop::Malformed);
         }
         let peer = RoutingId::new(id).ok().and_then(|id| self.table.find(&id));
@@ -222,7 +222,7 @@ mod tests {
         stream.table.recount(DIALED - 1);
         attach(&mut stream, &[9], &mut outlet);
         assert_eq!(name(&stream, 9), [0; 5]);
-        // A name that the user gave when connecting counts more.
+        // An id that the user assigned when connecting takes precedence.
         let alias = Some(Frame::from("mine"));
         let named = PeerIntro { alias, ..intro() };
         let mine = RoutingId::new("mine").unwrap();
@@ -249,7 +249,7 @@ mod tests {
         }
         assert!(outlet.sent.is_empty());
         assert_eq!(outlet.disconnected.len(), 1);
-        // It may be heard until it is gone.
+        // Messages from it may arrive until it is gone.
         let heard = Heard::Message("last".into());
         stream.hear(PeerId(1), heard, &mut outlet).unwrap();
         stream.detach(PeerId(1), &mut outlet);

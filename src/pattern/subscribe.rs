@@ -1,4 +1,4 @@
-//! SUB: what publishers send and the user subscribed to (RFC 29).
+//! SUB: delivers messages that the user subscribed to (RFC 29).
 
 use crate::message::{Frame, Message};
 use crate::options::Options;
@@ -11,7 +11,7 @@ use super::{
 #[derive(Default)]
 pub(super) struct Subscribe {
     subscriptions: Subscriptions,
-    /// Messages come for which there is no subscription.
+    /// Messages without a subscription are delivered.
     inverted: bool,
 }
 
@@ -39,8 +39,8 @@ impl Pattern for Subscribe {
         self.subscriptions.leave(peer);
     }
 
-    /// Filters once more: a publisher may send what it was asked for before a CANCEL reached it,
-    /// or everything.
+    /// Filters again: messages that a publisher sent before a CANCEL reached it may still arrive,
+    /// and some publishers send everything.
     fn admit(&mut self, _peer: PeerId, message: &mut Message) -> Result<Admission, Violation> {
         if self.wants(message) {
             pass(message)

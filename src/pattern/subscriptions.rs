@@ -1,11 +1,11 @@
-//! What the user subscribed to, and who must know: the subscriber's side of publishing.
+//! The user's subscriptions and the publishers that are told of them: the subscriber's side.
 
 use crate::message::Frame;
 
 use super::tree::{Tree, Value};
 use super::{Outlet, PeerId, Upstream};
 
-/// Prefixes with how often the user subscribed to each, and the publishers that are told.
+/// Prefixes with the number of the user's subscriptions to each, and the publishers.
 #[derive(Default)]
 pub(super) struct Subscriptions {
     prefixes: Tree<Count>,
@@ -14,7 +14,7 @@ pub(super) struct Subscriptions {
     publishers: Vec<PeerId>,
 }
 
-/// How often the user subscribed to a prefix.
+/// The number of the user's subscriptions to a prefix.
 #[derive(Default)]
 struct Count(u64);
 
@@ -25,7 +25,7 @@ impl Value for Count {
 }
 
 impl Subscriptions {
-    /// A new publisher, or an old one after a reconnect, learns each prefix once.
+    /// Each prefix is sent once to a new publisher, or to one that reconnected.
     pub(super) fn join(&mut self, peer: PeerId, outlet: &mut dyn Outlet) {
         self.publishers.push(peer);
         self.prefixes.for_each(|prefix, _| {
@@ -41,7 +41,7 @@ impl Subscriptions {
         &self.publishers
     }
 
-    /// Each call goes upstream, as libzmq's do.
+    /// Each call is sent upstream, as in libzmq.
     pub(super) fn subscribe(&mut self, prefix: &Frame, outlet: &mut dyn Outlet) {
         let node = self.prefixes.entry(prefix);
         let count = self.prefixes.value(node);
@@ -52,20 +52,20 @@ impl Subscriptions {
         }
     }
 
-    /// Publishers keep a set, so they hear of the last call only.
+    /// Publishers keep a set, so only the last call is sent upstream.
     pub(super) fn unsubscribe(&mut self, prefix: &Frame, outlet: &mut dyn Outlet) {
         if self.take_back(prefix) {
             self.cancel(prefix, outlet);
         }
     }
 
-    /// Publishers hear of each call, also of one for what was never subscribed to.
+    /// Each call is sent upstream, even without a subscription.
     pub(super) fn unsubscribe_verbosely(&mut self, prefix: &Frame, outlet: &mut dyn Outlet) {
         self.take_back(prefix);
         self.cancel(prefix, outlet);
     }
 
-    /// Takes one call of `subscribe` back; says whether it was the last one.
+    /// Removes one subscription; returns whether it was the last one to that prefix.
     fn take_back(&mut self, prefix: &Frame) -> bool {
         let Some(node) = self.prefixes.find(prefix) else {
             return false;

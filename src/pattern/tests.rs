@@ -1,19 +1,19 @@
-//! What every pattern's tests need, and the conformance kit every pattern passes.
+//! Helpers of all patterns' tests, and the conformance kit that every pattern passes.
 
 use std::collections::{HashMap, HashSet};
 
 use super::*;
 
-/// An outlet that writes down what it gets.
+/// An outlet that records everything.
 #[derive(Default)]
 pub(super) struct Recorder {
     pub(super) sent: Vec<(PeerId, Message)>,
     pub(super) commands: Vec<(PeerId, Upstream)>,
     pub(super) delivered: Vec<Message>,
     pub(super) drops: Vec<(Drop, usize)>,
-    /// Whose of these were.
+    /// The peers of these.
     pub(super) missed: Vec<(PeerId, Drop, usize)>,
-    /// Peers at their high-water mark.
+    /// Peers that have reached their high-water mark.
     pub(super) full: HashSet<PeerId>,
     /// Peers whose connections are to end.
     pub(super) disconnected: Vec<PeerId>,
@@ -23,7 +23,7 @@ pub(super) struct Recorder {
     pub(super) unanswered: Vec<u64>,
     /// Names that can be sent to.
     pub(super) routes: HashSet<Frame>,
-    /// What is kept for names.
+    /// The number of messages kept for each name.
     pub(super) kept: HashMap<Frame, usize>,
     /// Peers whose interest has changed.
     pub(super) changed: Vec<PeerId>,
@@ -79,7 +79,7 @@ impl Outlet for Recorder {
     }
 }
 
-/// What a peer sends, whatever form it had on the wire.
+/// Input from a peer, in any of its forms on the wire.
 #[derive(Clone, Debug)]
 pub(super) enum Heard {
     Message(Message),
@@ -89,7 +89,7 @@ pub(super) enum Heard {
     Leave(Frame),
 }
 
-/// A [`Verdict`] with the message that came back.
+/// A [`Verdict`] with the message, if it was returned.
 #[derive(Debug)]
 pub(super) enum Given {
     Sent,
@@ -98,7 +98,7 @@ pub(super) enum Given {
     Refused(Message, Refusal),
 }
 
-/// A pattern's calls with messages as values, and with what came of them written down.
+/// A pattern's calls with messages as values, whose results are recorded.
 pub(super) trait Calls {
     fn give(&mut self, message: Message, outlet: &mut Recorder) -> Given;
     fn hear(&mut self, peer: PeerId, heard: Heard, outlet: &mut Recorder) -> Result<(), Violation>;
@@ -163,7 +163,7 @@ impl Recorder {
     }
 }
 
-/// A small generator of numbers that look random and come again with their seed.
+/// A small deterministic pseudo-random generator.
 pub(super) struct Random(pub(super) u64);
 
 impl Random {
@@ -191,7 +191,7 @@ pub(super) fn attach(pattern: &mut dyn Pattern, peers: &[u32], outlet: &mut Reco
     }
 }
 
-/// Every pattern, with what a peer of it sends to make it deliver, and what that looks like.
+/// Every pattern, with a message from a peer that makes it deliver, and the message delivered.
 fn all() -> Vec<(SocketType, Box<dyn Pattern>)> {
     SocketType::ALL
         .into_iter()
@@ -199,7 +199,7 @@ fn all() -> Vec<(SocketType, Box<dyn Pattern>)> {
         .collect()
 }
 
-/// Attaches a peer that a ROUTER or STREAM knows by the first frame of what the kit sends.
+/// Attaches a peer whose id is the first frame that the kit sends to a ROUTER or STREAM.
 fn welcome(pattern: &mut dyn Pattern, peer: u32, outlet: &mut Recorder) {
     let name = RoutingId::new("a").unwrap();
     let reserved = pattern.reserve(Some(&name), outlet);
@@ -213,7 +213,7 @@ fn welcome(pattern: &mut dyn Pattern, peer: u32, outlet: &mut Recorder) {
     outlet.delivered.clear();
 }
 
-/// Makes `peer` want everything this pattern can send to it.
+/// Subscribes `peer` to all messages that this pattern can send to it.
 fn invite(kind: SocketType, pattern: &mut dyn Pattern, peer: u32, outlet: &mut Recorder) {
     if matches!(kind, SocketType::Pub | SocketType::XPub) {
         pattern
@@ -239,7 +239,7 @@ fn sample(kind: SocketType) -> Message {
     }
 }
 
-/// A message the user may send now.
+/// A message that the user may send now.
 fn sendable(kind: SocketType, outlet: &mut Recorder) -> Message {
     let mut message = sample(kind);
     if let (SocketType::Server | SocketType::Peer, Some(name)) = (kind, outlet.routes.iter().next())
@@ -346,7 +346,7 @@ fn attach_detach_attach_leaves_no_residue() {
             let _ = pattern.give(message.clone(), &mut outlet);
             outlet.full.clear();
             pattern.detach(PeerId(6), &mut outlet);
-            // Word from the pump that crossed the detach.
+            // A notification that the pump sent before the detach.
             pattern.writable(PeerId(6));
             assert_eq!(pattern.is_blocked(), blocked, "{kind}, round {round}");
             outlet.sent.clear();
@@ -374,7 +374,7 @@ fn what_comes_in_is_delivered_whole() {
             kind if kind.takes_one_frame() => "a".into(),
             _ => sample(kind),
         };
-        // As it would come over inproc from a socket that uses tags.
+        // As it would arrive over inproc from a socket that uses tags.
         message.set_tag(77);
         pattern
             .hear(PeerId(6), Heard::Message(message), &mut outlet)

@@ -1,4 +1,4 @@
-//! Who asked for this? The prefixes peers have subscribed to.
+//! The subscriptions of peers.
 
 use slab::Slab;
 
@@ -8,52 +8,52 @@ use super::peers::PeerMap;
 use super::tree::{shrink, NodeId, Tree, Value};
 use super::{PeerId, Violation};
 
-/// Prefixes one peer may hold. The largest known users follow some ten thousand instruments or
-/// sensors each; a hostile one gets about 64 MiB out of this and no more.
+/// Maximum number of prefixes per peer. The largest known users follow some ten thousand
+/// instruments or sensors each; a hostile peer can occupy about 64 MiB this way and no more.
 pub(super) const PREFIXES_PER_PEER: usize = 1 << 18;
 
-/// Bytes all prefixes of one peer may have together: 64 for each, or few very long ones.
+/// Maximum size in bytes of all prefixes of one peer: 64 for each, or a few very long ones.
 pub(super) const PREFIX_BYTES_PER_PEER: usize = 64 * PREFIXES_PER_PEER;
 
-/// A set of prefixes per peer: one CANCEL takes back any number of SUBSCRIBEs, because that is
-/// how subscribers count (they cancel when no subscriber on their side is left).
+/// A set of prefixes per peer: one CANCEL removes any number of SUBSCRIBEs, because that is how
+/// subscribers count (they cancel when no subscriber on their side is left).
 #[derive(Default)]
 pub(super) struct Topics {
     tree: Tree<Holders>,
-    /// Where in `members` a peer is that holds anything.
+    /// The index in `members` of each peer that holds a prefix.
     peers: PeerMap<u32>,
     members: Slab<Member>,
-    /// Prefixes that any peer holds.
+    /// Number of prefixes that at least one peer holds.
     distinct: usize,
-    /// Counts publications, so that a mark left by an earlier one means nothing.
+    /// Counts publications, so that a mark left by an earlier one is ignored.
     epoch: u64,
 }
 
-/// What came of taking a prefix back.
+/// The result of removing a prefix.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub(super) enum Removal {
     /// The peer did not hold it.
     NotHeld,
-    /// Others still hold it.
+    /// Other peers still hold it.
     Shared,
     /// The peer was the last to hold it.
     Last,
 }
 
-/// Who holds a prefix, by member.
+/// The holders of a prefix, by member.
 #[derive(Default)]
 struct Holders(Vec<Holder>);
 
 struct Holder {
     member: u32,
-    /// Where in the member's list this prefix is.
+    /// The index of this prefix in the member's list.
     at: u32,
 }
 
 /// A peer that holds prefixes.
 struct Member {
     peer: PeerId,
-    /// The last publication this peer was found for.
+    /// The last publication that matched this peer.
     mark: u64,
     prefixes: Vec<NodeId>,
     bytes: usize,
@@ -72,7 +72,7 @@ impl Holders {
 }
 
 impl Topics {
-    /// Adds a prefix to a peer's set. Says whether the peer is the first to hold it.
+    /// Adds a prefix to a peer's set. Returns whether the peer is the first to hold it.
     pub(super) fn insert(&mut self, prefix: &[u8], peer: PeerId) -> Result<bool, Violation> {
         let Some(member) = self.member(prefix, peer)? else {
             return Ok(false);
@@ -91,7 +91,7 @@ impl Topics {
         Ok(first)
     }
 
-    /// Takes a prefix out of a peer's set.
+    /// Removes a prefix from a peer's set.
     pub(super) fn remove(&mut self, prefix: &[u8], peer: PeerId) -> Removal {
         let (Some(&member), Some(node)) = (self.peers.get(&peer), self.tree.find(prefix)) else {
             return Removal::NotHeld;
@@ -99,7 +99,7 @@ impl Topics {
         let Some(at) = self.release(node, member) else {
             return Removal::NotHeld;
         };
-        // The last prefix of the list moves into the gap, and its holder must know.
+        // The last prefix of the list moves into the gap, so its holder is updated.
         let entry = &mut self.members[member as usize];
         entry.bytes -= prefix.len();
         entry.prefixes.swap_remove(at as usize);
@@ -123,7 +123,8 @@ impl Topics {
         }
     }
 
-    /// Forgets a peer; calls back with each prefix it held, and whether it was the last to.
+    /// Forgets a peer; calls `lost` with each prefix it held, and whether it was the last to hold
+    /// it.
     pub(super) fn remove_peer(&mut self, peer: PeerId, mut lost: impl FnMut(&[u8], bool)) {
         let Some(member) = self.peers.remove(&peer) else {
             return;
@@ -156,17 +157,17 @@ impl Topics {
             .collect()
     }
 
-    /// Distinct prefixes.
+    /// Number of distinct prefixes.
     pub(super) fn len(&self) -> usize {
         self.distinct
     }
 
-    /// Peers that hold any prefix.
+    /// Number of peers that hold a prefix.
     pub(super) fn holders(&self) -> usize {
         self.members.len()
     }
 
-    /// Calls back once with each peer that holds a prefix of `topic`.
+    /// Calls `matched` once with each peer that holds a prefix of `topic`.
     #[inline]
     pub(super) fn for_each_match(&mut self, topic: &[u8], mut matched: impl FnMut(PeerId)) {
         self.epoch += 1;
@@ -181,12 +182,12 @@ impl Topics {
                     matched(member.peer);
                 }
             }
-            // Often all there are subscribe to everything: then the root is all to look at.
+            // Often all peers subscribe to everything: then only the root is visited.
             missing > 0
         });
     }
 
-    /// Calls back with each peer that holds exactly `name`.
+    /// Calls `found` with each peer that holds exactly `name`.
     pub(super) fn for_each_holder(&mut self, name: &[u8], mut found: impl FnMut(PeerId)) {
         if let Some(node) = self.tree.find(name) {
             for holder in &self.tree.value(node).0 {
@@ -195,7 +196,7 @@ impl Topics {
         }
     }
 
-    /// The member for a peer that asks for `prefix`; `None` if it holds that already.
+    /// The member of a peer that subscribes to `prefix`; `None` if it holds that already.
     fn member(&mut self, prefix: &[u8], peer: PeerId) -> Result<Option<u32>, Violation> {
         if let Some(&member) = self.peers.get(&peer) {
             if let Some(node) = self.tree.find(prefix) {
@@ -220,13 +221,13 @@ impl Topics {
             prefixes: Vec::new(),
             bytes: 0,
         };
-        // Slots of peers are 32 bits wide, so their number is.
+        // Slots of peers are 32 bits wide, so their number fits.
         let member = self.members.insert(entry) as u32;
         self.peers.insert(peer, member);
         Ok(Some(member))
     }
 
-    /// Takes a member out of the holders of a node; says where in its list the node was.
+    /// Removes a member from the holders of a node; returns the node's index in its list.
     fn release(&mut self, node: NodeId, member: u32) -> Option<u32> {
         let holders = self.tree.value(node);
         let place = holders.place(member).ok()?;
@@ -243,7 +244,7 @@ mod tests {
     use super::super::tests::Random;
     use super::*;
 
-    /// The same as [`Topics`], as plain as can be.
+    /// A model of [`Topics`], as simple as possible.
     #[derive(Default)]
     struct Model(BTreeMap<u32, BTreeSet<Vec<u8>>>);
 
@@ -276,7 +277,7 @@ mod tests {
         peers
     }
 
-    /// Few bytes, so that prefixes share, split and repeat.
+    /// Few distinct bytes, so that prefixes share parts, split and repeat.
     fn bytes(random: &mut Random, longest: usize) -> Vec<u8> {
         let len = random.below(longest + 1);
         (0..len).map(|_| [0, b'a', 255][random.below(3)]).collect()

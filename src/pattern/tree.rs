@@ -1,8 +1,8 @@
-//! A radix tree over bytes: values by prefix, found by all topics that start with it.
+//! A radix tree over bytes: values by prefix, found by every topic that starts with it.
 
 use slab::Slab;
 
-/// What a node may hold. A vacant value counts as none, and its node goes when it can.
+/// The value of a node. A vacant value counts as none, and its node is removed when possible.
 pub(super) trait Value: Default {
     fn is_vacant(&self) -> bool;
 }
@@ -10,19 +10,19 @@ pub(super) trait Value: Default {
 /// The number of a node; it stays the same as long as its value is not vacant.
 pub(super) type NodeId = u32;
 
-/// Finding what belongs to a topic takes as many steps as the topic has branches on its way,
-/// however many prefixes there are. Nothing here recurses: prefixes come from the net, and a
-/// long one must not be able to exhaust the stack.
+/// Finding the values for a topic takes as many steps as there are branches on the topic's path,
+/// however many prefixes there are. Nothing here recurses: prefixes come from the network, and a
+/// long one must not exhaust the stack.
 pub(super) struct Tree<V> {
     nodes: Slab<Node<V>>,
     root: NodeId,
-    /// The most nodes there were since memory was last given back.
+    /// The highest number of nodes since memory was last released.
     peak: usize,
 }
 
 struct Node<V> {
-    /// The bytes between the parent and this node: the first, which only the root has not, and
-    /// the others. In a dense tree there are none, so that nothing is allocated or looked at.
+    /// The bytes between the parent and this node: the first, which the root lacks, and the others.
+    /// In a dense tree there are no others, so that nothing is allocated or read.
     first: u8,
     others: Box<[u8]>,
     /// The root is its own parent.
@@ -36,15 +36,15 @@ struct Node<V> {
 struct Children {
     /// In order of the bytes.
     list: Vec<(u8, NodeId)>,
-    /// The same of a crowd, which would take several steps to find one in: by byte, [`NO_NODE`]
-    /// where there is none.
+    /// The same for many children, among which a search would take several steps: indexed by byte,
+    /// [`NO_NODE`] where there is none.
     table: Option<Box<[NodeId; 256]>>,
 }
 
-/// From this number of children on there is a table. It goes when half of them are gone.
+/// The number of children from which there is a table. It is dropped when half of them are gone.
 const CROWD: usize = 16;
 
-/// The root is no one's child.
+/// The root is no node's child.
 const NO_NODE: NodeId = 0;
 
 impl<V: Value> Default for Tree<V> {
@@ -71,8 +71,8 @@ impl<V: Value> Tree<V> {
         Some(at)
     }
 
-    /// The node of exactly this prefix, new if need be. The caller gives it a value, or
-    /// calls [`prune`](Tree::prune).
+    /// The node of exactly this prefix, created if needed. The caller gives it a value, or calls
+    /// [`prune`](Tree::prune).
     pub(super) fn entry(&mut self, prefix: &[u8]) -> NodeId {
         let mut at = self.root;
         let mut rest = prefix;
@@ -96,12 +96,12 @@ impl<V: Value> Tree<V> {
         at
     }
 
-    /// The value of a node named by [`find`](Tree::find) or [`entry`](Tree::entry).
+    /// The value of a node returned by [`find`](Tree::find) or [`entry`](Tree::entry).
     pub(super) fn value(&mut self, id: NodeId) -> &mut V {
         &mut self.node_mut(id).value
     }
 
-    /// Drops a node that has become vacant, unless its branches need it.
+    /// Removes a node that has become vacant, unless its branches need it.
     pub(super) fn prune(&mut self, id: NodeId) {
         let node = self.node(id);
         if !node.value.is_vacant() || id == self.root {
@@ -125,8 +125,7 @@ impl<V: Value> Tree<V> {
         self.give_back();
     }
 
-    /// Visits the values of all prefixes of `topic`, shortest first, until told to stop with
-    /// `false`.
+    /// Visits the values of all prefixes of `topic`, shortest first, until `visit` returns `false`.
     #[inline]
     pub(super) fn walk(&self, topic: &[u8], mut visit: impl FnMut(&V) -> bool) {
         let mut node = self.node(self.root);
@@ -157,7 +156,7 @@ impl<V: Value> Tree<V> {
         }
     }
 
-    /// Writes the prefix of a node over `prefix`.
+    /// Writes the prefix of a node into `prefix`.
     pub(super) fn prefix(&self, id: NodeId, prefix: &mut Vec<u8>) {
         prefix.clear();
         let mut at = id;
@@ -170,7 +169,7 @@ impl<V: Value> Tree<V> {
         prefix.reverse();
     }
 
-    /// The number of nodes, the root included.
+    /// The number of nodes, including the root.
     #[cfg(test)]
     pub(super) fn nodes(&self) -> usize {
         self.nodes.len()
@@ -192,7 +191,7 @@ impl<V: Value> Tree<V> {
             children: Children::default(),
             value: V::default(),
         };
-        // The limits on what a peer may hold keep this far below 2³².
+        // The limits on the prefixes of a peer keep this far below 2³².
         let id = self.nodes.insert(node) as NodeId;
         self.peak = self.peak.max(self.nodes.len());
         id
@@ -204,7 +203,7 @@ impl<V: Value> Tree<V> {
         child
     }
 
-    /// Puts a new node above `lower`, which keeps its number. The new one gets the first byte
+    /// Inserts a new node above `lower`, which keeps its number. The new node gets the first byte
     /// and `at` of the others.
     fn split(&mut self, lower: NodeId, at: usize) -> NodeId {
         let node = self.node_mut(lower);
@@ -220,7 +219,7 @@ impl<V: Value> Tree<V> {
         upper
     }
 
-    /// Takes the node above `lower`, its only child, out: their bytes become one run.
+    /// Removes the node above `lower`, its only child, and joins their bytes.
     fn merge(&mut self, upper: NodeId, lower: NodeId) {
         let above = self.nodes.remove(upper as usize);
         let node = self.node_mut(lower);
@@ -233,8 +232,8 @@ impl<V: Value> Tree<V> {
         children.replace(above.first, lower);
     }
 
-    /// Gives memory back when three quarters of the nodes are gone, or all. What that costs is
-    /// paid by the removals since the last time, in whatever order they come.
+    /// Releases memory when three quarters of the nodes are gone, or all. The cost is amortized
+    /// over the removals since the last time, in whatever order they come.
     fn give_back(&mut self) {
         let few = self.nodes.len() == 1 || self.nodes.len() < self.peak / 4;
         if few && self.peak.max(self.nodes.capacity()) > AT_REST {
@@ -249,10 +248,10 @@ impl<V: Value> Tree<V> {
     }
 }
 
-/// Nodes whose memory is kept: not worth giving back.
+/// Number of nodes whose memory is kept, as it is not worth releasing.
 const AT_REST: usize = 64;
 
-/// Gives memory of a list back when three quarters of it are unused.
+/// Releases memory of a list when three quarters of it are unused.
 pub(super) fn shrink<T>(list: &mut Vec<T>) {
     if list.len() < list.capacity() / 4 {
         list.shrink_to(list.len() * 2);
@@ -319,10 +318,10 @@ impl Children {
     }
 }
 
-/// What of `topic` comes after `others`, if it begins with them: they are few, mostly none.
+/// The rest of `topic` after `others`, if it starts with them: they are few, mostly none.
 #[inline]
 fn after<'a>(others: &[u8], topic: &'a [u8]) -> Option<&'a [u8]> {
-    /// More are better compared by the many.
+    /// Longer runs are compared faster as slices.
     const FEW: usize = 8;
     if others.len() > FEW {
         return topic.strip_prefix(others);
@@ -415,7 +414,7 @@ mod tests {
     #[test]
     fn very_long_and_deeply_nested_prefixes_are_nothing_special() {
         const NESTED: usize = 500;
-        // A frame of the stack for each byte would not fit in it.
+        // A stack frame per byte would overflow the stack.
         let long = vec![b'x'; 1 << 20];
         let mut tree = Tree::default();
         for len in 0..NESTED {
@@ -469,7 +468,7 @@ mod tests {
                 assert_eq!(matches(&tree, &[any, b'x']), 0);
             }
         }
-        // A node above and below, which takes the place of one in the crowd.
+        // A node above and below, which takes the place of one in the table.
         set(&mut tree, &[255]);
         assert_eq!(matches(&tree, &[255, b'x', 255]), 2);
         clear(&mut tree, &[255]);

@@ -1,4 +1,4 @@
-//! XPUB: PUB whose user hears what peers subscribe to, and what else they say (RFC 29).
+//! XPUB: PUB whose user receives the subscriptions of peers, and their other messages (RFC 29).
 
 use crate::error::SubscribeError;
 use crate::message::Message;
@@ -11,18 +11,18 @@ use super::{
     Admission, Interest, Outlet, Pattern, PeerId, PeerIntro, Rejected, Upstream, Verdict, Violation,
 };
 
-/// What goes to the user carries a tag that names the peer it came from: its slot, which use of
-/// that slot it is, and whether it was a subscription. The tag of the message received last
-/// comes back with the next one sent.
+/// A delivered message has a tag that identifies the peer it came from (its slot, and the use of
+/// that slot) and whether it was a subscription. The next message sent has the tag of the message
+/// received last.
 #[derive(Default)]
 pub(super) struct XPub {
     publish: Publish,
-    /// Which attachment of all a peer is, counted from one.
+    /// The number of each peer's attachment, counted from one.
     attachments: PeerMap<u32>,
     latest: u32,
     verbosity: Verbosity,
     manual: ManualSubscriptions,
-    /// What peers asked for, where the user decides what they get.
+    /// The subscriptions that peers asked for, if the user decides about them.
     asked: Topics,
 }
 
@@ -48,7 +48,7 @@ impl XPub {
         u64::from(attachment) << 32 | u64::from(peer.0)
     }
 
-    /// The peer a tag names, if it is still there.
+    /// The peer identified by a tag, if it is still attached.
     fn peer(&self, tag: u64) -> Option<PeerId> {
         let peer = PeerId(tag as u32);
         let attached = self.attachments.contains_key(&peer);
@@ -63,14 +63,14 @@ impl Pattern for XPub {
         intro: &PeerIntro,
         outlet: &mut dyn Outlet,
     ) -> Result<(), Rejected> {
-        // 31 bits: the last one of the tag's upper half says something else. None is zero.
+        // 31 bits: the last bit of the tag's upper half has another meaning. None is zero.
         self.latest = self.latest % (u32::MAX >> 1) + 1;
         self.attachments.insert(peer, self.latest);
         self.publish.attach(peer, intro, outlet)
     }
 
-    /// What the peer wanted and no other peer does, it cancels by leaving. Where the user decides,
-    /// it takes back all it asked for.
+    /// A peer that leaves cancels the subscriptions that no other peer has. If the user decides
+    /// about subscriptions, it cancels all it asked for.
     fn detach(&mut self, peer: PeerId, outlet: &mut dyn Outlet) {
         let tag = self.tag(peer);
         self.attachments.remove(&peer);
@@ -87,7 +87,7 @@ impl Pattern for XPub {
         });
     }
 
-    /// What is no subscription is for the user.
+    /// Messages that are not subscriptions are delivered to the user.
     fn admit(&mut self, peer: PeerId, message: &mut Message) -> Result<Admission, Violation> {
         message.set_tag(self.tag(peer));
         Ok(Admission::Deliver)
@@ -153,7 +153,7 @@ impl Pattern for XPub {
         self.publish.interest(peer)
     }
 
-    /// What a peer that left would have had goes to no peer: then nothing is to be done.
+    /// A decision about a peer that is gone must not apply to another peer, and has no effect.
     fn decide(&mut self, tag: u64, decision: Upstream) -> Result<(), SubscribeError> {
         if !self.is_manual() {
             return Err(SubscribeError::NotManual);
@@ -227,7 +227,7 @@ mod tests {
         hear(xpub, peer, Heard::Cancel(topic.into()), outlet);
     }
 
-    /// What the user was told, without the first bytes' ambiguity: `+topic` and `-topic`.
+    /// The subscriptions delivered to the user, as `+topic` and `-topic`.
     fn told(outlet: &mut Recorder) -> Vec<String> {
         let told = std::mem::take(&mut outlet.delivered);
         told.iter()
@@ -264,7 +264,7 @@ mod tests {
             xpub.detach(PeerId(1), &mut outlet);
             xpub.detach(PeerId(2), &mut outlet);
             let mut told = told(&mut outlet);
-            // What a peer that leaves cancels comes in any order.
+            // The cancellations of a peer that leaves come in any order.
             let leaving = told.len() - 2;
             told[leaving..].sort();
             told.join(" ")
@@ -353,7 +353,7 @@ mod tests {
         assert_eq!(receivers(&mut xpub, "a", tag), [1]);
         assert_eq!(receivers(&mut xpub, "b", tag), [], "it does not want that");
         assert_eq!(receivers(&mut xpub, "a", 0), [1, 2]);
-        // A cancellation and what else a peer says is no reason.
+        // A cancellation or another message of a peer is no reason.
         cancel(&mut xpub, 1, "a", &mut outlet);
         hear(&mut xpub, 1, Heard::Message("word".into()), &mut outlet);
         for message in &outlet.delivered[2..] {

@@ -1,4 +1,4 @@
-//! XSUB: SUB with subscriptions as messages, without a filter, and with a voice (RFC 29).
+//! XSUB: SUB whose subscriptions are messages, without a filter, and which can send (RFC 29).
 
 use crate::error::Refusal;
 use crate::message::{Frame, Message};
@@ -15,7 +15,7 @@ pub(super) struct XSub {
     subscriptions: Subscriptions,
     /// Only the first frame of a message may be a subscription.
     only_first: bool,
-    /// Publishers hear of every cancellation.
+    /// Every cancellation is sent upstream.
     verbose_unsubscribe: bool,
 }
 
@@ -28,7 +28,7 @@ impl XSub {
         }
     }
 
-    /// Does what a frame says that starts with 1 or 0.
+    /// Subscribes or unsubscribes as a frame that starts with 1 or 0 says.
     fn heed_user(&mut self, frame: &Frame, outlet: &mut dyn Outlet) {
         match &frame[..] {
             [1, prefix @ ..] => self.subscriptions.subscribe(&prefix.into(), outlet),
@@ -65,9 +65,9 @@ impl Pattern for XSub {
         pass(message)
     }
 
-    /// A frame that starts with the byte 1 or 0 subscribes or unsubscribes to what follows it;
-    /// if only first frames may, the others of a message are taken as they are. What is left goes
-    /// to all publishers; those that are full miss it.
+    /// A frame that starts with the byte 1 or 0 subscribes or unsubscribes to the prefix after it;
+    /// if only first frames may, the other frames of a message are sent as they are. The remaining
+    /// message goes to all publishers; those that are full miss it.
     fn submit(&mut self, message: &mut Message, outlet: &mut dyn Outlet) -> Verdict {
         if message.is_empty() {
             return Verdict::Refused(Refusal::NoFrames);

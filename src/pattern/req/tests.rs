@@ -82,7 +82,7 @@ fn a_peer_that_leaves_takes_its_request_along() {
     attach(&mut req, &[3], &mut outlet);
     req.detach(PeerId(1), &mut outlet);
     assert_eq!(outlet.drops, [(Drop::RequestLost, 1)]);
-    // A newcomer in the old slot owes no reply.
+    // A new peer in the old slot has no reply to send.
     attach(&mut req, &[1], &mut outlet);
     assert!(!req.is_blocked());
     reply(&mut req, 1, &["", "A"], &mut outlet).unwrap();
@@ -274,7 +274,7 @@ fn a_peer_that_leaves_leaves_its_requests_unanswered() {
     assert_eq!(outlet.unanswered.len(), 2);
     assert!(outlet.unanswered.contains(&1) && outlet.unanswered.contains(&3));
     assert_eq!((req.asked.len(), req.numbers.len()), (2, 2));
-    // A newcomer in the old slot owes nothing.
+    // A new peer in the old slot has no reply to send.
     attach(&mut req, &[1], &mut outlet);
     hear(&mut req, 1, numbered(u32::MAX - 1, "late"), &mut outlet);
     assert!(outlet.answers.is_empty());
@@ -299,7 +299,7 @@ fn requests_with_a_tag_that_never_left_come_back_with_it_unless_given_up() {
 fn a_reply_before_its_request_left_frees_no_other_peer() {
     let (mut req, mut outlet) = with(Options::new());
     assert!(is_sent(req.give("a".into(), &mut outlet)));
-    // The request is still in the house.
+    // The request has not been written yet.
     hear(&mut req, 1, ["", "premature"].into(), &mut outlet);
     assert!(is_sent(req.give("b".into(), &mut outlet)));
     let sent = outlet.take_sent();
