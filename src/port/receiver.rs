@@ -26,7 +26,7 @@ use crate::sync::Hook;
 /// When the socket is closed, a receiver returns the remaining messages and then fails with
 /// [`Closed::Socket`].
 ///
-/// It is a blocking iterator (`for message in &receiver`) and a [`Stream`](futures_core::Stream);
+/// It is a blocking iterator (`for message in &receiver`) and a [`Stream`];
 /// both end when no more messages will arrive.
 ///
 /// ```

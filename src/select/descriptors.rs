@@ -1,4 +1,4 @@
-//! File descriptors as sources of a [`Select`](super::Select), and the wait for both kinds of
+//! File descriptors as sources of a [`Select`], and the wait for both kinds of
 //! sources.
 
 use std::collections::BTreeMap;

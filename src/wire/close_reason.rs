@@ -1,104 +1,104 @@
-//! Why a connection ends, sorted by who is to blame.
+//! Why a connection ends, grouped by which side is at fault.
 
 use crate::event::{DisconnectReason, ProtocolFault, ZMTP_INVALID_METADATA, ZMTP_UNSPECIFIED};
 use crate::security::AuthenticatorFault;
 use crate::socket_type::SocketType;
 
-/// Why a connection came to its end.
+/// Why a connection ended.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum CloseReason {
-    // The peer misbehaved.
-    /// The first bytes are no ZMTP greeting: some other protocol, or junk.
+    // The peer violated the protocol.
+    /// The first bytes are not a ZMTP greeting: another protocol, or random bytes.
     #[error("the peer does not speak ZMTP: byte {byte:#04x} at offset {offset} of its greeting")]
     NotZmtp { byte: u8, offset: usize },
     /// A frame header that RFC 37 forbids.
     #[error("malformed frame: {0}")]
     MalformedFrame(&'static str),
-    /// A frame larger than the socket takes.
+    /// A frame exceeds the socket's limit.
     #[error("a frame of {announced} bytes was announced, the limit is {limit}")]
     FrameTooLarge { announced: u64, limit: u64 },
-    /// A message larger than the socket takes, all its frames together.
+    /// A message exceeds the socket's limit, counting all its frames.
     #[error("a message of more than {limit} bytes")]
     MessageTooLarge { limit: u64 },
-    /// A message of more frames than any program means to send.
+    /// A message has more frames than any program would send.
     #[error("a message of more than {limit} frames")]
     TooManyFrames { limit: usize },
-    /// A message without the frames that those of this socket type have.
+    /// A message lacks the frames that messages of this socket type have.
     #[error("malformed message: {0}")]
     MalformedMessage(&'static str),
-    /// A command whose body does not follow its grammar.
+    /// The body of a command does not follow its grammar.
     #[error("malformed command: {0}")]
     MalformedCommand(&'static str),
-    /// A command, or a message, at a moment it may not come.
+    /// A command, or a message, arrived when it was not allowed.
     #[error("unexpected {0}")]
     UnexpectedCommand(String),
-    /// An identity has at most 255 bytes.
+    /// An identity has more than 255 bytes.
     #[error("an identity of {bytes} bytes, the limit is 255")]
     IdentityTooLong { bytes: usize },
-    /// A number that must grow does not (RFC 26).
+    /// A number that must increase does not (RFC 26).
     #[error("number {number} came after {last}")]
     #[cfg_attr(not(feature = "curve"), allow(dead_code))]
     InvalidSequence { last: u64, number: u64 },
-    /// What is encrypted cannot be decrypted: forged, or for other keys.
+    /// An encrypted box cannot be decrypted: it is forged, or for other keys.
     #[error("{0}")]
     #[cfg_attr(not(feature = "curve"), allow(dead_code))]
     Cryptographic(&'static str),
-    /// Keys that nothing safe can be made of (RFC 26).
+    /// The keys do not allow a safe key agreement (RFC 26).
     #[error("{0}")]
     #[cfg_attr(not(feature = "curve"), allow(dead_code))]
     KeyExchange(&'static str),
-    /// The peer goes on asking for answers that it does not read.
+    /// The peer keeps sending commands whose replies it does not read.
     #[error("{unread} answers to PING are waiting unread")]
     RepliesUnread { unread: usize },
 
-    // Neither end is at fault, but these two cannot talk to each other.
-    /// ZMTP 1.0 and 2.0 are older than this socket's type.
+    // Neither end is at fault, but they are not compatible.
+    /// ZMTP 1.0 and 2.0 do not have this socket's type.
     #[error("the peer speaks ZMTP {major}.{minor}, which has no peers for {ours}")]
     UnsupportedVersion {
         major: u8,
         minor: u8,
         ours: SocketType,
     },
-    /// An older version than the socket takes.
+    /// The version is older than the socket accepts.
     #[error("the peer speaks ZMTP {major}.{minor}, which is older than what is taken")]
     OldVersion { major: u8, minor: u8 },
-    /// ZMTP 1.0 and 2.0 know no security, and this socket demands it.
+    /// ZMTP 1.0 and 2.0 have no security, and this socket requires it.
     #[error("the peer speaks ZMTP {major}.{minor}, which knows no security")]
     InsecureVersion { major: u8, minor: u8 },
     /// Both ends must be configured for the same security mechanism.
     #[error("the peer uses the security mechanism {theirs:?}")]
     MechanismMismatch { theirs: String },
-    /// Of two ends one has to be the client.
+    /// One of the ends must be the client.
     #[error("both ends are servers of the security mechanism")]
     TwoServers,
     /// The authenticator denied this peer.
     #[error("refused with status {status}: {text}")]
     Denied { status: u16, text: String },
-    /// The handler that should judge the peer has not.
+    /// The handler did not decide about the peer.
     #[error("{0}")]
     Unjudged(AuthenticatorFault),
-    /// RFC 28 to 31 and 41 to 52 say which socket types may talk to each other.
+    /// The socket types are not compatible (RFC 28 to 31 and 41 to 52).
     #[error("a peer of type {theirs:?} cannot talk to a socket of type {ours}")]
     IncompatibleSocketType { ours: SocketType, theirs: String },
-    /// The owner takes no peer now.
+    /// The owner has no room for a peer now.
     #[error("there is no room for another peer")]
     NoRoom,
-    /// The peer refused us with an ERROR command, and said this.
+    /// The peer refused the connection with an ERROR command, with this text.
     #[error("refused by the peer: {0:?}")]
     PeerError(String),
 
-    // Time passed.
+    // A time limit passed.
     /// Greeting and handshake took longer than the socket allows.
     #[error("the handshake was not completed in time")]
     HandshakeTimeout,
-    /// The peer fell silent for longer than the time-to-live of its own PING, or gave our PING
-    /// no answer in time.
+    /// The peer was silent for longer than the time-to-live of its own PING, or did not reply to a
+    /// PING of this end in time.
     #[error("the peer was silent for longer than a live one is")]
     HeartbeatTimeout,
 }
 
 impl CloseReason {
-    /// The same for users: what an operator would tell apart.
+    /// The public form: the distinctions that matter to an operator.
     pub(crate) fn public(&self) -> DisconnectReason {
         match self {
             CloseReason::NotZmtp { .. }
@@ -148,7 +148,7 @@ impl CloseReason {
         }
     }
 
-    /// In words, and as the number libzmq has for it (`ZMQ_PROTOCOL_ERROR_ZMTP_*`).
+    /// In words, and as libzmq's number (`ZMQ_PROTOCOL_ERROR_ZMTP_*`).
     fn fault(&self) -> ProtocolFault {
         let code = match self {
             CloseReason::UnexpectedCommand(_) => 0x1000_0001,
@@ -163,8 +163,8 @@ impl CloseReason {
         ProtocolFault::new(code, self.to_string())
     }
 
-    /// Whether the same two ends will fail again unless one of them is configured differently:
-    /// a dialer should slow down.
+    /// Whether another attempt will fail too unless one end is configured differently: a dialer
+    /// should slow down.
     pub(crate) fn is_incompatible(&self) -> bool {
         match self {
             CloseReason::UnsupportedVersion { .. }
@@ -174,7 +174,7 @@ impl CloseReason {
             | CloseReason::TwoServers
             | CloseReason::IncompatibleSocketType { .. }
             | CloseReason::PeerError(_) => true,
-            // RFC 27: 300 is for errors that pass.
+            // RFC 27: 300 is for temporary errors.
             CloseReason::Denied { status, .. } => *status != 300,
             CloseReason::NotZmtp { .. }
             | CloseReason::MalformedFrame(_)
@@ -197,8 +197,8 @@ impl CloseReason {
     }
 }
 
-/// The number of a command that does not follow its grammar, by what is wrong: that begins with the
-/// name of the command, if it is known, or is about a property.
+/// The number for a command that does not follow its grammar, according to the description of the
+/// error: that starts with the name of the command, if it is known, or is about a property.
 fn malformed(what: &str) -> i32 {
     match what.split(' ').next() {
         Some("MESSAGE") => 0x1000_0012,
@@ -212,8 +212,8 @@ fn malformed(what: &str) -> i32 {
     }
 }
 
-/// What an ERROR says of a peer that was judged: the status of ZAP and nothing else (RFC 27, The
-/// ZAP Reply; libzmq says no more).
+/// The text of an ERROR to a peer that was rejected: the ZAP status and nothing else (RFC 27, The
+/// ZAP Reply; libzmq sends no more).
 fn authentication_status(said: &str) -> Option<u16> {
     match said {
         "300" => Some(300),
@@ -223,9 +223,9 @@ fn authentication_status(said: &str) -> Option<u16> {
     }
 }
 
-/// Text of the peer's for people to read: printable, and no longer than they would read.
+/// Text from the peer made readable: printable, and of limited length.
 pub(super) fn readable(bytes: &[u8]) -> String {
-    /// The longest reason an ERROR command can carry is 255 bytes.
+    /// The reason in an ERROR command has at most 255 bytes.
     const SHOWN: usize = 255;
     String::from_utf8_lossy(&bytes[..bytes.len().min(SHOWN)])
         .chars()

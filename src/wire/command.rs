@@ -1,27 +1,27 @@
-//! Commands: what peers say to each other besides messages (RFC 37, Commands).
+//! Commands, which peers exchange besides messages (RFC 37, Commands).
 
 use super::close_reason::readable;
 use super::CloseReason;
 
-/// The most bytes of context in a PING or PONG (RFC 37, Connection Heartbeating).
+/// Maximum size of the context in a PING or PONG, in bytes (RFC 37, Connection Heartbeating).
 pub(super) const MAX_CONTEXT: usize = 16;
 
-/// What libzmq's PLAIN (4.3.2 to 4.3.5 at least) says in the place of ERROR: in its C++ source the
+/// Sent by libzmq's PLAIN (4.3.2 to 4.3.5 at least) in place of ERROR: in its C++ source the
 /// `\x05E` of `"\x05ERROR"` is one byte.
 const LIBZMQ_PLAIN_ERROR: &[u8] = b"\x5eRROR";
 
-/// A command as read; borrows the body of its frame.
+/// A parsed command; borrows the body of its frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Command<'a> {
-    /// Metadata, as [`Metadata`](super::metadata::Metadata) reads it.
+    /// Metadata, to be parsed by [`Metadata`](super::metadata::Metadata).
     Ready(&'a [u8]),
-    /// The reason, for people to read.
+    /// The reason, as text for people.
     Error(&'a [u8]),
-    /// What a client shows first (PLAIN and CURVE).
+    /// The client's first command (PLAIN and CURVE).
     Hello(&'a [u8]),
-    /// What the server answers (PLAIN and CURVE).
+    /// The server's reply (PLAIN and CURVE).
     Welcome(&'a [u8]),
-    /// What the client has to say then (PLAIN and CURVE).
+    /// The client's next command (PLAIN and CURVE).
     Initiate(&'a [u8]),
     /// A prefix.
     Subscribe(&'a [u8]),
@@ -31,16 +31,16 @@ pub(super) enum Command<'a> {
     Join(&'a [u8]),
     /// A group (RFC 48).
     Leave(&'a [u8]),
-    /// The time-to-live in tenths of a second, 0 for none, and what to echo.
+    /// The time-to-live in tenths of a second, 0 for none, and the context to return.
     Ping { ttl: u16, context: &'a [u8] },
-    /// What our PING carried.
+    /// The context of the PING it replies to.
     Pong(&'a [u8]),
-    /// The name of any other.
+    /// The name of any other command.
     Other(&'a [u8]),
 }
 
 impl<'a> Command<'a> {
-    /// Reads the body of a command frame.
+    /// Parses the body of a command frame.
     pub(super) fn parse(body: &'a [u8]) -> Result<Self, CloseReason> {
         let Some((name, data)) = split_short(body) else {
             return match body.strip_prefix(LIBZMQ_PLAIN_ERROR) {
@@ -71,7 +71,7 @@ impl<'a> Command<'a> {
         }
     }
 
-    /// The error of having received this at a moment it may not come.
+    /// The error of receiving this command when it is not allowed.
     pub(super) fn unexpected(self) -> CloseReason {
         let name: &[u8] = match self {
             Command::Ready(_) => b"READY",
@@ -95,7 +95,8 @@ impl<'a> Command<'a> {
 fn error(data: &[u8]) -> Result<Command<'_>, CloseReason> {
     match (split_short(data), data) {
         (Some((reason, _)), _) => Ok(Command::Error(reason)),
-        // CURVE of libzmq 4.1 has a status of three digits behind a length that is another's.
+        // CURVE of libzmq 4.1 sends a status of three digits after a length that does not belong to
+        // it.
         (None, [_, status @ ..]) if status.len() == 3 && status.iter().all(u8::is_ascii_digit) => {
             Ok(Command::Error(status))
         }
@@ -103,7 +104,7 @@ fn error(data: &[u8]) -> Result<Command<'_>, CloseReason> {
     }
 }
 
-/// RFC 48: a group is named by up to 255 bytes.
+/// RFC 48: the name of a group has up to 255 bytes.
 fn group(data: &[u8]) -> Result<&[u8], CloseReason> {
     match data.len() {
         0..=255 => Ok(data),
@@ -113,7 +114,7 @@ fn group(data: &[u8]) -> Result<&[u8], CloseReason> {
     }
 }
 
-/// Splits off a field of up to 255 bytes with its length in front.
+/// Splits off a field of up to 255 bytes that is preceded by its length.
 pub(super) fn split_short(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (&length, rest) = bytes.split_first()?;
     rest.split_at_checked(usize::from(length))

@@ -25,81 +25,83 @@ mod opening;
 mod state;
 mod traffic;
 
-/// No command of a handshake needs more; a peer that has not shown who it is gets no more.
+/// No command of a handshake needs more, and a peer that is not authenticated is allowed no more.
 const MAX_HANDSHAKE_COMMAND: u64 = 64 << 10;
 
-/// A frame costs 72 bytes here, and may cost 2 on the wire: what is unfinished ends at 72 MiB.
+/// A frame takes 72 bytes of memory, and as few as 2 on the wire: an unfinished message takes at
+/// most 72 MiB.
 const MAX_FRAMES: usize = Message::MAX_FRAMES;
 
 /// One end of a ZMTP connection, without its stream.
 ///
-/// The owner of the stream moves bytes between it and this:
+/// The owner of the stream moves bytes between the stream and this:
 ///
-/// - **world → machine**: read into [`recv_slice`](Self::recv_slice) and say how much with
-///   [`recv_advance`](Self::recv_advance); when [`poll_timeout`](Self::poll_timeout) has
+/// - **world → machine**: read into [`recv_slice`](Self::recv_slice) and report the number of bytes
+///   with [`recv_advance`](Self::recv_advance); when [`poll_timeout`](Self::poll_timeout) has
 ///   passed, call [`handle_timeout`](Self::handle_timeout).
-/// - **machine → app**: [`poll_event`](Self::poll_event) until it gives `None`, or stop earlier:
-///   what is not decoded yet just waits, and [`wants_read`](Self::wants_read) says when that is
-///   enough. Silence is measured meanwhile unless there is something undecoded, so an owner
-///   that leaves unread what has come says so with [`hear`](Self::hear) before a timeout.
+/// - **machine → app**: call [`poll_event`](Self::poll_event) until it returns `None`, or stop
+///   earlier: bytes that are not decoded yet are kept, and [`wants_read`](Self::wants_read) returns
+///   false while there are enough. Timeouts of silence run on meanwhile unless there are undecoded
+///   bytes, so an owner that leaves bytes unread calls [`hear`](Self::hear) before a timeout.
 /// - **app → machine**: [`send`](Self::send), [`subscribe`](Self::subscribe),
 ///   [`cancel`](Self::cancel), all after [`Event::Ready`]; and, after [`Event::Authenticate`],
 ///   [`judged`](Self::judged).
-/// - **machine → world**: write what [`poll_transmit`](Self::poll_transmit) offers and say how
-///   much was taken with [`transmitted`](Self::transmitted). Anything above may have given
-///   reason to: look at [`has_transmit`](Self::has_transmit) afterwards.
+/// - **machine → world**: write the bytes that [`poll_transmit`](Self::poll_transmit) returns and
+///   report how many were written with [`transmitted`](Self::transmitted). Any of the calls above
+///   may produce bytes to write, so check [`has_transmit`](Self::has_transmit) afterwards.
 ///
-/// After [`Event::Closed`] only the last words are left to be written, if
-/// [`has_transmit`](Self::has_transmit) says there are any; then the stream can go.
-/// Should the stream be lost first, [`take_unsent`](Self::take_unsent) saves what it can.
+/// After [`Event::Closed`], write the remaining bytes if [`has_transmit`](Self::has_transmit) says
+/// there are any; then the stream can be closed. If the stream is lost before,
+/// [`take_unsent`](Self::take_unsent) returns the messages that can be sent another way.
 #[derive(Debug)]
 pub(crate) struct Connection {
     config: Arc<Config>,
     phase: Phase,
     decoder: Decoder,
     encoder: Encoder,
-    /// The frames so far of a message whose last has not come.
+    /// The frames so far of a message whose last frame has not arrived.
     parts: Vec<Frame>,
-    /// Bytes in `parts`, if messages are limited.
+    /// The size of `parts` in bytes, if messages are limited.
     parts_bytes: u64,
     dialect: Dialect,
-    /// Ours wants to hear of them.
+    /// This socket receives subscriptions.
     hears_subscriptions: bool,
-    /// A message has begun whose further frames are no subscriptions, whatever they look like.
+    /// The remaining frames of the current message are not subscriptions, whatever their first
+    /// byte.
     takes_rest_as_it_is: bool,
-    /// The last frame of the message in `parts` was a subscription: what is there is all of it.
+    /// The last frame of the message in `parts` was a subscription: the message is complete.
     parts_are_all: bool,
-    /// Ours wants to hear of groups.
+    /// This socket receives the groups that peers join.
     hears_groups: bool,
-    /// Ours gets messages of a group: two frames, always.
+    /// This socket's messages have a group: always two frames.
     is_grouped: bool,
     handshake_deadline: Option<Instant>,
-    /// The peer's PING said it would be heard of again within this.
+    /// The peer's PING announced that it would send again within this time.
     time_to_live: Option<Wait>,
-    /// Our own, if the socket has any.
+    /// PINGs of this end, if the socket sends any.
     pings: Option<Box<Pings>>,
     /// When bytes last arrived, or the connection began.
     heard: Instant,
-    /// Nothing more is to be written.
+    /// No more bytes are to be written.
     mute: bool,
-    /// The peer says READY first.
+    /// The peer sends READY first.
     listens: bool,
     /// There is no room for the peer now.
     takes_nobody: bool,
-    /// What was made of the peer, and has not been heeded yet.
+    /// The decision about the peer, if it has not been applied yet.
     judgement: Option<Judgement>,
 }
 
 /// What the peer understands besides messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Dialect {
-    /// Commands, and subscriptions among them.
+    /// Commands, including subscriptions.
     Zmtp31,
     /// Commands; subscriptions are messages (RFC 23).
     Zmtp30,
     /// Subscriptions as messages (RFC 15, Publish-Subscribe).
     Zmtp20,
-    /// Nothing: subscribers filter for themselves (RFC 13, Broadcast Content).
+    /// Nothing: subscribers filter on their side (RFC 13, Broadcast Content).
     Zmtp10,
 }
 
@@ -112,27 +114,28 @@ enum Phase {
         state: Handshake,
     },
     Traffic,
-    /// A peer of ZMTP 2.0 or 1.0 owes its identity.
+    /// The identity of a peer of ZMTP 2.0 or 1.0.
     OldIdentity(Old),
-    /// As `Traffic`, in the frames of ZMTP 1.0.
+    /// Like `Traffic`, in the frames of ZMTP 1.0.
     OldTraffic {
-        /// It is still to be told that the peer wants everything.
+        /// The subscription of the peer to everything has yet to be returned as an event.
         is_subscribed: bool,
     },
-    /// All that is said is encrypted.
+    /// All traffic is encrypted.
     Sealed(Box<Opener>),
-    /// A stream that knows no frames: `Ready` has not been said yet.
+    /// A stream without frames, whose `Ready` has yet to be returned.
     RawOpening,
-    /// A stream that knows no frames.
+    /// A stream without frames.
     Raw,
-    /// Over, and not said yet.
+    /// Closed; the event has yet to be returned.
     Closing(CloseReason),
     Closed,
 }
 
 impl Connection {
     /// A connection whose stream has just been opened, by either end. The first bytes of the
-    /// greeting are ready to be written. `opening` is what follows: of the mechanism of `config`.
+    /// greeting are ready to be written. `opening` is the handshake that follows, of the mechanism
+    /// of `config`.
     pub(crate) fn new(config: Arc<Config>, opening: Opening, now: Instant) -> Self {
         let mut connection = Connection::silent(config, now);
         let greeting = Greeting::start(&connection.config, &mut connection.encoder);
@@ -144,16 +147,16 @@ impl Connection {
         connection
     }
 
-    /// A connection whose peer speaks no ZMTP, for STREAM: [`Event::Ready`] comes at once, and
-    /// after it whatever arrives, in messages of one frame that begin and end anywhere. Of what
-    /// is sent, the bytes of all frames are written and nothing else.
+    /// A connection whose peer does not speak ZMTP, for STREAM: [`Event::Ready`] comes at once,
+    /// followed by the received bytes in messages of one frame with arbitrary boundaries. For a
+    /// message to send, the bytes of its frames are written and nothing else.
     pub(crate) fn raw(config: Arc<Config>, now: Instant) -> Self {
         let mut connection = Connection::silent(config, now);
         connection.phase = Phase::RawOpening;
         connection
     }
 
-    /// A connection that has not said anything.
+    /// A connection that has not sent anything yet.
     fn silent(config: Arc<Config>, now: Instant) -> Self {
         Connection {
             phase: Phase::Closed,
@@ -179,9 +182,9 @@ impl Connection {
         }
     }
 
-    /// Lets the peer say READY first: ours is ready to be written when
-    /// [`Event::Ready`] is taken, and a peer that is turned away before that is written never
-    /// believes itself connected, so that it loses no messages. For the end that accepted, and
+    /// Lets the peer send READY first: this end's READY is ready to be written when
+    /// [`Event::Ready`] is taken. A peer that is refused before that is written never considers
+    /// itself connected, so that it loses no messages. For the end that accepted the connection,
     /// before anything has arrived.
     pub(crate) fn listen(&mut self) {
         self.listens = true;
@@ -194,19 +197,19 @@ impl Connection {
         self.decoder.room()
     }
 
-    /// `n` bytes have been read into the [`recv_slice`](Self::recv_slice) last asked for, with
-    /// no other call in between.
+    /// `n` bytes have been read into the [`recv_slice`](Self::recv_slice) last returned, with no
+    /// other call in between.
     pub(crate) fn recv_advance(&mut self, n: usize, now: Instant) {
         self.decoder.arrived(n);
         if self.is_closed() {
-            // No call will ever ask for these.
+            // These will never be decoded.
             self.decoder = Decoder::new(self.config.in_batch_size);
         } else if n > 0 {
             self.hear(now);
         }
     }
 
-    /// The peer is alive: something has come, even if it has not been read, or went elsewhere.
+    /// The peer is alive: bytes have arrived, even if they have not been read, or went elsewhere.
     pub(crate) fn hear(&mut self, now: Instant) {
         self.heard = now;
         if let Some(ttl) = &mut self.time_to_live {
@@ -217,7 +220,7 @@ impl Connection {
         }
     }
 
-    /// Time has passed.
+    /// A timeout has passed.
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         if self.is_closed() {
             return;
@@ -235,10 +238,10 @@ impl Connection {
 
     // Machine → app.
 
-    /// The next event, if what has arrived holds one.
+    /// Returns the next event, if the received bytes contain one.
     #[inline]
     pub(crate) fn poll_event(&mut self) -> Option<Event> {
-        // The common case first, and in one piece: what is returned is built in its place.
+        // The common case first, and in one piece, so that the result is built in place.
         if self.takes_any_frame() {
             if let Some((window, length)) = self.decoder.next_inline_message() {
                 self.time_to_live = None;
@@ -249,9 +252,9 @@ impl Connection {
         self.poll_any_event()
     }
 
-    /// Moves messages, at most `limit`, into `messages` until something else turns up, which is
-    /// returned, or nothing is left: as [`poll_event`](Self::poll_event) does, but without a
-    /// detour for each message.
+    /// Moves messages, at most `limit`, into `messages`. Stops at any other event, which is
+    /// returned, or when there are no more: like [`poll_event`](Self::poll_event), with less work
+    /// per message.
     #[inline]
     pub(crate) fn poll_messages(
         &mut self,
@@ -285,16 +288,16 @@ impl Connection {
         None
     }
 
-    /// False while enough bytes wait undecoded: poll events before reading on.
+    /// False while enough bytes wait undecoded: poll events before reading more.
     pub(crate) fn wants_read(&self) -> bool {
         !self.is_closed() && self.decoder.wants_more()
     }
 
     // App → machine.
 
-    /// Queues a whole message, given or lent: several connections may be sent the same one.
-    /// Only after [`Event::Ready`]; what comes after [`Event::Closed`] is not written, but
-    /// [`take_unsent`](Self::take_unsent) gives it back.
+    /// Queues a whole message, owned or borrowed: several connections may be sent the same one.
+    /// Only after [`Event::Ready`]; messages sent after [`Event::Closed`] are not written, but
+    /// returned by [`take_unsent`](Self::take_unsent).
     #[inline]
     pub(crate) fn send(&mut self, message: impl Borrow<Message>) {
         debug_assert!(
@@ -308,17 +311,18 @@ impl Connection {
         }
     }
 
-    /// The handler has judged the peer, after [`Event::Authenticate`]: poll events.
+    /// Applies the handler's decision about the peer, after [`Event::Authenticate`]: poll events
+    /// afterwards.
     pub(crate) fn judged(&mut self, judgement: Judgement) {
         let was_asked = matches!(self.phase, Phase::Handshake { .. });
         debug_assert!(was_asked || self.is_closed(), "no peer was asked");
         self.judgement = Some(judgement).filter(|_| was_asked);
     }
 
-    /// Queues a whole message of the socket's own making, such as a greeting to each new peer:
-    /// it is copied, [`transmitted`](Self::transmitted) and
-    /// [`staged_messages`](Self::staged_messages) do not count it, and
-    /// [`take_unsent`](Self::take_unsent) does not give it back. Only after [`Event::Ready`].
+    /// Queues a whole message generated by the socket, such as the first message to each new peer:
+    /// it is copied, not counted by [`transmitted`](Self::transmitted) and
+    /// [`staged_messages`](Self::staged_messages), and not returned by
+    /// [`take_unsent`](Self::take_unsent). Only after [`Event::Ready`].
     #[allow(dead_code)] // Greetings are an option; without it there are none.
     pub(crate) fn greet(&mut self, message: &Message) {
         debug_assert!(
@@ -328,7 +332,8 @@ impl Connection {
         self.encoder.uncounted_message(message);
     }
 
-    /// Asks the peer for messages that start with `prefix`; one of ZMTP 1.0 sends all there are.
+    /// Subscribes to messages of the peer that start with `prefix`; a peer of ZMTP 1.0 sends all
+    /// messages.
     pub(crate) fn subscribe(&mut self, prefix: &[u8]) {
         debug_assert!(
             self.is_ready() || self.is_closed(),
@@ -337,7 +342,7 @@ impl Connection {
         self.say_of_topics("SUBSCRIBE", 1, prefix);
     }
 
-    /// Asks the peer for no more messages that start with `prefix`.
+    /// Cancels a subscription to messages that start with `prefix`.
     pub(crate) fn cancel(&mut self, prefix: &[u8]) {
         debug_assert!(
             self.is_ready() || self.is_closed(),
@@ -356,20 +361,20 @@ impl Connection {
         }
     }
 
-    /// Tells the peer that we join a group (RFC 48).
+    /// Announces to the peer that this socket joins a group (RFC 48).
     pub(crate) fn join(&mut self, group: &[u8]) {
         self.encoder.command("JOIN", &[group]);
     }
 
-    /// Tells the peer that we leave a group (RFC 48).
+    /// Announces to the peer that this socket leaves a group (RFC 48).
     pub(crate) fn leave(&mut self, group: &[u8]) {
         self.encoder.command("LEAVE", &[group]);
     }
 
     // Machine → world.
 
-    /// Fills `slices` with the bytes to be written next; returns how many it filled. More than
-    /// [`MAX_SLICES`](super::MAX_SLICES) are of no use.
+    /// Fills `slices` with the bytes to be written next; returns how many slices it filled. More
+    /// than [`MAX_SLICES`](super::MAX_SLICES) are never needed.
     pub(crate) fn poll_transmit<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         if self.mute {
             return 0;
@@ -377,13 +382,13 @@ impl Connection {
         self.encoder.poll_transmit(slices)
     }
 
-    /// The first `n` of the bytes offered have been written. Returns how many messages are
-    /// now written completely that were not before; small ones are counted by the chunk.
+    /// The first `n` of these bytes have been written. Returns the number of messages that this
+    /// completes; small messages are counted per chunk.
     pub(crate) fn transmitted(&mut self, n: usize) -> usize {
         self.encoder.transmitted(n)
     }
 
-    /// When to call [`handle_timeout`](Self::handle_timeout), if it still lies ahead.
+    /// When to call [`handle_timeout`](Self::handle_timeout), if there is a timeout.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         if self.is_closed() {
             return None;
@@ -396,10 +401,9 @@ impl Connection {
             .min()
     }
 
-    // Below: how bytes become events.
+    // Below: decoding bytes into events.
 
-    /// Whether a frame that is no command and has no more behind it is a message, whatever it
-    /// holds.
+    /// Whether a frame without the flags COMMAND and MORE is a message, whatever it contains.
     #[inline]
     fn takes_any_frame(&self) -> bool {
         matches!(self.phase, Phase::Traffic)
@@ -411,7 +415,7 @@ impl Connection {
     fn close(&mut self, reason: CloseReason) {
         self.phase = Phase::Closing(reason);
         self.judgement = None;
-        // No call will ask for what is left of these; half a message is no message.
+        // The rest of these will never be decoded; an incomplete message is dropped.
         self.decoder = Decoder::new(self.config.in_batch_size);
         self.parts = Vec::new();
         self.parts_bytes = 0;

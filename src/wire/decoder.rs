@@ -1,18 +1,18 @@
-//! Bytes in, frames out (RFC 37, Framing; RFC 13, The Framing Layer).
+//! Decodes bytes into frames (RFC 37, Framing; RFC 13, The Framing Layer).
 //!
-//! Short payloads are copied out of the buffer many at once, a run, and are slices of that. What a
-//! payload that is kept for long holds on to is bounded by the length of a run, never by the
+//! Short payloads are copied out of the buffer many at once, as a run, and are slices of it. The
+//! memory that a long-lived payload keeps alive is bounded by the length of a run, never by the
 //! buffer's.
 //!
-//! Two places take bytes: one reusable buffer for everything, and, for a frame too large for
-//! it, the vector that becomes the frame, so that its bytes are moved once, by the kernel.
-//! Both grow with the bytes that arrive, never with a size that is merely announced.
+//! Bytes are read into one of two places: a reusable buffer, or, for a frame too large for it, the
+//! vector that becomes the frame, so that the kernel writes its bytes where they stay. Both grow
+//! with the bytes that arrive, never with a size that is merely announced.
 //!
-//! How far the buffer grows is the batch size: as much as one read brings at most. Half of that
-//! waiting undecoded is enough, so that making room never moves more bytes than it gains; and a
-//! frame of more than a quarter, unless it is already here, gets a vector of its own: a second
-//! read into the right place is cheaper than copying it there. So a buffer that holds enough has
-//! a frame to be taken off.
+//! The buffer grows up to the batch size, which is the maximum of one read. The decoder wants no
+//! more bytes once half of that waits undecoded, so that making room never moves more bytes than it
+//! gains. A frame of more than a quarter, unless it has arrived already, gets a vector of its own,
+//! as a second read into the right place is cheaper than a copy. So a buffer with enough bytes
+//! always contains a whole frame.
 
 use bytes::Bytes;
 
@@ -21,22 +21,22 @@ use super::CloseReason;
 use crate::message::storage;
 use crate::message::{Frame, INLINE_CAPACITY};
 
-/// Where the buffer starts: enough for a handshake and for slow traffic, little enough for ten
+/// Initial size of the buffer: enough for a handshake and for slow traffic, small enough for ten
 /// thousand idle connections.
 const INITIAL_BUFFER: usize = 4 << 10;
 
-/// How much a buffer grows that a read has filled.
+/// Factor by which a buffer grows after a read has filled it.
 const BUFFER_GROWTH: usize = 4;
 
-/// Room must be zeroed before the kernel may write there: so much at a time, to be still in
-/// the cache then.
+/// Room must be zeroed before the kernel may write to it: in steps of this size, so that it is
+/// still in the cache then.
 const BODY_STEP: usize = 256 << 10;
 
-/// As much is read behind a large frame: enough to see whether what follows is another one, which
-/// is then read into the right place.
+/// Number of bytes read after a large frame: enough to see whether another one follows, which is
+/// then read into the right place.
 const AFTER_LARGE: usize = 4 << 10;
 
-/// A frame of a message, or a command, where it arrived.
+/// A frame of a message, or a command, without copying.
 #[derive(Debug)]
 pub(super) struct Decoded<'a> {
     pub(super) more: bool,
@@ -49,7 +49,7 @@ pub(super) struct Decoded<'a> {
 pub(super) enum Body<'a> {
     /// Still in the buffer.
     Buffered(&'a [u8]),
-    /// In a vector of their own.
+    /// In their own vector.
     Own(Vec<u8>),
 }
 
@@ -64,27 +64,27 @@ impl Body<'_> {
 
 #[derive(Debug)]
 pub(super) struct Decoder {
-    /// Where the buffer stops growing.
+    /// Maximum size of the buffer.
     batch_size: usize,
     /// Initialised to its end; `start..end` waits to be decoded.
     buffer: Vec<u8>,
     start: usize,
     end: usize,
-    /// A copy of what stands in the buffer from `run_start` on, of which short messages are parts.
+    /// A copy of the buffer from `run_start` on; short messages are slices of it.
     run: Bytes,
     run_start: usize,
-    /// A read has filled the buffer: a larger one would have brought more.
+    /// A read has filled the buffer: a larger one would have received more.
     filled: bool,
-    /// The frame taken off last was large: so may be the next.
+    /// The last frame was large, so the next may be too.
     after_large: bool,
-    /// A large frame, in front of what waits in the buffer.
+    /// A large frame, in front of the bytes in the buffer.
     large: Option<LargeFrame>,
-    /// The largest body to take.
+    /// Maximum size of a body.
     limit: u64,
 }
 
 impl Decoder {
-    /// A decoder that reads `batch_size` bytes at once, at most, but for large frames.
+    /// A decoder that reads at most `batch_size` bytes at once, except for large frames.
     pub(super) fn new(batch_size: usize) -> Self {
         Decoder {
             batch_size,
@@ -100,12 +100,12 @@ impl Decoder {
         }
     }
 
-    /// Sets the largest frame to take from here on. A vector is never larger than `isize::MAX`.
+    /// Sets the maximum size of frames from here on. A vector is never larger than `isize::MAX`.
     pub(super) fn limit_frames(&mut self, limit: Option<u64>) {
         self.limit = limit.unwrap_or(u64::MAX).min(isize::MAX as u64);
     }
 
-    /// Room for bytes to arrive in; never empty.
+    /// Room for received bytes; never empty.
     pub(super) fn room(&mut self) -> &mut [u8] {
         let buffered = self.large.as_ref().is_none_or(LargeFrame::is_whole);
         if buffered {
@@ -123,7 +123,7 @@ impl Decoder {
         }
     }
 
-    /// `n` bytes have arrived in the room last asked for.
+    /// `n` bytes have been written to the room last returned.
     pub(super) fn arrived(&mut self, n: usize) {
         match &mut self.large {
             Some(large) if !large.is_whole() => large.arrived(n),
@@ -144,19 +144,19 @@ impl Decoder {
         self.end - self.start < self.batch_size / 2
     }
 
-    /// The bytes that wait in the buffer.
+    /// The undecoded bytes in the buffer.
     pub(super) fn waiting(&self) -> &[u8] {
         &self.buffer[self.start..self.end]
     }
 
-    /// Takes off the first `n` of the bytes that wait.
+    /// Removes the first `n` of the undecoded bytes.
     pub(super) fn consume(&mut self, n: usize) {
         self.start = self.end.min(self.start + n);
     }
 
-    /// Takes the next frame off, if it is a message of its own, short enough to be kept inline,
-    /// here whole, and not at the very end of the buffer. Returns it with what follows it, and
-    /// its length. For anything else ask [`next_frame`](Self::next_frame).
+    /// Takes the next frame, if it is a complete message of its own, short enough to be stored
+    /// inline, and not at the very end of the buffer. Returns it with the bytes after it, and its
+    /// length. Otherwise call [`next_frame`](Self::next_frame).
     #[inline]
     pub(super) fn next_inline_message(&mut self) -> Option<(&[u8; INLINE_CAPACITY], u8)> {
         let ([0, size, rest @ ..], None) = (self.buffer.get(self.start..)?, &self.large) else {
@@ -171,8 +171,8 @@ impl Decoder {
         Some((window, *size))
     }
 
-    /// The same for a message of its own that is longer, but short enough to share an allocation
-    /// with those around it.
+    /// The same for a longer message that is short enough to share an allocation with those around
+    /// it.
     #[inline]
     pub(super) fn next_short_message(&mut self) -> Option<Bytes> {
         let waiting = self.buffer.get(self.start..self.end)?;
@@ -194,11 +194,11 @@ impl Decoder {
         Some(self.cut(start, header, size as usize))
     }
 
-    /// The `size` bytes behind a header, copied together with what lies behind them: many short
-    /// payloads at the price of a long one.
+    /// The `size` bytes after a header, copied together with the bytes after them: many short
+    /// payloads for the cost of a long one.
     #[inline]
     fn cut(&mut self, start: usize, header: usize, size: usize) -> Bytes {
-        // Where the buffer has been moved since, there is no run, and this may wrap around.
+        // If the buffer has been moved since, there is no run, and this may wrap around.
         let at = (start + header).wrapping_sub(self.run_start);
         match at.checked_add(size) {
             Some(end) if end <= self.run.len() => self.run.slice(at..end),
@@ -211,7 +211,7 @@ impl Decoder {
         let body = header..header + size;
         let waiting = &self.buffer[start..self.end];
         self.run_start = start;
-        // What follows is likely to be as long.
+        // The frames that follow are likely to have a similar length.
         self.run = storage::copy_run(waiting, body.end).unwrap_or_default();
         if self.run.is_empty() {
             return storage::copy(&waiting[body]);
@@ -219,14 +219,14 @@ impl Decoder {
         self.run.slice(body)
     }
 
-    /// Takes off what waits, at most `limit` bytes of it: for streams that know no frames.
+    /// Takes up to `limit` of the undecoded bytes: for streams without frames.
     pub(super) fn next_bytes(&mut self, limit: usize) -> Option<&[u8]> {
         let start = self.start;
         self.start = self.end.min(start + limit);
         Some(&self.buffer[start..self.start]).filter(|bytes| !bytes.is_empty())
     }
 
-    /// Takes the next frame off, if it is here whole.
+    /// Takes the next frame, if it is complete.
     pub(super) fn next_frame(&mut self) -> Result<Option<Decoded<'_>>, CloseReason> {
         self.take_frame(Header::parse)
     }
@@ -253,14 +253,14 @@ impl Decoder {
         let Some(header) = parse(waiting)? else {
             return Ok(None);
         };
-        // Judged by what is announced, before a single byte of it is kept.
+        // Checked when it is announced, before any byte of it is stored.
         if header.size > self.limit {
             return Err(CloseReason::FrameTooLarge {
                 announced: header.size,
                 limit: self.limit,
             });
         }
-        // The limit is at most isize::MAX: nothing is cut off.
+        // The limit is at most isize::MAX, so this does not truncate.
         let size = header.size as usize;
         let arrived = &waiting[header.length..];
         if let Some(body) = arrived.get(..size) {
@@ -279,8 +279,8 @@ impl Decoder {
         Ok(None)
     }
 
-    /// Whether a whole frame may be waiting to be taken off, or a fault to be found. Not for peers
-    /// of ZMTP 1.0.
+    /// Whether a complete frame or an error may be waiting to be decoded. Not for peers of ZMTP
+    /// 1.0.
     pub(super) fn has_undecoded(&self) -> bool {
         match &self.large {
             Some(large) => large.is_whole(),
@@ -292,18 +292,19 @@ impl Decoder {
         }
     }
 
-    /// Whether a frame of more than one batch is under way, or has been and another may follow.
+    /// Whether a frame larger than one batch is incomplete, or was received last and another may
+    /// follow.
     pub(super) fn expects_more(&self) -> bool {
         let large = self.large.as_ref();
         self.after_large || large.is_some_and(|large| large.size >= self.batch_size)
     }
 
-    /// Bytes that have come of a large frame.
+    /// Received bytes of a large frame.
     pub(super) fn large_bytes(&self) -> usize {
         self.large.as_ref().map_or(0, |large| large.arrived)
     }
 
-    /// Gives the buffer back if nothing waits in it.
+    /// Releases the buffer if it is empty.
     pub(super) fn shrink_to_fit(&mut self) {
         if self.start == self.end {
             self.run = Bytes::new();
@@ -313,7 +314,7 @@ impl Decoder {
         }
     }
 
-    /// Bytes held, used or not.
+    /// Size in bytes of all buffers, used or not.
     #[cfg(test)]
     pub(super) fn capacity(&self) -> usize {
         let large = self.large.as_ref();
@@ -321,7 +322,7 @@ impl Decoder {
         self.buffer.capacity() + self.run.len() + large
     }
 
-    /// Afterwards there are bytes behind `end`, if possible many.
+    /// Makes room after `end`, as much as possible.
     fn make_room(&mut self) {
         self.run = Bytes::new();
         if self.start == self.end {
@@ -339,7 +340,7 @@ impl Decoder {
         if std::mem::take(&mut self.filled) {
             wanted = wanted.max((length * BUFFER_GROWTH).min(self.batch_size));
         }
-        // Only for a reader who reads on although nothing more is wanted.
+        // Only if the caller reads although nothing more is wanted.
         if self.end == wanted {
             wanted += INITIAL_BUFFER;
         }
@@ -348,18 +349,18 @@ impl Decoder {
     }
 }
 
-/// A large frame on its way in.
+/// A large frame that is being received.
 #[derive(Debug)]
 struct LargeFrame {
     header: Header,
     size: usize,
-    /// Initialised to its end, which lies behind what has arrived by one step at most.
+    /// Initialised to its end, which is at most one step after the last received byte.
     bytes: Vec<u8>,
     arrived: usize,
 }
 
 impl LargeFrame {
-    /// Begins with memory that is kept, if there is enough in one piece; or else with room for
+    /// Starts with memory of an earlier frame, if it is large enough; otherwise with room for
     /// `first_room` bytes, which doubles as it fills.
     fn new(header: Header, size: usize, arrived: &[u8], first_room: usize) -> Self {
         let bytes = match storage::take(size) {

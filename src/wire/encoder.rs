@@ -1,7 +1,7 @@
-//! Messages in, bytes out (RFC 37, Framing; RFC 13, The Framing Layer).
+//! Encodes messages into bytes (RFC 37, Framing; RFC 13, The Framing Layer).
 //!
-//! Small frames are copied, header and all, into chunks; large ones that are shared anyway
-//! stay where they are, and only their header is copied. So one vectored write takes many.
+//! Small frames are copied into chunks, with their headers; large frames whose bytes are shared
+//! stay where they are, and only their headers are copied. So one vectored write takes many frames.
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
@@ -18,47 +18,47 @@ mod unsent;
 
 use unsent::UnsentReader;
 
-/// More slices do not make a write any faster, and few systems take many more at once.
+/// More slices do not make a write faster, and few systems accept many more at once.
 pub(crate) const MAX_SLICES: usize = 64;
 
-/// Frames from this size on are kept by reference: copying this much costs more than one more
-/// slice in a write and one more reference to count.
+/// Frames of this size or more are kept by reference: copying them costs more than another slice of
+/// a write and another reference count.
 const BY_REFERENCE: usize = 4 << 10;
 
-/// Chunks kept for use again: one is being written while the next is being filled.
+/// Chunks kept for reuse: one is being written while the next is being filled.
 const SPARE_CHUNKS: usize = 2;
 
 #[derive(Debug)]
 pub(super) struct Encoder {
-    /// How all frames here are laid out.
+    /// The layout of all frames here.
     framing: Framing,
-    /// A chunk that would hold more bytes is closed.
+    /// Maximum size of a chunk, in bytes.
     chunk_size: usize,
-    /// Goes out before `tail`.
+    /// Written before `tail`.
     sealed: VecDeque<Segment>,
-    /// Is being appended to.
+    /// The chunk being appended to.
     tail: Chunk,
     spare: Vec<Vec<u8>>,
-    /// Bytes ever appended, and ever written.
+    /// Total number of bytes appended, and of bytes written.
     appended: u64,
     written: u64,
     /// Messages appended and not reported as written.
     messages: usize,
-    /// Where, among the bytes ever appended, each answer ends that is not yet written.
+    /// The ends of all unwritten replies, counted in bytes appended.
     replies: VecDeque<u64>,
     /// From here on everything is encrypted.
     encryption: Option<Box<Encryption>>,
 }
 
-/// What encryption takes.
+/// The state of encryption.
 #[derive(Debug)]
 struct Encryption {
     sealer: Box<Sealer>,
-    /// The messages that are not written, in their order: they could not be read back.
+    /// The unwritten messages, in order: they cannot be read back from the encrypted bytes.
     messages: VecDeque<Unwritten>,
 }
 
-/// A message as it was, and where it stands, encrypted, among the bytes ever appended.
+/// A message before encryption, and its position among all bytes appended.
 #[derive(Debug)]
 struct Unwritten {
     start: u64,
@@ -76,21 +76,22 @@ enum Segment {
     },
 }
 
-/// Frames copied one behind the other.
+/// Frames copied one after the other.
 #[derive(Debug, Default)]
 struct Chunk {
     bytes: Vec<u8>,
     written: usize,
-    /// Messages that end here.
+    /// Number of messages that end here.
     messages: usize,
     /// The first frame continues a message that began in an earlier segment.
     begins_inside: bool,
-    /// What is no part of a message: greeting, commands, subscriptions. In order, not touching.
+    /// Bytes that are not part of a message: greeting, commands, subscriptions. In order, not
+    /// adjacent.
     control: Vec<Range<usize>>,
 }
 
 impl Encoder {
-    /// An encoder whose chunks are closed at `chunk_size` bytes, unless a single frame has more.
+    /// An encoder whose chunks have at most `chunk_size` bytes, unless a single frame has more.
     pub(super) fn new(chunk_size: usize) -> Self {
         Encoder {
             framing: Framing::Zmtp2,
@@ -106,7 +107,7 @@ impl Encoder {
         }
     }
 
-    /// Encrypts whatever is appended from here on.
+    /// Encrypts everything appended from here on.
     pub(super) fn seal(&mut self, sealer: Box<Sealer>) {
         self.encryption = Some(Box::new(Encryption {
             sealer,
@@ -114,13 +115,13 @@ impl Encoder {
         }));
     }
 
-    /// Frames in this way. Comes before the first frame.
+    /// Sets the layout of frames, before the first frame.
     pub(super) fn frame_as(&mut self, framing: Framing) {
         debug_assert_eq!(self.messages, 0, "all frames are alike");
         self.framing = framing;
     }
 
-    /// Appends a whole message, framed and encrypted as has been settled.
+    /// Appends a whole message, with the layout and encryption that were set.
     pub(super) fn any_message(&mut self, message: &Message) {
         match (&self.encryption, self.framing) {
             (Some(_), _) => self.encrypted_message(message),
@@ -165,8 +166,8 @@ impl Encoder {
         self.messages += 1;
     }
 
-    /// Appends the bytes of a message and nothing else: for peers that know no frames. It cannot
-    /// be taken back.
+    /// Appends the bytes of a message and nothing else: for streams without frames. It cannot be
+    /// read back.
     pub(super) fn payload(&mut self, message: &Message) {
         let mut frames = message.frames().iter().filter(|frame| !frame.is_empty());
         let Some(mut frame) = frames.next() else {
@@ -191,7 +192,7 @@ impl Encoder {
         }
     }
 
-    /// Fills `slices` with what is to be written next; returns how many it filled.
+    /// Fills `slices` with the bytes to be written next; returns how many slices it filled.
     pub(super) fn poll_transmit<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         let sealed = self.sealed.iter().map(Segment::unwritten);
         let all = sealed.chain([self.tail.unwritten()]);
@@ -203,8 +204,8 @@ impl Encoder {
         filled
     }
 
-    /// The first `n` bytes offered have been written; returns how many messages that completes,
-    /// counting those in a chunk when all of it is written.
+    /// The first `n` of these bytes have been written; returns the number of messages that this
+    /// completes. The messages of a chunk are counted when all of it is written.
     pub(super) fn transmitted(&mut self, mut n: usize) -> usize {
         debug_assert!(n <= self.bytes(), "more than there was");
         self.written = self.appended.min(self.written + n as u64);
@@ -251,17 +252,17 @@ impl Encoder {
         messages
     }
 
-    /// Bytes ever appended.
+    /// Total number of bytes appended.
     pub(super) fn appended(&self) -> u64 {
         self.appended
     }
 
-    /// Bytes ever written.
+    /// Total number of bytes written.
     pub(super) fn written(&self) -> u64 {
         self.written
     }
 
-    /// Bytes still to be written.
+    /// Bytes yet to be written.
     pub(super) fn bytes(&self) -> usize {
         (self.appended - self.written) as usize
     }
@@ -271,7 +272,7 @@ impl Encoder {
         self.messages
     }
 
-    /// Takes everything out; returns the messages of which not one byte was written, in order.
+    /// Removes everything; returns the messages of which no byte was written, in order.
     pub(super) fn take_unsent(&mut self) -> Vec<Message> {
         let written = self.written;
         let mut reader = UnsentReader::new(self.framing);
@@ -297,7 +298,7 @@ impl Encoder {
         reader.messages
     }
 
-    /// Gives back the room that nothing waits in.
+    /// Releases unused memory.
     pub(super) fn shrink_to_fit(&mut self) {
         self.spare = Vec::new();
         if self.tail.bytes.is_empty() {
@@ -313,7 +314,7 @@ impl Encoder {
         }
     }
 
-    /// Bytes held, used or not, but for those kept by reference.
+    /// Size in bytes of all buffers, used or not, apart from payloads kept by reference.
     #[cfg(test)]
     pub(super) fn capacity(&self) -> usize {
         let sealed = self.sealed.iter().map(|segment| match segment {
@@ -369,7 +370,7 @@ impl Encoder {
         });
     }
 
-    /// Makes sure that the tail takes a header and `size` more bytes, or is empty.
+    /// Makes sure that the tail has room for a header and `size` more bytes, or is empty.
     #[inline]
     fn open_tail(&mut self, size: usize, inside: bool) {
         if self.tail.bytes.len() + LONGEST_HEADER + size > self.chunk_size {

@@ -1,11 +1,11 @@
-//! Frame headers: flags and size in front of each body (RFC 37, Framing, which is RFC 15's but for
-//! commands), or, with peers of ZMTP 1.0, size and flags (RFC 13, The Framing Layer).
+//! Frame headers: flags and size in front of each body (RFC 37, Framing, which is that of RFC 15
+//! except for commands), or, with peers of ZMTP 1.0, size and flags (RFC 13, The Framing Layer).
 
 use super::CloseReason;
 
 /// More frames of the same message follow.
 pub(super) const MORE: u8 = 0b001;
-/// The size takes eight bytes instead of one.
+/// The size has eight bytes instead of one.
 pub(super) const LONG: u8 = 0b010;
 /// The body is a command, not a part of a message.
 pub(super) const COMMAND: u8 = 0b100;
@@ -13,17 +13,17 @@ pub(super) const COMMAND: u8 = 0b100;
 /// Flags, and a size of eight bytes.
 pub(super) const LONGEST_HEADER: usize = 9;
 
-/// How frame headers are laid out.
+/// The layout of frame headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Framing {
-    /// Length, which counts the flags, then flags: ZMTP 1.0.
+    /// Length, which includes the flags, then flags: ZMTP 1.0.
     Zmtp1,
     /// Flags, then length: ZMTP 2.0 and later.
     Zmtp2,
 }
 
 impl Framing {
-    /// The version of the protocol that brought it.
+    /// The version of the protocol that introduced it.
     pub(super) fn version(self) -> (u8, u8) {
         match self {
             Framing::Zmtp1 => (1, 0),
@@ -31,7 +31,7 @@ impl Framing {
         }
     }
 
-    /// The header `bytes` begin with; `None` if they end within it.
+    /// Parses the header at the start of `bytes`; `None` if it is incomplete.
     pub(super) fn parse(self, bytes: &[u8]) -> Result<Option<Header>, CloseReason> {
         match self {
             Framing::Zmtp1 => Header::parse_old(bytes),
@@ -48,19 +48,19 @@ impl Framing {
     }
 }
 
-/// A frame header as read.
+/// A parsed frame header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Header {
     pub(super) more: bool,
     pub(super) command: bool,
-    /// Bytes in the body.
+    /// Size of the body in bytes.
     pub(super) size: u64,
-    /// Bytes in this header.
+    /// Size of this header in bytes.
     pub(super) length: usize,
 }
 
 impl Header {
-    /// The header `bytes` begin with; `None` if they end within it.
+    /// Parses the header at the start of `bytes`; `None` if it is incomplete.
     pub(super) fn parse(bytes: &[u8]) -> Result<Option<Header>, CloseReason> {
         let Some((&flags, rest)) = bytes.split_first() else {
             return Ok(None);
@@ -96,8 +96,8 @@ impl Header {
         }))
     }
 
-    /// The same in the framing of ZMTP 1.0 (RFC 13, The Framing Layer). The length counts the flags
-    /// byte, so that there is none of 0. A long length may be a short one.
+    /// The same in the framing of ZMTP 1.0 (RFC 13, The Framing Layer). The length includes the
+    /// flags byte, so it is never 0. A short length may be encoded as a long one.
     pub(super) fn parse_old(bytes: &[u8]) -> Result<Option<Header>, CloseReason> {
         let (length, rest) = match bytes.split_first() {
             None => return Ok(None),

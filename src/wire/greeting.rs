@@ -1,9 +1,9 @@
-//! The greeting: 64 bytes each way that settle version and mechanism (RFC 37, Greeting).
+//! The greeting: 64 bytes in each direction that settle version and mechanism (RFC 37, Greeting).
 //!
-//! Ours goes out in three parts, each as soon as the peer has shown that it will understand:
-//! the signature at once, the major version to a peer whose signature is good, the rest to a
-//! peer of version 3. So peers of ZMTP 1.0 and 2.0 are told apart before anything is said that
-//! they would misread (RFC 15, Backwards Interoperability).
+//! This end's greeting is sent in three parts, each as soon as the peer has shown that it will
+//! understand it: the signature at once, the major version to a peer with a valid signature, the
+//! rest to a peer of version 3. So peers of ZMTP 1.0 and 2.0 are recognised before anything is sent
+//! that they would misread (RFC 15, Backwards Interoperability).
 
 use super::close_reason::readable;
 use super::encoder::Encoder;
@@ -12,13 +12,13 @@ use super::old::{self, Old};
 use super::{CloseReason, Config};
 use crate::security::Mechanism;
 
-/// Bytes in a whole greeting.
+/// Size of a whole greeting in bytes.
 pub(super) const LENGTH: usize = 64;
 
 const MAJOR: u8 = 3;
 const MINOR: u8 = 1;
 
-/// Where things stand in a greeting.
+/// Offsets in a greeting.
 const SIGNATURE_END: usize = 9;
 const MAJOR_AT: usize = 10;
 const MINOR_AT: usize = 11;
@@ -26,7 +26,7 @@ const MECHANISM_AT: usize = 12;
 const MECHANISM_LENGTH: usize = 20;
 const AS_SERVER_AT: usize = MECHANISM_AT + MECHANISM_LENGTH;
 
-/// The greeting underway: how much of ours is out.
+/// A greeting in progress: how much of this end's greeting has been sent.
 #[derive(Debug)]
 pub(super) struct Greeting {
     said: Said,
@@ -39,17 +39,17 @@ enum Said {
     All,
 }
 
-/// What a greeting tells of the peer.
+/// The result of parsing a peer's greeting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Found {
-    /// ZMTP 3: its version. The greeting is whole, and good.
+    /// ZMTP 3, with its version. The greeting is complete and valid.
     Current((u8, u8)),
-    /// ZMTP 2.0 or 1.0: what there is of a greeting is here.
+    /// ZMTP 2.0 or 1.0: its greeting has arrived as far as there is one.
     Old(Old),
 }
 
 impl Greeting {
-    /// Says the signature: all that may be said before the peer has spoken.
+    /// Sends the signature, which is all that may be sent before the peer has sent anything.
     pub(super) fn start(config: &Config, encoder: &mut Encoder) -> Self {
         encoder.control(&signature(announced_identity(config).len()));
         Greeting {
@@ -57,8 +57,8 @@ impl Greeting {
         }
     }
 
-    /// Judges the first `bytes` of the peer, from offset 0 each time, and answers what can be
-    /// answered; returns what the peer is once its greeting is whole and good.
+    /// Parses the peer's first `bytes`, from offset 0 each time, and sends what can be sent;
+    /// returns what the peer is once its greeting is complete and valid.
     pub(super) fn receive(
         &mut self,
         bytes: &[u8],
@@ -81,7 +81,7 @@ impl Greeting {
         let Some(&major) = bytes.get(MAJOR_AT) else {
             return Ok(None);
         };
-        // A higher version than ours is the peer's to step down from.
+        // A peer with a higher version downgrades to ours.
         if let Some(framing) = old::framing(major) {
             old::admits(config, framing.version())?;
             let old = bytes.get(old::TYPE_AT).map(|&socket_type| Old {
@@ -106,8 +106,8 @@ impl Greeting {
                 theirs: readable(theirs),
             });
         }
-        // libzmq always sends 0 for as-server, whatever its role: only a 1 tells anything, and
-        // NULL knows no roles.
+        // libzmq always sends 0 for as-server, whatever its role: only a 1 is meaningful, and NULL
+        // has no roles.
         if as_server && whole[AS_SERVER_AT] == 1 {
             return Err(CloseReason::TwoServers);
         }
@@ -115,8 +115,8 @@ impl Greeting {
     }
 }
 
-/// `FF`, eight bytes of padding, `7F`. The padding makes it, for a ZMTP 1.0 peer, the header
-/// of a long identity frame (RFC 37, Backwards Interoperability): length of our identity + 1.
+/// `FF`, eight bytes of padding, `7F`. For a ZMTP 1.0 peer, the padding makes it the header of a
+/// long identity frame (RFC 37, Backwards Interoperability): length of the identity + 1.
 fn signature(identity_length: usize) -> [u8; SIGNATURE_END + 1] {
     let mut bytes = [0xff; SIGNATURE_END + 1];
     bytes[1..9].copy_from_slice(&(identity_length as u64 + 1).to_be_bytes());
@@ -141,7 +141,7 @@ fn padded(mechanism: Mechanism) -> [u8; MECHANISM_LENGTH] {
     bytes
 }
 
-/// What the first bytes show.
+/// The kind of peer that the first bytes indicate.
 enum Signature {
     /// ZMTP 2.0 or later: a version follows.
     Versioned,
@@ -149,11 +149,11 @@ enum Signature {
     Old,
 }
 
-/// A peer of ZMTP 2.0 or later begins with `FF`, and has the lowest bit of byte 9 set. Any other
-/// is of ZMTP 1.0 (RFC 15, Backwards Interoperability), and begins with an identity frame: a
-/// length that is not 0, in one byte or in nine, and a flags byte of 0 (RFC 13, Full ZMTP
-/// Grammar). The RFC would not have those flags validated. But every implementation sends 0,
-/// and nothing else tells a peer of ZMTP 1.0 from one of some other protocol, whose next bytes
+/// A peer of ZMTP 2.0 or later starts with `FF`, and has the lowest bit of byte 9 set. Any other is
+/// of ZMTP 1.0 (RFC 15, Backwards Interoperability), and starts with an identity frame: a length
+/// that is not 0, in one byte or in nine, and a flags byte of 0 (RFC 13, Full ZMTP Grammar).
+/// According to the RFC those flags should not be validated. But every implementation sends 0, and
+/// nothing else distinguishes a peer of ZMTP 1.0 from one of another protocol, whose next bytes
 /// would be taken for messages.
 fn read_signature(bytes: &[u8]) -> Result<Option<Signature>, CloseReason> {
     let (flags_at, versioned) = match bytes.first() {

@@ -1,4 +1,4 @@
-//! Signs of life (RFC 37, Connection Heartbeating): how long either end waits for the other's.
+//! Heartbeats (RFC 37, Connection Heartbeating): how long either end waits for the other.
 
 use std::time::{Duration, Instant};
 
@@ -9,17 +9,17 @@ use crate::clock::later;
 /// The unit of a PING's time-to-live.
 pub(super) const TENTH_OF_A_SECOND: Duration = Duration::from_millis(100);
 
-/// The peer should be heard of within this.
+/// The time within which the peer should send something.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wait {
     length: Duration,
     deadline: Instant,
-    /// It has been given a second time already.
+    /// It has been extended once already.
     prolonged: bool,
 }
 
 impl Wait {
-    /// A wait from `start` on; `None` for one that no clock sees the end of.
+    /// A wait from `start` on; `None` if its end is beyond the range of the clock.
     pub(super) fn new(length: Duration, start: Instant) -> Option<Self> {
         let deadline = later(start, length)?;
         Some(Wait {
@@ -33,14 +33,13 @@ impl Wait {
         self.deadline
     }
 
-    /// Waits as long again, from `now`.
+    /// Waits for the same time again, from `now`.
     pub(super) fn restart(&mut self, now: Instant) {
         self.deadline = later(now, self.length).unwrap_or(self.deadline);
     }
 
-    /// Whether the time is over and the peer was silent, as far as can be known: if there is an
-    /// excuse, or if it is learned late, a sign that the reader was not listening, the time is given once
-    /// more.
+    /// Whether the time is over and the peer was silent. The time is extended once if there is an
+    /// excuse, or if this is called late, because the reader may not have read then.
     pub(super) fn is_over(&mut self, now: Instant, excuse: impl FnOnce() -> bool) -> bool {
         if now < self.deadline {
             return false;
@@ -55,24 +54,24 @@ impl Wait {
     }
 }
 
-/// Our own questions after the peer's health: one each interval, from the handshake on.
+/// The PINGs of this end: one each interval, from the handshake on.
 #[derive(Debug)]
 pub(super) struct Pings {
     config: Heartbeat,
-    /// When the next one goes out.
+    /// When the next one is sent.
     next: Option<Instant>,
-    /// How long the first that nothing has been heard since may go without an answer.
+    /// How long the peer may be silent after the first PING without any traffic since.
     answer: Option<Wait>,
-    /// Where the last one ends among the bytes to be written.
+    /// The end of the last one, counted in bytes appended.
     end: u64,
-    /// Where the one ends whose answer is awaited.
+    /// The end of the one whose reply is awaited.
     awaited: u64,
-    /// How far writing had come when that was last looked at.
+    /// The number of bytes written at the last check.
     written: u64,
 }
 
 impl Pings {
-    /// The first goes out an interval after the peer was heard of.
+    /// The first is sent an interval after the peer last sent something.
     pub(super) fn new(config: Heartbeat, heard: Instant) -> Self {
         Pings {
             next: later(heard, config.interval),
@@ -84,19 +83,19 @@ impl Pings {
         }
     }
 
-    /// Anything that comes is a sign of life, not only PONG.
+    /// Any received bytes count, not only PONG.
     pub(super) fn heard(&mut self) {
         self.answer = None;
     }
 
-    /// When something is to be done next.
+    /// When `ask` or `is_unanswered` is due next.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let answer = self.answer.map(|wait| wait.deadline());
         self.next.into_iter().chain(answer).min()
     }
 
-    /// Whether an answer is overdue. As long as our question waits behind other bytes and those
-    /// do move on, the peer takes them, and is alive.
+    /// Whether a reply is overdue. As long as the PING waits behind other bytes and those are being
+    /// written, the peer reads them, and is alive.
     pub(super) fn is_unanswered(
         &mut self,
         now: Instant,
@@ -113,14 +112,14 @@ impl Pings {
         })
     }
 
-    /// Asks, if it is time to.
+    /// Sends a PING, if it is due.
     pub(super) fn ask(&mut self, now: Instant, encoder: &mut Encoder) {
         if self.next.is_none_or(|next| now < next) {
             return;
         }
         self.next = later(now, self.config.interval);
         let is_behind_others = encoder.bytes() > 0;
-        // One that is not written yet will do.
+        // One unwritten PING is enough.
         if self.end <= encoder.written() {
             let ttl = self.config.time_to_live.to_be_bytes();
             encoder.command("PING", &[&ttl]);
@@ -129,7 +128,7 @@ impl Pings {
         if self.answer.is_none() {
             self.answer = Wait::new(self.config.timeout, now);
             self.awaited = self.end;
-            // With nothing before it, it is as good as written.
+            // With no bytes before it, it counts as written.
             self.written = match is_behind_others {
                 true => encoder.written(),
                 false => self.end,

@@ -2,8 +2,8 @@
 
 use super::{CloseReason, Config};
 
-/// Peers announce two or three properties and a handful of their users' own. 128 leaves room,
-/// and a handshake cannot be made to sort through thousands.
+/// Peers announce two or three properties and a few of their users' own. 128 leaves room, and
+/// limits the work of a handshake.
 pub(super) const MAX_PROPERTIES: usize = 128;
 
 /// The properties of one peer, in its order.
@@ -28,7 +28,7 @@ impl Metadata {
         Ok(Metadata(properties))
     }
 
-    /// The value of the first property of this name, in whatever case (RFC 37, Metadata).
+    /// The value of the first property with this name, ignoring case (RFC 37, Metadata).
     pub(super) fn value(&self, name: &str) -> Option<&[u8]> {
         self.0
             .iter()
@@ -41,8 +41,8 @@ impl Metadata {
     }
 }
 
-/// What a socket announces: its type first, then, if its peers may route by it, its identity,
-/// even an empty one, then what its user wants to be known. libzmq looks for exactly these
+/// The metadata that a socket announces: its type first, then, if its peers may route by it, its
+/// identity, even if empty, then the properties set by its user. libzmq looks for exactly these
 /// spellings.
 pub(super) fn announcement(config: &Config) -> Vec<u8> {
     let socket_type = config.socket_type;
@@ -66,7 +66,7 @@ pub(super) fn announced_identity(config: &Config) -> &[u8] {
 }
 
 pub(super) fn put_property(bytes: &mut Vec<u8>, name: &str, value: &[u8]) {
-    // Our own words, or what the options have been checked for: neither length is cut.
+    // A constant of this crate, or checked with the options, so both lengths fit.
     bytes.push(name.len() as u8);
     bytes.extend_from_slice(name.as_bytes());
     bytes.extend_from_slice(&(value.len() as u32).to_be_bytes());

@@ -1,8 +1,8 @@
-//! ZMTP 3.1 (RFC 37) on the wire, down to 2.0 (RFC 15) and 1.0 (RFC 13), without touching the wire:
-//! bytes in, events out, and back.
+//! ZMTP 3.1 (RFC 37), 3.0, 2.0 (RFC 15) and 1.0 (RFC 13), sans-I/O: bytes in, events out, and back.
 //!
-//! Nothing here reads, writes, sleeps or looks at a clock; see [`Connection`] for the grammar.
-//! Protocol versions end here: whichever form a peer speaks, the same [`Event`] comes out.
+//! Nothing here reads, writes, sleeps or calls a clock; see [`Connection`] for how it is used.
+//! Differences between protocol versions end here: for every version of the peer, the same
+//! [`Event`]s are returned.
 
 use std::time::Duration;
 
@@ -34,86 +34,86 @@ pub(crate) use zap::{
     request as authentication_request, Allowed, Applicant, Judgement,
 };
 
-/// What a socket says and demands on each of its connections.
+/// What a socket announces and requires on each of its connections.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
-    /// Announced to the peer, and decides whom to talk to.
+    /// Announced to the peer, and decides which peers are compatible.
     pub(crate) socket_type: SocketType,
-    /// Major and minor version of the oldest ZMTP to talk to.
+    /// Major and minor number of the oldest version of ZMTP accepted.
     pub(crate) oldest_version: (u8, u8),
     /// Announced by the types whose peers may route by it; empty for none.
     pub(crate) routing_id: Vec<u8>,
-    /// The largest frame the peer may send, in bytes; `None` for no limit.
+    /// Maximum size of a frame from the peer, in bytes; `None` for no limit.
     pub(crate) max_frame_size: Option<u64>,
-    /// The most bytes the frames of a message may have together; `None` for no limit.
+    /// Maximum size of all frames of a message together, in bytes; `None` for no limit.
     pub(crate) max_message_size: Option<u64>,
     /// Only the first frame of a message may be a subscription (to PUB and XPUB only).
     pub(crate) only_first_subscribe: bool,
-    /// How long the peer may take from the first byte to its READY; `None` for no limit.
+    /// Time limit from the first byte to the peer's READY; `None` for no limit.
     pub(crate) handshake_timeout: Option<Duration>,
-    /// Whether the peer is asked for signs of life.
+    /// The heartbeats sent to the peer, if any.
     pub(crate) heartbeat: Option<Heartbeat>,
     /// How connections are secured.
     pub(crate) security: Security,
-    /// Whether a handler has to judge each peer; clients of PLAIN and CURVE judge none.
+    /// Whether a handler has to decide about each peer; clients of PLAIN and CURVE do not ask one.
     pub(crate) authenticates: bool,
-    /// What peers are judged under.
+    /// The domain under which peers are authenticated.
     pub(crate) zap_domain: String,
-    /// Whether every peer has to be judged.
+    /// Whether every peer has to be authenticated.
     pub(crate) zap_enforce_domain: bool,
-    /// Announced to the peer behind what ZMTP itself wants to know.
+    /// Announced to the peer after ZMTP's own properties.
     pub(crate) metadata: Vec<(String, Vec<u8>)>,
-    /// Bytes read at once, at most, but for large frames.
+    /// Maximum number of bytes read at once, except for large frames.
     pub(crate) in_batch_size: usize,
-    /// Bytes of small frames gathered in one piece, at most.
+    /// Maximum number of bytes of small frames in one buffer.
     pub(crate) out_batch_size: usize,
 }
 
-/// How a peer is asked for signs of life (RFC 37, Connection Heartbeating).
+/// Heartbeats sent to a peer (RFC 37, Connection Heartbeating).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Heartbeat {
-    /// Between one PING and the next.
+    /// The time between two PINGs.
     pub(crate) interval: Duration,
     /// How long the peer may be silent after a PING.
     pub(crate) timeout: Duration,
-    /// What it is told to wait for us, in tenths of a second; 0 for nothing.
+    /// The time-to-live announced to the peer, in tenths of a second; 0 for none.
     pub(crate) time_to_live: u16,
 }
 
-/// What a connection has to tell its application.
+/// An event of a connection.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Event {
-    /// The handler has to judge the peer by what it has shown: the answer goes to
+    /// The handler has to decide about a peer with these credentials: the decision goes to
     /// [`Connection::judged`].
     Authenticate(Credentials),
-    /// The handshake is complete: messages may flow. Comes once, before any other but
+    /// The handshake is complete: messages can be exchanged. Comes once, before all others except
     /// `Authenticate` and `Closed`.
     Ready(Box<PeerInfo>),
     /// A whole message.
     Message(Message),
-    /// The peer wants messages that start with this (to PUB and XPUB only).
+    /// The peer subscribes to messages that start with this (to PUB and XPUB only).
     Subscribe(Frame),
-    /// The peer no longer wants messages that start with this (to PUB and XPUB only).
+    /// The peer cancels its subscription to messages that start with this (to PUB and XPUB only).
     Cancel(Frame),
     /// The peer joins a group (to RADIO only).
     Join(Frame),
     /// The peer leaves a group (to RADIO only).
     Leave(Frame),
-    /// The connection is of no more use. Comes once, and nothing after it.
+    /// The connection is closed. Comes once, and no event follows it.
     Closed(CloseReason),
 }
 
-/// What the peer said about itself during the handshake: nothing at all, without one.
+/// What the peer announced during the handshake; empty without one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct PeerInfo {
-    /// `None` if the peer did not say; such peers are taken as they are.
+    /// `None` if the peer did not announce one; such peers count as compatible.
     pub(crate) socket_type: Option<SocketType>,
-    /// Empty for an anonymous peer.
+    /// Empty if the peer announced none.
     pub(crate) identity: Frame,
-    /// Major and minor version as the peer announced it.
+    /// Major and minor version, as announced by the peer.
     pub(crate) version: (u8, u8),
-    /// All of its metadata, in its order, names as it spelt them.
+    /// All of its metadata, in its order and spelling.
     pub(crate) properties: Vec<(String, Vec<u8>)>,
-    /// What those who judged it said of it, not it itself.
+    /// What the handler said about the peer, as opposed to the peer itself.
     pub(crate) allowed: Allowed,
 }

@@ -1,26 +1,26 @@
-//! Peers of ZMTP 2.0 (RFC 15) and ZMTP 1.0 (RFC 13): which of the two one is, and whether this
-//! socket talks to such a peer at all.
+//! Peers of ZMTP 2.0 (RFC 15) and ZMTP 1.0 (RFC 13): how to tell them apart, and whether this
+//! socket accepts them.
 //!
-//! Neither knows a handshake: behind a greeting of 12 bytes, or of none, each side sends its
-//! identity in one frame, and messages from there on. There are no commands.
+//! These versions have no handshake: after a greeting of 12 bytes, or of none, each side sends its
+//! identity in one frame, followed by messages. There are no commands.
 
 use super::frame::Framing;
 use super::{CloseReason, Config};
 use crate::security::Mechanism;
 use crate::socket_type::SocketType;
 
-/// Bytes in a greeting of ZMTP 2.0: signature, revision, socket type.
+/// Size in bytes of a greeting of ZMTP 2.0: signature, revision, socket type.
 const GREETING: usize = 12;
 
-/// Where the socket type stands in it.
+/// The offset of the socket type in it.
 pub(super) const TYPE_AT: usize = GREETING - 1;
 
 /// A peer of an old version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Old {
-    /// Its frames, and ours to it.
+    /// The layout of frames in both directions.
     pub(super) framing: Framing,
-    /// The number of its socket type, if it has said its version: ZMTP 1.0 has neither.
+    /// The number of its socket type, if the version has one: ZMTP 1.0 has none.
     pub(super) socket_type: Option<u8>,
 }
 
@@ -36,14 +36,14 @@ impl Old {
         self.framing.version()
     }
 
-    /// How many bytes come before its first frame.
+    /// Number of bytes before its first frame.
     pub(super) fn greeting_length(self) -> usize {
         self.socket_type.map_or(0, |_| GREETING)
     }
 }
 
-/// How a peer frames that has put `revision` where ZMTP 3 has its major version; `None` for ZMTP 3
-/// and later. Before the release of ZMTP 2.0, 0 stood for its greeting with the frames of 1.0; as
+/// The framing of a peer that has `revision` in the place of ZMTP 3's major version; `None` for
+/// ZMTP 3 and later. Before the release of ZMTP 2.0, 0 meant its greeting with the frames of 1.0;
 /// for 1 and 2, see RFC 37, Backwards Interoperability.
 pub(super) fn framing(revision: u8) -> Option<Framing> {
     match revision {
@@ -53,9 +53,9 @@ pub(super) fn framing(revision: u8) -> Option<Framing> {
     }
 }
 
-/// Whether a socket talks to peers of an old `version`. Not if it demands security, or no version
-/// would need to break it: pretending to be old would do. And not if its type is younger than they
-/// are.
+/// Whether a socket accepts peers of an old `version`. Not if it requires security, which could
+/// otherwise be bypassed by claiming an old version; and not if that version does not have its
+/// type.
 pub(super) fn admits(config: &Config, version: (u8, u8)) -> Result<(), CloseReason> {
     let (major, minor) = version;
     admits_version(config, version)?;
@@ -72,7 +72,7 @@ pub(super) fn admits(config: &Config, version: (u8, u8)) -> Result<(), CloseReas
     }
 }
 
-/// Whether a socket talks to peers of a `version` at all.
+/// Whether a socket accepts peers of a `version` at all.
 pub(super) fn admits_version(config: &Config, version: (u8, u8)) -> Result<(), CloseReason> {
     let (major, minor) = version;
     match version < config.oldest_version {
@@ -86,7 +86,7 @@ pub(super) fn admits_version(config: &Config, version: (u8, u8)) -> Result<(), C
 pub(super) fn number(ours: SocketType) -> Option<u8> {
     match ours {
         SocketType::Pair => Some(0),
-        // RFC 15, Publish-Subscribe: on the wire these two are one, and so are the next.
+        // RFC 15, Publish-Subscribe: these two are the same on the wire, and so are the next.
         SocketType::Pub | SocketType::XPub => Some(1),
         SocketType::Sub | SocketType::XSub => Some(2),
         SocketType::Req => Some(3),
@@ -107,8 +107,8 @@ pub(super) fn number(ours: SocketType) -> Option<u8> {
     }
 }
 
-/// The socket type that a peer says it has; `None` for a number that means nothing. libzmq 3.2
-/// sends 9 for XPUB and 10 for XSUB.
+/// The socket type that a peer announces; `None` for an unknown number. libzmq 3.2 sends 9 for XPUB
+/// and 10 for XSUB.
 pub(super) fn socket_type(theirs: u8) -> Option<SocketType> {
     match theirs {
         9 => Some(SocketType::XPub),

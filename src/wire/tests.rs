@@ -1,4 +1,4 @@
-//! Connections against scripts of bytes and against each other, on a clock that only we move.
+//! Connections against scripts of bytes and against each other, on a virtual clock.
 
 mod batches;
 #[cfg(feature = "curve")]
@@ -56,7 +56,7 @@ fn greeting(minor: u8) -> Vec<u8> {
     bytes
 }
 
-/// A greeting of `minor`, then everything in `rest`.
+/// A greeting of version 3.`minor`, then everything in `rest`.
 fn script(minor: u8, rest: &[&[u8]]) -> Vec<u8> {
     let mut bytes = greeting(minor);
     for piece in rest {
@@ -65,7 +65,7 @@ fn script(minor: u8, rest: &[&[u8]]) -> Vec<u8> {
     bytes
 }
 
-/// A message frame or command, header made by hand.
+/// A message frame or command, with a header made by hand.
 fn frame(flags: u8, body: &[u8]) -> Vec<u8> {
     let mut bytes = if body.len() < 256 {
         vec![flags, body.len() as u8]
@@ -78,7 +78,7 @@ fn frame(flags: u8, body: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Feeds `bytes` in pieces no larger than the room there is; collects what comes of it.
+/// Feeds `bytes` in pieces no larger than the room there is; collects the events.
 fn feed(connection: &mut Connection, bytes: &[u8], now: Instant) -> Vec<Event> {
     let mut events = Vec::new();
     let mut rest = bytes;
@@ -118,7 +118,8 @@ fn drain(connection: &mut Connection, at_most: usize) -> (Vec<u8>, usize) {
     (bytes, messages)
 }
 
-/// The events of a script, however it is cut: in two at every byte, and byte by byte.
+/// The events of a script, which must not depend on how it is cut: in two at every byte, and byte
+/// by byte.
 fn events_of(config: Config, bytes: &[u8]) -> Vec<Event> {
     let config = Arc::new(config);
     let now = Instant::now();
@@ -126,7 +127,7 @@ fn events_of(config: Config, bytes: &[u8]) -> Vec<Event> {
     let mut whole = new();
     let expected = feed(&mut whole, bytes, now);
     let said = drain(&mut whole, usize::MAX).0;
-    // Scripts of large frames are cut where it matters: around their ends and here and there.
+    // Scripts of large frames are cut near their ends and at intervals.
     let near = |cut: usize| cut < 400 || bytes.len() - cut < 100 || cut % 4093 == 0;
     for cut in (0..bytes.len()).filter(|cut| near(*cut)) {
         let mut connection = new();
@@ -166,7 +167,7 @@ fn closed_by(events: &[Event]) -> &CloseReason {
     }
 }
 
-/// A connection that is ready, talking to a peer of this version that said this READY.
+/// A connection that is ready, with a peer of this version that sent this READY.
 fn ready(config: Config, minor: u8, their_ready: &[u8], now: Instant) -> Connection {
     let mut connection = Connection::new(Arc::new(config), Opening::Null, now);
     let events = feed(&mut connection, &script(minor, &[their_ready]), now);
@@ -296,7 +297,7 @@ fn a_peer_may_keep_its_type_to_itself() {
 #[test]
 fn wrong_and_unknown_socket_types_are_told_why() {
     let unknown = frame(4, b"\x05READY\x0bSocket-Type\0\0\0\x05WHAT?");
-    // Names are exact: this is no PUSH.
+    // Names are exact: this is not PUSH.
     let lower = frame(4, b"\x05READY\x0bSocket-Type\0\0\0\x04push");
     for (their_ready, name) in [
         (PUB_READY, "PUB"),
@@ -412,7 +413,7 @@ fn handshake_commands_have_their_own_limit() {
         limit: 65_536,
     };
     assert_eq!(events, [Event::Closed(reason)]);
-    // The socket's own limit holds too, if it is lower.
+    // The socket's own limit applies too, if it is lower.
     let mut small = config(SocketType::Pull);
     small.max_frame_size = Some(25);
     let events = events_of(small, &script(1, &[PUSH_READY]));
@@ -652,7 +653,7 @@ fn undecoded_bytes_wait_and_bound_themselves() {
         assert!(sent < 1 << 20);
     }
     assert!(connection.capacity() <= 140 * 1024);
-    // A reader who reads on all the same loses nothing.
+    // If more bytes are read all the same, none are lost.
     for _ in 0..20 {
         let room = connection.recv_slice();
         assert!(!room.is_empty());
@@ -747,7 +748,7 @@ fn a_time_to_live_ends_with_the_next_frame_or_with_the_connection() {
     waiting_for_us.handle_timeout(at(2000));
     assert_eq!(waiting_for_us.poll_event(), Some(message(&[b"x"])));
 
-    // No thread looked for long: the peer's next bytes may be in the kernel still.
+    // The reader was not running for long: the peer's next bytes may still be in the kernel.
     let mut unheard = new();
     unheard.handle_timeout(at(5000));
     assert!(!unheard.is_closed());
@@ -755,7 +756,7 @@ fn a_time_to_live_ends_with_the_next_frame_or_with_the_connection() {
     unheard.handle_timeout(at(9000));
     assert!(unheard.is_closed());
 
-    // The longest there is: 6553.5 seconds.
+    // The maximum: 6553.5 seconds.
     let mut patient = ready(config(SocketType::Pull), 1, PUSH_READY, start);
     feed(&mut patient, b"\x04\x07\x04PING\xff\xff", start);
     assert_eq!(patient.poll_timeout(), Some(at(6_553_500)));
@@ -778,7 +779,7 @@ fn both_forms_of_subscription_reach_a_publisher() {
                     b"\0\x02\0B",
                     b"\0\x01\x01",
                     b"\x04\x0a\x09SUBSCRIBE",
-                    // No subscriptions: another first byte, an empty one.
+                    // Not subscriptions: another first byte, an empty one.
                     b"\0\x02\x02C",
                     b"\0\0",
                     &frame(0, &[b"\x01", &long[..]].concat()),

@@ -1,28 +1,28 @@
-//! ZAP 1.0 (RFC 27): the question whether a peer may come in, and what the answer means.
+//! ZAP 1.0 (RFC 27): requests to authenticate a peer, and replies.
 
 use super::metadata::{put_property, Metadata};
 use crate::message::{Frame, Message};
 use crate::security::{AuthenticatorFault, Credentials};
 
-/// The version, as it stands in requests and replies (RFC 27, The ZAP Request).
+/// The version in requests and replies (RFC 27, The ZAP Request).
 const VERSION: &str = "1.0";
 
-/// The request id. Each request has its own connection to the handler, so one is enough;
-/// libzmq's is the same.
+/// The request id. Each request has its own connection to the handler, so one is enough; libzmq's
+/// is the same.
 const REQUEST_ID: &str = "1";
 
-/// Whom the question is about, besides what it shows.
+/// The subject of a request, apart from its credentials.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Applicant {
-    /// Where its address comes from.
+    /// The address it connects from.
     pub(crate) address: String,
-    /// The domain of the socket it wants to talk to.
+    /// The domain of the socket it connects to.
     pub(crate) domain: String,
     /// The routing id of that socket. (RFC 27 means the applicant's own; libzmq does not.)
     pub(crate) routing_id: Vec<u8>,
 }
 
-/// What was made of a peer.
+/// The decision about a peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Judgement {
     Allowed(Allowed),
@@ -31,21 +31,21 @@ pub(crate) enum Judgement {
     Denied {
         /// 300, 400 or 500.
         status: u16,
-        /// For people to read.
+        /// Text for people.
         text: String,
     },
     Failed(AuthenticatorFault),
 }
 
-/// What an answer tells of a peer that may come in.
+/// What a reply says about a peer that is accepted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Allowed {
-    /// Who it is.
+    /// The user id.
     pub(crate) user_id: Option<String>,
     pub(crate) metadata: Vec<(String, Vec<u8>)>,
 }
 
-/// The frames of a request, with the delimiter in front (RFC 27, The ZAP Request).
+/// The frames of a request, preceded by the delimiter (RFC 27, The ZAP Request).
 pub(crate) fn request(applicant: &Applicant, credentials: &Credentials) -> Message {
     let mut message = Message::from([
         "",
@@ -68,8 +68,8 @@ pub(crate) fn request(applicant: &Applicant, credentials: &Credentials) -> Messa
     message
 }
 
-/// Whom a request is about, without its delimiter; `None` if it is not of ZAP 1.0, or of a
-/// mechanism that is not known here.
+/// Parses a request without its delimiter; `None` if it is not of ZAP 1.0, or of an unknown
+/// mechanism.
 pub(crate) fn read_request(request: &Message) -> Option<(Applicant, Credentials)> {
     let [version, _id, domain, address, routing_id, mechanism, shown @ ..] = request.frames()
     else {
@@ -97,8 +97,8 @@ pub(crate) fn read_request(request: &Message) -> Option<(Applicant, Credentials)
     Some((applicant, credentials))
 }
 
-/// The answer to a request, both without a delimiter (RFC 27, The ZAP Reply). Names that no
-/// property can have make it unreadable.
+/// The reply to a request, both without a delimiter (RFC 27, The ZAP Reply). A property with an
+/// invalid name makes it malformed.
 pub(crate) fn reply(
     request: &Message,
     status: &str,
@@ -108,7 +108,7 @@ pub(crate) fn reply(
 ) -> Message {
     let mut metadata = Vec::new();
     for (name, value) in properties {
-        // A property without a name is none. Lengths have one byte for names and four for values.
+        // A property must have a name. Lengths have one byte for names and four for values.
         let fits = name.len() <= 255 && u32::try_from(value.len()).is_ok();
         put_property(&mut metadata, if fits { name } else { "" }, value);
     }
@@ -122,7 +122,7 @@ pub(crate) fn reply(
     reply
 }
 
-/// What a reply means, delimiter included (RFC 27, The ZAP Reply).
+/// Parses a reply, including its delimiter (RFC 27, The ZAP Reply).
 pub(crate) fn judgement(reply: &Message) -> Judgement {
     read(reply).unwrap_or_else(Judgement::Failed)
 }

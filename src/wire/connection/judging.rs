@@ -1,4 +1,4 @@
-//! Frames that are held to more than their layout.
+//! Rules for frames beyond their layout.
 
 use super::Connection;
 use crate::message::Frame;
@@ -7,7 +7,7 @@ use crate::wire::close_reason::readable;
 use crate::wire::mechanism;
 use crate::wire::CloseReason;
 
-/// RFC 48, The DISH Socket Type: a message is two frames, a group of at most 255 bytes and the
+/// RFC 48, The DISH Socket Type: a message has two frames, a group of at most 255 bytes and the
 /// body.
 pub(super) fn judge_group_frame(index: usize, more: bool, body: &Frame) -> Result<(), CloseReason> {
     match (index, more) {
@@ -20,8 +20,8 @@ pub(super) fn judge_group_frame(index: usize, more: bool, body: &Frame) -> Resul
     }
 }
 
-/// RFC 37, The Identity Property: at most 255 bytes, and one that begins with zero is for
-/// implementations to make up, so that a peer that claims one gets another.
+/// RFC 37, The Identity Property: at most 255 bytes. Identities that start with zero are reserved
+/// for implementations, so a peer that announces one gets another.
 pub(super) fn judge_identity(theirs: &[u8]) -> Result<Frame, CloseReason> {
     match theirs {
         identity if identity.len() > 255 => Err(CloseReason::IdentityTooLong {
@@ -33,7 +33,7 @@ pub(super) fn judge_identity(theirs: &[u8]) -> Result<Frame, CloseReason> {
 }
 
 impl Connection {
-    /// RFC 37, The Socket Type Property: a peer that may not talk to us is told so.
+    /// RFC 37, The Socket Type Property: a peer of an incompatible type is told so.
     pub(super) fn judge_socket_type(
         &mut self,
         theirs: Option<&[u8]>,

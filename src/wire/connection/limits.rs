@@ -1,26 +1,26 @@
-//! How much a peer may send at once, and whether there is room for it at all.
+//! Limits on what a peer may send, and on the number of peers.
 
 use super::{Connection, Phase, MAX_HANDSHAKE_COMMAND};
 use crate::wire::mechanism::OVERHEAD;
 use crate::wire::CloseReason;
 
 impl Connection {
-    /// Whether there is no room for any peer now, to be said before each
-    /// [`poll_event`](Self::poll_event) of the handshake: it ends with [`CloseReason::NoRoom`]
-    /// before the word after which the peer believes itself connected. No ERROR tells the peer
-    /// why: libzmq would not come back, and lose what it holds for us.
+    /// Sets whether there is no room for any peer now, before each [`poll_event`](Self::poll_event)
+    /// of the handshake. The handshake then ends with [`CloseReason::NoRoom`] before the command
+    /// after which the peer considers itself connected. No ERROR tells the peer why: libzmq would
+    /// not reconnect, and lose the messages it holds for this socket.
     pub(crate) fn take_nobody(&mut self, takes_nobody: bool) {
         self.takes_nobody = takes_nobody;
     }
 
-    /// Bytes of a message that has not come whole.
+    /// The size in bytes of a message that has not arrived completely.
     pub(crate) fn unfinished_bytes(&self) -> u64 {
         let parts = self.parts.iter().map(|part| part.len() as u64);
         parts.sum::<u64>() + self.decoder.large_bytes() as u64
     }
 
-    /// Sets the largest frame to take next: what is left of the message, if that is less than the
-    /// limit for frames. A command between the frames of a message has room in any case.
+    /// Sets the limit for the next frame: the rest of the message's limit, if that is lower than
+    /// the limit for frames. A command between the frames of a message always has room.
     pub(super) fn limit_frames(&mut self) {
         const COMMANDS: u64 = MAX_HANDSHAKE_COMMAND;
         let whole = self.config.max_message_size;
@@ -36,7 +36,8 @@ impl Connection {
             .limit_frames(limit.map(|limit| limit.saturating_add(overhead)));
     }
 
-    /// A frame that is too large for the rest of its message, and not for a frame.
+    /// The reason for a frame that exceeds the rest of its message's limit, but not the limit for
+    /// frames.
     pub(super) fn blamed(&self, reason: CloseReason) -> CloseReason {
         let sealed = matches!(self.phase, Phase::Sealed(_));
         let overhead = if sealed { OVERHEAD as u64 } else { 0 };

@@ -1,7 +1,7 @@
-//! Peers of ZMTP 2.0 (RFC 15) and 1.0 (RFC 13), from the greeting on. In place of a handshake each
-//! side sends its identity in one frame. A peer of 2.0 goes on in the frames of ZMTP 3, without
-//! commands; one of 1.0 in frames of its own, to which everything here is done apart, so that others
-//! need not ask whose they are.
+//! Peers of ZMTP 2.0 (RFC 15) and 1.0 (RFC 13), after the greeting. Instead of a handshake each
+//! side sends its identity in one frame. A peer of 2.0 continues with the frames of ZMTP 3, without
+//! commands. A peer of 1.0 has its own frames, which are handled separately here, so that the paths
+//! of other peers need not check for them.
 
 use super::judging::judge_identity;
 use super::{Connection, Dialect, Phase};
@@ -12,7 +12,7 @@ use crate::wire::metadata::announced_identity;
 use crate::wire::old::{self, Old};
 use crate::wire::{Allowed, Event, PeerInfo};
 
-/// RFC 15, Framing: what is the COMMAND flag later "MUST be zero".
+/// RFC 15, Framing: the bit that later became the COMMAND flag "MUST be zero".
 pub(super) const NO_COMMANDS: CloseReason =
     CloseReason::MalformedFrame("a command, which ZMTP 2.0 does not have");
 
@@ -20,7 +20,7 @@ pub(super) const NO_COMMANDS: CloseReason =
 const LONGEST_IDENTITY: u64 = 255;
 
 impl Connection {
-    /// The greeting is over: says what is left for us to say.
+    /// The greeting is done: sends the rest of this end's.
     #[cold]
     pub(super) fn meet_old(&mut self, old: Old) -> Result<Option<Event>, CloseReason> {
         self.judge_old_type(old)?;
@@ -30,20 +30,20 @@ impl Connection {
         self.encoder.frame_as(old.framing);
         let identity = announced_identity(&self.config);
         match (old.socket_type, old::number(self.config.socket_type)) {
-            // RFC 15, Formal Grammar: the rest of our greeting, and a frame.
+            // RFC 15, Formal Grammar: the rest of this end's greeting, and a frame.
             (Some(_), Some(number)) => {
                 self.encoder.control(&[number]);
                 self.encoder.control_message(&[identity]);
             }
-            // RFC 15, Backwards Interoperability: our signature was the header.
+            // RFC 15, Backwards Interoperability: the signature sent was the header.
             _ => self.encoder.control(identity),
         }
         self.phase = Phase::OldIdentity(old);
         self.poll_old_identity(old)
     }
 
-    /// RFC 15, Socket Compatibility: "silently disconnecting the other peer", as there are no words
-    /// to tell it why.
+    /// RFC 15, Socket Compatibility: "silently disconnecting the other peer", as there is no
+    /// command to tell it why.
     fn judge_old_type(&self, old: Old) -> Result<(), CloseReason> {
         let Some(number) = old.socket_type else {
             return Ok(());
@@ -61,7 +61,7 @@ impl Connection {
         })
     }
 
-    /// The first frame is the identity, and with it the peer has said all about itself.
+    /// The first frame is the identity, which completes what the peer announces.
     pub(super) fn poll_old_identity(&mut self, old: Old) -> Result<Option<Event>, CloseReason> {
         let frame = match old.framing {
             Framing::Zmtp1 => self.decoder.next_old_frame(),
@@ -95,8 +95,8 @@ impl Connection {
         };
         self.phase = match old.framing {
             Framing::Zmtp2 => Phase::Traffic,
-            // RFC 13, Broadcast Content: "A subscriber SHALL NOT send any content", not even what
-            // it wants to have. It takes what it wants from everything.
+            // RFC 13, Broadcast Content: "A subscriber SHALL NOT send any content", not even
+            // subscriptions. It filters everything.
             Framing::Zmtp1 => Phase::OldTraffic {
                 is_subscribed: self.hears_subscriptions && self.dialect == Dialect::Zmtp10,
             },
@@ -111,7 +111,7 @@ impl Connection {
         }))))
     }
 
-    /// As `poll_traffic`, for the frames of ZMTP 1.0.
+    /// Like `poll_traffic`, for the frames of ZMTP 1.0.
     #[cold]
     pub(super) fn poll_old_traffic(&mut self) -> Result<Option<Event>, CloseReason> {
         if let Phase::OldTraffic { is_subscribed } = &mut self.phase {

@@ -17,7 +17,7 @@ impl Connection {
             let version = match greeting.receive(bytes, &self.config, &mut self.encoder)? {
                 None => return Ok(None),
                 Some(Found::Old(old)) => {
-                    // To ZMTP 1.0 the signature may have been all.
+                    // For ZMTP 1.0 the signature may have been complete.
                     if old.socket_type.is_some() {
                         self.check_room()?;
                     }
@@ -83,7 +83,7 @@ impl Connection {
         }
     }
 
-    /// The state is consumed; until there is a next one, the connection counts as over.
+    /// The state is consumed; until there is a next one, the connection counts as closed.
     fn take_handshake(&mut self) -> Option<((u8, u8), Handshake)> {
         match std::mem::replace(&mut self.phase, Phase::Closed) {
             Phase::Handshake { version, state } => Some((version, state)),
@@ -94,9 +94,9 @@ impl Connection {
         }
     }
 
-    /// The longest command a peer may send before it has shown who it is. Where only NULL is
-    /// spoken, the limit for frames is one for those as well, as libzmq has it; what other
-    /// mechanisms have to say does not depend on what messages are taken.
+    /// Maximum size of a command from a peer that is not authenticated. With NULL, the limit for
+    /// frames applies to commands too, as in libzmq; the commands of other mechanisms do not depend
+    /// on the size of messages.
     pub(super) fn handshake_limit(&self) -> u64 {
         match (self.config.security.mechanism(), self.config.max_frame_size) {
             (Mechanism::Null, Some(limit)) => limit.min(MAX_HANDSHAKE_COMMAND),
@@ -104,7 +104,7 @@ impl Connection {
         }
     }
 
-    /// Goes where a step of the handshake has led to.
+    /// Enters the phase that a step of the handshake leads to.
     fn proceed(&mut self, version: (u8, u8), step: Step) -> Result<Option<Event>, CloseReason> {
         match step {
             Step::Next(state) => {
@@ -119,7 +119,7 @@ impl Connection {
         }
     }
 
-    /// The handshake is done: whether these two may talk is left to be judged.
+    /// The handshake is done: checks whether the socket types are compatible.
     fn begin_traffic(&mut self, version: (u8, u8), done: Done) -> Result<Event, CloseReason> {
         let metadata = done.metadata;
         let socket_type = self.judge_socket_type(metadata.value("Socket-Type"))?;
@@ -142,7 +142,7 @@ impl Connection {
         }
         self.limit_frames();
         self.handshake_deadline = None;
-        // ZMTP 3.1 brought the commands; ZMTP 3.0 subscribes by message (RFC 23).
+        // ZMTP 3.1 introduced the commands; ZMTP 3.0 subscribes by message (RFC 23).
         self.dialect = match version >= (3, 1) {
             true => Dialect::Zmtp31,
             false => Dialect::Zmtp30,

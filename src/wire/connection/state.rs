@@ -1,11 +1,11 @@
-//! What a connection tells of itself, and what it gives back when its stream is lost.
+//! The state of a connection, and the unsent messages when its stream is lost.
 
 use super::{Connection, Phase};
 use crate::message::Message;
 use crate::wire::encoder::Encoder;
 
 impl Connection {
-    /// Whether messages may flow.
+    /// Whether messages can be exchanged.
     pub(crate) fn is_ready(&self) -> bool {
         match self.phase {
             Phase::Traffic | Phase::Sealed(_) | Phase::OldTraffic { .. } | Phase::Raw => true,
@@ -18,17 +18,17 @@ impl Connection {
         }
     }
 
-    /// Whether nothing goes on until [`judged`](Self::judged) is called.
+    /// Whether it waits for a call of [`judged`](Self::judged).
     pub(crate) fn awaits_judgement(&self) -> bool {
         matches!(&self.phase, Phase::Handshake { state, .. } if !state.receives())
     }
 
-    /// Whether it is over, [`Event::Closed`] taken or not.
+    /// Whether it is closed, no matter if its event has been returned.
     pub(crate) fn is_closed(&self) -> bool {
         matches!(self.phase, Phase::Closing(_) | Phase::Closed)
     }
 
-    /// Whether there is something to write.
+    /// Whether there are bytes to write.
     pub(crate) fn has_transmit(&self) -> bool {
         !self.mute && self.encoder.bytes() > 0
     }
@@ -43,14 +43,13 @@ impl Connection {
         self.encoder.messages()
     }
 
-    /// Bytes of memory held in buffers, used or not, but for payloads kept by reference.
+    /// Size in bytes of all buffers, used or not, apart from payloads kept by reference.
     #[cfg(test)]
     pub(crate) fn capacity(&self) -> usize {
         self.decoder.capacity() + self.encoder.capacity()
     }
 
-    /// Gives back the memory that nothing waits in: for connections that have fallen idle, as
-    /// the next byte costs a new allocation.
+    /// Releases unused memory. For idle connections, as the next byte requires a new allocation.
     pub(crate) fn shrink_to_fit(&mut self) {
         self.decoder.shrink_to_fit();
         self.encoder.shrink_to_fit();
@@ -62,12 +61,12 @@ impl Connection {
         }
     }
 
-    /// The messages of which not a single byte has been written, in their order, to be sent
-    /// by another way: the stream is lost. Drops everything else that was to be written.
+    /// Returns the messages of which not a single byte has been written, in order, to be sent
+    /// another way because the stream is lost. Drops everything else that was to be written.
     pub(crate) fn take_unsent(&mut self) -> Vec<Message> {
         self.mute = true;
         match self.phase {
-            // A stream without frames goes on where it was, or not at all.
+            // A stream without frames continues where it was, or not at all.
             Phase::Raw => {
                 self.encoder = Encoder::new(self.config.out_batch_size);
                 Vec::new()
@@ -76,7 +75,7 @@ impl Connection {
         }
     }
 
-    /// Whether much of what the peer sends is likely to arrive soon.
+    /// Whether large amounts of data from the peer are likely to arrive soon.
     pub(crate) fn expects_more(&self) -> bool {
         self.decoder.expects_more()
     }

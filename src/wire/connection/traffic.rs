@@ -1,5 +1,5 @@
-//! What arrives after the handshake: bytes become messages, subscriptions and answers to commands
-//! (RFC 37, Framing; RFC 23 for subscriptions as messages).
+//! After the handshake: bytes become messages, subscriptions and replies to commands (RFC 37,
+//! Framing; RFC 23 for subscriptions as messages).
 
 use std::time::Instant;
 
@@ -11,14 +11,14 @@ use crate::wire::command::Command;
 use crate::wire::heartbeat::{Wait, TENTH_OF_A_SECOND};
 use crate::wire::{CloseReason, Event};
 
-/// PINGs come seconds apart. A peer that leaves that many answers unread reads no more.
+/// PINGs arrive seconds apart. A peer with this many unread replies has stopped reading.
 const MAX_UNREAD_REPLIES: usize = 1024;
 
-/// The longest piece of a stream without frames that makes one message: what libzmq's STREAM
-/// gives at most.
+/// Maximum size in bytes of a message made of a stream without frames, as with libzmq's STREAM.
 const MAX_CHUNK: usize = 8 << 10;
 
-/// The flags inside a sealed frame, which are not those of a frame (RFC 26, The MESSAGE Command).
+/// The flags inside an encrypted frame, which differ from those of a frame (RFC 26, The MESSAGE
+/// Command).
 const SEALED_MORE: u8 = 0b01;
 const SEALED_COMMAND: u8 = 0b10;
 
@@ -37,8 +37,8 @@ impl Connection {
             Phase::Greeting(..) | Phase::Handshake { .. } | Phase::OldIdentity(_) => {
                 match self.poll_opening() {
                     Ok(event) => event,
-                    // RFC 37, Greeting: a peer that sent its greeting gets ours, then comes the
-                    // end.
+                    // RFC 37, Greeting: a peer that sent its greeting receives ours, then the
+                    // connection ends.
                     Err(reason) => {
                         self.close(reason);
                         self.poll_closed()
@@ -58,7 +58,8 @@ impl Connection {
         }
     }
 
-    /// Ends the traffic. It may be in the middle of a message of ours: there is no last word.
+    /// Ends the traffic. This may be in the middle of a message to the peer, so no command tells it
+    /// why.
     #[cold]
     fn end(&mut self, reason: CloseReason) -> Option<Event> {
         self.mute = true;
@@ -73,7 +74,7 @@ impl Connection {
         while let Some(frame) = self.decoder.next_frame()? {
             self.time_to_live = None;
             let event = if let Phase::Sealed(opener) = &mut self.phase {
-                // RFC 26, The MESSAGE Command: whether there is more stands inside.
+                // RFC 26, The MESSAGE Command: the MORE flag is inside.
                 if frame.more {
                     return Err(CloseReason::MalformedFrame(
                         "a sealed frame with more behind it",
@@ -100,7 +101,7 @@ impl Connection {
         Ok(None)
     }
 
-    /// The message that ended with a subscription, if one has.
+    /// Takes the message that ended with a subscription, if there is one.
     #[inline]
     pub(super) fn take_parts(&mut self) -> Option<Event> {
         std::mem::take(&mut self.parts_are_all).then(|| {
@@ -111,7 +112,7 @@ impl Connection {
         })
     }
 
-    /// A frame that was sealed, and the flags that were with it (RFC 26, The MESSAGE Command).
+    /// A decrypted frame, and its flags (RFC 26, The MESSAGE Command).
     fn receive_opened(&mut self, flags: u8, body: Frame) -> Result<Option<Event>, CloseReason> {
         let more = match flags {
             SEALED_COMMAND => return self.receive_command(&body),
@@ -128,10 +129,10 @@ impl Connection {
         }
     }
 
-    /// ZMTP 3.0 subscribes by a message: 1 or 0, and the prefix (RFC 23). Even a peer of 3.1 may:
-    /// the application of an XSUB socket writes such messages itself. libzmq takes each frame that
-    /// looks like that for a subscription, alone or among the frames of a message, which goes on
-    /// without it; if only first frames may be subscriptions, what follows is no matter of looks.
+    /// ZMTP 3.0 subscribes by a message: 1 or 0, and the prefix (RFC 23). A peer of 3.1 may do so
+    /// too: the application of an XSUB socket writes such messages. libzmq takes each frame of this
+    /// form for a subscription, alone or among the frames of a message, which continues without it;
+    /// if only first frames may be subscriptions, later frames are not interpreted.
     pub(super) fn receive_from_subscriber(
         &mut self,
         more: bool,
@@ -148,7 +149,7 @@ impl Connection {
         Ok(Some(event))
     }
 
-    /// A frame of a message of several.
+    /// A frame of a multipart message.
     pub(super) fn receive_part(
         &mut self,
         more: bool,
@@ -182,7 +183,7 @@ impl Connection {
         Ok(Some(Event::Message(Message::from_frames(frames))))
     }
 
-    /// A command; it may stand between the frames of a message, and leaves that alone.
+    /// A command; it may arrive between the frames of a message, without effect on it.
     #[cold]
     fn receive_command(&mut self, body: &[u8]) -> Result<Option<Event>, CloseReason> {
         if self.dialect == Dialect::Zmtp20 {
@@ -214,7 +215,7 @@ impl Connection {
             Command::Ready(_) | Command::Hello(_) | Command::Welcome(_) | Command::Initiate(_) => {
                 Err(command.unexpected())
             }
-            // RFC 37, Commands: what is not known is for others to know.
+            // RFC 37, Commands: unknown commands are ignored.
             Command::Subscribe(_)
             | Command::Cancel(_)
             | Command::Join(_)
@@ -224,9 +225,8 @@ impl Connection {
         }
     }
 
-    /// RFC 37, Connection Heartbeating: a peer that is not heard of within the time-to-live of
-    /// its PING may be given up. The next frame ends the wait; bytes on their way to one
-    /// prolong it.
+    /// RFC 37, Connection Heartbeating: a peer that does not send within the time-to-live of its
+    /// PING may be disconnected. The next frame ends the wait; incomplete frames prolong it.
     fn arm_time_to_live(&mut self, tenths: u16) {
         let length = TENTH_OF_A_SECOND * u32::from(tenths);
         self.time_to_live = match tenths {
@@ -235,8 +235,8 @@ impl Connection {
         };
     }
 
-    /// Whether the peer has been silent for longer than it, or we, said it may be. What waits
-    /// undecoded has been said in time.
+    /// Whether the peer has been silent for longer than its own PING or this socket's options
+    /// allow. Bytes that wait undecoded arrived in time.
     pub(super) fn is_silent(&mut self, now: Instant) -> bool {
         let decoder = &self.decoder;
         let expired = match &mut self.time_to_live {

@@ -1,9 +1,9 @@
-//! Frames cut at any place, by size and by what stands before them.
+//! Frames cut at every byte, by size and by the bytes before them.
 
 use super::super::frame::put_header;
 use super::*;
 
-/// What comes out of a frame that arrives in pieces of at most `piece` bytes.
+/// The frame decoded from bytes that arrive in pieces of at most `piece` bytes.
 fn through(body: &[u8], piece: usize) -> Frame {
     let mut decoder = Decoder::new(8 << 10);
     decoder.limit_frames(None);
@@ -50,7 +50,7 @@ fn behind_a_large_frame_little_is_read_until_it_shows_what_follows() {
         bytes.resize(bytes.len() + size, 7);
         bytes
     };
-    // Let the buffer grow as far as it may.
+    // Let the buffer grow to its maximum.
     put(&mut decoder, &frame(BATCH / 4));
     while decoder.next_frame().unwrap().is_some() {}
     assert!(!decoder.expects_more());
@@ -67,8 +67,8 @@ fn behind_a_large_frame_little_is_read_until_it_shows_what_follows() {
     }
 }
 
-/// All that comes out of `bytes`, which arrive in pieces of these lengths, over and over; the
-/// short ones as they are, without any frame taken before.
+/// All messages decoded from `bytes`, which arrive in pieces of these lengths, repeated; short ones
+/// as they are, without any frame taken before.
 fn short_ones(bytes: &[u8], pieces: &[usize], decoder: &mut Decoder) -> Vec<Bytes> {
     let mut bodies = Vec::new();
     let mut rest = bytes;
@@ -167,7 +167,7 @@ fn no_short_message_overtakes_a_large_one() {
     let mut rest = &bytes[..];
     while !rest.is_empty() {
         let room = decoder.room();
-        // What comes behind the large one is read before that is taken off.
+        // The bytes after the large one are read before it is taken.
         let n = rest.len().min(room.len()).min(2500);
         room[..n].copy_from_slice(&rest[..n]);
         decoder.arrived(n);
@@ -208,7 +208,7 @@ fn large_frames_are_themselves_whatever_was_in_their_memory_before() {
     for piece in [777, 6000, usize::MAX] {
         for before in sizes {
             for size in sizes {
-                // Longer, shorter or as long: its memory is kept when it is dropped.
+                // Longer, shorter or equally long: its memory is reused when it is dropped.
                 drop(through(&vec![0xEE; before], piece));
                 let body: Vec<u8> = (0..size).map(|i| (i % 251) as u8).collect();
                 assert!(through(&body, piece) == body, "{size} after {before}");

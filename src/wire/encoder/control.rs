@@ -1,16 +1,17 @@
-//! What is no message of the application's: greeting, commands, subscriptions as messages; and all
-//! that is encrypted (RFC 26, The MESSAGE Command).
+//! Bytes that are not messages of the application: greeting, commands, subscriptions as messages;
+//! and all encrypted frames (RFC 26, The MESSAGE Command).
 
 use super::Encoder;
 use crate::message::Message;
 use crate::wire::frame::{put_header, COMMAND, LONGEST_HEADER, MORE};
 use crate::wire::mechanism::OVERHEAD;
 
-/// A command inside a sealed frame, where the flags are others (RFC 26, The MESSAGE Command).
+/// The flag of a command inside an encrypted frame, whose flags differ (RFC 26, The MESSAGE
+/// Command).
 const SEALED_COMMAND: u8 = 0b10;
 
 impl Encoder {
-    /// Appends bytes that are no part of a message.
+    /// Appends bytes that are not part of a message.
     pub(in crate::wire) fn control(&mut self, bytes: &[u8]) {
         self.open_tail(bytes.len(), false);
         let start = self.tail.bytes.len();
@@ -18,19 +19,19 @@ impl Encoder {
         self.mark_control(start);
     }
 
-    /// Appends a command: its name and its data, piece by piece.
+    /// Appends a command: its name and its data, in pieces.
     pub(in crate::wire) fn command(&mut self, name: &str, data: &[&[u8]]) {
-        // Names are our own words: the length is not cut.
+        // Names are constants of this crate, so the length fits.
         let head = [&[name.len() as u8], name.as_bytes()];
         self.control_frame(COMMAND, head.iter().chain(data));
     }
 
-    /// Appends a message that is not the application's, such as a subscription of ZMTP 3.0.
+    /// Appends a message that the application did not send, such as a subscription of ZMTP 3.0.
     pub(in crate::wire) fn control_message(&mut self, body: &[&[u8]]) {
         self.control_frame(0, body.iter());
     }
 
-    /// Appends a whole message that is not the application's.
+    /// Appends a whole message that the application did not send.
     pub(in crate::wire) fn uncounted_message(&mut self, message: &Message) {
         let Some((last, first)) = message.frames().split_last() else {
             debug_assert!(false, "a message needs at least one frame");
@@ -42,7 +43,7 @@ impl Encoder {
         self.control_frame(0, [&&last[..]].into_iter());
     }
 
-    /// Appends a command that answers one of the peer's; returns how many wait to be written.
+    /// Appends a command that replies to one of the peer's; returns how many replies are unwritten.
     pub(in crate::wire) fn reply(&mut self, name: &str, data: &[&[u8]]) -> usize {
         self.command(name, data);
         self.replies.push_back(self.appended);
@@ -64,7 +65,7 @@ impl Encoder {
         self.mark_control(start);
     }
 
-    /// RFC 26, The MESSAGE Command. As with libzmq, the flags of the frame around it are none.
+    /// RFC 26, The MESSAGE Command. As in libzmq, the frame around it has no flags.
     fn sealed_frame<'a>(
         &mut self,
         flags: u8,

@@ -1,4 +1,4 @@
-//! Reads what the encoder holds back into messages, when the stream is lost.
+//! Reads the encoder's segments back into messages, when the stream is lost.
 
 use bytes::Bytes;
 
@@ -6,7 +6,7 @@ use super::Chunk;
 use crate::message::{Frame, Message};
 use crate::wire::frame::Framing;
 
-/// Reads our own segments back, as a decoder would, but knows what has been written.
+/// Reads encoded segments back as a decoder would, but knows which bytes have been written.
 pub(super) struct UnsentReader {
     framing: Framing,
     pub(super) messages: Vec<Message>,
@@ -16,7 +16,7 @@ pub(super) struct UnsentReader {
 
 struct Underway {
     frames: Vec<Frame>,
-    /// A byte of it has been written: it may not be sent again.
+    /// A byte of it has been written: it must not be sent again.
     begun: bool,
 }
 
@@ -40,7 +40,7 @@ impl UnsentReader {
 
     pub(super) fn chunk(&mut self, chunk: &Chunk) {
         if chunk.begins_inside {
-            // If what it continues has not been read, that is gone to the peer.
+            // If the message it continues has not been read, that is written already.
             self.underway.get_or_insert_with(|| Underway::new(true));
         }
         let mut control = chunk.control.iter().peekable();
@@ -58,7 +58,7 @@ impl UnsentReader {
             self.underway.get_or_insert_with(|| Underway::new(begun));
             let body = at + header.length;
             at = body + header.size as usize;
-            // A body that is not here is the next segment.
+            // A body that is not in the chunk is the next segment.
             if let Some(bytes) = chunk.bytes.get(body..at) {
                 self.frame(Frame::copy_from_slice(bytes), !header.more);
             }
@@ -70,7 +70,7 @@ impl UnsentReader {
     }
 
     fn frame(&mut self, frame: Frame, ends_message: bool) {
-        // Without a header before it, this is a shared frame whose header is gone to the peer.
+        // Without a header before it, this is a shared frame whose header is written already.
         let mut underway = self.underway.take().unwrap_or(Underway::new(true));
         underway.frames.push(frame);
         if !ends_message {

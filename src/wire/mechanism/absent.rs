@@ -1,11 +1,11 @@
-//! What stands in the place of CURVE where the feature `curve` is off: nothing that could be made.
+//! Replaces CURVE if the feature `curve` is off: uninhabited types.
 
 use std::convert::Infallible;
 
 use super::super::CloseReason;
 use crate::message::Frame;
 
-/// Bytes that sealing adds to a frame.
+/// Bytes that encryption adds to a frame.
 pub(in super::super) const OVERHEAD: usize = 0;
 
 #[derive(Debug)]

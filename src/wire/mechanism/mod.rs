@@ -1,8 +1,8 @@
-//! Security mechanisms: who says what between greeting and traffic.
+//! Security mechanisms: the commands between greeting and traffic.
 //!
-//! A handshake is a state that each received command consumes. It gives the next state, asks
-//! for a judgement on the peer, or ends with the peer's metadata. While nothing but the judgement
-//! is awaited, it takes no command.
+//! A handshake is a state that each received command consumes. It returns the next state, asks for
+//! a decision about the peer, or ends with the peer's metadata. While only the decision is awaited,
+//! it accepts no command.
 
 #[cfg(not(feature = "curve"))]
 mod absent;
@@ -24,7 +24,7 @@ use super::zap::{Allowed, Judgement};
 use super::{CloseReason, Config};
 use crate::security::{Credentials, Security};
 
-/// What one connection does once its greeting is over, with all the random bytes it takes.
+/// The handshake of one connection after its greeting, with all the random bytes it needs.
 #[derive(Debug)]
 pub(crate) enum Opening {
     Null,
@@ -37,7 +37,8 @@ pub(crate) enum Opening {
 }
 
 impl Opening {
-    /// What the socket is configured for; `entropy` fills bytes so that they cannot be guessed.
+    /// Creates it for the options of the socket; `entropy` fills a slice with cryptographically
+    /// secure random bytes.
     pub(crate) fn new<E>(
         security: &Security,
         entropy: impl FnMut(&mut [u8]) -> Result<(), E>,
@@ -58,7 +59,7 @@ impl Opening {
     }
 }
 
-/// A handshake underway.
+/// A handshake in progress.
 #[derive(Debug)]
 pub(super) enum Handshake {
     Null(null::Opening),
@@ -70,33 +71,33 @@ pub(super) enum Handshake {
     CurveClient(Box<curve::Client>),
 }
 
-/// What the start, a command or a judgement led to.
+/// The result of the start, a command or a decision.
 #[derive(Debug)]
 pub(super) enum Step {
     /// The next command is awaited.
     Next(Handshake),
-    /// A handler has to judge the peer.
+    /// A handler has to decide about the peer.
     Ask(Handshake, Credentials),
-    /// The peer has said all; if it may talk to us, the rest is ours to say.
+    /// The peer has sent everything; if it is compatible, this end has to send the rest.
     Done(Done),
 }
 
 /// The end of a handshake.
 #[derive(Debug)]
 pub(super) struct Done {
-    /// What the peer announced.
+    /// The peer's metadata.
     pub(super) metadata: Metadata,
-    /// What the judgement was, if there was one.
+    /// The decision, if there was one.
     pub(super) allowed: Option<Allowed>,
     pub(super) last: Last,
 }
 
-/// What is left to be said and done when the peer has been met.
+/// What this end has yet to send and do when the handshake is done.
 #[derive(Debug)]
 pub(super) enum Last {
     Nothing,
     SayReady,
-    /// From here on everything is encrypted, with `ready` (a READY command) said before.
+    /// Sends `ready` (a READY command) and encrypts everything after it.
     #[cfg_attr(not(feature = "curve"), allow(dead_code))]
     Seal {
         sealer: Box<Sealer>,
@@ -106,9 +107,9 @@ pub(super) enum Last {
 }
 
 impl Handshake {
-    /// Starts what `opening` is about. If it `listens`, a NULL end says READY when the peer's has
-    /// come, as RFC 37 has it for the end that accepted the connection; peers that speak right
-    /// away do not mind.
+    /// Starts the handshake of `opening`. If it `listens`, a NULL end sends READY after the peer's,
+    /// as RFC 37 specifies for the end that accepted the connection; peers that send theirs
+    /// immediately are not affected.
     pub(super) fn start(
         opening: Opening,
         listens: bool,
@@ -128,7 +129,7 @@ impl Handshake {
         }
     }
 
-    /// Whether it takes commands: not while only a judgement is awaited.
+    /// Whether it accepts commands: not while only a decision is awaited.
     pub(super) fn receives(&self) -> bool {
         match self {
             Handshake::Null(state) => state.receives(),
@@ -141,7 +142,7 @@ impl Handshake {
         }
     }
 
-    /// Whether the next command is answered by what makes the server believe itself connected.
+    /// Whether the reply to the next command makes the server consider itself connected.
     pub(super) fn introduces_itself_next(&self) -> bool {
         match self {
             Handshake::PlainClient(state) => state.expects_welcome(),
@@ -153,7 +154,7 @@ impl Handshake {
         }
     }
 
-    /// Takes a command of the peer's.
+    /// Handles a command of the peer.
     pub(super) fn receive(
         self,
         command: Command<'_>,
@@ -171,8 +172,8 @@ impl Handshake {
         }
     }
 
-    /// The handler has judged the peer. One that is refused for good is told the status and nothing
-    /// else (RFC 27, The ZAP Reply; the bytes are libzmq's).
+    /// Applies the handler's decision. A peer that is rejected for good is told the status and
+    /// nothing else (RFC 27, The ZAP Reply; the bytes are libzmq's).
     pub(super) fn judged(
         self,
         judgement: Judgement,
@@ -195,7 +196,7 @@ impl Handshake {
             Handshake::PlainServer(state) => Ok(state.judged(allowed, encoder)),
             #[cfg(feature = "curve")]
             Handshake::CurveServer(state) => Ok(state.judged(allowed, config)),
-            // No handler is asked about servers.
+            // Servers are not authenticated by a handler.
             Handshake::PlainClient(_) => Ok(Step::Next(self)),
             #[cfg(feature = "curve")]
             Handshake::CurveClient(_) => Ok(Step::Next(self)),
@@ -203,20 +204,20 @@ impl Handshake {
     }
 }
 
-/// Tells the peer that we are ready, and who we are (RFC 37, The READY Command).
+/// Sends READY with this socket's metadata (RFC 37, The READY Command).
 pub(super) fn say_ready(config: &Config, encoder: &mut Encoder) {
     let metadata = announcement(config);
     encoder.command("READY", &[&metadata]);
 }
 
-/// Tells the peer why this is the end (RFC 37, The ERROR Command); at most 255 bytes.
+/// Sends the reason for closing the connection (RFC 37, The ERROR Command); at most 255 bytes.
 pub(super) fn say_error(reason: &str, encoder: &mut Encoder) {
     debug_assert!(reason.len() <= 255, "our own words");
     let length = [reason.len() as u8];
     encoder.command("ERROR", &[&length, reason.as_bytes()]);
 }
 
-/// A command that may not come now; one that says why this is the end may come any time.
+/// A command that is not allowed now; ERROR is always allowed.
 fn not_now(command: Command<'_>) -> CloseReason {
     match command {
         Command::Error(reason) => CloseReason::PeerError(readable(reason)),

@@ -1,4 +1,4 @@
-//! NULL: nothing is proved and nothing hidden (RFC 37, The NULL Security Mechanism).
+//! NULL: no authentication and no encryption (RFC 37, The NULL Security Mechanism).
 
 use super::super::command::Command;
 use super::super::encoder::Encoder;
@@ -8,12 +8,12 @@ use super::super::{CloseReason, Config};
 use super::{not_now, say_ready, Done, Handshake, Last, Step};
 use crate::security::Credentials;
 
-/// Our READY, theirs, and the handler's judgement, in any order.
+/// This end's READY, the peer's, and the handler's decision, in any order.
 #[derive(Debug)]
 pub(in super::super) struct Opening {
-    /// Ours is out.
+    /// This end's READY has been sent.
     said: bool,
-    /// Ours is to go out when theirs has been judged.
+    /// This end's READY is to be sent after the decision about the peer's.
     listens: bool,
     theirs: Option<Metadata>,
     judgement: Judged,
@@ -27,8 +27,8 @@ enum Judged {
 }
 
 impl Opening {
-    /// Neither end waits for the other: both send READY right behind the greeting, or as soon as
-    /// the other one's address has been judged.
+    /// Neither end waits for the other: both send READY right after the greeting, or as soon as a
+    /// handler has accepted the other's address.
     pub(super) fn start(listens: bool, config: &Config, encoder: &mut Encoder) -> Step {
         let mut opening = Opening {
             said: false,

@@ -1,4 +1,4 @@
-//! PLAIN: the client tells a user name and a password, for all to read (RFC 24).
+//! PLAIN: the client sends a user name and a password, unencrypted (RFC 24).
 
 use super::super::command::{split_short, Command};
 use super::super::encoder::Encoder;
@@ -55,7 +55,7 @@ impl Server {
     }
 }
 
-/// RFC 24, The HELLO Command: user name and password, a byte of length before each.
+/// RFC 24, The HELLO Command: user name and password, each preceded by a length byte.
 fn credentials(body: &[u8]) -> Result<Credentials, CloseReason> {
     const MALFORMED: CloseReason =
         CloseReason::MalformedCommand("HELLO is not a user name and a password");
@@ -79,7 +79,7 @@ pub(in super::super) enum Client {
 impl Client {
     pub(super) fn start(config: &Config, encoder: &mut Encoder) -> Self {
         if let Security::PlainClient { username, password } = &config.security {
-            // The options have been checked: neither length is cut.
+            // The options have been checked, so both lengths fit.
             encoder.command(
                 "HELLO",
                 &[

@@ -28,7 +28,7 @@ fn no_read_is_larger_than_the_batch_and_a_busy_one_becomes_as_large() {
         }
         assert_eq!(got, 10_000);
         assert!(largest > batch * 9 / 10, "{largest} of {batch}");
-        // And what our part of the handshake took.
+        // And the bytes of this end's handshake.
         let capacity = pull.capacity();
         assert!(capacity <= batch + 200, "{capacity} of {batch}");
     }

@@ -1,4 +1,4 @@
-//! CURVE: what is forged, replayed, or for other keys.
+//! CURVE: forged and replayed frames, and frames for other keys.
 
 use super::secured::{connection, frames, replay, secured, Pair};
 use super::*;
@@ -166,7 +166,7 @@ fn messages_come_once_and_in_order() {
         turned.events[1],
         [message(&[b"b"]), Event::Closed(sequence)]
     );
-    // With one missing: that may be.
+    // With one missing: that is allowed.
     let mut missing = pair();
     missing.settle();
     missing.take_traffic();
@@ -177,7 +177,7 @@ fn messages_come_once_and_in_order() {
         bytes.drain(..half);
     });
     assert_eq!(missing.events[1], [message(&[b"b"])]);
-    // One's own back.
+    // A frame of its own, returned.
     let mut back = pair();
     back.settle();
     back.take_traffic();
@@ -206,7 +206,7 @@ fn frames_are_what_libzmq_sends_and_whatever_it_takes() {
         let first = &pair.events[1][0];
         assert_eq!(*first == message(&[b"x"]), taken, "{flags}: {first:?}");
     }
-    // Nothing but MESSAGE, of whatever kind.
+    // Only MESSAGE is allowed, with either kind of contents.
     for body in [
         &b"\x04PING\0\0"[..],
         b"hello",
@@ -274,7 +274,7 @@ fn a_recorded_handshake_is_of_no_use_on_another_connection() {
     let mut good = pair();
     good.settle();
     let recorded = frames(&good.said[0]);
-    // The server makes up other keys than it did then.
+    // The server generates other keys than it did then.
     let [client, server] = securities();
     let mut other = Pair::new(
         secured(SocketType::Dealer, client),
@@ -307,7 +307,7 @@ fn what_was_not_written_is_given_back_as_it_was() {
     assert_eq!(pair.ends[0].staged_messages(), 3);
     assert_eq!(pair.ends[0].take_unsent(), messages[3..]);
     assert!(!pair.ends[0].has_transmit());
-    // Nor does anything go out, in whatever form, that is sent after the end.
+    // Nothing that is sent after the end is written either, in any form.
     pair.ends[1].handle_timeout(Instant::now() + Duration::from_secs(3600));
     pair.hear(1, &frame(0, b"forged"), Instant::now());
     pair.ends[1].send(&messages[0]);

@@ -1,4 +1,4 @@
-//! Two ends against each other, and one against anything at all.
+//! Two ends against each other, and one against random bytes.
 
 use super::groups::RADIO_READY;
 use super::sending::big;
@@ -22,7 +22,7 @@ impl Pair {
         }
     }
 
-    /// Carries bytes, `at_most` at a time, until nothing moves any more.
+    /// Moves bytes, `at_most` at a time, until there are no more.
     fn settle(&mut self, at_most: usize) {
         let mut moved = true;
         while std::mem::take(&mut moved) {
@@ -89,7 +89,7 @@ fn an_end_that_listens_says_ready_second() {
     assert_eq!(drain(&mut end, usize::MAX).0.len(), 64, "only a greeting");
     assert_eq!(feed(&mut end, PULL_READY, now).len(), 1);
     assert_eq!(drain(&mut end, usize::MAX).0, PUSH_READY);
-    // What is no peer is told so, and not that we were ready.
+    // An incompatible peer is told so, and receives no READY.
     let mut end = Connection::new(Arc::new(config(SocketType::Push)), Opening::Null, now);
     end.listen();
     feed(&mut end, &script(1, &[SUB_READY]), now);
@@ -171,7 +171,7 @@ fn no_bytes_cause_panic_or_excess() {
         let mut bytes = greeting((seed % 2) as u8);
         let socket_type = [SocketType::Pull, SocketType::Pub, SocketType::Dish][random.below(3)];
         bytes.extend_from_slice([PUSH_READY, SUB_READY, RADIO_READY][random.below(3)]);
-        // ZMTP 1.0 and 2.0, and what came between.
+        // ZMTP 1.0 and 2.0, and the revisions between them.
         match random.below(8) {
             0 => bytes = b"\x03\0me".to_vec(),
             1 => bytes = b"\xff\0\0\0\0\0\0\0\x03\0me".to_vec(),

@@ -1,4 +1,4 @@
-//! What RADIO sends to DISH (RFC 48).
+//! Messages from RADIO to DISH (RFC 48).
 
 use super::*;
 
@@ -49,7 +49,7 @@ fn any_other_message_ends_the_connection_of_a_dish() {
             [Event::Closed(CloseReason::MalformedMessage(_))]
         ));
     }
-    // To others it is a message like any other.
+    // For other types it is a message like any other.
     let events = traffic_of(
         config(SocketType::Pull),
         &script(1, &[PUSH_READY, &frame(0, b"alone")]),

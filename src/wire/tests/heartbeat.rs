@@ -1,4 +1,4 @@
-//! Our own PINGs, and what becomes of a peer that does not answer.
+//! PINGs of this end, and what happens to a peer that does not reply.
 
 use super::*;
 
@@ -6,7 +6,7 @@ const PING: &[u8] = b"\x04\x07\x04PING\0\x19";
 const PONG: &[u8] = b"\x04\x05\x04PONG";
 const CLOSED: Event = Event::Closed(CloseReason::HeartbeatTimeout);
 
-/// A connection that asks each second and waits for the given number of milliseconds.
+/// A connection that sends a PING each second and waits for the given number of milliseconds.
 fn asking(timeout: u64, now: Instant) -> Connection {
     let mut config = config(SocketType::Push);
     config.heartbeat = Some(Heartbeat {
@@ -50,7 +50,7 @@ fn without_the_option_there_is_nothing_to_wait_for_and_without_a_ttl_it_is_zero(
     let clock = clock();
     let connection = ready(config(SocketType::Push), 1, PULL_READY, clock.at(0));
     assert_eq!(connection.poll_timeout(), None);
-    // Peers of ZMTP 3.0 answer as well.
+    // Peers of ZMTP 3.0 reply as well.
     let mut config = config(SocketType::Push);
     let second = Duration::from_secs(1);
     config.heartbeat = Some(Heartbeat {
@@ -82,7 +82,7 @@ fn a_peer_that_says_nothing_is_given_up_when_the_timeout_is_over() {
         }
         assert_eq!(connection.poll_event(), Some(CLOSED), "after {over} ms");
         assert_eq!(pings as u64, timeout.div_ceil(1000));
-        // It is over.
+        // It is closed.
         connection.handle_timeout(clock.at(99_000));
         assert!(!connection.has_transmit());
     }
@@ -93,7 +93,7 @@ fn any_byte_is_a_sign_of_life() {
     let clock = clock();
     let message = frame(0, &[1; 100]);
     let mut connection = asking(300, clock.at(0));
-    // A large message that takes its time, and no PONG at all.
+    // A large message that arrives slowly, and no PONG at all.
     for (index, byte) in message.iter().enumerate() {
         let ping = 1000 + 1000 * index as u64;
         connection.handle_timeout(clock.at(ping));
@@ -103,7 +103,7 @@ fn any_byte_is_a_sign_of_life() {
         connection.handle_timeout(clock.at(ping + 300));
         assert!(!connection.is_closed(), "byte {index}");
     }
-    // It was heard in another way.
+    // Other bytes arrived from it.
     let end = 1000 * message.len() as u64;
     connection.handle_timeout(clock.at(end + 1000));
     connection.hear(clock.at(end + 1299));
@@ -170,7 +170,7 @@ fn two_ends_that_ask_each_other_stay_together() {
     ];
     let mut now = clock.at(0);
     for _ in 0..100 {
-        // The other end has no option, but the time-to-live we told it.
+        // The other end has no option set, but received this end's time-to-live.
         let due = ends.iter().filter_map(Connection::poll_timeout).min();
         now = due.unwrap();
         for end in &mut ends {

@@ -1,8 +1,8 @@
-//! How large a message may be, all its frames together.
+//! Limits on the size of a message, all its frames together.
 
 use super::*;
 
-/// Messages up to `most` bytes.
+/// Messages of up to `most` bytes.
 fn limited(socket_type: SocketType, most: u64) -> Config {
     Config {
         max_message_size: Some(most),
@@ -24,14 +24,14 @@ fn the_frames_of_a_message_are_limited_together() {
                 PUSH_READY,
                 &frame(1, &[1; 400]),
                 &frame(1, &[2; 400]),
-                // It is no part of the message.
+                // It is not part of the message.
                 &frame(4, b"\x04PING\0\0some context"),
                 &frame(0, &vec![3; last]),
             ],
         );
         assert_eq!(traffic_of(limited(SocketType::Pull, 1000), &bytes), [event]);
     }
-    // The next message begins at nothing; and one frame is a message, too.
+    // The next message starts from zero; and a single frame is a message, too.
     for (last, event) in [(1000, message(&[&[4; 1000]])), (1001, too_large(1000))] {
         let bytes = script(
             1,
@@ -82,7 +82,7 @@ fn what_is_announced_is_judged_before_it_has_come() {
         let events = feed_all(limited(SocketType::Pull, LIMIT), &bytes);
         assert_eq!(events.last(), Some(&too_large(LIMIT)), "{held} before");
     }
-    // What is too large for a frame is told as that.
+    // A frame that exceeds the limit for frames is reported as that.
     let mut both = limited(SocketType::Pull, LIMIT);
     both.max_frame_size = Some(1000);
     let bytes = script(1, &[PUSH_READY, &frame(1, &[1; 1000]), &announced(1001)]);

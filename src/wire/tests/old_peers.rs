@@ -14,7 +14,7 @@ fn zmtp1(identity: &[u8], rest: &[&[u8]]) -> Vec<u8> {
     [&old_frame(0, identity)[..], &rest.concat()].concat()
 }
 
-/// A frame of ZMTP 1.0, header made by hand.
+/// A frame of ZMTP 1.0, with a header made by hand.
 fn old_frame(flags: u8, body: &[u8]) -> Vec<u8> {
     let length = body.len() + 1;
     let mut bytes = match length {
@@ -73,7 +73,7 @@ fn the_greeting_of_2_0_goes_out_in_steps() {
     ] {
         let whole = zmtp2(theirs, &[]);
         let (said, is_ready) = said_to(named(socket_type, b"abc"), &whole);
-        // Only peers that may route by it get to know our name, and its length.
+        // Only peers that may route by it receive the socket's identity, and its length.
         let identity: &[u8] = match socket_type {
             SocketType::Dealer => b"abc",
             _ => b"",
@@ -113,7 +113,7 @@ fn a_peer_of_2_0_is_told_as_it_said_itself() {
         let peer = met(config(SocketType::Router), &bytes);
         assert_eq!(peer.identity, vec![b'i'; length]);
     }
-    // What begins with zero is not for peers to choose.
+    // Peers may not choose an identity that starts with zero.
     identity(&mut bytes, &[0, 1, 2]);
     assert_eq!(met(config(SocketType::Router), &bytes).identity.len(), 0);
     identity(&mut bytes, &[b'i'; 256]);
@@ -147,7 +147,7 @@ fn socket_types_of_2_0_are_judged_by_their_numbers() {
             }
         }
     }
-    // At once, and without a word that the peer would not understand.
+    // Immediately, and without any command, which the peer would not understand.
     let now = Instant::now();
     let mut pull = Connection::new(Arc::new(config(SocketType::Pull)), Opening::Null, now);
     let events = feed(&mut pull, &zmtp2(1, &[])[..12], now);
@@ -359,7 +359,7 @@ fn what_was_not_begun_in_1_0_can_be_taken_back() {
         Message::from([vec![1], big(2), vec![], vec![9; 300]]),
         Message::from("last"),
     ];
-    // Our identity, too, may still be waiting.
+    // This end's identity, too, may still be unwritten.
     let new = || {
         let now = Instant::now();
         let config = Arc::new(named(SocketType::Dealer, b"abc"));
@@ -383,7 +383,7 @@ fn what_was_not_begun_in_1_0_can_be_taken_back() {
         assert_eq!(dealer.take_unsent(), messages[begun..], "{written} written");
         assert_eq!(dealer.staged_bytes(), 0);
     }
-    // What came too late to be written at all.
+    // Messages sent too late to be written at all.
     let (mut dealer, _) = new();
     feed(&mut dealer, b"\0", Instant::now());
     assert!(dealer.is_closed());
@@ -405,7 +405,7 @@ fn subscribers_of_1_0_want_everything_and_publishers_hear_nothing() {
     sub.subscribe(b"A");
     sub.cancel(b"A");
     assert!(!sub.has_transmit());
-    // Drafts of subscribers that do say it are believed.
+    // Subscriptions from drafts of subscribers that do send them are accepted.
     let rest = [
         old_frame(0, b"\x01A"),
         old_frame(0, b"\0A"),
@@ -456,7 +456,7 @@ fn a_version_with_the_frames_of_1_0_is_understood() {
     assert_eq!(events, []);
 }
 
-// Whom this is not for.
+// Types that are not accepted.
 
 #[test]
 fn what_proves_to_be_something_else_is_ended_there() {
@@ -559,7 +559,7 @@ fn old_peers_are_held_to_the_limits() {
         };
         assert_eq!(traffic_of(limited(9), &bytes), [Event::Closed(reason)]);
     }
-    // As a READY, an identity is a frame like any other.
+    // Like a READY, an identity is a frame like any other.
     for bytes in [zmtp1(b"abcd", &[]), {
         let mut bytes = zmtp2(PUSH, &[]);
         bytes.splice(12.., *b"\0\x04abcd");

@@ -1,4 +1,4 @@
-//! PLAIN and the judged NULL against scripts of bytes.
+//! PLAIN, and NULL with authentication, against scripts of bytes.
 
 use super::secured::{anna, connection, secured};
 use super::*;
@@ -32,7 +32,7 @@ fn a_client_says_byte_for_byte_what_the_rfc_has() {
 fn a_server_says_byte_for_byte_what_the_rfc_has() {
     let now = Instant::now();
     let mut server = connection(secured(SocketType::Pull, Security::PlainServer), 1, now);
-    // libzmq says 0 for as-server whatever it is.
+    // libzmq sends 0 for as-server whatever its role.
     feed(&mut server, &plain_greeting(false), now);
     let said = drain(&mut server, usize::MAX).0;
     assert_eq!(said, plain_greeting(true));
@@ -149,7 +149,7 @@ fn a_judged_null_is_ready_when_both_the_peer_and_the_judge_have_spoken() {
         assert_eq!(drain(&mut end, usize::MAX).0, greeting(1));
         if ready_first {
             assert_eq!(feed(&mut end, PUSH_READY, now), []);
-            // What follows it waits.
+            // The bytes after it wait.
             assert_eq!(feed(&mut end, b"\0\x01x", now), []);
         }
         end.judged(Judgement::Allowed(anna()));

@@ -38,7 +38,7 @@ fn nothing_is_said_that_the_user_does_not_say_and_no_deadline_runs() {
 #[test]
 fn whatever_arrives_comes_out_in_pieces_of_bounded_size() {
     let now = Instant::now();
-    // Among others what would be a greeting, a command, or frames that are not allowed.
+    // Including bytes that would be a greeting, a command, or invalid frames.
     let mut bytes = script(1, &[PUSH_READY, b"\0\x01x", b"\xff\x08\x03\0"]);
     bytes.extend((0..100_000u32).map(|n| n as u8));
     for at_once in [1, 3, 4096, 100_000] {
@@ -96,7 +96,7 @@ fn the_bytes_of_all_frames_are_written_and_messages_counted() {
     let mut slices = [IoSlice::new(&[]); MAX_SLICES];
     assert_eq!(connection.poll_transmit(&mut slices), 2);
     assert!(connection.capacity() < 5000, "a large payload was copied");
-    // Nothing can be taken back, and nothing is left.
+    // Nothing can be read back, and nothing is left.
     assert_eq!(connection.take_unsent(), []);
     assert_eq!(connection.staged_messages(), 0);
     assert!(!connection.has_transmit());

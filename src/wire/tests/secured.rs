@@ -1,4 +1,4 @@
-//! What PLAIN and CURVE have in common, played by two ends: the kit, and what holds for both.
+//! Tests common to PLAIN and CURVE, with two ends: the kit, and what holds for both.
 
 use super::ends::Random;
 use super::sending::big;
@@ -35,7 +35,7 @@ pub(super) fn connection(config: Config, seed: u64, now: Instant) -> Connection 
 pub(super) struct Pair {
     pub(super) ends: [Connection; 2],
     pub(super) events: [Vec<Event>; 2],
-    /// All that either has said.
+    /// All bytes that either has sent.
     pub(super) said: [Vec<u8>; 2],
     pub(super) judge: Judgement,
 }
@@ -51,8 +51,8 @@ impl Pair {
         }
     }
 
-    /// Carries bytes, `at_most` at a time, until nothing moves any more; `change` may do with
-    /// them what it likes, knowing who said them and how many were before.
+    /// Moves bytes, `at_most` at a time, until there are no more; `change` may modify them, given
+    /// their sender and the number of bytes before.
     pub(super) fn settle_with(
         &mut self,
         at_most: usize,
@@ -90,7 +90,7 @@ impl Pair {
         self.settle_with(usize::MAX, |_, _, _| {});
     }
 
-    /// Takes the events of either end, without those before its `Ready`, which must be there.
+    /// Takes the events of either end after its `Ready`, which must be there.
     pub(super) fn take_traffic(&mut self) -> [Vec<Event>; 2] {
         std::mem::take(&mut self.events).map(|events| {
             let ready = events.iter().position(|e| matches!(e, Event::Ready(_)));
@@ -183,7 +183,7 @@ fn commands_travel_as_messages_do() {
         ];
         assert_eq!(pair.events[1], expected);
         assert_eq!(pair.events[0], []);
-        // The PING was answered: nine seconds later there is still no reason to close.
+        // The PING was replied to: nine seconds later there is still no reason to close.
         pair.ends[0].handle_timeout(later + Duration::from_millis(8_999));
         assert!(pair.ends[0].is_ready());
     }
@@ -242,7 +242,7 @@ fn only_the_deadline_ends_the_wait_for_a_judgement() {
             secured(SocketType::Push, client),
             secured(SocketType::Pull, server),
         );
-        // Carried by hand: no handler judges.
+        // Bytes are moved by hand: no handler decides.
         for _ in 0..20 {
             for from in [0, 1] {
                 let said = drain(&mut pair.ends[from], usize::MAX).0;
@@ -252,7 +252,7 @@ fn only_the_deadline_ends_the_wait_for_a_judgement() {
         }
         assert!(matches!(pair.events[1][..], [Event::Authenticate(_)]));
         assert!(pair.ends[1].awaits_judgement());
-        // What the client says meanwhile is not looked at.
+        // Bytes from the client are not decoded meanwhile.
         assert_eq!(feed(&mut pair.ends[1], b"\x04\x01\x00", now), []);
         pair.ends[1].handle_timeout(now + Duration::from_secs(31));
         let closed = Event::Closed(CloseReason::HandshakeTimeout);
@@ -275,7 +275,7 @@ fn other_mechanisms_and_other_servers_are_turned_away_at_the_greeting() {
                 let both = [ours[role].clone(), theirs[1].clone()];
                 let mut pair = pair_of(both, [SocketType::Push, SocketType::Pull]);
                 if index == 0 {
-                    // NULL judges no peer without a domain, and knows no servers.
+                    // NULL authenticates no peer without a domain, and has no servers.
                     pair.judge = Judgement::Unjudged;
                 }
                 pair.settle();
@@ -315,7 +315,7 @@ fn two_clients_and_a_client_that_is_greeted_too_early_end_with_a_reason() {
     }
 }
 
-/// The frames in what an end has said behind its greeting.
+/// The frames that an end has sent after its greeting.
 pub(super) fn frames(said: &[u8]) -> Vec<(u8, Vec<u8>)> {
     let mut frames = Vec::new();
     let mut rest = &said[64..];
@@ -327,8 +327,8 @@ pub(super) fn frames(said: &[u8]) -> Vec<(u8, Vec<u8>)> {
     frames
 }
 
-/// Plays one end's part again, as it was recorded, to a fresh other end; what the `index`th frame
-/// is made of `change` decides.
+/// Replays one end's recorded bytes to a new other end; `change` decides about each frame by its
+/// index.
 pub(super) fn replay(
     end: &mut Pair,
     listener: usize,
@@ -366,7 +366,7 @@ fn every_cut_and_every_longer_command_of_a_handshake_is_refused() {
                         continue;
                     }
                     let name = usize::from(body[0]) + 1;
-                    // Between properties there may be an end.
+                    // The data may end between properties.
                     let parses = cut >= name
                         && cut < body.len()
                         && super::super::metadata::Metadata::parse(&body[name..cut]).is_ok();

@@ -1,4 +1,4 @@
-//! The client's part of a CURVE handshake.
+//! The client's side of a CURVE handshake.
 
 use super::super::super::command::Command;
 use super::super::super::encoder::Encoder;
@@ -14,7 +14,7 @@ use super::{
 use crate::curve::{CurveKey, CurveKeypair};
 use crate::security::Security;
 
-/// The numbers of our commands.
+/// The numbers of this end's commands.
 const HELLO: u64 = 1;
 const INITIATE: u64 = 2;
 
@@ -25,10 +25,10 @@ pub(in super::super::super) enum Client {
         /// C' and c'.
         transient: CurveKeypair,
         vouch_nonce: [u8; 16],
-        /// c' and S agree on it.
+        /// Agreed between c' and S.
         shared: Key,
     },
-    /// With what c' and S' agree on.
+    /// With the key agreed between c' and S'.
     ExpectReady(Key),
 }
 
@@ -99,7 +99,7 @@ impl Client {
                     let secret = secret.secret().as_bytes();
                     Key::agree(secret, server_transient.as_bytes()).ok_or(LOW_ORDER)
                 };
-                // RFC 26, The INITIATE Command: that C' is C's is vouched for to S' alone.
+                // RFC 26, The INITIATE Command: the vouch proves to S' alone that C' belongs to C.
                 let vouch = agree(keypair)?.seal(
                     &long_nonce(VOUCH_NONCE, &vouch_nonce),
                     &[*transient.public().as_bytes(), *server_key.as_bytes()].concat(),
@@ -128,7 +128,7 @@ impl From<Client> for Handshake {
     }
 }
 
-/// RFC 26, The WELCOME Command: S', and a cookie to be given back as it is.
+/// RFC 26, The WELCOME Command: S', and a cookie to be returned unchanged.
 fn welcome(body: &[u8], shared: &Key) -> Result<(CurveKey, [u8; COOKIE]), CloseReason> {
     const MALFORMED: CloseReason = CloseReason::MalformedCommand("WELCOME");
     let (nonce, body) = field::<16>(body, &MALFORMED)?;

@@ -1,13 +1,13 @@
-//! The random bytes a handshake takes: drawn before it starts, wiped when it is used up.
+//! The random bytes of a handshake: generated before it starts, wiped after use.
 
 use zeroize::Zeroizing;
 
-/// What the server's end of one connection makes up.
+/// Random bytes of the server's end of one connection.
 #[derive(Default)]
 pub(crate) struct ServerEntropy {
     /// s', the secret key of this connection.
     pub(super) transient: Zeroizing<[u8; 32]>,
-    /// K, which the cookie is sealed with.
+    /// K, the key of the cookie.
     pub(super) cookie_key: Zeroizing<[u8; 32]>,
     pub(super) cookie_nonce: [u8; 16],
     pub(super) welcome_nonce: [u8; 16],
@@ -32,7 +32,7 @@ impl std::fmt::Debug for ServerEntropy {
     }
 }
 
-/// What the client's end of one connection makes up.
+/// Random bytes of the client's end of one connection.
 #[derive(Default)]
 pub(crate) struct ClientEntropy {
     /// c', the secret key of this connection.

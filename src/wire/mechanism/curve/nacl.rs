@@ -1,5 +1,5 @@
-//! The boxes of NaCl: X25519, HSalsa20, XSalsa20 and Poly1305, put together as `crypto_box` and
-//! `crypto_secretbox` are (RFC 26 names them Box and SecretBox).
+//! The boxes of NaCl: X25519, HSalsa20, XSalsa20 and Poly1305, combined as in `crypto_box` and
+//! `crypto_secretbox` (RFC 26 names them Box and SecretBox).
 
 use std::fmt;
 
@@ -12,10 +12,10 @@ use salsa20::{hsalsa, Salsa20};
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, Zeroizing};
 
-/// Bytes in front of a box that show whether it is whole.
+/// Size of the authentication tag of a box, in bytes.
 pub(super) const TAG: usize = 16;
 
-/// Bytes that must not be used twice with one key.
+/// Size of a nonce in bytes. A nonce must not be used twice with one key.
 pub(super) const NONCE: usize = 24;
 
 /// A key that both ends have; wiped when it is dropped.
@@ -23,13 +23,13 @@ pub(super) const NONCE: usize = 24;
 pub(in super::super::super) struct Key(Zeroizing<[u8; 32]>);
 
 impl Key {
-    /// A key for oneself (`crypto_secretbox`).
+    /// A key that is not shared (`crypto_secretbox`).
     pub(super) fn new(bytes: [u8; 32]) -> Self {
         Key(Zeroizing::new(bytes))
     }
 
-    /// What the owner of one of two secret keys, with the public key to the other, agrees on
-    /// (`crypto_box_beforenm`); `None` for a public key that would give away what that is.
+    /// Agrees on a key with the owner of the other secret key (`crypto_box_beforenm`); `None` for a
+    /// public key that would make the result predictable.
     pub(super) fn agree(secret: &[u8; 32], public: &[u8; 32]) -> Option<Self> {
         let point = MontgomeryPoint(*public).mul_clamped(*secret);
         let shared = Zeroizing::new(point.to_bytes());
@@ -46,12 +46,12 @@ impl Key {
         key
     }
 
-    /// The key of all boxes whose nonces begin with `prefix`.
+    /// The key of all boxes whose nonces start with `prefix`.
     pub(super) fn stream(&self, prefix: &[u8; 16]) -> StreamKey {
         StreamKey(Key::derived(&self.0, prefix))
     }
 
-    /// A box with `bytes` in it.
+    /// Encrypts `bytes` into a box.
     pub(super) fn seal(&self, nonce: &[u8; NONCE], bytes: &[u8]) -> Vec<u8> {
         let mut sealed = vec![0; TAG];
         sealed.extend_from_slice(bytes);
@@ -61,7 +61,7 @@ impl Key {
         sealed
     }
 
-    /// What is in a box, if it is whole and was sealed with this key and nonce.
+    /// Decrypts a box, if it was made with this key and nonce and was not changed.
     pub(super) fn open(&self, nonce: &[u8; NONCE], sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         let (tag, bytes) = sealed.split_first_chunk()?;
         let mut bytes = Zeroizing::new(bytes.to_vec());
@@ -86,19 +86,19 @@ fn split(nonce: &[u8; NONCE]) -> ([u8; 16], [u8; 8]) {
     (prefix, rest)
 }
 
-/// The key of all boxes whose nonces begin alike: half of the work is done once.
+/// The key of all boxes whose nonces have the same prefix: half of the work is done once.
 #[derive(Clone, Debug)]
 pub(super) struct StreamKey(Key);
 
 impl StreamKey {
-    /// Encrypts `bytes` where they are; answers the tag.
+    /// Encrypts `bytes` in place; returns the tag.
     pub(super) fn seal(&self, nonce: &[u8; 8], bytes: &mut [u8]) -> [u8; TAG] {
         let (mut stream, mac) = self.begin(nonce);
         stream.apply_keystream(bytes);
         mac.compute_unpadded(bytes).into()
     }
 
-    /// Decrypts `bytes` where they are if the tag is theirs; else leaves them alone.
+    /// Decrypts `bytes` in place if the tag matches; otherwise leaves them unchanged.
     pub(super) fn open(&self, nonce: &[u8; 8], tag: &[u8; TAG], bytes: &mut [u8]) -> bool {
         let (mut stream, mac) = self.begin(nonce);
         let expected: [u8; TAG] = mac.compute_unpadded(bytes).into();

@@ -1,4 +1,4 @@
-//! The server's part of a CURVE handshake.
+//! The server's side of a CURVE handshake.
 
 use super::super::super::command::Command;
 use super::super::super::encoder::Encoder;
@@ -20,7 +20,7 @@ use crate::security::{Credentials, Security};
 #[derive(Debug)]
 pub(in super::super::super) enum Server {
     ExpectHello(Box<ServerEntropy>),
-    /// The keys of the connection are in the cookie, which only the key kept here opens.
+    /// The keys of the connection are in the cookie, which only the key stored here opens.
     ExpectInitiate {
         cookie_key: Key,
         /// The number of HELLO.
@@ -29,12 +29,12 @@ pub(in super::super::super) enum Server {
     AwaitJudgement(Client),
 }
 
-/// Who has shown that it has the secret key to its public one.
+/// A client that has proved that it has the secret key of its public key.
 #[derive(Debug)]
 pub(in super::super::super) struct Client {
     /// C.
     key: CurveKey,
-    /// C' and s' agree on it.
+    /// Agreed between C' and s'.
     shared: Key,
     metadata: Metadata,
     /// The number of INITIATE.
@@ -122,7 +122,7 @@ fn hello(
         return Err(forged("the box of HELLO does not hold zeros"));
     }
     let ours = transient(*entropy.transient);
-    // The cookie: C' and s', which only we can open.
+    // The cookie: C' and s', which only this server can open.
     let cookie_key = Key::new(*entropy.cookie_key);
     let keys = zeroize::Zeroizing::new([*client_transient, *ours.secret().as_bytes()].concat());
     let cookie = cookie_key.seal(&long_nonce(COOKIE_NONCE, &entropy.cookie_nonce), &keys);
@@ -155,7 +155,7 @@ fn initiate(
         .ok_or(forged("the cookie does not open"))?;
     let (client_transient, keys) = field::<32>(&keys, &MALFORMED)?;
     let (our_transient, _) = field::<32>(keys, &MALFORMED)?;
-    // What HELLO was opened with was no key of low order: this is the same one.
+    // The key with which HELLO was opened was not of low order, and this is the same one.
     let shared = Key::agree(our_transient, client_transient).ok_or(MALFORMED)?;
     let content = shared
         .open(&short_nonce(INITIATE_NONCE, number), sealed)
@@ -169,8 +169,8 @@ fn initiate(
         ))?
         .open(&long_nonce(VOUCH_NONCE, vouch_nonce), vouch)
         .ok_or(forged("the vouch does not open"))?;
-    // Both keys: a vouch that was given to another server is of no use here, nor is one that was
-    // given to us on another connection, whose key it was for.
+    // Both keys: a vouch made for another server is not valid here, nor is one made for this server
+    // on another connection, whose key it names.
     if vouched[..] != [*client_transient, *server.public().as_bytes()].concat() {
         return Err(CloseReason::KeyExchange("the vouch is for other keys"));
     }
@@ -183,7 +183,7 @@ fn initiate(
 }
 
 impl Client {
-    /// RFC 26, The READY Command: ours is number 1.
+    /// RFC 26, The READY Command: this end's has number 1.
     fn done(self, allowed: Option<Allowed>, config: &Config) -> Done {
         const NUMBER: u64 = 1;
         let metadata = announcement(config);

@@ -1,8 +1,7 @@
-//! Traffic under CURVE: each frame and each command in a box of its own (RFC 26, The MESSAGE
-//! Command).
+//! Traffic under CURVE: each frame and each command in its own box (RFC 26, The MESSAGE Command).
 //!
-//! As libzmq has it, and unlike the RFC, what goes over the wire is an ordinary frame without
-//! flags; whether it is a command, and whether there is more, stands inside.
+//! As in libzmq, and unlike the RFC, each box is sent in an ordinary frame without flags; the flags
+//! COMMAND and MORE are inside.
 
 use bytes::Bytes;
 
@@ -12,23 +11,23 @@ use super::later;
 use super::nacl::{Key, StreamKey, TAG};
 use crate::message::Frame;
 
-/// The name of the command that is not one, its length in front.
+/// The name MESSAGE, although it is not sent as a command, preceded by its length.
 const NAME: &[u8; 8] = b"\x07MESSAGE";
 
-/// Where the parts of a sealed frame begin: name, number, tag, and what is encrypted, of which
-/// the first byte is flags.
+/// Offsets in an encrypted frame: name, number, tag, and encrypted bytes, the first of which is the
+/// flags.
 const NUMBER_AT: usize = NAME.len();
 const TAG_AT: usize = NUMBER_AT + 8;
 const SECRET_AT: usize = TAG_AT + TAG;
 
-/// Bytes that sealing adds to a frame.
+/// Bytes that encryption adds to a frame.
 pub(in super::super::super) const OVERHEAD: usize = SECRET_AT + 1;
 
-/// RFC 26, The MESSAGE Command: the nonces of either direction.
+/// RFC 26, The MESSAGE Command: the nonces of each direction.
 const CLIENT_NONCE: &[u8; 16] = b"CurveZMQMESSAGEC";
 const SERVER_NONCE: &[u8; 16] = b"CurveZMQMESSAGES";
 
-/// Seals what goes out.
+/// Encrypts outgoing frames.
 #[derive(Debug)]
 pub(in super::super::super) struct Sealer {
     key: StreamKey,
@@ -46,14 +45,14 @@ impl Sealer {
         Sealer { key, last }
     }
 
-    /// Seals a frame where it is: [`OVERHEAD`] bytes, of which only the last, the flags, is filled
-    /// in, then the body.
+    /// Encrypts a frame in place: [`OVERHEAD`] bytes, of which only the last, the flags, is set,
+    /// then the body.
     pub(in super::super::super) fn seal(&mut self, bytes: &mut [u8]) {
         let Some((head, secret)) = bytes.split_at_mut_checked(SECRET_AT) else {
             debug_assert!(false, "there is room for what sealing adds");
             return;
         };
-        // 2^64 frames take centuries: no number comes twice.
+        // 2^64 frames take centuries, so no number is used twice.
         self.last += 1;
         let number = self.last.to_be_bytes();
         let tag = self.key.seal(&number, secret);
@@ -63,12 +62,12 @@ impl Sealer {
     }
 }
 
-/// Opens what comes in.
+/// Decrypts incoming frames.
 #[derive(Debug)]
 pub(in super::super::super) struct Opener {
     key: StreamKey,
     last: u64,
-    /// Where frames are opened that may not be changed where they are.
+    /// Buffer for frames that may not be changed in place.
     bench: Vec<u8>,
 }
 
@@ -89,7 +88,7 @@ impl Opener {
         }
     }
 
-    /// The flags and the body of a sealed frame.
+    /// Returns the flags and the body of an encrypted frame.
     pub(in super::super::super) fn open(
         &mut self,
         body: Body<'_>,
@@ -121,7 +120,7 @@ impl Opener {
         if name != NAME || secret.is_empty() {
             return Err(MALFORMED);
         }
-        // Neither again nor out of order; gaps are the sender's to make.
+        // Neither repeated nor out of order; the sender may leave gaps.
         let later = later(self.last, number)?;
         if !self.key.open(number, tag, secret) {
             return Err(CloseReason::Cryptographic("a MESSAGE does not open"));
@@ -130,7 +129,7 @@ impl Opener {
         Ok(secret[0])
     }
 
-    /// Gives back the memory that nothing waits in.
+    /// Releases unused memory.
     pub(in super::super::super) fn shrink_to_fit(&mut self) {
         self.bench = Vec::new();
     }

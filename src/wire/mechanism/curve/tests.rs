@@ -1,4 +1,4 @@
-//! The server against clients that know the protocol, and lie.
+//! The server against clients that follow the protocol with wrong contents.
 
 use super::super::super::command::Command;
 use super::super::super::encoder::Encoder;
@@ -12,14 +12,14 @@ use crate::socket_type::SocketType;
 
 const METADATA: &[u8] = b"\x0bSocket-Type\0\0\0\x04PUSH";
 
-/// What a client says in INITIATE, each part for the test to change.
+/// The parts of a client's INITIATE, each of which a test can change.
 struct Initiate {
     cookie: Vec<u8>,
-    /// What the box is sealed with, and its number.
+    /// The key of the box, and its number.
     shared: Key,
     number: u64,
     key: CurveKeypair,
-    /// What the vouch is sealed with.
+    /// The key of the vouch.
     vouching: Key,
     vouched: Vec<u8>,
     metadata: Vec<u8>,
@@ -49,8 +49,8 @@ fn receive(state: Handshake, command: Command<'_>) -> Result<Step, CloseReason> 
     state.receive(command, &server_config(), &mut Encoder::new(1 << 16))
 }
 
-/// A server that has heard HELLO, and what an honest client of the keypairs 2, and 3 for this
-/// connection, says next.
+/// A server that has received HELLO, and the next command of an honest client with the keypairs 2,
+/// and 3 for this connection.
 fn greeted() -> (Handshake, Initiate) {
     let (server, client) = (keypair(1), keypair(3));
     let shared = Key::agree(client.secret().as_bytes(), server.public().as_bytes()).unwrap();
@@ -110,7 +110,7 @@ impl Initiate {
     }
 }
 
-/// What becomes of a client that says something else than an honest one.
+/// The result for a client whose INITIATE differs from an honest one's.
 fn said(change: impl FnOnce(&mut Initiate)) -> Result<Step, CloseReason> {
     let (state, mut initiate) = greeted();
     change(&mut initiate);
@@ -127,11 +127,11 @@ fn an_honest_client_is_asked_about() {
 
 #[test]
 fn a_key_that_is_not_the_clients_is_of_no_use() {
-    // It claims a key whose secret it does not have.
+    // It claims a key without having the secret key.
     let reason = said(|initiate| initiate.key = keypair(4)).unwrap_err();
     assert_eq!(reason, forged("the vouch does not open"));
     let vouched = "the vouch is for other keys";
-    // It repeats the vouch of another connection, or one given to another server.
+    // It repeats the vouch of another connection, or one for another server.
     for (byte, at) in [(4, 0), (5, 32)] {
         let other = *keypair(byte).public().as_bytes();
         let said = said(|initiate| initiate.vouched[at..at + 32].copy_from_slice(&other));
