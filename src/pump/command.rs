@@ -1,7 +1,7 @@
-//! What a pump is asked to do, and by which handler.
+//! Commands to a pump, and the methods that execute them.
 //!
-//! What concerns one socket is [`Command::Socket`]: the socket is looked up once, and a handler is
-//! called with its slot. If the socket has ended, the command answers itself
+//! Commands about one socket are in [`Command::Socket`]: the socket is looked up once, and a method
+//! is called with its slot. If the socket has ended, the command replies by itself
 //! ([`SocketCommand::answer_closed`]).
 
 use std::any::Any;
@@ -31,38 +31,39 @@ use super::tasks::Task;
 use super::transport::{BoundListener, Target};
 use super::Pump;
 
-/// Names a socket on its pump: the slot may be reused, the serial number is not.
+/// Identifies a socket on its pump: the slot may be reused, the serial number is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SocketId {
     pub(crate) slot: usize,
     pub(crate) serial: u64,
 }
 
-/// What [`Command::Open`] returns: the socket's number and the first hold on its channels.
+/// The result of [`Command::Open`]: the socket's id, and the first handle of its channels.
 pub(crate) type Opened = (SocketId, Holder);
 
-/// What a socket's handles keep alive: their context.
+/// Kept alive by a socket's handles: their context.
 pub(crate) type Keepalive = Arc<dyn Any + Send + Sync>;
 
-/// How a socket ended.
+/// The result of closing a socket or context.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CloseReport {
-    /// Messages that were accepted, but were not on the wire as a whole when the socket ended:
-    /// because its linger was over, because they were lost with a connection after
-    /// [`close`](crate::Socket::close) was called, or because no peer can come for them any more.
-    /// Publishers count each copy. What was lost before is in the
-    /// [statistics](crate::statistics::Statistics#structfield.dropped) only.
+    /// Messages that were accepted, but not written completely when the socket ended: because its
+    /// linger was over, because they were lost with a connection after
+    /// [`close`](crate::Socket::close) was called, or because no peer can connect any more.
+    /// Publishers count each copy. Messages lost before that are only in the
+    /// [statistics](crate::statistics::Statistics#structfield.dropped).
     pub undelivered: u64,
-    /// Why the pump has failed, if it has: then `undelivered` is what it had not reported as sent.
+    /// Why the pump has failed, if it has: `undelivered` then counts the messages it had not
+    /// reported as sent.
     pub failure: Option<PumpFailure>,
 }
 
 impl CloseReport {
-    /// For a socket whose pump does not answer, because it has ended before.
+    /// For a socket whose pump does not reply, because it ended before.
     pub(crate) fn without_answer(ports: &Ports) -> CloseReport {
         let failure = ports.health().failure();
-        // What a forked process shares, the other one sends.
+        // Messages shared with a forked process are sent by the parent.
         let is_lost = matches!(failure, Some(PumpFailure::Panicked(_)));
         let unreported = ports.inward().filter(|_| is_lost);
         CloseReport {
@@ -72,27 +73,27 @@ impl CloseReport {
     }
 }
 
-/// How the end of a context's sockets is waited for.
+/// How to wait for the end of a context's sockets.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Release {
-    /// How long they may take at most: then those that are closing are ended.
+    /// Maximum time: sockets that are still closing then are ended.
     pub(crate) limit: Option<Duration>,
-    /// Whether those that are open are closed.
+    /// Whether open sockets are closed.
     pub(crate) closes: bool,
     /// Whether the pump ends once no socket is left.
     pub(crate) ends: bool,
 }
 
-/// What is waited for, of a number of peers.
+/// The condition that a number of peers must fulfil.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Awaited {
-    /// That their handshake is done.
+    /// Their handshakes are done.
     Connected,
-    /// That they have subscribed to anything, or joined any group.
+    /// They have subscribed to anything, or joined any group.
     Subscribed,
 }
 
-/// What a pump is asked to do. Each command that is answered has a reply slot.
+/// A command to a pump. Commands with a result have a reply slot.
 pub(crate) enum Command {
     Open {
         /// The socket's number in its context.
@@ -100,61 +101,61 @@ pub(crate) enum Command {
         kind: SocketType,
         options: Arc<Options>,
         keepalive: Keepalive,
-        /// One of the sockets the context may have; kept until the socket has ended.
+        /// A permit, of as many as the context may have sockets; kept until the socket has ended.
         seat: Seat,
         reply: Reply<Result<Opened, SocketError>>,
     },
     /// The context has a new monitor.
     Watch { reply: Reply<()> },
-    /// What each socket has done so far.
+    /// Returns the statistics of each socket.
     Statistics { reply: Reply<Vec<SocketStatistics>> },
-    /// Concerns one socket.
+    /// A command about one socket.
     Socket(SocketId, SocketCommand),
-    /// Runs a task to its end.
+    /// Runs a task until it ends.
     Spawn { task: Task },
-    /// A host name was looked up for the dialers behind `tickets`.
+    /// A host name was looked up for the dialers of `tickets`.
     Resolved {
         tickets: Vec<u64>,
         targets: io::Result<Vec<Target>>,
     },
-    /// What came of the check of an accepted connection.
+    /// The result of the check of an accepted connection.
     Checked {
         listener: usize,
         ticket: u64,
         verdict: io::Result<()>,
     },
-    /// An inproc name that a dialer of this pump waits for is bound now.
+    /// An inproc name that a dialer of this pump waits for is now bound.
     NameAppeared { name: String },
-    /// A dialer of another pump asks for a pipe to the socket that is bound to an inproc name here.
+    /// A dialer of another pump requests a pipe to the socket that is bound to an inproc name here.
     Cross {
         name: String,
         kind: SocketType,
         intro: PeerIntro,
         end: End,
     },
-    /// Answered once no socket is closing.
+    /// Replies once no socket is closing.
     Release {
         release: Release,
         reply: Reply<CloseReport>,
     },
-    /// The context ends: everything pending returns `Closed::Context`. Where there are several pumps
-    /// all have done this before the first one [ends](Command::Shutdown), so that the end of a
-    /// socket is not seen as a loss by its peers here.
+    /// The context ends: every pending call returns `Closed::Context`. With several pumps, all do
+    /// this before the first one [ends](Command::Shutdown), so that peers in this context do not
+    /// see the end of a socket as a lost connection.
     Terminate { reply: Reply<()> },
-    /// The same for calls to come as well, while what was accepted is sent as
-    /// [closing](Command::Release) the sockets does it.
+    /// Like `Terminate`, for later calls as well; accepted messages are still sent until the
+    /// sockets are [closed](Command::Release).
     TerminateCalls { reply: Reply<()> },
-    /// End now: flush what can be flushed within `grace`, then drop everything.
+    /// Ends the pump: writes what can be written within `grace`, then drops everything.
     Shutdown { grace: Duration, reply: Reply<()> },
 }
 
-/// What a pump is asked to do for one socket.
+/// A command about one socket.
 pub(crate) enum SocketCommand {
     Bind {
         endpoint: Endpoint,
         reply: Reply<Result<Endpoint, BindError>>,
     },
-    /// Take over a listener.
+    /// Takes over a listener.
     Adopt {
         listener: BoundListener,
         reply: Reply<Result<Endpoint, BindError>>,
@@ -163,7 +164,7 @@ pub(crate) enum SocketCommand {
         endpoint: Endpoint,
         reply: Reply<Result<(), ConnectError>>,
     },
-    /// Connects to a peer that has this name from now on, or one that is made up.
+    /// Connects to a peer with an assigned name, or a generated one.
     ConnectPeer {
         endpoint: Endpoint,
         name: Option<RoutingId>,
@@ -189,7 +190,7 @@ pub(crate) enum SocketCommand {
         prefix: Frame,
         reply: Reply<Result<(), SubscribeError>>,
     },
-    /// What is decided about the subscription message with this tag (XPUB).
+    /// Decides about the subscription message with this tag (XPUB).
     Decide {
         tag: u64,
         decision: Upstream,
@@ -209,7 +210,7 @@ pub(crate) enum SocketCommand {
     Options {
         reply: Reply<Arc<Options>>,
     },
-    /// Sets the options, if `seen` is still what they are; returns whether it was.
+    /// Sets the options, if `seen` are still the current ones; returns whether they were.
     Configure {
         seen: Arc<Options>,
         options: Arc<Options>,
@@ -224,7 +225,7 @@ pub(crate) enum SocketCommand {
     Statistics {
         reply: Reply<Statistics>,
     },
-    /// Answered once that many peers are there.
+    /// Replies once that many peers fulfil the condition.
     Await {
         awaited: Awaited,
         peers: usize,
@@ -236,8 +237,8 @@ pub(crate) enum SocketCommand {
 }
 
 impl SocketCommand {
-    /// Answers for a socket that has ended. Where nothing is sent, the reply is dropped: the handle
-    /// then knows that the socket is closed.
+    /// Replies for a socket that has ended. Without a value the reply is dropped, which tells the
+    /// handle that the socket is closed.
     fn answer_closed(self) {
         match self {
             SocketCommand::Bind { reply, .. } | SocketCommand::Adopt { reply, .. } => {
@@ -423,7 +424,7 @@ impl<E: Env> Pump<E> {
     }
 }
 
-/// Sends an answer, if there is one. Without an answer the handle knows that the socket is closed.
+/// Sends a reply, if there is one; otherwise the handle learns that the socket is closed.
 fn answer<T>(reply: Reply<T>, value: Option<T>) {
     if let Some(value) = value {
         reply.send(value);

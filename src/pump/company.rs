@@ -1,4 +1,4 @@
-//! What the pumps of one context share.
+//! State shared by the pumps of one context.
 
 use std::sync::Arc;
 
@@ -10,21 +10,21 @@ use crate::sync::permits::Seats;
 
 use super::command::Command;
 
-/// What the pumps of one context share, and which of them this is.
+/// State shared by the pumps of one context, and the index of this one.
 #[derive(Clone)]
 pub(crate) struct Company {
     pub(crate) pump: usize,
     /// The listeners that are bound to inproc names.
     pub(crate) names: Arc<Names<Bound, Arc<Mailbox<Command>>>>,
-    /// Whether a thread that has something for a pump whose thread sleeps may do its turn.
+    /// Whether a thread that has work for a sleeping pump may run its turn.
     pub(crate) assists: bool,
     /// How calls may wait.
     pub(crate) wait: WaitSetup,
-    /// The connections the context may have accepted.
+    /// Permits for the connections that the context may accept.
     pub(crate) connections: Arc<Seats>,
     /// The monitors of the context.
     pub(crate) watchers: Arc<Watchers>,
-    /// Accepted connections of one pump, at most, whose handshake is not finished.
+    /// Maximum number of accepted connections of one pump whose handshake is not finished.
     pub(crate) max_handshakes: usize,
 }
 
@@ -33,7 +33,7 @@ pub(crate) struct Company {
 pub(crate) struct Bound {
     pub(super) pump: usize,
     pub(super) mailbox: Arc<Mailbox<Command>>,
-    /// A slot of that pump's listeners.
+    /// The slot of the listener in that pump.
     pub(super) listener: usize,
     pub(super) kind: SocketType,
 }

@@ -1,5 +1,5 @@
-//! What each connection and each socket has done so far. The figures are plain numbers, counted by the
-//! batch where there is one.
+//! Counters of each connection and each socket: plain integers, updated per batch where there is
+//! one.
 
 use std::time::Instant;
 
@@ -9,7 +9,7 @@ use crate::routing_id::RoutingId;
 use crate::socket_type::SocketType;
 use crate::statistics::{DropReason, Dropped};
 
-/// What moved on one connection, or on all those of a socket that have ended.
+/// Traffic of one connection, or of all ended connections of a socket.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Counts {
     pub(super) messages_in: u64,
@@ -27,10 +27,10 @@ impl Counts {
     }
 }
 
-/// What happened to one socket.
+/// Counters of one socket.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
-    /// On connections that have ended.
+    /// Of connections that have ended.
     pub(super) ended: Counts,
     pub(super) reconnects: u64,
     pub(super) handshakes_failed: u64,
@@ -43,14 +43,14 @@ pub(super) struct PeerRecord {
     pub(super) since: Instant,
     pub(super) socket_type: Option<SocketType>,
     pub(super) routing_id: Frame,
-    /// The name that the pattern gave it.
+    /// The name by which the pattern addresses it.
     pub(super) known_as: Option<RoutingId>,
-    /// What was lost on the way to it, or not taken from it; none at all for most.
+    /// Messages dropped on the way to it or from it; allocated with the first.
     pub(super) dropped: Option<Box<Dropped>>,
 }
 
 impl PeerRecord {
-    /// Counts a loss as this peer's. The socket counts it too.
+    /// Counts dropped messages for this peer. The socket counts them too.
     #[cold]
     pub(super) fn count(&mut self, why: Drop, messages: usize) {
         let dropped = self.dropped.get_or_insert_with(Box::default);
@@ -58,13 +58,13 @@ impl PeerRecord {
     }
 }
 
-/// Bytes of payload.
+/// Size of the payload in bytes.
 pub(super) fn payload_len(message: &Message) -> u64 {
     let frames = message.frames().iter();
     frames.map(|frame| frame.len() as u64).sum()
 }
 
-/// The public name of a loss.
+/// The public form of a pattern's reason.
 pub(super) fn reason(why: Drop) -> DropReason {
     match why {
         Drop::NoPeer => DropReason::NoPeer,

@@ -1,4 +1,4 @@
-//! Descriptors: those of users, to be waited for, and one of ours, for others to wait for.
+//! File descriptors: waiting for those of users, and one that others wait for.
 
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -10,10 +10,11 @@ use std::time::Instant;
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 
-/// Readable from when it is rung until it is silenced. As a waker it rings.
+/// A descriptor that is readable from when it is rung until it is silenced. Waking it as a waker
+/// rings it.
 ///
-/// Each call is a system call that does not block. There is no state but what the system keeps, so
-/// whichever of two calls comes first there has come first.
+/// Each call is a system call that does not block. All state is kept by the system, so two
+/// concurrent calls take effect in the system's order.
 #[derive(Debug)]
 pub(crate) struct Bell {
     rung: UnixStream,
@@ -29,7 +30,7 @@ impl Bell {
     }
 
     pub(crate) fn ring(&self) {
-        // Where there is no room, it has been rung.
+        // If there is no room, it has been rung.
         let _ = (&self.rung).write(&[1]);
     }
 
@@ -55,13 +56,13 @@ impl AsFd for Bell {
     }
 }
 
-/// What a descriptor is ready for, or is to be ready for.
+/// The conditions that a descriptor is ready for, or is waited for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Wanted {
     pub(crate) readable: bool,
     pub(crate) writable: bool,
     pub(crate) priority: bool,
-    /// An error or a hang-up; never asked for.
+    /// An error or a hang-up; always waited for.
     pub(crate) failed: bool,
 }
 
@@ -85,8 +86,9 @@ impl Wanted {
     }
 }
 
-/// Waits until one of the descriptors is ready for what is wanted of it, or the deadline; `None` waits
-/// for ever, a moment in the past does not wait. What each is ready for, in their order.
+/// Waits until one of the descriptors is ready for a condition it is waited for, or until the
+/// deadline; `None` waits for ever, an instant in the past does not wait. Returns the conditions
+/// that each is ready for, in their order.
 pub(crate) fn wait_for(
     descriptors: &[(BorrowedFd<'_>, Wanted)],
     deadline: Option<Instant>,

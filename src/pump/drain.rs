@@ -1,5 +1,5 @@
-//! Reading what has no socket any more, until the peer closes: from pipes that were released, and from
-//! peers that were refused.
+//! Reading from pipes without a socket until the peer closes: pipes that were released, and peers
+//! that were refused.
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read};
@@ -12,7 +12,7 @@ use super::pipe::{Loss, Path};
 use super::{Pump, SocketId};
 
 impl<E: Env> Pump<E> {
-    /// Reads what a released pipe still receives, and discards it, until the peer closes.
+    /// Reads and discards what a released pipe still receives, until the peer closes.
     pub(super) fn discard(&mut self, slot: usize) {
         let mut scratch = [0; 16 * 1024];
         let mut budget = READ_BUDGET;
@@ -42,7 +42,7 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// Reads what a refused peer has sent, and counts the messages, until the peer closes.
+    /// Reads and counts the messages that a refused peer has sent, until the peer closes.
     pub(super) fn count_refused(&mut self, slot: usize, by: SocketId) {
         let now = self.now;
         let Some(Path::Wire(wire)) = self.pipes.get_mut(slot).map(|pipe| &mut pipe.path) else {
@@ -51,7 +51,7 @@ impl<E: Env> Pump<E> {
         let (mut refused, mut bytes) = (0, 0);
         let mut batch = VecDeque::new();
         let over = loop {
-            // Commands are of no interest, nor is why the connection is of no more use.
+            // Commands do not matter, nor does the reason for closing.
             while wire
                 .connection
                 .poll_messages(&mut batch, DECODE_BURST)

@@ -14,14 +14,14 @@ use super::env::Env;
 use super::pipe::{Leaving, Loss, Path};
 use super::Pump;
 
-/// Messages one socket sends in a turn before others have theirs.
+/// Maximum number of messages that one socket sends in a turn before other sockets are serviced.
 const SEND_BUDGET: usize = 1024;
 
-/// Bytes one pipe writes in a turn before others have theirs.
+/// Maximum number of bytes that one pipe writes in a turn before other pipes are serviced.
 const WRITE_BUDGET: usize = 1024 * 1024;
 
 impl<E: Env> Pump<E> {
-    /// A slice for each socket with something to send.
+    /// Services each socket with messages to send, up to its budget.
     pub(super) fn send_all(&mut self) {
         for _ in 0..self.queues.senders.len() {
             let Some(slot) = self.queues.senders.pop() else {
@@ -34,14 +34,14 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// What was accepted before a command that takes peers away still goes to them.
+    /// Messages accepted before a command that removes peers still go to those peers.
     pub(super) fn send_first(&mut self, slot: usize) {
         self.service(slot);
         self.settle_credits(slot);
     }
 
-    /// Moves messages from `in` to peers until there are none, or no peer takes one, or the
-    /// budget ends.
+    /// Moves messages from `in` to peers until there are none, no peer takes the next one, or the
+    /// budget is used up.
     pub(super) fn service(&mut self, slot: usize) {
         if !self.service_requests(slot) {
             self.send_later(slot);
@@ -80,8 +80,8 @@ impl<E: Env> Pump<E> {
         self.send_later(slot);
     }
 
-    /// The pump need not be notified of the next message: what was taken before it waits for a peer,
-    /// and when there is room for that, the pump takes more.
+    /// Disarms the notification for the next message: the messages taken before it wait for a peer,
+    /// and when that has room, the pump takes more.
     fn disarm_consumer(&self, slot: usize) {
         let inward = self
             .sockets
@@ -92,14 +92,14 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// How many messages to take at once: as many as possible. All there is costs no more than one
-    /// message, as a whole buffer; a part of it is moved one by one.
+    /// The number of messages to take at once: as many as possible. Taking all swaps the buffers at
+    /// the cost of one message; a part is moved one by one.
     fn batch(&self, slot: usize) -> usize {
         let Some(socket) = self.sockets.get(slot) else {
             return 0;
         };
-        // A policy that drops works on what is still in the channel: take one at a time, so that
-        // what waits stays replaceable.
+        // A policy that drops works on messages in the channel: take one at a time, so that those
+        // waiting can be replaced.
         if socket.options.queues.send_overflow != Overflow::Block {
             return 1;
         }
@@ -111,8 +111,8 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// Gives requests that are waited for one by one to the pattern, and has it forget those that
-    /// are given up. False if the budget ends first.
+    /// Submits requests of pending calls to the pattern, and makes it forget cancelled ones.
+    /// Returns false if the budget is used up first.
     fn service_requests(&mut self, slot: usize) -> bool {
         let Some(socket) = self.sockets.get(slot) else {
             return true;
@@ -122,7 +122,7 @@ impl<E: Env> Pump<E> {
         }
         let ports = Arc::clone(&socket.ports);
         if ports.latest().is_some_and(Latest::is_relaxed) {
-            // Requests that were accepted meanwhile may have made replies late.
+            // Requests accepted in the meantime may have made replies late.
             self.push_batch(slot);
         }
         let mut given_up = Vec::new();
@@ -144,7 +144,7 @@ impl<E: Env> Pump<E> {
         done.unwrap_or(true)
     }
 
-    /// Gives what was taken to the pattern; false when no peer takes the next one.
+    /// Submits the messages taken to the pattern; false when no peer takes the next one.
     fn submit_pending(&mut self, slot: usize) -> bool {
         self.send_to_sole_peer(slot);
         let Some(socket) = self.sockets.get_mut(slot) else {
@@ -159,13 +159,13 @@ impl<E: Env> Pump<E> {
             while let Some(message) = pending.front_mut() {
                 match pattern.submit(message, outlet) {
                     Verdict::Sent => {
-                        // With a queue per peer, the peers' queues count from here on.
+                        // With a queue per peer, the messages count in those queues from here on.
                         if outlet.io.buffers && !lossy {
                             outlet.io.credits.released += 1;
                         }
                     }
                     Verdict::Dropped(why) => outlet.io.give_up(why, lossy),
-                    // What could be refused here, the ports refuse before they accept it.
+                    // The ports refuse such messages before accepting them.
                     Verdict::Refused(_) => outlet.io.give_up(Drop::PeerGone, lossy),
                     Verdict::Blocked => return false,
                 }
@@ -180,8 +180,8 @@ impl<E: Env> Pump<E> {
         placed.unwrap_or(false)
     }
 
-    /// Moves what was taken to the one peer that there is, as far as there is room: the pattern
-    /// would do nothing else with each of them.
+    /// Moves the messages taken to the only peer, as long as it has room: the pattern would do the
+    /// same with each of them.
     fn send_to_sole_peer(&mut self, slot: usize) {
         let Some(socket) = self.sockets.get_mut(slot) else {
             return;
@@ -225,7 +225,7 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// Writes what is staged, pipe by pipe.
+    /// Writes the staged bytes of all queued pipes.
     pub(super) fn flush_all(&mut self) {
         for _ in 0..self.queues.flushers.len() {
             let Some(slot) = self.queues.flushers.pop() else {
@@ -237,7 +237,7 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// Writes what is staged on one pipe, as far as the kernel takes it.
+    /// Writes the staged bytes of one pipe, as many as the kernel takes.
     pub(super) fn flush(&mut self, slot: usize) {
         let Some(pipe) = self.pipes.get_mut(slot) else {
             return;
@@ -274,7 +274,8 @@ impl<E: Env> Pump<E> {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => wire.writable = false,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(_) => {
-                    // The read side tells when the peer is gone; until then what it sent counts.
+                    // The read side detects when the peer is gone; until then its messages are
+                    // received.
                     wire.write_failed = true;
                     wire.readable = true;
                 }

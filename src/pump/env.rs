@@ -1,5 +1,5 @@
-//! What a pump needs of its environment: streams, listeners, names, entropy. The real one is
-//! [`os`](super::os), the seeded one of the tests `sim`.
+//! The environment of a pump: streams, listeners, names, entropy. The real one is
+//! [`os`](super::os), the seeded one for tests is `sim`.
 
 use std::io::{self, Read, Write};
 
@@ -16,8 +16,8 @@ pub(crate) enum Source {
     Listener(usize),
 }
 
-/// What became possible on a source. Edge-triggered: said once, true until an operation
-/// returns `WouldBlock`.
+/// Readiness of a source. Edge-triggered: reported once, valid until an operation returns
+/// `WouldBlock`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Readiness {
     pub(crate) source: Source,
@@ -27,13 +27,13 @@ pub(crate) struct Readiness {
     pub(crate) writable: bool,
 }
 
-/// The environment as a pump sees it. Nothing here blocks.
+/// The environment as a pump uses it. No method blocks.
 pub(crate) trait Env {
     type Stream: Read + Write;
     type Listener;
 
-    /// Starts listening; returns the resolved endpoint. An address in use is an error of the
-    /// system's like any other.
+    /// Starts listening; returns the resolved endpoint. An address in use is reported like any
+    /// other error.
     fn bind(
         &mut self,
         endpoint: &Endpoint,
@@ -49,35 +49,35 @@ pub(crate) trait Env {
         slot: usize,
     ) -> Result<(Self::Listener, Endpoint), BindError>;
 
-    /// Takes one connection that is waiting. The stream is not watched yet.
+    /// Accepts one pending connection. The stream is not registered yet.
     fn accept(&mut self, listener: &Self::Listener) -> io::Result<Self::Stream>;
 
-    /// The check that a connection must pass which this listener has accepted, if there is any. It is
-    /// users' code.
+    /// The check for a connection accepted by this listener, if there is one. It calls users' code.
     fn check(
         &mut self,
         listener: &Self::Listener,
         stream: &Self::Stream,
     ) -> io::Result<Option<Check>>;
 
-    /// Starts connecting. The stream is not watched yet.
+    /// Starts connecting. The stream is not registered yet.
     fn connect(&mut self, target: &Target, options: &Options) -> io::Result<Begun<Self::Stream>>;
 
-    /// Whether a stream that was connecting is connected by now.
+    /// Whether a stream that was connecting is connected now.
     fn connected(&mut self, stream: &Self::Stream) -> io::Result<bool>;
 
-    /// Our end of a connected stream and the peer's, as far as they have names.
+    /// The local and the remote name of a connected stream, if they have any.
     fn names(&self, stream: &Self::Stream) -> (Option<Endpoint>, Option<Endpoint>);
 
-    /// Where the peer of a connected stream is, as ZAP has it: the numeric address without the
-    /// port; for ipc, behind `localhost`, the ids of its user, group and process, with colons.
+    /// The address of a connected stream's peer in ZAP's form: the numeric address without the
+    /// port; for ipc, `localhost` followed by the ids of its user, group and process, separated by
+    /// colons.
     fn address(&self, stream: &Self::Stream) -> String;
 
-    /// Watches a stream for readiness under the slot of its pipe.
+    /// Registers a stream for readiness under the slot of its pipe.
     fn watch(&mut self, stream: &mut Self::Stream, slot: usize) -> io::Result<()>;
 
-    /// Whether a watched stream, or one that is connecting, is watched for room to write, too. It
-    /// is from the start.
+    /// Sets whether a registered or connecting stream is registered for room to write, too.
+    /// Initially it is.
     fn watch_room(
         &mut self,
         stream: &mut Self::Stream,
@@ -85,23 +85,23 @@ pub(crate) trait Env {
         wanted: bool,
     ) -> io::Result<()>;
 
-    /// Says that nothing more will be written.
+    /// Announces that no more bytes will be written.
     fn finish(&mut self, stream: &mut Self::Stream) -> io::Result<()>;
 
-    /// Stops watching a stream, which the caller then drops.
+    /// Deregisters a stream, which the caller then drops.
     fn forget(&mut self, stream: &mut Self::Stream);
 
-    /// Stops listening, whatever it returns; an error says what had to be left behind.
+    /// Stops listening, even if it returns an error; the error says what could not be removed.
     fn unbind(&mut self, listener: Self::Listener) -> io::Result<()>;
 
-    /// Looks the host name of an endpoint up elsewhere; the answer comes as
+    /// Looks up the host name of an endpoint on another thread; the result arrives as
     /// `Command::Resolved` with `ticket`. With `ipv6` addresses of both families are wanted.
     fn resolve(&mut self, endpoint: &Endpoint, ipv6: bool, ticket: u64);
 
-    /// No dialer is behind `ticket` any more.
+    /// The dialer of `ticket` no longer needs the result.
     fn stop_resolving(&mut self, ticket: u64);
 
-    /// A lookup has been answered.
+    /// A lookup is done.
     fn resolved(&mut self);
 
     /// Fills bytes with entropy.

@@ -1,74 +1,75 @@
 //! The queue of pipes that wait for room in a socket's `out`: fair fan-in.
 //!
-//! As long as no pipe waits for room in a socket's `out`, a pipe that has something for it takes what
-//! there is, and that costs no more than a check for an empty ring. A pipe that finds none joins
-//! the *ring* of that socket. There is one for all kinds of pipe: connections and ends of bridges of
-//! the socket itself, and halves of inproc pairs, which other sockets of this pump send by. While the
-//! ring is not empty no other pipe gets room, so that none overtakes those that wait: a pipe that has
-//! something now joins at the end.
+//! As long as no pipe waits for room in a socket's `out`, a pipe with messages for it takes the
+//! room it needs, which costs no more than a check for an empty ring. A pipe that finds no room
+//! joins the *ring* of that socket. The ring holds all kinds of pipes: connections and ends of
+//! bridges of the socket itself, and halves of inproc pairs through which other sockets of this
+//! pump send. While the ring is not empty no other pipe gets room, so none overtakes those that
+//! wait: a pipe with new messages joins at the end.
 //!
-//! Room that turns up is dealt to the ring in turns (deficit round robin, counted in messages).
-//! A pipe that waits alone has all of it. One of several has a share, the same for all in one
-//! round: what there is when the round begins by their number, but at least [`LEAST_SHARE`], so
-//! that small high-water marks do not end batching, and at most [`MOST_SHARE`]. A pipe that has used
-//! its share goes to the end. If the room ends before the share does, the pipe stays first and has the
-//! rest of its share next time. The same holds if the pump has other work to do, unless not one message
-//! was completed: a very large one must not hold up the others. If the messages of a pipe end
-//! before its share does, it leaves, and gets nothing for what it did not use.
+//! New room is assigned to the ring in turns (deficit round robin, counted in messages). A pipe
+//! that waits alone gets all of it. One of several has a share, the same for all in one round: the
+//! room at the start of the round divided by their number, but at least [`LEAST_SHARE`], so that
+//! small high-water marks do not prevent batching, and at most [`MOST_SHARE`]. A pipe that has used
+//! its share moves to the end. If the room is used up before the share is, the pipe stays first and
+//! gets the rest of its share next time. The same applies if the pump has other work to do, unless
+//! not one message was completed: a very large message must not delay the others. A pipe that has
+//! no more messages leaves the ring, and loses the rest of its share.
 //!
-//! So while each of several peers has messages waiting, none of them is ever ahead of another by
-//! more than one share, whatever `out` holds and however it is emptied.
+//! So while several peers have messages waiting, none of them is ever ahead of another by more than
+//! one share, whatever the capacity of `out` and however it is emptied.
 //!
-//! When a pipe has its turn, a connection reads, an end of a bridge takes, and a half of an inproc
-//! pair passes on what it holds, or has its socket send by it, whose messages are still in `in`.
+//! When it is a pipe's turn, a connection reads, an end of a bridge takes, and a half of an inproc
+//! pair passes on the messages it holds, or lets its socket send through it, whose messages are
+//! still in `in`.
 //!
-//! What takes no room never waits here: handshakes, commands, credits of bridges.
+//! Handshakes, commands and credits of bridges need no room and never wait here.
 
 use std::collections::VecDeque;
 
-/// The least messages of one turn where several wait: what one lock of `out` is worth.
+/// Minimum number of messages per turn if several pipes wait: enough to be worth locking `out`.
 const LEAST_SHARE: usize = 32;
 
-/// The most messages of one turn where several wait: the budget of every kind of pipe is larger,
-/// so that none loses a part of its share to that.
+/// Maximum number of messages per turn if several pipes wait: less than the budget of every kind of
+/// pipe, so that none loses a part of its share to that.
 const MOST_SHARE: usize = 512;
 
 /// How the turn of a pipe ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Rest {
-    /// It has nothing more now, or is gone.
+    /// It has no more messages, or is gone.
     Done,
-    /// It has more, and used what it may.
+    /// It has more, and has used its share.
     Waits,
     /// It has more, and `out` is full: the next pops post the socket's token.
     Full,
-    /// It may have more, but others are to have the pump.
+    /// It may have more, but other work of the pump is due.
     Budget,
 }
 
-/// What a socket's `out` takes, as far as its pump knows.
+/// The room in a socket's `out`, as far as its pump knows.
 #[derive(Debug, Default)]
 pub(super) struct FairQueue {
-    /// Messages `out` takes for sure; `usize::MAX` if it never refuses one.
+    /// Number of messages that `out` certainly has room for; `usize::MAX` if it never refuses one.
     pub(super) free: usize,
-    /// Promised to inproc peers: sent, but not delivered yet.
+    /// Reserved for inproc peers: sent, but not delivered yet.
     reserved: usize,
     /// Pipes that wait for room, the next one first.
     ring: VecDeque<usize>,
-    /// The first of the ring, while it is served.
+    /// The first pipe of the ring, during its turn.
     turn: Option<usize>,
-    /// What is left of the share of the first of the ring; 0 before its turn.
+    /// The rest of the share of the first pipe of the ring; 0 before its turn.
     left: usize,
-    /// What each pipe has in this round.
+    /// The share of each pipe in this round.
     share: usize,
-    /// How many pipes, from the first, have not had all of their turn in this round.
+    /// Number of pipes, from the first, whose turn in this round is not over.
     round: usize,
-    /// Connections whose handshake waits for an old notice to be delivered.
+    /// Connections whose handshake waits for an older notice to be delivered.
     newcomers: Vec<usize>,
 }
 
 impl FairQueue {
-    /// `out` says how much it takes now.
+    /// Updates the room that `out` reports.
     pub(super) fn learn(&mut self, room: usize) {
         self.free = match room {
             usize::MAX => usize::MAX,
@@ -90,7 +91,7 @@ impl FairQueue {
         }
     }
 
-    /// Whether a pipe may have room now, if there is any.
+    /// Whether a pipe may use room now, if there is any.
     pub(super) fn is_turn_of(&self, pipe: usize) -> bool {
         match self.turn {
             Some(first) => first == pipe && self.left > 0,
@@ -98,7 +99,7 @@ impl FairQueue {
         }
     }
 
-    /// How much of what is free a pipe may have now.
+    /// How much of the free room a pipe may use now.
     pub(super) fn share_of(&self, pipe: usize) -> usize {
         match self.turn {
             _ if !self.is_turn_of(pipe) => 0,
@@ -107,7 +108,7 @@ impl FairQueue {
         }
     }
 
-    /// Promises a pipe room for up to that many messages, and returns for how many.
+    /// Reserves room for up to that many messages of a pipe, and returns for how many.
     #[inline]
     pub(super) fn reserve(&mut self, pipe: usize, messages: usize) -> usize {
         let promised = messages.min(self.share_of(pipe));
@@ -116,13 +117,14 @@ impl FairQueue {
         promised
     }
 
-    /// That many messages that are on their way have room.
+    /// Reserves room for that many messages that are on their way.
     pub(super) fn pledge(&mut self, messages: usize) {
         self.take(messages);
         self.reserved += messages;
     }
 
-    /// Promised messages are here, to be delivered or discarded by the pattern.
+    /// That many messages with reserved room have arrived, to be delivered or dropped by the
+    /// pattern.
     pub(super) fn redeem(&mut self, messages: usize) {
         debug_assert!(self.reserved >= messages);
         self.reserved = self.reserved.saturating_sub(messages);
@@ -131,18 +133,18 @@ impl FairQueue {
         }
     }
 
-    /// A pipe waits behind all others. The caller sees to it that the socket is resumed.
+    /// Adds a pipe at the end of the ring. The caller makes sure that the socket is resumed.
     pub(super) fn queue(&mut self, pipe: usize) {
         debug_assert!(!self.ring.contains(&pipe));
         self.ring.push_back(pipe);
     }
 
-    /// A connection waits until an old notice is delivered.
+    /// A connection waits until an older notice is delivered.
     pub(super) fn queue_newcomer(&mut self, pipe: usize) {
         self.newcomers.push(pipe);
     }
 
-    /// The connections that wait until an old notice is delivered.
+    /// The connections that wait until an older notice is delivered.
     pub(super) fn take_newcomers(&mut self) -> Vec<usize> {
         std::mem::take(&mut self.newcomers)
     }
@@ -152,17 +154,17 @@ impl FairQueue {
         !(self.ring.is_empty() && self.newcomers.is_empty())
     }
 
-    /// How many pipes wait for room.
+    /// Number of pipes that wait for room.
     pub(super) fn waiting(&self) -> usize {
         self.ring.len()
     }
 
-    /// Whether the first of the ring has its turn.
+    /// Whether it is the turn of the first pipe of the ring.
     pub(super) fn is_in_turn(&self) -> bool {
         self.turn.is_some()
     }
 
-    /// What is left of the share of the first of the ring.
+    /// The rest of the share of the first pipe of the ring.
     pub(super) fn share_left(&self) -> usize {
         self.left
     }
@@ -172,7 +174,7 @@ impl FairQueue {
         *self = FairQueue::default();
     }
 
-    /// A pipe does not wait any more.
+    /// Removes a pipe.
     pub(super) fn leave(&mut self, pipe: usize) {
         self.newcomers.retain(|&other| other != pipe);
         let Some(place) = self.ring.iter().position(|&other| other == pipe) else {
@@ -188,7 +190,7 @@ impl FairQueue {
         }
     }
 
-    /// The first of the ring has its turn now.
+    /// Starts the turn of the first pipe of the ring.
     pub(super) fn begin_turn(&mut self) -> Option<usize> {
         let &first = self.ring.front()?;
         let waiting = self.ring.len();
@@ -205,11 +207,11 @@ impl FairQueue {
         Some(first)
     }
 
-    /// The first of the ring was served, and still waits: as the first, with the rest of its
-    /// share, or behind all others.
+    /// Ends the turn of the first pipe of the ring, which still waits: it stays first, with the
+    /// rest of its share, or moves to the end.
     pub(super) fn end_turn(&mut self, keeps_share: bool) {
         self.turn = None;
-        // A pipe that was alone has a share like the others from now on.
+        // From now on, a pipe that was alone has a share like the others.
         if self.left == usize::MAX || !keeps_share {
             self.left = 0;
         }

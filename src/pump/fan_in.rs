@@ -1,4 +1,4 @@
-//! Deals the room in a socket's `out` to the pipes that wait for it, in the order of its
+//! Assigns the room in a socket's `out` to the pipes that wait for it, in the order of its
 //! [`fair_queue`](super::fair_queue).
 
 use super::env::Env;
@@ -8,7 +8,7 @@ use super::socket::push;
 use super::Pump;
 
 impl<E: Env> Pump<E> {
-    /// Asks `out` how much it takes; pushes what is on its way there before.
+    /// Updates the known room in `out`, after pushing the messages on their way to it.
     pub(super) fn refresh_room(&mut self, slot: usize) {
         self.push_batch(slot);
         let Some(socket) = self.sockets.get_mut(slot) else {
@@ -32,7 +32,7 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// Whether `out` has room, as far as is known, for what peers send: notices go first.
+    /// Whether `out` is believed to have room for messages of peers: notices go first.
     fn is_open_to_peers(&self, slot: usize) -> bool {
         self.fair_queues[slot].free > 0
             && self
@@ -50,8 +50,8 @@ impl<E: Env> Pump<E> {
         if self.is_open_to_peers(slot) {
             return true;
         }
-        // Full, or promised to inproc peers whose transfer is due in this turn. Arm in any case:
-        // a pop between the check and the arming is then seen by the check after it.
+        // Full, or reserved for inproc peers whose transfer is due in this turn. Arm in any case: a
+        // pop between the check and the arming is then seen by the check after it.
         let armed = match self
             .sockets
             .get(slot)
@@ -63,14 +63,14 @@ impl<E: Env> Pump<E> {
         if !armed {
             self.refresh_room(slot);
             if !self.is_open_to_peers(slot) {
-                // All that is free is promised: check again when that has been delivered.
+                // All free room is reserved: check again when those messages have been delivered.
                 self.queues.to_resume.push(slot);
             }
         }
         self.is_open_to_peers(slot)
     }
 
-    /// How many messages of a pipe go to `out` now: none while it is not its turn.
+    /// How many messages of a pipe may go to `out` now: none unless it is its turn.
     pub(super) fn room_for(&mut self, pipe: usize, slot: usize) -> usize {
         if !self.fair_queues[slot].is_turn_of(pipe) || !self.has_room(slot) {
             return 0;
@@ -78,7 +78,7 @@ impl<E: Env> Pump<E> {
         self.fair_queues[slot].share_of(pipe)
     }
 
-    /// What keeps a pipe from room in `out` that has none for it.
+    /// Why a pipe has no room in `out`.
     pub(super) fn why_none(&self, pipe: usize, slot: usize) -> Rest {
         match self.fair_queues[slot].is_turn_of(pipe) {
             true => Rest::Full,
@@ -86,7 +86,7 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// A pipe that has something for a socket, but no room there, waits for its turn.
+    /// A pipe that has messages for a socket, but no room there, joins the ring.
     pub(super) fn wait_for_room(&mut self, slot: usize, socket: usize) {
         let (Some(pipe), Some(room)) = (self.pipes.get_mut(slot), self.fair_queues.get_mut(socket))
         else {
@@ -101,7 +101,7 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// A pipe waits for room no more.
+    /// A pipe leaves the ring.
     pub(super) fn stop_waiting_for_room(&mut self, slot: usize) {
         let Some(pipe) = self.pipes.get_mut(slot) else {
             return;
@@ -127,7 +127,7 @@ impl<E: Env> Pump<E> {
         room.is_awaited() || !socket.io.notices.is_empty()
     }
 
-    /// `out` may have room again: deals it to the pipes that wait, at most one turn to each.
+    /// `out` may have room again: assigns it to the pipes that wait, at most one turn to each.
     pub(super) fn resume(&mut self, slot: usize) {
         if !self.is_awaited(slot) || !self.has_room(slot) {
             return;
@@ -147,7 +147,7 @@ impl<E: Env> Pump<E> {
             let room = &mut self.fair_queues[slot];
             let waits = room.is_in_turn();
             match rest {
-                // Gone meanwhile.
+                // Gone in the meantime.
                 _ if !waits => {}
                 Rest::Done => self.stop_waiting_for_room(first),
                 Rest::Waits => room.end_turn(true),
@@ -158,7 +158,7 @@ impl<E: Env> Pump<E> {
                     self.transfer_later(first);
                 }
                 Rest::Budget => {
-                    // A message that does not end must not keep the others waiting.
+                    // A message that does not end must not delay the others.
                     let progress = room.share_left() < share;
                     room.end_turn(progress);
                     break;
@@ -168,11 +168,11 @@ impl<E: Env> Pump<E> {
                 return;
             }
         }
-        // The rest is for the next turn of the pump.
+        // The rest is for the pump's next turn.
         self.queues.to_resume.push(slot);
     }
 
-    /// Serves a pipe that waited for room, and returns how that ended.
+    /// Serves a pipe that waited for room, and returns how its turn ended.
     fn take_turn(&mut self, pipe: usize, slot: usize) -> Rest {
         match self.pipes.get(pipe).map(|pipe| &pipe.path) {
             Some(Path::Wire(_)) => self.read_wire(pipe, slot),
@@ -182,7 +182,7 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// Deals the room of the sockets whose `out` is waited for.
+    /// Assigns the room of all sockets whose `out` is waited for.
     pub(super) fn resume_all(&mut self) {
         for slot in std::mem::take(&mut self.queues.to_resume) {
             self.resume(slot);

@@ -1,20 +1,20 @@
-//! Accepted connections whose handshake is not finished, and which of them makes way where there
-//! are too many.
+//! Accepted connections whose handshake is not finished, and which of them is ended when there are
+//! too many.
 //!
-//! A flood of connections must not lock other peers out. A connection that has been silent since
-//! it was accepted goes before any that has said something: a peer of ZMTP says its first bytes at
-//! once. Among the silent ones, and among the others, the source goes first that has most of them:
-//! an address, or over ipc a process. Of one source, the oldest goes.
+//! A flood of connections must not lock other peers out. A connection that has been silent since it
+//! was accepted is ended before any that has sent something: a ZMTP peer sends its first bytes at
+//! once. Among the silent ones, and among the others, one is chosen from the source that has most
+//! of them: an address, or over ipc a process. Of one source, the oldest is ended.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How long a connection may be silent without being held for one that stays so: what it said may
-/// not have been read yet.
+/// A connection that has been silent for less than this does not count as silent: bytes that it
+/// sent may not have been read yet.
 const GRACE: Duration = Duration::from_millis(10);
 
-/// The unfinished handshakes of one pump, by where the peers are.
+/// The unfinished handshakes of one pump, by source.
 #[derive(Debug, Default)]
 pub(super) struct Handshakes {
     sources: BTreeMap<Arc<str>, Unfinished>,
@@ -24,7 +24,7 @@ pub(super) struct Handshakes {
 /// Those of one source, by the serial numbers of their pipes: oldest first.
 #[derive(Debug, Default)]
 struct Unfinished {
-    /// Nothing had come from these at the last check.
+    /// No bytes had arrived from these at the last check.
     silent: BTreeMap<u64, Silent>,
     /// Slots of the others.
     spoken: BTreeMap<u64, usize>,
@@ -47,7 +47,7 @@ impl Handshakes {
         self.count
     }
 
-    /// A connection was accepted; returns what to [`leave`](Self::leave) by.
+    /// Adds an accepted connection; returns the source to pass to [`leave`](Self::leave).
     pub(super) fn enter(
         &mut self,
         source: String,
@@ -77,7 +77,7 @@ impl Handshakes {
         }
     }
 
-    /// The slot of the pipe that is to make way, if there is any but the `newcomer`.
+    /// The slot of the pipe that is to be ended, if there is one apart from the `newcomer`.
     pub(super) fn victim(
         &mut self,
         newcomer: Option<u64>,
@@ -98,7 +98,7 @@ impl Handshakes {
         let slot = match (silent, most.spoken.first_key_value()) {
             (Some((_, silent)), _) => silent.slot,
             (None, Some((_, slot))) => *slot,
-            // Others have said something since the last check.
+            // The others have sent something since the last check.
             (None, None) => {
                 let mut rest = most.silent.iter();
                 rest.find(|(serial, _)| newcomer != Some(**serial))?.1.slot
@@ -107,7 +107,7 @@ impl Handshakes {
         Some(slot)
     }
 
-    /// As [`victim`](Self::victim), if there is one that has been silent for a while.
+    /// Like [`victim`](Self::victim), but only a connection that has been silent for a while.
     pub(super) fn silent_victim(
         &mut self,
         now: Instant,
@@ -147,7 +147,7 @@ impl Handshakes {
     }
 }
 
-/// Whether there is nothing but the newcomer.
+/// Whether there is only the new connection.
 fn is_only(unfinished: &Unfinished, newcomer: Option<u64>) -> bool {
     newcomer.is_some_and(|newcomer| {
         unfinished.spoken.is_empty() && unfinished.silent.keys().all(|serial| *serial == newcomer)
@@ -173,7 +173,7 @@ mod tests {
         let peers = [("b", 1), ("a", 2), ("a", 3), ("a", 4), ("b", 5), ("c", 6)];
         let mut handshakes = filled(start, &peers);
         assert_eq!(handshakes.len(), 6);
-        // A peer that has spoken is safe while there is one that has not.
+        // A peer that has sent something is safe while there is one that has not.
         assert_eq!(handshakes.victim(None, later, |slot| slot != 6), Some(6));
         handshakes.leave("c", 6);
         assert_eq!(handshakes.victim(None, later, |_| true), Some(2));

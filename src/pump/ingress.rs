@@ -17,15 +17,17 @@ use super::pipe::{Leaving, Loss, Path, Pipe, Wire};
 use super::socket::{SocketIo, SocketState};
 use super::Pump;
 
-/// Bytes one pipe reads in a turn before others have theirs: enough to batch, small enough that a
-/// pipe with a large message does not delay its neighbours noticeably (about 50 µs of copying).
+/// Maximum number of bytes that one pipe reads in a turn before other pipes are served: enough to
+/// batch, small enough that a pipe with a large message does not delay its neighbours noticeably
+/// (about 50 µs of copying).
 pub(super) const READ_BUDGET: usize = 256 * 1024;
 
-/// Messages decoded before the pattern sees them: few enough to be still in the first-level cache.
+/// Maximum number of messages decoded before they are passed to the pattern: few enough to be still
+/// in the first-level cache.
 pub(super) const DECODE_BURST: usize = 128;
 
-/// Shows the pattern the messages of a batch that are new, and takes out what it does not want,
-/// which is counted for the peer too. A violation ends that, and what came after it is put into
+/// Passes the new messages of a batch to the pattern, and removes those that it drops, which are
+/// counted for the peer too. A violation stops this, and the messages after it are moved to
 /// `unseen`.
 fn admit_all(
     pattern: &mut dyn Pattern,
@@ -80,15 +82,15 @@ enum Decoded {
 
 /// How a reading slice ended.
 enum Slice {
-    /// Nothing more to read now.
+    /// There are no more bytes to read now.
     Dry,
-    /// The budget is used up, the rest is for the next turn.
+    /// The budget is used up; the rest is for the next turn.
     Budget,
-    /// There is no room for it in `out`, or not now.
+    /// There is no room for messages in `out`, or it is not this pipe's turn.
     Starved,
     /// The pipe ends.
     Over(Loss),
-    /// The socket does not take this peer.
+    /// The socket refuses this peer.
     Unwelcome(Loss),
 }
 
@@ -137,7 +139,7 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// One slice for each pipe that has something to read.
+    /// Reads one slice from each pipe with something to read.
     pub(super) fn read_all(&mut self) {
         for _ in 0..self.queues.readers.len() {
             let Some(slot) = self.queues.readers.pop() else {
@@ -190,7 +192,7 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// One slice for a connection.
+    /// Reads one slice from a connection.
     pub(super) fn read_wire(&mut self, slot: usize, socket: usize) -> Rest {
         let slice = self.read_slice(slot, socket);
         self.push_batch(socket);
@@ -199,7 +201,7 @@ impl<E: Env> Pump<E> {
             Slice::Budget => return Rest::Budget,
             Slice::Starved => return self.why_none(slot, socket),
             Slice::Over(loss) => {
-                // What the protocol machine sends last, such as ERROR.
+                // The last bytes of the protocol machine, such as ERROR.
                 self.flush(slot);
                 self.lose(slot, loss);
             }
@@ -208,7 +210,7 @@ impl<E: Env> Pump<E> {
         Rest::Done
     }
 
-    /// Reads and passes on until there is no more, the budget ends, or `out` is full.
+    /// Reads and passes on until there are no more bytes, the budget is used up, or `out` is full.
     fn read_slice(&mut self, slot: usize, socket: usize) -> Slice {
         let Some(mut wire) = self.pipes.get_mut(slot).and_then(Pipe::lend_wire) else {
             return Slice::Dry;
@@ -247,8 +249,9 @@ impl<E: Env> Pump<E> {
                 self.traffic.expects_more = wire.connection.expects_more();
                 break Slice::Dry;
             }
-            // While the ZAP handler is asked, the peer is read on, so that its end is noticed and the
-            // request cancelled. What it sends is kept undecoded; a peer that waits sends nothing.
+            // While the ZAP handler is asked, the connection is still read, so that its end is
+            // noticed and the request cancelled. Bytes received are kept undecoded; a peer that
+            // waits sends none.
             if wire.connection.awaits_judgement() && !wire.connection.wants_read() {
                 let what = String::from("data from a peer that is being judged");
                 break Slice::Over(Loss::Wire(CloseReason::UnexpectedCommand(what)));
@@ -274,9 +277,9 @@ impl<E: Env> Pump<E> {
     fn decode(&mut self, slot: usize, socket: usize, wire: &mut Wire<E::Stream>) -> Decoded {
         let peer = PeerId(slot as u32);
         loop {
-            // A handshake has nothing for `out`, and must not wait for room there. But a pattern
-            // may tell the user of a new peer: where the last such notice waits for room, so does
-            // the new peer, or peers that come and go would fill our memory.
+            // A handshake needs no room in `out`, and must not wait for it. But a pattern may
+            // notify the user of a new peer: while the last such notice waits for room, the new
+            // peer waits too, as otherwise peers that connect and disconnect could exhaust memory.
             if !wire.connection.is_ready() {
                 let notices = self.sockets.get(socket).map(|socket| &socket.io.notices);
                 if notices.is_some_and(|notices| !notices.is_empty()) && !self.has_room(socket) {
@@ -330,8 +333,8 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// What was received for a socket, and stands in its batch since `from`, is shown to its pattern,
-    /// up to a violation. Returns how many messages go to `out`.
+    /// Passes the messages received for a socket, those in its batch from `from` on, to its
+    /// pattern, up to a violation. Returns how many go to `out`.
     pub(super) fn admit(
         &mut self,
         socket: usize,
@@ -371,7 +374,7 @@ impl<E: Env> Pump<E> {
         (delivered, admitted)
     }
 
-    /// Handles what is not a message; returns how that ends the decoding, if it does.
+    /// Handles an event other than a message; returns how that ends the decoding, if it does.
     fn control(&mut self, socket: usize, peer: PeerId, event: Event) -> Option<Decoded> {
         let command = match event {
             Event::Subscribe(prefix) => Upstream::Subscribe(prefix),
@@ -414,7 +417,7 @@ impl<E: Env> Pump<E> {
         Ok(())
     }
 
-    /// Callers that wait for what the socket receives may have to poll the network from now on.
+    /// Callers that wait for messages of this socket may have to poll the network from now on.
     fn reach_afar(&self, slot: usize) {
         let socket = self
             .pipes
@@ -425,7 +428,8 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// Puts a wire back into its pipe; the protocol machine may have an answer to write or a new deadline.
+    /// Puts a wire back into its pipe; the protocol machine may have a reply to write or a new
+    /// deadline.
     fn give_back(&mut self, slot: usize, wire: Box<Wire<E::Stream>>) {
         if wire.active {
             self.shrink_later();

@@ -1,4 +1,4 @@
-//! Accepting: one entry for each endpoint a socket is bound to.
+//! Accepting connections: one entry for each endpoint that a socket is bound to.
 
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
@@ -20,7 +20,8 @@ use super::timers::Timer;
 use super::transport::{BoundListener, Check};
 use super::Pump;
 
-/// Connections one listener accepts in a turn before others have theirs.
+/// Maximum number of connections that one listener accepts in a turn before other sources are
+/// served.
 const ACCEPT_BUDGET: usize = 64;
 
 /// How long accepting pauses after its budget.
@@ -29,16 +30,16 @@ const ACCEPT_YIELD: Duration = Duration::from_millis(1);
 /// How long accepting pauses when the process is out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// An endpoint a socket is bound to.
+/// An endpoint that a socket is bound to.
 pub(super) struct Listening<L, S> {
     pub(super) socket: usize,
     /// As resolved.
     pub(super) endpoint: Endpoint,
     /// As it was when the user bound.
     pub(super) wire: Arc<wire::Config>,
-    /// None for inproc, which is only a name.
+    /// `None` for inproc, which is only a name.
     listener: Option<L>,
-    /// Accepted connections, by ticket, that the user's filter has not passed yet.
+    /// Accepted connections, by ticket, that the user's filter has not accepted yet.
     unchecked: Vec<(u64, S)>,
     paused_until: Option<Instant>,
 }
@@ -188,7 +189,7 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// Takes the connections that wait at a listener.
+    /// Accepts the connections pending at a listener.
     pub(super) fn accept_from(&mut self, slot: usize) {
         let Some(listening) = self.listeners.get_mut(slot) else {
             return;
@@ -215,12 +216,12 @@ impl<E: Env> Pump<E> {
                 Err(error) => match error.kind() {
                     ErrorKind::WouldBlock => return,
                     ErrorKind::Interrupted => {}
-                    // The peer gave up while it waited.
+                    // The peer closed the connection while it was pending.
                     ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset => {
                         self.accept_failed(slot, &error);
                     }
-                    // Out of descriptors or memory: trying again at once would spin, unless one
-                    // that only keeps silent makes way.
+                    // Out of descriptors or memory: retrying at once would spin, unless a silent
+                    // connection can be ended.
                     _ => {
                         self.accept_failed(slot, &error);
                         if !is_out_of_descriptors(&error) || !self.end_a_silent_handshake() {
@@ -230,11 +231,12 @@ impl<E: Env> Pump<E> {
                 },
             }
         }
-        // More may wait, and its edge has been seen: look again soon, after the others.
+        // More may be pending, and their edge has been consumed: accept again soon, after other
+        // sources.
         self.rest(slot, ACCEPT_YIELD);
     }
 
-    /// Has a connection checked, which is taken if it passes.
+    /// Starts the check of a connection, which is added if it passes.
     fn check(&mut self, slot: usize, stream: E::Stream, check: Check) {
         let ticket = self.serial();
         let Some(listening) = self.listeners.get_mut(slot) else {
@@ -243,7 +245,7 @@ impl<E: Env> Pump<E> {
         listening.unchecked.push((ticket, stream));
         let mailbox = Arc::clone(&self.mailbox);
         self.queues.errands.push(Box::new(move || {
-            // A pump that has ended takes no connection.
+            // A pump that has ended accepts no connection.
             let _ = mailbox.post(Command::Checked {
                 listener: slot,
                 ticket,
@@ -321,8 +323,9 @@ impl<E: Env> Pump<E> {
         {}
     }
 
-    /// One of the connections the context may have accepted. If all are taken, one here that has
-    /// not finished its handshake makes way: silent connections cannot keep other peers out.
+    /// Takes a permit of the context for an accepted connection. If there is none left, a
+    /// connection of this pump that has not finished its handshake is ended: silent connections
+    /// cannot keep other peers out.
     fn seat_for_newcomer(&mut self) -> Option<Seat> {
         loop {
             let seat = self.company.connections.take_in(0);
@@ -333,7 +336,8 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// Ends the handshake of a peer that has been silent since it came; whether there is one.
+    /// Ends the handshake of a peer that has been silent since it was accepted; returns whether
+    /// there was one.
     fn end_a_silent_handshake(&mut self) -> bool {
         let has_spoken = has_spoken(&self.pipes);
         let victim = self.handshakes.silent_victim(self.now, has_spoken);
@@ -343,7 +347,7 @@ impl<E: Env> Pump<E> {
         victim.is_some()
     }
 
-    /// Ends an unfinished handshake, but not that of the newcomer; `None` if there is no other.
+    /// Ends an unfinished handshake other than the new connection's; `None` if there is none.
     fn end_a_handshake(&mut self, newcomer: Option<u64>) -> Option<()> {
         let has_spoken = has_spoken(&self.pipes);
         let victim = self.handshakes.victim(newcomer, self.now, has_spoken)?;
@@ -352,7 +356,7 @@ impl<E: Env> Pump<E> {
     }
 }
 
-/// Whether anything has come from the peer of a pipe.
+/// Whether any bytes have arrived from the peer of a pipe.
 fn has_spoken<S>(pipes: &Slab<Pipe<S>>) -> impl Fn(usize) -> bool + '_ {
     |slot| {
         let path = pipes.get(slot).map(|pipe| &pipe.path);
@@ -360,7 +364,7 @@ fn has_spoken<S>(pipes: &Slab<Pipe<S>>) -> impl Fn(usize) -> bool + '_ {
     }
 }
 
-/// Whether the process, or the whole system, has as many open files and sockets as it may have.
+/// Whether the process, or the whole system, has reached its limit of open files or sockets.
 fn is_out_of_descriptors(error: &std::io::Error) -> bool {
     const NUMBERS: &[i32] = if cfg!(windows) {
         &[10024] // WSAEMFILE

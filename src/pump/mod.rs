@@ -1,19 +1,19 @@
-//! Floor 3: the only one that touches the system. A pump owns its sockets, their pipes, listeners and
-//! dialers; one thread at a time drives it, or a test does. That is the pump's own thread or, while it
-//! sleeps, a thread that sends and has the time, or one that waits for it
+//! Floor 4: the only one that performs I/O. A pump owns its sockets, their pipes, listeners and
+//! dialers; one thread at a time drives it, or a test does. That is the pump's own thread or, while
+//! it sleeps, a thread that sends and assists, or one that waits for it and leads
 //! ([`Driver`](crate::driver::Driver)).
 //!
-//! [`Pump::turn`] decides everything, with time and readiness as arguments, and never blocks:
+//! [`Pump::turn`] does all the work, with time and readiness as arguments, and never blocks:
 //! commands, reads, sends, transfers, flushes, timers, each within a budget. The pump's thread only
-//! sleeps between turns. A pump never waits for a user: a full `out` stops the reading of that
-//! socket's pipes until the user's pop posts the socket's token; then they are served in turn
+//! sleeps between turns. A pump never waits for a user: while `out` is full, that socket's pipes
+//! are not read until the user's pop posts the socket's token; then they are served in turn
 //! ([`fair_queue`]).
 //!
-//! What a turn does, file by file: [`command`] executes what was asked; [`ingress`] reads
-//! and [`egress`] sends, over the [pipes](pipe) between [sockets](socket) and their peers; [`fan_in`]
-//! deals the room in `out`; [`dialer`] and [`listener`] make connections, and [`zap`] authenticates
-//! them; [`observe`] tells users what happens; [`shutdown`] ends the pump. [`env`](mod@env) is all that
-//! a pump asks of the system, [`os`] the system itself.
+//! What a turn does, file by file: [`command`] executes commands; [`ingress`] reads and [`egress`]
+//! sends, over the [pipes](pipe) between [sockets](socket) and their peers; [`fan_in`] assigns the
+//! room in `out`; [`dialer`] and [`listener`] make connections, and [`zap`] authenticates them;
+//! [`observe`] reports to users; [`shutdown`] ends the pump. [`env`](mod@env) is the interface to
+//! the system, [`os`] its implementation.
 
 mod command;
 mod company;
@@ -83,7 +83,7 @@ use timers::{Timer, Timers};
 use token::Token;
 pub use transport::BoundListener;
 
-/// A pump: what one thread does for its sockets.
+/// A pump: the state of an event loop that serves its sockets.
 pub(crate) struct Pump<E: Env> {
     env: E,
     now: Instant,
@@ -98,14 +98,14 @@ pub(crate) struct Pump<E: Env> {
     listeners: Slab<Listening<E::Listener, E::Stream>>,
     dialers: Slab<Dialer>,
     tasks: Slab<tasks::Running>,
-    /// Room in each socket's `out`, by slot: apart from the sockets, so that a pattern that sends can
-    /// reserve room in the socket at the other end of an inproc pipe.
+    /// Room in each socket's `out`, by slot: apart from the sockets, so that a pattern that sends
+    /// can reserve room in the socket at the other end of an inproc pipe.
     fair_queues: Vec<FairQueue>,
     /// Accepted pipes that have not finished their handshake.
     handshakes: Handshakes,
-    /// What waits for a later step or turn.
+    /// Work for a later step or turn.
     queues: Queues,
-    /// What was read and written so far.
+    /// Amounts read and written so far.
     traffic: Traffic,
     ending: Ending,
 }
@@ -139,7 +139,7 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// One turn: what was asked, what arrived, what is to go, what is due. Never blocks.
+    /// One turn: commands, reads, sends, timers. Never blocks.
     pub(crate) fn turn(&mut self, now: Instant, events: &[Readiness]) {
         self.now = now;
         self.take_commands();
@@ -165,13 +165,13 @@ impl<E: Env> Pump<E> {
         self.queues.is_busy()
     }
 
-    /// Whether there is work left that cannot wait for a thread that has just been woken by this
-    /// pump, and will be back for more: anything but a slice of what may be that thread's own.
+    /// Whether there is work left that cannot wait for a thread that this pump has just woken and
+    /// that will be back soon: anything but a slice that may belong to that thread.
     pub(crate) fn is_pressed(&self) -> bool {
         self.queues.is_pressed()
     }
 
-    /// When to turn again although nothing happened.
+    /// When the next turn is due, even without events.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         match (self.timers.next(), self.alarms.earliest()) {
             (Some(timer), Some(alarm)) => Some(timer.min(alarm)),
@@ -179,7 +179,7 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// Whether this pump will do nothing any more.
+    /// Whether this pump has ended and does no more work.
     pub(crate) fn is_finished(&self) -> bool {
         self.ending.is_finished()
     }
@@ -215,15 +215,15 @@ impl<E: Env> Pump<E> {
         self.queues.tokens = tokens;
     }
 
-    /// A socket's token was posted, because of what its user did: messages in an empty `in`, room
-    /// in a full `out`, or the end of the last handle.
+    /// A socket's token was posted because of its user: messages in an empty `in`, room in a full
+    /// `out`, or the last handle was dropped.
     fn socket_notified(&mut self, slot: usize) {
         let Some(socket) = self.sockets.get_mut(slot) else {
             return;
         };
         if socket.ports.close_requested() && socket.closing.is_none() {
-            // The call that closes it posts a command before, but that may have come too late for this
-            // turn: it is seen in the next one, and must find the socket.
+            // The call that closes the socket posts a command before, but that may have come too
+            // late for this turn: it is handled in the next one, and must find the socket.
             if std::mem::replace(&mut socket.close_noticed, true) {
                 self.close(slot, None);
             } else {
@@ -236,7 +236,7 @@ impl<E: Env> Pump<E> {
         self.send_later(slot);
     }
 
-    /// Records that a source is ready and gives it a place in this turn.
+    /// Records that a source is ready and adds it to this turn.
     fn source_is_ready(&mut self, event: Readiness) {
         match event.source {
             Source::Pipe(slot) => self.pipe_is_ready(slot, event),

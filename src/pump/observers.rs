@@ -1,4 +1,4 @@
-//! What a socket keeps for the callers that observe it: monitors, waits for peers, counters.
+//! Per-socket state for observers: monitors, waits for peers, counters.
 
 use crate::endpoint::Endpoint;
 use crate::event::{Event, EventSet};
@@ -8,7 +8,7 @@ use crate::sync::oneshot::Reply;
 use super::command::Awaited;
 use super::counts::Tally;
 
-/// What a socket keeps for the callers that observe it.
+/// Per-socket state for observers.
 #[derive(Default)]
 pub(super) struct Observers {
     pub(super) monitors: Vec<Monitor>,
@@ -30,7 +30,7 @@ pub(super) struct Wait {
     pub(super) reply: Reply<()>,
 }
 
-/// Where a pipe leads; looked up only when it is asked for.
+/// The local and remote names of a pipe; queried only when needed.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Names {
     pub(super) endpoint: Option<Endpoint>,
@@ -39,7 +39,7 @@ pub(super) struct Names {
 }
 
 impl Wait {
-    /// Whether that many peers are there.
+    /// Whether that many peers fulfil the condition.
     pub(super) fn is_over(&self, connected: usize, subscribers: impl FnOnce() -> usize) -> bool {
         let there = match self.awaited {
             Awaited::Connected => connected,

@@ -1,4 +1,4 @@
-//! The environment that the operating system provides: mio, sockets, the pump's thread.
+//! The operating system as the environment: mio, sockets, the pump's thread.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
@@ -24,12 +24,12 @@ use super::resolver::{Lookups, Question};
 use super::transport::{self, Begun, BoundListener, Check, Listener, Resolution, Stream, Target};
 use super::{Command, Company, Pump};
 
-/// That many bytes read for one message or batch, in no more than this time: that is better done by
-/// one thread while another works on what came before.
+/// If more bytes than this were read for one message or batch within the time below, one thread
+/// should process them while another works on earlier ones.
 const HEAVY: u64 = 2 * READ_BUDGET as u64;
 const HEAVY_TIME: Duration = Duration::from_millis(10);
 
-/// Readiness taken from the kernel in one call.
+/// Maximum number of events taken from the kernel in one call.
 const EVENTS: usize = 1024;
 
 const WAKER: Token = Token(usize::MAX);
@@ -47,12 +47,12 @@ impl Running {
         if self.mailbox.health().is_elsewhere() {
             return;
         }
-        // A pump does not panic; if it did, its sockets are closed and there is nothing to say.
+        // A pump does not panic; if it did, its sockets are closed and there is nothing to report.
         let _ = self.thread.join();
     }
 }
 
-/// What the threads of a pump are called.
+/// The names of a pump's threads.
 #[derive(Clone)]
 pub(crate) struct ThreadNames {
     pub(crate) pump: String,
@@ -106,7 +106,7 @@ pub(crate) fn start(names: ThreadNames, mut company: Company) -> io::Result<Runn
     })
 }
 
-/// What the kernel tells of sockets.
+/// Polls the kernel for the readiness of sockets.
 struct OsPoller {
     poll: Poll,
     events: Events,
@@ -116,7 +116,7 @@ struct OsPoller {
 impl Poller for OsPoller {
     type Event = Readiness;
 
-    /// A poll that the system interrupted brings nothing.
+    /// A poll interrupted by a signal returns no events.
     fn poll(&mut self, timeout: Option<Duration>) {
         let polled = self.poll.poll(&mut self.events, timeout);
         self.ready.clear();
@@ -142,7 +142,7 @@ impl Wake for Interruption {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        // Fails only if the poller is gone, and then there is no thread to be woken.
+        // Fails only if the poller is gone, and then there is no thread to wake.
         let _ = self.0.wake();
     }
 }
@@ -296,7 +296,7 @@ impl Env for Os {
     }
 
     fn forget(&mut self, stream: &mut Stream) {
-        // Dropping the stream takes it out of the kernel's set in any case.
+        // Dropping the stream removes it from the kernel's set in any case.
         let _ = self.registry.deregister(stream);
     }
 
@@ -324,7 +324,7 @@ impl Env for Os {
     }
 
     fn random(&mut self) -> u64 {
-        // xorshift64: enough for jitter.
+        // xorshift64: sufficient for jitter.
         self.random ^= self.random << 13;
         self.random ^= self.random >> 7;
         self.random ^= self.random << 17;
@@ -364,7 +364,7 @@ impl Os {
         }
     }
 
-    /// Asks the system's resolver, which blocks, on a thread that lives as long as the question.
+    /// Calls the system's resolver, which blocks, on a thread that lives as long as the lookup.
     fn look_up(&self, question: Option<Question>) {
         let Some(Question {
             endpoint,
@@ -385,7 +385,7 @@ impl Os {
                     }
                     Err(error) => Err(error),
                 };
-                // A pump that has ended needs no answer.
+                // A pump that has ended needs no result.
                 let _ = mailbox.post(Command::Resolved {
                     tickets: asked,
                     targets,
@@ -400,7 +400,7 @@ impl Os {
     }
 }
 
-/// Wakes the pump because an alarm is due sooner than it meant to sleep.
+/// Wakes the pump because a timer is due before the end of its sleep.
 struct Nudge(Arc<Mailbox<Command>>);
 
 impl Hook for Nudge {
@@ -409,7 +409,7 @@ impl Hook for Nudge {
     }
 }
 
-/// Whatever ends the thread, no call waits for its answers afterwards.
+/// However the thread ends, no call waits for its replies afterwards.
 struct CloseOnDrop(Arc<Mailbox<Command>>);
 
 impl Drop for CloseOnDrop {

@@ -1,4 +1,4 @@
-//! What waits for a later step of a turn, or for a later turn.
+//! Work lists: for a later step of a turn, or for a later turn.
 
 use crate::driver::Errand;
 use crate::wire::Judgement;
@@ -9,9 +9,9 @@ use super::ready::ReadyList;
 /// The work lists of a pump.
 #[derive(Default)]
 pub(super) struct Queues {
-    /// Pipes with something to read and room to read it.
+    /// Pipes that have bytes to read and room for messages.
     pub(super) readers: ReadyList,
-    /// Sockets whose `in` may hold messages that have somewhere to go.
+    /// Sockets whose `in` may have messages that a peer has room for.
     pub(super) senders: ReadyList,
     /// Pipes with something to write.
     pub(super) flushers: ReadyList,
@@ -19,11 +19,11 @@ pub(super) struct Queues {
     pub(super) transfers: ReadyList,
     /// Tasks that were woken.
     pub(super) tasks: ReadyList,
-    /// Sockets whose `out` may have room for those that wait for it.
+    /// Sockets whose `out` may have room for pipes that wait for it.
     pub(super) to_resume: Vec<usize>,
     /// Pipes that patterns asked to end: (slot, serial).
     pub(super) dismissed: Vec<(usize, u64)>,
-    /// Answers to ZAP requests.
+    /// Replies to ZAP requests.
     pub(super) judged: Vec<Judged>,
     /// Users' code for the pump's own thread.
     pub(super) errands: Vec<Errand>,
@@ -36,7 +36,7 @@ pub(super) struct Queues {
     pub(super) tokens: Vec<usize>,
 }
 
-/// The answer to a ZAP request.
+/// The reply to a ZAP request.
 pub(super) struct Judged {
     pub(super) socket: SocketId,
     pub(super) judgement: Judgement,
@@ -52,8 +52,8 @@ impl Queues {
             || self.has_more_than_slices()
     }
 
-    /// Whether there is work left that cannot wait for a thread that has just been woken by this
-    /// pump, and will be back for more: anything but a slice of what may be that thread's own.
+    /// Whether there is work left that cannot wait for a thread that this pump has just woken and
+    /// that will be back soon: anything but a slice that may belong to that thread.
     pub(super) fn is_pressed(&self) -> bool {
         let slices =
             self.readers.len() + self.senders.len() + self.transfers.len() + self.to_resume.len();
@@ -67,14 +67,14 @@ impl Queues {
             && self.judged.is_empty())
     }
 
-    /// A pipe has ended: what takes its slot is not queued.
+    /// A pipe has ended: the next pipe in its slot is not queued.
     pub(super) fn forget_pipe(&mut self, slot: usize) {
         self.readers.forget(slot);
         self.flushers.forget(slot);
         self.transfers.forget(slot);
     }
 
-    /// A socket has ended: what takes its slot is not queued.
+    /// A socket has ended: the next socket in its slot is not queued.
     pub(super) fn forget_socket(&mut self, slot: usize) {
         self.senders.forget(slot);
     }

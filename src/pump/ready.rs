@@ -1,17 +1,17 @@
-//! What waits for its turn, each slot once.
+//! A FIFO queue of slots that holds each slot at most once.
 
 use std::collections::VecDeque;
 
-/// Slots that wait for their turn, in the order in which they became ready. A slot that is queued
-/// already is not queued again.
+/// Slots to be serviced, in the order in which they became ready. A slot that is queued already is
+/// not queued again.
 ///
-/// The list knows by itself which slots are queued. An entry of a slot that was emptied meanwhile
+/// The list records which slots are queued. An entry of a slot that was emptied in the meantime
 /// stays until it is popped, and finds nothing; but the slot must be [forgotten](Self::forget), so
 /// that its next user can be queued.
 #[derive(Debug, Default)]
 pub(super) struct ReadyList {
     queue: VecDeque<usize>,
-    /// By slot.
+    /// Indexed by slot.
     is_queued: Vec<bool>,
 }
 
@@ -32,7 +32,7 @@ impl ReadyList {
         self.is_queued.resize(slot + 1, false);
     }
 
-    /// The slot whose turn it is. It can be queued again from now on.
+    /// The next slot. It can be queued again from now on.
     #[inline]
     pub(super) fn pop(&mut self) -> Option<usize> {
         let slot = self.queue.pop_front()?;
@@ -42,7 +42,7 @@ impl ReadyList {
         Some(slot)
     }
 
-    /// The slot was emptied: what takes its place is not queued.
+    /// The slot was emptied: its next user is not queued.
     pub(super) fn forget(&mut self, slot: usize) {
         if let Some(is_queued) = self.is_queued.get_mut(slot) {
             *is_queued = false;
@@ -78,7 +78,7 @@ mod tests {
         }
         assert_eq!(list.len(), 3);
         assert_eq!([list.pop(), list.pop()], [Some(3), Some(1)]);
-        // From its turn on, a slot can be queued again, behind the others.
+        // Once popped, a slot can be queued again, behind the others.
         list.push(3);
         list.push(0);
         assert_eq!(

@@ -1,32 +1,32 @@
-//! Which host names are looked up next: first come, first served. A name that does not resolve is
-//! asked for again and again; however many there are of those, each question has its turn.
+//! The queue of host names to look up: first come, first served. A name that does not resolve is
+//! looked up again and again; however many such names there are, every lookup gets its turn.
 
 use std::collections::VecDeque;
 
 use crate::endpoint::Endpoint;
 
-/// Lookups that run at once: outside tests each has a thread while it runs.
+/// Maximum number of concurrent lookups: outside tests each has a thread while it runs.
 const LOOKUPS: usize = 8;
 
-/// The questions of one pump's dialers.
+/// The lookups of one pump's dialers.
 #[derive(Debug, Default)]
 pub(super) struct Lookups {
     running: usize,
     waiting: VecDeque<Question>,
 }
 
-/// Where an endpoint is whose host has a name.
+/// A lookup of the host name of an endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Question {
     pub(super) endpoint: Endpoint,
     /// Whether addresses of both families are wanted.
     pub(super) ipv6: bool,
-    /// The dialers that ask; several where the question is the same.
+    /// The dialers that need the result; several if their lookups are the same.
     pub(super) tickets: Vec<u64>,
 }
 
 impl Lookups {
-    /// A dialer asks. The question comes back if it is to be looked up now.
+    /// Adds a lookup for a dialer. Returns it if it is to be started now.
     pub(super) fn ask(&mut self, endpoint: &Endpoint, ipv6: bool, ticket: u64) -> Option<Question> {
         let mut waiting = self.waiting.iter_mut();
         let same = waiting.find(|other| other.endpoint == *endpoint && other.ipv6 == ipv6);
@@ -42,7 +42,7 @@ impl Lookups {
         self.next()
     }
 
-    /// A dialer does not want to know any more.
+    /// A dialer no longer needs its lookup.
     pub(super) fn forget(&mut self, ticket: u64) {
         self.waiting.retain_mut(|question| {
             question.tickets.retain(|other| *other != ticket);
@@ -50,7 +50,7 @@ impl Lookups {
         });
     }
 
-    /// A question is answered. The one comes back that is to be looked up next.
+    /// A lookup is done. Returns the one to be started next.
     pub(super) fn answered(&mut self) -> Option<Question> {
         self.running = self.running.saturating_sub(1);
         self.next()
@@ -86,7 +86,7 @@ mod tests {
             let now = lookups.ask(&endpoint(ticket), false, ticket);
             assert_eq!(tickets(now), (ticket < limit).then(|| vec![ticket]));
         }
-        // Each is asked for again as soon as it is answered, as one is that does not resolve.
+        // Each is repeated as soon as it is done, as for a name that does not resolve.
         for answered in 0..5 * limit {
             let next = tickets(lookups.answered());
             assert_eq!(next, Some(vec![(answered + limit) % (3 * limit)]));

@@ -18,17 +18,17 @@ pub(crate) struct Runner {
 }
 
 impl Runner {
-    /// The way to hand tasks over.
+    /// The executor, to spawn tasks on.
     pub(crate) fn tasks(&self) -> Arc<Tasks> {
         Arc::clone(&self.tasks)
     }
 
-    /// Has the tasks dropped and the thread end.
+    /// Drops the tasks and ends the thread.
     pub(crate) fn end(&self) {
         self.tasks.close();
     }
 
-    /// As [`end`](Self::end), and waits until the thread has ended; no longer than `patience`,
+    /// Like [`end`](Self::end), but waits until the thread has ended, for at most `patience`,
     /// because a task may hang.
     pub(crate) fn end_within(self, patience: Duration) {
         // The thread has not been forked with this process.
@@ -41,7 +41,7 @@ impl Runner {
             return;
         }
         if self.ended.wait_timeout(patience).is_ready() {
-            // It has nothing more to do, and a panic was no task's: those are caught.
+            // It has nothing more to do; panics of tasks are caught.
             let _ = self.thread.join();
         }
     }

@@ -1,4 +1,4 @@
-//! Buffers of idle pipes and sockets are given back.
+//! Releasing the buffers of idle pipes and sockets.
 
 use std::time::Duration;
 
@@ -8,17 +8,17 @@ use super::env::Env;
 use super::pipe::Path;
 use super::Pump;
 
-/// Pipes and sockets that were idle for this long give the memory of their buffers back. No thread
-/// is woken for those that have been idle since.
+/// Idle time after which pipes and sockets release their buffers. Once they have, no thread is
+/// woken for them.
 const SHRINK_AFTER: Duration = Duration::from_secs(5);
 
 impl<E: Env> Pump<E> {
-    /// Sees to it that the buffers of pipes and sockets are given back when they fall idle.
+    /// Sets the timer that releases the buffers of pipes and sockets when they become idle.
     pub(super) fn shrink_later(&mut self) {
         self.timers.set_shrink(self.now + SHRINK_AFTER);
     }
 
-    /// Pipes and sockets that were idle since the last check give their buffers back. Those that
+    /// Releases the buffers of pipes and sockets that were idle since the last check. Those that
     /// still hold much are checked again.
     pub(super) fn shrink_idle(&mut self) {
         let mut busy = false;

@@ -15,20 +15,21 @@ use super::socket::SocketState;
 use super::timers::Timer;
 use super::Pump;
 
-/// How far a pump is with its end.
+/// The state of a pump's end.
 #[derive(Default)]
 pub(super) struct Ending {
     /// Callers that wait until no socket is closing.
     released: Vec<Released>,
     /// Whether the pump ends once no socket is left.
     ends_when_released: bool,
-    /// Messages of sockets that have ended which were undelivered.
+    /// Undelivered messages of sockets that have ended.
     undelivered: u64,
     shutdown: Option<Shutdown>,
-    /// What was undelivered when all calls began to fail with `Closed::Context`; `None` if they do
-    /// not. A socket whose handles are dropped because of that is gone before it is asked to close.
+    /// The value of `undelivered` when all calls started to fail with `Closed::Context`; `None` if
+    /// they do not. A socket whose handles are dropped because of that may be gone before it is
+    /// asked to close.
     terminated_at: Option<u64>,
-    /// Whether there was a ZAP handler, which decides nothing any more.
+    /// Whether there was a ZAP handler, which makes no more decisions.
     has_lost_handler: bool,
     is_finished: bool,
 }
@@ -36,12 +37,12 @@ pub(super) struct Ending {
 /// A caller that waits until no socket is closing.
 struct Released {
     until: Option<Instant>,
-    /// What was undelivered before.
+    /// The value of `undelivered` before.
     before: u64,
     reply: Reply<CloseReport>,
 }
 
-/// A shutdown that has begun.
+/// A shutdown in progress.
 struct Shutdown {
     /// When its grace is over; `None` for never.
     until: Option<Instant>,
@@ -49,18 +50,18 @@ struct Shutdown {
 }
 
 impl Ending {
-    /// Whether it ends with what can leave within a grace.
+    /// Whether it is ending with a grace for messages that can leave.
     fn is_shutting_down(&self) -> bool {
         self.shutdown.is_some()
     }
 
-    /// Whether the context ends: no socket may be opened any more.
+    /// Whether the context is ending: no socket may be opened any more.
     pub(super) fn is_terminated(&self) -> bool {
         self.is_shutting_down() || self.terminated_at.is_some()
     }
 
-    /// Whether peers that come late are to be turned away: the ZAP handler that would have been asked
-    /// about them has ended with the context.
+    /// Whether new peers are to be refused: the ZAP handler that would decide about them has ended
+    /// with the context.
     pub(super) fn has_lost_handler(&self) -> bool {
         self.has_lost_handler
     }
@@ -70,12 +71,12 @@ impl Ending {
         !self.released.is_empty()
     }
 
-    /// Whether the pump will do nothing any more.
+    /// Whether the pump has ended and does no more work.
     pub(super) fn is_finished(&self) -> bool {
         self.is_finished
     }
 
-    /// A socket has ended, with that many messages undelivered.
+    /// A socket has ended with that many undelivered messages.
     pub(super) fn count_undelivered(&mut self, messages: u64) {
         self.undelivered += messages;
     }
@@ -85,7 +86,7 @@ impl Ending {
         until.is_some_and(|until| until <= now)
     }
 
-    /// Answers the callers that wait until no socket is closing.
+    /// Replies to the callers that wait until no socket is closing.
     fn answer_released(&mut self) {
         for released in std::mem::take(&mut self.released) {
             released.reply.send(CloseReport {
@@ -97,7 +98,7 @@ impl Ending {
 }
 
 impl<E: Env> Pump<E> {
-    /// Everything pending returns `Closed::Context`; what was accepted gets `grace` to leave.
+    /// Every pending call returns `Closed::Context`; accepted messages have `grace` to leave.
     pub(super) fn begin_shutdown(&mut self, grace: Duration, reply: Reply<()>) {
         if let Some(shutdown) = &mut self.ending.shutdown {
             shutdown.replies.push(reply);
@@ -112,22 +113,23 @@ impl<E: Env> Pump<E> {
             self.timers.set(until, Timer::Shutdown);
         }
         let sockets = slots(&self.sockets);
-        // All of them first: the end of one socket is not to be seen as a loss by its peers here.
+        // All of them first: peers in this context must not see the end of one socket as a lost
+        // connection.
         self.terminate();
         for slot in sockets {
             self.close(slot, None);
         }
     }
 
-    /// Everything pending on any socket here returns `Closed::Context`.
+    /// Every pending call on any socket here returns `Closed::Context`.
     pub(super) fn terminate(&self) {
         for (_, socket) in &self.sockets {
             socket.ports.terminate();
         }
     }
 
-    /// Every call on a user's socket fails with `Closed::Context` from now on, and no socket is opened
-    /// any more. What waits to be received is dropped; what was accepted is sent all the same.
+    /// Every call on a user's socket fails with `Closed::Context` from now on, and no socket is
+    /// opened any more. Messages that were not received are dropped; accepted ones are still sent.
     pub(super) fn terminate_calls(&mut self) {
         let undelivered = self.ending.undelivered;
         self.ending.terminated_at.get_or_insert(undelivered);
@@ -136,7 +138,7 @@ impl<E: Env> Pump<E> {
             let Some(socket) = self.sockets.get_mut(slot) else {
                 continue;
             };
-            // What the pump itself asks of others is no call of a user's.
+            // The pump's own sockets are not subject to calls of a user.
             if socket.zap_request.is_some() {
                 continue;
             }
@@ -149,8 +151,8 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// At the end of a turn: ends sockets that are done, answers the callers that wait for that,
-    /// and ends the pump when its time has come.
+    /// At the end of a turn: ends sockets that are done, replies to the callers that wait for that,
+    /// and ends the pump when it is due.
     pub(super) fn settle(&mut self) {
         if !self.queues.closing.is_empty() {
             self.end_flushed();
@@ -185,7 +187,7 @@ impl<E: Env> Pump<E> {
         let before = terminated_at.unwrap_or(self.ending.undelivered);
         self.ending.ends_when_released |= release.ends;
         if release.closes {
-            // What the pump itself asks of others ends with the connection it is about.
+            // The pump's own requests end with the connections they are about.
             let sockets = self.sockets.iter();
             let sockets = sockets.filter(|(_, socket)| socket.zap_request.is_none());
             let sockets: Vec<usize> = sockets.map(|(slot, _)| slot).collect();
@@ -202,8 +204,8 @@ impl<E: Env> Pump<E> {
         });
     }
 
-    /// Ends closing sockets that take longer than they may; answers the callers that wait once no
-    /// socket is closing.
+    /// Ends closing sockets whose time is over; replies to waiting callers once no socket is
+    /// closing.
     fn end_overdue_and_answer(&mut self) {
         let now = self.now;
         // A socket that is to be closed may not have been serviced yet.
@@ -224,7 +226,7 @@ impl<E: Env> Pump<E> {
         self.ending.answer_released();
         self.ending.is_finished = true;
         self.end_tasks();
-        // What was asked too late is not answered, which says enough.
+        // Commands that came too late get no reply, which the callers understand.
         drop(self.mailbox.close());
         for slot in slots(&self.pipes) {
             self.lose(slot, Loss::Asked);
@@ -236,14 +238,14 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// The pump has panicked: nothing it holds can be relied on any more. Closes all sockets, tells
-    /// why, and drops everything. To be called with no lock held: what is woken or dropped here is
-    /// in part the user's code, and may panic again.
+    /// The pump has panicked, so its state cannot be relied on any more. Closes all sockets with
+    /// the reason, and drops everything. Must be called without any lock held: waking and dropping
+    /// here runs users' code, which may panic again.
     pub(super) fn fail(mut self, text: &str) {
         let mailbox = Arc::clone(&self.mailbox);
         let failure = mailbox.health().panicked(text);
-        // From here on, each call that gets no answer knows why. Those that wait for one are told
-        // by the end of what would have given it.
+        // From here on, each call without a reply returns the reason. Calls that wait for a reply
+        // see that its sender is dropped.
         let commands = mailbox.close();
         let _ = quietly(|| drop(commands));
         for slot in slots(&self.listeners) {
@@ -265,7 +267,7 @@ impl<E: Env> Pump<E> {
             let _ = quietly(|| drop(pipe));
         }
         let _ = quietly(|| self.end_tasks());
-        // Tasks that wait for a context's monitor have another pump wake them.
+        // Tasks that wait for a context's monitor use another pump's timers.
         let alarms = Arc::clone(&self.alarms);
         let _ = quietly(|| drop(self));
         let _ = quietly(|| alarms.fire_all());

@@ -1,7 +1,7 @@
-//! Work of the library's own that waits at ports, such as a proxy: futures polled by the pump.
+//! Tasks of the library itself that wait at ports, such as a proxy: futures polled by the pump.
 //!
-//! A task is woken by a token in the mailbox, whatever wakes it: a user's thread, another pump, or
-//! this one. Its futures are written here, not by users: they do not block and do not panic.
+//! A task is woken by a token in the mailbox, from any thread: a user's, another pump's, or this
+//! one. Its futures are part of this library: they do not block and do not panic.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -14,7 +14,7 @@ use super::env::Env;
 use super::token::Token;
 use super::{Command, Pump};
 
-/// A future the pump sees through to its end.
+/// A future that the pump polls until it is ready.
 pub(crate) type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// A task in its slot.
@@ -51,14 +51,14 @@ impl<E: Env> Pump<E> {
         self.run_later(slot);
     }
 
-    /// Gives a task a place in this turn.
+    /// Adds a task to this turn.
     pub(super) fn run_later(&mut self, slot: usize) {
         if self.tasks.contains(slot) {
             self.queues.tasks.push(slot);
         }
     }
 
-    /// One poll for each task that was woken.
+    /// Polls each task that was woken once.
     pub(super) fn run_tasks(&mut self) {
         for _ in 0..self.queues.tasks.len() {
             let Some(slot) = self.queues.tasks.pop() else {
@@ -75,7 +75,7 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// Forgets all tasks; what they hold goes with them.
+    /// Drops all tasks.
     pub(super) fn end_tasks(&mut self) {
         self.queues.tasks.clear();
         drop(std::mem::take(&mut self.tasks));

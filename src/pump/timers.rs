@@ -1,22 +1,22 @@
-//! When the pump must look again, although nothing happened.
+//! Timers: when the pump must turn, even without events.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::Instant;
 
-/// What a timer is about. A timer is a hint: what it is about checks its own deadline, so a
-/// timer that outlived its reason does nothing.
+/// The subject of a timer. A timer is a hint: its subject checks its own deadline, so a timer that
+/// is no longer needed does nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Timer {
     /// A handshake, a heartbeat, a connect attempt or a drain of the pipe in this slot.
     Pipe(usize),
-    /// The dialer in this slot wants to try again.
+    /// The dialer in this slot is to try again.
     Dialer(usize),
-    /// The listener in this slot stopped accepting for a moment.
+    /// The listener in this slot paused accepting.
     Listener(usize),
     /// The linger of the socket in this slot ends.
     Socket(usize),
-    /// Pipes that have fallen idle give their buffers back.
+    /// Pipes that have become idle release their buffers.
     Shrink,
     /// The grace of a shutdown ends, or the time that closing sockets have.
     Shutdown,
@@ -53,7 +53,7 @@ impl Timers {
         self.heap.peek().map(|Reverse((at, _))| *at)
     }
 
-    /// One timer that is due.
+    /// Removes one timer that is due.
     pub(super) fn pop_due(&mut self, now: Instant) -> Option<Timer> {
         if self.next()? > now {
             return None;

@@ -1,6 +1,6 @@
-//! What a pump is told to look at: the tokens in its mailbox, and the numbers they travel as.
+//! Tokens in a pump's mailbox, which say what to service, and their encoding as numbers.
 //!
-//! The slot may have been used again since: a token is a reason to look, no more.
+//! The slot may have been used again since: a token is only a hint.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ pub(super) enum Token {
     Task(usize),
 }
 
-/// Kinds of tokens there may be.
+/// Number of kinds of tokens.
 const KINDS: usize = 4;
 
 impl Token {
@@ -36,7 +36,7 @@ impl Token {
         }
     }
 
-    /// Posts this token for something that takes one turn.
+    /// A hook that posts this token, for work that takes one turn.
     pub(super) fn prompt_hook<C>(self, mailbox: &Arc<Mailbox<C>>) -> Arc<dyn Hook>
     where
         C: Send + 'static,
@@ -45,7 +45,7 @@ impl Token {
         Arc::new(move || mailbox.deposit_for_assist(self.number()))
     }
 
-    /// Posts this token.
+    /// A hook that posts this token.
     pub(super) fn hook<C>(self, mailbox: &Arc<Mailbox<C>>) -> Arc<dyn Hook>
     where
         C: Send + 'static,

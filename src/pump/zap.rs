@@ -1,7 +1,7 @@
-//! Authentication: the handshake of a peer waits while the ZAP handler is asked, that is the socket that
-//! is bound to the inproc name of ZAP in this context (RFC 27). The pump does not wait: each request is
-//! a socket of the pump's own, with one pipe, that lives until there is an answer, there is no handler
-//! left to give one, or the connection it is about has ended.
+//! Authentication: the handshake of a peer waits while the ZAP handler is asked, which is the
+//! socket bound to ZAP's inproc name in this context (RFC 27). The pump does not wait: each request
+//! is a socket of the pump itself, with one pipe, that lives until there is a reply, there is no
+//! handler left, or the connection it is about has ended.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,11 +22,12 @@ use super::socket::{SocketState, ZapRequest};
 use super::token::Token;
 use super::{Pump, SocketId};
 
-/// Where ZAP handlers are bound (RFC 27, Interoperability).
+/// The inproc name that ZAP handlers bind to (RFC 27, Interoperability).
 const NAME: &str = "zeromq.zap.01";
 
 impl<E: Env> Pump<E> {
-    /// Asks the ZAP handler about a peer and its credentials. Returns at once if there is no handler.
+    /// Asks the ZAP handler about a peer and its credentials. Returns at once if there is no
+    /// handler.
     pub(super) fn ask_to_judge(
         &mut self,
         slot: usize,
@@ -64,7 +65,7 @@ impl<E: Env> Pump<E> {
 
     fn open_zap_request(&mut self, pipe: usize, question: Message) -> Option<SocketId> {
         let pipe_serial = self.pipes.get(pipe)?.serial;
-        // The request is made once, and nothing is left to be sent at the end.
+        // The request is made once, and nothing remains to be sent at the end.
         let options = Options::new()
             .reconnect_interval(None)
             .linger(Linger::For(Duration::ZERO));
@@ -81,7 +82,7 @@ impl<E: Env> Pump<E> {
             recalling: false,
             alarms: Arc::clone(&self.alarms),
             health: Arc::clone(self.mailbox.health()),
-            // The context does not live for its pumps' own business.
+            // The pump's own sockets do not keep the context alive.
             keepalive: Arc::new(()),
             wait: WaitSetup::PARK,
             on_first: token.prompt_hook(&self.mailbox),
@@ -100,7 +101,7 @@ impl<E: Env> Pump<E> {
         Some(SocketId { slot, serial })
     }
 
-    /// A request was answered, or will not be.
+    /// A request has its reply, or will have none.
     pub(super) fn zap_request_ended(&mut self, socket: usize, outcome: Outcome) {
         let judgement = match outcome {
             Outcome::Replied(reply) => wire::judgement(&reply),
@@ -122,12 +123,12 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// A request will not be answered.
+    /// A request will have no reply.
     pub(super) fn zap_request_failed(&mut self, socket: usize) {
         self.zap_request_ended(socket, Outcome::PeerLost);
     }
 
-    /// The handshakes that waited for these answers go on.
+    /// The handshakes that waited for these replies continue.
     pub(super) fn apply_judgements(&mut self) {
         for Judged { socket, judgement } in std::mem::take(&mut self.queues.judged) {
             let Some(slot) = self.find(socket) else {
@@ -153,7 +154,7 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// The connection a ZAP request was about has ended.
+    /// The connection that a ZAP request is about has ended.
     pub(super) fn cancel_zap_request(&mut self, zap_request: SocketId) {
         if let Some(slot) = self.find(zap_request) {
             self.end_socket(slot);
@@ -161,7 +162,7 @@ impl<E: Env> Pump<E> {
     }
 }
 
-/// What libzmq decides about peers when there is no ZAP handler.
+/// libzmq's decision about peers without a ZAP handler.
 fn without_handler(config: &wire::Config, mechanism: Mechanism) -> Judgement {
     match mechanism {
         Mechanism::Null | Mechanism::Curve if !config.zap_enforce_domain => Judgement::Unjudged,

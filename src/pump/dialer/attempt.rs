@@ -1,4 +1,4 @@
-//! One attempt to connect after the other: addresses, the proxy on the way, and pauses in between.
+//! Attempts to connect: addresses, the proxy, and the delays between attempts.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
@@ -33,8 +33,8 @@ impl<E: Env> Pump<E> {
         let connected = match (self.env.connected(stream), tunnel) {
             (Ok(true), Some(tunnel)) => {
                 if deadline.is_none() {
-                    // Without a connect timeout it has that of handshakes: there is no wait for
-                    // a proxy that says nothing.
+                    // Without a connect timeout the handshake timeout applies, so that a silent
+                    // proxy is not waited for indefinitely.
                     let limit = match pipe.origin {
                         Origin::Dialed(dialer) => self.dialers.get(dialer),
                         Origin::Accepted(_) => None,
@@ -72,7 +72,7 @@ impl<E: Env> Pump<E> {
                 };
                 let waiting = self.dialers.get(slot).map(|dialer| &dialer.state);
                 if !joined && matches!(waiting, Some(State::Waiting)) {
-                    // Refused now; perhaps not when the other side's peer has gone.
+                    // Refused now; perhaps not once the other side's peer has gone.
                     self.pause_dialer(slot, Duration::ZERO);
                 }
             }
@@ -90,7 +90,7 @@ impl<E: Env> Pump<E> {
                 let ipv6 = dialer.options.network.ipv6;
                 self.env.resolve(first_stop, ipv6, dialer.serial);
             }
-            // No address will ever do, such as a source of another family.
+            // No attempt can succeed, for example because the source is of another family.
             Err(error) => {
                 self.give_up(slot);
                 self.tell_dialer(slot, failed(&error));
@@ -98,7 +98,7 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// Tries the next address; without one left, pauses.
+    /// Tries the next address; if there is none left, waits before the next round.
     pub(super) fn next_target(&mut self, slot: usize) {
         loop {
             let Some(dialer) = self.dialers.get_mut(slot) else {
@@ -161,8 +161,8 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// Waits before the next attempt: doubling from the interval to its maximum, with up to a
-    /// quarter of jitter so that the clients of a lost server do not return all at once.
+    /// Waits before the next attempt: the delay doubles from the interval to its maximum, with up
+    /// to a quarter of jitter so that the clients of a lost server do not all return at once.
     pub(super) fn pause_dialer(&mut self, slot: usize, at_least: Duration) {
         let random = self.env.random();
         let Some(dialer) = self.dialers.get_mut(slot) else {
@@ -191,14 +191,14 @@ impl<E: Env> Pump<E> {
     }
 }
 
-/// An attempt to connect failed at once.
+/// An attempt to connect failed immediately.
 pub(super) fn failed(error: &std::io::Error) -> EventKind {
     EventKind::ConnectFailed {
         reason: DisconnectReason::Io(error.into()),
     }
 }
 
-/// Talks to the proxy as far as that goes now; returns whether the stream is the peer's.
+/// Continues the handshake with the proxy; returns whether it is done and the stream is the peer's.
 fn negotiate<S: Read + Write>(stream: &mut S, tunnel: &mut Handshake) -> io::Result<bool> {
     loop {
         let moved = if !tunnel.pending().is_empty() {

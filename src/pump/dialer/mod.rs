@@ -1,4 +1,4 @@
-//! Connecting, and connecting again: one dialer for each `connect`.
+//! Connecting and reconnecting: one dialer for each `connect`.
 
 mod attempt;
 
@@ -19,37 +19,38 @@ use crate::pump::pipe::{Greeted, Loss, Origin};
 use crate::pump::transport::Target;
 use crate::pump::Pump;
 
-/// A peer that speaks another protocol, or refuses us, is not worth connecting to more often.
+/// A peer that speaks another protocol, or refuses this socket, is not connected to more often than
+/// this.
 const INCOMPATIBLE_PAUSE: Duration = Duration::from_secs(5);
 
-/// What keeps one endpoint connected.
+/// Keeps one endpoint connected.
 pub(in crate::pump) struct Dialer {
     pub(in crate::pump) socket: usize,
     pub(in crate::pump) endpoint: Endpoint,
-    /// The proxy on the way there.
+    /// The proxy to connect through.
     via: Option<Endpoint>,
     /// As they were when the user connected.
     options: Arc<Options>,
     pub(in crate::pump) wire: Arc<wire::Config>,
-    /// The name the pattern has reserved for the peer.
+    /// The name that the pattern has reserved for the peer.
     pub(in crate::pump) alias: Option<RoutingId>,
     serial: u64,
     state: State,
     /// Addresses of a name that have not been tried in this round.
     targets: VecDeque<Target>,
-    /// How it went with those that have been tried in this round.
+    /// The result of those that have been tried in this round.
     round: Round,
     /// Attempts that failed since the last handshake that succeeded.
     failures: u32,
     /// Handshakes that succeeded.
     meetings: u64,
-    /// Connections that did not get through their handshake.
+    /// Connections whose handshake failed.
     pub(in crate::pump) handshakes_failed: u64,
 }
 
 #[derive(Debug)]
 enum State {
-    /// Until then; without a time for ever.
+    /// Until then; `None` for ever.
     Pausing(Option<Instant>),
     /// For a name to be looked up.
     Resolving,
@@ -57,18 +58,18 @@ enum State {
     Waiting,
     /// There is a pipe.
     HasPipe(usize),
-    /// There will be no other attempt: the options say so, or no address will ever do, or the
-    /// pattern asked for the end of the pipe.
+    /// There will be no other attempt: because of the options, because no attempt can succeed, or
+    /// because the pattern ended the pipe.
     GivenUp,
 }
 
-/// How the attempts of one round ended.
+/// The combined result of the attempts of one round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Round {
     Fresh,
-    /// All of them in a refusal.
+    /// All of them were refused.
     Refused,
-    /// At least one in something else.
+    /// At least one failed for another reason.
     Failed,
 }
 
@@ -82,12 +83,12 @@ impl Dialer {
         matches!(self.state, State::GivenUp)
     }
 
-    /// How often the connection was made again.
+    /// Number of times the connection was made again.
     pub(in crate::pump) fn reconnects(&self) -> u64 {
         self.meetings.saturating_sub(1)
     }
 
-    /// An attempt ended before there was a connection.
+    /// An attempt failed before there was a connection.
     fn attempt_failed(&mut self, kind: ErrorKind) {
         // Without its path there is no ipc listener either.
         let refused = matches!(kind, ErrorKind::ConnectionRefused | ErrorKind::NotFound);
@@ -97,8 +98,8 @@ impl Dialer {
         };
     }
 
-    /// Whether there is no listener, and the user wants no other attempt then. A refusal by the
-    /// proxy says nothing about the endpoint.
+    /// Whether there is no listener, and the options say to stop in that case. A refusal by the
+    /// proxy does not count.
     fn stops_refused(&self) -> bool {
         self.round == Round::Refused
             && self.via.is_none()
@@ -107,7 +108,7 @@ impl Dialer {
 }
 
 impl<E: Env> Pump<E> {
-    /// Starts to keep an endpoint connected.
+    /// Creates the dialer of an endpoint.
     pub(in crate::pump) fn dial(
         &mut self,
         socket: usize,
@@ -147,7 +148,7 @@ impl<E: Env> Pump<E> {
         Ok(())
     }
 
-    /// Starts to keep an endpoint connected whose peer has a name from now on.
+    /// Creates the dialer of an endpoint whose peer has an assigned name.
     pub(in crate::pump) fn dial_peer(
         &mut self,
         socket: usize,
@@ -173,7 +174,7 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// Ends the connection to a peer, and the dialer that would connect again.
+    /// Ends the connection to a peer, and the dialer that would reconnect.
     pub(in crate::pump) fn disconnect_peer(
         &mut self,
         socket: usize,
@@ -202,7 +203,7 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// Releases a pipe for good: if we dialed it, we do not dial again.
+    /// Releases a pipe for good: if this socket dialed it, it does not reconnect.
     pub(in crate::pump) fn dismiss(&mut self, pipe: usize) {
         let Some(found) = self.pipes.get(pipe) else {
             return;
@@ -221,7 +222,7 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// Ends every dialer of this endpoint and the connections it made.
+    /// Ends every dialer of this endpoint and the connections they made.
     pub(in crate::pump) fn disconnect(
         &mut self,
         socket: usize,
@@ -249,7 +250,7 @@ impl<E: Env> Pump<E> {
         Ok(())
     }
 
-    /// Ends a dialer; its pipe flushes what it holds until `deadline`.
+    /// Ends a dialer; its pipe is flushed until `deadline`.
     pub(in crate::pump) fn end_dialer(&mut self, slot: usize, deadline: Option<Instant>) {
         let alias = self
             .dialers
@@ -263,7 +264,7 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// The name of an endpoint's peer is not needed any more.
+    /// Releases the name of an endpoint's peer.
     fn release(&mut self, socket: usize, alias: Option<RoutingId>) {
         if let Some(alias) = alias {
             self.pattern_call(socket, |pattern, outlet| pattern.release(&alias, outlet));
@@ -282,12 +283,12 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// The number of a dialer, which no other ever has.
+    /// The serial number of a dialer, which is never reused.
     pub(in crate::pump) fn dialer_serial(&self, slot: usize) -> Option<u64> {
         self.dialers.get(slot).map(|dialer| dialer.serial)
     }
 
-    /// Removes a dialer; returns the pipe it had made, if that is still there.
+    /// Removes a dialer; returns its pipe, if there is one.
     pub(in crate::pump) fn forget_dialer(&mut self, slot: usize) -> Option<usize> {
         let dialer = self.dialers.try_remove(slot)?;
         match (&dialer.state, dialer.endpoint.inproc_name()) {
@@ -322,8 +323,8 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// The dialer's pipe is gone: the next address, or a pause and then again. `greeted` says
-    /// whether it had got as far as a handshake, and through it.
+    /// The dialer's pipe ended: tries the next address, or again after a delay. `greeted` says how
+    /// far its handshake had got.
     pub(in crate::pump) fn pipe_ended(
         &mut self,
         slot: usize,
@@ -394,7 +395,7 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// A name has been looked up, for all dialers that asked.
+    /// A name was looked up for these dialers.
     pub(in crate::pump) fn resolved(&mut self, tickets: &[u64], targets: io::Result<Vec<Target>>) {
         self.env.resolved();
         for &ticket in tickets {
@@ -424,7 +425,7 @@ impl<E: Env> Pump<E> {
     }
 }
 
-/// The proxy through which a TCP endpoint is connected to, if the options name one.
+/// The proxy for a TCP endpoint, if the options have one.
 fn proxy(endpoint: &Endpoint, options: &Options) -> Result<Option<Endpoint>, EndpointError> {
     match &options.network.socks_proxy {
         Some(proxy) if endpoint.is_tcp() => {

@@ -1,4 +1,4 @@
-//! What users are told of a socket: events for its monitors, statistics, and when peers are there.
+//! Reports to users: events for monitors, statistics, and waits for peers.
 
 #[cfg(feature = "tracing")]
 mod log;

@@ -1,4 +1,4 @@
-//! Events for a socket's monitors. A socket that has none pays for one check of an empty list.
+//! Events for a socket's monitors. Without monitors this costs one check of an empty list.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::pump::Pump;
 use crate::socket_type::SocketType;
 
 impl<E: Env> Pump<E> {
-    /// A new monitor for a socket: gets the events of these kinds from now on.
+    /// Adds a monitor to a socket: it receives events of these kinds from now on.
     pub(in crate::pump) fn watch(
         &mut self,
         socket: usize,
@@ -25,7 +25,7 @@ impl<E: Env> Pump<E> {
         let health = Arc::clone(self.mailbox.health());
         let (feeder, feed) = feed(capacity, clock, health);
         found.observers.monitors.push(Monitor { events, feeder });
-        // A peer that has left can no longer be asked.
+        // Once a peer has disconnected, its names can no longer be queried.
         for pipe in found.pipes.clone() {
             self.learn_names(pipe);
         }
@@ -38,7 +38,7 @@ impl<E: Env> Pump<E> {
         pipes.into_iter().for_each(|pipe| self.learn_names(pipe));
     }
 
-    /// The last event of all monitors: `Stopped`.
+    /// Sends the last event to all monitors: `Stopped`.
     pub(in crate::pump) fn stop_watching(&mut self, socket: usize) {
         self.tell(socket, || Event::of(EventKind::Stopped));
         let terminated = self.ending.is_terminated();
@@ -51,12 +51,12 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// Something happened to a socket as a whole.
+    /// Reports an event of a socket as a whole.
     pub(in crate::pump) fn tell_socket(&mut self, socket: usize, kind: EventKind) {
         self.tell(socket, || Event::of(kind));
     }
 
-    /// Something happened to a connection.
+    /// Reports an event of a connection.
     pub(in crate::pump) fn tell_pipe(&mut self, slot: usize, kind: impl FnOnce() -> EventKind) {
         let Some(pipe) = self.pipes.get(slot) else {
             return;
@@ -83,7 +83,7 @@ impl<E: Env> Pump<E> {
         });
     }
 
-    /// Something happened at an endpoint.
+    /// Reports an event of an endpoint.
     pub(in crate::pump) fn tell_endpoint(
         &mut self,
         socket: usize,
@@ -96,7 +96,7 @@ impl<E: Env> Pump<E> {
         });
     }
 
-    /// Something happened at the endpoint of a dialer.
+    /// Reports an event of a dialer's endpoint.
     pub(in crate::pump) fn tell_dialer(&mut self, slot: usize, kind: EventKind) {
         let Some(dialer) = self.dialers.get(slot) else {
             return;
@@ -109,7 +109,7 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// A pipe ends.
+    /// Reports the end of a pipe.
     pub(in crate::pump) fn tell_end(
         &mut self,
         slot: usize,
@@ -158,7 +158,7 @@ impl<E: Env> Pump<E> {
             .retain(|monitor| !monitor.events.contains(kind) || monitor.feeder.put(event.clone()));
     }
 
-    /// Where a pipe leads, as far as can be known now.
+    /// Records the local and remote names of a pipe, as far as they are known now.
     pub(in crate::pump) fn learn_names(&mut self, slot: usize) {
         let Some(pipe) = self.pipes.get_mut(slot) else {
             return;
@@ -194,7 +194,7 @@ impl Event {
     fn of(kind: EventKind) -> Event {
         Event {
             kind,
-            // Said where it is told.
+            // Set where the event is sent.
             socket: 0,
             socket_type: SocketType::Pair,
             endpoint: None,

@@ -9,10 +9,10 @@ use crate::routing_id::RoutingId;
 use crate::statistics::{DropReason, Dropped, PeerStatistics, SocketStatistics, Statistics};
 
 impl<E: Env> Pump<E> {
-    /// What a socket has done so far.
+    /// Returns the statistics of a socket.
     pub(in crate::pump) fn statistics(&mut self, slot: usize) -> Option<Statistics> {
         self.settle_credits(slot);
-        // Late replies are told to `out` along with what goes there.
+        // Late replies are counted in `out` when the batch is pushed.
         self.push_batch(slot);
         let pipes = self.sockets.get(slot)?.pipes.clone();
         for &pipe in &pipes {
@@ -34,7 +34,7 @@ impl<E: Env> Pump<E> {
         let (inward, outward) = (socket.ports.inward(), socket.ports.outward());
         let mut dropped: Dropped = socket.io.credits.dropped;
         if let Some(inward) = inward {
-            // The channel was told of those that the pump lost.
+            // Minus those that the pump reported to the channel.
             let overflow = inward.dropped().saturating_sub(socket.io.credits.told);
             dropped.count(DropReason::SendOverflow, overflow);
         }
@@ -62,7 +62,7 @@ impl<E: Env> Pump<E> {
         })
     }
 
-    /// What each socket of a user's has done so far.
+    /// Returns the statistics of each socket of a user.
     pub(in crate::pump) fn all_statistics(&mut self) -> Vec<SocketStatistics> {
         let slots: Vec<usize> = self.sockets.iter().map(|(slot, _)| slot).collect();
         let each = slots.into_iter().filter_map(|slot| {
@@ -119,7 +119,7 @@ impl<E: Env> Pump<E> {
         })
     }
 
-    /// A pipe ends: what moved on it stays counted.
+    /// A pipe ends: its traffic stays counted.
     pub(in crate::pump) fn fold_counts(&mut self, socket: usize, counts: Counts) {
         if let Some(socket) = self.sockets.get_mut(socket) {
             socket.observers.tally.ended.add(counts);

@@ -1,4 +1,4 @@
-//! Callers that wait for peers, answered at the end of the turn that brought what they wait for.
+//! Callers that wait for peers, notified at the end of the turn that fulfils their condition.
 
 use crate::pump::command::Awaited;
 use crate::pump::env::Env;
@@ -7,7 +7,7 @@ use crate::pump::Pump;
 use crate::sync::oneshot::Reply;
 
 impl<E: Env> Pump<E> {
-    /// A caller waits from now on; there are no waits on a socket that is closing.
+    /// Adds a caller that waits; there are no waits on a socket that is closing.
     pub(in crate::pump) fn await_peers(
         &mut self,
         slot: usize,
@@ -31,7 +31,7 @@ impl<E: Env> Pump<E> {
         });
     }
 
-    /// Answers the waits whose peers are there, and drops those whose caller has gone away.
+    /// Replies to the waits whose condition holds, and drops those whose caller no longer waits.
     pub(in crate::pump) fn answer_waits(&mut self) {
         if self.queues.awaited.is_empty() {
             return;

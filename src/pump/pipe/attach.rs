@@ -1,5 +1,4 @@
-//! A pattern learns of its peers: that they are there, that they are gone, and that they take messages
-//! again.
+//! Attaching peers to patterns, detaching them, and telling patterns that peers have room again.
 
 use crate::message::Frame;
 use crate::pattern::{PeerId, PeerIntro};
@@ -12,7 +11,7 @@ use super::loss::{Loss, Origin};
 use super::Path;
 
 impl<E: Env> Pump<E> {
-    /// What a pattern is told about a peer that has introduced itself.
+    /// What a pattern is told about a peer after the handshake.
     pub(in crate::pump) fn intro(&self, slot: usize, info: &PeerInfo) -> PeerIntro {
         PeerIntro {
             socket_type: info.socket_type,
@@ -22,7 +21,7 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// The number of the `connect` that made a pipe; `None` for one that was accepted.
+    /// The serial number of the `connect` that made a pipe; `None` for one that was accepted.
     pub(in crate::pump) fn origin_serial(&self, slot: usize) -> Option<u64> {
         match self.pipes.get(slot)?.origin {
             Origin::Dialed(dialer) => self.dialer_serial(dialer),
@@ -30,7 +29,7 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// The name that is reserved for a peer that we connected to.
+    /// The name that is reserved for a peer that this socket connected to.
     pub(in crate::pump) fn alias(&self, slot: usize) -> Option<Frame> {
         match self.pipes.get(slot)?.origin {
             Origin::Dialed(dialer) => self.dialers.get(dialer)?.alias.as_ref().map(Frame::from),
@@ -38,7 +37,7 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// The handshake is done: the peer is attached to the pattern, unless there are too many already.
+    /// The handshake is done: attaches the peer to the pattern, unless there are too many peers.
     pub(in crate::pump) fn attach(&mut self, slot: usize, intro: &PeerIntro) -> Result<(), Loss> {
         let Some(pipe) = self.pipes.get_mut(slot) else {
             return Err(Loss::Refused);
@@ -54,7 +53,7 @@ impl<E: Env> Pump<E> {
             return Err(Loss::Crowded);
         }
         self.count_peers(socket, true);
-        // Before the pattern attaches it, which may lose what it had kept for the peer.
+        // Before the pattern attaches it, which may drop messages kept for the peer.
         if let Some(pipe) = self.pipes.get_mut(slot) {
             pipe.record = Some(Box::new(PeerRecord {
                 since: self.now,
@@ -94,7 +93,7 @@ impl<E: Env> Pump<E> {
         Ok(())
     }
 
-    /// The pattern forgets the peer; what it had not sent yet goes back or is counted lost.
+    /// The pattern forgets the peer; unsent messages are sent another way or counted as lost.
     pub(in crate::pump) fn detach(&mut self, slot: usize) {
         let Some(pipe) = self.pipes.get_mut(slot) else {
             return;
@@ -111,7 +110,7 @@ impl<E: Env> Pump<E> {
         self.send_later(socket);
     }
 
-    /// A blocked peer may take messages again.
+    /// A blocked peer may have room again.
     pub(in crate::pump) fn unblock(&mut self, slot: usize) {
         let Some(pipe) = self.pipes.get_mut(slot) else {
             return;
@@ -128,7 +127,7 @@ impl<E: Env> Pump<E> {
         let Some(found) = self.sockets.get_mut(socket) else {
             return;
         };
-        // A pipe that waits for room in its twin's `out` becomes writable when it has its turn.
+        // A pipe that waits for room in its twin's `out` becomes writable in its turn.
         let has_turns = matches!(pipe.path, Path::Inproc(_)) && !found.io.buffers;
         if !pipe.is_roomy(found.io.limit, found.io.buffers) || (pipe.waits_for_room && has_turns) {
             return;
@@ -138,7 +137,7 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// Tells the pattern of a blocked peer that takes messages again; whether it did.
+    /// Tells the pattern that a blocked peer has room again; returns whether it was blocked.
     pub(in crate::pump) fn set_writable(&mut self, slot: usize) -> bool {
         let Some(pipe) = self.pipes.get_mut(slot) else {
             return false;

@@ -1,4 +1,5 @@
-//! One half of a pipe to another pump: one end of a bridge, and what goes over it at the end of a turn.
+//! One half of a pipe to another pump: one end of a bridge, and the messages sent over it at the
+//! end of a turn.
 
 use std::collections::VecDeque;
 
@@ -8,7 +9,7 @@ use crate::pump::counts::{payload_len, Counts};
 use crate::pump::signal::{End, Signal};
 use crate::sync::bounded::give_back;
 
-/// One half of a pipe that crosses from pump to pump.
+/// One half of a pipe between two pumps.
 pub(in crate::pump) struct Cross {
     pub(super) end: End,
     /// To be sent at the end of this turn.
@@ -16,11 +17,12 @@ pub(in crate::pump) struct Cross {
     pub(super) signals: VecDeque<Signal>,
     /// Messages on the bridge, as far as is known.
     pub(super) crossing: usize,
-    /// Whether the other side was told that there will be no more messages.
+    /// Whether this side has announced that there will be no more messages.
     said_last: bool,
-    /// Whether the other side has said so.
+    /// Whether the other side has.
     pub(super) is_last: bool,
-    /// The most messages that may wait for the other side, where the oldest are lost for new ones.
+    /// Maximum number of messages that may wait for the other side under a policy that drops the
+    /// oldest.
     keeps: usize,
     pub(in crate::pump) counts: Counts,
 }
@@ -44,8 +46,9 @@ impl Cross {
         self.staged.push_back(message);
     }
 
-    /// The same, where no more than `most` may wait: the oldest make room. Returns how many that
-    /// were which had not been sent yet; others are found by [`transfer`](Self::transfer).
+    /// Like `send`, but no more than `most` messages may wait: the oldest are dropped. Returns how
+    /// many of the dropped ones had not been sent yet; the others are found by
+    /// [`transfer`](Self::transfer).
     pub(in crate::pump) fn slide(&mut self, message: Message, most: usize) -> usize {
         self.keeps = most;
         self.send(message);
@@ -59,7 +62,7 @@ impl Cross {
         count
     }
 
-    /// Sends what does not count against the high-water mark, before all other messages.
+    /// Sends a message that does not count against the high-water mark, before all other messages.
     pub(in crate::pump) fn greet(&mut self, message: Message) {
         self.signals.push_back(Signal::Greeting(message));
     }
@@ -68,8 +71,9 @@ impl Cross {
         self.signals.push_back(Signal::Upstream(command));
     }
 
-    /// Has the other side take what it has room for now, and give back the rest. Returns how many
-    /// messages were lost, as [`transfer`](Self::transfer) does.
+    /// Announces the last message, so that the other side takes what it has room for now, and
+    /// returns the rest. Returns how many messages were dropped, as [`transfer`](Self::transfer)
+    /// does.
     pub(in crate::pump) fn say_last(&mut self) -> usize {
         if std::mem::replace(&mut self.said_last, true) {
             return 0;
@@ -78,24 +82,24 @@ impl Cross {
         self.transfer()
     }
 
-    /// Gives the memory that a burst took back.
+    /// Releases memory that a burst took.
     pub(in crate::pump) fn give_back(&mut self) {
         give_back(&mut self.staged);
         self.end.give_back();
     }
 
-    /// Messages there is memory for.
+    /// Number of messages there is memory for.
     #[cfg(test)]
     pub(in crate::pump) fn buffered(&self) -> usize {
         self.staged.capacity() + self.end.buffered()
     }
 
-    /// Messages the other side has not taken.
+    /// Messages that the other side has not taken.
     pub(in crate::pump) fn held(&self) -> usize {
         self.staged.len() + self.crossing
     }
 
-    /// Sends what is staged. Returns how many of the messages on the bridge were lost for that.
+    /// Sends what is staged. Returns how many of the messages on the bridge were dropped for that.
     pub(in crate::pump) fn transfer(&mut self) -> usize {
         let mut lost = Vec::new();
         if self.keeps != usize::MAX {
@@ -110,7 +114,7 @@ impl Cross {
         lost.len()
     }
 
-    /// What the other side has not taken, once the bridge is closed.
+    /// The messages that the other side has not taken, once the bridge is closed.
     pub(in crate::pump) fn take_unsent(&mut self) -> Vec<Message> {
         debug_assert_eq!(self.crossing, 0, "a closed bridge holds nothing");
         self.staged.drain(..).collect()

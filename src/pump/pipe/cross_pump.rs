@@ -1,22 +1,22 @@
-//! Pipes between two sockets of one context that live on different pumps.
+//! Pipes between two sockets of one context on different pumps.
 //!
 //! Messages are moved, not copied, through a [`bridge`] whose ends belong to the two pumps. (The
-//! alternative, a stream in memory that speaks ZMTP, would have been less to write, but copies every
-//! payload twice, and its buffers would come on top of what the high-water marks count.) No pump ever
-//! waits for another one: what is sent is appended to the bridge, and never more than the sender's own
-//! high-water mark allows; reading the bridge finds out what the other side took; and a pump that
-//! leaves messages lying is notified by its own socket when there is room.
+//! alternative, a stream in memory that speaks ZMTP, would have been less to write, but copies
+//! every payload twice, and its buffers would not count against the high-water marks.) No pump ever
+//! waits for another: messages are appended to the bridge, and never more than the sender's own
+//! high-water mark allows; reading the bridge also reports what the other side took; and a pump
+//! that leaves messages on the bridge is notified by its own socket when there is room.
 //!
-//! What lies in the bridge counts against the sender's high-water mark until the receiver's pump has
-//! taken it, which it does only into room in `out`. So exactly as many messages are accepted as
-//! between two sockets of one pump: the sender's high-water mark and the receiver's.
+//! Messages on the bridge count against the sender's high-water mark until the receiver's pump has
+//! taken them, which it does only when there is room in `out`. So exactly as many messages are
+//! accepted as between two sockets of one pump: the sender's high-water mark and the receiver's.
 //!
-//! A pipe begins as a handshake. The dialer's pump looks up the name, which leads to the pump of the
-//! listener that is bound to it, and sends it one end of a new bridge ([`Command::Cross`]). That pump
-//! attaches the peer to its pattern and replies [`Signal::Ready`]; only then does the dialer's pump
-//! attach its peer, so that nothing is ever sent to a socket that refuses. A pipe ends when either
-//! end is closed: then each side takes back what the other one had not taken, as it would what a
-//! broken connection had not written yet.
+//! A pipe starts with a handshake. The dialer's pump looks up the name, which leads to the pump of
+//! the listener that is bound to it, and sends it one end of a new bridge ([`Command::Cross`]).
+//! That pump attaches the peer to its pattern and replies [`Signal::Ready`]; only then does the
+//! dialer's pump attach its peer, so that no message is sent to a socket that refuses. A pipe ends
+//! when either end is closed: then each side takes back the messages that the other had not taken,
+//! like unwritten messages of a broken connection.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -40,7 +40,8 @@ use super::cross::Cross;
 use super::inproc::{incompatible, intro};
 use super::{Loss, Origin, Path, Pipe};
 
-/// Messages one pipe takes from its bridge in a turn before others have theirs.
+/// Maximum number of messages that one pipe takes from its bridge in a turn before other pipes are
+/// served.
 const CROSSING_BUDGET: usize = 1024;
 
 /// Messages taken from a bridge at once.
@@ -57,7 +58,7 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// Notifies the pumps whose dialers waited for a name that is bound now.
+    /// Notifies the pumps whose dialers waited for a name that is now bound.
     pub(in crate::pump) fn notify_waiting(
         &mut self,
         name: &str,
@@ -79,8 +80,8 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// Starts to join a dialer with the socket that is bound to its name on another pump; false if that
-    /// cannot begin.
+    /// Starts to connect a dialer to the socket that is bound to its name on another pump; false if
+    /// that is not possible.
     pub(in crate::pump) fn connect_across(&mut self, dialer: usize, bound: &Bound) -> bool {
         let Some(dialing) = self.dialers.get(dialer) else {
             return false;
@@ -111,7 +112,7 @@ impl<E: Env> Pump<E> {
         true
     }
 
-    /// A dialer of another pump asks for a pipe to the socket that is bound to a name here.
+    /// A dialer of another pump requests a pipe to the socket that is bound to a name here.
     pub(in crate::pump) fn accept_across(
         &mut self,
         name: &str,
@@ -126,8 +127,8 @@ impl<E: Env> Pump<E> {
             Some((bound.listener, found.socket))
         });
         let Some((listener, socket)) = listening else {
-            // It may be bound again already, by a socket of yet another pump: let the dialer
-            // look it up once more.
+            // It may be bound again already, by a socket of yet another pump: let the dialer look
+            // it up once more.
             let mut cross = Cross::new(end);
             cross.signals.push_back(Signal::NameGone);
             let _nothing = cross.transfer();
@@ -138,14 +139,14 @@ impl<E: Env> Pump<E> {
         };
         let ours = found.kind;
         let mut cross = Cross::new(end);
-        // Before all that the pattern may have to say to its new peer.
+        // Before anything that the pattern may send to its new peer.
         let far_intro = intro(ours, &found.options.protocol.routing_id);
         cross.signals.push_back(Signal::Ready(far_intro));
         let path = Path::Cross(Box::new(cross));
         let pipe = self.add_pipe(socket, Origin::Accepted(listener), path);
         self.tell_pipe(pipe, || EventKind::Accepted);
         if !ours.accepts(kind) {
-            // The other side learns our type, and finds out by itself.
+            // The other side receives this socket's type, and finds the mismatch itself.
             if let Some(Path::Cross(cross)) = self.pipes.get_mut(pipe).map(|pipe| &mut pipe.path) {
                 cross.transfer();
             }
@@ -160,7 +161,7 @@ impl<E: Env> Pump<E> {
         self.read_later(pipe);
     }
 
-    /// Looks what there is on a bridge, and takes what there is room for.
+    /// Reads the state of a bridge, and takes as many messages as there is room for.
     pub(in crate::pump) fn read_across(&mut self, slot: usize) -> Rest {
         let mut signals = VecDeque::new();
         let Some(Pipe {
@@ -175,7 +176,7 @@ impl<E: Env> Pump<E> {
         let (socket, leaving) = (*socket, leaving.is_some());
         let look = cross.end.look(&mut signals);
         self.taken_across(slot, look.taken);
-        // The other side takes nothing any more; or everything has been taken.
+        // The other side takes no more messages; or everything has been taken.
         if leaving && (look.leaving || self.pipes.get(slot).is_some_and(|pipe| pipe.held() == 0)) {
             self.lose(slot, Loss::Asked);
             return Rest::Done;
@@ -206,7 +207,7 @@ impl<E: Env> Pump<E> {
         rest
     }
 
-    /// Handles what the other side says besides messages; returns how that ends the pipe, if it does.
+    /// Handles a signal of the other side; returns how that ends the pipe, if it does.
     fn receive_signal(
         &mut self,
         slot: usize,
@@ -251,7 +252,7 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// The pattern meets a peer of another pump.
+    /// Attaches a peer on another pump to the pattern.
     fn handshake_done_across(&mut self, slot: usize, intro: &PeerIntro) -> Result<(), Loss> {
         let ours = self
             .pipes
@@ -272,7 +273,7 @@ impl<E: Env> Pump<E> {
         Ok(())
     }
 
-    /// A peer of another pump sends what it sends each new peer.
+    /// Receives the first message that a peer on another pump sends to each new peer.
     fn greeting_received(&mut self, slot: usize, socket: usize, mut message: Message) {
         let peer = PeerId(slot as u32);
         self.pattern_call(socket, |pattern, outlet| {
@@ -282,8 +283,8 @@ impl<E: Env> Pump<E> {
         });
     }
 
-    /// Takes messages from a bridge while there is room for them, for the last ones even if it is
-    /// the turn of others; an error ends the peer.
+    /// Takes messages from a bridge while there is room for them, the last ones even if it is not
+    /// its turn; an error ends the peer.
     fn take_across(
         &mut self,
         slot: usize,
@@ -344,7 +345,7 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// That many messages no longer count against our high-water mark.
+    /// That many messages no longer count against this side's high-water mark.
     fn settle_taken_across(&mut self, slot: usize, taken: usize) {
         let Some(pipe) = self.pipes.get_mut(slot) else {
             return;
@@ -365,7 +366,7 @@ impl<E: Env> Pump<E> {
         self.settle_credits(socket);
     }
 
-    /// Closes a bridge, so that what the other side has not taken is ours again.
+    /// Closes a bridge, so that the messages that the other side has not taken can be taken back.
     pub(in crate::pump) fn close_across(&mut self, slot: usize) {
         let Some(Path::Cross(cross)) = self.pipes.get_mut(slot).map(|pipe| &mut pipe.path) else {
             return;
@@ -378,7 +379,7 @@ impl<E: Env> Pump<E> {
         self.settle_taken_across(slot, taken);
     }
 
-    /// A pipe was released, and takes no more messages; what it holds still goes out.
+    /// A pipe was released, and takes no more messages; those it holds are still sent.
     pub(in crate::pump) fn close_sending_across(&mut self, slot: usize) {
         if let Some(Path::Cross(cross)) = self.pipes.get_mut(slot).map(|pipe| &mut pipe.path) {
             let lost = cross.transfer();
@@ -389,14 +390,14 @@ impl<E: Env> Pump<E> {
         self.read_later(slot);
     }
 
-    /// Gives a pipe a place among those with something for the other side.
+    /// Queues a pipe to send to the other side.
     pub(in crate::pump) fn transfer_across_later(&mut self, slot: usize) {
         if let Some(Path::Cross(_)) = self.pipes.get(slot).map(|pipe| &pipe.path) {
             self.queues.transfers.push(slot);
         }
     }
 
-    /// Has the other side of a bridge post this pipe's token.
+    /// Makes the other side of a bridge post this pipe's token.
     fn watch_across(&mut self, slot: usize) {
         if let Some(Path::Cross(cross)) = self.pipes.get_mut(slot).map(|pipe| &mut pipe.path) {
             cross.end.watch(Token::Pipe(slot).hook(&self.mailbox));

@@ -14,19 +14,20 @@ use crate::statistics::DropReason;
 use super::loss::{Greeted, Leaving, Loss, Origin};
 use super::Path;
 
-/// How long a pipe that has finished writing waits for the peer to do so too, so that the kernel does
-/// not throw away what is still in flight.
+/// How long a pipe that has finished writing waits for the peer to close, so that the kernel does
+/// not discard bytes in flight.
 const DRAIN_TIME: Duration = Duration::from_secs(1);
 
 impl<E: Env> Pump<E> {
-    /// Ends a pipe: the pattern forgets it, its dialer tries again if that makes sense.
+    /// Ends a pipe: the pattern forgets it, and its dialer tries again if there is one and it
+    /// should.
     pub(in crate::pump) fn lose(&mut self, slot: usize, loss: Loss) {
         let Some(pipe) = self.pipes.get(slot) else {
             return;
         };
         let (socket, origin, serial) = (pipe.socket, pipe.origin, pipe.serial);
         let greeted = match pipe.path {
-            // Within a context the types of the two sockets are the whole handshake.
+            // Within a context the comparison of the two socket types is the whole handshake.
             Path::Inproc(_) | Path::Cross(_) if matches!(loss, Loss::Wire(_)) => Greeted::Begun,
             Path::Dialing { .. } | Path::Inproc(_) | Path::Cross(_) => Greeted::Not,
             Path::Wire(_) | Path::Lent if pipe.attached => Greeted::Done,
@@ -62,7 +63,8 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// Takes back what a lost pipe held: messages of which nothing left go first again.
+    /// Takes back the messages of a lost pipe: those of which nothing was written are sent again
+    /// first.
     fn recover(&mut self, slot: usize) {
         self.close_across(slot);
         let Some(pipe) = self.pipes.get_mut(slot) else {
@@ -95,7 +97,8 @@ impl<E: Env> Pump<E> {
         let Some(socket) = self.sockets.get_mut(socket_slot) else {
             return;
         };
-        // What is not sent again, but is not lost either: it no longer counts against the high-water mark.
+        // Messages that are neither sent again nor lost no longer count against the high-water
+        // mark.
         let mut uncharged = 0;
         let is_req = socket.kind == SocketType::Req;
         let returned = unsent.len();
@@ -118,7 +121,7 @@ impl<E: Env> Pump<E> {
             held
         };
         socket.io.credits.undelivered += lost as u64;
-        // A lost request is told of by its pattern, which waits for the reply.
+        // A lost request is reported by its pattern, which waits for the reply.
         if !is_req {
             socket.io.credits.lost += lost as u64;
             let why = DropReason::ConnectionLost;
@@ -131,8 +134,9 @@ impl<E: Env> Pump<E> {
         self.send_later(socket_slot);
     }
 
-    /// Ends a pipe whose peer is refused. A peer that has received our last handshake command believes
-    /// itself connected, and may have sent messages: these are read for a while, to be counted.
+    /// Ends a pipe whose peer is refused. A peer that has received the last command of the
+    /// handshake considers itself connected, and may have sent messages: these are read for a
+    /// while, to be counted.
     pub(in crate::pump) fn refuse(&mut self, slot: usize, loss: Loss) {
         let until = self.now + DRAIN_TIME;
         let Some(pipe) = self.pipes.get_mut(slot) else {
@@ -146,7 +150,7 @@ impl<E: Env> Pump<E> {
             serial: found.serial,
         });
         let believes = match &mut pipe.path {
-            // What is not written yet must not be the last that is said.
+            // If a command is unwritten, it must not be the one that completes the handshake.
             Path::Wire(wire) if wire.connection.is_ready() && !wire.connection.has_transmit() => {
                 !wire.write_failed && self.env.finish(&mut wire.stream).is_ok()
             }
@@ -174,7 +178,7 @@ impl<E: Env> Pump<E> {
         self.read_later(slot);
     }
 
-    /// A handshake is finished, or over.
+    /// A handshake is finished, or its connection ended.
     pub(super) fn leave_handshakes(&mut self, slot: usize) {
         if let Some(pipe) = self.pipes.get_mut(slot) {
             if let Some(source) = pipe.unfinished.take() {
@@ -183,7 +187,7 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// Counts a pipe that ends, and reports it.
+    /// Counts and reports the end of a pipe.
     fn record_end(&mut self, slot: usize, attached: bool, loss: &Loss) {
         let Some(pipe) = self.pipes.get(slot) else {
             return;
@@ -209,7 +213,8 @@ impl<E: Env> Pump<E> {
         self.tell_end(slot, attached, loss.reason());
     }
 
-    /// Releases a pipe from its socket: no new messages, but what is staged goes out until `deadline`.
+    /// Releases a pipe from its socket: no new messages, but staged ones are written until
+    /// `deadline`.
     pub(in crate::pump) fn retire(&mut self, slot: usize, deadline: Option<Instant>) {
         let Some(pipe) = self.pipes.get_mut(slot) else {
             return;
@@ -237,8 +242,8 @@ impl<E: Env> Pump<E> {
             return;
         };
         let counts = pipe.counts_at_parting();
-        // From here on socket and pipe have no reference to each other: what the pipe holds is as
-        // good as in the kernel, and no longer counts against the high-water mark.
+        // From here on socket and pipe have no reference to each other: messages that the pipe
+        // holds count as written, and no longer count against the high-water mark.
         pipe.leaving = Some(Leaving::Flushing(deadline));
         pipe.socket = None;
         let held = pipe.held();
@@ -265,7 +270,7 @@ impl<E: Env> Pump<E> {
         self.close_sending_across(slot);
     }
 
-    /// A released pipe has sent what it held for its socket, except `lost` messages.
+    /// A released pipe has written what it held for its socket, except `lost` messages.
     fn has_left(&mut self, left_socket: SocketId, lost: usize) {
         if let Some(socket) = self
             .find(left_socket)
@@ -276,7 +281,8 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// Closes the write side of a pipe whose last byte is written, and waits for the peer to do the same.
+    /// Closes the write side of a pipe whose last byte is written, and waits for the peer to do the
+    /// same.
     pub(in crate::pump) fn finish_writing(&mut self, slot: usize) {
         let until = self.now + DRAIN_TIME;
         if let Some(left_socket) = self

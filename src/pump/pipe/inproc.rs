@@ -1,5 +1,5 @@
-//! Pipes between two sockets of one pump: no bytes, messages move. Those between two pumps of
-//! one context are [`cross_pump`](super::cross_pump).
+//! Pipes between two sockets of one pump: no bytes, messages are moved. Pipes between two pumps of
+//! one context are in [`cross_pump`](super::cross_pump).
 
 use std::collections::VecDeque;
 
@@ -18,14 +18,14 @@ use crate::pump::Pump;
 
 use super::{Loss, Origin, Path};
 
-/// Messages one inproc pipe moves in a turn before others have theirs.
+/// Maximum number of messages that one inproc pipe moves in a turn before other pipes are served.
 const TRANSFER_BUDGET: usize = 1024;
 
 pub(in crate::pump) struct Inproc {
     /// The pipe at the other end, until either has ended.
     pub(in crate::pump) twin: Option<usize>,
     pub(in crate::pump) twin_socket: usize,
-    /// The first message of all, which does not count against the high-water mark.
+    /// The hello message, which is sent first and does not count against the high-water mark.
     pub(in crate::pump) hello: Option<Message>,
     pub(in crate::pump) controls: VecDeque<Upstream>,
     pub(in crate::pump) queue: VecDeque<Message>,
@@ -47,7 +47,7 @@ impl Inproc {
 
 impl<E: Env> Pump<E> {
     /// Connects a dialer's socket and a listener's socket; false if either refuses the other, which
-    /// both sides' monitors are told.
+    /// the monitors of both report.
     pub(in crate::pump) fn join(&mut self, dialer: usize, listener: usize) -> bool {
         let (Some(dialing), Some(listening)) =
             (self.dialers.get(dialer), self.listeners.get(listener))
@@ -80,7 +80,7 @@ impl<E: Env> Pump<E> {
         self.tell_pipe(near_pipe, || EventKind::Connected);
         self.tell_pipe(far_pipe, || EventKind::Accepted);
         if !near_type.accepts(far_type) {
-            // As with a connection, each end finds out by itself.
+            // As with a connection, each end finds the error itself.
             self.part_twins(near_pipe, far_pipe);
             self.lose(far_pipe, incompatible(far_type, near_type));
             self.lose(near_pipe, incompatible(near_type, far_type));
@@ -112,7 +112,7 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// Moves what inproc pipes hold to their twins.
+    /// Moves the messages of queued inproc pipes to their twins.
     pub(in crate::pump) fn transfer_all(&mut self) {
         for _ in 0..self.queues.transfers.len() {
             let Some(slot) = self.queues.transfers.pop() else {
@@ -129,8 +129,8 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// Moves what an inproc pipe that ends still holds, as far as there is room for it: it is
-    /// removed before its turn comes.
+    /// Moves the messages of an inproc pipe that ends, as long as there is room for them: the pipe
+    /// is removed before its turn.
     pub(in crate::pump) fn transfer_rest(&mut self, slot: usize) {
         let mut left = usize::MAX;
         loop {
@@ -143,7 +143,7 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// Moves what one inproc pipe holds; what it has to keep waits for room.
+    /// Moves the messages of one inproc pipe; those that remain wait for room.
     fn transfer_now(&mut self, slot: usize) {
         match self.transfer(slot, Pump::room_for) {
             Rest::Done => {}
@@ -157,8 +157,8 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// The turn of a half of an inproc pair: it passes on what it holds, and its socket may send by it
-    /// as long as its share lasts.
+    /// The turn of a half of an inproc pair: it passes on the messages it holds, and its socket may
+    /// send through it as long as its share lasts.
     pub(in crate::pump) fn send_in_turn(&mut self, slot: usize) -> Rest {
         let rest = self.transfer(slot, Pump::room_for);
         let Some(pipe) = self.pipes.get(slot) else {
@@ -189,7 +189,8 @@ impl<E: Env> Pump<E> {
         usize::from(self.has_room(socket))
     }
 
-    /// Moves what one inproc pipe holds to its twin's socket, as far as there is `room` for it.
+    /// Moves the messages of one inproc pipe to its twin's socket, as long as there is `room` for
+    /// them.
     fn transfer(&mut self, slot: usize, room: fn(&mut Self, usize, usize) -> usize) -> Rest {
         let Some(pipe) = self.pipes.get_mut(slot) else {
             return Rest::Done;
@@ -260,8 +261,8 @@ impl<E: Env> Pump<E> {
         rest
     }
 
-    /// Moves up to `most` messages to the twin's socket; says how many, of how many bytes, and
-    /// whether the pattern there takes them. Room was promised for them, or is a part of a share.
+    /// Moves up to `most` messages to the twin's socket; returns how many, their size in bytes, and
+    /// whether the pattern there accepted them. Room was reserved for them, or is part of a share.
     fn move_some(
         &mut self,
         slot: usize,
@@ -305,7 +306,7 @@ impl<E: Env> Pump<E> {
         (moved - unmoved, payload - unpaid, outcome)
     }
 
-    /// Passes subscriptions and the like on to the twin's pattern; false if that ended the twin.
+    /// Passes subscriptions and other commands to the twin's pattern; false if that ended the twin.
     fn deliver_controls(&mut self, far: usize, twin: usize, controls: VecDeque<Upstream>) -> bool {
         let peer = PeerId(twin as u32);
         for control in controls {
@@ -322,7 +323,7 @@ impl<E: Env> Pump<E> {
         true
     }
 
-    /// Passes the first message of all on; false if it was not taken.
+    /// Passes on the hello message; false if it was not accepted.
     fn deliver_hello(&mut self, slot: usize, far: usize, twin: usize) -> bool {
         let hello = match self.pipes.get_mut(slot).map(|pipe| &mut pipe.path) {
             Some(Path::Inproc(inproc)) => inproc.hello.take(),
@@ -349,7 +350,7 @@ impl<E: Env> Pump<E> {
         true
     }
 
-    /// Counts what moved from one half of an inproc pair to the other.
+    /// Counts the messages moved from one half of an inproc pair to the other.
     fn count_transfer(&mut self, from: usize, to: usize, messages: usize, bytes: u64) {
         let mut count = |slot: usize, count: fn(&mut Counts, u64, u64)| {
             if let Some(Path::Inproc(inproc)) = self.pipes.get_mut(slot).map(|pipe| &mut pipe.path)
@@ -377,7 +378,8 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// One half of an inproc pair ends: so does the other, after what it was sent is delivered.
+    /// One half of an inproc pair ends: so does the other, after the messages sent to it are
+    /// delivered.
     pub(in crate::pump) fn release_twin(&mut self, slot: usize) {
         let Some(pipe) = self.pipes.get_mut(slot) else {
             return;
@@ -399,8 +401,8 @@ impl<E: Env> Pump<E> {
     }
 }
 
-/// The end of a pipe within this context whose sockets cannot talk to each other: what the
-/// handshake of a connection would have found.
+/// The end of a pipe within this context between incompatible socket types: the same as the
+/// handshake of a connection would result in.
 pub(in crate::pump) fn incompatible(ours: SocketType, theirs: SocketType) -> Loss {
     Loss::Wire(CloseReason::IncompatibleSocketType {
         ours,

@@ -1,4 +1,4 @@
-//! How pipes begin and end.
+//! Origins of pipes, and the reasons for their end.
 
 use std::io;
 use std::time::Instant;
@@ -8,7 +8,7 @@ use crate::pattern::Violation;
 use crate::pump::SocketId;
 use crate::wire::CloseReason;
 
-/// Which side started a pipe, and by what.
+/// Which side started a pipe, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::pump) enum Origin {
     /// A dialer of this socket, by slot.
@@ -17,15 +17,15 @@ pub(in crate::pump) enum Origin {
     Accepted(usize),
 }
 
-/// How a pipe ends that its socket has released.
+/// The state of a pipe that its socket has released.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::pump) enum Leaving {
-    /// What is staged still goes out, until the deadline.
+    /// Staged bytes are still written, until the deadline.
     Flushing(Option<Instant>),
-    /// Nothing more will be written; waits for the peer to close.
+    /// Nothing more is written; it waits for the peer to close.
     Draining(Instant),
-    /// As `Draining`, for a peer that was refused by this socket when it believed itself connected:
-    /// what it sent is counted.
+    /// Like `Draining`, for a peer that considered itself connected when this socket refused it:
+    /// its messages are counted.
     Refused(Instant, SocketId),
 }
 
@@ -34,7 +34,7 @@ pub(in crate::pump) enum Leaving {
 pub(in crate::pump) enum Loss {
     /// The peer closed.
     PeerClosed,
-    /// The system broke the connection.
+    /// The system reported an error of the connection.
     Io(SystemError),
     /// There never was a connection, for this reason.
     Unconnected(SystemError),
@@ -42,27 +42,27 @@ pub(in crate::pump) enum Loss {
     Crowded,
     /// The protocol machine closed it.
     Wire(CloseReason),
-    /// The pattern does not take this peer.
+    /// The pattern refuses this peer.
     Refused,
-    /// The pattern does not take what the peer said.
+    /// The peer violated a rule of the pattern.
     Violation(Violation),
-    /// Asked for by the user.
+    /// By a call of the user.
     Asked,
     /// The inproc name is not bound any more.
     NameGone,
 }
 
-/// How far a pipe got with its handshake.
+/// How far the handshake of a pipe got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::pump) enum Greeted {
-    /// There was no connection to have one on.
+    /// There was no connection.
     Not,
     Begun,
     Done,
 }
 
 impl Loss {
-    /// Why, for users.
+    /// The reason reported to users.
     pub(in crate::pump) fn reason(&self) -> DisconnectReason {
         match self {
             Loss::PeerClosed | Loss::NameGone => DisconnectReason::PeerClosed,

@@ -1,4 +1,4 @@
-//! One peer of a socket: a connection that speaks ZMTP, or one half of an inproc pair.
+//! The pipe to one peer of a socket: a connection that speaks ZMTP, or one half of an inproc pair.
 
 mod attach;
 mod cross;
@@ -26,17 +26,17 @@ pub(in crate::pump) use wire::{Wire, STAGING_LIMIT};
 
 pub(in crate::pump) struct Pipe<S> {
     pub(in crate::pump) serial: u64,
-    /// None for a pipe that was refused or released by its socket.
+    /// `None` for a pipe that was refused or released by its socket.
     pub(in crate::pump) socket: Option<usize>,
     pub(in crate::pump) origin: Origin,
     pub(in crate::pump) path: Path<S>,
     /// Whether the pattern knows this peer.
     pub(in crate::pump) attached: bool,
-    /// Whether the pattern was told that this peer takes nothing now.
+    /// Whether the pattern was told that this peer is full.
     pub(in crate::pump) blocked: bool,
-    /// Whether senders look at what this peer has room for.
+    /// Whether senders check the room that this peer has.
     pub(in crate::pump) near: bool,
-    /// Which messages it gets, as far as senders have been told.
+    /// Which messages go to it, as last told to senders.
     pub(in crate::pump) filter: Option<Arc<Filter>>,
     /// Whether it waits for room in an `out`: its socket's, or for a half of an inproc pair its
     /// twin's.
@@ -44,7 +44,7 @@ pub(in crate::pump) struct Pipe<S> {
     pub(in crate::pump) leaving: Option<Leaving>,
     /// The soonest timer set for this pipe.
     pub(in crate::pump) timer: Option<Instant>,
-    /// Where it leads, once that was asked for.
+    /// Its local and remote names, once they were needed.
     pub(in crate::pump) names: Option<Box<Names>>,
     /// The peer, once the handshake is done.
     pub(in crate::pump) record: Option<Box<PeerRecord>>,
@@ -54,7 +54,7 @@ pub(in crate::pump) struct Pipe<S> {
     pub(in crate::pump) zap_request: Option<SocketId>,
     /// The socket whose messages it still holds after it was released.
     pub(in crate::pump) left_socket: Option<SocketId>,
-    /// Where the peer is, while its handshake with us is unfinished and we accepted it.
+    /// The peer's source, while the handshake of an accepted connection is unfinished.
     pub(in crate::pump) unfinished: Option<Arc<str>>,
 }
 
@@ -64,7 +64,7 @@ pub(in crate::pump) enum Path<S> {
     Dialing {
         stream: S,
         deadline: Option<Instant>,
-        /// What is left of the handshake with a proxy on the way.
+        /// The rest of the handshake with a proxy.
         tunnel: Option<Box<Handshake>>,
     },
     /// A stream that speaks ZMTP.
@@ -100,7 +100,7 @@ impl<S> Pipe<S> {
         }
     }
 
-    /// Whether this peer takes no message now.
+    /// Whether this peer accepts no message now.
     pub(in crate::pump) fn is_full(&self, limit: usize, buffers: bool) -> bool {
         match &self.path {
             Path::Wire(wire) => wire.is_full(limit, buffers),
@@ -118,7 +118,8 @@ impl<S> Pipe<S> {
                     && (buffers || wire.connection.staged_bytes() <= STAGING_LIMIT / 2)
             }
             Path::Inproc(_) => true,
-            // Any room at all, so that the high-water mark is exact: what is taken is told in batches anyway.
+            // Any room at all, so that the high-water mark is exact: the other pump reports in
+            // batches anyway.
             Path::Cross(cross) => cross.held() < limit,
             Path::Dialing { .. } | Path::Lent => false,
         }
@@ -145,13 +146,13 @@ impl<S> Pipe<S> {
         !says && self.held() == 0
     }
 
-    /// Whether nothing can be written to the peer any more, and nothing is read that would tell
-    /// of its end, because the user takes nothing.
+    /// Whether nothing can be written to the peer any more, and no read can detect its end, because
+    /// the user does not receive.
     pub(in crate::pump) fn is_stuck(&self) -> bool {
         self.waits_for_room && matches!(&self.path, Path::Wire(wire) if wire.write_failed)
     }
 
-    /// Messages this pipe holds on their way out.
+    /// Messages that this pipe holds on their way out.
     pub(in crate::pump) fn held(&self) -> usize {
         match &self.path {
             Path::Wire(wire) => wire.held(),
@@ -161,7 +162,7 @@ impl<S> Pipe<S> {
         }
     }
 
-    /// What moved on this connection.
+    /// The traffic of this connection.
     pub(in crate::pump) fn counts(&self) -> Counts {
         match &self.path {
             Path::Wire(wire) => wire.counts,
@@ -171,7 +172,7 @@ impl<S> Pipe<S> {
         }
     }
 
-    /// The same, if what is held for the peer is as good as gone.
+    /// The same, with the messages held for the peer counted as sent.
     pub(in crate::pump) fn counts_at_parting(&self) -> Counts {
         let mut counts = self.counts();
         counts.messages_out += self.held() as u64;

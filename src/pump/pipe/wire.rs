@@ -1,4 +1,4 @@
-//! A pipe that is a connection: a stream that speaks ZMTP.
+//! A pipe over a stream that speaks ZMTP.
 
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
@@ -18,27 +18,28 @@ use crate::wire::{Connection, Opening};
 use super::loss::{Leaving, Loss, Origin};
 use super::Path;
 
-/// Bytes a pipe stages before its peer counts as full: four writes of 64 KiB keep the kernel
-/// busy, and little is at stake when the connection is lost.
+/// Number of staged bytes from which a peer counts as full: four writes of 64 KiB keep the kernel
+/// busy, and little is lost if the connection is.
 pub(in crate::pump) const STAGING_LIMIT: usize = 256 * 1024;
 
-/// Bytes of messages that a connection gets at once when it has nothing else to write, unless the
-/// first alone has more: one write's worth.
+/// Number of bytes of messages passed to an idle connection at once, unless the first message alone
+/// has more: one write.
 const REFILL: usize = 64 * 1024;
 
 pub(in crate::pump) struct Wire<S> {
     pub(in crate::pump) stream: S,
     pub(in crate::pump) connection: Connection,
-    /// Messages that wait until everything before them is written, where a policy may still lose
-    /// them.
+    /// Messages that wait until everything before them is written, and that a policy may drop until
+    /// then.
     pub(in crate::pump) waiting: Option<VecDeque<Message>>,
     pub(in crate::pump) readable: bool,
-    /// The end of the stream was announced: it comes after what is still buffered.
+    /// The end of the stream was reported: it comes after the bytes still buffered.
     pub(in crate::pump) read_closed: bool,
     pub(in crate::pump) writable: bool,
-    /// Whether room to write is reported.
+    /// Whether the stream is registered for room to write.
     room_watched: bool,
-    /// Writing failed. Reading goes on until it fails too: what arrived is not lost.
+    /// Writing failed. Reading continues until it fails too, so that received messages are not
+    /// lost.
     pub(in crate::pump) write_failed: bool,
     /// Whether anything was read since the pump last looked for idle pipes.
     pub(in crate::pump) active: bool,
@@ -46,7 +47,7 @@ pub(in crate::pump) struct Wire<S> {
 }
 
 impl<S: Read + Write> Wire<S> {
-    /// Has room to write reported, or not.
+    /// Sets whether the stream is registered for room to write.
     pub(in crate::pump) fn watch_room<E>(&mut self, env: &mut E, slot: usize, wanted: bool)
     where
         E: Env<Stream = S>,
@@ -67,7 +68,7 @@ impl<S: Read + Write> Wire<S> {
 }
 
 impl<S> Wire<S> {
-    /// Whether the peer takes no message now.
+    /// Whether the peer accepts no message now.
     pub(in crate::pump) fn is_full(&self, limit: usize, buffers: bool) -> bool {
         self.connection.staged_messages() >= limit
             || (!buffers && self.connection.staged_bytes() >= STAGING_LIMIT)
@@ -78,13 +79,14 @@ impl<S> Wire<S> {
         self.connection.staged_messages() + self.waiting.as_ref().map_or(0, |waiting| waiting.len())
     }
 
-    /// Whether there is anything to write, or will be.
+    /// Whether there is anything to write, now or later.
     pub(in crate::pump) fn has_more(&self) -> bool {
         let waits = self.waiting.as_ref().is_some_and(|queue| !queue.is_empty());
         self.connection.has_transmit() || (waits && !self.connection.is_closed())
     }
 
-    /// Whether there is anything to write, now that what waits may follow what is written.
+    /// Stages waiting messages if everything before them is written; returns whether there is
+    /// anything to write.
     #[inline]
     pub(in crate::pump) fn refill(&mut self) -> bool {
         if self.connection.has_transmit() {
@@ -96,7 +98,7 @@ impl<S> Wire<S> {
         }
     }
 
-    /// Has the connection take what waits, up to that many bytes but at least one message.
+    /// Passes waiting messages to the connection, up to that many bytes but at least one message.
     pub(in crate::pump) fn stage(&mut self, bytes: usize) -> bool {
         let Some(waiting) = &mut self.waiting else {
             return false;
@@ -120,7 +122,7 @@ impl<S> Wire<S> {
         self.connection.has_transmit()
     }
 
-    /// The messages of which not a single byte has been written, in their order.
+    /// The messages of which not a single byte has been written, in order.
     pub(in crate::pump) fn take_unsent(&mut self) -> Vec<Message> {
         let mut unsent = self.connection.take_unsent();
         if let Some(waiting) = self.waiting.take() {
@@ -131,7 +133,7 @@ impl<S> Wire<S> {
 }
 
 impl<S: Read> Wire<S> {
-    /// Reads once, straight into the protocol machine's buffer.
+    /// Reads once, directly into the protocol machine's buffer.
     pub(in crate::pump) fn fill(&mut self, now: Instant) -> io::Result<usize> {
         let room = self.connection.recv_slice();
         let asked = room.len();
@@ -139,15 +141,15 @@ impl<S: Read> Wire<S> {
         self.connection.recv_advance(read, now);
         self.active = true;
         self.counts.bytes_in += read as u64;
-        // A short read emptied the kernel's buffer; what comes later is a new edge. But the end
-        // of the stream may have been announced already, so it is read up to.
+        // A short read emptied the kernel's buffer; bytes that arrive later are a new edge. But the
+        // end of the stream may have been reported already, so it must be read.
         self.readable = read == asked || self.read_closed;
         Ok(read)
     }
 }
 
 impl<E: Env> Pump<E> {
-    /// A connected stream starts to speak ZMTP, or whatever STREAM's users speak.
+    /// Starts ZMTP on a connected stream, or the raw bytes of STREAM.
     pub(in crate::pump) fn open_wire(&mut self, slot: usize, stream: E::Stream) {
         let Some(pipe) = self.pipes.get_mut(slot) else {
             return;
@@ -169,7 +171,7 @@ impl<E: Env> Pump<E> {
         let mut connection = match opening.transpose() {
             Ok(None) => Connection::raw(Arc::clone(&config), self.now),
             Ok(Some(opening)) => Connection::new(Arc::clone(&config), opening, self.now),
-            // Without entropy there is no secret.
+            // Without entropy no secret keys can be generated.
             Err(error) => {
                 pipe.path = Path::Dialing {
                     stream,
@@ -219,7 +221,7 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// Sets a timer for the pipe's next deadline, unless one is set that is soon enough.
+    /// Sets a timer for the pipe's next deadline, unless an earlier one is set.
     pub(in crate::pump) fn watch_deadline(&mut self, slot: usize) {
         let Some(pipe) = self.pipes.get_mut(slot) else {
             return;
@@ -281,8 +283,8 @@ impl<E: Env> Pump<E> {
         ) {
             return;
         }
-        // What waits in the kernel, because `out` is full or other pipes had their turn, is a sign of
-        // life all the same.
+        // Bytes that wait in the kernel, because `out` is full or it is the turn of other pipes,
+        // count as a sign of life.
         if wire.readable {
             wire.connection.hear(now);
         }
@@ -295,7 +297,7 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// The protocol machine may have an answer to write or a deadline to keep.
+    /// The protocol machine may have a reply to write or a new deadline.
     pub(in crate::pump) fn follow_up(&mut self, slot: usize) {
         let Some(pipe) = self.pipes.get(slot) else {
             return;

@@ -16,20 +16,20 @@ use super::SocketState;
 /// How long a closed socket's pipes may take to write their last control bytes.
 const GOODBYE_TIME: Duration = Duration::from_secs(1);
 
-/// How long a socket whose linger is over waits for other pumps to take what they have room for:
-/// much more than a turn of theirs takes.
+/// How long a socket whose linger is over waits for other pumps to take the messages they have room
+/// for: much longer than one of their turns.
 const HAND_OVER_TIME: Duration = Duration::from_secs(1);
 
-/// A socket that is closing.
+/// The state of a socket that is closing.
 pub(in crate::pump) struct Closing {
     /// When to stop flushing; `None` for never.
     pub(in crate::pump) deadline: Option<Instant>,
     pub(in crate::pump) replies: Vec<Reply<CloseReport>>,
-    /// The undelivered messages of the time before.
+    /// The number of messages undelivered before.
     pub(in crate::pump) undelivered_before: u64,
-    /// The pipe that was found to be waited for last.
+    /// The pipe that was found unflushed last.
     pub(in crate::pump) waits_for: Option<usize>,
-    /// Linger is over, and inproc peers get what they have room for.
+    /// Linger is over, and inproc peers receive what they have room for.
     hand_over: Option<HandOver>,
 }
 
@@ -37,12 +37,12 @@ pub(in crate::pump) struct Closing {
 struct HandOver {
     /// When to stop, whatever the other pumps do.
     pub(in crate::pump) until: Instant,
-    /// Messages that were not with any peer at the last look.
+    /// Messages that no peer had at the last check.
     pub(in crate::pump) left: usize,
 }
 
 impl<E: Env> Pump<E> {
-    /// Begins to close a socket, or joins a close that has begun.
+    /// Starts to close a socket, or joins a close in progress.
     pub(in crate::pump) fn close(&mut self, slot: usize, reply: Option<Reply<CloseReport>>) {
         let now = self.now;
         let Some(socket) = self.sockets.get_mut(slot) else {
@@ -61,7 +61,7 @@ impl<E: Env> Pump<E> {
                 });
                 self.queues.closing.push(slot);
                 socket.ports.close_sending();
-                // There are no waits for peers of a socket that takes no more messages.
+                // A socket that accepts no more messages has no waits for peers.
                 socket.observers.waits.clear();
                 if let Some(deadline) = deadline {
                     self.timers.set(deadline, Timer::Socket(slot));
@@ -89,8 +89,7 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// A closing socket waits no longer for anything but inproc peers, and for those only until
-    /// they have what they have room for.
+    /// A closing socket now waits only for inproc peers to take the messages they have room for.
     fn begin_to_hand_over(&mut self, slot: usize) {
         if !self.has_inproc_peers(slot) {
             return self.end_socket(slot);
@@ -118,9 +117,9 @@ impl<E: Env> Pump<E> {
         socket.pipes.iter().any(is_inproc)
     }
 
-    /// Linger is over for a socket that has inproc peers. What they have room for goes to them all
-    /// the same: over inproc a message counts as being with the peer when it has been sent, wherever
-    /// it is just now. Whether there is more of that to do.
+    /// Linger is over for a socket that has inproc peers. The messages they have room for are
+    /// delivered all the same: over inproc a message counts as delivered when it has been sent,
+    /// wherever it is. Returns whether there are more such messages.
     fn is_handing_over(&mut self, slot: usize) -> bool {
         let Some(socket) = self.sockets.get(slot) else {
             return false;
@@ -128,7 +127,7 @@ impl<E: Env> Pump<E> {
         let pipes = socket.pipes.clone();
         for &pipe in &pipes {
             if let Some(Path::Inproc(inproc)) = self.pipes.get(pipe).map(|pipe| &pipe.path) {
-                // There may be room that has not been seen yet.
+                // There may be room that has not been noticed yet.
                 self.resume(inproc.twin_socket);
             }
         }
@@ -147,7 +146,7 @@ impl<E: Env> Pump<E> {
             self.send_later(slot);
             return true;
         }
-        // The other pumps say what they have no room for.
+        // The other pumps report what they have no room for.
         let mut waits = false;
         for pipe in pipes {
             let Some(found) = self.pipes.get_mut(pipe) else {
@@ -166,7 +165,7 @@ impl<E: Env> Pump<E> {
         waits
     }
 
-    /// Whether fewer messages are left than before that are not with any peer yet.
+    /// Whether fewer messages are without a peer than before.
     fn makes_progress(&mut self, slot: usize) -> bool {
         let Some(socket) = self.sockets.get_mut(slot) else {
             return false;
@@ -186,8 +185,8 @@ impl<E: Env> Pump<E> {
         0 < left && left < before
     }
 
-    /// Ends the closing sockets that have nothing to wait for any more. This is the one place that
-    /// looks, at the end of each turn, whatever the reason was: sent, lost, given up.
+    /// Ends the closing sockets that have nothing left to wait for. This is the only place that
+    /// checks, at the end of each turn, for every reason: sent, lost, given up.
     pub(in crate::pump) fn end_flushed(&mut self) {
         let mut at = 0;
         while let Some(&slot) = self.queues.closing.get(at) {
@@ -216,7 +215,7 @@ impl<E: Env> Pump<E> {
         closing.is_some_and(|closing| closing.hand_over.is_some())
     }
 
-    /// Whether a closing socket holds anything that may still get out.
+    /// Whether a closing socket has messages that may still be sent.
     fn is_waiting(&mut self, slot: usize) -> bool {
         while let Some(pipe) = self.unflushed(slot) {
             if !self.pipes.get(pipe).is_some_and(Pipe::is_stuck) {
@@ -233,7 +232,7 @@ impl<E: Env> Pump<E> {
         has_in_hand(socket) && self.may_have_peers(socket)
     }
 
-    /// Whether it is not only sockets of this context that a closing socket waits for.
+    /// Whether a closing socket waits for peers outside this context.
     fn waits_for_network(&self, slot: usize) -> bool {
         let Some(socket) = self.sockets.get(slot) else {
             return false;
@@ -261,8 +260,8 @@ impl<E: Env> Pump<E> {
             || (has_in_hand && self.has_endpoint(socket, is_beyond))
     }
 
-    /// A pipe of a closing socket that has not got rid of everything: the same one as long as that
-    /// holds, so that this is a look at one pipe, mostly.
+    /// A pipe of a closing socket that is not flushed: the same one as long as it is not, so that
+    /// usually a single pipe is checked.
     fn unflushed(&mut self, slot: usize) -> Option<usize> {
         let socket = self.sockets.get_mut(slot)?;
         let pipes = &self.pipes;
@@ -278,12 +277,12 @@ impl<E: Env> Pump<E> {
         closing.waits_for
     }
 
-    /// Whether a peer of a socket is there, or may come by one of its endpoints.
+    /// Whether a socket has a peer, or one may connect through one of its endpoints.
     fn may_have_peers(&self, socket: &SocketState) -> bool {
         !socket.pipes.is_empty() || self.has_endpoint(socket, |_| true)
     }
 
-    /// Whether a socket has an endpoint of this kind by which peers may come.
+    /// Whether a socket has an endpoint of this kind through which peers may connect.
     fn has_endpoint(&self, socket: &SocketState, is_wanted: fn(&Endpoint) -> bool) -> bool {
         let listens = |&listener: &usize| {
             let listening = self.listeners.get(listener);
@@ -296,7 +295,7 @@ impl<E: Env> Pump<E> {
         socket.listeners.iter().any(listens) || socket.dialers.iter().any(dials)
     }
 
-    /// Ends a socket now. What it still holds is counted as undelivered.
+    /// Ends a socket now. The messages it still holds are counted as undelivered.
     pub(in crate::pump) fn end_socket(&mut self, slot: usize) {
         self.push_batch(slot);
         #[cfg(feature = "tracing")]

@@ -1,4 +1,4 @@
-//! What a socket's options mean for its channels, its queues, and the connections made from now on.
+//! Applies a socket's options to its channels, its queues, and new connections.
 
 use std::sync::Arc;
 
@@ -14,8 +14,8 @@ use crate::socket_type::SocketType;
 use crate::wire;
 
 impl<E: Env> Pump<E> {
-    /// Changes a socket's options: high-water marks, linger and what its pattern does change at once, the
-    /// rest for what is bound or connected from now on.
+    /// Changes a socket's options: high-water marks, linger and the pattern's options take effect
+    /// at once, the rest for endpoints bound or connected from now on.
     pub(in crate::pump) fn configure(
         &mut self,
         slot: usize,
@@ -70,9 +70,9 @@ impl<E: Env> Pump<E> {
     }
 }
 
-/// The most messages `in` holds for types that have a queue per peer (0 for no limit), and the
-/// most any peer holds. Where senders wait for peers, what `in` holds for a peer counts against the
-/// mark of that peer, too: so no peer can exceed it that holds less than half.
+/// The maximum number of messages in `in` for types that have a queue per peer (0 for no limit),
+/// and the maximum per peer. If senders wait for peers, messages in `in` for a peer count against
+/// its mark, too: so a peer that holds less than half of it cannot exceed it.
 pub(in crate::pump) fn high_water_marks(kind: SocketType, options: &Options) -> (usize, usize) {
     match options.queues.send_high_water_mark {
         0 => (0, usize::MAX),
@@ -81,8 +81,9 @@ pub(in crate::pump) fn high_water_marks(kind: SocketType, options: &Options) -> 
     }
 }
 
-/// The most messages a peer's queue holds under a policy that loses the oldest; `None` if the queue
-/// loses none, because there is no such policy, or because all peers share one queue, which is `in`.
+/// The maximum number of messages in a peer's queue under a policy that drops the oldest; `None` if
+/// the queue drops none, because there is no such policy, or because all peers share one queue,
+/// which is `in`.
 pub(in crate::pump) fn slides(options: &Options, buffers: bool) -> Option<usize> {
     match (
         options.queues.send_overflow,
@@ -96,12 +97,13 @@ pub(in crate::pump) fn slides(options: &Options, buffers: bool) -> Option<usize>
     }
 }
 
-/// Whether a message to an unknown peer is refused: by SERVER and PEER always (libzmq's `EHOSTUNREACH`).
+/// Whether a message to an unknown peer is refused: by SERVER and PEER always (libzmq's
+/// `EHOSTUNREACH`).
 pub(in crate::pump) fn routes_are_mandatory(kind: SocketType, options: &Options) -> bool {
     kind != SocketType::Router || options.routing.router_mandatory
 }
 
-/// What a socket says and demands on connections made from now on.
+/// What a socket announces and requires on connections made from now on.
 pub(in crate::pump) fn wire_config(kind: SocketType, options: &Options) -> wire::Config {
     wire::Config {
         socket_type: kind,
@@ -122,7 +124,7 @@ pub(in crate::pump) fn wire_config(kind: SocketType, options: &Options) -> wire:
     }
 }
 
-/// Whether peers are judged at all (RFC 27; what it leaves open is as with libzmq).
+/// Whether peers are authenticated (RFC 27; where that leaves a choice, as in libzmq).
 fn authenticates(options: &Options) -> bool {
     let has_domain = !options.authentication.zap_domain.is_empty();
     match options.authentication.security.mechanism() {
@@ -151,15 +153,15 @@ fn heartbeat(options: &Options) -> Option<wire::Heartbeat> {
     })
 }
 
-/// How many frames a message has to have that is sent on a socket of this type: the thread-safe
-/// types have no multipart messages, and what they address a message by is a separate frame. No
-/// peer takes more than [`Message::MAX_FRAMES`], those that the socket puts in front included.
+/// The number of frames that a message sent on a socket of this type must have: the thread-safe
+/// types have no multipart messages, and the address of a message is a separate frame. No peer
+/// accepts more than [`Message::MAX_FRAMES`], including those that the socket prepends.
 pub(in crate::pump) fn frame_rule(kind: SocketType) -> FrameRule {
     match kind {
         SocketType::Client | SocketType::Scatter | SocketType::Channel => FrameRule::Exactly(1),
         SocketType::Server | SocketType::Peer => FrameRule::Exactly(2),
         SocketType::Radio => FrameRule::Grouped,
-        // One frame names the peer that the message is for.
+        // One frame is the address of the message.
         SocketType::Router => FrameRule::AtMost(Message::MAX_FRAMES + 1),
         SocketType::Req => FrameRule::AtMost(Message::MAX_FRAMES - REQUEST_ENVELOPE),
         SocketType::Rep => FrameRule::AtMost(Message::MAX_FRAMES - REPLY_ENVELOPE),

@@ -1,4 +1,4 @@
-//! The accounts between a socket and its channels: messages that arrived go to `out`, and `in` is told
+//! The accounts between a socket and its channels: received messages go to `out`, and `in` is told
 //! how many have left, so that more are accepted.
 
 use std::collections::VecDeque;
@@ -12,29 +12,29 @@ use crate::pump::Pump;
 use crate::statistics::{DropReason, Dropped};
 use crate::sync::bounded::Channel;
 
-/// What moved and is to be told to the socket's channels, and what was lost.
+/// Changes to be reported to the socket's channels, and dropped messages.
 #[derive(Default)]
 pub(in crate::pump) struct Credits {
-    /// Replies that came too late since `out` was last told.
+    /// Replies that came too late and have not been reported to `out`.
     pub(in crate::pump) late: usize,
-    /// Messages given to peers that did not come through `in`, since that was last told.
+    /// Messages given to peers that did not come through `in` and have not been reported to it.
     pub(in crate::pump) charged: usize,
-    /// Messages that left this library since `in` was last told.
+    /// Messages that left this library and have not been reported to `in`.
     pub(in crate::pump) released: usize,
-    /// Messages lost on their way out since `in` was last told.
+    /// Messages lost on their way out that have not been reported to `in`.
     pub(in crate::pump) lost: u64,
-    /// Messages that were accepted and will never be on the wire as a whole.
+    /// Accepted messages that will never be written completely.
     pub(in crate::pump) undelivered: u64,
-    /// Messages lost that `in` has been told of.
+    /// Lost messages that were reported to `in`.
     pub(in crate::pump) told: u64,
-    /// Replies that came too late, that `out` has been told of.
+    /// Late replies that were reported to `out`.
     pub(in crate::pump) late_told: u64,
-    /// All messages that patterns or connections lost.
+    /// All messages that were dropped by patterns or lost with connections.
     pub(in crate::pump) dropped: Dropped,
 }
 
 impl Credits {
-    /// Counts messages that were lost, or not taken.
+    /// Counts messages that were dropped or lost.
     pub(in crate::pump) fn count(&mut self, why: Drop, messages: usize) {
         self.dropped.count(reason(why), messages as u64);
         if why.is_loss() {
@@ -50,7 +50,7 @@ impl Credits {
     }
 }
 
-/// Puts messages into `out`, but for replies to requests that were given up.
+/// Puts messages into `out`, except replies to cancelled requests.
 pub(in crate::pump) fn push(
     ports: &Ports,
     outward: &Channel<Message>,
@@ -77,9 +77,9 @@ impl<E: Env> Pump<E> {
         self.refresh_room(slot);
     }
 
-    /// Hands what was delivered to `out`, and replies to the calls that wait for them. What goes to
-    /// `out` goes behind what waits for room there, and waits itself if there is none: room that
-    /// was promised may be gone with another peer's share.
+    /// Passes delivered messages to `out`, and replies to the calls that wait for them. Messages
+    /// for `out` queue behind those that wait for room there, and wait themselves if there is none:
+    /// reserved room may be gone when a peer's share is.
     pub(in crate::pump) fn push_batch(&mut self, slot: usize) {
         let Some(socket) = self.sockets.get_mut(slot) else {
             return;
@@ -138,7 +138,8 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// Tells `in` how many messages have left, so that more are accepted, and how many are lost.
+    /// Reports to `in` how many messages have left, so that more are accepted, and how many are
+    /// lost.
     pub(in crate::pump) fn settle_credits(&mut self, slot: usize) {
         self.settle_near(slot);
         if let Some(socket) = self.sockets.get_mut(slot) {

@@ -1,16 +1,17 @@
-//! The queue of each peer under a policy that loses the oldest: what waits there stays replaceable.
+//! The queue of each peer under a policy that drops the oldest: messages in it can still be
+//! replaced.
 //!
-//! Types that send each peer its own (PUB, XPUB, RADIO, XSUB, ROUTER, REP, SERVER, PEER, STREAM)
-//! have a queue for each peer, up to the high-water mark. With [`Overflow::Block`] and
-//! [`Overflow::DropNewest`] a message for a full peer is lost for it, and the pattern counts that.
-//! With [`Overflow::DropOldest`] and [`Overflow::Latest`] it takes the place of the oldest that has
-//! not begun to leave. So that there is one, a connection gets no message as long as it has
-//! anything else to write: the messages stand in a queue in front of it. On inproc the queue is
-//! that of the pipe; between two pumps it goes on in the bridge, as far as the other pump has not
-//! taken from it.
+//! Types that send different messages to each peer (PUB, XPUB, RADIO, XSUB, ROUTER, REP, SERVER,
+//! PEER, STREAM) have a queue for each peer, up to the high-water mark. With [`Overflow::Block`]
+//! and [`Overflow::DropNewest`] a message for a full peer is dropped, and the pattern counts that.
+//! With [`Overflow::DropOldest`] and [`Overflow::Latest`] it replaces the oldest that is not being
+//! written. So that there is one, a connection gets no message as long as it has anything else to
+//! write: the messages wait in a queue in front of it. On inproc the queue is that of the pipe;
+//! between two pumps it includes the messages on the bridge that the other pump has not taken.
 //!
-//! What is being written counts against the high-water mark like what waits, but the newest message has a
-//! place beside it in any case: a high-water mark of 1 means the same as [`Overflow::Latest`].
+//! A message that is being written counts against the high-water mark like those that wait, but the
+//! newest message always has a place beside it: a high-water mark of 1 means the same as
+//! [`Overflow::Latest`].
 //!
 //! [`Overflow::Block`]: crate::options::Overflow::Block
 //! [`Overflow::DropNewest`]: crate::options::Overflow::DropNewest
@@ -27,7 +28,7 @@ use crate::pump::Pump;
 
 use super::outlet::PumpOutlet;
 
-/// Drops the oldest until no more than `most` are left; returns how many those were.
+/// Drops the oldest until no more than `most` are left; returns how many were dropped.
 fn cut(queue: &mut VecDeque<Message>, most: usize) -> usize {
     let count = queue.len().saturating_sub(most);
     queue.drain(..count);
@@ -87,7 +88,7 @@ impl<S> PumpOutlet<'_, S> {
 }
 
 impl<E: Env> Pump<E> {
-    /// What is on its way to another pump lost its oldest messages.
+    /// Messages on their way to another pump were dropped as the oldest.
     pub(in crate::pump) fn count_dropped_oldest(&mut self, slot: usize, lost: usize) {
         let Some(pipe) = self.pipes.get_mut(slot).filter(|_| lost > 0) else {
             return;

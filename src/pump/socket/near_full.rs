@@ -1,5 +1,6 @@
-//! Peers near their high-water marks, where senders wait for them: each message waits for those
-//! peers only that would get it ([`Channel::settle_near`](crate::sync::bounded::Channel::settle_near)).
+//! Peers near their high-water marks, for types whose senders wait for them: each message waits
+//! only for those peers that would receive it
+//! ([`Channel::settle_near`](crate::sync::bounded::Channel::settle_near)).
 
 use std::sync::Arc;
 
@@ -16,20 +17,21 @@ use crate::pump::Pump;
 use super::configure::high_water_marks;
 use super::outlet::PumpOutlet;
 
-/// What a socket knows of its peers near their high-water marks.
+/// The peers of a socket that are near their high-water marks.
 pub(in crate::pump) struct Near {
-    /// A peer with more messages than this in its queue is near; `None` where senders do
-    /// not wait for single peers.
+    /// A peer with more messages than this in its queue is near; `None` if senders do not wait for
+    /// single peers.
     above: Option<usize>,
     /// Pipes, by serial number and slot, in no order.
     pipes: Vec<(u64, usize)>,
-    /// Names whose peers are not there, with what is kept for them, by growing id.
+    /// Names whose peers are not connected, with the number of messages kept for them, in order of
+    /// id.
     kept: Vec<Kept>,
-    /// Ids of names. They do not meet the serial numbers of pipes, which count from one.
+    /// The next id of a name. These never equal the serial numbers of pipes, which count from one.
     next: u64,
     /// Whether senders know of any.
     told: bool,
-    /// Whether what a near peer gets has changed.
+    /// Whether the messages that a near peer receives have changed.
     pub(in crate::pump) changed: bool,
 }
 
@@ -39,11 +41,11 @@ struct Kept {
     filter: Arc<Filter>,
 }
 
-/// Which messages a peer gets.
+/// Which messages a peer receives.
 pub(in crate::pump) enum Filter {
     None,
     Name(Frame),
-    /// Sorted, and none of them begins with another: so only the greatest that is not greater than a
+    /// Sorted, and none of them starts with another: so only the greatest one not greater than a
     /// topic can be a prefix of it.
     Prefixes(Vec<Frame>),
     OtherThan(Vec<Frame>),
@@ -66,7 +68,7 @@ impl Filter {
     }
 }
 
-/// In order, without those that begin with another.
+/// Sorted, without those that start with another.
 fn sorted(mut prefixes: Vec<Frame>) -> Vec<Frame> {
     prefixes.sort_unstable_by(|a, b| a[..].cmp(&b[..]));
     prefixes.dedup_by(|later, kept| later.starts_with(kept));
@@ -121,13 +123,14 @@ impl Near {
         }
     }
 
-    /// Whether what is sent to a peer has been admitted, as far as its high-water mark goes.
+    /// Whether a message sent to a peer has been checked against its high-water mark before it was
+    /// accepted.
     #[inline]
     pub(in crate::pump) fn admits(&self) -> bool {
         self.above.is_some()
     }
 
-    /// A message went to this pipe.
+    /// A message was sent to this pipe.
     pub(in crate::pump) fn note<S>(&mut self, slot: usize, pipe: &mut Pipe<S>) {
         if !pipe.near && self.above.is_some_and(|above| pipe.held() > above) {
             pipe.near = true;
@@ -158,7 +161,7 @@ impl Near {
 }
 
 impl<S> PumpOutlet<'_, S> {
-    /// What any peer gets may have changed.
+    /// The messages that some peer receives may have changed.
     pub(in crate::pump) fn interests_changed(&mut self) {
         for &(_, slot) in &self.io.near.pipes {
             if let Some(pipe) = self.pipes.get_mut(slot) {
@@ -196,7 +199,8 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// Tells senders which peers are near their high-water marks, and releases what has been given to them.
+    /// Tells senders which peers are near their high-water marks, and releases the messages sent to
+    /// those.
     pub(in crate::pump) fn settle_near(&mut self, slot: usize) {
         let Some(socket) = self.sockets.get_mut(slot) else {
             return;
@@ -258,7 +262,7 @@ mod tests {
                 .wrapping_add(99);
             (random >> 33) as usize % limit
         };
-        // Few bytes, so that prefixes share, split and repeat.
+        // Few distinct bytes, so that prefixes share parts, split and repeat.
         let mut text = |longest: usize| -> Vec<u8> {
             let length = below(longest + 1);
             (0..length).map(|_| [0, b'a', 255][below(3)]).collect()

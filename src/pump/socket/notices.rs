@@ -1,4 +1,5 @@
-//! Messages that the socket itself sends or delivers at the beginning and at the end of a connection.
+//! Messages that the socket itself sends or delivers at the beginning and at the end of a
+//! connection.
 
 use crate::message::{Frame, Message};
 use crate::pattern::{Admission, Outlet, PeerId};
@@ -8,8 +9,8 @@ use crate::pump::pipe::{Loss, Origin, Path};
 use crate::pump::Pump;
 
 impl<E: Env> Pump<E> {
-    /// Sends a new peer an empty message, so that a ROUTER there learns our routing id
-    /// (`ZMQ_PROBE_ROUTER`). It is no user's message, and counts nowhere.
+    /// Sends a new peer an empty message, so that a ROUTER there learns this socket's routing id
+    /// (`ZMQ_PROBE_ROUTER`). It is not a user's message, and is not counted.
     pub(in crate::pump) fn send_probe(&mut self, slot: usize) {
         let Some(pipe) = self.pipes.get_mut(slot).filter(|pipe| pipe.attached) else {
             return;
@@ -47,7 +48,7 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// The first message to a new peer. It does not count against the high-water mark.
+    /// Sends the hello message to a new peer. It does not count against the high-water mark.
     pub(in crate::pump) fn send_hello(&mut self, slot: usize) {
         let Some(pipe) = self.pipes.get_mut(slot) else {
             return;
@@ -89,8 +90,8 @@ impl<E: Env> Pump<E> {
         }
     }
 
-    /// An attached peer is about to be lost: its user is told as if by a last message of the
-    /// peer's.
+    /// An attached peer is about to be lost: delivers the notice as if it were a last message of
+    /// the peer.
     pub(in crate::pump) fn send_notice(&mut self, slot: usize, loss: &Loss) {
         let Some(pipe) = self.pipes.get(slot).filter(|pipe| pipe.attached) else {
             return;

@@ -1,4 +1,4 @@
-//! What a pattern calls: its messages and commands go to pipes, or into the batch for `out`.
+//! The outlet of patterns: their messages and commands go to pipes, or into the batch for `out`.
 
 use slab::Slab;
 
@@ -13,7 +13,7 @@ use crate::pump::Pump;
 
 use super::SocketIo;
 
-/// Where a pattern puts messages and commands: the pipes, and the batch for `out`.
+/// The pipes, and the batch for `out`, as a pattern's outlet.
 pub(in crate::pump) struct PumpOutlet<'a, S> {
     pub(in crate::pump) socket: usize,
     pub(in crate::pump) io: &'a mut SocketIo,
@@ -45,7 +45,8 @@ impl<S> Outlet for PumpOutlet<'_, S> {
             }
             Path::Inproc(inproc) => {
                 if !self.io.buffers {
-                    // Reserve the place in the twin's `out`: what was sent is delivered.
+                    // Reserve room in the twin's `out`, so that every message sent can be
+                    // delivered.
                     let room = &mut self.fair_queues[inproc.twin_socket];
                     if room.reserve(slot, 1) == 0 {
                         pipe.blocked = true;
@@ -178,7 +179,7 @@ impl<E: Env> Pump<E> {
         let answer = call(&mut *socket.pattern, &mut outlet);
         let unblocked = (was_blocked && !socket.pattern.is_blocked())
             || std::mem::take(&mut socket.io.near.changed);
-        // What the pattern itself delivered to the user.
+        // Messages that the pattern itself delivered to the user.
         if !(socket.io.batch.is_empty() && socket.io.outcomes.is_empty()) {
             self.push_batch(slot);
         }

@@ -1,5 +1,5 @@
-//! Messages that wait for the user and are not subscribed to any more: they are discarded before the
-//! user is told that a subscription has ended.
+//! Messages in `out` that are no longer subscribed to: they are dropped before the call that ended
+//! the subscription returns.
 
 use crate::message::Message;
 use crate::pattern::Drop;
@@ -10,8 +10,8 @@ use crate::pump::env::Env;
 use crate::pump::Pump;
 
 impl<E: Env> Pump<E> {
-    /// The user subscribed to this, or does not any more: what waits and begins with it is wanted,
-    /// or not, by what is subscribed to now.
+    /// The user's subscriptions to this prefix changed: waiting messages that start with it are
+    /// checked against the current subscriptions.
     pub(in crate::pump) fn discard_unwanted(&mut self, slot: usize, prefix: &[u8]) {
         let Some(socket) = self.sockets.get_mut(slot) else {
             return;
@@ -24,7 +24,7 @@ impl<E: Env> Pump<E> {
             let topic = message.first();
             !topic.is_some_and(|topic| topic.starts_with(prefix)) || pattern.wants(message)
         };
-        // What is on its way to `out` first: it is behind what is there.
+        // Messages on their way to `out` are pushed first: they are behind those in it.
         let mut unwanted = Vec::new();
         sift(&mut socket.io.batch, is_kept, &mut unwanted);
         sift(&mut socket.io.notices, is_kept, &mut unwanted);

@@ -1,10 +1,10 @@
-//! Inproc from pump to pump, the pumps turning in whatever order the seed says.
+//! Inproc between pumps, whose turns come in the order that the seed decides.
 
 use super::*;
 use crate::options::Linger;
 use crate::pump::CloseReport;
 
-/// Pumps that turn as they like.
+/// Pumps that turn at random.
 fn whimsical(seed: u64, pumps: usize) -> Sim {
     let mut sim = Sim::new(seed, Faults::default(), pumps);
     sim.whim = Some(Random::new(seed ^ 0xabcd));
@@ -105,7 +105,7 @@ fn sim_across_pumps_exactly_the_two_marks_are_accepted() {
                         }
                         got == accepted
                     });
-                    // Nothing is used up.
+                    // All credits are back.
                     sim.until("the last credit", |_| {
                         from.sender.as_ref().unwrap().is_empty()
                     });
@@ -156,7 +156,7 @@ fn sim_across_pumps_a_publisher_drops_for_the_slow_only() {
     }
 }
 
-/// What a lost peer had not taken goes to another one: nothing is lost, nothing comes twice.
+/// Messages that a lost peer had not taken go to another one: none is lost, none arrives twice.
 #[test]
 fn sim_across_pumps_closing_loses_nothing_that_others_can_take() {
     for seed in seeds() {
@@ -205,7 +205,7 @@ fn sim_across_pumps_closing_and_disconnecting_send_what_was_accepted() {
                 .receive_high_water_mark(3);
             let kinds = [SocketType::Pull, SocketType::Push];
             let [pull, push] = sim.across(kinds, &options, true);
-            // Something came over: they are connected.
+            // A message arrived: they are connected.
             all_arrive(&mut sim, &push, &pull, 1);
             for sent in 0..100 {
                 assert!(push.offer(numbered(sent)));
@@ -228,7 +228,7 @@ fn sim_across_pumps_closing_and_disconnecting_send_what_was_accepted() {
     }
 }
 
-/// Linger that is over takes nothing back that the peer has room for.
+/// A linger that is over takes back no message that the peer has room for.
 #[test]
 fn sim_across_pumps_without_linger_the_peer_has_what_it_has_room_for() {
     for seed in seeds() {
@@ -285,7 +285,7 @@ fn sim_across_pumps_without_linger_the_peer_has_what_it_has_room_for() {
     }
 }
 
-/// Two sides that let each other go at once must not wait for each other.
+/// Two sides that release each other at once must not wait for each other.
 #[test]
 fn sim_across_pumps_both_sides_leave_at_once() {
     for seed in seeds() {
@@ -333,14 +333,14 @@ fn sim_across_pumps_both_sides_leave_at_once() {
 }
 
 /// Names that are bound, freed and bound elsewhere while others connect: in the end all are
-/// connected to the socket that is bound last, and none has lost its turn.
+/// connected to the socket that is bound last.
 #[test]
 fn sim_across_pumps_names_that_move_lose_no_pipe() {
     for seed in seeds() {
         let mut sim = whimsical(seed, 3);
         let mut random = Random::new(seed);
         let endpoint = Endpoint::parse_for_bind("inproc://moves").unwrap();
-        // Never again after a loss: only the name itself may bring them together.
+        // No reconnects after a loss: only the name itself may connect them.
         let once = || Options::new().reconnect_interval(None);
         let pulls: Vec<Sock> = (0..3)
             .map(|pump| sim.open(pump, SocketType::Pull, Options::new()))
@@ -348,7 +348,7 @@ fn sim_across_pumps_names_that_move_lose_no_pipe() {
         let mut pushes = Vec::new();
         let mut answers = Vec::new();
         for round in 0..40 {
-            // Commands of several threads: posted now, carried out when the pumps like.
+            // Commands of several threads: posted now, executed when the pumps turn.
             let pull = &pulls[random.below(3) as usize];
             let socket = pull.socket;
             let bind = endpoint.clone();
@@ -426,7 +426,7 @@ fn sim_across_pumps_one_pump_ends_before_the_other() {
         sim.until("the end of a pump", |_| done.try_take().is_ready());
         sim.until("the end of the pipe", |sim| sim.pumps[1].pipes.is_empty());
         assert!(sim.pumps[0].is_finished());
-        // Back to waiting for the name to be bound.
+        // It waits again for the name to be bound.
         let other = sim.open(1, SocketType::Pull, Options::new());
         sim.bind(&other, "inproc://across");
         all_arrive(&mut sim, &push, &other, 10);

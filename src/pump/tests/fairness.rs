@@ -1,16 +1,16 @@
-//! Fair fan-in: ten peers that always have something to say, and a reader that is slower than they.
+//! Fair fan-in: ten peers that always have messages, and a reader that is slower than they are.
 
 use super::*;
 
 const PEERS: usize = 10;
 
-/// How far apart two peers may be: a share that one has had and the other not yet.
+/// The maximum lead of one peer over another: a share that one has used and the other has not.
 const LEAST_SHARE: u64 = 32;
 const MOST_SHARE: u64 = 512;
 
-/// More than a peer gets rid of in a step: it offers that many, or as many as it has room for.
+/// More than a peer can send in a step: it offers that many, or as many as it has room for.
 const PLENTY: usize = 250;
-/// The same for publishers, which always have room: twice a share, where the reader has room for 8.
+/// The same for publishers, which always have room: twice a share, while the reader has room for 8.
 const PUBLISHED: usize = 2 * LEAST_SHARE as usize;
 
 #[derive(Clone, Copy, Debug)]
@@ -83,7 +83,7 @@ impl FanIn {
         fan_in.sim.until("all peers", |sim| {
             sim.pumps[0].sockets[socket].peers == PEERS
         });
-        // The first peer has filled `out`; what counts is what comes from now on.
+        // The first peer has filled `out`; only messages received from now on count.
         (0..200).for_each(|_| fan_in.step());
         fan_in.take(usize::MAX);
         fan_in.got = [0; PEERS];
@@ -99,7 +99,7 @@ impl FanIn {
         }
     }
 
-    /// All peers have something to say in every step.
+    /// All peers have messages in every step.
     fn step(&mut self) {
         let plenty = match self.kind {
             SocketType::Sub | SocketType::XSub | SocketType::Dish => PUBLISHED,
@@ -119,7 +119,7 @@ impl FanIn {
         self.sim.step();
     }
 
-    /// Takes up to `most` messages.
+    /// Receives up to `most` messages.
     fn take(&mut self, most: usize) {
         for _ in 0..most {
             let Some(message) = self.to.take() else {
@@ -139,17 +139,18 @@ impl FanIn {
         self.got.iter().sum()
     }
 
-    /// The most that one peer is ahead of another.
+    /// The maximum lead of one peer over another.
     fn spread(&self) -> u64 {
         let (least, most) = (self.got.iter().min(), self.got.iter().max());
         most.unwrap() - least.unwrap()
     }
 
-    /// Lets the reader take that many messages between two steps of all others, and wants
-    /// no peer to be ahead by more than a share at any time.
+    /// Lets the reader take that many messages between two steps of all others, and asserts that no
+    /// peer is ever ahead by more than a share.
     fn read(&mut self, at_once: usize, share: u64) {
         let mut steps = 0;
-        // Several rounds: a peer that gets more in each of them is soon ahead by more than one share.
+        // Several rounds: a peer that gets more in each of them is soon ahead by more than one
+        // share.
         let enough = match share {
             LEAST_SHARE if !long() => 2000,
             _ => 5000,
@@ -199,7 +200,7 @@ fn sim_every_type_that_receives_deals_the_same_share() {
     }
 }
 
-/// Where readiness is late and reads are short, a peer may have nothing when its turn comes.
+/// With late readiness and short reads, a peer may have nothing to deliver in its turn.
 #[test]
 fn sim_what_the_network_delays_is_little() {
     for seed in seeds() {
@@ -214,14 +215,14 @@ fn sim_what_the_network_delays_is_little() {
     }
 }
 
-/// A peer that has something to send only now and then never waits for more than one round, and one
-/// that sends alone has all of the room.
+/// A peer that sends only now and then never waits for more than one round, and one that sends
+/// alone gets all of the room.
 #[test]
 fn sim_nobody_is_overtaken_and_who_is_alone_needs_no_turns() {
     for ways in WAYS {
         let sim = Sim::new(0, Faults::default(), 2);
         let mut fan_in = FanIn::new(sim, [SocketType::Pull, SocketType::Push], ways, 8);
-        // The last one falls silent, until it has nothing left.
+        // The last one stops sending, until it has nothing left.
         let quiet = fan_in.peers.pop().unwrap();
         let last = PEERS - 1;
         let mut before = u64::MAX;
@@ -239,7 +240,7 @@ fn sim_nobody_is_overtaken_and_who_is_alone_needs_no_turns() {
                 fan_in.step();
                 fan_in.take(7);
                 let meanwhile = fan_in.total() - total;
-                // One round, what is in `out`, and a round that had begun.
+                // One round, the messages in `out`, and a round that had begun.
                 let most = 2 * LEAST_SHARE * PEERS as u64 + 80;
                 assert!(meanwhile <= most, "{ways:?}: {meanwhile} came before");
             }

@@ -17,14 +17,14 @@ const HONEST: usize = 10;
 /// The connections of a flood.
 #[derive(Clone, Copy, Debug)]
 struct Flood {
-    /// Connections in a second.
+    /// Connections per second.
     rate: u128,
     address: &'static str,
-    /// What each says.
+    /// The bytes that each sends.
     says: &'static [u8],
 }
 
-/// A peer by hand, which says the next word when it is time.
+/// A peer whose commands are sent one by one when they are due.
 struct Peer {
     stream: SimStream,
     words: VecDeque<(Instant, Vec<u8>)>,
@@ -46,14 +46,14 @@ impl Peer {
     fn go_on(&mut self, now: Instant) {
         while self.words.front().is_some_and(|(at, _)| *at <= now) {
             if let Some((_, word)) = self.words.pop_front() {
-                // It may have been sent away.
+                // It may have been disconnected.
                 let _ = self.stream.write(&word);
             }
         }
     }
 }
 
-/// How many well-behaved peers get in.
+/// Returns how many well-behaved peers are accepted.
 fn let_in(flood: Flood, silent_for: Duration) -> usize {
     let mut sim = Sim::new(7, Faults::default(), 1);
     let pull = sim.open(0, SocketType::Pull, Options::new());
@@ -66,7 +66,7 @@ fn let_in(flood: Flood, silent_for: Duration) -> usize {
     let mut honest = Node::at(&sim.network, "127.0.0.1");
     let start = sim.now;
     let (mut flooding, mut flooded, mut peers) = (VecDeque::new(), 0, Vec::new());
-    // First the flood has the field to itself, until there is no place left.
+    // First there is only the flood, until the limit is reached.
     let filled = Duration::from_millis(MAX_HANDSHAKES as u64 * 1000 / flood.rate as u64);
     let before = filled + Duration::from_millis(500);
     let between = Duration::from_millis(50);
@@ -104,7 +104,8 @@ fn a_silent_flood_locks_no_peer_of_its_own_address_out() {
             address: "127.0.0.1",
             says: b"",
         };
-        // Where the first bytes, too, take a round trip to come, it is the number of places that helps.
+        // If the first bytes, too, take a round trip to arrive, the limit is what protects the
+        // peers.
         for silent_for in [Duration::ZERO, ROUND_TRIP] {
             assert_eq!(
                 let_in(flood, silent_for),
@@ -127,7 +128,7 @@ fn a_flood_of_greetings_from_one_address_locks_no_other_out() {
     }
 }
 
-/// Where the first bytes, too, take a round trip to come.
+/// The first bytes, too, take a round trip to arrive.
 #[test]
 fn a_silent_flood_from_one_address_locks_no_slow_peer_of_another_out() {
     for rate in [2150, 5900] {

@@ -1,4 +1,4 @@
-//! What a socket sends in batches, most of all to sockets of the same pump.
+//! Batches that a socket sends, in particular to sockets of the same pump.
 
 use super::super::pipe::{Path, STAGING_LIMIT};
 use super::*;
@@ -20,7 +20,7 @@ fn burst(from: &Sock, numbers: std::ops::Range<u64>) {
     }
 }
 
-/// Messages the pump has taken and has no place for.
+/// Messages that the pump has taken and not sent.
 fn pending(sim: &Sim, sock: &Sock) -> usize {
     sim.pumps[sock.pump].sockets[sock.socket.slot]
         .io
@@ -40,8 +40,8 @@ fn staged(sim: &Sim, sock: &Sock) -> usize {
     staged.sum()
 }
 
-/// What a pump takes and cannot send leaves `in` empty, and then every message that comes would
-/// call it, to no purpose.
+/// Messages that a pump takes and cannot send leave `in` empty; every message after that would
+/// notify the pump, to no purpose.
 #[test]
 fn what_comes_behind_what_waits_for_a_connection_calls_nobody() {
     let mut sim = Sim::new(0, Faults::default(), 2);
@@ -162,7 +162,7 @@ fn who_has_sent_everything_is_closed() {
     sim.close_and_wait(&publisher);
 }
 
-/// Messages there is memory for, wherever one socket and its connections keep them.
+/// Number of messages there is memory for, in one socket and its connections.
 fn buffered(sim: &Sim, sock: &Sock) -> usize {
     let pump = &sim.pumps[sock.pump];
     let socket = &pump.sockets[sock.socket.slot];
@@ -218,7 +218,7 @@ fn sim_the_memory_of_a_burst_is_given_back_when_the_socket_is_idle() {
                     }
                 }
             };
-            // What waits for a reader waits, and is looked at again.
+            // Messages that wait for a reader stay, and are checked again.
             if read_late {
                 idle(&mut sim, false);
                 assert_eq!(receiver.len() as u64, BURST);

@@ -1,4 +1,5 @@
-//! Host names under a seed: some resolve, to addresses that are dead or alive, and some never do.
+//! Host names under a seed: some resolve, to addresses with or without a listener, and some never
+//! do.
 
 use super::super::transport::{self, Resolution, Target};
 use super::*;
@@ -14,7 +15,7 @@ fn named(host: &str) -> Endpoint {
     Endpoint::parse_for_connect(&format!("tcp://{host}:1")).unwrap()
 }
 
-/// Asks again soon, so that nothing but the order of questions causes a delay.
+/// Retries soon, so that only the order of lookups causes a delay.
 fn eager() -> Options {
     let pause = Duration::from_millis(5);
     Options::new()
@@ -49,7 +50,7 @@ fn sim_many_names_that_do_not_resolve_hold_up_none_that_does() {
         for number in 8..16 {
             sim.connect(&push, &named(&format!("no-{number}.example")));
         }
-        // Its turn is in the second round of eight.
+        // Its lookup is in the second round of eight.
         sim.until("a third round", |sim| sim.network.borrow().lookups >= 24);
         all_arrive(&mut sim, &push, &pull, 3);
         assert!(network.borrow().lookups < 100, "seed {seed}");

@@ -31,7 +31,7 @@ fn mechanisms() -> Vec<[Options; 2]> {
     ]
 }
 
-/// A handler on one of the pumps, which is asked to answer now and then.
+/// A handler on one of the pumps, which is polled now and then.
 struct Judge {
     rep: Sock,
     asked: u64,
@@ -55,7 +55,7 @@ impl Judge {
     }
 }
 
-/// A server on pump 0, a client on pump 1, a judge on one of them.
+/// A server on pump 0, a client on pump 1, a handler on one of them.
 fn stage(sim: &mut Sim, [server, client]: [Options; 2], judge: usize) -> ([Sock; 2], Judge) {
     let judge = Judge::new(sim, judge);
     let pull = sim.open(0, SocketType::Pull, server);
@@ -90,7 +90,8 @@ fn sim_secured_messages_arrive_once_and_in_order_over_a_rough_network() {
     }
 }
 
-/// What a broken run came to: the messages that arrived, the questions asked, the resets.
+/// The result of a run with faults: the messages that arrived, the number of requests, the number
+/// of resets.
 fn broken_run(seed: u64, options: [Options; 2], pump: usize) -> (Vec<u64>, u64, usize) {
     let mut sim = Sim::new(seed, BROKEN, 2);
     let ([pull, push], mut judge) = stage(&mut sim, options, pump);
@@ -101,7 +102,7 @@ fn broken_run(seed: u64, options: [Options; 2], pump: usize) -> (Vec<u64>, u64, 
             sent += 1;
         }
         if sent == 300 {
-            // What was accepted last is not in flight when the faults have ended.
+            // So that messages accepted last are not in flight when the faults have ended.
             sim.network.borrow_mut().faults = Faults::default();
             sent += u64::from(push.offer(numbered(300)));
         }
@@ -112,7 +113,7 @@ fn broken_run(seed: u64, options: [Options; 2], pump: usize) -> (Vec<u64>, u64, 
         }
         arrived.last() == Some(&300)
     });
-    // Requests of peers that have gone are forgotten: only the users' sockets are left.
+    // Requests about peers that have disconnected are forgotten: only the users' sockets are left.
     sim.until("no peer asks", |sim| {
         let sockets: usize = sim.pumps.iter().map(|pump| pump.sockets.len()).sum();
         sockets == 3
@@ -128,7 +129,7 @@ fn sim_secured_connections_that_are_reset_are_made_again_and_judged_again() {
         for options in mechanisms() {
             for pump in [0, 1] {
                 let run = broken_run(seed, options.clone(), pump);
-                // All of it can be replayed, secrets included.
+                // All of it can be replayed, including secrets.
                 assert_eq!(run, broken_run(seed, options.clone(), pump), "seed {seed}");
                 asked += run.1;
                 resets += run.2;
@@ -184,7 +185,7 @@ fn sim_a_judge_who_never_answers_is_forgotten_with_the_peers_that_wait() {
                 }
                 failures >= 5
             });
-            // The users' sockets, and at most one that asks just now.
+            // The users' sockets, and at most one that is sending a request.
             let sockets: usize = sim.pumps.iter().map(|pump| pump.sockets.len()).sum();
             assert!(sockets <= 4, "seed {seed}: {sockets} sockets");
             drop(judge);

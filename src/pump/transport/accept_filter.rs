@@ -1,4 +1,4 @@
-//! Which peers a listener takes: the user's filter, called after the accept.
+//! The user's filter for accepted connections.
 
 use std::io;
 
@@ -9,7 +9,7 @@ use crate::sync::catch::quietly;
 #[derive(Debug)]
 pub(super) struct ListenerFilter(Option<AcceptFilter>);
 
-/// A filter, and the peer that it is to be called with.
+/// A filter, and the peer it is to be called with.
 pub(crate) struct Check {
     filter: AcceptFilter,
     peer: PeerAddress,
@@ -20,7 +20,7 @@ impl ListenerFilter {
         ListenerFilter(options.connections.accept_filter.clone())
     }
 
-    /// The check that a connection must pass, if there is a filter.
+    /// The check for a connection, if there is a filter.
     pub(super) fn check(
         &self,
         peer: impl FnOnce() -> io::Result<PeerAddress>,
@@ -34,7 +34,7 @@ impl ListenerFilter {
 }
 
 impl Check {
-    /// `ConnectionRefused` for a peer that the filter does not take. A filter that panics takes no
+    /// `ConnectionRefused` for a peer that the filter rejects. A filter that panics rejects the
     /// peer.
     pub(crate) fn run(self) -> io::Result<()> {
         if quietly(|| self.filter.accepts(&self.peer)) == Ok(true) {

@@ -1,11 +1,11 @@
-//! The addresses of a network interface, by its name: asked of Linux over netlink (rtnetlink(7)).
-//! Elsewhere no interface has a name.
+//! The addresses of a network interface, by its name, from Linux's netlink (rtnetlink(7)). On other
+//! systems no interface has a name.
 
 use std::io;
 use std::net::SocketAddr;
 
-/// Every address of the interface with this name and `port`, IPv4 first and what works on one link
-/// only last; none if there is no such interface.
+/// Every address of the interface with this name and `port`, IPv4 first and link-local addresses
+/// last; none if there is no such interface.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn addresses(_name: &str, _port: u16) -> io::Result<Option<Vec<SocketAddr>>> {
     Ok(None)
@@ -35,14 +35,14 @@ mod linux {
     const RTM_GETADDR: u16 = 22;
     const IFA_ADDRESS: u16 = 1;
     const IFA_LOCAL: u16 = 2;
-    /// Bytes of `nlmsghdr`, `ifaddrmsg` and `rtattr`.
+    /// Sizes of `nlmsghdr`, `ifaddrmsg` and `rtattr` in bytes.
     const HEADER: usize = 16;
     const ADDRESS_HEADER: usize = 8;
     const ATTRIBUTE_HEADER: usize = 4;
 
-    /// The kernel replies within the call. A limit all the same.
+    /// The kernel replies within the call; this is a safeguard.
     const PATIENCE: Duration = Duration::from_secs(1);
-    /// Datagrams of an answer, of some dozens of addresses each.
+    /// Maximum number of datagrams of a reply, each with some dozens of addresses.
     const MAX_DATAGRAMS: usize = 1024;
     /// The kernel fills datagrams up to 32 KiB.
     const DATAGRAM: usize = 32 * 1024;
@@ -71,7 +71,7 @@ mod linux {
             }
         }
         let is_of_link = |ip: &Ipv6Addr| ip.segments()[0] & 0xffc0 == 0xfe80;
-        // A stable sort: within a kind the kernel's order stands.
+        // A stable sort: within a kind the kernel's order is kept.
         found.sort_by_key(|ip| match ip {
             IpAddr::V4(_) => 0,
             IpAddr::V6(ip) => 1 + u8::from(is_of_link(ip)),
@@ -83,7 +83,7 @@ mod linux {
         Ok(Some(addresses.collect()))
     }
 
-    /// For all addresses of all interfaces: older kernels know no smaller question.
+    /// Requests all addresses of all interfaces: older kernels support no narrower request.
     fn question() -> [u8; HEADER + ADDRESS_HEADER] {
         let mut bytes = [0; HEADER + ADDRESS_HEADER];
         bytes[..4].copy_from_slice(&((HEADER + ADDRESS_HEADER) as u32).to_ne_bytes());
@@ -92,7 +92,7 @@ mod linux {
         bytes
     }
 
-    /// Takes the addresses of one interface from a datagram; returns whether it was the last.
+    /// Reads the addresses of one interface from a datagram; returns whether it was the last.
     fn read_answer(mut datagram: &[u8], index: u32, found: &mut Vec<IpAddr>) -> io::Result<bool> {
         while let Some((message, rest)) = split(datagram, 4) {
             datagram = rest;
@@ -110,8 +110,8 @@ mod linux {
         Ok(false)
     }
 
-    /// Of the attributes of an address: our end, which for a line between two points is not the
-    /// address as such.
+    /// The local address from the attributes of an address, which for a point-to-point link differs
+    /// from the address itself.
     fn address(mut attributes: &[u8]) -> Option<IpAddr> {
         let (mut local, mut general) = (None, None);
         while let Some((attribute, rest)) = split(attributes, 2) {
@@ -132,7 +132,8 @@ mod linux {
         local.or(general)
     }
 
-    /// Splits off what begins with its own length, of two bytes or four, and is padded to four.
+    /// Splits off an item that starts with its own length, of two or four bytes, and is padded to
+    /// four.
     fn split(bytes: &[u8], length_bytes: usize) -> Option<(&[u8], &[u8])> {
         let length = match length_bytes {
             2 => usize::from(half(bytes, 0)?),
@@ -172,7 +173,7 @@ mod linux {
             assert_eq!(addresses("no-such-if", 7).unwrap(), None);
         }
 
-        /// Whatever the kernel might say: no panic, and never an endless loop.
+        /// For any reply of the kernel: no panic, and no endless loop.
         #[test]
         fn garbled_answers_cut_anywhere() {
             let mut message = Vec::new();

@@ -22,8 +22,8 @@ pub(crate) struct Stream {
 
 #[derive(Debug)]
 pub(crate) struct Listener {
-    // Dropped before the socket: as long as that is open, the file does not count as stale, and
-    // no other file can have its inode.
+    // Dropped before the socket: as long as that is open, the file does not count as stale, and no
+    // other file can have its inode.
     _file: Option<BoundFile>,
     socket: mio::net::UnixListener,
     name: Box<str>,
@@ -42,7 +42,7 @@ impl Listener {
 
     pub(super) fn accept(&self) -> io::Result<Stream> {
         let (socket, _unnamed) = self.socket.accept()?;
-        // Should this fail, then because the peer is gone again, and the first read will say so.
+        // If this fails, the peer is gone already, and the first read will report it.
         let _ = self.buffers.apply(&SockRef::from(&socket));
         quiet::prepare(&SockRef::from(&socket));
         Ok(Stream {
@@ -87,8 +87,7 @@ pub(super) fn bind(address: &IpcAddress, options: &Options) -> io::Result<Listen
     })
 }
 
-/// Takes over a socket that is bound and listens already. Its file, if it has one, is not ours
-/// to remove.
+/// Takes over a socket that is bound and listens already. Its file, if it has one, is not removed.
 pub(super) fn adopt(
     socket: std::os::unix::net::UnixListener,
     options: &Options,
@@ -110,7 +109,7 @@ fn name_of(address: &std::os::unix::net::SocketAddr) -> io::Result<String> {
     let not_text = || invalid("the socket has a name that is not UTF-8");
     if let Some(path) = address.as_pathname() {
         let path = path.to_str().ok_or_else(not_text)?;
-        // A file of that name in this directory, and neither an abstract name nor a wildcard.
+        // A file of that name in this directory, neither an abstract name nor a wildcard.
         let here = if path.starts_with('@') || path == "*" {
             "./"
         } else {
@@ -136,12 +135,12 @@ fn abstract_name(address: &std::os::unix::net::SocketAddr) -> Option<&[u8]> {
     std::os::android::net::SocketAddrExt::as_abstract_name(address)
 }
 
-/// The process at the other end, as the kernel knows it from the moment it connected.
+/// The peer's process, as the kernel recorded it when it connected.
 #[cfg(target_os = "linux")]
 fn credentials(socket: &mio::net::UnixStream) -> PeerAddress {
     let known = rustix::net::sockopt::socket_peercred(socket).ok();
-    // A process of another PID namespace has no id here: the kernel says zero, whatever the type
-    // of the id promises.
+    // A process of another PID namespace has no id here: the kernel returns zero, although the type
+    // excludes that.
     let pid = known.map(|peer| std::hint::black_box(peer.pid.as_raw_nonzero().get()));
     PeerAddress::Ipc {
         pid: pid.filter(|&pid| pid != 0),
@@ -190,7 +189,7 @@ pub(super) fn connect(address: &IpcAddress, options: &Options) -> io::Result<Beg
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn abstract_address(name: &str) -> io::Result<SockAddr> {
-    // The address ends with the name: a NUL behind it would be part of it.
+    // The address ends with the name: a NUL after it would be part of it.
     SockAddr::unix(format!("\0{name}"))
 }
 
@@ -217,7 +216,7 @@ pub(super) fn non_blocking() -> io::Result<Socket> {
 }
 
 impl Stream {
-    /// The process at the other end, as libzmq tells ZAP.
+    /// The peer's process, in the form libzmq uses for ZAP.
     pub(super) fn address(&self) -> String {
         let id = |id: Option<i64>| id.map_or_else(String::new, |id| id.to_string());
         match credentials(&self.socket) {

@@ -1,16 +1,16 @@
 //! The files of ipc listeners.
 //!
-//! A path outlives the process that bound it, so binding must tell a stale file from a listener,
-//! while others may be binding too. Hence a path is *published*: the socket listens under a
-//! private name first, and then that file gets the path by a hard link, which fails if the path
-//! exists. What stands at a path is therefore always listening or stale. (Tools that list sockets
-//! show the first name, the path with a suffix.) Where there are no hard links, or no room for the
-//! suffix, the path itself is bound, and is stale for a moment until it listens.
+//! A path outlives the process that bound it, so binding must distinguish a stale file from a
+//! listener, while other processes may be binding too. Hence a path is *published*: the socket
+//! first listens under a private name, and then that file gets the path by a hard link, which fails
+//! if the path exists. A socket at a path is therefore always listening or stale. (Tools that list
+//! sockets show the first name, the path with a suffix.) If there are no hard links, or no room for
+//! the suffix, the path itself is bound, and counts as stale for a moment until it listens.
 //!
-//! A stale file is removed under a lock: between the check and the removal, no other process
-//! can have removed it, and as long as it stands none can have put a listener in its place. The lock
-//! is a file beside it, which goes with its holder. Systems other than Linux have no lock: there
-//! several processes that find the same stale file at the same moment may all believe they have the path.
+//! A stale file is removed under a lock: between the check and the removal, no other process can
+//! have removed it, and as long as it exists none can have replaced it by a listener. The lock is a
+//! file beside it, which is removed with its holder. Systems other than Linux have no such lock:
+//! there several processes that find the same stale file at the same moment may all succeed.
 
 use std::collections::hash_map::RandomState;
 use std::fs;
@@ -25,12 +25,12 @@ use super::invalid;
 use super::ipc::{listen, non_blocking};
 use crate::options::Options;
 
-/// How often the file of a lock may be gone when the lock is had.
+/// Maximum number of times that the file of a lock may be gone once the lock is taken.
 #[cfg(target_os = "linux")]
 const LOCK_ATTEMPTS: usize = 16;
-/// How often a random name may be taken already.
+/// Maximum number of times that a random name may be taken already.
 const NAME_ATTEMPTS: usize = 16;
-/// The environment variables that may name a directory for temporary files, as libzmq asks them.
+/// The environment variables that may name a directory for temporary files, in libzmq's order.
 const TEMPORARY_DIRECTORY_VARIABLES: [&str; 3] = ["TMPDIR", "TEMPDIR", "TMP"];
 
 pub(super) fn bind_path(path: &Path, options: &Options) -> io::Result<(Socket, BoundFile)> {
@@ -38,7 +38,7 @@ pub(super) fn bind_path(path: &Path, options: &Options) -> io::Result<(Socket, B
         Err(error) if error.kind() == ErrorKind::AddrInUse => {}
         result => return result,
     }
-    // Before the lock, so that finding a listener there costs no file.
+    // Before the lock, so that finding a listener there creates no file.
     if !is_stale(path)? {
         return Err(ErrorKind::AddrInUse.into());
     }
@@ -51,21 +51,21 @@ pub(super) fn bind_path(path: &Path, options: &Options) -> io::Result<(Socket, B
     publish(path, options)
 }
 
-/// Listens at a path where nothing stands yet; `AddrInUse` if something does.
+/// Listens at a path that does not exist yet; `AddrInUse` if it does.
 fn publish(path: &Path, options: &Options) -> io::Result<(Socket, BoundFile)> {
     let private = with_suffix(path);
     let Ok(address) = SockAddr::unix(&private) else {
-        // No room for the suffix.
+        // There is no room for the suffix.
         return listen_at(path, options);
     };
     let published = std::path::absolute(path)?;
     let socket = listen(&address, options)?;
     let private = BoundFile::new(&private)?;
     match fs::hard_link(&private.path, path) {
-        // Dropping `private` removes its name only: the file lives on under the other.
+        // Dropping `private` removes its name only: the file exists under the other.
         Ok(()) => Ok((socket, private.also_at(published))),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(ErrorKind::AddrInUse.into()),
-        // No hard links here.
+        // There are no hard links here.
         Err(_) => listen_at(path, options),
     }
 }
@@ -75,7 +75,7 @@ fn listen_at(path: &Path, options: &Options) -> io::Result<(Socket, BoundFile)> 
     Ok((socket, BoundFile::new(path)?))
 }
 
-/// The right to remove what stands at a path.
+/// The right to remove a file at a path.
 #[cfg(target_os = "linux")]
 #[derive(Debug)]
 struct PathLock {
@@ -85,7 +85,7 @@ struct PathLock {
 
 #[cfg(target_os = "linux")]
 impl PathLock {
-    /// None if another process has it.
+    /// `None` if another process has it.
     fn take(path: &Path) -> io::Result<Option<PathLock>> {
         use rustix::fs::{flock, FlockOperation};
 
@@ -114,8 +114,8 @@ impl PathLock {
     }
 }
 
-/// Opens an empty file, a new one or one that a holder left behind when it died. An error for
-/// anything else: that is not ours to remove.
+/// Opens an empty file, a new one or one left by a holder that died. An error for anything else,
+/// which must not be removed.
 #[cfg(target_os = "linux")]
 fn open_lock(path: &Path) -> io::Result<fs::File> {
     let mut options = fs::OpenOptions::new();
@@ -139,7 +139,7 @@ fn is_same_file(one: &fs::Metadata, other: &fs::Metadata) -> bool {
 #[cfg(target_os = "linux")]
 impl Drop for PathLock {
     fn drop(&mut self) {
-        // Before the lock is given up: the next process that gets it sees that the file is gone.
+        // Before the lock is released: the next process that gets it sees that the file is gone.
         let _ = fs::remove_file(&self.path);
         let _ = rustix::fs::flock(&self.file, rustix::fs::FlockOperation::Unlock);
     }
@@ -156,8 +156,8 @@ impl PathLock {
     }
 }
 
-/// Whether no process listens at this socket, or nothing stands there at all. An error for anything
-/// but a socket: that is not ours to remove.
+/// Whether no process listens at this socket, or the path does not exist. An error for anything but
+/// a socket, which must not be removed.
 fn is_stale(path: &Path) -> io::Result<bool> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(true),
@@ -169,7 +169,7 @@ fn is_stale(path: &Path) -> io::Result<bool> {
         }
         result => result?,
     };
-    // A full backlog, a missing right or a socket of another type: all mean that a process is
+    // A full backlog, a missing permission or a socket of another type all mean that a process is
     // there. (Not so on BSD, where a full backlog refuses as well.)
     let refused = match non_blocking()?.connect(&SockAddr::unix(path)?) {
         Ok(()) => false,
@@ -209,14 +209,14 @@ fn random_name() -> String {
 pub(super) fn bind_wildcard(options: &Options) -> io::Result<(Socket, BoundFile)> {
     let parent = temporary_directory(|variable| std::env::var(variable).ok())?;
     let directory = PrivateDirectory::create_in(&parent)?;
-    // No other user can write there: no race, hence no need to publish.
+    // No other user can write there, so there is no race, and no need to publish.
     let (socket, mut file) = listen_at(&directory.0.join("socket"), options)?;
     file.directory = Some(directory);
     Ok((socket, file))
 }
 
-/// The first variable that names a directory, else the system's own. The path must be absolute,
-/// as it becomes an endpoint that others are told, and UTF-8, as endpoints are.
+/// The first variable that names a directory, or else the system's own. The path must be absolute,
+/// as it becomes part of an endpoint for other processes, and UTF-8, as endpoints are.
 pub(super) fn temporary_directory(
     variable: impl Fn(&str) -> Option<String>,
 ) -> io::Result<PathBuf> {
@@ -236,7 +236,7 @@ pub(super) fn directory_is_not_text() -> io::Error {
     invalid("the directory for temporary files has a name that is not UTF-8")
 }
 
-/// A directory only this user may enter, removed on drop if it is empty.
+/// A directory that only this user may enter, removed on drop if it is empty.
 #[derive(Debug)]
 struct PrivateDirectory(PathBuf);
 
@@ -259,7 +259,7 @@ impl Drop for PrivateDirectory {
     }
 }
 
-/// The file of a bound socket, removed on drop unless another has taken its place.
+/// The file of a bound socket, removed on drop unless another has replaced it.
 #[derive(Debug)]
 pub(super) struct BoundFile {
     pub(super) path: PathBuf,
@@ -273,7 +273,7 @@ impl BoundFile {
     pub(super) fn new(path: &Path) -> io::Result<BoundFile> {
         let metadata = fs::symlink_metadata(path)?;
         Ok(BoundFile {
-            // The process may have changed its directory when the time comes to remove the file.
+            // The process may have changed its working directory when the file is to be removed.
             path: std::path::absolute(path)?,
             device: metadata.dev(),
             inode: metadata.ino(),
@@ -293,7 +293,7 @@ impl BoundFile {
 }
 
 impl BoundFile {
-    /// Removes the file, if it is still there and still ours.
+    /// Removes the file, if it is still there and still the same.
     pub(super) fn remove(&self) -> io::Result<()> {
         let is_ours =
             |metadata: fs::Metadata| metadata.dev() == self.device && metadata.ino() == self.inode;

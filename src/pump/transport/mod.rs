@@ -1,7 +1,7 @@
-//! Byte streams between peers: what an endpoint becomes when it meets the operating system.
+//! Byte streams between peers: endpoints as sockets of the operating system.
 //!
-//! Everything here is non-blocking, but for [`lookup`] and [`settle`], which ask the system's
-//! resolver. inproc endpoints have no bytes and do not come here.
+//! Everything here is non-blocking, except [`lookup`] and [`settle`], which call the system's
+//! resolver. inproc endpoints have no bytes and are handled elsewhere.
 
 pub(crate) use accept_filter::Check;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
@@ -32,7 +32,7 @@ mod tests;
 
 pub(crate) use resolve::{is_unsettled, lookup, settle, targets, Resolution};
 
-/// One connection, established or on its way.
+/// One connection, established or in progress.
 #[derive(Debug)]
 pub(crate) enum Stream {
     Tcp(mio::net::TcpStream),
@@ -40,7 +40,7 @@ pub(crate) enum Stream {
     Ipc(ipc::Stream),
 }
 
-/// Where peers connect to. Dropping it stops listening and removes the file of an ipc endpoint.
+/// A listening socket. Dropping it stops listening and removes the file of an ipc endpoint.
 #[derive(Debug)]
 pub(crate) enum Listener {
     Tcp(tcp::Listener),
@@ -48,7 +48,7 @@ pub(crate) enum Listener {
     Ipc(ipc::Listener),
 }
 
-/// One address to connect to, nothing left to look up.
+/// One address to connect to, without names to look up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Target {
     Tcp {
@@ -58,11 +58,11 @@ pub(crate) enum Target {
     Ipc(IpcAddress),
 }
 
-/// A connection that was begun.
+/// A connection that was started.
 #[derive(Debug)]
 pub(crate) struct Begun<S> {
     pub(crate) stream: S,
-    /// Whether the system did not say at once how that ended.
+    /// Whether it was not established at once.
     pub(crate) in_progress: bool,
 }
 
@@ -75,8 +75,8 @@ impl<S> Begun<S> {
     }
 }
 
-/// Listens, and says where: the endpoint that comes back has no wildcard left and can be
-/// connected to. Names are for [`settle`].
+/// Listens, and returns the resolved endpoint, which has no wildcard left and can be connected to.
+/// Names are looked up by [`settle`].
 pub(crate) fn bind(
     endpoint: &Endpoint,
     options: &Options,
@@ -101,8 +101,7 @@ pub(crate) fn bind(
 }
 
 /// A listener that was bound elsewhere: made from a [`std::net::TcpListener`] or, on Unix, a
-/// `std::os::unix::net::UnixListener`, for
-/// [`Socket::bind_listener`](crate::Socket::bind_listener).
+/// `std::os::unix::net::UnixListener`, for [`Socket::bind_listener`](crate::Socket::bind_listener).
 #[derive(Debug)]
 pub struct BoundListener(Bound);
 
@@ -126,7 +125,7 @@ impl From<std::os::unix::net::UnixListener> for BoundListener {
     }
 }
 
-/// Takes over a listener that was bound elsewhere, and says where that is.
+/// Takes over a listener that was bound elsewhere, and returns its endpoint.
 pub(crate) fn adopt(
     BoundListener(listener): BoundListener,
     options: &Options,
@@ -151,8 +150,8 @@ pub(crate) fn adopt(
     }
 }
 
-/// A descriptor may have been wrapped that is bound and nothing more. Not every system tells;
-/// elsewhere each accept fails.
+/// The descriptor may be bound without listening. Not every system can tell; elsewhere each accept
+/// fails.
 fn check_listens(socket: &socket2::Socket) -> io::Result<()> {
     #[cfg(any(target_os = "android", target_os = "freebsd", target_os = "linux"))]
     if !socket.is_listener()? {
@@ -167,10 +166,10 @@ fn bind_error(endpoint: &Endpoint, source: io::Error) -> BindError {
     BindError::Io { endpoint, source }
 }
 
-/// Starts to connect; [`Stream::connected`] tells how it went once the stream is writable, if that
-/// was not known at once.
+/// Starts to connect. Unless it is established at once, [`Stream::connected`] returns the result
+/// when the stream is writable.
 ///
-/// A refusal may come at once or later. An ipc listener whose backlog is full is
+/// A refusal may be reported at once or later. An ipc listener whose backlog is full returns
 /// [`ResourceBusy`](io::ErrorKind::ResourceBusy) at once: worth another try.
 pub(crate) fn connect(target: &Target, options: &Options) -> io::Result<Begun<Stream>> {
     match target {
@@ -204,8 +203,8 @@ fn no_ipc_here() -> io::Error {
 }
 
 impl Stream {
-    /// Whether the connection is made. `false` while it is still on its way: ask again when the
-    /// stream is writable. An error says why there will be none.
+    /// Whether the connection is established. `false` while it is in progress: call again when the
+    /// stream is writable. An error says why it failed.
     pub(crate) fn connected(&self) -> io::Result<bool> {
         match self {
             Stream::Tcp(stream) => tcp::connected(stream),
@@ -224,8 +223,8 @@ impl Stream {
         }
     }
 
-    /// The other end, such as `tcp://127.0.0.1:5555`. Both ends of an ipc stream go by the name
-    /// of the listener.
+    /// The peer's name, such as `tcp://127.0.0.1:5555`. Both ends of an ipc stream have the name of
+    /// the listener.
     pub(crate) fn peer_name(&self) -> io::Result<String> {
         match self {
             Stream::Tcp(stream) => stream.peer_addr().map(tcp::name),
@@ -234,7 +233,7 @@ impl Stream {
         }
     }
 
-    /// Where the other end is, as ZAP has it (RFC 27, The ZAP Request, and libzmq for ipc).
+    /// The peer's address in ZAP's form (RFC 27, The ZAP Request, and libzmq for ipc).
     pub(crate) fn address(&self) -> String {
         match self {
             Stream::Tcp(stream) => {
@@ -249,7 +248,7 @@ impl Stream {
         }
     }
 
-    /// This end, in the same form.
+    /// The name of this end, in the same form.
     pub(crate) fn local_name(&self) -> io::Result<String> {
         match self {
             Stream::Tcp(stream) => stream.local_addr().map(tcp::name),
@@ -258,7 +257,7 @@ impl Stream {
         }
     }
 
-    /// Tells the peer that nothing more will come; reading goes on.
+    /// Announces that no more bytes will be written; reading continues.
     pub(crate) fn shutdown_write(&self) -> io::Result<()> {
         match self {
             Stream::Tcp(stream) => stream.shutdown(Shutdown::Write),
@@ -323,12 +322,12 @@ impl Write for Stream {
 }
 
 impl Listener {
-    /// The next connection and its name, such as `tcp://127.0.0.1:40404`; an ipc peer has no
-    /// name but its listener's. Accept until `WouldBlock`: readiness is reported once.
+    /// Accepts the next connection and returns its name, such as `tcp://127.0.0.1:40404`; an ipc
+    /// peer has only its listener's name. Accept until `WouldBlock`: readiness is reported once.
     ///
-    /// An error is about that one connection (`ConnectionAborted`) or about this process (no
-    /// more descriptors), never about the listener: it goes on listening. No new readiness comes
-    /// for connections left waiting, so try again after a while.
+    /// An error concerns that one connection (`ConnectionAborted`) or this process (no more
+    /// descriptors), never the listener, which continues to listen. No new readiness is reported
+    /// for connections left pending, so try again after a while.
     pub(crate) fn accept(&self) -> io::Result<(Stream, String)> {
         match self {
             Listener::Tcp(listener) => {
@@ -344,7 +343,7 @@ impl Listener {
         }
     }
 
-    /// The check that a connection must pass which this listener has accepted, if it has a filter.
+    /// The check for a connection accepted by this listener, if it has a filter.
     pub(crate) fn check(&self, stream: &Stream) -> io::Result<Option<Check>> {
         match (self, stream) {
             (Listener::Tcp(listener), Stream::Tcp(stream)) => listener.check(stream),
@@ -355,7 +354,7 @@ impl Listener {
         }
     }
 
-    /// Stops listening; an error says what had to be left behind.
+    /// Stops listening; an error says what could not be removed.
     pub(crate) fn close(self) -> io::Result<()> {
         match self {
             Listener::Tcp(_) => Ok(()),
@@ -393,8 +392,8 @@ macro_rules! delegate_source {
 
 delegate_source!(Stream, Listener);
 
-/// The kernel buffers asked for in the options. Set before connecting or listening: only then do
-/// they shape the TCP window.
+/// The kernel buffers requested in the options. Set before connecting or listening: only then do
+/// they affect the TCP window.
 #[derive(Clone, Copy, Debug)]
 struct KernelBuffers {
     send: Option<usize>,
@@ -420,13 +419,13 @@ impl KernelBuffers {
     }
 }
 
-/// The backlog as the system wants it.
+/// The backlog in the system's type.
 fn backlog(options: &Options) -> i32 {
     options.connections.backlog.try_into().unwrap_or(i32::MAX)
 }
 
-/// Whether a non-blocking `connect` has only started (`EINPROGRESS`, on Windows
-/// `WSAEWOULDBLOCK`). The standard library's `ErrorKind` for it is not stable, hence the numbers.
+/// Whether a non-blocking `connect` is in progress (`EINPROGRESS`, on Windows `WSAEWOULDBLOCK`).
+/// The standard library's `ErrorKind` for it is not stable, hence the numbers.
 fn is_in_progress(error: &io::Error) -> bool {
     const EINPROGRESS: i32 = if cfg!(any(
         target_os = "solaris",

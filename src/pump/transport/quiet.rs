@@ -1,6 +1,6 @@
-//! Writing to a peer that may be gone, as an error and nothing else. Left to itself, Unix kills the
-//! process for it (`SIGPIPE`) unless that has been told to ignore the signal, as Rust's runtime is
-//! where `main` is Rust's, and hosts in other languages and command-line filters are not.
+//! Writing to a peer that may be gone, with an error as the only consequence. By default, Unix
+//! kills the process for it (`SIGPIPE`) unless the signal is ignored. Rust's runtime ignores it if
+//! `main` is Rust's; hosts in other languages and command-line filters may not.
 
 use std::io::{self, IoSlice};
 
@@ -26,8 +26,7 @@ const NO_SIGNAL: i32 = if cfg!(any(target_os = "linux", target_os = "android")) 
 /// To be called once for each stream.
 #[cfg(target_vendor = "apple")]
 pub(super) fn prepare(socket: &SockRef<'_>) {
-    // Should it fail, then because the peer is gone again: the first read says so, and nothing is
-    // written.
+    // If this fails, the peer is gone already: the first read reports it, and nothing is written.
     let _ = socket.set_nosigpipe(true);
 }
 

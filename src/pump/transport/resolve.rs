@@ -1,4 +1,5 @@
-//! From endpoints to addresses: what can be connected to, and what has to be looked up before.
+//! From endpoints to addresses: which can be connected to directly, and which have names to look up
+//! first.
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
@@ -19,9 +20,9 @@ pub(crate) enum Resolution {
     },
 }
 
-/// What [`bind`](super::bind) takes in the place of an endpoint: the same, with the name of an
-/// interface or of a host looked up, which may take as long as the system's resolver does. With
-/// several addresses the first one is bound.
+/// Returns the endpoint for [`bind`](super::bind), with the name of an interface or of a host
+/// looked up, which may take as long as the system's resolver does. With several addresses the
+/// first one is bound.
 pub(crate) fn settle(endpoint: &Endpoint, ipv6: bool) -> Result<Endpoint, BindError> {
     let Address::Tcp { host, port, .. } = endpoint.address() else {
         return Ok(endpoint.clone());
@@ -35,12 +36,12 @@ pub(crate) fn settle(endpoint: &Endpoint, ipv6: bool) -> Result<Endpoint, BindEr
     };
     let addresses = addresses.map_err(|source| bind_error(endpoint, source))?;
     let address = addresses.first().copied().map(Endpoint::from_tcp);
-    // `resolve` never returns none, but an error costs less than the proof.
+    // `resolve` never returns an empty list, but an error costs less than the proof.
     address.ok_or_else(|| bind_error(endpoint, io::ErrorKind::AddrNotAvailable.into()))
 }
 
-/// The addresses of the interface of that name. It goes before a host of the same name, as with
-/// libzmq. Where interfaces cannot be listed there is still the resolver.
+/// The addresses of the interface of that name. It takes precedence over a host of the same name,
+/// as in libzmq. If interfaces cannot be listed, the resolver is used.
 fn of_interface(host: &Host, port: u16) -> Option<Vec<SocketAddr>> {
     match host {
         Host::Name(name) => interfaces::addresses(name, port).unwrap_or_default(),
@@ -48,7 +49,7 @@ fn of_interface(host: &Host, port: u16) -> Option<Vec<SocketAddr>> {
     }
 }
 
-/// Whether [`settle`] has anything to do.
+/// Whether [`settle`] has anything to look up.
 pub(crate) fn is_unsettled(endpoint: &Endpoint) -> bool {
     matches!(endpoint.address(), Address::Tcp { host, .. } if is_looked_up(host))
 }
@@ -57,8 +58,8 @@ fn is_looked_up(host: &Host) -> bool {
     *host != Host::Any && host.socket_addr(0).is_none()
 }
 
-/// What connecting to this endpoint takes. Fails for an endpoint nothing can ever connect to:
-/// an inproc name, a wildcard, or a source of another address family than its destination.
+/// What is needed to connect to this endpoint. Fails for an endpoint that can never be connected
+/// to: an inproc name, a wildcard, or a source of another address family than its destination.
 pub(crate) fn targets(endpoint: &Endpoint) -> io::Result<Resolution> {
     if endpoint.is_wildcard() {
         return Err(invalid("a wildcard can be bound to, not connected to"));
@@ -91,8 +92,8 @@ pub(crate) fn targets(endpoint: &Endpoint) -> io::Result<Resolution> {
     }
 }
 
-/// Asks the system's resolver, and may take as long as that does. IPv4 comes first, and alone
-/// without `ipv6`; a source leaves only the destinations of the families that it has addresses of.
+/// Calls the system's resolver, and may take as long as that does. IPv4 comes first, and alone
+/// without `ipv6`; with a source, only destinations of the families of its addresses are returned.
 pub(crate) fn lookup(
     host: &Host,
     port: u16,
@@ -130,7 +131,7 @@ pub(crate) fn lookup(
     Ok(targets)
 }
 
-/// The source address for one destination, unless its name, or that of its zone, is looked up.
+/// The source address for one destination, unless its name, or that of its zone, must be looked up.
 fn numeric_source(host: &Host, port: u16, destination: SocketAddr) -> Option<SocketAddr> {
     match (host, destination) {
         (Host::Any, SocketAddr::V4(_)) => Some((Ipv4Addr::UNSPECIFIED, port).into()),
@@ -144,8 +145,8 @@ fn tcp_target(addr: SocketAddr, source: Option<SocketAddr>) -> Option<Target> {
     same_family.then_some(Target::Tcp { addr, source })
 }
 
-/// The addresses of a host, IPv4 first, never none; of a name without `ipv6` those of IPv4 only.
-/// Blocks where there is something to look up: a name, or the name of a zone.
+/// The addresses of a host, IPv4 first, at least one; for a name without `ipv6` only those of IPv4.
+/// Blocks if there is something to look up: a name, or the name of a zone.
 fn resolve(host: &Host, port: u16, ipv6: bool) -> io::Result<Vec<SocketAddr>> {
     if let Some(address) = host.socket_addr(port) {
         return Ok(vec![address]);
@@ -159,7 +160,7 @@ fn resolve(host: &Host, port: u16, ipv6: bool) -> io::Result<Vec<SocketAddr>> {
     of_families(found, takes_ipv6, &host)
 }
 
-/// The addresses that are wanted of those that were found, IPv4 first, never none.
+/// Those of the addresses that are wanted, IPv4 first, at least one.
 fn of_families(
     mut addresses: Vec<SocketAddr>,
     ipv6: bool,
@@ -167,7 +168,7 @@ fn of_families(
 ) -> io::Result<Vec<SocketAddr>> {
     let has_any = !addresses.is_empty();
     addresses.retain(|address| ipv6 || address.is_ipv4());
-    // A stable sort: within a family the resolver's preference stands.
+    // A stable sort: within a family the resolver's order is kept.
     addresses.sort_by_key(SocketAddr::is_ipv6);
     addresses.dedup();
     if addresses.is_empty() {

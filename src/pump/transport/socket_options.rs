@@ -1,4 +1,4 @@
-//! What the options ask of the kernel for one TCP socket.
+//! The kernel's options of one TCP socket.
 
 use std::io;
 use std::time::Duration;
@@ -37,8 +37,8 @@ impl SocketOptions {
         self.apply_to_connection(socket, ipv6)
     }
 
-    /// For a socket that was accepted. On most systems it has this from its listener already;
-    /// its device it has on all.
+    /// For a socket that was accepted. On most systems it inherits these from its listener; the
+    /// device on all.
     pub(super) fn apply_to_connection(&self, socket: &Socket, ipv6: bool) -> io::Result<()> {
         self.buffers.apply(socket)?;
         match self.keepalive {
@@ -66,7 +66,7 @@ fn keep_alive(
     interval: Option<Duration>,
     count: Option<u32>,
 ) -> io::Result<()> {
-    // On all systems, also where nothing else is asked for.
+    // On all systems, even if no other option is set.
     socket.set_keepalive(true)?;
     let mut probes = socket2::TcpKeepalive::new();
     if let Some(idle) = idle {
@@ -144,7 +144,8 @@ fn set_type_of_service(socket: &Socket, value: u8, ipv6: bool) -> io::Result<()>
         return socket.set_tos_v4(value.into());
     }
     socket.set_tclass_v6(value.into())?;
-    // For IPv4 peers of a socket of both families. Not every system lets an IPv6 socket have it.
+    // For IPv4 peers of a socket of both families. Not every system supports this on an IPv6
+    // socket.
     let _ = socket.set_tos_v4(value.into());
     Ok(())
 }
@@ -162,7 +163,7 @@ fn set_type_of_service(_socket: &Socket, _value: u8, _ipv6: bool) -> io::Result<
     Err(not_here("type_of_service"))
 }
 
-/// Nothing is accepted and then ignored.
+/// No option is accepted and then ignored.
 #[allow(dead_code)] // Not on systems that have everything.
 fn not_here(what: &str) -> io::Error {
     let text = format!("this system does not have {what}");

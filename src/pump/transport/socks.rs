@@ -1,6 +1,6 @@
-//! The client's half of SOCKS 5 (RFC 1928) with user names and passwords (RFC 1929): bytes in,
-//! bytes out. Its caller reads no more than [`wanted`](Handshake::wanted): what comes
-//! behind the last reply is from the peer.
+//! The client's side of SOCKS 5 (RFC 1928) with user names and passwords (RFC 1929), sans-I/O. The
+//! caller reads no more than [`wanted`](Handshake::wanted): bytes after the last reply are from the
+//! peer.
 
 use std::fmt;
 use std::io;
@@ -24,22 +24,22 @@ const IPV6: u8 = 4;
 /// The longest reply: four bytes, a name of 255 and its length, a port.
 pub(crate) const LONGEST: usize = 4 + 1 + 255 + 2;
 
-/// One connection on its way through a proxy.
+/// The handshake of one connection with its proxy.
 pub(crate) struct Handshake {
     credentials: Option<(String, String)>,
-    /// The request to connect, for when its turn comes.
+    /// The request to connect, sent last.
     request: Vec<u8>,
     state: State,
     to_send: Vec<u8>,
-    /// The beginning of a reply.
+    /// The incomplete reply.
     reply: Vec<u8>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// For the method the proxy chooses.
+    /// For the method that the proxy chooses.
     AwaitingMethod,
-    /// For what it says to user name and password.
+    /// For its reply to user name and password.
     AwaitingVerdict,
     /// For the end of its reply to the request.
     AwaitingConnection,
@@ -47,7 +47,7 @@ enum State {
 }
 
 impl Handshake {
-    /// To `endpoint` through `proxy`; none for an endpoint that is not of TCP.
+    /// To `endpoint` through `proxy`; `None` for an endpoint that is not of TCP.
     pub(crate) fn new(endpoint: &Endpoint, proxy: &SocksProxy) -> Option<Handshake> {
         let Address::Tcp { host, port, .. } = endpoint.address() else {
             return None;
@@ -60,13 +60,13 @@ impl Handshake {
             credentials: proxy.credentials.clone(),
             request: request(host, *port),
             state: State::AwaitingMethod,
-            // One method, and it is this.
+            // This method only.
             to_send: vec![VERSION, 1, method],
             reply: Vec::new(),
         })
     }
 
-    /// What is to be written now.
+    /// The bytes to be written now.
     pub(crate) fn pending(&self) -> &[u8] {
         &self.to_send
     }
@@ -76,7 +76,7 @@ impl Handshake {
         self.to_send.drain(..bytes.min(self.to_send.len()));
     }
 
-    /// How many bytes to read now, at most.
+    /// Maximum number of bytes to read now.
     pub(crate) fn wanted(&self) -> usize {
         let whole = match self.state {
             State::Done => 0,
@@ -86,7 +86,7 @@ impl Handshake {
         whole.saturating_sub(self.reply.len())
     }
 
-    /// Whether the stream is the peer's from here on.
+    /// Whether the handshake is done, and the stream is the peer's.
     pub(crate) fn is_done(&self) -> bool {
         self.state == State::Done
     }
@@ -95,7 +95,7 @@ impl Handshake {
     pub(crate) fn receive(&mut self, bytes: &[u8]) -> io::Result<()> {
         debug_assert!(bytes.len() <= self.wanted(), "the rest is the peer's");
         self.reply.extend_from_slice(bytes);
-        // A wrong beginning says how long the rest is in another protocol.
+        // With a wrong first byte, the length that follows belongs to another protocol.
         if self.state == State::AwaitingConnection {
             check_reply(&self.reply)?;
         }
@@ -131,7 +131,7 @@ impl Handshake {
         }
     }
 
-    /// RFC 1929, 2: anything but zero means no.
+    /// RFC 1929, 2: any value but zero is a refusal.
     fn judged(&mut self, reply: &[u8]) -> io::Result<State> {
         match reply {
             [NEGOTIATION, 0] => Ok(self.ask()),
@@ -146,7 +146,7 @@ impl Handshake {
     }
 }
 
-/// Says nothing of passwords.
+/// Omits passwords.
 impl fmt::Debug for Handshake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Handshake")
@@ -163,12 +163,12 @@ fn request(host: &Host, port: u16) -> Vec<u8> {
             bytes.push(IPV4);
             bytes.extend_from_slice(&ip.octets());
         }
-        // A zone is about our interfaces, not about the proxy's.
+        // A zone refers to interfaces of this machine, not of the proxy.
         Host::V6(ip, _) => {
             bytes.push(IPV6);
             bytes.extend_from_slice(&ip.octets());
         }
-        // Nothing connects to `*`: the endpoint's parser sees to that.
+        // `*` cannot be connected to: the endpoint's parser rejects it.
         Host::Name(_) | Host::Any => {
             let name = host.to_string();
             debug_assert!(u8::try_from(name.len()).is_ok(), "as the endpoint's parser");
@@ -180,8 +180,8 @@ fn request(host: &Host, port: u16) -> Vec<u8> {
     bytes
 }
 
-/// RFC 1928, 6: how long the reply is, as far as its beginning tells. The proxy also says from
-/// where it connected, which is of no use to us.
+/// RFC 1928, 6: the length of the reply, as far as its first bytes determine it. The reply also
+/// contains the address that the proxy connected from, which is not needed.
 fn reply_length(beginning: &[u8]) -> usize {
     let address = match beginning {
         [_, _, _, IPV4, ..] => 4,
@@ -243,7 +243,7 @@ mod tests {
         Handshake::new(&to.parse().unwrap(), &proxy).unwrap()
     }
 
-    /// Writes all that is pending, in one go or byte by byte.
+    /// Writes all pending bytes, at once or byte by byte.
     fn said(handshake: &mut Handshake, step: usize) -> Vec<u8> {
         let mut all = Vec::new();
         while !handshake.pending().is_empty() {
@@ -301,7 +301,7 @@ mod tests {
                     assert_eq!(hear(&mut socks, b"\x05\x00", step).unwrap(), 2);
                     assert_eq!(said(&mut socks, step), request);
                     assert!(!socks.is_done());
-                    // What comes behind the reply is left for the peer's reader.
+                    // Bytes after the reply are left for the peer's reader.
                     let behind = [reply, b"\xff greeting"].concat();
                     assert_eq!(hear(&mut socks, &behind, step).unwrap(), reply.len());
                     assert!(socks.is_done());

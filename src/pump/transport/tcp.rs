@@ -15,8 +15,8 @@ use super::{backlog, invalid, is_in_progress, Begun};
 use crate::endpoint::Host;
 use crate::options::{Options, PeerAddress};
 
-/// How often a port of the system's choice may turn out taken. With `SO_REUSEADDR` the system
-/// may give two binders one port, and only the first to listen keeps it.
+/// Maximum number of times that a port chosen by the system may turn out to be taken. With
+/// `SO_REUSEADDR` the system may give two binders one port, and only the first to listen keeps it.
 const EPHEMERAL_ATTEMPTS: usize = 16;
 
 #[derive(Debug)]
@@ -44,9 +44,8 @@ impl Listener {
 
     pub(super) fn accept(&self) -> io::Result<(mio::net::TcpStream, SocketAddr)> {
         let (stream, peer) = self.socket.accept()?;
-        // All of this the listener has already, and its binder would have been told that it
-        // cannot be. Should it fail here, then because the peer is gone again, and the first read
-        // will say so.
+        // The listener has all of these already, so they are supported. If this fails, the peer is
+        // gone already, and the first read will report it.
         let socket = SockRef::from(&stream);
         let _ = socket.set_tcp_nodelay(true);
         let _ = self.socket_options.apply_to_connection(&socket, self.ipv6);
@@ -83,7 +82,7 @@ pub(super) fn bind(
     Ok((Listener::new(socket, address, options), address))
 }
 
-/// On both families, or on IPv4 alone where the system has no IPv6.
+/// On both families, or on IPv4 alone if the system has no IPv6.
 pub(super) fn bind_any<T>(
     port: u16,
     mut listen: impl FnMut(SocketAddr) -> io::Result<T>,
@@ -127,12 +126,12 @@ pub(super) fn adopt(
 
 fn listen(address: SocketAddr, options: &Options) -> io::Result<Socket> {
     let socket = non_blocking(address)?;
-    // Connections of a listener that is gone stay in TIME_WAIT and would keep its port. Windows
-    // means something else by this option: it would let any process steal the port.
+    // Connections of a previous listener stay in TIME_WAIT and would keep its port. On Windows this
+    // option means something else: it would let any process take the port.
     #[cfg(not(windows))]
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {
-        // `[::]` takes IPv4 peers too, whatever the system's default, as libzmq does it.
+        // `[::]` accepts IPv4 peers too, whatever the system's default, as in libzmq.
         socket.set_only_v6(false)?;
     }
     SocketOptions::new(options).apply(&socket, address.is_ipv6())?;
@@ -182,10 +181,11 @@ pub(super) fn connected(stream: &mio::net::TcpStream) -> io::Result<bool> {
         return Err(error);
     }
     match stream.peer_addr() {
-        // Connecting to a port without a listener, the system may choose that very port to leave
-        // from, and TCP connects the socket to itself.
+        // When connecting to a port without a listener, the system may choose that very port as the
+        // source, and TCP connects the socket to itself.
         Ok(peer) if stream.local_addr()? == peer => {
-            // Reset, or it would keep the port in TIME_WAIT for a socket that wants to listen there.
+            // Reset, or it would keep the port in TIME_WAIT for a socket that wants to listen
+            // there.
             let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
             Err(io::Error::new(
                 io::ErrorKind::ConnectionRefused,

@@ -1,4 +1,4 @@
-//! Transports against the real system, on loopback and in private folders.
+//! Transports on the real system, on loopback and in private directories.
 
 use std::io::{ErrorKind, IoSlice};
 use std::net::Ipv4Addr;
@@ -10,11 +10,10 @@ use socket2::SockRef;
 use super::*;
 use crate::endpoint::Host;
 
-/// Everything here happens within one machine: what takes longer is broken.
+/// Everything here happens within one machine: anything slower is a failure.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Tries until there is something else than "not yet", waiting for the readiness of `source`
-/// in between.
+/// Tries until the result is not "not yet", waiting for the readiness of `source` in between.
 fn wait<S: Source, T>(
     source: &mut S,
     mut attempt: impl FnMut(&mut S) -> io::Result<Option<T>>,
@@ -94,8 +93,8 @@ fn connect_text(text: &str) -> io::Result<Stream> {
     Ok(stream)
 }
 
-/// Connects, and moves bytes both ways. Connections that end before they say anything are
-/// other binders' checks for a listener.
+/// Connects, and moves bytes both ways. Connections that end before they send anything are other
+/// binders' checks for a listener.
 fn converse(listener: &mut Listener, text: &str) -> (Stream, Stream, String) {
     let mut here = connect_text(text).unwrap_or_else(|error| panic!("{text}: {error}"));
     let parts = [IoSlice::new(b"hel"), IoSlice::new(b""), IoSlice::new(b"lo")];
@@ -122,8 +121,8 @@ mod over_tcp {
 
     use super::*;
 
-    /// A wildcard on an address that no other test uses, where the system has that many: no other test
-    /// can be given the port this one lets go and wants again.
+    /// A wildcard on an address that no other test uses, if the system has that many: no other test
+    /// can be given the port that this one releases and wants again.
     fn lonely(test: u8) -> String {
         if cfg!(target_os = "linux") {
             format!("tcp://127.0.77.{test}:*")
@@ -262,8 +261,8 @@ mod over_tcp {
         assert!(error.to_string().contains("itself"), "{error}");
     }
 
-    /// A socket that leaves by chance from the port it connects to has not asked for `SO_REUSEADDR`: then
-    /// TIME_WAIT keeps the port from all processes for a minute.
+    /// A socket whose source port happens to be the port it connects to has not set `SO_REUSEADDR`:
+    /// TIME_WAIT then keeps the port from all processes for a minute.
     #[test]
     #[cfg(target_os = "linux")]
     fn the_port_of_a_connection_to_itself_is_free_at_once() {
@@ -317,7 +316,7 @@ mod over_tcp {
         assert!(error.to_string().contains("no-such-source"), "{error}");
     }
 
-    /// An interface with addresses of both families fits destinations of both.
+    /// An interface with addresses of both families works for destinations of both.
     #[test]
     #[cfg(target_os = "linux")]
     fn a_source_has_the_family_of_its_destination() {
@@ -350,7 +349,7 @@ mod over_tcp {
             };
             let socket = SockRef::from(stream);
             assert!(socket.tcp_nodelay().unwrap());
-            // Linux counts its own bookkeeping and reports twice what was asked for.
+            // Linux includes its own bookkeeping and reports twice the size.
             let send = socket.send_buffer_size().unwrap();
             let receive = socket.recv_buffer_size().unwrap();
             assert!((20_000..=40_000).contains(&send), "{send}");
@@ -439,7 +438,7 @@ mod over_ipc {
 
     use super::*;
 
-    /// A directory that is empty again at the end, or the test fails.
+    /// A directory that must be empty again at the end, or the test fails.
     struct Directory(PathBuf);
 
     impl Directory {
@@ -609,7 +608,7 @@ mod over_ipc {
 
     #[test]
     fn a_relative_path_is_removed_too() {
-        // Tests share the process and its directory, and that is the package's.
+        // Tests share the process and its working directory, which is the package's.
         let name = format!("zmqc-{}-relative", std::process::id());
         let (mut listener, resolved) = bind_text(&format!("ipc://{name}")).unwrap();
         assert_eq!(resolved.as_str(), format!("ipc://{name}"));
@@ -640,7 +639,7 @@ mod over_ipc {
         let (mut listener, resolved) = bind_text(&endpoint).unwrap();
         assert_eq!(resolved.as_str(), endpoint);
         converse(&mut listener, &endpoint);
-        // As other implementations see it: a NUL, the name, nothing behind it.
+        // As other implementations see it: a NUL, then the name, nothing after it.
         let table = fs::read_to_string("/proc/net/unix").unwrap();
         let name = endpoint.strip_prefix("ipc://").unwrap();
         assert!(table.lines().any(|line| line.ends_with(name)), "{table}");
@@ -692,7 +691,7 @@ mod over_ipc {
         }
     }
 
-    /// Binds one path from several threads at once; exactly one may have it.
+    /// Binds one path from several threads at once; exactly one may succeed.
     fn race(directory: &Directory, binders: usize) {
         let endpoint = directory.endpoint("feed");
         let start = Barrier::new(binders);

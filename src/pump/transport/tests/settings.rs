@@ -1,4 +1,4 @@
-//! What the options ask of the kernel, asked back from it.
+//! The kernel's options, read back from it.
 
 use std::net::{TcpListener, TcpStream};
 
@@ -14,7 +14,7 @@ fn sockets(wildcard: &str, options: &Options) -> (Listener, Stream, Stream) {
     (listener, here, there)
 }
 
-/// Asks a listener, and both ends of a connection, all of TCP.
+/// Checks a TCP listener, and both ends of a connection.
 fn each(wildcard: &str, options: &Options, check: impl Fn(&socket2::Socket)) {
     let (listener, here, there) = sockets(wildcard, options);
     let Listener::Tcp(listener) = &listener else {
@@ -36,7 +36,7 @@ fn has_ipv6() -> bool {
 #[test]
 fn keepalive_is_on_off_or_left_alone() {
     let default = Options::new();
-    // A new socket has the system's.
+    // A new socket has the system's settings.
     let system = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
     each("tcp://127.0.0.1:*", &default, |socket| {
         assert!(!socket.keepalive().unwrap());
@@ -67,14 +67,14 @@ fn keepalive_is_on_off_or_left_alone() {
         assert_eq!(socket.tcp_keepalive_interval().unwrap(), seconds(7));
         assert_eq!(socket.tcp_keepalive_retries().unwrap(), 5);
     });
-    // Each by itself.
+    // Each on its own.
     each("tcp://127.0.0.1:*", &on(None, None, Some(3)), |socket| {
         assert!(socket.keepalive().unwrap());
         assert_eq!(socket.tcp_keepalive_retries().unwrap(), 3);
     });
 }
 
-/// Keepalive that is turned off is off also where the listener that is taken over had it on.
+/// Keepalive that is turned off is off even if the listener that was taken over had it on.
 #[test]
 fn keepalive_is_turned_off() {
     let other = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -173,7 +173,7 @@ fn without_ipv6_every_interface_is_of_ipv4() {
     });
     assert_eq!(bound.unwrap().to_string(), "0.0.0.0:7");
     assert_eq!(tried, ["[::]:7", "0.0.0.0:7"]);
-    // But what is in use is in use.
+    // But an address that is in use stays in use.
     let bound: io::Result<()> = tcp::bind_any(7, |address| {
         assert!(address.is_ipv6());
         Err(ErrorKind::AddrInUse.into())
@@ -189,7 +189,7 @@ fn an_interface_is_bound_to_by_its_name() {
     converse(&mut listener, resolved.as_str());
 }
 
-/// The pump's thread never asks the resolver.
+/// The pump's thread never calls the resolver.
 #[test]
 fn names_are_looked_up_before_they_are_bound() {
     let (name, options) = (for_bind("tcp://localhost:*"), Options::new());
@@ -217,7 +217,7 @@ fn names_resolve_to_ipv4_unless_ipv6_is_on() {
         source: None,
     };
     assert_eq!(lookup(&name, 80, None, true).unwrap(), [expected]);
-    // An address is no name.
+    // An address is not a name.
     for ipv6 in [false, true] {
         let address = Host::V6("::1".parse().unwrap(), None);
         assert_eq!(lookup(&address, 80, None, ipv6).unwrap().len(), 1);
@@ -226,7 +226,7 @@ fn names_resolve_to_ipv4_unless_ipv6_is_on() {
 
 #[test]
 fn many_connections_wait_in_the_backlog() {
-    // Linux takes one more than it is told.
+    // Linux accepts one more than the backlog.
     let (_listener, resolved) = bind_with("tcp://127.0.0.1:*", &Options::new().backlog(3)).unwrap();
     let address = resolved.as_str().strip_prefix("tcp://").unwrap();
     let address: SocketAddr = address.parse().unwrap();
