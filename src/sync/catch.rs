@@ -1,10 +1,10 @@
-//! Calls of code that may panic: the user's, and a pump's.
+//! Calling code that may panic: the user's, and a pump's.
 
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
-/// Calls what may panic. The error is what the panic said, as far as it said anything.
+/// Calls code that may panic. The error is the panic's message, if it has one.
 pub(crate) fn quietly<R>(call: impl FnOnce() -> R) -> Result<R, String> {
-    // What was being called is given up by every caller when it panics.
+    // Every caller drops what it called when that panics.
     catch_unwind(AssertUnwindSafe(call)).map_err(|panic| {
         let said = match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
             (Some(text), _) => (*text).to_owned(),

@@ -1,7 +1,7 @@
-//! The wakers of tasks, kept while a thread holds what their code must not wait for.
+//! Deferring the wakers of tasks while a thread holds a lock that their code might wait for.
 //!
-//! A waker is code of the user's, or of a runtime's: it may take locks. Those of parked threads run no
-//! code but this crate's, and are never kept.
+//! A waker is code of the user or of a runtime: it may take locks. The wakers of parked threads run
+//! only code of this crate, and are never deferred.
 
 use std::cell::{Cell, RefCell};
 use std::task::Waker;
@@ -39,18 +39,18 @@ impl Drop for Deferral {
             return;
         }
         let _ = IS_DEFERRING.try_with(|deferring| deferring.set(false));
-        // Taken out: a waker may do what defers others in turn.
+        // Taken out: a waker may itself defer others.
         let mut kept = KEPT.try_with(RefCell::take).unwrap_or_default();
         if kept.is_empty() {
             return;
         }
         kept.drain(..).for_each(call);
-        // For its capacity.
+        // Kept for its capacity.
         let _ = KEPT.try_with(|empty| empty.replace(kept));
     }
 }
 
-/// Wakes what waits, now or when the wakers of tasks are no longer deferred.
+/// Wakes a waiter, now or when the wakers of tasks are no longer deferred.
 #[inline]
 pub(crate) fn wake_or_defer(waker: Waker) {
     let is_kept = IS_DEFERRING.try_with(Cell::get).unwrap_or(false) && !is_of_a_thread(&waker);
@@ -63,8 +63,8 @@ pub(crate) fn wake_or_defer(waker: Waker) {
     waker.into_iter().for_each(call);
 }
 
-/// Should it panic, then what waits for it is not woken, but neither the thread that calls it nor other
-/// waiters come to harm.
+/// If it panics, its waiter is not woken, but neither the calling thread nor other waiters are
+/// affected.
 fn call(waker: Waker) {
     let _ = quietly(|| waker.wake());
 }

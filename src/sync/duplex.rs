@@ -1,10 +1,10 @@
-//! A way for messages between two pumps.
+//! A bidirectional queue of messages between two pumps.
 //!
-//! Each end is looked after by one pump, and neither ever waits for the other: sending appends
-//! to what the other side has not taken yet (how much that may be is the sender's business: it
-//! learns what has been taken, and holds back when too much has not), and a hook tells the other
-//! pump to look. A hook is called on an edge only: when something is there that was not there
-//! when its pump looked last. What a pump leaves lying it knows of, and comes back for.
+//! Each end belongs to one pump, and neither ever waits for the other: sending appends to the
+//! messages that the other side has not taken yet (their number is limited by the sender: it sees
+//! how many have been taken, and holds back when too many have not), and a hook notifies the other
+//! pump. A hook is called on an edge only: when there is something that was not there when its pump
+//! last looked. If a pump leaves messages, it takes them later without being notified.
 //!
 //! Besides messages there are signals, which overtake them and are always taken.
 
@@ -22,12 +22,12 @@ pub(crate) struct BridgeEnd<M, S> {
     side: usize,
 }
 
-/// What lies at one end.
+/// The state of one end.
 struct Side<M, S> {
-    /// Sent here, not taken yet.
+    /// Sent from here, not taken yet.
     messages: VecDeque<M>,
     signals: VecDeque<S>,
-    /// How many of the messages sent from here were taken since the last look.
+    /// Number of messages sent from here that were taken since the last look.
     taken: usize,
     /// This side takes no more messages.
     leaving: bool,
@@ -37,10 +37,10 @@ struct Side<M, S> {
     hook: Option<Arc<dyn Hook>>,
 }
 
-/// What an end looks like.
+/// The state that an end sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Look {
-    /// How many of the messages sent from here were taken since the last look.
+    /// Number of messages sent from here that were taken since the last look.
     pub(crate) taken: usize,
     /// Whether there are messages to take.
     pub(crate) waiting: bool,
@@ -50,7 +50,7 @@ pub(crate) struct Look {
     pub(crate) closed: bool,
 }
 
-/// A bridge, by its two ends.
+/// Creates the two ends of a bridge.
 pub(crate) fn bridge<M, S>() -> (BridgeEnd<M, S>, BridgeEnd<M, S>) {
     let side = || Side {
         messages: VecDeque::new(),
@@ -70,13 +70,12 @@ pub(crate) fn bridge<M, S>() -> (BridgeEnd<M, S>, BridgeEnd<M, S>) {
 }
 
 impl<M, S> BridgeEnd<M, S> {
-    /// From now on, `hook` is called when there is something new here. What came before is found
-    /// by looking.
+    /// Sets the `hook` to call when there is something new. Earlier changes are found by `look`.
     pub(crate) fn watch(&self, hook: Arc<dyn Hook>) {
         self.lock().mine().hook = Some(hook);
     }
 
-    /// Sends everything, unless the other side is closed: then everything stays.
+    /// Sends everything, unless the other side is closed: then nothing is moved.
     pub(crate) fn send(&self, messages: &mut VecDeque<M>, signals: &mut VecDeque<S>) {
         let hook = {
             let mut sides = self.lock();
@@ -92,12 +91,12 @@ impl<M, S> BridgeEnd<M, S> {
         notify(hook);
     }
 
-    /// Gives the memory that a burst took back, if little is left of it.
+    /// Releases memory that a burst took, if few messages are left of it.
     pub(crate) fn give_back(&self) {
         give_back(&mut self.lock().mine().messages);
     }
 
-    /// Messages there is memory for on this side.
+    /// Number of messages there is memory for on this side.
     #[cfg(test)]
     pub(crate) fn buffered(&self) -> usize {
         self.lock().mine().messages.capacity()
@@ -112,7 +111,7 @@ impl<M, S> BridgeEnd<M, S> {
         into.extend(theirs.messages.drain(..count));
     }
 
-    /// Takes the signals, and looks what else there is.
+    /// Takes the signals, and returns the state.
     pub(crate) fn look(&self, signals: &mut VecDeque<S>) -> Look {
         let mut sides = self.lock();
         let mine = sides.mine();
@@ -129,9 +128,9 @@ impl<M, S> BridgeEnd<M, S> {
         }
     }
 
-    /// Takes up to `max` messages, and returns how many. A side that takes `max` comes back for more;
-    /// one that finds fewer is notified when there are more. None is taken before the signals that
-    /// were sent before it: a side that has not seen those is being notified.
+    /// Takes up to `max` messages, and returns how many. A side that takes `max` must take again
+    /// later; one that finds fewer is notified when there are more. No message is taken before the
+    /// signals that were sent before it: a side that has not seen those is being notified.
     pub(crate) fn take(&self, max: usize, into: &mut VecDeque<M>) -> usize {
         let (count, hook) = {
             let mut sides = self.lock();
@@ -154,8 +153,8 @@ impl<M, S> BridgeEnd<M, S> {
         count
     }
 
-    /// This side takes no more messages. They are the other side's again when it or this
-    /// one closes.
+    /// This side takes no more messages. They are returned to the other side when either side
+    /// closes.
     pub(crate) fn leave(&self) {
         let hook = {
             let mut sides = self.lock();
@@ -165,10 +164,10 @@ impl<M, S> BridgeEnd<M, S> {
         notify(hook);
     }
 
-    /// Closes the bridge and takes back what the other side has not taken; answers how many
-    /// messages it took since the last look.
+    /// Closes the bridge and takes back the messages that the other side has not taken; returns how
+    /// many it took since the last look.
     pub(crate) fn close(&self, unsent: &mut VecDeque<M>) -> usize {
-        // The hook of this side goes, too, only when the lock is given back.
+        // The hook of this side, too, is dropped after the lock is released.
         let (taken, hook, _own) = {
             let mut sides = self.lock();
             let mine = sides.mine();
@@ -193,14 +192,14 @@ impl<M, S> BridgeEnd<M, S> {
 
 impl<M, S> Drop for BridgeEnd<M, S> {
     fn drop(&mut self) {
-        // Dropped after the lock is given back.
+        // Dropped after the lock is released.
         let mut unsent = VecDeque::new();
         self.close(&mut unsent);
     }
 }
 
 impl<M, S> Side<M, S> {
-    /// The hook to call, if it must be.
+    /// The hook to call, if it must be called.
     fn call(&mut self, edge: bool) -> Option<Arc<dyn Hook>> {
         if !edge || mem::replace(&mut self.called, true) {
             return None;
@@ -209,7 +208,7 @@ impl<M, S> Side<M, S> {
     }
 }
 
-/// Both sides, from one of them.
+/// Both sides, seen from one of them.
 struct Sides<'a, M, S> {
     sides: MutexGuard<'a, [Side<M, S>; 2]>,
     side: usize,
@@ -229,7 +228,7 @@ fn is_edge<T>(there: &VecDeque<T>, coming: &VecDeque<T>) -> bool {
     there.is_empty() && !coming.is_empty()
 }
 
-/// Moves everything; at the price of nothing where that is possible.
+/// Moves everything; by swapping the buffers where possible.
 fn append<T>(from: &mut VecDeque<T>, into: &mut VecDeque<T>) {
     if into.is_empty() {
         mem::swap(from, into);

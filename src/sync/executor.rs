@@ -1,4 +1,4 @@
-//! A fair executor for one thread: tasks in, each polled when it was woken, in turn.
+//! A fair executor for one thread: each task is polled when it was woken, in turn.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
@@ -11,14 +11,14 @@ use crate::sync::parker::block_on;
 use crate::sync::primitives::Mutex;
 use crate::sync::ready_queue::Roster;
 
-/// What is run. It ends, panics included, without disturbing the others.
+/// A task. Its end, even by a panic, does not affect the others.
 pub(crate) type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// The way to hand tasks to the thread that [runs](Tasks::run) them.
+/// Spawns tasks on the thread that [runs](Tasks::run) them.
 pub(crate) struct Tasks {
     inbox: Mutex<Inbox>,
     roster: Arc<Roster>,
-    /// Says that the inbox has changed.
+    /// Woken when the inbox has changed.
     call: Waker,
 }
 
@@ -41,7 +41,7 @@ impl Tasks {
         }
     }
 
-    /// Has a task run; gives it back if that is over.
+    /// Spawns a task; returns it if the executor is closed.
     pub(crate) fn spawn(&self, task: Task) -> Result<(), Task> {
         {
             let mut inbox = self.inbox.lock();
@@ -54,14 +54,14 @@ impl Tasks {
         Ok(())
     }
 
-    /// Takes no more tasks. Those that have been woken by now go on until they wait, then all are
-    /// dropped. Idempotent.
+    /// Accepts no more tasks. Those that are awake run until they wait, then all are dropped.
+    /// Idempotent.
     pub(crate) fn close(&self) {
         self.inbox.lock().closed = true;
         self.call.wake_by_ref();
     }
 
-    /// Runs tasks, until closed. Sleeps while none is awake.
+    /// Runs tasks until closed. Sleeps while none is awake.
     pub(crate) fn run(&self) {
         let mut running = Running::default();
         let mut called = VecDeque::new();

@@ -1,20 +1,22 @@
-//! Whether this process has been forked: that copies the memory of the pumps, and not their threads.
+//! Detecting that this process has been forked: that copies the memory of the pumps, but not their
+//! threads.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Which copy of a process this is. Part of no model: the whole process has one of it.
+/// The number of this copy of the process. It belongs to the whole process, so it is not part of a
+/// model.
 static GENERATION: AtomicUsize = AtomicUsize::new(0);
 
-/// A number that changes when this process is forked, in the child. It is to be asked for once before
-/// [`generation`] tells of a change.
+/// Returns a number that changes in the child when this process is forked. Must be called once
+/// before [`generation`] can detect a fork.
 pub(crate) fn first_generation() -> usize {
     #[cfg(unix)]
     count::start();
     generation()
 }
 
-/// That number now. It costs a load; the system's number of the process costs a system call, a quarter
-/// of a microsecond, which is too much for each wait.
+/// Returns the current number. This costs a load; the process id would cost a system call of a
+/// quarter of a microsecond, which is too much for each wait.
 #[inline]
 pub(crate) fn generation() -> usize {
     GENERATION.load(Ordering::Relaxed)
@@ -31,7 +33,7 @@ mod count {
     type Handler = Option<extern "C" fn()>;
 
     extern "C" {
-        /// Has `child` called in each process that is forked from now on (POSIX).
+        /// Registers `child` to be called in each process that is forked from now on (POSIX).
         fn pthread_atfork(before: Handler, parent: Handler, child: Handler) -> c_int;
     }
 
@@ -47,9 +49,10 @@ mod count {
     pub(crate) fn start() {
         static STARTED: Once = Once::new();
         STARTED.call_once(|| {
-            // SAFETY: the declaration is that of POSIX. The handler is a function, so that it is there
-            // for as long as the process is, and it only adds to an atomic, which may be done in a
-            // child of many threads. It fails for want of memory: then no fork is noticed.
+            // SAFETY: the declaration is that of POSIX. The handler is a function, so it exists as
+            // long as the process does, and it only adds to an atomic, which is allowed in the
+            // child of a multi-threaded process. It fails only if there is no memory: then no fork
+            // is detected.
             let _ = unsafe { pthread_atfork(None, None, Some(forked)) };
         });
     }

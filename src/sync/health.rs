@@ -1,4 +1,4 @@
-//! Whether a thread still does what its handles depend on, and if not, why.
+//! Whether the thread that handles depend on still runs, and if not, why.
 
 use std::sync::Arc;
 
@@ -6,11 +6,12 @@ use crate::error::PumpFailure;
 use crate::sync::fork;
 use crate::sync::primitives::Once;
 
-/// What the handles of a loop know of its thread.
+/// The state of a loop's thread, as seen by its handles.
 #[derive(Debug)]
 pub(crate) struct Health {
     panic: Once<PumpFailure>,
-    /// That of the process whose thread it is. One forked from that has the memory, but not the thread.
+    /// That of the process that runs the thread. A forked process has the memory, but not the
+    /// thread.
     generation: usize,
 }
 
@@ -22,21 +23,21 @@ impl Health {
         })
     }
 
-    /// The thread has panicked, and said this.
+    /// The thread has panicked with this message.
     pub(crate) fn panicked(&self, text: &str) -> PumpFailure {
-        // Kept for as long as the process lasts, once for each thread: so an error that tells of it
-        // is a plain value like the others.
+        // Leaked once per thread, so that an error that contains it is a plain value like the
+        // others.
         let panicked = || PumpFailure::Panicked(String::leak(text.to_owned()));
         *self.panic.get_or_init(panicked)
     }
 
-    /// Why the thread does nothing any more; `None` if it does, or has ended as it was told to.
+    /// Why the thread has failed; `None` if it has not, or has ended normally.
     pub(crate) fn failure(&self) -> Option<PumpFailure> {
         let forked = || self.is_elsewhere().then_some(PumpFailure::Forked);
         self.panic.get().copied().or_else(forked)
     }
 
-    /// Of the process whose thread it is.
+    /// The generation of the process that runs the thread.
     pub(crate) fn generation(&self) -> usize {
         self.generation
     }
@@ -62,7 +63,7 @@ mod tests {
         assert_eq!(health.failure(), Some(first));
     }
 
-    /// As in the child of a fork: the process has another number than at the beginning.
+    /// As in the child of a fork: the process has another generation than at the beginning.
     #[test]
     fn a_thread_of_the_parent_process_has_failed_in_the_child() {
         let health = |panic: Option<&str>| {

@@ -1,11 +1,11 @@
-//! Something that starts at first use and can be closed for good, or begins again.
+//! Values that are created on first use, and either closed for good or created again.
 
 use std::io;
 use std::sync::{Arc, Weak};
 
 use crate::sync::primitives::Mutex;
 
-/// A value made at first use, and given up once.
+/// A value created on first use, and taken out once.
 #[derive(Debug)]
 pub(crate) struct Lazy<T>(Mutex<State<T>>);
 
@@ -13,7 +13,7 @@ pub(crate) struct Lazy<T>(Mutex<State<T>>);
 enum State<T> {
     Idle,
     Running(T),
-    /// As running, for those that know it.
+    /// Like running, but only for callers that do not create it.
     Sealed(T),
     Closed,
 }
@@ -23,7 +23,8 @@ impl<T> Lazy<T> {
         Lazy(Mutex::new(State::Idle))
     }
 
-    /// Looks at the value, after making it if there is none. `None` once sealed or closed.
+    /// Calls `look` with the value, which is created if there is none. `None` once sealed or
+    /// closed.
     pub(crate) fn open<U>(
         &self,
         start: impl FnOnce() -> io::Result<T>,
@@ -42,7 +43,7 @@ impl<T> Lazy<T> {
         }
     }
 
-    /// Looks at the value, if there is one.
+    /// Calls `look` with the value, if there is one.
     pub(crate) fn look<U>(&self, look: impl FnOnce(&T) -> U) -> Option<U> {
         match &*self.0.lock() {
             State::Running(value) | State::Sealed(value) => Some(look(value)),
@@ -50,7 +51,7 @@ impl<T> Lazy<T> {
         }
     }
 
-    /// Gives the value up: no call opens it after that.
+    /// Takes the value out: no later call opens it again.
     pub(crate) fn close(&self) -> Option<T> {
         match std::mem::replace(&mut *self.0.lock(), State::Closed) {
             State::Running(value) | State::Sealed(value) => Some(value),
@@ -58,8 +59,8 @@ impl<T> Lazy<T> {
         }
     }
 
-    /// Lets no call [open](Self::open) it after that. A value that is there stays, to be looked at
-    /// and to be given up.
+    /// Prevents later calls of [`open`](Self::open). An existing value stays, to be looked at and
+    /// taken out.
     pub(crate) fn seal(&self) {
         let mut state = self.0.lock();
         *state = match std::mem::replace(&mut *state, State::Closed) {
@@ -69,7 +70,8 @@ impl<T> Lazy<T> {
     }
 }
 
-/// A value that is made when it is asked for and not held, and lasts until it is not held any more.
+/// A value that is created when it is requested and does not exist, and lives as long as it is
+/// held.
 pub(crate) struct Recurring<T>(Mutex<Weak<T>>);
 
 impl<T> Recurring<T> {

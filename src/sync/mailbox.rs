@@ -1,5 +1,5 @@
-//! Commands from many threads to one loop, and its doorbell. Posting never blocks. The mailbox needs no
-//! limit: each command is the wish of one call, and there is one token at a time of each thing.
+//! Commands from many threads to one loop, and how it is woken. Posting never blocks. The mailbox
+//! needs no limit: each command belongs to one call, and there is at most one token of each source.
 
 use std::mem;
 use std::sync::Arc;
@@ -7,21 +7,22 @@ use std::sync::Arc;
 use crate::sync::health::Health;
 use crate::sync::primitives::Mutex;
 
-/// The way into a loop: commands, tokens of what wants service, and how its sleep ends.
+/// The input of a loop: commands, tokens of sources that need service, and the wake-up of a
+/// sleeping loop.
 pub(crate) struct Mailbox<C> {
     state: Mutex<State<C>>,
     notify: Box<dyn Fn(Urgency) + Send + Sync>,
     health: Arc<Health>,
 }
 
-/// What a sleeping loop is notified of.
+/// Why a sleeping loop is notified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Urgency {
     /// A command, or a new earliest deadline: it must wake up.
     Command,
-    /// A token: it must look, and soon is enough.
+    /// A token: it must service the source soon.
     Token,
-    /// A token, for which the thread that deposits it may do the next turn itself.
+    /// A token, for which the depositing thread may run the next turn itself.
     Assist,
 }
 
@@ -59,14 +60,14 @@ impl<C> Mailbox<C> {
         }
     }
 
-    /// How the loop is that this leads to.
+    /// The health of the loop.
     pub(crate) fn health(&self) -> &Arc<Health> {
         &self.health
     }
 
-    /// Posts a command; gives it back if the loop is gone.
+    /// Posts a command; returns it if the loop is gone.
     pub(crate) fn post(&self, command: C) -> Result<(), C> {
-        // Before the lock, which a thread may have held that has not been forked.
+        // Before the lock, which may have been held by a thread that was not forked.
         if self.health.is_elsewhere() {
             return Err(command);
         }
@@ -77,25 +78,25 @@ impl<C> Mailbox<C> {
         command.map_or(Ok(()), Err)
     }
 
-    /// Something wants service. Its hook is armed again only when it has been serviced, so there is
-    /// one token of it at a time.
+    /// Deposits the token of a source that needs service. The source's hook is armed again only
+    /// when it has been serviced, so there is at most one token of it.
     pub(crate) fn deposit(&self, token: usize) {
         self.leave(Urgency::Token, |state| state.tokens.push(token));
     }
 
-    /// As [`deposit`](Self::deposit), for something that one turn of the loop brings on its way.
+    /// Like [`deposit`](Self::deposit), for a source that one turn of the loop can service.
     pub(crate) fn deposit_for_assist(&self, token: usize) {
         self.leave(Urgency::Assist, |state| state.tokens.push(token));
     }
 
-    /// Makes the loop look again, for nothing in particular (a new earliest deadline).
+    /// Makes the loop recompute its sleep (a new earliest deadline).
     pub(crate) fn nudge(&self) {
         if self.health.failure().is_none() {
             self.leave(Urgency::Command, |state| state.nudged = true);
         }
     }
 
-    /// Hands everything over, in the order it came.
+    /// Takes all commands and tokens, in order.
     pub(crate) fn collect(&self, commands: &mut Vec<C>, tokens: &mut Vec<usize>) {
         let mut state = self.state.lock();
         hand_over(&mut state.commands, commands);
@@ -103,32 +104,33 @@ impl<C> Mailbox<C> {
         state.nudged = false;
     }
 
-    /// The loop is about to sleep. False if something is waiting: then it must not.
+    /// The loop is about to sleep. False if there is work: then it must not.
     pub(crate) fn prepare_sleep(&self) -> bool {
         let mut state = self.state.lock();
         state.asleep = !state.has_work();
         state.asleep
     }
 
-    /// As [`prepare_sleep`](Self::prepare_sleep), where a thread will look after the tokens soon.
+    /// Like [`prepare_sleep`](Self::prepare_sleep), if a thread will service the tokens soon.
     pub(crate) fn prepare_absence(&self) -> bool {
         let mut state = self.state.lock();
         state.asleep = !state.is_urgent();
         state.asleep
     }
 
-    /// The loop has woken up, for whatever reason: it need not be woken any more.
+    /// The loop has woken up, for any reason, and need not be woken any more.
     pub(crate) fn awake(&self) {
         self.state.lock().asleep = false;
     }
 
-    /// Whether something has come since the last [`collect`](Self::collect).
+    /// Whether anything was added since the last [`collect`](Self::collect).
     #[cfg(test)]
     pub(crate) fn has_work(&self) -> bool {
         self.state.lock().has_work()
     }
 
-    /// The loop goes. Returns the commands it has not seen; later ones go back to their posters.
+    /// The loop ends. Returns the commands it has not taken; later ones are returned to their
+    /// senders.
     pub(crate) fn close(&self) -> Vec<C> {
         let mut state = self.state.lock();
         state.closed = true;
@@ -151,7 +153,7 @@ impl<C> Mailbox<C> {
     }
 }
 
-/// Exchanges buffers where the other side's is empty.
+/// Swaps the buffers if the other is empty.
 fn hand_over<T>(from: &mut Vec<T>, to: &mut Vec<T>) {
     if to.is_empty() {
         mem::swap(from, to);

@@ -1,4 +1,5 @@
-//! Synchronisation between threads and tasks, apart from any protocol: locks, wait queues, channels.
+//! Synchronisation between threads and tasks, independent of any protocol: locks, wait queues,
+//! channels.
 //!
 //! ```text
 //!   many threads                                 one loop
@@ -15,10 +16,10 @@
 //!   Mailbox: collect, prepare_sleep         ◄──  post, deposit
 //! ```
 //!
-//! Three rules hold everywhere: a call that must wait tries first, registers under the lock that showed
-//! that there was nothing, and tries again when it is woken; wakers and hooks are called only after
-//! every lock of this module has been given back; a waiter that was woken and leaves without using that
-//! passes the wake-up on.
+//! Three rules hold everywhere: a call that must wait tries first, registers under the same lock,
+//! and tries again when it is woken; wakers and hooks are called only after every lock of this
+//! module has been released; a waiter that was woken and leaves without using that passes the
+//! wake-up on.
 
 pub(crate) mod bounded;
 pub(crate) mod catch;
@@ -40,8 +41,8 @@ pub(crate) mod trials;
 pub(crate) mod wait_queue;
 pub(crate) mod wake_count;
 
-/// How a channel notifies the loop at its other end. Called with no lock of the channel held, from any
-/// thread; must not block.
+/// Notifies the loop at the other end of a channel. Called with no lock of the channel held, from
+/// any thread; must not block.
 pub(crate) trait Hook: Send + Sync {
     fn notify(&self);
 }

@@ -1,4 +1,4 @@
-//! The answer to one command: a slot that is filled once, or given up.
+//! A one-shot channel for the reply to a command.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -12,7 +12,7 @@ use crate::sync::parker::block_on;
 use crate::sync::primitives::Mutex;
 use crate::sync::wait_queue::wake;
 
-/// A slot for one answer, and the right to fill it.
+/// Creates a slot for one reply: the receiver, and the sender that fills it.
 pub(crate) fn answer<T>() -> (Answer<T>, Reply<T>) {
     let slot = Arc::new(Mutex::new(Slot {
         value: None,
@@ -24,25 +24,25 @@ pub(crate) fn answer<T>() -> (Answer<T>, Reply<T>) {
 
 struct Slot<T> {
     value: Option<T>,
-    /// There will be no other value than the one there is now.
+    /// There will be no other value than the current one.
     replied: bool,
     waker: Option<Waker>,
 }
 
-/// Waits for the answer. `None` means that the [`Reply`] was dropped: there will be no answer.
+/// Waits for the reply. `None` means that the [`Reply`] was dropped: there will be no reply.
 #[must_use = "an answer that is not waited for is lost"]
 pub(crate) struct Answer<T>(Arc<Mutex<Slot<T>>>);
 
-/// Fills the slot; dropping it instead answers `None`.
+/// Fills the slot; dropping it makes the [`Answer`] return `None`.
 pub(crate) struct Reply<T>(Arc<Mutex<Slot<T>>>);
 
 impl<T> Answer<T> {
-    /// Blocks until there is an answer.
+    /// Blocks until there is a reply.
     pub(crate) fn wait(self) -> Option<T> {
         block_on(None, |context| self.poll_answer(context)).flatten()
     }
 
-    /// Blocks until there is an answer or the deadline has passed, which is `Pending`.
+    /// Blocks until there is a reply or the deadline has passed, which returns `Pending`.
     pub(crate) fn wait_until(&self, deadline: Instant) -> Poll<Option<T>> {
         match block_on(Some(deadline), |context| self.poll_answer(context)) {
             Some(answer) => Poll::Ready(answer),
@@ -50,7 +50,7 @@ impl<T> Answer<T> {
         }
     }
 
-    /// [`wait_until`](Self::wait_until), so long from now.
+    /// [`wait_until`](Self::wait_until), `timeout` from now.
     pub(crate) fn wait_timeout(&self, timeout: Duration) -> Poll<Option<T>> {
         match later(Instant::now(), timeout) {
             Some(deadline) => self.wait_until(deadline),
@@ -59,7 +59,7 @@ impl<T> Answer<T> {
         }
     }
 
-    /// The answer if there is one yet.
+    /// Returns the reply if there is one.
     #[cfg(test)]
     pub(crate) fn try_take(&self) -> Poll<Option<T>> {
         let mut slot = self.0.lock();
@@ -91,8 +91,8 @@ impl<T> Future for Answer<T> {
     }
 }
 
-/// Waits until each is answered or given up; while the thread unwinds for a panic, for at most so
-/// long, because a panic is to be seen. What is not answered by then is given up.
+/// Waits until each has a reply or will have none; while the thread unwinds from a panic, for at
+/// most `in_a_panic`, so that the panic is not hidden. Those without a reply by then are dropped.
 pub(crate) fn wait_all<T>(answers: impl IntoIterator<Item = Answer<T>>, in_a_panic: Duration) {
     let deadline = match thread::panicking() {
         true => later(Instant::now(), in_a_panic),
@@ -107,7 +107,7 @@ pub(crate) fn wait_all<T>(answers: impl IntoIterator<Item = Answer<T>>, in_a_pan
 }
 
 impl<T> Reply<T> {
-    /// Whether the answer is not waited for any more.
+    /// Whether the reply is not waited for any more.
     pub(crate) fn is_unheard(&self) -> bool {
         Arc::strong_count(&self.0) == 1
     }

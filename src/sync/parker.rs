@@ -1,5 +1,5 @@
-//! Puts a thread to sleep until a waker is called, and blocking calls on top of that: they are the
-//! futures' own polls, with the thread parked in between.
+//! Parks a thread until a waker is called, and builds blocking calls on it: they poll their
+//! futures, with the thread parked in between.
 
 use std::cell::Cell;
 use std::sync::{Arc, OnceLock};
@@ -9,7 +9,7 @@ use std::time::Instant;
 use crate::sync::primitives::{current, now, per_thread, sleep, AtomicU8, Mutex, Ordering, Thread};
 
 /// Polls until there is a result, with the thread parked in between; `None` once the deadline has
-/// passed. The last thing done before giving up is one more poll.
+/// passed. Polls once more before it gives up.
 pub(crate) fn block_on<R>(
     deadline: Option<Instant>,
     poll: impl FnMut(&mut Context<'_>) -> Poll<R>,
@@ -17,7 +17,7 @@ pub(crate) fn block_on<R>(
     block_on_with(deadline, |parker| parker.park(deadline), poll)
 }
 
-/// The same; `wait` returns when the parker was notified, or the deadline has passed, or earlier.
+/// The same; `wait` returns when the parker was notified, the deadline has passed, or earlier.
 pub(crate) fn block_on_with<R>(
     deadline: Option<Instant>,
     wait: impl Fn(&Parker),
@@ -41,10 +41,10 @@ pub(crate) fn block_on_with<R>(
 const IDLE: u8 = 0;
 const PARKED: u8 = 1;
 const NOTIFIED: u8 = 2;
-/// Asleep in something else, which the waker of that ends.
+/// Sleeping in something else, which is ended by its waker.
 const ELSEWHERE: u8 = 3;
 
-/// One thread that can be put to sleep. The state spares the wake-up of a thread still awake.
+/// Parks one thread. The state avoids waking a thread that is awake.
 pub(crate) struct Parker {
     state: AtomicU8,
     thread: Thread,
@@ -58,12 +58,12 @@ impl Parker {
         self.state.load(Ordering::SeqCst) == NOTIFIED
     }
 
-    /// The same; that call is used up.
+    /// The same, and resets it.
     pub(crate) fn take_notification(&self) -> bool {
         self.is_notified() && self.state.swap(IDLE, Ordering::SeqCst) == NOTIFIED
     }
 
-    /// Sleeps until notified or until the deadline; uses one notification up.
+    /// Sleeps until notified or until the deadline; consumes one notification.
     pub(crate) fn park(&self, deadline: Option<Instant>) {
         if self.changes(IDLE, PARKED) {
             while self.state.load(Ordering::SeqCst) == PARKED {
@@ -75,7 +75,8 @@ impl Parker {
         self.state.swap(IDLE, Ordering::SeqCst);
     }
 
-    /// The thread will sleep elsewhere: `wakes` is called when this is notified. False if it has been.
+    /// The thread will sleep elsewhere: `wakes` is called when this is notified. False if it has
+    /// been.
     pub(crate) fn sleeps_elsewhere(&self, wakes: &Waker) -> bool {
         *self.elsewhere.lock() = Some(wakes.clone());
         let sleeps = self.changes(IDLE, ELSEWHERE);
@@ -85,7 +86,8 @@ impl Parker {
         sleeps
     }
 
-    /// That sleep is over. The waker is dropped: what it belongs to may end before the thread does.
+    /// That sleep is over. The waker is dropped, as what it belongs to may end before the thread
+    /// does.
     pub(crate) fn is_back(&self) {
         self.changes(ELSEWHERE, IDLE);
         *self.elsewhere.lock() = None;
@@ -118,8 +120,8 @@ impl Wake for Parker {
 
 static VTABLE: OnceLock<&'static RawWakerVTable> = OnceLock::new();
 
-/// Whether a waker is that of a parked thread, which runs no code but this module's. A hint: it may say
-/// no of one that is.
+/// Whether a waker is that of a parked thread, which runs only code of this module. A hint: it may
+/// return false for one that is.
 #[inline]
 pub(crate) fn is_of_a_thread(waker: &Waker) -> bool {
     VTABLE.get().is_some_and(|vtable| *vtable == waker.vtable())
@@ -130,16 +132,16 @@ per_thread! {
 }
 
 per_thread! {
-    /// Whether the thread has slept since it was last asked for that.
+    /// Whether the thread has slept since this was last queried.
     static HAS_SLEPT: Cell<bool> = Cell::new(true);
 }
 
-/// The current thread sleeps, or has slept, or left the processor to others.
+/// The current thread sleeps, has slept, or has yielded its processor.
 pub(crate) fn set_slept() {
     let _ = HAS_SLEPT.try_with(|slept| slept.set(true));
 }
 
-/// Whether it has, since this was last asked.
+/// Whether it has, since the last call.
 pub(crate) fn take_slept() -> bool {
     HAS_SLEPT
         .try_with(|slept| slept.replace(false))
@@ -147,12 +149,12 @@ pub(crate) fn take_slept() -> bool {
 }
 
 fn with_parker<R>(call: impl FnOnce(&Parker, &Waker) -> R) -> R {
-    // Taken out while in use: a waker called in here may run code that blocks in turn. Where there is
-    // none (that case, or a thread being torn down) a new one does as well.
+    // Taken out while in use: a waker called in here may run code that blocks in turn. If there is
+    // none (in that case, or when the thread is being torn down) a new one is used.
     let kept = PARKER.try_with(Cell::take).ok().flatten();
     let (parker, waker) = kept.unwrap_or_else(parker);
     let result = call(&parker, &waker);
-    // Nowhere to keep it for the next call is no loss.
+    // If it cannot be kept for the next call, nothing is lost.
     let _ = PARKER.try_with(|kept| kept.set(Some((parker, waker))));
     result
 }

@@ -1,18 +1,18 @@
-//! What there is a limited number of in one context: sockets, accepted connections.
+//! Permits for resources of which one context has a limited number: sockets, accepted connections.
 
 use std::sync::Arc;
 
 use crate::sync::primitives::Mutex;
 
-/// Seats in rows, the limit being on all rows together.
+/// Permits, counted per row, with one limit on all rows together.
 #[derive(Debug)]
 pub(crate) struct Seats {
-    /// Seats taken in each row.
+    /// Permits taken in each row.
     rows: Mutex<Vec<usize>>,
     limit: usize,
 }
 
-/// A seat that is taken, until this is dropped.
+/// A permit, held until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Seat {
     seats: Arc<Seats>,
@@ -20,7 +20,7 @@ pub(crate) struct Seat {
 }
 
 impl Seats {
-    /// That many rows, at least one, and no limit where there is none.
+    /// Creates that many rows, at least one; without a limit there are always permits.
     pub(crate) fn new(rows: usize, limit: Option<usize>) -> Arc<Self> {
         Arc::new(Seats {
             rows: Mutex::new(vec![0; rows.max(1)]),
@@ -28,8 +28,8 @@ impl Seats {
         })
     }
 
-    /// Takes a seat in the emptiest row of those that are `fit`, or of all if none is; `None` if
-    /// all seats are taken.
+    /// Takes a permit in the row with the fewest taken, among those that are `fit`, or among all if
+    /// none is; `None` if no permit is left.
     pub(crate) fn take(self: &Arc<Self>, fit: impl Fn(usize) -> bool) -> Option<Seat> {
         self.take_where(|rows| {
             let rows = rows.iter().enumerate();
@@ -38,12 +38,12 @@ impl Seats {
         })
     }
 
-    /// Takes a seat in this row; `None` if all are taken, or there is no such row.
+    /// Takes a permit in this row; `None` if none is left, or there is no such row.
     pub(crate) fn take_in(self: &Arc<Self>, row: usize) -> Option<Seat> {
         self.take_where(|rows| (row < rows.len()).then_some(row))
     }
 
-    /// Seats taken.
+    /// Number of permits taken.
     #[cfg(test)]
     pub(crate) fn taken(&self) -> usize {
         self.rows.lock().iter().sum()

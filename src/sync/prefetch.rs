@@ -1,16 +1,16 @@
-//! Memory that is about to be needed is asked for in time.
+//! Prefetching memory that is about to be used.
 //!
-//! A thread that goes round hundreds of sockets and sends one message on each comes back to a queue when its
-//! memory has long gone to another processor. To wait for that costs more than all the rest of
-//! the call. But where the next message will lie is known when the one before it is put in or
-//! taken out, and to ask for that memory then costs next to nothing.
+//! A thread that sends one message on each of hundreds of sockets in turn comes back to a queue
+//! when its memory has long gone to another processor. Waiting for that costs more than the rest of
+//! the call. But the address of the next message is known when the one before it is put in or taken
+//! out, and prefetching it then costs next to nothing.
 
 /// The size of a cache line.
 #[cfg(target_arch = "x86_64")]
 const LINE: usize = 64;
 
-/// Asks the processor for the memory of the value at `place`, which it may as well ignore. There
-/// need not be a value; the place may even be behind the end of what it points into.
+/// Tells the processor that the value at `place` will be used, which it may ignore. There need not
+/// be a value; `place` may even be past the end of its allocation.
 #[inline]
 pub(crate) fn prefetch<T>(place: *const T) {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
@@ -22,7 +22,7 @@ pub(crate) fn prefetch<T>(place: *const T) {
         }
         fetch_line(first.wrapping_add(last));
     }
-    // Elsewhere the standard library cannot say this yet.
+    // On other architectures the standard library has no stable function for this.
     #[cfg(not(all(target_arch = "x86_64", not(miri))))]
     let _ = place;
 }
@@ -35,8 +35,8 @@ pub(crate) fn prefetch<T>(place: *const T) {
 )]
 fn fetch_line(at: *const i8) {
     use std::arch::x86_64::{_mm_prefetch, _MM_HINT_T0};
-    // SAFETY: SSE, which has this instruction, is part of every x86-64. It is a hint: it changes
-    // nothing that a program can see and never faults, whatever the address.
+    // SAFETY: SSE, which has this instruction, is part of every x86-64. It is a hint: it has no
+    // visible effect and never faults, whatever the address.
     unsafe { _mm_prefetch::<_MM_HINT_T0>(at) };
 }
 

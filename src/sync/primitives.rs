@@ -1,7 +1,7 @@
-//! The primitives of this floor, from the standard library or, to be model-checked, from loom.
+//! The primitives of this floor, from the standard library or, for model checking, from loom.
 //!
-//! Locks here guard plain data that is whole after every statement, so a lock poisoned by a
-//! panic elsewhere is still valid and is used on.
+//! Locks here guard plain data that is consistent after every statement, so a lock poisoned by a
+//! panic elsewhere is still valid and remains usable.
 
 use std::ops::Deref;
 
@@ -23,7 +23,7 @@ pub(crate) use model_clock::{now, sleep};
 #[cfg(not(loom))]
 pub(crate) use system_clock::{now, sleep};
 
-/// For what the whole process has one of; that is never part of a model.
+/// For values that the whole process has one of, which are never part of a model.
 pub(crate) use std::sync::OnceLock as Once;
 
 use std::sync::TryLockError;
@@ -71,14 +71,14 @@ mod system_clock {
     use std::thread;
     use std::time::Instant;
 
-    /// The current moment.
+    /// The current instant.
     #[inline]
     pub(crate) fn now() -> Instant {
         Instant::now()
     }
 
-    /// Parks the current thread, until the deadline at the latest. Whether there is a reason to
-    /// sleep on: the deadline has not passed.
+    /// Parks the current thread until the deadline at most. Returns whether it may sleep again: the
+    /// deadline has not passed.
     pub(crate) fn sleep(deadline: Option<Instant>) -> bool {
         let Some(deadline) = deadline else {
             thread::park();
@@ -93,8 +93,8 @@ mod system_clock {
     }
 }
 
-/// Loom knows no clock. In a model time stands still: what rests on the clock does not happen. A model
-/// lets time pass where it wants that, and from some point on lets it run.
+/// Loom has no clock. In a model time stands still, so timeouts do not happen, unless the model
+/// advances it, or lets it run from some point on.
 #[cfg(loom)]
 pub(crate) mod model_clock {
     use std::sync::OnceLock;
@@ -108,7 +108,7 @@ pub(crate) mod model_clock {
     struct Clock {
         /// Since the model began.
         elapsed: Duration,
-        /// The sleeping threads, and until when each sleeps.
+        /// The sleeping threads, and the end of each sleep.
         sleepers: Vec<(Duration, Thread)>,
         runs: bool,
     }
@@ -117,7 +117,7 @@ pub(crate) mod model_clock {
         static ref CLOCK: Mutex<Clock> = Mutex::default();
     }
 
-    /// Any moment does, as long as it is the same in all interleavings.
+    /// Any instant works, as long as it is the same in all interleavings.
     fn beginning() -> Instant {
         static BEGINNING: OnceLock<Instant> = OnceLock::new();
         *BEGINNING.get_or_init(Instant::now)
@@ -127,8 +127,8 @@ pub(crate) mod model_clock {
         beginning() + CLOCK.lock().elapsed
     }
 
-    /// As that of the system. While the clock runs a sleep with a deadline is over by that: whatever
-    /// the scheduler has others do before is what they do meanwhile.
+    /// Like the system's. While the clock runs, a sleep with a deadline ends there: other threads
+    /// that the scheduler runs before run in the meantime.
     pub(crate) fn sleep(deadline: Option<Instant>) -> bool {
         if let Some(deadline) = deadline {
             let until = deadline.saturating_duration_since(beginning());
@@ -148,7 +148,7 @@ pub(crate) mod model_clock {
         true
     }
 
-    /// Lets that much time pass at once.
+    /// Advances the time.
     pub(crate) fn advance(time: Duration) {
         let mut clock = CLOCK.lock();
         clock.elapsed += time;
@@ -162,7 +162,7 @@ pub(crate) mod model_clock {
         });
     }
 
-    /// From now on time passes.
+    /// Lets time pass from now on.
     pub(crate) fn run() {
         let mut clock = CLOCK.lock();
         clock.runs = true;
@@ -179,7 +179,7 @@ pub(crate) fn has_company() -> bool {
     *PROCESSORS.get_or_init(count) > 1
 }
 
-/// A value for each thread, which needs nothing to be made.
+/// A thread-local value with a constant initialiser.
 macro_rules! per_thread {
     ($(#[$attribute:meta])* static $name:ident: $type:ty = $value:expr;) => {
         #[cfg(not(loom))]

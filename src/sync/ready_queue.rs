@@ -1,5 +1,5 @@
-//! One waiter for many sources: each has its own waker, so that only those that were
-//! woken are looked at, in the order they were.
+//! One waiter for many sources: each has its own waker, so that only sources that were woken are
+//! polled, in the order of their wake-ups.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -14,19 +14,19 @@ pub(crate) struct Roster(Mutex<State>);
 #[derive(Default)]
 struct State {
     called: VecDeque<u64>,
-    /// The same, to be searched: no source is there twice before it is looked at.
+    /// The same as a set: no source is queued twice before it is polled.
     in_line: BTreeSet<u64>,
     listener: Option<Waker>,
 }
 
 impl Roster {
-    /// The roster, to be shared with the wakers it makes.
+    /// Creates a roster, to be shared with its wakers.
     pub(crate) fn new() -> Arc<Roster> {
         Arc::new(Roster(Mutex::new(State::default())))
     }
 
-    /// A waker that calls this token. A call that no waiter listens for is kept, and `unheard` is
-    /// told: it may have been meant for a waiter that can wait for another.
+    /// Returns a waker for this token. A wake-up that no waiter listens for is kept, and `unheard`
+    /// is called: it may have been meant for a waiter that can wait for another.
     pub(crate) fn waker(self: &Arc<Self>, token: u64, unheard: Option<Arc<dyn Hook>>) -> Waker {
         Waker::from(Arc::new(Call {
             roster: Arc::clone(self),
@@ -35,8 +35,7 @@ impl Roster {
         }))
     }
 
-    /// Takes over the tokens that have been called. If there are none, `listener` is woken by the
-    /// next call.
+    /// Takes the tokens that have been woken. If there are none, the next wake-up wakes `listener`.
     pub(crate) fn collect(&self, into: &mut VecDeque<u64>, listener: Option<&Waker>) {
         let mut state = self.0.lock();
         state.in_line.clear();
@@ -48,7 +47,7 @@ impl Roster {
     }
 }
 
-/// One of the many, as its waker.
+/// The waker of one source.
 struct Call {
     roster: Arc<Roster>,
     token: u64,

@@ -1,4 +1,4 @@
-//! What the tests of this floor share.
+//! Helpers of the tests of this floor.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::RecvTimeoutError;
@@ -47,7 +47,7 @@ impl Wake for Woken {
     }
 }
 
-/// Runs a test that could hang for ever if it fails, and fails it instead.
+/// Runs a test that might hang, and fails it after a time limit.
 pub(crate) fn in_time(test: impl FnOnce() + Send + 'static) {
     let (done, finished) = std::sync::mpsc::channel();
     let running = std::thread::spawn(move || {
@@ -64,7 +64,7 @@ pub(crate) fn in_time(test: impl FnOnce() + Send + 'static) {
     }
 }
 
-/// A small seeded generator (xorshift64*): a failing run can be run again.
+/// A small seeded generator (xorshift64*), so that a failing run can be repeated.
 pub(crate) struct Dice(u64);
 
 impl Dice {

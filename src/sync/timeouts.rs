@@ -1,4 +1,4 @@
-//! Deadlines of asynchronous calls, without a runtime: the pump fires them.
+//! Timers for asynchronous calls, without a runtime: the pump fires them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use crate::sync::primitives::Mutex;
 use crate::sync::wait_queue::wake;
 use crate::sync::Hook;
 
-/// Everything asynchronous in a context that waits for a moment to come.
+/// The timers of all asynchronous calls of a pump.
 pub(crate) struct Alarms {
     pending: Mutex<Pending>,
     hook: Arc<dyn Hook>,
@@ -21,12 +21,14 @@ struct Pending {
     next: u64,
 }
 
-/// Names one alarm: its moment, and a number that tells alarms of the same moment apart.
+/// Identifies one timer: its deadline, and a number that distinguishes timers with the same
+/// deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct AlarmKey(Instant, u64);
 
 impl Alarms {
-    /// `hook` is called when a new alarm is the earliest: the thread that fires them sleeps too long.
+    /// `hook` is called when a new timer is the earliest, because the thread that fires them would
+    /// sleep too long.
     pub(crate) fn new(hook: Arc<dyn Hook>) -> Self {
         Alarms {
             pending: Mutex::new(Pending::default()),
@@ -34,7 +36,7 @@ impl Alarms {
         }
     }
 
-    /// Has the waker woken once `deadline` has come.
+    /// Sets a timer that wakes the waker at `deadline`.
     pub(crate) fn register(&self, deadline: Instant, waker: &Waker) -> AlarmKey {
         let (key, earliest) = {
             let mut pending = self.pending.lock();
@@ -50,7 +52,7 @@ impl Alarms {
         key
     }
 
-    /// Wakes another waker instead, unless the alarm has been fired: then it returns false.
+    /// Replaces the waker. Returns false if the timer has been fired.
     pub(crate) fn update(&self, key: AlarmKey, waker: &Waker) -> bool {
         match self.pending.lock().wakers.get_mut(&key) {
             Some(kept) => {
@@ -61,7 +63,7 @@ impl Alarms {
         }
     }
 
-    /// Forgets an alarm, fired or not.
+    /// Removes a timer, fired or not.
     pub(crate) fn cancel(&self, key: AlarmKey) {
         let waker = self.pending.lock().wakers.remove(&key);
         drop(waker);
@@ -73,13 +75,13 @@ impl Alarms {
         pending.wakers.first_key_value().map(|(key, _)| key.0)
     }
 
-    /// Wakes all: nothing will do so when their moment has come.
+    /// Wakes all, because nothing will fire them at their deadlines.
     pub(crate) fn fire_all(&self) {
         let all = std::mem::take(&mut self.pending.lock().wakers);
         all.into_values().for_each(wake);
     }
 
-    /// Wakes all whose moment has come.
+    /// Wakes all whose deadline has passed.
     pub(crate) fn fire(&self, now: Instant) {
         let due = {
             let mut pending = self.pending.lock();
@@ -92,7 +94,7 @@ impl Alarms {
     }
 }
 
-/// When a call gives up, and its alarm, set only if it has to wait at all.
+/// The deadline of a call and its timer, which is set only if the call has to wait.
 pub(crate) struct Deadline<'a> {
     at: Option<Instant>,
     alarms: &'a Alarms,
@@ -100,7 +102,7 @@ pub(crate) struct Deadline<'a> {
 }
 
 impl<'a> Deadline<'a> {
-    /// `None` is a moment beyond all clocks.
+    /// `None` means without limit.
     pub(crate) fn new(at: Option<Instant>, alarms: &'a Alarms) -> Self {
         Deadline {
             at,
@@ -124,7 +126,7 @@ impl<'a> Deadline<'a> {
         false
     }
 
-    /// Needs no waking any more.
+    /// Removes the timer.
     pub(crate) fn cancel(&mut self) {
         if let Some(alarm) = self.alarm.take() {
             self.alarms.cancel(alarm);

@@ -1,30 +1,30 @@
-//! Whether to try what pays off at some times and not at others, and costs something when it does not.
+//! Decides whether to attempt something that pays off at some times and costs something at others.
 //!
-//! Only trying tells. So every now and then there is a trial of some attempts in a row, and if it pays off to
-//! the end, it goes on. The more trials fail, the rarer they become.
+//! This can only be found out by trying. So now and then there is a trial of several attempts in a
+//! row, and if it pays off, the attempts continue. The more trials fail, the rarer they become.
 
 /// How often to try.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rates {
-    /// Attempts of one trial.
+    /// Number of attempts of one trial.
     pub(crate) trial: u32,
     /// Occasions before the first trial, and between trials that pay off.
     pub(crate) short_rest: u32,
-    /// The most occasions between trials, when all fail.
+    /// Maximum number of occasions between trials, when all fail.
     pub(crate) long_rest: u32,
     /// This many attempts in a row that pay off make up for one that does not.
     pub(crate) streak: u32,
 }
 
-/// What is known of the attempts so far.
+/// The history of attempts so far.
 #[derive(Debug)]
 pub(crate) struct Trials {
     rates: Rates,
-    /// Occasions until the next trial, that one included; 0 while it goes on.
+    /// Occasions until the next trial, including that one; 0 during a trial.
     rest: u32,
     /// The rest after that trial, if it fails.
     next_rest: u32,
-    /// Attempts left of a trial.
+    /// Remaining attempts of a trial.
     trial: u32,
     /// Attempts that paid off since one was not made up for, and half of those before that.
     streak: u32,
@@ -41,8 +41,8 @@ impl Trials {
         }
     }
 
-    /// An occasion: whether to try. What came of it is to be [learned](Self::learn). Where it cannot pay
-    /// off, that trial is as good as failed.
+    /// An occasion: returns whether to try. The result must be [learned](Self::learn). If it cannot
+    /// pay off, a trial counts as failed.
     pub(crate) fn tries(&mut self, can_pay: bool) -> bool {
         if self.rest == 1 {
             if !can_pay {
@@ -55,7 +55,7 @@ impl Trials {
         self.rest == 0
     }
 
-    /// Whether an attempt paid off.
+    /// Records whether an attempt paid off.
     pub(crate) fn learn(&mut self, paid_off: bool) {
         let (trial, streak) = (self.trial, self.streak);
         self.trial = trial.saturating_sub(1);
@@ -67,8 +67,8 @@ impl Trials {
             return;
         }
         let is_made_up_for = streak >= self.rates.streak;
-        // What is left of a streak that was too short counts for the next time. Otherwise what fails now
-        // and then would find the same short streak after each rest.
+        // Half of a streak that was too short counts for the next time. Otherwise an activity that
+        // fails now and then would end with the same short streak after each rest.
         self.streak = if is_made_up_for { 0 } else { streak / 2 };
         if trial <= 1 && !is_made_up_for {
             self.rest = self.next_rest;
@@ -76,13 +76,13 @@ impl Trials {
         }
     }
 
-    /// Whether it goes on for now.
+    /// Whether it is currently trying.
     #[cfg(all(test, not(loom)))]
     pub(crate) fn is_on(&self) -> bool {
         self.rest == 0
     }
 
-    /// As if it had paid off so far.
+    /// Assumes that it has paid off so far.
     #[cfg(all(test, loom))]
     pub(crate) fn assume_on(&mut self) {
         self.rest = 0;
@@ -100,7 +100,8 @@ mod tests {
         streak: 32,
     };
 
-    /// That many occasions, at each of which it pays off to try; how many times it was tried.
+    /// Runs that many occasions, at each of which trying would pay off or not; returns how often it
+    /// tried.
     fn occasions(trials: &mut Trials, count: u32, pays_off: bool) -> u32 {
         let mut tried = 0;
         for _ in 0..count {
@@ -156,8 +157,8 @@ mod tests {
         assert_eq!(occasions(&mut trials, 100, true), 100);
     }
 
-    /// At whatever distance attempts fail, that decides whether it is worth it, and not at which of them
-    /// the first trial began.
+    /// The distance between failing attempts decides whether it is worth it, and not the attempt at
+    /// which the first trial began.
     #[test]
     fn failures_are_made_up_for_whenever_they_are_further_apart_than_a_streak() {
         for period in RATES.streak + 1..100 {

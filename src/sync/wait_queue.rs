@@ -1,4 +1,5 @@
-//! Threads and tasks that wait, in order, and the wakers to call once all locks are given back.
+//! FIFO queues of waiting threads and tasks, and the list of wakers to call after all locks are
+//! released.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicIsize, Ordering};
@@ -9,22 +10,22 @@ use crate::sync::deferral::wake_or_defer;
 use crate::sync::wake_count::WakeCount;
 use crate::sync::Hook;
 
-/// A place in a queue of waiters, kept by the waiter. It stays the same when a woken
-/// waiter finds nothing and waits again, so no waiter is overtaken twice.
+/// A place in a wait queue, kept by the waiter. It stays the same when a woken waiter finds nothing
+/// and waits again, so no waiter is overtaken twice.
 pub(crate) type Ticket = Option<u64>;
 
-/// How many wait in several queues together. A hint: nothing but speed depends on it, and it is part of no
-/// model.
+/// The number of waiters in several queues together. A hint: only speed depends on it, and it is
+/// not part of a model.
 #[derive(Debug, Default)]
 pub(crate) struct Gauge(AtomicIsize);
 
 impl Gauge {
-    /// One more waits.
+    /// Adds a waiter.
     pub(crate) fn add(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// That many fewer do.
+    /// Removes that many waiters.
     pub(crate) fn remove(&self, count: usize) {
         self.0.fetch_sub(count as isize, Ordering::Relaxed);
     }
@@ -34,18 +35,18 @@ impl Gauge {
     }
 }
 
-/// Parked threads and tasks alike, first come first served. Tickets grow, so the queue is sorted.
+/// Waiting threads and tasks, first in, first out. Tickets grow, so the queue is sorted.
 ///
-/// Some take what they wait for, others only [watch](Self::watch) for it. A watcher is called
-/// together with the first that is called after it has begun, and never in the place of another:
-/// those that take are called as if there were no watchers.
+/// Some waiters take what they wait for, others only [watch](Self::watch) for it. A watcher is
+/// woken together with the first waiter that is woken after it joined, and never instead of
+/// another: waiters that take are woken as if there were no watchers.
 #[derive(Debug, Default)]
 pub(crate) struct WaitQueue {
     queue: VecDeque<Waiter>,
-    /// How many of them only watch.
+    /// Number of waiters that only watch.
     watchers: usize,
     next: u64,
-    /// Where they are counted together with others.
+    /// If they are counted together with others.
     gauge: Option<Arc<Gauge>>,
 }
 
@@ -74,7 +75,7 @@ impl WaitQueue {
         self.gauge = Some(gauge);
     }
 
-    /// A place that belongs to another queue of the same channel: no two of them are the same.
+    /// Reserves a place for another queue of the same channel: no two tickets are the same.
     pub(crate) fn reserve(&mut self) -> u64 {
         self.next += 1;
         self.next - 1
@@ -85,12 +86,12 @@ impl WaitQueue {
         self.queue.len() == self.watchers
     }
 
-    /// Waits, or goes on waiting with this waker.
+    /// Waits, or continues to wait with this waker.
     pub(crate) fn register(&mut self, ticket: &mut Ticket, waker: &Waker) {
         self.insert(ticket, waker, true);
     }
 
-    /// As [`register`](Self::register), for a waiter that will take nothing.
+    /// Like [`register`](Self::register), for a waiter that takes nothing.
     pub(crate) fn watch(&mut self, ticket: &mut Ticket, waker: &Waker) {
         self.insert(ticket, waker, false);
     }
@@ -115,7 +116,7 @@ impl WaitQueue {
         }
     }
 
-    /// Stops waiting. False if there is no such waiter: it has been woken.
+    /// Stops waiting. False if there is no such waiter, because it has been woken.
     pub(crate) fn remove(&mut self, ticket: u64) -> bool {
         let found = self.find(ticket);
         if let Some(waiter) = found.ok().and_then(|index| self.queue.remove(index)) {
@@ -125,7 +126,7 @@ impl WaitQueue {
         found.is_ok()
     }
 
-    /// Hands the first `count` waiters over to be woken, and if that is any, all that only watch.
+    /// Moves the first `count` waiters to `wakes` and, if there are any, all watchers.
     pub(crate) fn call(&mut self, count: usize, wakes: &mut WakeList) {
         if self.watchers > 0 {
             return self.call_with_watchers(count, wakes);
@@ -156,16 +157,16 @@ impl WaitQueue {
         self.left(before - self.queue.len());
     }
 
-    /// That many do not wait any more.
+    /// That many waiters have left.
     fn left(&self, count: usize) {
         if let Some(gauge) = &self.gauge {
             gauge.remove(count);
         }
     }
 
-    /// As [`call`](Self::call), for waiters that have something to take now.
+    /// Like [`call`](Self::call), for waiters that have something to take now.
     pub(crate) fn serve(&mut self, count: usize, wakes: &mut WakeList) {
-        // A watcher that stands before others is counted in the place of one of them.
+        // A watcher in front of others is counted in the place of one of them.
         for waiter in self.queue.iter().take(count) {
             WakeCount::count_served(waiter.waker.data().addr());
         }
@@ -182,22 +183,22 @@ impl WaitQueue {
     }
 }
 
-/// Wakes what waits. The wakers of tasks may be [deferred](crate::sync::deferral).
+/// Wakes a waiter. The wakers of tasks may be [deferred](crate::sync::deferral).
 #[inline]
 pub(crate) fn wake(waker: Waker) {
     WakeCount::count();
     wake_or_defer(waker);
 }
 
-/// Collected under the locks, carried out after them.
+/// Wakers and hooks collected under the locks, and called after they are released.
 #[derive(Default)]
 #[must_use = "waiters sleep on if these are not carried out"]
 pub(crate) struct WakeList {
     first: Option<Waker>,
     others: Vec<Waker>,
-    /// Call the hook of the pump that consumes.
+    /// Whether to call the hook of the pump that consumes.
     pub(crate) consumer: bool,
-    /// Call the hook of the pump that produces.
+    /// Whether to call the hook of the pump that produces.
     pub(crate) producer: bool,
 }
 
@@ -280,7 +281,7 @@ mod tests {
         assert_eq!(called(&mut waiters, 0), [0, 0, 0, 0]);
         assert_eq!(called(&mut waiters, 1), [1, 1, 0, 1]);
         assert!(!waiters.only_watches());
-        // One that goes on watching, and stops.
+        // One that continues to watch, and stops.
         waiters.watch(&mut tickets[0], &early.waker());
         assert!(tickets[0].is_some_and(|ticket| waiters.remove(ticket)));
         waiters.watch(&mut tickets[3], &late.waker());

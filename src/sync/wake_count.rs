@@ -1,4 +1,5 @@
-//! How many waiters the current thread has woken: a pump's turn tells from it which it has served.
+//! Counts the waiters that the current thread has woken, from which a pump's turn tells which it
+//! has served.
 
 use std::cell::Cell;
 use std::task::Waker;
@@ -9,51 +10,50 @@ per_thread! {
     static WOKEN: Cell<WakeCount> = Cell::new(WakeCount::NONE);
 }
 
-/// Which waiters a thread has woken so far; the counts wrap.
+/// Counts of the waiters that a thread has woken so far; they wrap around.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct WakeCount {
     all: u32,
-    /// Those that have something to take; one that is woken again and again counts once.
+    /// Those that have something to take; a waiter that is woken repeatedly counts once.
     served: u32,
     /// The last of those.
     last: usize,
 }
 
 impl WakeCount {
-    /// None at all.
+    /// No waiters.
     pub(crate) const NONE: WakeCount = WakeCount {
         all: 0,
         served: 0,
         last: 0,
     };
 
-    /// By the current thread. From here on each waiter counts again.
+    /// The counts of the current thread. From here on each waiter counts again.
     pub(crate) fn so_far() -> Self {
         WakeCount::update(|woken| woken.last = 0);
         WOKEN.try_with(Cell::get).unwrap_or(WakeCount::NONE)
     }
 
-    /// Whether the current thread has woken any since then, and how many that have something to
-    /// take.
+    /// Whether the current thread has woken any waiters since then, and how many that have
+    /// something to take.
     pub(crate) fn since(self) -> (bool, u32) {
         let now = WOKEN.try_with(Cell::get).unwrap_or(self);
         (now.all != self.all, now.served.wrapping_sub(self.served))
     }
 
-    /// Whether the last one that this thread has woken, of those that have something to take, is
-    /// this.
+    /// Whether this is the last waiter with something to take that the current thread has woken.
     pub(crate) fn last_is(waker: &Waker) -> bool {
         WOKEN
             .try_with(|woken| woken.get().last == waker.data().addr())
             .unwrap_or(false)
     }
 
-    /// The current thread wakes one.
+    /// The current thread wakes a waiter.
     pub(crate) fn count() {
         WakeCount::update(|woken| woken.all = woken.all.wrapping_add(1));
     }
 
-    /// Of those that are woken, this one has something to take.
+    /// The waiter just woken has something to take.
     pub(crate) fn count_served(waiter: usize) {
         WakeCount::update(|woken| {
             if woken.last != waiter {

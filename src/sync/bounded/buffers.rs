@@ -1,17 +1,17 @@
-//! Messages in rows: whole buffers change places where they can.
+//! Moving messages between buffers, by swapping whole buffers where possible.
 
 use std::collections::VecDeque;
 use std::mem;
 
-/// Moves all messages to where none are, in exchange for the buffer there. That one is filled from
-/// its start again: a queue of a few messages, going round and round in a large buffer, would
-/// use more of the cache than it needs.
+/// Moves all messages of `full` to the empty buffer, by swapping the two. The buffer left behind is
+/// filled from its start: a queue of a few messages that cycles through a large buffer would use
+/// more of the cache than it needs.
 pub(super) fn exchange<T>(empty: &mut VecDeque<T>, full: &mut VecDeque<T>) {
     mem::swap(empty, full);
     full.clear();
 }
 
-/// Moves up to `max` messages; all of them at the price of none where that is possible.
+/// Moves up to `max` messages; moving all of them costs nothing if the buffers can be swapped.
 pub(crate) fn move_some<T>(from: &mut VecDeque<T>, into: &mut VecDeque<T>, max: usize) -> usize {
     let count = from.len().min(max);
     if count == from.len() && into.is_empty() {
@@ -24,11 +24,11 @@ pub(crate) fn move_some<T>(from: &mut VecDeque<T>, into: &mut VecDeque<T>, max: 
     count
 }
 
-/// An emptied buffer with room for more messages than this is not kept for an idle channel.
+/// An empty buffer with room for more messages than this is not kept for an idle channel.
 pub(crate) const KEPT_BUFFER: usize = 1024;
 
-/// Gives the memory that a burst took back, if little is left of it. Whether much memory is in
-/// use.
+/// Releases memory that a burst took, if few messages are left of it. Returns whether much memory
+/// is in use.
 pub(crate) fn give_back<T>(items: &mut VecDeque<T>) -> bool {
     if items.capacity() <= KEPT_BUFFER {
         return false;
@@ -40,7 +40,7 @@ pub(crate) fn give_back<T>(items: &mut VecDeque<T>) -> bool {
     !few
 }
 
-/// Where the next message goes, unless that is the start of the buffer.
+/// The address of the next message, unless that is the start of the buffer.
 #[inline]
 pub(super) fn end<T>(items: &VecDeque<T>) -> *const T {
     let (front, back) = items.as_slices();

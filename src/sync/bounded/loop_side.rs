@@ -1,5 +1,5 @@
-//! The side of a channel that belongs to a pump: it takes and puts many messages at once, and never
-//! waits for anything but the locks.
+//! The pump's side of a channel: it takes and puts many messages at once, and never waits except
+//! for the locks.
 
 use std::collections::VecDeque;
 
@@ -8,11 +8,10 @@ use crate::options::Overflow;
 use crate::sync::wait_queue::WakeList;
 
 impl<T> Channel<T> {
-    /// Takes up to `max` messages at once and says whether there are more. If there are not, the
+    /// Takes up to `max` messages at once and returns whether there are more. If not, the
     /// consumer's hook is armed: the next push calls it, once.
     ///
-    /// Under [`Overflow::Block`] what is taken goes on counting until it is
-    /// [released](Self::release).
+    /// Under [`Overflow::Block`] the messages count until they are [released](Self::release).
     pub(crate) fn take(&self, max: usize, into: &mut VecDeque<T>) -> bool {
         let mut wakes = WakeList::default();
         let more = {
@@ -41,15 +40,15 @@ impl<T> Channel<T> {
         more
     }
 
-    /// Gives the memory that a burst took back, if little is left of it: for channels that have
-    /// fallen idle. Whether much memory is in use.
+    /// Releases memory that a burst took, if few messages are left of it: for idle channels.
+    /// Returns whether much memory is in use.
     pub(crate) fn give_back(&self) -> bool {
         let mut head = self.head.lock();
         let mut tail = self.tail.lock();
         give_back(&mut head.items) | give_back(&mut tail.items)
     }
 
-    /// Messages there is memory for.
+    /// Number of messages there is memory for.
     #[cfg(test)]
     pub(crate) fn buffered(&self) -> usize {
         let head = self.head.lock();
@@ -57,20 +56,20 @@ impl<T> Channel<T> {
         head.items.capacity() + tail.items.capacity()
     }
 
-    /// The pump comes back by itself: the next push need not call the consumer's hook.
+    /// The pump will take again by itself: the next push need not call the consumer's hook.
     pub(crate) fn disarm_consumer(&self) {
         self.tail.lock().consumer_armed = false;
     }
 
-    /// The pump holds `count` messages that did not come through here: they count until they are
-    /// [released](Self::release) like others.
+    /// The pump holds `count` messages that did not come through this channel: they count until
+    /// they are [released](Self::release) like others.
     pub(crate) fn charge(&self, count: usize) {
         if count > 0 && self.policy == Overflow::Block {
             self.tail.lock().accepted += count as u64;
         }
     }
 
-    /// The pump lets go of `count` messages it took: they no longer count.
+    /// The pump releases `count` messages that it took: they no longer count.
     pub(crate) fn release(&self, count: usize) {
         if count == 0 || self.policy != Overflow::Block {
             return;
@@ -80,9 +79,9 @@ impl<T> Channel<T> {
         self.carry_out(wakes);
     }
 
-    /// Appends the batch with one round of wakes. Under [`Overflow::Block`] what does not fit
-    /// stays in `batch`; the other policies drop what they must. Messages for a closed channel
-    /// are dropped and counted: no receiver will ever take them.
+    /// Appends the batch with one round of wakes. Under [`Overflow::Block`] messages that do not
+    /// fit stay in `batch`; the other policies drop messages as needed. Messages for a closed
+    /// channel are dropped and counted, as no receiver will take them.
     pub(crate) fn push_batch(&self, batch: &mut VecDeque<T>) {
         if batch.is_empty() {
             return;
@@ -93,8 +92,8 @@ impl<T> Channel<T> {
         self.carry_out(wakes);
     }
 
-    /// As [`push_batch`](Self::push_batch); wakes and what the policy drops are left to the caller,
-    /// which may hold a lock.
+    /// Like [`push_batch`](Self::push_batch), but leaves the wakes and dropped messages to the
+    /// caller, which may hold a lock.
     #[inline]
     pub(crate) fn append(
         &self,
@@ -121,7 +120,8 @@ impl<T> Channel<T> {
         }
     }
 
-    /// How many messages fit in now; `usize::MAX` for a channel that never makes the pump wait.
+    /// The number of messages there is room for; `usize::MAX` for a channel that never makes the
+    /// pump wait.
     pub(crate) fn room(&self) -> usize {
         let (_head, tail) = self.both();
         match (tail.state, self.policy) {
@@ -130,8 +130,8 @@ impl<T> Channel<T> {
         }
     }
 
-    /// Asks for a call of the producer's hook when at least half of the capacity is free.
-    /// False if there is room now: then nothing is armed.
+    /// Arms the producer's hook, to be called when at least half of the capacity is free. Returns
+    /// false if there is room now: then it is not armed.
     pub(crate) fn arm_producer(&self) -> bool {
         let (mut head, tail) = self.both();
         let waits = self.policy == Overflow::Block && tail.state == State::Open;
@@ -143,7 +143,7 @@ impl<T> Channel<T> {
         true
     }
 
-    /// Whether the channel has been closed meanwhile.
+    /// Whether the channel has been closed in the meantime.
     #[cold]
     fn push_batch_with_both(
         &self,

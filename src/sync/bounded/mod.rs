@@ -1,13 +1,13 @@
 //! The bounded queue between threads.
 //!
-//! Two locked queues instead of one: senders append to the tail, receivers take from the head,
-//! and only a receiver that finds the head empty moves the whole tail over. So in the common
-//! case a push and a pop touch different locks on different cache lines. Everything is plain
-//! data under these two locks; a call that needs both takes the head's first.
+//! There are two locked queues instead of one: senders append to the tail, receivers take from the
+//! head, and only a receiver that finds the head empty moves the whole tail over. So in the common
+//! case a push and a pop use different locks on different cache lines. Everything is plain data
+//! under these two locks; a call that needs both locks the head first.
 //!
-//! The capacity counts what has been accepted and not yet released. Receivers release what they
-//! take at once; a pump that consumes an [`Overflow::Block`] channel releases a message when it
-//! lets go of it, so that channel and pump share one high-water mark.
+//! The capacity limits the messages that were accepted and not yet released. Receivers release
+//! messages when they take them; a pump that consumes an [`Overflow::Block`] channel releases a
+//! message when it has sent or dropped it, so that channel and pump share one high-water mark.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -26,7 +26,7 @@ use crate::sync::primitives::{Apart, Mutex, MutexGuard};
 use crate::sync::wait_queue::{Gauge, Ticket, WaitQueue, WakeList};
 use crate::sync::Hook;
 
-/// A bounded queue of many senders and many receivers, one side of which may be a pump.
+/// A bounded queue with many senders and many receivers, one side of which may be a pump.
 pub(crate) struct Channel<T> {
     head: Apart<Mutex<Head<T>>>,
     tail: Apart<Mutex<Tail<T>>>,
@@ -35,42 +35,44 @@ pub(crate) struct Channel<T> {
     producer: Option<Arc<dyn Hook>>,
 }
 
-/// The receivers' side, and what a receiver must know about senders. What the common case looks at
-/// stands first: with the lock before it, on one line of the cache and the beginning of the next.
+/// The receivers' side, and what a receiver must know about senders. The fields used on the fast
+/// path come first: with the lock before them, they are on one cache line and the beginning of the
+/// next.
 #[repr(C)]
 struct Head<T> {
     items: VecDeque<T>,
-    /// How many of the accepted messages no longer count.
+    /// Number of accepted messages that no longer count.
     released: u64,
-    /// Call the producer's hook, and wake senders that keep pace, once `released` reaches this;
+    /// The producer's hook is called, and paced senders are woken, once `released` reaches this;
     /// [`NEVER`] when it is not armed.
     resume_at: u64,
     senders: WaitQueue,
-    /// Senders that have room, and let what was sent before them go first.
+    /// Senders that have room, and wait for earlier messages to leave.
     paced: WaitQueue,
 }
 
-/// The senders' side, and what a sender must know about receivers. In the order of
-/// [`Head`]'s fields.
+/// The senders' side, and what a sender must know about receivers. In the order of [`Head`]'s
+/// fields.
 #[repr(C)]
 struct Tail<T> {
     items: VecDeque<T>,
     accepted: u64,
-    /// What `Head::released` was when both locks were last held: never too high.
+    /// The value of `Head::released` when both locks were last held: never too high.
     released_seen: u64,
     /// The capacity; [`NEVER`] for no limit.
     limit: u64,
     state: State,
-    /// Call the consumer's hook on the next push. Only ever set while the channel is empty.
+    /// The consumer's hook is called on the next push. Only set while the channel is empty.
     consumer_armed: bool,
     receivers: WaitQueue,
     dropped: u64,
-    /// What `Head::released` was when a sender kept pace and nothing moved; [`NEVER`] if none has.
+    /// The value of `Head::released` when a sender was paced and nothing left; [`NEVER`] if there
+    /// is none.
     stuck_at: u64,
-    /// The capacity as it is told, of which `limit` may be a part.
+    /// The capacity as it is reported, of which `limit` may be a part.
     capacity: u64,
-    /// While peers are near their marks, `limit` is what none of them can exceed, whichever gets the
-    /// next messages; beyond that each message is looked at.
+    /// While peers are near their marks, `limit` is a number of messages with which none of them
+    /// can exceed its mark, whichever receives them; beyond it each message is checked.
     near: Option<Box<Near<T>>>,
 }
 
@@ -79,23 +81,23 @@ const NEVER: u64 = u64::MAX;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum State {
     Open,
-    /// Nothing more gets in. What is in may be taken.
+    /// No more messages are accepted. Those in the channel can still be taken.
     Closed,
-    /// As closed, because the context has been shut down.
+    /// Like `Closed`, because the context has been shut down.
     Terminated,
 }
 
-/// What became of a message offered to a channel.
+/// The result of offering a message to a channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Offer {
-    /// Accepted: in the channel, or dropped and counted as the policy says.
+    /// Accepted: it is in the channel, or was dropped and counted according to the policy.
     Taken,
     Full,
     Closed,
     Terminated,
 }
 
-/// Why nothing could be taken.
+/// Why no message could be taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Nothing {
     Empty,
@@ -103,7 +105,7 @@ pub(crate) enum Nothing {
     Terminated,
 }
 
-/// What a caller that is ready to wait brings along.
+/// The wait queue ticket and the waker of a caller that can wait.
 pub(crate) struct Waiting<'a> {
     pub(crate) ticket: &'a mut Ticket,
     pub(crate) waker: &'a Waker,
@@ -145,20 +147,20 @@ impl<T> Channel<T> {
         }
     }
 
-    /// Counts the receivers that wait together with others.
+    /// Counts the waiting receivers together with others.
     pub(crate) fn join(&self, gauge: &Arc<Gauge>) {
         self.tail.lock().receivers.join(Arc::clone(gauge));
     }
 
-    /// Messages in the channel now.
+    /// Number of messages in the channel.
     pub(crate) fn len(&self) -> usize {
         let head = self.head.lock();
         let tail = self.tail.lock();
         head.items.len() + tail.items.len()
     }
 
-    /// Messages that count against the capacity: those in the channel and those a pump has taken
-    /// and not released.
+    /// Number of messages that count against the capacity: those in the channel and those that a
+    /// pump has taken and not released.
     pub(crate) fn used(&self) -> usize {
         let (_head, tail) = self.both();
         saturated(tail.used())
@@ -172,12 +174,13 @@ impl<T> Channel<T> {
         }
     }
 
-    /// Changes the capacity, 0 for no limit. What is already in stays in, whatever the figure.
+    /// Changes the capacity, 0 for no limit. Messages already in the channel stay, even if they
+    /// exceed it.
     pub(crate) fn set_capacity(&self, capacity: usize) {
         self.share_capacity(capacity, capacity);
     }
 
-    /// Changes the capacity, of which the channel itself may use a `part`: the rest is that of the
+    /// Changes the capacity, of which the channel itself may use a `part`: the rest belongs to the
     /// queues behind it.
     pub(crate) fn share_capacity(&self, capacity: usize, part: usize) {
         let mut wakes = WakeList::default();
@@ -200,18 +203,19 @@ impl<T> Channel<T> {
         self.carry_out(wakes);
     }
 
-    /// Lets nothing in until the next [`set_capacity`](Self::set_capacity).
+    /// Accepts no messages until the next [`set_capacity`](Self::set_capacity).
     pub(crate) fn shut(&self) {
         let mut tail = self.tail.lock();
         (tail.limit, tail.capacity) = (0, 0);
     }
 
-    /// How many messages the overflow policy has dropped so far, and how many came too late.
+    /// Number of messages that the overflow policy has dropped so far, plus those that arrived too
+    /// late.
     pub(crate) fn dropped(&self) -> u64 {
         self.tail.lock().dropped
     }
 
-    /// That many messages that had been taken are lost for reasons of the pump's.
+    /// Counts messages that had been taken and that the pump dropped.
     pub(crate) fn count_dropped(&self, messages: u64) {
         self.tail.lock().dropped += messages;
     }
@@ -220,7 +224,7 @@ impl<T> Channel<T> {
         self.tail.lock().state
     }
 
-    /// Lets nothing more in. What is in may still be taken. Idempotent.
+    /// Closes the channel to new messages. Those in it can still be taken. Idempotent.
     pub(crate) fn close(&self) {
         self.advance(State::Closed);
     }
@@ -230,7 +234,7 @@ impl<T> Channel<T> {
         self.advance(State::Terminated);
     }
 
-    /// Drops what is in the channel and says how many messages that were.
+    /// Drops the messages in the channel and returns their number.
     pub(crate) fn drain_rest(&self) -> usize {
         let mut wakes = WakeList::default();
         let rest = {
@@ -277,7 +281,7 @@ impl<T> Channel<T> {
 }
 
 impl<T> Channel<T> {
-    /// Both locks, in their order, and the tail told what the head knows.
+    /// Takes both locks, in order, and updates the tail from the head.
     fn both(&self) -> (MutexGuard<'_, Head<T>>, MutexGuard<'_, Tail<T>>) {
         let head = self.head.lock();
         let mut tail = self.tail.lock();
@@ -312,13 +316,13 @@ impl<T> Tail<T> {
         self.accepted - self.released_seen
     }
 
-    /// What fits in, as far as the tail alone can know.
+    /// The room there is, as far as the tail alone can know.
     #[inline]
     fn room(&self) -> u64 {
         self.limit.saturating_sub(self.used())
     }
 
-    /// What fits in if it is for a peer that has room.
+    /// The room for messages to a peer that has room.
     fn room_for_any(&self) -> u64 {
         match &self.near {
             Some(near) => near.capacity().saturating_sub(self.used()),
@@ -334,7 +338,7 @@ impl<T> Tail<T> {
         }
     }
 
-    /// Takes all of `batch`, and leaves it a buffer to fill again where it can.
+    /// Takes all of `batch`, and leaves it an empty buffer where possible.
     fn append(&mut self, batch: &mut VecDeque<T>, wakes: &mut WakeList) {
         let count = batch.len();
         if self.items.is_empty() {
@@ -357,7 +361,7 @@ impl<T> Tail<T> {
         }
     }
 
-    /// Moves everything into the empty head, in exchange for its buffer.
+    /// Moves all messages into the empty head, by swapping buffers.
     fn move_to(&mut self, head: &mut Head<T>) {
         debug_assert!(head.items.is_empty(), "only an empty head is refilled");
         exchange(&mut head.items, &mut self.items);
@@ -366,7 +370,7 @@ impl<T> Tail<T> {
         }
     }
 
-    /// When the hook of a producer that found no room is due: once `Head::released` is this.
+    /// The value of `Head::released` at which the hook of a producer that found no room is called.
     fn resume_at(&self) -> u64 {
         if self.limit == NEVER {
             return 0;
@@ -376,7 +380,7 @@ impl<T> Tail<T> {
     }
 }
 
-/// Drops the oldest messages, wherever they lie, until the limit is kept.
+/// Drops the oldest messages, from both queues, until the limit is kept.
 fn evict<T>(head: &mut Head<T>, tail: &mut Tail<T>, evicted: &mut Vec<T>) {
     while tail.used() > tail.limit {
         match head.items.pop_front().or_else(|| tail.items.pop_front()) {

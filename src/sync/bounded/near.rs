@@ -1,13 +1,14 @@
 //! Peers near their high-water marks: a message for a full one waits, and no other message does.
 //!
-//! A pump that keeps a queue for each peer takes every message it is given. So that no queue grows
-//! beyond the mark, it tells the channel which peers are near theirs, how many messages each of them
-//! holds, and which messages it would get. The channel then takes, without looking at messages, as
-//! many as the fullest peer has room for. Beyond that it looks at each: a message is taken if every
-//! peer that would get it has room, what waits in the channel for that peer counted in.
+//! A pump that keeps a queue for each peer takes every message it is given. So that no queue
+//! exceeds the mark, it tells the channel which peers are near theirs, how many messages each of
+//! them holds, and which messages go to it. The channel then accepts as many messages as the
+//! fullest peer has room for, without checking them. Beyond that it checks each: a message is
+//! accepted if every peer that it goes to has room, including for messages that wait in the channel
+//! for that peer.
 //!
-//! Peers that are not named here have room for all that the channel holds: it is the pump's task to
-//! name the others before it [releases](Channel::settle_near) what it has given to them.
+//! Peers that are not listed here have room for everything that the channel holds: the pump must
+//! list them before it [releases](Channel::settle_near) the messages it has given to them.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -15,29 +16,29 @@ use std::sync::Arc;
 use super::{saturated, Channel, Head, Offer, Tail, Waiting};
 use crate::sync::wait_queue::{WaitQueue, WakeList};
 
-/// Which messages a peer gets.
+/// Which messages a peer receives.
 pub(crate) trait Wants<T>: Send + Sync {
     fn wants(&self, item: &T) -> bool;
 }
 
-/// A peer near its mark, as the pump sees it.
+/// A peer near its mark, as reported by the pump.
 pub(crate) struct NearPeer<T> {
     /// The same for as long as it is near, and never that of another.
     pub(crate) id: u64,
-    /// Messages in its queue.
+    /// Number of messages in its queue.
     pub(crate) held: usize,
     pub(crate) wants: Arc<dyn Wants<T>>,
 }
 
 /// All peers near their marks.
 pub(super) struct Near<T> {
-    /// What the channel takes at most, whichever peer it is for.
+    /// Maximum number of messages in the channel, whichever peers they are for.
     capacity: u64,
-    /// What each peer takes at most.
+    /// Maximum number of messages per peer.
     mark: u64,
-    /// By growing id.
+    /// In order of id.
     peers: Vec<Peer<T>>,
-    /// What `Tail::accepted` was when `queued` was true.
+    /// The value of `Tail::accepted` for which `queued` was computed.
     counted_at: u64,
 }
 
@@ -52,8 +53,8 @@ struct Peer<T> {
 }
 
 impl<T> Channel<T> {
-    /// The pump lets go of `count` messages that it has given to peers, of which these are near
-    /// their `mark` now, by growing id.
+    /// The pump releases `count` messages that it has given to peers. The given `peers` are now
+    /// near their `mark`, in order of id.
     pub(crate) fn settle_near(&self, count: usize, mark: usize, peers: Vec<NearPeer<T>>) {
         let mut wakes = WakeList::default();
         {
@@ -92,7 +93,7 @@ impl<T> Tail<T> {
         self.used().saturating_sub(queued)
     }
 
-    /// As [`Channel::offer`], while peers are near their marks.
+    /// Like [`Channel::offer`], while peers are near their marks.
     pub(super) fn offer_near(
         &mut self,
         head: &mut Head<T>,
@@ -140,7 +141,7 @@ impl<T> Tail<T> {
         offer
     }
 
-    /// A sender does not wait any more. False if it did not: it has been called.
+    /// A sender stops waiting. Returns false if it was not waiting, because it has been woken.
     pub(super) fn remove_sender(&mut self, head: &mut Head<T>, ticket: u64) -> bool {
         head.senders.remove(ticket)
             || self
@@ -170,7 +171,7 @@ impl<T> Near<T> {
         }
     }
 
-    /// One sender of each peer that has room.
+    /// Wakes one sender of each peer that has room.
     pub(super) fn call_one_each(&mut self, wakes: &mut WakeList) {
         let mark = self.mark;
         for peer in &mut self.peers {
@@ -190,7 +191,7 @@ impl<T> Near<T> {
         }
     }
 
-    /// What the channel may hold without a look at the peers it is for.
+    /// The number of messages that the channel may hold without checking which peers they are for.
     fn limit(&self) -> u64 {
         let rooms = self.peers.iter();
         let rooms = rooms.map(|peer| self.mark.saturating_sub(peer.held));
@@ -199,7 +200,8 @@ impl<T> Near<T> {
             .map_or(self.capacity, |room| room.min(self.capacity))
     }
 
-    /// Those that are near now. A sender that waits for one that is not near any more looks again.
+    /// Replaces the peers that are near. A sender that waits for one that is no longer near tries
+    /// again.
     fn replace(&mut self, peers: Vec<NearPeer<T>>, wakes: &mut WakeList) {
         debug_assert!(peers.is_sorted_by_key(|peer| peer.id));
         let mut before = std::mem::take(&mut self.peers).into_iter().peekable();
@@ -222,7 +224,7 @@ impl<T> Near<T> {
         before.for_each(|mut gone| gone.senders.call_all(wakes));
     }
 
-    /// Counts what the channel holds for each.
+    /// Counts the messages in the channel for each peer.
     fn count(&mut self, head: &VecDeque<T>, tail: &Tail<T>) {
         self.counted_at = tail.accepted;
         for peer in &mut self.peers {
@@ -231,7 +233,7 @@ impl<T> Near<T> {
         }
     }
 
-    /// Counts a message that comes in. If a peer that would get it is full, says which one.
+    /// Counts a message that is accepted. If a peer it goes to is full, returns that peer.
     fn take_in(&mut self, item: &T, in_hand: u64) -> Option<usize> {
         let mark = self.mark;
         let full = self
@@ -261,7 +263,7 @@ mod tests {
     use super::*;
     use crate::options::Overflow;
 
-    /// A peer gets what is divisible by this.
+    /// A peer receives the numbers divisible by this.
     impl Wants<u64> for u64 {
         fn wants(&self, item: &u64) -> bool {
             item % self == 0
@@ -310,7 +312,7 @@ mod tests {
         assert_eq!(push(&channel, 9), Offer::Full, "it is taken");
         assert_eq!(push(&channel, 5), Offer::Taken);
         assert_eq!(push(&channel, 6), Offer::Full, "two would get it");
-        // What the pump has in its hands may be for any of them.
+        // The messages that the pump holds may be for any of them.
         assert_eq!(take_all(&channel), 2);
         settle(&channel, 2, &[(2, MARK - 1), (3, MARK)]);
         assert_eq!(push(&channel, 9), Offer::Full);
@@ -338,7 +340,7 @@ mod tests {
         assert_eq!(channel.room(), MARK - PART - 1);
     }
 
-    /// A sender that waits, and knows whether it has been called.
+    /// A sender that waits, and whether it has been woken.
     struct Sender(Ticket, Arc<Called>, u64);
 
     #[derive(Default)]
@@ -390,7 +392,7 @@ mod tests {
         // The first of those that wait for the other; it now waits for a third place.
         settle(&channel, 0, &[(2, MARK - 1), (3, MARK - 1)]);
         assert_eq!([&two, &six].map(Sender::was_called), [true, false]);
-        // If it goes away, the next one is called in its place.
+        // If it leaves, the next one is woken in its place.
         channel.leave_senders(&mut two.0);
         assert!(six.was_called());
         assert_eq!(
@@ -401,7 +403,7 @@ mod tests {
         settle(&channel, 0, &[(2, MARK - 1)]);
         assert!(six.was_called(), "that peer has drained");
         assert_eq!(six.offer(&channel), Offer::Taken);
-        // All are called when it closes.
+        // All are woken when it closes.
         assert_eq!(two.offer(&channel), Offer::Full);
         channel.close();
         assert!(two.was_called());
@@ -425,7 +427,7 @@ mod tests {
             for _ in 0..300 {
                 match below(4) {
                     0 | 1 => {
-                        // Each item is for a peer at least; 6 is for two of them, 30 for three.
+                        // Each item is for at least one peer; 6 is for two of them, 30 for three.
                         let item = [2, 3, 5, 7, 6, 30][below(6) as usize];
                         let _ = push(&channel, item);
                     }

@@ -1,15 +1,15 @@
-//! Waiting for messages that were accepted before, although there is room.
+//! Waiting for earlier messages to leave, although there is room.
 
 use super::{Channel, Overflow, State, Ticket, Waiting};
 
 impl<T> Channel<T> {
-    /// Whether accepting one message more may have to wait for others to go.
+    /// Whether a message may have to wait for others to leave.
     pub(crate) fn blocks(&self) -> bool {
         self.policy == Overflow::Block
     }
 
-    /// Waits until no more than `most` messages count. False while there are more, and it is of
-    /// use to wait: the channel is open, and no sender has just waited for the same without result.
+    /// Waits until no more than `most` messages count. Returns false if there are more and waiting
+    /// makes sense: the channel is open, and no sender has just waited for the same without result.
     pub(crate) fn keep_pace(&self, most: u64, waiting: Waiting<'_>) -> bool {
         let (mut head, tail) = self.both();
         let in_vain = tail.state != State::Open || tail.stuck_at == head.released;
@@ -24,7 +24,7 @@ impl<T> Channel<T> {
         false
     }
 
-    /// A sender has waited for long enough. Until something is released, no other sender does.
+    /// A sender has waited long enough. Until a message is released, no other sender waits.
     pub(crate) fn leave_pace(&self, ticket: &mut Ticket) {
         let (mut head, mut tail) = self.both();
         tail.stuck_at = head.released;

@@ -3,8 +3,8 @@
 use super::*;
 
 impl<T> Channel<T> {
-    /// The common case of a pop: there is a message, and nothing to wake or notify. Otherwise nothing
-    /// has happened.
+    /// The fast path of a pop: there is a message, and nothing to wake or notify. Otherwise it does
+    /// nothing.
     #[inline(never)]
     pub(crate) fn pop_quietly(&self) -> Option<T> {
         let mut head = self.head.lock();
@@ -32,7 +32,7 @@ impl<T> Channel<T> {
         popped
     }
 
-    /// As [`try_pop`](Self::try_pop), but waits in line if the channel is empty.
+    /// Like [`try_pop`](Self::try_pop), but joins the wait queue if the channel is empty.
     #[inline]
     pub(crate) fn pop_or_wait(&self, waiting: Waiting<'_>) -> Result<T, Nothing> {
         if waiting.ticket.is_none() {
@@ -46,7 +46,7 @@ impl<T> Channel<T> {
         popped
     }
 
-    /// Takes up to `max` messages at once and says how many, at least one.
+    /// Takes up to `max` messages at once and returns how many, at least one.
     pub(crate) fn try_pop_many(&self, into: &mut Vec<T>, max: usize) -> Result<usize, Nothing> {
         let mut wakes = WakeList::default();
         let popped = self.pop_many(into, max, None, &mut wakes);
@@ -54,7 +54,7 @@ impl<T> Channel<T> {
         popped
     }
 
-    /// As [`try_pop_many`](Self::try_pop_many), but waits in line if the channel is empty.
+    /// Like [`try_pop_many`](Self::try_pop_many), but joins the wait queue if the channel is empty.
     pub(crate) fn pop_many_or_wait(
         &self,
         into: &mut Vec<T>,
@@ -67,8 +67,8 @@ impl<T> Channel<T> {
         popped
     }
 
-    /// Whether there is something to take, or nothing ever will be. A caller that is ready to wait
-    /// watches for that: it takes nothing, and no call that was meant for another.
+    /// Whether there is a message, or none will arrive any more. If not, `waiting` watches until
+    /// that changes: it takes no message, and no wake-up meant for another waiter.
     pub(crate) fn watch_items(&self, waiting: Option<Waiting<'_>>) -> Result<(), Nothing> {
         let head = self.head.lock();
         let mut tail = self.tail.lock();
@@ -89,14 +89,14 @@ impl<T> Channel<T> {
         found
     }
 
-    /// One that watched stops.
+    /// A watcher stops.
     pub(crate) fn stop_watching_items(&self, ticket: &mut Ticket) {
         if let Some(ticket) = ticket.take() {
             self.tail.lock().receivers.remove(ticket);
         }
     }
 
-    /// A receiver stops waiting. If it had been called, the next one is called in its place.
+    /// A receiver stops waiting. If it had been woken, the next one is woken in its place.
     pub(crate) fn leave_receivers(&self, ticket: &mut Ticket) {
         let Some(ticket) = ticket.take() else { return };
         let removed = self.tail.lock().receivers.remove(ticket);
@@ -105,7 +105,7 @@ impl<T> Channel<T> {
         }
     }
 
-    /// Calls a waiting receiver if there is something to take.
+    /// Wakes a waiting receiver if there is a message.
     pub(crate) fn call_a_receiver(&self) {
         let mut wakes = WakeList::default();
         {
@@ -118,7 +118,7 @@ impl<T> Channel<T> {
         self.carry_out(wakes);
     }
 
-    /// Pops, or says why not, or waits; wakes are left to the caller, which may hold a lock.
+    /// Pops, or returns why not, or waits; leaves the wakes to the caller, which may hold a lock.
     #[inline]
     pub(crate) fn pop(
         &self,
@@ -126,7 +126,7 @@ impl<T> Channel<T> {
         wakes: &mut WakeList,
     ) -> Result<T, Nothing> {
         let mut head = self.head.lock();
-        // A waiter that has a place in the queue must give it up under the tail's lock.
+        // A waiter that is in the queue must leave it under the tail's lock.
         if waiting
             .as_ref()
             .is_none_or(|waiting| waiting.ticket.is_none())
@@ -172,7 +172,7 @@ impl<T> Channel<T> {
         Ok(taken)
     }
 
-    /// Makes sure that there is something in the head, or says why not, or waits.
+    /// Makes sure that there is a message in the head, or returns why not, or waits.
     fn refill(&self, head: &mut Head<T>, waiting: Option<Waiting<'_>>) -> Result<(), Nothing> {
         let mut tail = self.tail.lock();
         tail.released_seen = head.released;
@@ -200,13 +200,13 @@ impl<T> Channel<T> {
     }
 }
 
-/// Lets the senders get ahead by a few microseconds before a receiver that found nothing looks
-/// once more and sleeps. A receiver as fast as its sender would otherwise fetch, or sleep
-/// through, every single message: a lock and a wake-up each, instead of one for a whole batch.
+/// Lets the senders get ahead by a few microseconds before a receiver that found nothing tries
+/// again and sleeps. A receiver as fast as its sender would otherwise take, or sleep through, every
+/// single message: a lock and a wake-up each, instead of one for a whole batch.
 ///
-/// The pause touches nothing that is shared. Spinning serves on a single processor too (the
-/// receiver gives its time slice up the later); yielding there makes both sides take turns
-/// every few messages.
+/// The pause touches no shared memory. Spinning works on a single processor too (the receiver
+/// merely uses up its time slice); yielding there would make both sides take turns every few
+/// messages.
 pub(crate) fn pause() {
     const SPINS: u32 = 100;
     for _ in 0..SPINS {

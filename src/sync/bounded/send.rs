@@ -3,7 +3,7 @@
 use super::*;
 
 impl<T> Channel<T> {
-    /// Puts the message in, if it can be done now; otherwise it stays in `slot`.
+    /// Puts the message in, if there is room now; otherwise it stays in `slot`.
     #[inline]
     pub(crate) fn try_push(&self, slot: &mut Option<T>) -> Offer {
         let mut wakes = WakeList::default();
@@ -12,7 +12,7 @@ impl<T> Channel<T> {
         offer
     }
 
-    /// Puts the message in whatever the capacity, if the channel is open.
+    /// Puts the message in regardless of the capacity, if the channel is open.
     pub(crate) fn push_anyway(&self, slot: &mut Option<T>) -> Offer {
         let mut wakes = WakeList::default();
         let offer = {
@@ -30,7 +30,7 @@ impl<T> Channel<T> {
         offer
     }
 
-    /// As [`try_push`](Self::try_push), but waits in line if the channel is full.
+    /// Like [`try_push`](Self::try_push), but joins the wait queue if the channel is full.
     #[inline]
     pub(crate) fn push_or_wait(&self, slot: &mut Option<T>, waiting: Waiting<'_>) -> Offer {
         let mut wakes = WakeList::default();
@@ -39,7 +39,8 @@ impl<T> Channel<T> {
         offer
     }
 
-    /// Waits in line until there is room, without a message yet. `Taken` if there is room.
+    /// Joins the wait queue until there is room, without a message yet. Returns `Taken` if there is
+    /// room.
     pub(crate) fn room_or_wait(&self, waiting: Waiting<'_>) -> Offer {
         let mut wakes = WakeList::default();
         let offer = {
@@ -57,7 +58,7 @@ impl<T> Channel<T> {
             };
             if let Some(ticket) = waiting.ticket.take() {
                 if !tail.remove_sender(&mut head, ticket) {
-                    // Called, but the room is not used yet and may never be.
+                    // Woken, but the room is not used yet and may never be.
                     head.senders.call(1, &mut wakes);
                 }
             }
@@ -67,8 +68,8 @@ impl<T> Channel<T> {
         offer
     }
 
-    /// Whether there is room (`Taken`), or never will be. A caller that is ready to wait watches for
-    /// that: it takes no room, and no call that was meant for another.
+    /// Whether there is room (`Taken`), or there will be none any more. If not, `waiting` watches
+    /// until that changes: it takes no room, and no wake-up meant for another waiter.
     pub(crate) fn watch_room(&self, waiting: Option<Waiting<'_>>) -> Offer {
         let (mut head, tail) = self.both();
         let offer = match tail.state {
@@ -90,14 +91,14 @@ impl<T> Channel<T> {
         offer
     }
 
-    /// One that watched stops.
+    /// A watcher stops.
     pub(crate) fn stop_watching_room(&self, ticket: &mut Ticket) {
         if let Some(ticket) = ticket.take() {
             self.head.lock().senders.remove(ticket);
         }
     }
 
-    /// A sender stops waiting. If it had been called, the next one is called in its place.
+    /// A sender stops waiting. If it had been woken, the next one is woken in its place.
     pub(crate) fn leave_senders(&self, ticket: &mut Ticket) {
         let Some(ticket) = ticket.take() else { return };
         let mut wakes = WakeList::default();
@@ -110,14 +111,14 @@ impl<T> Channel<T> {
         self.carry_out(wakes);
     }
 
-    /// Calls a waiting sender if there is room.
+    /// Wakes a waiting sender if there is room.
     pub(crate) fn call_a_sender(&self) {
         let mut wakes = WakeList::default();
         self.call_if_room(&mut self.head.lock(), None, &mut wakes);
         self.carry_out(wakes);
     }
 
-    /// Calls a sender that waits for any room, and one of each peer that has some. A ticket is that
+    /// Wakes a sender that waits for any room, and one of each peer that has some. A ticket is that
     /// of a sender that stops waiting.
     pub(super) fn call_if_room(&self, head: &mut Head<T>, leaves: Ticket, wakes: &mut WakeList) {
         let mut tail = self.tail.lock();
@@ -135,7 +136,7 @@ impl<T> Channel<T> {
         }
     }
 
-    /// Pushes, or says why not, or waits; wakes are left to the caller, which may hold a lock.
+    /// Pushes, or returns why not, or waits; leaves the wakes to the caller, which may hold a lock.
     #[inline]
     pub(crate) fn offer(
         &self,
@@ -143,7 +144,7 @@ impl<T> Channel<T> {
         waiting: Option<Waiting<'_>>,
         wakes: &mut WakeList,
     ) -> Offer {
-        // A waiter that has a place in the queue must give it up under the head's lock.
+        // A waiter that is in the queue must leave it under the head's lock.
         if waiting
             .as_ref()
             .is_none_or(|waiting| waiting.ticket.is_none())
@@ -162,7 +163,7 @@ impl<T> Channel<T> {
         self.offer_with_both(slot, waiting, wakes)
     }
 
-    /// The tail alone has no room: only the head knows what has been released meanwhile.
+    /// The tail alone has no room: only the head knows what has been released in the meantime.
     #[cold]
     fn offer_with_both(
         &self,
@@ -188,7 +189,7 @@ impl<T> Channel<T> {
                     }
                     return Offer::Full;
                 }
-                // Where nothing is let in, what is already in stays.
+                // If no messages are accepted, those in the channel stay.
                 _ if tail.limit == 0 => {
                     evicted.extend(slot.take());
                     tail.dropped += 1;
@@ -216,12 +217,12 @@ impl<T> Channel<T> {
 }
 
 impl<T: Default> Channel<T> {
-    /// The common case of a push: there is room, and nothing to wake or notify. False if it is not that;
-    /// then nothing has happened.
+    /// The fast path of a push: there is room, and nothing to wake or notify. Otherwise it does
+    /// nothing and returns false.
     ///
-    /// Never inlined, as [`pop_quietly`](Self::pop_quietly): so a message is moved once and as a
-    /// whole. Spread over its callers it is moved by the word here and by two words there, and
-    /// the processor waits for its own stores each time.
+    /// Never inlined, like [`pop_quietly`](Self::pop_quietly), so that a message is moved once and
+    /// as a whole. Inlined, it is written in single words and read in pairs, and the processor
+    /// waits for its own stores each time.
     #[inline(never)]
     pub(crate) fn push_quietly(&self, slot: &mut T) -> bool {
         let mut tail = self.tail.lock();
@@ -232,7 +233,7 @@ impl<T: Default> Channel<T> {
         if loud {
             return false;
         }
-        // Room first, or the message would be moved out of the way of the growing.
+        // Room first, or the message would have to be moved while the buffer grows.
         if tail.items.len() == tail.items.capacity() {
             tail.items.reserve(1);
         }

@@ -1,4 +1,4 @@
-//! Taking out what is not wanted any more.
+//! Removing messages that are no longer wanted.
 
 use std::collections::VecDeque;
 
@@ -6,12 +6,12 @@ use super::Channel;
 use crate::sync::wait_queue::WakeList;
 
 impl<T> Channel<T> {
-    /// Takes out the messages that are not to be kept, wherever they lie, and returns them. The
-    /// others keep their order. What is taken out no longer counts against the capacity, as if it
-    /// had been received; the wakes are left to the caller.
+    /// Removes the messages for which `keep` returns false, from both queues, and returns them. The
+    /// others keep their order. The removed messages no longer count against the capacity, as if
+    /// they had been received; leaves the wakes to the caller.
     ///
-    /// When this returns, whatever is received from then on was kept or came later. Only for a
-    /// channel that a pump puts into: one that takes from it would wait to be called.
+    /// When this returns, every message received from then on was kept or arrived later. Only for a
+    /// channel that a pump puts into: a pump that takes from it would wait to be notified.
     pub(crate) fn retain(&self, mut keep: impl FnMut(&T) -> bool, wakes: &mut WakeList) -> Vec<T> {
         debug_assert!(self.consumer.is_none(), "it would wait for the next push");
         let mut unwanted = Vec::new();
@@ -24,7 +24,7 @@ impl<T> Channel<T> {
         unwanted
     }
 
-    /// As [`retain`](Self::retain): drops what is not to be kept, and returns how much that was.
+    /// Like [`retain`](Self::retain), but drops the messages, and returns their number.
     pub(crate) fn discard(&self, keep: impl FnMut(&T) -> bool) -> usize {
         let mut wakes = WakeList::default();
         let unwanted = self.retain(keep, &mut wakes);
@@ -33,7 +33,7 @@ impl<T> Channel<T> {
     }
 }
 
-/// Moves what is not to be kept to `unwanted`.
+/// Moves messages that are not to be kept to `unwanted`.
 pub(crate) fn sift<T>(
     items: &mut VecDeque<T>,
     mut keep: impl FnMut(&T) -> bool,

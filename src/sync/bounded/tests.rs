@@ -1,4 +1,4 @@
-//! The queue, call by call and under storms.
+//! The queue, call by call and under load.
 
 #![allow(clippy::unwrap_used)] // These are tests, helpers included.
 
@@ -22,7 +22,7 @@ fn push(channel: &Numbers, number: u64) -> Offer {
     channel.try_push(&mut Some(number))
 }
 
-/// Pushes until the channel is full and says how many it took.
+/// Pushes until the channel is full and returns how many it took.
 fn fill(channel: &Numbers, at_most: usize) -> usize {
     (0..at_most)
         .take_while(|number| push(channel, *number as u64) == Offer::Taken)
@@ -128,7 +128,7 @@ fn the_other_policies_never_make_anybody_wait() {
 fn the_oldest_is_dropped_wherever_it_lies() {
     let channel = channel(4, Overflow::DropOldest);
     assert_eq!(fill(&channel, 4), 4);
-    // Now 1, 2, 3 lie in the head; the new ones go to the tail.
+    // Now 1, 2, 3 are in the head; the new ones go to the tail.
     assert_eq!(channel.try_pop(), Ok(0));
     for number in 4..7 {
         assert_eq!(push(&channel, number), Offer::Taken);
@@ -415,7 +415,7 @@ fn a_batch_wakes_as_many_as_it_has_messages() {
     assert_eq!(called(), [1, 1, 0, 0]);
     push(&channel, 2);
     assert_eq!(called(), [1, 1, 1, 0]);
-    // The first goes away unserved: its call goes to the last.
+    // The first leaves without a message: its wake-up goes to the last.
     channel.leave_receivers(&mut tickets[0]);
     assert_eq!(called(), [1, 1, 1, 1]);
 }
@@ -571,7 +571,7 @@ fn many_senders_and_receivers_lose_and_double_nothing() {
     });
 }
 
-/// A future over a channel that can be dropped at any time, as the ports' are.
+/// A future over a channel that can be dropped at any time, like those of the ports.
 enum Call<'a> {
     Push(&'a Numbers, Option<u64>, Ticket),
     Pop(&'a Numbers, Ticket),
@@ -606,8 +606,8 @@ impl Drop for Call<'_> {
     }
 }
 
-/// Calls come, are woken and go away in any order. After every step: nothing lost, nothing
-/// doubled, and every call that could go on has been woken.
+/// Calls join, are woken and leave in random order. After every step: no message is lost or
+/// duplicated, and every call that could proceed has been woken.
 #[test]
 fn a_storm_of_cancelled_calls_strands_nobody() {
     const ROUNDS: usize = 100_000;
@@ -772,7 +772,7 @@ impl Drop for Cancelled<'_> {
     }
 }
 
-/// Polls [`Channel::keep_pace`] once: whether it lets the caller go.
+/// Polls [`Channel::keep_pace`] once; returns whether it lets the caller proceed.
 fn keeps_pace(channel: &Numbers, most: u64, ticket: &mut Ticket, waker: &Waker) -> bool {
     channel.keep_pace(most, Waiting { ticket, waker })
 }

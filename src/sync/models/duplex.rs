@@ -1,4 +1,4 @@
-//! Answers, and messages between two pumps.
+//! Replies, and messages between two pumps.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -52,7 +52,7 @@ fn loom_what_crosses_a_bridge_is_seen_and_so_is_its_arrival() {
         let receiver = thread::spawn(move || {
             let mut got = VecDeque::new();
             look_until(&right, |_, closed| {
-                // A side that leaves something comes back for it.
+                // A side that leaves messages takes them later.
                 while right.take(1, &mut got) > 0 {}
                 closed
             });

@@ -1,5 +1,5 @@
-//! Every interleaving of a few threads on one channel, model-checked:
-//! `RUSTFLAGS="--cfg loom" cargo test --release --lib loom -- --test-threads=1`.
+//! Every interleaving of a few threads on one channel, model-checked: `RUSTFLAGS="--cfg loom" cargo
+//! test --release --lib loom -- --test-threads=1`.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -23,14 +23,15 @@ pub(crate) fn channel(capacity: usize) -> Numbers {
     Arc::new(Channel::new(capacity, Overflow::Block, None, None))
 }
 
-/// Three threads with every preemption are too many interleavings; real faults need few.
+/// Three threads with every preemption have too many interleavings; real faults need few
+/// preemptions.
 pub(crate) fn model(preemptions: usize, test: impl Fn() + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = Some(preemptions);
     builder.check(test);
 }
 
-/// As a port does: in the common way first.
+/// As a port does: the fast path first.
 pub(crate) fn push(channel: &Channel<u64>, mut number: u64) -> Offer {
     if channel.push_quietly(&mut number) {
         return Offer::Taken;
@@ -153,7 +154,7 @@ fn loom_terminating_lets_a_full_sender_go() {
     });
 }
 
-/// Counts calls, in a way loom can see.
+/// Counts calls in a way that loom can see.
 pub(crate) struct Calls(AtomicU8);
 
 impl Hook for Calls {
@@ -189,7 +190,7 @@ fn loom_the_consumer_is_called_or_sees_the_message() {
                 push(&channel, 2);
             })
         };
-        // A pump that takes only when it is called, and once at the start.
+        // A pump that takes only when it is notified, and once at the start.
         let mut staged = VecDeque::new();
         let mut more = channel.take(1, &mut staged);
         let mut seen = 0;
@@ -227,7 +228,7 @@ fn loom_the_producer_is_called_or_sees_the_room() {
     });
 }
 
-/// Waits until there is something to take, and takes nothing.
+/// Waits until there is a message, without taking it.
 fn watch(channel: &Channel<u64>) -> Result<(), Nothing> {
     let mut ticket = None;
     let ticket = &mut ticket;
@@ -241,8 +242,8 @@ fn watch(channel: &Channel<u64>) -> Result<(), Nothing> {
     .unwrap()
 }
 
-/// Whichever of them is first in line: the one that watches neither keeps the message from the
-/// other, nor sleeps through the next.
+/// Whichever of them is first in the queue: the watcher neither keeps the message from the other,
+/// nor misses the next one.
 #[test]
 fn loom_one_watches_for_messages_beside_one_that_takes_them() {
     model(4, || {
@@ -293,7 +294,7 @@ fn loom_one_watches_for_room_beside_one_that_uses_it() {
     });
 }
 
-/// One poll of a receive that is then dropped, whatever came of it.
+/// One poll of a receive that is then dropped, whatever its result.
 fn give_up_a_pop(channel: &Channel<u64>) -> Option<u64> {
     let mut ticket = None;
     let popped = channel.pop_or_wait(Waiting {
@@ -384,8 +385,7 @@ fn loom_a_call_is_always_heard() {
     });
 }
 
-/// A call that is not heard is passed on: a waiter in the queue that does not listen takes the
-/// message from no other.
+/// An unused wake-up is passed on: a waiter that no longer listens keeps the message from no other.
 #[test]
 fn loom_an_unheard_call_is_passed_on() {
     model(4, || {
@@ -409,7 +409,7 @@ fn loom_an_unheard_call_is_passed_on() {
     });
 }
 
-/// A sender that keeps pace is woken when the pump has let go of enough.
+/// A paced sender is woken when the pump has released enough.
 #[test]
 fn loom_a_sender_that_keeps_pace_is_woken() {
     model(4, || {

@@ -1,4 +1,4 @@
-//! Senders that put messages into the queue of a near peer, while the pump settles what it has room for.
+//! Senders that put messages into the queue of a near peer, while the pump reports the room it has.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use loom::thread;
 use super::{channel, model, push};
 use crate::sync::bounded::{Channel, NearPeer, Offer, Wants};
 
-/// A peer gets what is divisible by this.
+/// A peer receives the numbers divisible by this.
 struct Divisor(u64);
 
 impl Wants<u64> for Divisor {
@@ -17,7 +17,7 @@ impl Wants<u64> for Divisor {
     }
 }
 
-/// The pump lets go of `count`, and one peer that gets even numbers holds as many as `held`.
+/// The pump releases `count`, and one peer that receives even numbers holds `held` of them.
 fn settle_even(channel: &Channel<u64>, count: usize, held: Option<usize>) {
     let peer = held.map(|held| NearPeer {
         id: 1,
@@ -61,7 +61,7 @@ fn loom_a_peer_near_its_mark_never_gets_more_than_that() {
                 usize::from(channel.try_push(&mut slot) == Offer::Taken)
             })
         });
-        // It holds two at the most, and has one of them already.
+        // It may hold two, and has one of them already.
         settle_even(&channel, 0, Some(1));
         let mut taken = VecDeque::new();
         channel.take(usize::MAX, &mut taken);
