@@ -378,8 +378,8 @@ impl Context {
         running.into_iter().for_each(Running::join);
         self.inner.registrar.end();
         #[cfg(feature = "tracing")]
-        crate::logging::flush(&self.inner.company.watchers);
-        self.inner.company.watchers.end(true);
+        crate::logging::flush(&self.inner.company.monitors);
+        self.inner.company.monitors.end(true);
     }
 
     fn open<K: Kind>(&self, kind: SocketType, options: Options) -> Result<Socket<K>, SocketError> {
@@ -413,7 +413,7 @@ impl Context {
                 |running| Arc::clone(&running.mailbox),
             )
             .ok_or(SocketError::Closed(Closed::Context))??;
-        let id = self.inner.company.watchers.number_socket();
+        let id = self.inner.company.monitors.number_socket();
         let (opened, reply) = answer();
         mailbox
             .post(Command::Open {
@@ -459,7 +459,7 @@ impl Drop for Hold {
         }
         wait_all(asked, DROP_WAIT);
         #[cfg(feature = "tracing")]
-        crate::logging::flush(&self.company.watchers);
+        crate::logging::flush(&self.company.monitors);
     }
 }
 

@@ -88,7 +88,7 @@ const INNER_FLOORS: &[(&str, &[&[&str]])] = &[
             &["futures"],
             &["receiver", "sender"],
             &["feed", "forward", "request"],
-            &["readiness", "watchers"],
+            &["readiness", "monitors"],
         ],
     ),
     (

@@ -66,12 +66,12 @@ impl Context {
         let inner = Arc::downgrade(&self.inner.inner);
         let find = move || inner.upgrade().and_then(|inner| inner.alarms());
         let (feeder, feed) = feed(options.capacity, Clock::Any(Arc::new(find)), Health::new());
-        if !self.inner.company.watchers.add(options.events, feeder) {
+        if !self.inner.company.monitors.add(options.events, feeder) {
             return Err(ObserveError::Closed(Closed::Context));
         }
         // From here on, their events include all that is known of each connection.
-        for watched in self.inner.ask_each(|reply| Command::Watch { reply }) {
-            watched.wait();
+        for added in self.inner.ask_each(|reply| Command::Monitor { reply }) {
+            added.wait();
         }
         Ok(Monitor::new(feed))
     }
@@ -100,7 +100,7 @@ impl Context {
     /// # Errors
     /// [`ObserveError::Closed`] if the context has been closed or shut down.
     pub fn statistics(&self) -> Result<ContextStatistics, ObserveError> {
-        if self.inner.company.watchers.has_ended() {
+        if self.inner.company.monitors.has_ended() {
             return Err(ObserveError::Closed(Closed::Context));
         }
         let asked = self.inner.ask_each(|reply| Command::Statistics { reply });
@@ -128,9 +128,9 @@ impl Context {
                     .collect(),
             )
         };
-        let (watchers, options) = (&self.inner.company.watchers, &self.inner.options);
-        crate::logging::start(watchers, &options.name, Box::new(ask));
-        watchers.log(|| LogRecord::Opened {
+        let (monitors, options) = (&self.inner.company.monitors, &self.inner.options);
+        crate::logging::start(monitors, &options.name, Box::new(ask));
+        monitors.log(|| LogRecord::Opened {
             socket,
             socket_type,
         });

@@ -7,7 +7,7 @@ use crate::driver::wait::WaitSetup;
 use crate::driver::Mailbox;
 use crate::error::{Closed, PumpFailure, SocketError};
 use crate::options::ContextOptions;
-use crate::port::{Names, Watchers};
+use crate::port::{ContextMonitors, Names};
 use crate::pump::os::{self, Running, ThreadNames};
 use crate::pump::{CloseReport, Command, Company, Release};
 use crate::register::Registrar;
@@ -45,7 +45,7 @@ impl Inner {
                     demand: None,
                 },
                 connections: Seats::new(1, options.max_connections),
-                watchers: Arc::<Watchers>::default(),
+                monitors: Arc::<ContextMonitors>::default(),
                 max_handshakes: options.max_handshakes,
             },
             options,
@@ -64,7 +64,7 @@ impl Inner {
         let undelivered = closed.sum();
         let failure = self.failure();
         drop(self.release());
-        self.company.watchers.end(terminated);
+        self.company.monitors.end(terminated);
         CloseReport {
             undelivered,
             failure,
@@ -131,7 +131,7 @@ pub(super) async fn all_closed(
     }
     all.failure = inner.failure();
     drop(inner.release());
-    inner.company.watchers.end(terminated);
+    inner.company.monitors.end(terminated);
     all
 }
 

@@ -11,7 +11,7 @@ use tracing::dispatcher::{with_default, Dispatch};
 use tracing::subscriber::NoSubscriber;
 
 use crate::error::RecvTimeoutError;
-use crate::port::{deadline_after, feed, Clock, Feed, LogRecord, Watchers};
+use crate::port::{deadline_after, feed, Clock, ContextMonitors, Feed, LogRecord};
 use crate::pump::runner::detach;
 use crate::statistics::SocketStatistics;
 use crate::sync::health::Health;
@@ -32,36 +32,36 @@ pub(crate) type Ask = dyn Fn() -> Option<Vec<SocketStatistics>> + Send;
 
 /// Starts the log of a context with its first socket, if the thread that opens it has a subscriber: its
 /// own default, or that of all threads.
-pub(crate) fn start(watchers: &Arc<Watchers>, name: &str, ask: Box<Ask>) {
+pub(crate) fn start(monitors: &Arc<ContextMonitors>, name: &str, ask: Box<Ask>) {
     let subscriber = tracing::dispatcher::get_default(Dispatch::clone);
     if subscriber.is::<NoSubscriber>() {
         return;
     }
     let clock = Clock::Any(Arc::new(|| None));
     let (feeder, feed) = feed(CAPACITY, clock, Health::new());
-    if !watchers.log_to(feeder) {
+    if !monitors.log_to(feeder) {
         return;
     }
-    let watchers = Arc::downgrade(watchers);
+    let monitors = Arc::downgrade(monitors);
     let name = name.to_owned();
     // Without a thread there is no log; its records are dropped with `feed`.
     let _ = detach("zmq-log", move || {
         with_default(&subscriber, || {
-            run(&feed, &watchers, Log::new(&name), &*ask);
+            run(&feed, &monitors, Log::new(&name), &*ask);
         });
     });
 }
 
 /// Waits until everything told so far is logged, for at most a second.
-pub(crate) fn flush(watchers: &Watchers) {
+pub(crate) fn flush(monitors: &ContextMonitors) {
     let (done, reply) = answer();
     let mut reply = Some(reply);
-    if watchers.log(|| LogRecord::Flush(reply.take())) {
+    if monitors.log(|| LogRecord::Flush(reply.take())) {
         let _ = done.wait_timeout(FLUSH_LIMIT);
     }
 }
 
-fn run(feed: &Feed<LogRecord>, watchers: &Weak<Watchers>, mut log: Log, ask: &Ask) {
+fn run(feed: &Feed<LogRecord>, monitors: &Weak<ContextMonitors>, mut log: Log, ask: &Ask) {
     let mut next = deadline_after(INTERVAL);
     let mut missed = 0;
     loop {
@@ -83,7 +83,7 @@ fn run(feed: &Feed<LogRecord>, watchers: &Weak<Watchers>, mut log: Log, ask: &As
         next = deadline_after(INTERVAL);
         let now_missed = feed.missed();
         log.missed(now_missed - std::mem::replace(&mut missed, now_missed));
-        if watchers.strong_count() > 0 && log.has_sockets() {
+        if monitors.strong_count() > 0 && log.has_sockets() {
             log.losses(&ask().unwrap_or_default());
         }
     }

@@ -11,7 +11,7 @@ pub(crate) struct Handles {
     pub(crate) holders: usize,
     pub(crate) close_requested: bool,
     /// Tasks that wait until the socket is closed.
-    pub(crate) watchers: WaitQueue,
+    pub(crate) closing: WaitQueue,
     pub(crate) keepalive: Option<Arc<dyn Any + Send + Sync>>,
 }
 

@@ -20,6 +20,7 @@ mod latest;
 mod lockstep;
 #[cfg(all(test, loom))]
 mod models;
+mod monitors;
 mod names;
 mod pacing;
 mod readiness;
@@ -29,7 +30,6 @@ mod request_table;
 mod sender;
 mod shared;
 mod undelivered;
-mod watchers;
 
 pub(crate) use deadline::after as deadline_after;
 pub(crate) use feed::{feed, Clock, Feed, Feeder};
@@ -43,6 +43,9 @@ pub(crate) use known_peers::Routes;
 pub(crate) use latest::Latest;
 #[cfg(unix)]
 pub(crate) use lockstep::Line;
+pub(crate) use monitors::ContextMonitors;
+#[cfg(feature = "tracing")]
+pub(crate) use monitors::{LogRecord, SocketEnd};
 pub(crate) use names::Names;
 pub use receiver::{Drain, IntoIter, Iter, Receiver, WeakReceiver};
 pub use request::client::{RequestFuture, RequestTimeoutFuture};
@@ -54,6 +57,3 @@ pub(crate) use request_table::Outcome;
 pub use sender::{Sender, WeakSender};
 pub(crate) use shared::{Ports, PortsSetup};
 pub(crate) use undelivered::{count_undelivered, undelivered};
-pub(crate) use watchers::Watchers;
-#[cfg(feature = "tracing")]
-pub(crate) use watchers::{LogRecord, SocketEnd};

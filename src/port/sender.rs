@@ -67,7 +67,7 @@ struct SinkState {
     unsent: Option<Box<Message>>,
     ticket: Ticket,
     /// A ticket in the queue of tasks that wait for the socket to close.
-    watch: Ticket,
+    closing: Ticket,
     closed: bool,
 }
 
@@ -243,7 +243,7 @@ impl Sender {
 
     /// Waits until the socket accepts no more messages.
     pub(crate) fn poll_closed(&mut self, context: &mut Context<'_>) -> Poll<RecvError> {
-        let closed = &mut self.sink.watch;
+        let closed = &mut self.sink.closing;
         match self.ports.poll_closed(closed, context.waker()) {
             Poll::Ready(()) if self.ports.is_terminated() => {
                 Poll::Ready(RecvError::Closed(Closed::Context))
@@ -358,7 +358,7 @@ impl Drop for Sender {
     fn drop(&mut self) {
         self.ports.leave_senders(&mut self.sink.ticket);
         self.ports.stop_watching_room(&mut self.watch);
-        self.ports.leave_watchers(&mut self.sink.watch);
+        self.ports.leave_closing(&mut self.sink.closing);
         if !self.sink.closed {
             self.ports.leave(Kind::Sender);
         }

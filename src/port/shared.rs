@@ -135,7 +135,7 @@ impl Ports {
                 receivers: 0,
                 holders: 1,
                 close_requested: false,
-                watchers: WaitQueue::default(),
+                closing: WaitQueue::default(),
                 keepalive: Some(setup.keepalive),
             }),
             wait: WaitContext::new(setup.wait),
@@ -257,7 +257,7 @@ impl Ports {
         }
         self.calls.close();
         self.call_gate();
-        self.call_watchers();
+        self.wake_closing();
     }
 
     /// Closes `out`, and with it the socket.
@@ -270,14 +270,14 @@ impl Ports {
     pub(crate) fn finish(&self) {
         self.calls.close();
         self.both(Channel::close);
-        self.call_watchers();
+        self.wake_closing();
     }
 
     /// The context has been shut down: every pending call returns.
     pub(crate) fn terminate(&self) {
         self.calls.terminate();
         self.both(Channel::terminate);
-        self.call_watchers();
+        self.wake_closing();
     }
 
     fn both(&self, what: impl Fn(&Channel<Message>)) {
@@ -290,25 +290,25 @@ impl Ports {
 
     /// Waits until the socket [is closed](Self::is_closed).
     pub(crate) fn poll_closed(&self, ticket: &mut Ticket, waker: &Waker) -> Poll<()> {
-        self.handles.lock().watchers.register(ticket, waker);
+        self.handles.lock().closing.register(ticket, waker);
         // A call that closes the socket changes the state first and wakes then.
         if !self.is_closed() {
             return Poll::Pending;
         }
-        self.leave_watchers(ticket);
+        self.leave_closing(ticket);
         Poll::Ready(())
     }
 
     /// Stops waiting for that.
-    pub(crate) fn leave_watchers(&self, ticket: &mut Ticket) {
+    pub(crate) fn leave_closing(&self, ticket: &mut Ticket) {
         if let Some(ticket) = ticket.take() {
-            self.handles.lock().watchers.remove(ticket);
+            self.handles.lock().closing.remove(ticket);
         }
     }
 
-    fn call_watchers(&self) {
+    fn wake_closing(&self) {
         let mut wakes = WakeList::default();
-        self.handles.lock().watchers.call_all(&mut wakes);
+        self.handles.lock().closing.call_all(&mut wakes);
         wakes.carry_out(None, None);
     }
 

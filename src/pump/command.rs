@@ -106,7 +106,7 @@ pub(crate) enum Command {
         reply: Reply<Result<Opened, SocketError>>,
     },
     /// The context has a new monitor.
-    Watch { reply: Reply<()> },
+    Monitor { reply: Reply<()> },
     /// Returns the statistics of each socket.
     Statistics { reply: Reply<Vec<SocketStatistics>> },
     /// A command about one socket.
@@ -217,7 +217,7 @@ pub(crate) enum SocketCommand {
         reply: Reply<Result<bool, ConfigureError>>,
     },
     /// Adds a monitor.
-    Watch {
+    Monitor {
         events: EventSet,
         capacity: usize,
         reply: Reply<Feed<Event>>,
@@ -269,7 +269,7 @@ impl SocketCommand {
             SocketCommand::Close { reply } => reply.send(CloseReport::default()),
             SocketCommand::Topics { .. }
             | SocketCommand::Options { .. }
-            | SocketCommand::Watch { .. }
+            | SocketCommand::Monitor { .. }
             | SocketCommand::Statistics { .. }
             | SocketCommand::Await { .. } => {}
         }
@@ -292,8 +292,8 @@ impl<E: Env> Pump<E> {
                 Some(slot) => self.execute_for(slot, command),
                 None => command.answer_closed(),
             },
-            Command::Watch { reply } => {
-                self.watch_all();
+            Command::Monitor { reply } => {
+                self.context_is_monitored();
                 reply.send(());
             }
             Command::Statistics { reply } => reply.send(self.all_statistics()),
@@ -372,11 +372,11 @@ impl<E: Env> Pump<E> {
                 options,
                 reply,
             } => reply.send(self.configure(slot, &seen, options)),
-            C::Watch {
+            C::Monitor {
                 events,
                 capacity,
                 reply,
-            } => answer(reply, self.watch(slot, events, capacity)),
+            } => answer(reply, self.add_monitor(slot, events, capacity)),
             C::Statistics { reply } => answer(reply, self.statistics(slot)),
             C::Await {
                 awaited,

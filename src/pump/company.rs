@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::driver::wait::WaitSetup;
 use crate::driver::Mailbox;
-use crate::port::{Names, Watchers};
+use crate::port::{ContextMonitors, Names};
 use crate::socket_type::SocketType;
 use crate::sync::permits::Seats;
 
@@ -23,7 +23,7 @@ pub(crate) struct Company {
     /// Permits for the connections that the context may accept.
     pub(crate) connections: Arc<Seats>,
     /// The monitors of the context.
-    pub(crate) watchers: Arc<Watchers>,
+    pub(crate) monitors: Arc<ContextMonitors>,
     /// Maximum number of accepted connections of one pump whose handshake is not finished.
     pub(crate) max_handshakes: usize,
 }

@@ -282,7 +282,7 @@ impl<E: Env> Pump<E> {
             }
         }
         if !wire.writable && !wire.write_failed {
-            wire.watch_room(&mut self.env, slot, true);
+            wire.register_room(&mut self.env, slot, true);
         }
         wire.counts.messages_out += sent as u64;
         let (failed, more) = (wire.write_failed, wire.has_more());

@@ -74,11 +74,11 @@ pub(crate) trait Env {
     fn address(&self, stream: &Self::Stream) -> String;
 
     /// Registers a stream for readiness under the slot of its pipe.
-    fn watch(&mut self, stream: &mut Self::Stream, slot: usize) -> io::Result<()>;
+    fn register(&mut self, stream: &mut Self::Stream, slot: usize) -> io::Result<()>;
 
     /// Sets whether a registered or connecting stream is registered for room to write, too.
     /// Initially it is.
-    fn watch_room(
+    fn register_room(
         &mut self,
         stream: &mut Self::Stream,
         slot: usize,

@@ -117,7 +117,7 @@ impl<E: Env> Pump<E> {
                 wire.read_closed |= read_closed;
                 wire.writable |= writable;
                 if writable && !wire.has_more() {
-                    wire.watch_room(&mut self.env, slot, false);
+                    wire.register_room(&mut self.env, slot, false);
                 }
                 if readable {
                     self.read_later(slot);

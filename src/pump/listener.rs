@@ -293,7 +293,7 @@ impl<E: Env> Pump<E> {
             return;
         };
         let pipe_slot = self.pipes.vacant_key();
-        if let Err(error) = self.env.watch(&mut stream, pipe_slot) {
+        if let Err(error) = self.env.register(&mut stream, pipe_slot) {
             return self.accept_failed(listener, &error);
         }
         let origin = Origin::Accepted(listener);

@@ -235,7 +235,7 @@ impl Env for Os {
         slot: usize,
     ) -> Result<(Listener, Endpoint), BindError> {
         let (listener, resolved) = transport::bind(endpoint, options)?;
-        self.watch_listener(listener, resolved, slot)
+        self.register_listener(listener, resolved, slot)
     }
 
     fn adopt(
@@ -245,7 +245,7 @@ impl Env for Os {
         slot: usize,
     ) -> Result<(Listener, Endpoint), BindError> {
         let (listener, resolved) = transport::adopt(listener, options)?;
-        self.watch_listener(listener, resolved, slot)
+        self.register_listener(listener, resolved, slot)
     }
 
     fn accept(&mut self, listener: &Listener) -> io::Result<Stream> {
@@ -273,13 +273,13 @@ impl Env for Os {
         stream.address()
     }
 
-    fn watch(&mut self, stream: &mut Stream, slot: usize) -> io::Result<()> {
+    fn register(&mut self, stream: &mut Stream, slot: usize) -> io::Result<()> {
         let interest = Interest::READABLE | Interest::WRITABLE;
         self.registry
             .register(stream, token(Source::Pipe(slot)), interest)
     }
 
-    fn watch_room(&mut self, stream: &mut Stream, slot: usize, wanted: bool) -> io::Result<()> {
+    fn register_room(&mut self, stream: &mut Stream, slot: usize, wanted: bool) -> io::Result<()> {
         if !stream.is_writable_after_each_read() {
             return Ok(());
         }
@@ -345,7 +345,7 @@ fn entropy(_bytes: &mut [u8]) -> io::Result<()> {
 }
 
 impl Os {
-    fn watch_listener(
+    fn register_listener(
         &mut self,
         mut listener: Listener,
         resolved: Endpoint,

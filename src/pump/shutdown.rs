@@ -147,7 +147,7 @@ impl<E: Env> Pump<E> {
                 outward.drain_rest();
             }
             socket.observers.waits.clear();
-            self.stop_watching(slot);
+            self.end_monitors(slot);
         }
     }
 
@@ -257,7 +257,7 @@ impl<E: Env> Pump<E> {
         for slot in slots(&self.sockets) {
             let _ = quietly(|| {
                 self.tell_socket(slot, EventKind::PumpFailed { failure });
-                self.stop_watching(slot);
+                self.end_monitors(slot);
             });
             let socket = self.sockets.try_remove(slot);
             let _ = quietly(|| drop(socket));

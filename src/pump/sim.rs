@@ -114,8 +114,8 @@ impl Network {
     }
 }
 
-/// One end of a wire that a node watches.
-struct Watched {
+/// One end of a wire that a node has registered.
+struct Registered {
     wire: usize,
     side: usize,
     slot: usize,
@@ -126,7 +126,7 @@ struct Watched {
 /// One node's view of the network.
 pub(super) struct Node {
     network: Rc<RefCell<Network>>,
-    watched: Vec<Watched>,
+    registered: Vec<Registered>,
     listening: Vec<(String, usize)>,
     lookups: Lookups,
     /// Questions the simulated resolver works on, and in how many steps it knows the answer.
@@ -144,7 +144,7 @@ impl Node {
         let random = Random::new(network.borrow_mut().random.next());
         Node {
             network: Rc::clone(network),
-            watched: Vec::new(),
+            registered: Vec::new(),
             listening: Vec::new(),
             lookups: Lookups::default(),
             asked: Vec::new(),
@@ -179,12 +179,13 @@ impl Node {
         let mut network = self.network.borrow_mut();
         let delayed = network.faults.delayed;
         let mut ready = Vec::new();
-        for watched in &self.watched {
-            let (side, slot) = (watched.side, watched.slot);
-            let found = &network.wires[watched.wire];
+        for registered in &self.registered {
+            let (side, slot) = (registered.side, registered.slot);
+            let found = &network.wires[registered.wire];
             let over = found.reset || found.gone[1 - side] || found.finished[1 - side];
             let readable = over || !found.pipes[side].is_empty();
-            let writable = over || watched.room && found.pipes[1 - side].len() < network.capacity;
+            let writable =
+                over || registered.room && found.pipes[1 - side].len() < network.capacity;
             if (readable || writable) && !network.random.strikes(delayed) {
                 let source = Source::Pipe(slot);
                 ready.push(Readiness {
@@ -386,8 +387,8 @@ impl Env for Node {
         self.network.borrow().wires[stream.wire].from.to_string()
     }
 
-    fn watch(&mut self, stream: &mut SimStream, slot: usize) -> io::Result<()> {
-        self.watched.push(Watched {
+    fn register(&mut self, stream: &mut SimStream, slot: usize) -> io::Result<()> {
+        self.registered.push(Registered {
             wire: stream.wire,
             side: stream.side,
             slot,
@@ -396,10 +397,15 @@ impl Env for Node {
         Ok(())
     }
 
-    fn watch_room(&mut self, stream: &mut SimStream, slot: usize, wanted: bool) -> io::Result<()> {
+    fn register_room(
+        &mut self,
+        stream: &mut SimStream,
+        slot: usize,
+        wanted: bool,
+    ) -> io::Result<()> {
         let end = (stream.wire, stream.side, slot);
-        let mut watched = self.watched.iter_mut();
-        let found = watched.find(|found| (found.wire, found.side, found.slot) == end);
+        let mut registered = self.registered.iter_mut();
+        let found = registered.find(|found| (found.wire, found.side, found.slot) == end);
         found.ok_or(ErrorKind::NotFound)?.room = wanted;
         Ok(())
     }
@@ -410,8 +416,8 @@ impl Env for Node {
     }
 
     fn forget(&mut self, stream: &mut SimStream) {
-        self.watched
-            .retain(|watched| (watched.wire, watched.side) != (stream.wire, stream.side));
+        self.registered
+            .retain(|registered| (registered.wire, registered.side) != (stream.wire, stream.side));
     }
 
     fn unbind(&mut self, listener: String) -> io::Result<()> {

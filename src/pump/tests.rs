@@ -77,7 +77,7 @@ impl Sim {
                     names: Arc::clone(&names),
                     wait: WaitSetup::PARK,
                     connections: Seats::new(1, None),
-                    watchers: Arc::default(),
+                    monitors: Arc::default(),
                     max_handshakes: MAX_HANDSHAKES,
                 };
                 let mailbox = Arc::new(Mailbox::new(|_| {}));
@@ -676,12 +676,12 @@ fn sim_inproc_accepts_exactly_the_two_marks() {
 }
 
 impl Sim {
-    fn watch(&mut self, sock: &Sock) -> Feed<Event> {
+    fn monitor(&mut self, sock: &Sock) -> Feed<Event> {
         let socket = sock.socket;
         self.ask(sock.pump, |reply| {
             Command::Socket(
                 socket,
-                SocketCommand::Watch {
+                SocketCommand::Monitor {
                     events: EventSet::ALL,
                     capacity: usize::MAX,
                     reply,
@@ -709,7 +709,7 @@ fn sim_every_connection_is_told_from_beginning_to_end() {
         let mut sim = Sim::new(seed, ROUGH, 2);
         let pull = sim.open(0, SocketType::Pull, Options::new());
         let push = sim.open(1, SocketType::Push, Options::new());
-        let monitors = [sim.watch(&pull), sim.watch(&push)];
+        let monitors = [sim.monitor(&pull), sim.monitor(&push)];
         let endpoint = sim.bind(&pull, "tcp://127.0.0.1:0");
         sim.connect(&push, &endpoint);
         let (mut sent, mut got) = (0, 0);
@@ -768,7 +768,7 @@ fn sim_what_a_listener_leaves_behind_is_told() {
     let mut sim = Sim::new(0, Faults::default(), 1);
     sim.network.borrow_mut().litters = true;
     let pull = sim.open(0, SocketType::Pull, Options::new());
-    let monitor = sim.watch(&pull);
+    let monitor = sim.monitor(&pull);
     sim.bind(&pull, "tcp://127.0.0.1:0");
     sim.close_and_wait(&pull);
     let error = std::io::ErrorKind::PermissionDenied.into();

@@ -25,7 +25,7 @@ impl<K: Kind> Socket<K> {
     /// # Errors
     /// Same as [`monitor`](Socket::monitor).
     pub fn monitor_with(&self, options: MonitorOptions) -> Result<Monitor, ObserveError> {
-        self.ask(|reply| SocketCommand::Watch {
+        self.ask(|reply| SocketCommand::Monitor {
             events: options.events,
             capacity: options.capacity,
             reply,

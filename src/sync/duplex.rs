@@ -71,7 +71,7 @@ pub(crate) fn bridge<M, S>() -> (BridgeEnd<M, S>, BridgeEnd<M, S>) {
 
 impl<M, S> BridgeEnd<M, S> {
     /// Sets the `hook` to call when there is something new. Earlier changes are found by `look`.
-    pub(crate) fn watch(&self, hook: Arc<dyn Hook>) {
+    pub(crate) fn set_hook(&self, hook: Arc<dyn Hook>) {
         self.lock().mine().hook = Some(hook);
     }
 
@@ -251,11 +251,11 @@ mod tests {
 
     type End = BridgeEnd<u32, char>;
 
-    fn watched() -> (End, Arc<Count>, End, Arc<Count>) {
+    fn hooked() -> (End, Arc<Count>, End, Arc<Count>) {
         let (left, right) = bridge();
         let (of_left, of_right) = (Arc::new(Count::default()), Arc::new(Count::default()));
-        left.watch(of_left.clone());
-        right.watch(of_right.clone());
+        left.set_hook(of_left.clone());
+        right.set_hook(of_right.clone());
         (left, of_left, right, of_right)
     }
 
@@ -291,7 +291,7 @@ mod tests {
 
     #[test]
     fn messages_keep_their_order_and_signals_overtake_them() {
-        let (left, _, right, _) = watched();
+        let (left, _, right, _) = hooked();
         send(&left, 0..3, "a");
         send(&left, 3..5, "b");
         send(&right, 9..10, "");
@@ -314,7 +314,7 @@ mod tests {
 
     #[test]
     fn a_hook_is_called_once_for_what_was_not_there_at_the_last_look() {
-        let (left, of_left, right, of_right) = watched();
+        let (left, of_left, right, of_right) = hooked();
         send(&left, 0..3, "");
         send(&left, 3..4, "a");
         assert_eq!(of_right.get(), 1, "it has not looked yet");
@@ -340,7 +340,7 @@ mod tests {
 
     #[test]
     fn closing_takes_back_what_was_not_taken_and_nothing_else() {
-        let (left, _, right, of_right) = watched();
+        let (left, _, right, of_right) = hooked();
         send(&left, 0..5, "");
         send(&right, 7..9, "z");
         look(&right);
@@ -365,7 +365,7 @@ mod tests {
 
     #[test]
     fn the_oldest_that_were_not_taken_are_taken_back() {
-        let (left, of_left, right, of_right) = watched();
+        let (left, of_left, right, of_right) = hooked();
         send(&left, 0..5, "");
         look(&right);
         take(&right, 1);
@@ -385,7 +385,7 @@ mod tests {
 
     #[test]
     fn dropping_an_end_closes_it() {
-        let (left, of_left, right, _) = watched();
+        let (left, of_left, right, _) = hooked();
         right.leave();
         assert!(look(&left).1.leaving);
         drop(right);

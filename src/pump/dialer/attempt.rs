@@ -149,11 +149,11 @@ impl<E: Env> Pump<E> {
             if let Some(deadline) = deadline {
                 self.timers.set(deadline, Timer::Pipe(pipe));
             }
-            let watched = match self.pipes.get_mut(pipe).map(|pipe| &mut pipe.path) {
-                Some(Path::Dialing { stream, .. }) => self.env.watch(stream, pipe),
+            let registered = match self.pipes.get_mut(pipe).map(|pipe| &mut pipe.path) {
+                Some(Path::Dialing { stream, .. }) => self.env.register(stream, pipe),
                 _ => return,
             };
-            if let Err(error) = watched {
+            if let Err(error) = registered {
                 return self.lose(pipe, Loss::Unconnected(error.into()));
             }
             // It may be connected already: ipc always is, and loopback nearly always.

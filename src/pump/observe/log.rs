@@ -16,7 +16,7 @@ impl<E: Env> Pump<E> {
             return;
         }
         let (socket, socket_type) = (socket.id, socket.kind);
-        self.company.watchers.log(|| {
+        self.company.monitors.log(|| {
             LogRecord::Ended(Box::new(SocketEnd {
                 socket,
                 socket_type,
@@ -28,8 +28,8 @@ impl<E: Env> Pump<E> {
 
     /// What a socket has lost so far, if anything is told of it.
     pub(in crate::pump) fn losses(&mut self, slot: usize) -> Dropped {
-        let is_told = self.company.watchers.is_watched();
-        let statistics = is_told.then(|| self.statistics(slot)).flatten();
+        let is_monitored = self.company.monitors.is_monitored();
+        let statistics = is_monitored.then(|| self.statistics(slot)).flatten();
         statistics.map(|found| found.dropped).unwrap_or_default()
     }
 }

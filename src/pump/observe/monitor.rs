@@ -14,7 +14,7 @@ use crate::socket_type::SocketType;
 
 impl<E: Env> Pump<E> {
     /// Adds a monitor to a socket: it receives events of these kinds from now on.
-    pub(in crate::pump) fn watch(
+    pub(in crate::pump) fn add_monitor(
         &mut self,
         socket: usize,
         events: EventSet,
@@ -33,13 +33,13 @@ impl<E: Env> Pump<E> {
     }
 
     /// The context has a new monitor: as above for all sockets.
-    pub(in crate::pump) fn watch_all(&mut self) {
+    pub(in crate::pump) fn context_is_monitored(&mut self) {
         let pipes: Vec<usize> = self.pipes.iter().map(|(slot, _)| slot).collect();
         pipes.into_iter().for_each(|pipe| self.learn_names(pipe));
     }
 
     /// Sends the last event to all monitors: `Stopped`.
-    pub(in crate::pump) fn stop_watching(&mut self, socket: usize) {
+    pub(in crate::pump) fn end_monitors(&mut self, socket: usize) {
         self.tell(socket, || Event::of(EventKind::Stopped));
         let terminated = self.ending.is_terminated();
         if let Some(found) = self.sockets.get_mut(socket) {
@@ -64,7 +64,7 @@ impl<E: Env> Pump<E> {
         let (Some(socket), serial) = (pipe.socket, pipe.serial) else {
             return;
         };
-        if !self.is_watched(socket) {
+        if !self.is_monitored(socket) {
             return;
         }
         self.learn_names(slot);
@@ -129,18 +129,18 @@ impl<E: Env> Pump<E> {
         self.tell_pipe(slot, || EventKind::Disconnected { reason });
     }
 
-    fn is_watched(&self, socket: usize) -> bool {
-        let watched = self.company.watchers.is_watched();
+    fn is_monitored(&self, socket: usize) -> bool {
+        let monitored = self.company.monitors.is_monitored();
         let socket = self.sockets.get(socket);
-        socket.is_some_and(|socket| socket.is_watched(watched))
+        socket.is_some_and(|socket| socket.is_monitored(monitored))
     }
 
     fn tell(&mut self, socket: usize, event: impl FnOnce() -> Event) {
         let Some(socket) = self.sockets.get_mut(socket) else {
             return;
         };
-        let watchers = &self.company.watchers;
-        if !socket.is_watched(watchers.is_watched()) {
+        let monitors = &self.company.monitors;
+        if !socket.is_monitored(monitors.is_monitored()) {
             return;
         }
         let event = Event {
@@ -149,7 +149,7 @@ impl<E: Env> Pump<E> {
             ..event()
         };
         if socket.id != 0 {
-            watchers.tell(&event);
+            monitors.tell(&event);
         }
         let kind = event.kind.set();
         socket

@@ -100,7 +100,7 @@ impl<E: Env> Pump<E> {
         };
         let origin = Origin::Dialed(dialer);
         let pipe = self.add_pipe(socket, origin, Path::Cross(Box::new(Cross::new(near))));
-        self.watch_across(pipe);
+        self.set_hook_across(pipe);
         if let Some(dialing) = self.dialers.get_mut(dialer) {
             dialing.set_pipe(pipe);
         }
@@ -155,7 +155,7 @@ impl<E: Env> Pump<E> {
         if let Err(loss) = self.handshake_done_across(pipe, near_intro) {
             return self.lose(pipe, loss);
         }
-        self.watch_across(pipe);
+        self.set_hook_across(pipe);
         self.transfer_across_later(pipe);
         // The other side may be closed already.
         self.read_later(pipe);
@@ -398,9 +398,9 @@ impl<E: Env> Pump<E> {
     }
 
     /// Makes the other side of a bridge post this pipe's token.
-    fn watch_across(&mut self, slot: usize) {
+    fn set_hook_across(&mut self, slot: usize) {
         if let Some(Path::Cross(cross)) = self.pipes.get_mut(slot).map(|pipe| &mut pipe.path) {
-            cross.end.watch(Token::Pipe(slot).hook(&self.mailbox));
+            cross.end.set_hook(Token::Pipe(slot).hook(&self.mailbox));
         }
     }
 }

@@ -37,7 +37,7 @@ pub(in crate::pump) struct Wire<S> {
     pub(in crate::pump) read_closed: bool,
     pub(in crate::pump) writable: bool,
     /// Whether the stream is registered for room to write.
-    room_watched: bool,
+    room_registered: bool,
     /// Writing failed. Reading continues until it fails too, so that received messages are not
     /// lost.
     pub(in crate::pump) write_failed: bool,
@@ -48,15 +48,15 @@ pub(in crate::pump) struct Wire<S> {
 
 impl<S: Read + Write> Wire<S> {
     /// Sets whether the stream is registered for room to write.
-    pub(in crate::pump) fn watch_room<E>(&mut self, env: &mut E, slot: usize, wanted: bool)
+    pub(in crate::pump) fn register_room<E>(&mut self, env: &mut E, slot: usize, wanted: bool)
     where
         E: Env<Stream = S>,
     {
-        if self.room_watched == wanted {
+        if self.room_registered == wanted {
             return;
         }
-        match env.watch_room(&mut self.stream, slot, wanted) {
-            Ok(()) => self.room_watched = wanted,
+        match env.register_room(&mut self.stream, slot, wanted) {
+            Ok(()) => self.room_registered = wanted,
             // It would never be reported.
             Err(_) if wanted => {
                 self.write_failed = true;
@@ -193,7 +193,7 @@ impl<E: Env> Pump<E> {
             readable: true,
             read_closed: false,
             writable: true,
-            room_watched: true,
+            room_registered: true,
             write_failed: false,
             active: false,
             counts: Counts::default(),
@@ -204,7 +204,7 @@ impl<E: Env> Pump<E> {
             Origin::Dialed(_) => EventKind::Connected,
             Origin::Accepted(_) => EventKind::Accepted,
         });
-        self.watch_deadline(slot);
+        self.set_pipe_timer(slot);
         self.read_later(slot);
         self.flush_later(slot);
     }
@@ -222,7 +222,7 @@ impl<E: Env> Pump<E> {
     }
 
     /// Sets a timer for the pipe's next deadline, unless an earlier one is set.
-    pub(in crate::pump) fn watch_deadline(&mut self, slot: usize) {
+    pub(in crate::pump) fn set_pipe_timer(&mut self, slot: usize) {
         let Some(pipe) = self.pipes.get_mut(slot) else {
             return;
         };
@@ -307,6 +307,6 @@ impl<E: Env> Pump<E> {
                 self.flush_later(slot);
             }
         }
-        self.watch_deadline(slot);
+        self.set_pipe_timer(slot);
     }
 }

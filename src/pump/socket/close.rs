@@ -335,7 +335,7 @@ impl<E: Env> Pump<E> {
         for dialer in dialers {
             self.forget_dialer(dialer);
         }
-        self.stop_watching(slot);
+        self.end_monitors(slot);
         #[cfg(feature = "tracing")]
         self.log_end(slot, undelivered, dropped);
         let Some(mut socket) = self.sockets.try_remove(slot) else {

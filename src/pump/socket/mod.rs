@@ -165,7 +165,7 @@ impl SocketState {
     }
 
     /// Whether its events are reported, given whether the context has monitors.
-    pub(in crate::pump) fn is_watched(&self, context: bool) -> bool {
+    pub(in crate::pump) fn is_monitored(&self, context: bool) -> bool {
         !self.observers.monitors.is_empty() || (context && self.id != 0)
     }
 

@@ -66,7 +66,7 @@ fn sim_the_next_address_of_a_name_is_tried_in_the_same_attempt() {
         let told = sim.ask(1, |reply| {
             Command::Socket(
                 socket,
-                SocketCommand::Watch {
+                SocketCommand::Monitor {
                     events,
                     capacity,
                     reply,

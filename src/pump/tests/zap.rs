@@ -148,7 +148,7 @@ fn sim_a_judge_who_leaves_is_missed_and_one_who_comes_is_asked() {
         for pump in [0, 1] {
             let mut sim = Sim::new(seed, ROUGH, 2);
             let ([pull, push], judge) = stage(&mut sim, plain(), pump);
-            let monitor = sim.watch(&pull);
+            let monitor = sim.monitor(&pull);
             sim.until("a question", |_| judge.rep.take().is_some());
             sim.close_and_wait(&judge.rep);
             let mut failures = 0;
@@ -177,7 +177,7 @@ fn sim_a_judge_who_never_answers_is_forgotten_with_the_peers_that_wait() {
             let [server, client] = plain();
             let server = server.handshake_timeout(Some(Duration::from_millis(50)));
             let ([pull, _push], judge) = stage(&mut sim, [server, client], pump);
-            let monitor = sim.watch(&pull);
+            let monitor = sim.monitor(&pull);
             let mut failures = 0;
             sim.until("five failures", |_| {
                 while let Ok(event) = monitor.try_recv() {

@@ -32,10 +32,10 @@ impl Hook for Asleep {
 
 /// Looks at an end of a bridge until `done`, and sleeps in between.
 fn look_until(end: &BridgeEnd<u64, ()>, mut done: impl FnMut(usize, bool) -> bool) {
-    let mut watched = false;
+    let mut hooked = false;
     block_on(None, |context| {
-        if !std::mem::replace(&mut watched, true) {
-            end.watch(Arc::new(Asleep(context.waker().clone())));
+        if !std::mem::replace(&mut hooked, true) {
+            end.set_hook(Arc::new(Asleep(context.waker().clone())));
         }
         let look = end.look(&mut VecDeque::new());
         match done(look.taken, look.closed) {

@@ -12,10 +12,10 @@ const LOG: u8 = 2;
 
 /// The monitors of one context, and the numbers of its sockets.
 #[derive(Default)]
-pub(crate) struct Watchers {
+pub(crate) struct ContextMonitors {
     state: Mutex<State>,
     /// [`MONITORS`] and [`LOG`] while there are any: pumps check this first.
-    watched: AtomicU8,
+    any: AtomicU8,
 }
 
 #[derive(Default)]
@@ -59,7 +59,7 @@ struct Watcher {
     feeder: Feeder<Event>,
 }
 
-impl Watchers {
+impl ContextMonitors {
     /// Adds a monitor; false if there will be no more events.
     pub(crate) fn add(&self, events: EventSet, feeder: Feeder<Event>) -> bool {
         let mut state = self.state.lock();
@@ -67,7 +67,7 @@ impl Watchers {
             return false;
         }
         state.monitors.push(Arc::new(Watcher { events, feeder }));
-        self.watched.fetch_or(MONITORS, Ordering::AcqRel);
+        self.any.fetch_or(MONITORS, Ordering::AcqRel);
         true
     }
 
@@ -79,8 +79,8 @@ impl Watchers {
     }
 
     /// Whether there may be a monitor or a log.
-    pub(crate) fn is_watched(&self) -> bool {
-        self.watched.load(Ordering::Acquire) != 0
+    pub(crate) fn is_monitored(&self) -> bool {
+        self.any.load(Ordering::Acquire) != 0
     }
 
     /// Sends an event to all monitors that selected its kind, and to the log.
@@ -105,7 +105,7 @@ impl Watchers {
             state.ended = true;
             std::mem::take(&mut state.monitors)
         };
-        self.watched.fetch_and(!MONITORS, Ordering::AcqRel);
+        self.any.fetch_and(!MONITORS, Ordering::AcqRel);
         if terminated {
             monitors
                 .iter()
@@ -126,7 +126,7 @@ impl Watchers {
             return false;
         }
         state.log = Some(Arc::new(log));
-        self.watched.fetch_or(LOG, Ordering::AcqRel);
+        self.any.fetch_or(LOG, Ordering::AcqRel);
         true
     }
 
@@ -147,7 +147,7 @@ impl Watchers {
             let gone;
             (state.monitors, gone) = kept;
             if state.monitors.is_empty() {
-                self.watched.fetch_and(!MONITORS, Ordering::AcqRel);
+                self.any.fetch_and(!MONITORS, Ordering::AcqRel);
             }
             gone
         };
