@@ -466,6 +466,17 @@ const AVOIDED_WORDS: &[(&str, &str)] = &[
     (concat!("so ", "many"), "that many, n"),
     (concat!("takes no ", "notice"), "ignores"),
     (concat!("take no ", "notice"), "ignore"),
+    (
+        concat!("beyond ", "all clocks"),
+        "beyond the range of the clock",
+    ),
+    (concat!("for ", "want of"), "because there is no"),
+    (concat!("give ", "back"), "return, release"),
+    (concat!("make ", "way"), "be ended, be dropped"),
+    (concat!("makes ", "way"), "is ended, is dropped"),
+    (concat!("out of the ", "house"), "written"),
+    (concat!("turn ", "away"), "refuse"),
+    (concat!("turns ", "away"), "refuses"),
 ];
 
 fn avoided_words(source: &Source) -> Vec<String> {
