@@ -9,7 +9,7 @@
 //! [how sockets and programs end](guide::lifecycle), [transports](guide::transports),
 //! [requests](guide::requests), [waiting for many sources](guide::select),
 //! [security](guide::security), [monitoring](guide::monitoring), and the
-//! [differences from libzmq](guide::differences). For those who know another library there are pages
+//! [differences from libzmq](guide::differences). For users of other libraries there are pages
 //! [from zmq](guide::from_zmq), [from zeromq](guide::from_zeromq), [from omq and rzmq](guide::from_omq_rzmq),
 //! [from pyzmq](guide::from_pyzmq) and [from channel libraries](guide::from_channels), and a
 //! [table of features](guide::compared).
@@ -57,7 +57,8 @@ pub mod select;
 pub mod socket;
 pub mod statistics;
 
-// What nearly every program names; the rest is in the modules. At most 45 names: see `tests/tidy.rs`.
+// The names that nearly every program uses; the others are in the modules. At most 45 names: see
+// `tests/tidy.rs`.
 #[doc(inline)]
 pub use authenticator::Authenticator;
 #[doc(inline)]

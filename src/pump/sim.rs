@@ -1,5 +1,5 @@
-//! A world made of queues and a seed: every delay, short read, reset and refusal of a run can be
-//! replayed. Only tests see it.
+//! A seeded simulation of the environment: every delay, short read, reset and refusal of a run can
+//! be replayed. For tests only.
 
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
@@ -15,22 +15,22 @@ use super::resolver::{Lookups, Question};
 use super::transport::{self, Begun, BoundListener, Check, Resolution, Target};
 use super::Command;
 
-/// Bytes a simulated kernel buffers per direction, unless a test says otherwise.
+/// Capacity in bytes of a simulated kernel's buffer per direction, unless a test sets another.
 const CAPACITY: usize = 8 * 1024;
 
-/// Steps that a lookup takes.
+/// Number of steps that a lookup takes.
 const LOOKUP: usize = 40;
 
-/// What can go wrong, each in parts per thousand of the chances it has.
+/// Faults, each with its probability in parts per thousand.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Faults {
     /// A connect attempt is refused.
     pub(super) refused: u64,
     /// A read or write moves fewer bytes than it could.
     pub(super) short: u64,
-    /// Readiness is told later.
+    /// Readiness is reported later.
     pub(super) delayed: u64,
-    /// A read or write finds the connection reset, both ways.
+    /// A read or write finds the connection reset, in both directions.
     pub(super) reset: u64,
 }
 
@@ -50,7 +50,7 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// A number below `limit`, which is not zero.
+    /// A number below `limit`, which must not be zero.
     pub(super) fn below(&mut self, limit: u64) -> u64 {
         self.next() % limit
     }
@@ -72,24 +72,24 @@ pub(super) struct Network {
     pub(super) resets: usize,
     /// Listeners that end leave something behind.
     pub(super) litters: bool,
-    /// Where endpoints are whose hosts have names; others do not resolve.
+    /// The addresses of host names; other names do not resolve.
     pub(super) names: HashMap<String, Vec<Target>>,
-    /// Lookups that were answered.
+    /// Number of lookups done.
     pub(super) lookups: usize,
-    /// Bytes that the kernel buffers per direction of a connection.
+    /// Capacity in bytes of the kernel's buffer per direction of a connection.
     pub(super) capacity: usize,
-    /// Calls that read or wrote, those that moved nothing included.
+    /// Number of calls that read or wrote, including those that moved nothing.
     pub(super) reads: u64,
     pub(super) writes: u64,
 }
 
 #[derive(Default)]
 struct Wire {
-    /// Where side 0 is.
+    /// The address of side 0.
     from: Rc<str>,
     /// To side 0 and to side 1.
     pipes: [VecDeque<u8>; 2],
-    /// Whether side 0, side 1 has said that it writes no more, or is gone.
+    /// Whether side 0 and side 1 have announced that they write no more, or are gone.
     finished: [bool; 2],
     gone: [bool; 2],
     reset: bool,
@@ -129,7 +129,7 @@ pub(super) struct Node {
     registered: Vec<Registered>,
     listening: Vec<(String, usize)>,
     lookups: Lookups,
-    /// Questions the simulated resolver works on, and in how many steps it knows the answer.
+    /// Lookups in progress, and in how many steps each is done.
     asked: Vec<(usize, Question)>,
     random: Random,
     address: Rc<str>,
@@ -153,7 +153,7 @@ impl Node {
         }
     }
 
-    /// What the resolver has found out by this step.
+    /// The results of lookups that are done by this step.
     pub(super) fn answers(&mut self) -> Vec<Command> {
         let mut network = self.network.borrow_mut();
         let mut answers = Vec::new();
@@ -174,7 +174,7 @@ impl Node {
         answers
     }
 
-    /// What is ready now, less what is told later.
+    /// The current readiness, except for what is reported later.
     pub(super) fn ready(&mut self) -> Vec<Readiness> {
         let mut network = self.network.borrow_mut();
         let delayed = network.faults.delayed;
@@ -223,7 +223,7 @@ pub(super) struct SimStream {
 }
 
 impl SimStream {
-    /// How much of `possible` moves, after the faults had their chance.
+    /// How many of the `possible` bytes are moved, after faults.
     fn moves(network: &mut Network, wire: usize, possible: usize) -> io::Result<usize> {
         let (reset, short) = (network.faults.reset, network.faults.short);
         if network.random.strikes(reset) && !network.wires[wire].reset {

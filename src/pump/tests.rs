@@ -35,7 +35,7 @@ mod isolation;
 mod resolver;
 mod zap;
 
-/// Turns after which a run that makes no progress has failed.
+/// Number of turns without progress after which a run has failed.
 const PATIENCE: usize = 200_000;
 
 struct Silent;
@@ -212,8 +212,7 @@ impl Sock {
     }
 }
 
-/// A message that shows whether it is whole: its number, and parts and bytes that follow
-/// from it.
+/// A message whose parts and bytes follow from its number, so that a test sees whether it is whole.
 fn numbered(number: u64) -> Message {
     let mut random = Random::new(number);
     let parts = 1 + random.below(4);
@@ -249,22 +248,22 @@ const BROKEN: Faults = Faults {
     reset: 3,
 };
 
-/// Whether a test is to take its time: ZMQ_CHANNELS_LONG=1 cargo test sim_
+/// Whether to run the long form of a test: ZMQ_CHANNELS_LONG=1 cargo test sim_
 fn long() -> bool {
     std::env::var_os("ZMQ_CHANNELS_LONG").is_some()
 }
 
 fn seeds() -> impl Iterator<Item = u64> {
     let given = |name| std::env::var(name).ok()?.parse::<u64>().ok();
-    // One seed can be replayed: SIM_SEED=17 cargo test sim_. The gate tries more than everyday
-    // runs: SIM_SEEDS=20.
+    // One seed can be replayed: SIM_SEED=17 cargo test sim_. The checks before a merge try more
+    // seeds than the default: SIM_SEEDS=20.
     match given("SIM_SEED") {
         Some(seed) => seed..seed + 1,
         None => 0..given("SIM_SEEDS").unwrap_or(if long() { 20 } else { 5 }),
     }
 }
 
-/// Sends `count` messages one way and wants each once, whole, in order.
+/// Sends `count` messages in one direction and expects each once, whole, in order.
 fn all_arrive(sim: &mut Sim, from: &Sock, to: &Sock, count: u64) {
     let (mut sent, mut got) = (0, 0);
     sim.until("delivery", |_| {
@@ -291,7 +290,8 @@ fn sim_every_message_arrives_once_and_in_order_over_a_rough_network() {
     }
 }
 
-/// The user's last handles go in one moment: first those of the socket, then that of the context.
+/// The user's last handles are dropped at the same moment: first those of the socket, then that of
+/// the context.
 #[test]
 fn sim_a_socket_that_is_about_to_close_is_waited_for() {
     let mut sim = Sim::new(0, ROUGH, 1);
@@ -392,7 +392,7 @@ fn sim_a_pipe_that_cannot_be_written_waits_for_its_reader_in_peace() {
             }
             pull.receiver.as_ref().unwrap().len() == 5
         });
-        // The peer is gone, in the middle of what it had to say.
+        // The peer disappears in the middle of a message.
         let (socket, endpoint) = (push.socket, endpoint.clone());
         let options = Arc::new(Options::new().linger(Linger::For(Duration::ZERO)));
         let seen = sim.ask(1, |reply| {
@@ -461,7 +461,7 @@ fn sim_resets_lose_messages_but_neither_repeat_nor_reorder_nor_break_them() {
                 sent += 1;
             }
             if sent == 500 {
-                // What was accepted last is not in flight when the faults have ended.
+                // So that messages accepted last are not in flight when the faults have ended.
                 sim.network.borrow_mut().faults = Faults::default();
                 sent += u64::from(push.offer(numbered(500)));
             }
@@ -558,7 +558,7 @@ fn sim_a_full_out_stops_only_its_own_socket() {
             stalled.receiver.as_ref().unwrap().len() == 5
         });
         all_arrive(&mut sim, &push, &pull, 100);
-        // And nothing of the stalled one is lost.
+        // And no message of the stalled one is lost.
         let mut got = 0;
         sim.until("the stalled messages", |_| {
             while let Some(message) = stalled.take() {
@@ -596,7 +596,8 @@ fn sim_closing_flushes_what_was_accepted() {
     }
 }
 
-/// What a closing socket waits for may be lost with its connection, in part or as a whole.
+/// The messages that a closing socket waits for may be lost with its connection, partly or
+/// completely.
 #[test]
 fn sim_closing_ends_however_often_connections_are_lost() {
     for seed in seeds() {
@@ -698,7 +699,7 @@ impl Sim {
     }
 }
 
-/// Everything a monitor was told, of a socket that has closed.
+/// All events of a monitor whose socket has closed.
 fn told(monitor: &Feed<Event>) -> Vec<Event> {
     std::iter::from_fn(|| monitor.try_recv().ok()).collect()
 }

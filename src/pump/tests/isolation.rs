@@ -1,10 +1,10 @@
-//! Sockets of one pump do not feel each other: what that costs is counted in turns, reads and writes,
+//! Sockets of one pump do not affect each other: the cost is counted in turns, reads and writes,
 //! which no other load on the machine can change.
 
 use super::*;
 use crate::pump::ingress::READ_BUDGET;
 
-/// What the sockets of a world did to the network, and how many steps it took.
+/// The network calls of the sockets of a simulation, and the number of its steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Cost {
     steps: usize,
@@ -12,7 +12,7 @@ struct Cost {
     writes: u64,
 }
 
-/// A pipeline: its ends are on pump 0, but for the PUSH of a `cross` one.
+/// A pipeline: its ends are on pump 0, except for the PUSH of a `cross` one.
 struct Pipeline {
     push: Sock,
     pull: Sock,
@@ -56,7 +56,7 @@ fn small(number: u64) -> Message {
     Message::from(number.to_be_bytes())
 }
 
-/// Fifty messages through each of them; returns how many steps that takes.
+/// Sends fifty messages through each of them; returns the number of steps that takes.
 fn lap(sim: &mut Sim, pipelines: &[Pipeline]) -> usize {
     const COUNT: u64 = 50;
     for pipeline in pipelines {
@@ -100,7 +100,7 @@ fn sim_a_socket_that_is_not_read_costs_the_others_no_turn_and_loses_nothing() {
                 ]
             })
             .collect();
-        // Buffers have grown and hooks are armed after the first laps.
+        // Buffers have grown and hooks are armed after the first rounds.
         (0..3).for_each(|_| assert!(lap(&mut sim, &others) > 0));
         sim.settle();
         let alone = sim.cost_of(|sim| lap(sim, &others));
@@ -135,13 +135,13 @@ fn sim_a_socket_that_is_not_read_costs_the_others_no_turn_and_loses_nothing() {
     }
 }
 
-/// A turn gives a connection no more than its budget, however large the message is: between two slices
-/// of it all others have their turn.
+/// A turn gives a connection no more than its budget, however large the message is: between two
+/// slices of it all other connections are served.
 #[test]
 fn sim_small_messages_pass_a_large_one_after_each_slice_of_it() {
     const LARGE: usize = 8 << 20;
     let mut sim = Sim::new(0, Faults::default(), 2);
-    // A kernel that takes and gives anything at once.
+    // A kernel that moves any number of bytes at once.
     sim.network.borrow_mut().capacity = 2 * LARGE;
     for push_pump in [0, 1] {
         let large = sim.pipeline("tcp://127.0.0.1:0", push_pump, 10);
