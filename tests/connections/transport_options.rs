@@ -199,7 +199,7 @@ fn the_next_address_of_a_name_is_tried_in_the_same_attempt() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn an_interface_is_bound_to_by_its_name() {
+fn an_interface_can_be_bound_by_name() {
     within(LIMIT, || {
         let pull = pull(Options::new());
         let endpoint = pull.bind("tcp://lo:*").unwrap();

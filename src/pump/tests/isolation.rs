@@ -87,7 +87,7 @@ const WAYS: [(&str, usize); 4] = [
 ];
 
 #[test]
-fn sim_a_socket_that_is_not_read_costs_the_others_no_turn_and_loses_nothing() {
+fn sim_an_unread_socket_costs_the_others_no_turn_and_loses_no_message() {
     for (endpoint, push_pump) in WAYS {
         let mut sim = Sim::new(0, Faults::default(), 2);
         let others: Vec<_> = (0..33)
