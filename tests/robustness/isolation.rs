@@ -56,7 +56,7 @@ fn flood(push: Socket<Push>, count: usize) -> JoinHandle<()> {
 /// That it costs the others nothing is counted in the simulation (`pump::tests::isolation`) and measured
 /// by `benches/isolation.rs`.
 #[test]
-fn a_socket_that_is_not_read_stops_no_other_and_loses_nothing() {
+fn an_unread_socket_stops_no_other_and_loses_no_message() {
     within(2 * LIMIT, || {
         let context = Context::new();
         let others = others(&context);
@@ -82,7 +82,7 @@ fn a_socket_that_is_not_read_stops_no_other_and_loses_nothing() {
 
 /// A large message on its way delays small ones on other sockets only by a slice of it.
 #[test]
-fn a_large_message_does_not_hold_up_small_ones() {
+fn a_large_message_does_not_delay_small_ones() {
     within(LIMIT, || {
         let context = Context::new();
         let unlimited = || Options::new().high_water_marks(0);
