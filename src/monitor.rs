@@ -55,7 +55,7 @@ impl MonitorOptions {
         self
     }
 
-    /// What [`events`](MonitorOptions::events) is set to.
+    /// Returns the value of [`events`](MonitorOptions::events).
     #[must_use]
     pub fn get_events(&self) -> EventSet {
         self.events
@@ -69,7 +69,7 @@ impl MonitorOptions {
         self
     }
 
-    /// What [`capacity`](MonitorOptions::capacity) is set to.
+    /// Returns the value of [`capacity`](MonitorOptions::capacity).
     #[must_use]
     pub fn get_capacity(&self) -> usize {
         self.capacity

@@ -112,8 +112,8 @@ impl Context {
 
 #[cfg(feature = "tracing")]
 impl Context {
-    /// A socket is opened: adds that to the log, which starts with the first one if there is a
-    /// subscriber by then.
+    /// A socket is opened: adds a record of that to the log, which starts with the first socket if
+    /// there is a subscriber by then.
     pub(super) fn log_open(&self, socket: u64, socket_type: SocketType) {
         let inner = Arc::downgrade(&self.inner.inner);
         let ask = move || {

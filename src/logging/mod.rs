@@ -1,5 +1,5 @@
-//! The log of a context, written with `tracing` by a thread of its own: a subscriber is users' code, which
-//! never runs on a pump. Only with the feature `tracing`; the guide's page
+//! The log of a context, written with `tracing` by its own thread: a subscriber is users' code,
+//! which never runs on a pump. Only with the feature `tracing`; the guide's page
 //! [monitoring](crate::guide::monitoring) says what is logged.
 
 mod write;
@@ -18,16 +18,17 @@ use crate::sync::health::Health;
 use crate::sync::oneshot::answer;
 use write::Log;
 
-/// Records that wait to be logged; with one more the oldest goes, which is logged too.
+/// Maximum number of records waiting to be logged; beyond it the oldest is dropped, which is logged
+/// too.
 const CAPACITY: usize = 10_000;
 
-/// How often losses are looked for, and so how often the same one is logged at most.
+/// How often losses are checked, and so how often the same one is logged at most.
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// How long the last handle of a context waits for its log to be written.
 const FLUSH_LIMIT: Duration = Duration::from_secs(1);
 
-/// What is asked for the statistics of its sockets; `None` once the context is gone.
+/// Returns the statistics of the context's sockets; `None` once the context is gone.
 pub(crate) type Ask = dyn Fn() -> Option<Vec<SocketStatistics>> + Send;
 
 /// Starts the log of a context with its first socket, if the thread that opens it has a subscriber: its
@@ -52,7 +53,7 @@ pub(crate) fn start(monitors: &Arc<ContextMonitors>, name: &str, ask: Box<Ask>) 
     });
 }
 
-/// Waits until everything told so far is logged, for at most a second.
+/// Waits until all records so far are logged, for at most a second.
 pub(crate) fn flush(monitors: &ContextMonitors) {
     let (done, reply) = answer();
     let mut reply = Some(reply);
@@ -76,7 +77,7 @@ fn run(feed: &Feed<LogRecord>, monitors: &Weak<ContextMonitors>, mut log: Log, a
             Err(RecvTimeoutError::Timeout) => {}
             Err(_) => return,
         }
-        // A log that always has something to write looks for losses, too.
+        // A log that always has records to write checks for losses, too.
         if deadline_after(Duration::ZERO) < next {
             continue;
         }

@@ -1,4 +1,4 @@
-//! How the log of a context reads: spans, levels, fields.
+//! The format of a context's log: spans, levels, fields.
 
 use std::collections::HashMap;
 
@@ -51,7 +51,7 @@ impl Log {
         known.span.in_scope(|| debug!(target: TARGET, "opened"));
     }
 
-    /// What a monitor is told.
+    /// Logs an event.
     pub(super) fn event(&mut self, event: &Event) {
         let _in_socket = self
             .socket(event.socket, event.socket_type)
@@ -110,7 +110,7 @@ impl Log {
         }
     }
 
-    /// A socket has ended: its last losses, and what it has not delivered.
+    /// Logs the end of a socket: its last losses, and its undelivered messages.
     pub(super) fn ended(&mut self, end: &SocketEnd) {
         self.dropped(end.socket, end.socket_type, &end.dropped);
         let known = self.socket(end.socket, end.socket_type);
@@ -123,7 +123,7 @@ impl Log {
         self.sockets.remove(&end.socket);
     }
 
-    /// Losses since the last time.
+    /// Logs losses since the last call.
     pub(super) fn losses(&mut self, sockets: &[SocketStatistics]) {
         for socket in sockets {
             self.dropped(
@@ -146,7 +146,7 @@ impl Log {
         known.logged = *dropped;
     }
 
-    /// Records that had to make room.
+    /// Logs the number of records that were dropped.
     pub(super) fn missed(&self, records: u64) {
         if records > 0 {
             let _in_context = self.context.enter();

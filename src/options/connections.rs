@@ -7,7 +7,7 @@ use super::{AcceptFilter, OptionFault, Options, PeerAddress};
 /// The failures after which a socket does not connect to an endpoint again (`ZMQ_RECONNECT_STOP`).
 /// By default there are none.
 ///
-/// An endpoint that is [disconnected](crate::Socket::disconnect) is never connected to again, so
+/// A socket never reconnects to an endpoint after [`disconnect`](crate::Socket::disconnect), so
 /// `ZMQ_RECONNECT_STOP_AFTER_DISCONNECT` has no setter here: in libzmq, attempts may continue after
 /// `zmq_disconnect` for as long as messages linger.
 ///
@@ -25,22 +25,22 @@ pub struct ReconnectStop {
 }
 
 impl ReconnectStop {
-    /// No failure stops the attempts.
+    /// Creates a value for which no failure stops the attempts.
     #[must_use]
     pub fn new() -> Self {
         ReconnectStop::default()
     }
 
-    /// Whether to stop when nothing listens (`ZMQ_RECONNECT_STOP_CONN_REFUSED`): every address that the
-    /// endpoint's name resolves to refuses, or the ipc path does not exist. What a proxy refuses does
-    /// not count. Default `false`.
+    /// Whether to stop when nothing listens (`ZMQ_RECONNECT_STOP_CONN_REFUSED`): every address that
+    /// the endpoint's name resolves to refuses, or the ipc path does not exist. Connections refused
+    /// by a proxy do not count. Default `false`.
     #[must_use]
     pub fn refused(mut self, stop: bool) -> Self {
         self.refused = stop;
         self
     }
 
-    /// What [`refused`](ReconnectStop::refused) is set to.
+    /// Returns the value of [`refused`](ReconnectStop::refused).
     #[must_use]
     pub fn get_refused(&self) -> bool {
         self.refused
@@ -54,7 +54,7 @@ impl ReconnectStop {
         self
     }
 
-    /// What [`handshake_failed`](ReconnectStop::handshake_failed) is set to.
+    /// Returns the value of [`handshake_failed`](ReconnectStop::handshake_failed).
     #[must_use]
     pub fn get_handshake_failed(&self) -> bool {
         self.handshake_failed

@@ -87,9 +87,9 @@ impl fmt::Debug for SocksProxy {
 }
 
 impl SocksProxy {
-    /// The proxy at `address`, without credentials: `host:port`, or `source:port;host:port` to connect to
-    /// it from that source, as in an [`Endpoint`]. A source in the endpoint that is connected to takes
-    /// precedence.
+    /// Creates the options of the proxy at `address`, without credentials: `host:port`, or
+    /// `source:port;host:port` to connect to it from that source, as in an [`Endpoint`]. A source
+    /// in the endpoint that is connected to takes precedence.
     #[must_use]
     pub fn new(address: impl Into<String>) -> Self {
         SocksProxy {
@@ -98,7 +98,7 @@ impl SocksProxy {
         }
     }
 
-    /// The `address` given to [`new`](SocksProxy::new).
+    /// Returns the `address` given to [`new`](SocksProxy::new).
     #[must_use]
     pub fn get_address(&self) -> &str {
         &self.address
@@ -114,7 +114,8 @@ impl SocksProxy {
         self
     }
 
-    /// The user name given to [`credentials`](SocksProxy::credentials); `None` without one.
+    /// Returns the user name given to [`credentials`](SocksProxy::credentials), or `None` without
+    /// one.
     #[must_use]
     pub fn get_user(&self) -> Option<&str> {
         self.credentials.as_ref().map(|(user, _)| user.as_str())

@@ -28,7 +28,7 @@ struct State {
     log: Option<Arc<Feeder<LogRecord>>>,
 }
 
-/// What the log of a context is told.
+/// A record for the log of the context.
 #[cfg(feature = "tracing")]
 pub(crate) enum LogRecord {
     /// A socket was opened.
@@ -36,7 +36,7 @@ pub(crate) enum LogRecord {
         socket: u64,
         socket_type: crate::socket_type::SocketType,
     },
-    /// As a monitor is told.
+    /// The event that monitors receive.
     Event(Box<Event>),
     /// A socket has ended.
     Ended(Box<SocketEnd>),
@@ -50,7 +50,7 @@ pub(crate) struct SocketEnd {
     pub(crate) socket: u64,
     pub(crate) socket_type: crate::socket_type::SocketType,
     pub(crate) undelivered: u64,
-    /// All its losses.
+    /// All its losses, by reason.
     pub(crate) dropped: crate::statistics::Dropped,
 }
 

@@ -1,4 +1,4 @@
-//! What the log of a context is told beside events: how each socket ended.
+//! Records for the log of a context that are not events: how each socket ended.
 
 use crate::port::{LogRecord, SocketEnd};
 use crate::pump::env::Env;
@@ -6,12 +6,12 @@ use crate::pump::Pump;
 use crate::statistics::Dropped;
 
 impl<E: Env> Pump<E> {
-    /// A socket is about to end: adds that to the log.
+    /// A socket is about to end: adds a record of that to the log.
     pub(in crate::pump) fn log_end(&mut self, slot: usize, undelivered: u64, dropped: Dropped) {
         let Some(socket) = self.sockets.get(slot) else {
             return;
         };
-        // Sockets without a number are the pump's own.
+        // Sockets without a number belong to the pump itself.
         if socket.id == 0 {
             return;
         }
@@ -26,7 +26,7 @@ impl<E: Env> Pump<E> {
         });
     }
 
-    /// What a socket has lost so far, if anything is told of it.
+    /// The messages that a socket has lost so far, if the context has a log or a monitor.
     pub(in crate::pump) fn losses(&mut self, slot: usize) -> Dropped {
         let is_monitored = self.company.monitors.is_monitored();
         let statistics = is_monitored.then(|| self.statistics(slot)).flatten();
