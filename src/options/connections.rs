@@ -34,6 +34,8 @@ impl ReconnectStop {
     /// Whether to stop when nothing listens (`ZMQ_RECONNECT_STOP_CONN_REFUSED`): every address that
     /// the endpoint's name resolves to refuses, or the ipc path does not exist. Connections refused
     /// by a proxy do not count. Default `false`.
+    #[doc(alias = "ZMQ_RECONNECT_STOP_CONN_REFUSED")]
+    #[doc(alias = "RECONNECT_STOP_CONN_REFUSED")]
     #[must_use]
     pub fn refused(mut self, stop: bool) -> Self {
         self.refused = stop;
@@ -48,6 +50,8 @@ impl ReconnectStop {
 
     /// Whether to stop when a connection ends before its handshake is done, or when the peer does not
     /// speak ZMTP or stays silent (`ZMQ_RECONNECT_STOP_HANDSHAKE_FAILED`). Default `false`.
+    #[doc(alias = "ZMQ_RECONNECT_STOP_HANDSHAKE_FAILED")]
+    #[doc(alias = "RECONNECT_STOP_HANDSHAKE_FAILED")]
     #[must_use]
     pub fn handshake_failed(mut self, stop: bool) -> Self {
         self.handshake_failed = stop;

@@ -108,6 +108,10 @@ impl SocksProxy {
     /// (`ZMQ_SOCKS_USERNAME`, `ZMQ_SOCKS_PASSWORD`, RFC 1929). RFC 1929 has no empty password: it is
     /// sent with length zero, as libzmq does, for proxies that accept it. By default the proxy is asked
     /// for no authentication.
+    #[doc(alias = "ZMQ_SOCKS_USERNAME")]
+    #[doc(alias = "SOCKS_USERNAME")]
+    #[doc(alias = "ZMQ_SOCKS_PASSWORD")]
+    #[doc(alias = "SOCKS_PASSWORD")]
     #[must_use]
     pub fn credentials(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
         self.credentials = Some((user.into(), password.into()));
