@@ -153,7 +153,8 @@ impl Message {
         self
     }
 
-    /// Who sent this, as the first frame says; `None` if that can be no id.
+    /// Who sent this, as the first frame says; `None` if that can be no id. See also
+    /// [`peer`](Message::peer), which does not depend on a frame.
     #[must_use]
     pub fn sender(&self) -> Option<RoutingId> {
         self.first().and_then(|frame| RoutingId::new(frame).ok())

@@ -29,6 +29,7 @@ pub(crate) struct Connections {
     pub(crate) backlog: u32,
     pub(crate) accept_filter: Option<AcceptFilter>,
     pub(crate) max_peers: Option<usize>,
+    pub(crate) message_peers: bool,
     pub(crate) pump: Option<usize>,
 }
 
@@ -42,6 +43,7 @@ impl Default for Connections {
             backlog: Options::DEFAULT_BACKLOG,
             accept_filter: None,
             max_peers: None,
+            message_peers: false,
             pump: None,
         }
     }
@@ -190,6 +192,24 @@ impl Options {
     #[must_use]
     pub fn get_max_peers(&self) -> Option<usize> {
         self.connections.max_peers
+    }
+
+    /// Whether what is received tells [which peer it came from](crate::Message::peer)
+    /// (`zmq_msg_gets`; default `false`). It costs an allocation for each message. A change is for
+    /// peers that connect from then on; once it is `false` no message tells it.
+    #[doc(alias = "zmq_msg_gets")]
+    #[doc(alias = "ZMQ_SRCFD")]
+    #[doc(alias = "SRCFD")]
+    #[must_use]
+    pub fn message_peers(mut self, message_peers: bool) -> Self {
+        self.connections.message_peers = message_peers;
+        self
+    }
+
+    /// What [`message_peers`](Options::message_peers) is set to.
+    #[must_use]
+    pub fn get_message_peers(&self) -> bool {
+        self.connections.message_peers
     }
 
     /// The pump the socket lives on, counted from 0 (in the place of `ZMQ_AFFINITY`, which names

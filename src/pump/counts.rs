@@ -1,9 +1,10 @@
 //! What each connection and each socket has done so far. The figures are plain numbers, counted by the
 //! batch where there is one.
 
+use std::collections::VecDeque;
 use std::time::Instant;
 
-use crate::message::{Frame, Message};
+use crate::message::{Frame, Message, PeerFrame};
 use crate::pattern::Drop;
 use crate::routing_id::RoutingId;
 use crate::socket_type::SocketType;
@@ -45,6 +46,8 @@ pub(super) struct PeerRecord {
     pub(super) routing_id: Frame,
     /// The name that the pattern gave it.
     pub(super) known_as: Option<RoutingId>,
+    /// Goes with its messages, on sockets that ask for it.
+    pub(super) peer_frame: Option<PeerFrame>,
     /// What was lost on the way to it, or not taken from it; none at all for most.
     pub(super) dropped: Option<Box<Dropped>>,
 }
@@ -62,6 +65,25 @@ impl PeerRecord {
 pub(super) fn payload_len(message: &Message) -> u64 {
     let frames = message.frames().iter();
     frames.map(|frame| frame.len() as u64).sum()
+}
+
+/// A message goes to another socket of this process, where the peer it was received from is not told:
+/// its bytes of payload.
+pub(super) fn pass_on(message: &mut Message) -> u64 {
+    message.forget_peer();
+    payload_len(message)
+}
+
+/// The same for all messages from an index on. Most have no peer, so that is looked for together.
+pub(super) fn pass_on_all(messages: &mut VecDeque<Message>, from: usize) -> u64 {
+    let new = messages.range(from..).map(Message::payload);
+    let (payload, have_peers) = new.fold((0, false), |(sum, any), (bytes, has_peer)| {
+        (sum + bytes, any | has_peer)
+    });
+    if have_peers {
+        messages.range_mut(from..).for_each(Message::forget_peer);
+    }
+    payload
 }
 
 /// The public name of a loss.

@@ -88,7 +88,7 @@ pub(crate) enum Event {
     Authenticate(Credentials),
     /// The handshake is complete: messages may flow. Comes once, before any other but
     /// `Authenticate` and `Closed`.
-    Ready(Box<PeerInfo>),
+    Ready(Box<Introduction>),
     /// A whole message.
     Message(Message),
     /// The peer wants messages that start with this (to PUB and XPUB only).
@@ -105,7 +105,7 @@ pub(crate) enum Event {
 
 /// What the peer said about itself during the handshake: nothing at all, without one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct PeerInfo {
+pub(crate) struct Introduction {
     /// `None` if the peer did not say; such peers are taken as they are.
     pub(crate) socket_type: Option<SocketType>,
     /// Empty for an anonymous peer.

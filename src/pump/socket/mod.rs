@@ -90,6 +90,8 @@ pub(in crate::pump) struct SocketIo {
     pub(in crate::pump) credits: Credits,
     /// Whether there was a burst since the pump last looked for memory to give back.
     bursting: bool,
+    /// Whether received messages have their peers.
+    pub(in crate::pump) message_peers: bool,
     /// The most messages one peer may hold; `usize::MAX` for no limit.
     pub(in crate::pump) limit: usize,
     /// Whether there is one queue for each peer (fan-out).
@@ -144,6 +146,7 @@ impl SocketState {
                 outcomes: Vec::new(),
                 credits: Credits::default(),
                 bursting: false,
+                message_peers: options.connections.message_peers,
                 limit: high_water_marks(kind, &options).1,
                 buffers: pattern.buffers_per_peer(),
                 near: Near::new(kind, &options),

@@ -17,7 +17,7 @@ fn nothing_is_said_that_the_user_does_not_say_and_no_deadline_runs() {
     assert!(!connection.has_transmit());
     assert_eq!(connection.poll_timeout(), None);
     assert!(!connection.is_ready());
-    let unknown = PeerInfo {
+    let unknown = Introduction {
         socket_type: None,
         identity: Frame::empty(),
         version: (0, 0),
