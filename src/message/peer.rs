@@ -40,8 +40,8 @@ use crate::event::PeerIdentity;
 pub struct PeerInfo {
     /// The connection's number, the same as in
     /// [`Event::connection`](crate::monitor::Event#structfield.connection) and
-    /// [`PeerStatistics::connection`](crate::statistics::PeerStatistics#structfield.connection): another one each
-    /// time the peer connects, never used again for the same socket.
+    /// [`PeerStatistics::connection`](crate::statistics::PeerStatistics#structfield.connection): another
+    /// one each time the peer connects, never used again for the same socket.
     pub connection: u64,
     /// The endpoint it was made through: as [`bind`](crate::Socket::bind) returned it, or as it was
     /// connected to.
@@ -63,9 +63,10 @@ impl Message {
     /// The message keeps it while frames are added and taken, and so do its clones; equality ignores
     /// it. It is not sent: a received message has the peer of the last connection it came over, never
     /// one further away, such as one behind a [`Proxy`](crate::Proxy). A message that a failed call
-    /// gives back still has its peer. The call looks the peer up under a lock that all messages share, held
-    /// for one step. [`into_frames`](Message::into_frames) and iteration by value
-    /// return frames only.
+    /// gives back still has its peer. [`into_frames`](Message::into_frames) and iteration by value return
+    /// frames only.
+    ///
+    /// The peer is looked up by number, under a lock that all messages share, held for that step.
     ///
     /// ```
     /// use zmq_channels::{Context, Options, Pull, Push};

@@ -307,9 +307,9 @@ impl Iterator for RequestsIntoIter {
 /// One request, and the way back to the peer that asked.
 ///
 /// Any thread may answer it, at any time, whatever becomes of other requests. It derefs to its
-/// message, so that [`request.peer()`](Message::peer) says which peer asked, and holds its socket open until it is answered or dropped. One that is dropped without
-/// a reply (also by a thread that panics) is answered as [`Unanswered`] says, and counted in
-/// [`Requests::unanswered`].
+/// message, so that [`request.peer()`](Message::peer) says which peer asked, and holds its socket open
+/// until it is answered or dropped. One that is dropped without a reply (also by a thread that
+/// panics) is answered as [`Unanswered`] says, and counted in [`Requests::unanswered`].
 #[must_use = "a request that is dropped is answered as `Unanswered` says"]
 pub struct Request {
     /// What the client sent, without its envelope.
