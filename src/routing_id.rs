@@ -153,7 +153,8 @@ impl Message {
         self
     }
 
-    /// Returns the sender's id, from the first frame; `None` if that is not a valid id.
+    /// Returns the sender's id, from the first frame; `None` if that is not a valid id. See also
+    /// [`peer`](Message::peer), which does not depend on a frame.
     #[must_use]
     pub fn sender(&self) -> Option<RoutingId> {
         self.first().and_then(|frame| RoutingId::new(frame).ok())

@@ -138,8 +138,18 @@ const RESERVED: &[(&[&str], &[&str])] = &[
     (&["mio"], &["pump"]),
     (&["socket2"], &["pump"]),
     (&["getrandom"], &["pump"]),
-    // The storage keeps memory that is not used: what it locks is no message, and no state.
-    (&["Mutex"], &["sync", "driver", "port", "message::storage"]),
+    // The storage keeps memory that is not used: what it locks is no message, and no state. Peers are
+    // kept by number, for one step each time.
+    (
+        &["Mutex"],
+        &[
+            "sync",
+            "driver",
+            "port",
+            "message::storage",
+            "message::peer",
+        ],
+    ),
     (&["RwLock"], &["sync"]),
     (&["Condvar"], &["sync"]),
     (&["Atomic*"], &["sync", "driver", "port"]),

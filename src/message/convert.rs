@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{Body, Frame, Message};
+use super::{Frame, Message};
 
 macro_rules! message_of_one_frame {
     ($($kind:ty),* $(,)?) => {
@@ -115,18 +115,9 @@ impl TryFrom<Message> for Frame {
     type Error = FromMessageError;
 
     fn try_from(message: Message) -> Result<Self, FromMessageError> {
-        match message.body {
-            Body::One(frame) => Ok(frame),
-            // Of one frame too, if others have been taken off.
-            Body::Many(mut frames) => match (frames.len(), frames.pop()) {
-                (1, Some(frame)) => Ok(frame),
-                (_, last) => {
-                    frames.extend(last);
-                    let body = Body::Many(frames);
-                    Err(FromMessageError::FrameCount(Message { body, ..message }))
-                }
-            },
-        }
+        let Message { tag, body } = message;
+        body.into_one()
+            .map_err(|body| FromMessageError::FrameCount(Message { tag, body }))
     }
 }
 
@@ -167,11 +158,14 @@ impl TryFrom<Message> for String {
     type Error = FromMessageError;
 
     fn try_from(message: Message) -> Result<Self, FromMessageError> {
-        let tag = message.tag();
+        let (tag, peer) = (message.tag(), message.peer_frame());
         let bytes = Vec::try_from(message)?;
         String::from_utf8(bytes).map_err(|error| {
             let mut message = Message::from(error.into_bytes());
             message.set_tag(tag);
+            if let Some(peer) = &peer {
+                message.set_peer(peer);
+            }
             FromMessageError::NotUtf8(message)
         })
     }

@@ -119,6 +119,11 @@ impl Frame {
         }
     }
 
+    /// A frame that shares its storage however small it is: what drops the last clone drops that.
+    pub(super) const fn shared_as_is(bytes: Bytes) -> Self {
+        Frame(Repr::Shared(bytes))
+    }
+
     /// The shared storage of a large frame, if it is stored that way.
     #[inline]
     pub(crate) fn shared(&self) -> Option<&Bytes> {

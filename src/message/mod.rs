@@ -2,13 +2,18 @@
 
 use std::fmt;
 
+mod body;
 mod convert;
 mod frame;
+mod peer;
 pub(crate) mod storage;
 mod xpub_event;
 
+use body::Body;
 pub use convert::FromMessageError;
 pub use frame::{Frame, INLINE_CAPACITY};
+pub(crate) use peer::PeerFrame;
+pub use peer::PeerInfo;
 pub use xpub_event::XPubEvent;
 
 /// RFC 48 gives the name of a group one byte for its length.
@@ -74,12 +79,6 @@ pub(crate) const fn numbered(number: u64) -> u64 {
     number | NUMBERED
 }
 
-#[derive(Clone)]
-enum Body {
-    One(Frame),
-    Many(Vec<Frame>),
-}
-
 impl Message {
     /// The most frames one message has on the wire, 2²⁰: a peer that is sent more ends the
     /// connection. That counts what the type of socket puts in front, so that REQ takes 2 frames
@@ -96,7 +95,7 @@ impl Message {
     pub const fn new() -> Self {
         Message {
             tag: 0,
-            body: Body::Many(Vec::new()),
+            body: Body::empty(),
         }
     }
 
@@ -145,15 +144,16 @@ impl Message {
 
     /// The number of frames.
     #[must_use]
+    #[inline]
     pub fn len(&self) -> usize {
-        self.frames().len()
+        self.body.len()
     }
 
     /// Whether there is no frame at all. A message of one empty frame is not empty.
     #[must_use]
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.frames().is_empty()
+        self.len() == 0
     }
 
     /// The number of bytes in all frames together.
@@ -169,10 +169,7 @@ impl Message {
     #[doc(alias = "zmq_msg_more")]
     #[doc(alias = "ZMQ_RCVMORE")]
     pub fn frames(&self) -> &[Frame] {
-        match &self.body {
-            Body::One(frame) => std::slice::from_ref(frame),
-            Body::Many(frames) => frames,
-        }
+        self.body.frames()
     }
 
     /// The frame at `index`, counted from 0.
@@ -215,54 +212,31 @@ impl Message {
     #[doc(alias = "zmsg_add")]
     #[doc(alias = "append")]
     pub fn push_back(&mut self, frame: impl Into<Frame>) {
-        if self.is_empty() {
-            // Most stay alone: no need for a vector.
-            self.body = Body::One(frame.into());
-        } else {
-            self.many().push(frame.into());
-        }
+        self.body.push_back(frame.into());
     }
 
     /// Adds a frame in front of the others.
     #[doc(alias = "zmsg_push")]
     #[doc(alias = "prepend")]
     pub fn push_front(&mut self, frame: impl Into<Frame>) {
-        match &mut self.body {
-            // One allocation of the right size.
-            Body::One(only) => self.body = Body::Many(vec![frame.into(), std::mem::take(only)]),
-            Body::Many(frames) => frames.insert(0, frame.into()),
-        }
+        self.body.push_front(frame.into());
     }
 
     /// Takes the first frame off.
     #[doc(alias = "zmsg_pop")]
     pub fn pop_front(&mut self) -> Option<Frame> {
-        match &mut self.body {
-            Body::One(_) => self.many().pop(),
-            Body::Many(frames) => match &mut frames[..] {
-                [] => None,
-                [first, second] => {
-                    let (first, second) = (std::mem::take(first), std::mem::take(second));
-                    self.body = Body::One(second);
-                    Some(first)
-                }
-                [_, ..] => Some(frames.remove(0)),
-            },
-        }
+        self.body.pop_front()
     }
 
     /// Takes the last frame off.
     pub fn pop_back(&mut self) -> Option<Frame> {
-        self.many().pop()
+        self.body.pop_back()
     }
 
     /// The frames as a vector.
     #[must_use]
     pub fn into_frames(self) -> Vec<Frame> {
-        match self.body {
-            Body::One(frame) => vec![frame],
-            Body::Many(frames) => frames,
-        }
+        self.body.into_frames()
     }
 
     /// The text of a message of one frame, if that is valid UTF-8.
@@ -276,16 +250,10 @@ impl Message {
         }
     }
 
-    pub(crate) fn from_frames(mut frames: Vec<Frame>) -> Self {
-        match (frames.len(), frames.pop()) {
-            (1, Some(frame)) => Message::single(frame),
-            (_, last) => {
-                frames.extend(last);
-                Message {
-                    tag: 0,
-                    body: Body::Many(frames),
-                }
-            }
+    pub(crate) fn from_frames(frames: Vec<Frame>) -> Self {
+        Message {
+            tag: 0,
+            body: Body::from_frames(frames),
         }
     }
 
@@ -302,16 +270,6 @@ impl Message {
     /// Whether this is a request, or the reply to one, that a call waits for by its tag.
     pub(crate) const fn belongs_to_a_call(&self) -> bool {
         self.tag != 0 && self.tag & NUMBERED == 0
-    }
-
-    fn many(&mut self) -> &mut Vec<Frame> {
-        if let Body::One(frame) = &mut self.body {
-            self.body = Body::Many(vec![std::mem::take(frame)]);
-        }
-        match &mut self.body {
-            Body::Many(frames) => frames,
-            Body::One(_) => unreachable!("made a vector just above"),
-        }
     }
 }
 
@@ -355,6 +313,7 @@ impl fmt::Debug for Message {
 impl std::ops::Index<usize> for Message {
     type Output = Frame;
 
+    #[inline]
     fn index(&self, index: usize) -> &Frame {
         &self.frames()[index]
     }

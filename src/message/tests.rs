@@ -4,6 +4,8 @@ use bytes::Bytes;
 
 use super::*;
 
+mod peers;
+
 #[test]
 fn a_message_fills_eleven_words() {
     assert_eq!(std::mem::size_of::<Frame>(), 80);

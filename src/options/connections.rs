@@ -75,6 +75,7 @@ pub(crate) struct Connections {
     pub(crate) backlog: u32,
     pub(crate) accept_filter: Option<AcceptFilter>,
     pub(crate) max_peers: Option<usize>,
+    pub(crate) message_peers: bool,
     pub(crate) pump: Option<usize>,
 }
 
@@ -88,6 +89,7 @@ impl Default for Connections {
             backlog: Options::DEFAULT_BACKLOG,
             accept_filter: None,
             max_peers: None,
+            message_peers: false,
             pump: None,
         }
     }
@@ -237,6 +239,24 @@ impl Options {
     #[must_use]
     pub fn get_max_peers(&self) -> Option<usize> {
         self.connections.max_peers
+    }
+
+    /// Whether received messages record [which peer they came from](crate::Message::peer)
+    /// (`zmq_msg_gets`; default `false`). It costs an allocation for each message. On an open socket,
+    /// enabling it affects peers that connect from then on; disabling it affects all messages.
+    #[doc(alias = "zmq_msg_gets")]
+    #[doc(alias = "ZMQ_SRCFD")]
+    #[doc(alias = "SRCFD")]
+    #[must_use]
+    pub fn message_peers(mut self, message_peers: bool) -> Self {
+        self.connections.message_peers = message_peers;
+        self
+    }
+
+    /// Returns the value of [`message_peers`](Options::message_peers).
+    #[must_use]
+    pub fn get_message_peers(&self) -> bool {
+        self.connections.message_peers
     }
 
     /// The pump that serves the socket, counted from 0 (replaces `ZMQ_AFFINITY`, which selects a

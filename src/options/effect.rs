@@ -65,6 +65,7 @@ table! {
         backlog: every,
         accept_filter: every,
         max_peers: has_several_peers,
+        message_peers: SocketType::receives,
         pump: every,
     }
     network: Network {

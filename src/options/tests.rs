@@ -55,6 +55,7 @@ set_and_read! {
     connect_timeout: connect_timeout(SECOND), get_connect_timeout() => Some(SECOND);
     backlog: backlog(7), get_backlog() => 7;
     max_peers: max_peers(8), get_max_peers() => Some(8);
+    message_peers: message_peers(true), get_message_peers() => true;
     pump: pump(9), get_pump() => Some(9);
     ipv6: ipv6(true), get_ipv6() => true;
     tcp_keepalive: tcp_keepalive(TcpKeepalive::Off), get_tcp_keepalive() => TcpKeepalive::Off;

@@ -1,9 +1,10 @@
 //! Counters of each connection and each socket: plain integers, updated per batch where there is
 //! one.
 
+use std::collections::VecDeque;
 use std::time::Instant;
 
-use crate::message::{Frame, Message};
+use crate::message::{Frame, Message, PeerFrame};
 use crate::pattern::Drop;
 use crate::routing_id::RoutingId;
 use crate::socket_type::SocketType;
@@ -45,6 +46,8 @@ pub(super) struct PeerRecord {
     pub(super) routing_id: Frame,
     /// The name by which the pattern addresses it.
     pub(super) known_as: Option<RoutingId>,
+    /// Attached to the peer's messages, on sockets with `message_peers`.
+    pub(super) peer_frame: Option<PeerFrame>,
     /// Messages dropped on the way to it or from it; allocated with the first.
     pub(super) dropped: Option<Box<Dropped>>,
 }
@@ -62,6 +65,25 @@ impl PeerRecord {
 pub(super) fn payload_len(message: &Message) -> u64 {
     let frames = message.frames().iter();
     frames.map(|frame| frame.len() as u64).sum()
+}
+
+/// Prepares a message for another socket of this process, which is not told the peer it was received
+/// from. Returns the size of its payload.
+pub(super) fn pass_on(message: &mut Message) -> u64 {
+    message.forget_peer();
+    payload_len(message)
+}
+
+/// Like [`pass_on`] for all messages from an index on. Most have no peer, so all are checked first.
+pub(super) fn pass_on_all(messages: &mut VecDeque<Message>, from: usize) -> u64 {
+    let new = messages.range(from..).map(Message::payload);
+    let (payload, have_peers) = new.fold((0, false), |(sum, any), (bytes, has_peer)| {
+        (sum + bytes, any | has_peer)
+    });
+    if have_peers {
+        messages.range_mut(from..).for_each(Message::forget_peer);
+    }
+    payload
 }
 
 /// The public form of a pattern's reason.

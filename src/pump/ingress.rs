@@ -4,11 +4,11 @@ use std::collections::VecDeque;
 use std::io::ErrorKind;
 
 use crate::event::{EventKind, PeerIdentity};
-use crate::message::Message;
+use crate::message::{Message, PeerFrame};
 use crate::pattern::{Admission, Pattern, PeerId, Upstream, Violation};
 use crate::port::Outcome;
 use crate::security::Credentials;
-use crate::wire::{CloseReason, Event, PeerInfo};
+use crate::wire::{CloseReason, Event, Introduction};
 
 use super::counts::PeerRecord;
 use super::env::{Env, Readiness};
@@ -34,6 +34,7 @@ fn admit_all(
     peer: PeerId,
     mut record: Option<&mut PeerRecord>,
     io: &mut SocketIo,
+    peer_frame: Option<&PeerFrame>,
     from: usize,
     unseen: &mut VecDeque<Message>,
 ) -> Result<(), Violation> {
@@ -48,7 +49,10 @@ fn admit_all(
                 kept += 1;
             }
             Ok(Admission::Answer) => {
-                let reply = std::mem::take(&mut io.batch[index]);
+                let mut reply = std::mem::take(&mut io.batch[index]);
+                if let Some(frame) = peer_frame {
+                    reply.set_peer(frame);
+                }
                 io.outcomes.push((reply.tag(), Outcome::Replied(reply)));
             }
             Ok(Admission::Drop(why)) => {
@@ -72,7 +76,7 @@ fn admit_all(
 enum Decoded {
     All,
     NoRoom,
-    Ready(Box<PeerInfo>),
+    Ready(Box<Introduction>),
     /// The ZAP handler is to be asked about the peer.
     Judge(Credentials),
     Over(Loss),
@@ -345,6 +349,10 @@ impl<E: Env> Pump<E> {
         let Some(found) = self.sockets.get_mut(socket) else {
             return (0, Ok(()));
         };
+        let peer_frame = match found.io.message_peers {
+            true => self.pipes.get(peer.0 as usize).and_then(Pipe::peer_frame),
+            false => None,
+        };
         let was_blocked = found.pattern.is_blocked();
         let admitted = match found.pattern.admits_all(peer) {
             true => {
@@ -360,11 +368,16 @@ impl<E: Env> Pump<E> {
                     peer,
                     record,
                     &mut found.io,
+                    peer_frame.as_ref(),
                     from,
                     unseen,
                 )
             }
         };
+        if let Some(frame) = &peer_frame {
+            let new = found.io.batch.range_mut(from..);
+            new.for_each(|message| message.set_peer(frame));
+        }
         let unblocked = was_blocked && !found.pattern.is_blocked();
         let delivered = found.io.batch.len() - from;
         self.fair_queues[socket].take(delivered);
@@ -390,7 +403,7 @@ impl<E: Env> Pump<E> {
             }
         };
         match self.pattern_call(socket, |pattern, outlet| {
-            pattern.heed(peer, command, outlet)
+            pattern.heed(peer, command, outlet.receiving_from(peer))
         }) {
             Some(Ok(())) => None,
             Some(Err(violation)) => Some(Decoded::Over(Loss::Violation(violation))),
@@ -399,21 +412,20 @@ impl<E: Env> Pump<E> {
     }
 
     /// The handshake on a wire is done.
-    fn meet(&mut self, slot: usize, info: PeerInfo) -> Result<(), Loss> {
+    fn meet(&mut self, slot: usize, info: Introduction) -> Result<(), Loss> {
         let intro = self.intro(slot, &info);
-        self.attach(slot, &intro)?;
+        let identity = PeerIdentity {
+            socket_type: intro.socket_type,
+            routing_id: intro.routing_id.clone(),
+            version: Some(info.version),
+            properties: info.properties,
+            user_id: info.allowed.user_id,
+            authenticated: info.allowed.metadata,
+        };
+        self.attach(slot, &intro, &identity)?;
         self.reach_afar(slot);
         self.send_probe(slot);
-        self.tell_pipe(slot, || {
-            EventKind::HandshakeSucceeded(PeerIdentity {
-                socket_type: intro.socket_type,
-                routing_id: intro.routing_id,
-                version: Some(info.version),
-                properties: info.properties,
-                user_id: info.allowed.user_id,
-                authenticated: info.allowed.metadata,
-            })
-        });
+        self.tell_pipe(slot, || EventKind::HandshakeSucceeded(identity));
         Ok(())
     }
 

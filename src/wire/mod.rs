@@ -88,7 +88,7 @@ pub(crate) enum Event {
     Authenticate(Credentials),
     /// The handshake is complete: messages can be exchanged. Comes once, before all others except
     /// `Authenticate` and `Closed`.
-    Ready(Box<PeerInfo>),
+    Ready(Box<Introduction>),
     /// A whole message.
     Message(Message),
     /// The peer subscribes to messages that start with this (to PUB and XPUB only).
@@ -105,7 +105,7 @@ pub(crate) enum Event {
 
 /// What the peer announced during the handshake; empty without one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct PeerInfo {
+pub(crate) struct Introduction {
     /// `None` if the peer did not announce one; such peers count as compatible.
     pub(crate) socket_type: Option<SocketType>,
     /// Empty if the peer announced none.

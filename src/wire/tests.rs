@@ -268,7 +268,7 @@ fn the_peer_is_reported_as_it_announced_itself() {
         b"\x05READY\x0bsocket-TYPE\0\0\0\x03REQ\x08Identity\0\0\0\x02me\x03X-a\0\0\0\x01\xff",
     );
     let events = events_of(config(SocketType::Router), &script(0, &[&ready]));
-    let peer = PeerInfo {
+    let peer = Introduction {
         socket_type: Some(SocketType::Req),
         identity: Frame::from("me"),
         version: (3, 0),

@@ -1,5 +1,6 @@
 //! What a monitor tells, in which order, and that it holds nothing up.
 
+mod message_peers;
 mod of_context;
 
 use crate::common;

@@ -489,6 +489,11 @@ fn settings() -> Vec<Setting> {
             all_but(&[Pair, Channel]),
         ),
         s(
+            "message_peers",
+            |o| o.message_peers(true),
+            all_but(&[Pub, Push, Radio, Scatter]),
+        ),
+        s(
             "reconnect_stop",
             |o| o.reconnect_stop(ReconnectStop::new().refused(true)),
             all(),

@@ -308,10 +308,10 @@ impl Iterator for RequestsIntoIter {
 
 /// A request, with which the reply to it is sent.
 ///
-/// Any thread may reply, at any time, independently of other requests. It derefs to its message and
-/// holds its socket open until it is replied to or dropped. A request that is dropped without a
-/// reply (also by a thread that panics) is answered as [`Unanswered`] says, and counted in
-/// [`Requests::unanswered`].
+/// Any thread may reply, at any time, independently of other requests. It derefs to its message, so
+/// that [`request.peer()`](Message::peer) returns the peer that asked, and holds its socket open until
+/// it is replied to or dropped. A request that is dropped without a reply (also by a thread that
+/// panics) is answered as [`Unanswered`] says, and counted in [`Requests::unanswered`].
 #[must_use = "a request that is dropped is answered as `Unanswered` says"]
 pub struct Request {
     /// The message the client sent, without its envelope.

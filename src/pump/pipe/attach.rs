@@ -1,18 +1,19 @@
 //! Attaching peers to patterns, detaching them, and telling patterns that peers have room again.
 
-use crate::message::Frame;
+use crate::event::PeerIdentity;
+use crate::message::{Frame, PeerFrame, PeerInfo};
 use crate::pattern::{PeerId, PeerIntro};
 use crate::pump::counts::PeerRecord;
 use crate::pump::env::Env;
 use crate::pump::Pump;
-use crate::wire::PeerInfo;
+use crate::wire::Introduction;
 
 use super::loss::{Loss, Origin};
 use super::Path;
 
 impl<E: Env> Pump<E> {
     /// What a pattern is told about a peer after the handshake.
-    pub(in crate::pump) fn intro(&self, slot: usize, info: &PeerInfo) -> PeerIntro {
+    pub(in crate::pump) fn intro(&self, slot: usize, info: &Introduction) -> PeerIntro {
         PeerIntro {
             socket_type: info.socket_type,
             routing_id: info.identity.clone(),
@@ -38,7 +39,12 @@ impl<E: Env> Pump<E> {
     }
 
     /// The handshake is done: attaches the peer to the pattern, unless there are too many peers.
-    pub(in crate::pump) fn attach(&mut self, slot: usize, intro: &PeerIntro) -> Result<(), Loss> {
+    pub(in crate::pump) fn attach(
+        &mut self,
+        slot: usize,
+        intro: &PeerIntro,
+        identity: &PeerIdentity,
+    ) -> Result<(), Loss> {
         let Some(pipe) = self.pipes.get_mut(slot) else {
             return Err(Loss::Refused);
         };
@@ -52,7 +58,11 @@ impl<E: Env> Pump<E> {
             found.observers.tally.refused += 1;
             return Err(Loss::Crowded);
         }
+        let message_peers = found.io.message_peers;
         self.count_peers(socket, true);
+        let peer_frame = message_peers
+            .then(|| self.peer_frame(slot, identity))
+            .flatten();
         // Before the pattern attaches it, which may drop messages kept for the peer.
         if let Some(pipe) = self.pipes.get_mut(slot) {
             pipe.record = Some(Box::new(PeerRecord {
@@ -60,13 +70,16 @@ impl<E: Env> Pump<E> {
                 socket_type: intro.socket_type,
                 routing_id: intro.routing_id.clone(),
                 known_as: None,
+                peer_frame,
                 dropped: None,
             }));
         }
         let peer = PeerId(slot as u32);
         let accepted = self
             .pattern_call(socket, |pattern, outlet| {
-                pattern.attach(peer, intro, outlet).is_ok()
+                pattern
+                    .attach(peer, intro, outlet.receiving_from(peer))
+                    .is_ok()
             })
             .unwrap_or(false);
         if !accepted {
@@ -93,6 +106,20 @@ impl<E: Env> Pump<E> {
         Ok(())
     }
 
+    /// Returns what is attached to the messages of a peer.
+    fn peer_frame(&mut self, slot: usize, identity: &PeerIdentity) -> Option<PeerFrame> {
+        self.learn_names(slot);
+        let pipe = self.pipes.get(slot)?;
+        let names = pipe.names.as_deref().cloned().unwrap_or_default();
+        Some(PeerFrame::new(PeerInfo {
+            connection: pipe.serial,
+            endpoint: names.endpoint,
+            local: names.local,
+            remote: names.remote,
+            identity: identity.clone(),
+        }))
+    }
+
     /// The pattern forgets the peer; unsent messages are sent another way or counted as lost.
     pub(in crate::pump) fn detach(&mut self, slot: usize) {
         let Some(pipe) = self.pipes.get_mut(slot) else {
@@ -105,7 +132,9 @@ impl<E: Env> Pump<E> {
             return;
         };
         let peer = PeerId(slot as u32);
-        self.pattern_call(socket, |pattern, outlet| pattern.detach(peer, outlet));
+        self.pattern_call(socket, |pattern, outlet| {
+            pattern.detach(peer, outlet.receiving_from(peer));
+        });
         self.count_peers(socket, false);
         self.send_later(socket);
     }

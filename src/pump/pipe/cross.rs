@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use crate::message::Message;
 use crate::pattern::Upstream;
-use crate::pump::counts::{payload_len, Counts};
+use crate::pump::counts::{pass_on, payload_len, Counts};
 use crate::pump::signal::{End, Signal};
 use crate::sync::bounded::give_back;
 
@@ -41,8 +41,8 @@ impl Cross {
         }
     }
 
-    pub(in crate::pump) fn send(&mut self, message: Message) {
-        self.counts.bytes_out += payload_len(&message);
+    pub(in crate::pump) fn send(&mut self, mut message: Message) {
+        self.counts.bytes_out += pass_on(&mut message);
         self.staged.push_back(message);
     }
 

@@ -244,7 +244,7 @@ impl<E: Env> Pump<E> {
                 let peer = PeerId(slot as u32);
                 let heeded = socket.map(|socket| {
                     self.pattern_call(socket, |pattern, outlet| {
-                        pattern.heed(peer, command, outlet)
+                        pattern.heed(peer, command, outlet.receiving_from(peer))
                     })
                 });
                 (!matches!(heeded, None | Some(Some(Ok(()))))).then_some(Loss::Refused)
@@ -263,11 +263,9 @@ impl<E: Env> Pump<E> {
                 return Err(incompatible(ours, theirs));
             }
         }
-        self.attach(slot, intro)?;
-        self.tell_pipe(slot, || {
-            let (socket_type, id) = (intro.socket_type, intro.routing_id.clone());
-            EventKind::HandshakeSucceeded(PeerIdentity::nearby(socket_type, id))
-        });
+        let identity = PeerIdentity::nearby(intro.socket_type, intro.routing_id.clone());
+        self.attach(slot, intro, &identity)?;
+        self.tell_pipe(slot, || EventKind::HandshakeSucceeded(identity));
         self.send_probe(slot);
         self.transfer_across_later(slot);
         Ok(())
@@ -278,7 +276,7 @@ impl<E: Env> Pump<E> {
         let peer = PeerId(slot as u32);
         self.pattern_call(socket, |pattern, outlet| {
             if pattern.admit(peer, &mut message) == Ok(Admission::Deliver) {
-                outlet.deliver(message);
+                outlet.receiving_from(peer).deliver(message);
             }
         });
     }

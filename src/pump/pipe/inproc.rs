@@ -11,7 +11,7 @@ use crate::socket_type::SocketType;
 use crate::sync::bounded::move_some;
 use crate::wire::CloseReason;
 
-use crate::pump::counts::{payload_len, Counts};
+use crate::pump::counts::{pass_on, pass_on_all, payload_len, Counts};
 use crate::pump::env::Env;
 use crate::pump::fair_queue::Rest;
 use crate::pump::Pump;
@@ -87,14 +87,12 @@ impl<E: Env> Pump<E> {
             return false;
         }
         for (pipe, intro) in [(far_pipe, near_intro), (near_pipe, far_intro)] {
-            if let Err(loss) = self.attach(pipe, &intro) {
+            let identity = PeerIdentity::nearby(intro.socket_type, intro.routing_id.clone());
+            if let Err(loss) = self.attach(pipe, &intro, &identity) {
                 self.lose(pipe, loss);
                 return false;
             }
-            self.tell_pipe(pipe, || {
-                let (socket_type, id) = (intro.socket_type, intro.routing_id);
-                EventKind::HandshakeSucceeded(PeerIdentity::nearby(socket_type, id))
-            });
+            self.tell_pipe(pipe, || EventKind::HandshakeSucceeded(identity));
         }
         self.send_probe(near_pipe);
         self.send_probe(far_pipe);
@@ -283,7 +281,7 @@ impl<E: Env> Pump<E> {
         let (batch, peer) = (&mut found.io.batch, PeerId(twin as u32));
         let from = batch.len();
         let moved = move_some(&mut inproc.queue, batch, most);
-        let payload: u64 = batch.range(from..).map(payload_len).sum();
+        let payload: u64 = pass_on_all(batch, from);
         if promised {
             self.fair_queues[far].redeem(moved);
         }
@@ -310,8 +308,9 @@ impl<E: Env> Pump<E> {
     fn deliver_controls(&mut self, far: usize, twin: usize, controls: VecDeque<Upstream>) -> bool {
         let peer = PeerId(twin as u32);
         for control in controls {
-            let heeded =
-                self.pattern_call(far, |pattern, outlet| pattern.heed(peer, control, outlet));
+            let heeded = self.pattern_call(far, |pattern, outlet| {
+                pattern.heed(peer, control, outlet.receiving_from(peer))
+            });
             let loss = match heeded {
                 Some(Ok(())) => continue,
                 Some(Err(violation)) => Loss::Violation(violation),
@@ -329,10 +328,10 @@ impl<E: Env> Pump<E> {
             Some(Path::Inproc(inproc)) => inproc.hello.take(),
             _ => None,
         };
-        let Some(hello) = hello else {
+        let Some(mut hello) = hello else {
             return true;
         };
-        let payload = payload_len(&hello);
+        let payload = pass_on(&mut hello);
         let Some(found) = self.sockets.get_mut(far) else {
             return true;
         };

@@ -11,6 +11,7 @@ mod wire;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::message::PeerFrame;
 use crate::pump::counts::{Counts, PeerRecord};
 use crate::pump::env::Env;
 use crate::pump::observers::Names;
@@ -135,6 +136,13 @@ impl<S> Pipe<S> {
             Path::Wire(wire) => Some(wire),
             Path::Dialing { .. } | Path::Inproc(_) | Path::Cross(_) | Path::Lent => None,
         }
+    }
+
+    /// What goes with the messages of this peer.
+    #[cold]
+    pub(in crate::pump) fn peer_frame(&self) -> Option<PeerFrame> {
+        let record = self.record.as_deref();
+        record.and_then(|record| record.peer_frame.clone())
     }
 
     /// Whether a socket that is closing need not wait for this pipe.

@@ -42,6 +42,7 @@ impl<E: Env> Pump<E> {
             routes.set_mandatory(routes_are_mandatory(socket.kind, &options));
         }
         socket.io.limit = high_water_marks(socket.kind, &options).1;
+        socket.io.message_peers = options.connections.message_peers;
         socket.io.near.configure(socket.kind, &options);
         // Only its high-water mark may have changed: the policy is fixed.
         socket.io.slides = slides(&options, socket.io.buffers);

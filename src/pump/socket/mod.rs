@@ -89,6 +89,8 @@ pub(in crate::pump) struct SocketIo {
     pub(in crate::pump) credits: Credits,
     /// Whether there was a burst since the pump last looked for memory to release.
     bursting: bool,
+    /// Whether received messages record their peers.
+    pub(in crate::pump) message_peers: bool,
     /// Maximum number of messages per peer; `usize::MAX` for no limit.
     pub(in crate::pump) limit: usize,
     /// Whether there is one queue for each peer (fan-out).
@@ -143,6 +145,7 @@ impl SocketState {
                 outcomes: Vec::new(),
                 credits: Credits::default(),
                 bursting: false,
+                message_peers: options.connections.message_peers,
                 limit: high_water_marks(kind, &options).1,
                 buffers: pattern.buffers_per_peer(),
                 near: Near::new(kind, &options),

@@ -34,7 +34,7 @@ impl<E: Env> Pump<E> {
                 let twin = PeerId(twin as u32);
                 self.pattern_call(far, |pattern, outlet| {
                     if pattern.admit(twin, &mut probe) == Ok(Admission::Deliver) {
-                        outlet.deliver(probe);
+                        outlet.receiving_from(twin).deliver(probe);
                     }
                 });
             }
@@ -117,7 +117,7 @@ impl<E: Env> Pump<E> {
         let peer = PeerId(slot as u32);
         self.pattern_call(socket, |pattern, outlet| {
             if let Ok(Admission::Deliver) = pattern.admit(peer, &mut notice) {
-                outlet.deliver(notice);
+                outlet.receiving_from(peer).deliver(notice);
             }
         });
     }

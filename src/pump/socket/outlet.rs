@@ -21,6 +21,24 @@ pub(in crate::pump) struct PumpOutlet<'a, S> {
     pub(in crate::pump) pipes: &'a mut Slab<Pipe<S>>,
     pub(in crate::pump) fair_queues: &'a mut [FairQueue],
     pub(in crate::pump) queues: &'a mut Queues,
+    /// The peer that delivered messages come from; `None` for those that no peer sent.
+    from: Option<PeerId>,
+}
+
+impl<S> PumpOutlet<'_, S> {
+    /// For a call that delivers messages of this peer.
+    pub(in crate::pump) fn receiving_from(&mut self, peer: PeerId) -> &mut Self {
+        self.from = Some(peer);
+        self
+    }
+
+    fn set_peer(&self, message: &mut Message) {
+        let pipe = self.from.and_then(|peer| self.pipes.get(peer.0 as usize));
+        let record = pipe.and_then(|pipe| pipe.record.as_deref());
+        if let Some(frame) = record.and_then(|record| record.peer_frame.as_ref()) {
+            message.set_peer(frame);
+        }
+    }
 }
 
 impl<S> Outlet for PumpOutlet<'_, S> {
@@ -113,7 +131,11 @@ impl<S> Outlet for PumpOutlet<'_, S> {
         }
     }
 
-    fn deliver(&mut self, message: Message) {
+    fn deliver(&mut self, mut message: Message) {
+        message.forget_peer();
+        if self.io.message_peers {
+            self.set_peer(&mut message);
+        }
         let room = &mut self.fair_queues[self.socket];
         if self.io.notices.is_empty() && room.free > 0 {
             room.take(1);
@@ -174,6 +196,7 @@ impl<E: Env> Pump<E> {
             pipes: &mut self.pipes,
             fair_queues: &mut self.fair_queues,
             queues: &mut self.queues,
+            from: None,
         };
         let was_blocked = socket.pattern.is_blocked();
         let answer = call(&mut *socket.pattern, &mut outlet);

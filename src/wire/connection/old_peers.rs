@@ -10,7 +10,7 @@ use crate::wire::close_reason::CloseReason;
 use crate::wire::frame::Framing;
 use crate::wire::metadata::announced_identity;
 use crate::wire::old::{self, Old};
-use crate::wire::{Allowed, Event, PeerInfo};
+use crate::wire::{Allowed, Event, Introduction};
 
 /// RFC 15, Framing: the bit that later became the COMMAND flag "MUST be zero".
 pub(super) const NO_COMMANDS: CloseReason =
@@ -102,7 +102,7 @@ impl Connection {
             },
         };
         self.limit_frames();
-        Ok(Some(Event::Ready(Box::new(PeerInfo {
+        Ok(Some(Event::Ready(Box::new(Introduction {
             socket_type: old.socket_type.and_then(old::socket_type),
             identity,
             version: old.version(),

@@ -7,7 +7,7 @@ use crate::wire::command::Command;
 use crate::wire::greeting::{self, Found};
 use crate::wire::heartbeat::Pings;
 use crate::wire::mechanism::{self, Done, Handshake, Last, Opening, Step};
-use crate::wire::{CloseReason, Event, PeerInfo};
+use crate::wire::{CloseReason, Event, Introduction};
 
 impl Connection {
     #[cold]
@@ -149,7 +149,7 @@ impl Connection {
         };
         let heartbeat = self.config.heartbeat;
         self.pings = heartbeat.map(|heartbeat| Box::new(Pings::new(heartbeat, self.heard)));
-        Ok(Event::Ready(Box::new(PeerInfo {
+        Ok(Event::Ready(Box::new(Introduction {
             socket_type,
             identity,
             version,

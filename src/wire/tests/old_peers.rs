@@ -26,7 +26,7 @@ fn old_frame(flags: u8, body: &[u8]) -> Vec<u8> {
     bytes
 }
 
-fn met(config: Config, bytes: &[u8]) -> PeerInfo {
+fn met(config: Config, bytes: &[u8]) -> Introduction {
     match events_of(config, bytes).into_iter().next() {
         Some(Event::Ready(peer)) => *peer,
         other => panic!("{other:?}"),
@@ -98,10 +98,10 @@ fn a_peer_of_2_0_is_reported_as_it_announced_itself() {
     let mut bytes = zmtp2(3, &[]);
     assert_eq!(
         met(config(SocketType::Router), &bytes),
-        PeerInfo {
+        Introduction {
             socket_type: Some(SocketType::Req),
             version: (2, 0),
-            ..PeerInfo::default()
+            ..Introduction::default()
         }
     );
     let identity = |bytes: &mut Vec<u8>, identity: &[u8]| {
@@ -281,10 +281,10 @@ fn identities_of_1_0_have_short_or_long_lengths() {
         (long(3, b"me"), b"me"),
     ] {
         let peer = met(config(SocketType::Router), &bytes);
-        let expected = PeerInfo {
+        let expected = Introduction {
             identity: identity.into(),
             version: (1, 0),
-            ..PeerInfo::default()
+            ..Introduction::default()
         };
         assert_eq!(peer, expected);
     }
@@ -431,11 +431,11 @@ fn a_greeting_of_2_0_with_frames_of_1_0_is_accepted() {
     };
     let bytes = script(5, &[&old_frame(1, b"a"), &old_frame(0, b"b")]);
     let events = events_of(config(SocketType::Dealer), &bytes);
-    let peer = PeerInfo {
+    let peer = Introduction {
         socket_type: Some(SocketType::Dealer),
         identity: "me".into(),
         version: (1, 0),
-        ..PeerInfo::default()
+        ..Introduction::default()
     };
     assert_eq!(
         events,

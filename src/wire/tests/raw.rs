@@ -17,7 +17,7 @@ fn a_raw_stream_sends_only_user_bytes_and_has_no_deadline() {
     assert!(!connection.has_transmit());
     assert_eq!(connection.poll_timeout(), None);
     assert!(!connection.is_ready());
-    let unknown = PeerInfo {
+    let unknown = Introduction {
         socket_type: None,
         identity: Frame::empty(),
         version: (0, 0),
