@@ -32,6 +32,9 @@ const HEAVY_TIME: Duration = Duration::from_millis(10);
 /// Readiness taken from the kernel in one call.
 const EVENTS: usize = 1024;
 
+/// A poll that brings nothing ends after that at the latest. The system counts 32 bits of milliseconds.
+const LONGEST_POLL: Duration = Duration::from_secs(24 * 3600);
+
 const WAKER: Token = Token(usize::MAX);
 
 /// A running pump, from outside.
@@ -117,20 +120,15 @@ impl Poller for OsPoller {
     type Event = Readiness;
 
     /// A poll that the system interrupted brings nothing.
-    fn poll(&mut self, timeout: Option<Duration>) {
-        let polled = self.poll.poll(&mut self.events, timeout);
+    fn poll(&mut self, timeout: Duration) -> &[Readiness] {
+        let polled = self
+            .poll
+            .poll(&mut self.events, Some(timeout.min(LONGEST_POLL)));
         self.ready.clear();
         if polled.is_ok() {
             self.ready.extend(self.events.iter().filter_map(readiness));
         }
-    }
-
-    fn events(&self) -> &[Readiness] {
         &self.ready
-    }
-
-    fn clear(&mut self) {
-        self.ready.clear();
     }
 }
 

@@ -17,7 +17,7 @@ struct Pump {
 }
 
 impl Lead for Arc<Pump> {
-    fn lead(&self, wait: &Wait<'_>) -> Led {
+    fn lead(&self, wait: &Wait<'_>) -> bool {
         *self.leader.lock() = Some(current());
         let interrupt = Waker::from(Arc::new(Interrupt(Arc::clone(self))));
         while !wait.is_over(Instant::now()) {
@@ -30,7 +30,7 @@ impl Lead for Arc<Pump> {
                 parker.is_back();
             }
         }
-        Led::Alone
+        false
     }
 
     fn about_to_park(&self, leads_again: bool) {
