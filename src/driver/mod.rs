@@ -79,22 +79,23 @@ use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use crate::sync::catch::quietly;
+pub(crate) use crate::sync::loop_lock::{begin_loop_thread, is_driving};
+use crate::sync::loop_lock::{LoopGuard, LoopLock};
 pub(crate) use crate::sync::mailbox::{Mailbox, Urgency};
 use crate::sync::parker::Parker;
 use crate::sync::primitives::now;
 use crate::sync::wake_count::WakeCount;
-use assist::{has_assisted, PumpGuard};
+use assist::{has_assisted, has_time};
 use handoff::{Demand, Handoff, Leadership};
 use spin::Expectation;
 use tuning::ASSISTING_TURNS;
 use wait::{Lead, Wait};
 
-pub(crate) use assist::{begin_pump_thread, is_driving, PumpLock};
 pub(crate) use roles::{Errand, Poller, Traffic, Turn};
 
 /// A pump, the way to poll for it, and whose turn it is to do that.
 pub(crate) struct Driver<P, T: Turn> {
-    pump: PumpLock<Option<Box<Driven<T>>>>,
+    pump: LoopLock<Option<Box<Driven<T>>>>,
     handoff: Handoff<P>,
     pub(crate) mailbox: Arc<Mailbox<T::Command>>,
     /// The waiters for this pump.
@@ -114,7 +115,7 @@ struct Driven<T> {
 }
 
 /// A thread that has the pump in its hands, or what is left when that has ended.
-type Driving<'a, T> = PumpGuard<'a, Option<Box<Driven<T>>>>;
+type Driving<'a, T> = LoopGuard<'a, Option<Box<Driven<T>>>>;
 
 impl<P: Poller, T: Turn<Event = P::Event>> Driver<P, T> {
     /// A driver without a pump, which [`run`](Self::run) gives it. It is to be kept by the pump's thread
@@ -128,7 +129,7 @@ impl<P: Poller, T: Turn<Event = P::Event>> Driver<P, T> {
                 }
             };
             Driver {
-                pump: PumpLock::new(None),
+                pump: LoopLock::new(None),
                 handoff: Handoff::new(poller),
                 mailbox: Arc::new(Mailbox::new(notify)),
                 demand: Arc::default(),
@@ -142,7 +143,7 @@ impl<P: Poller, T: Turn<Event = P::Event>> Driver<P, T> {
     /// The loop of the pump's thread: polls, turns, and polls again, until the pump is finished.
     pub(crate) fn run(&self, pump: T) {
         let asleep_until = None;
-        *self.pump.lock().pump = Some(Box::new(Driven { pump, asleep_until }));
+        *self.pump.lock().state = Some(Box::new(Driven { pump, asleep_until }));
         let mut poller = self.handoff.poller.lock();
         let mut timeout = Duration::ZERO;
         // Since this thread last slept: whether it has woken any waiter, and never two at once that
@@ -153,11 +154,11 @@ impl<P: Poller, T: Turn<Event = P::Event>> Driver<P, T> {
             let events = poller.poll(timeout);
             let woken = WakeCount::so_far();
             let mut driving = self.pump.lock();
-            let Some(driven) = driving.pump.as_deref_mut() else {
+            let Some(driven) = driving.state.as_deref_mut() else {
                 return;
             };
             let Some(turned) = self.turn(driven, events) else {
-                let finished = driving.pump.take();
+                let finished = driving.state.take();
                 // Not under the lock: one that is told of an end may come back here.
                 drop(driving);
                 return drop(finished);
@@ -211,7 +212,7 @@ impl<P: Poller, T: Turn<Event = P::Event>> Driver<P, T> {
         let is_elsewhere = self.mailbox.health().is_elsewhere();
         if is_elsewhere {
             let driving = self.pump.try_lock();
-            let close = driving.and_then(|driving| Some(driving.pump.as_deref()?.pump.orphans()));
+            let close = driving.and_then(|driving| Some(driving.state.as_deref()?.pump.orphans()));
             // Not under the lock: one that is told of an end may come back here.
             close.into_iter().for_each(|close| close());
         }
@@ -293,7 +294,10 @@ impl<P: Poller, T: Turn<Event = P::Event>> Driver<P, T> {
     /// other drives. False if there is something left for the pump's thread.
     fn assist(&self) -> Option<bool> {
         let start = now();
-        let driving = self.pump.lock_to_assist(start)?;
+        if !has_time(start) || is_driving() {
+            return None;
+        }
+        let driving = self.pump.try_lock()?;
         let is_done = self.drive(driving, |driven| self.turns_to_assist(driven, start));
         has_assisted(start, now());
         Some(is_done.unwrap_or(false))
@@ -341,7 +345,7 @@ impl<P: Poller, T: Turn<Event = P::Event>> Driver<P, T> {
         mut driving: Driving<'_, T>,
         what: impl FnOnce(&mut Driven<T>) -> R,
     ) -> Option<R> {
-        let driven = driving.pump.as_deref_mut()?;
+        let driven = driving.state.as_deref_mut()?;
         let done = quietly(|| what(driven));
         done.map_err(|text| self.fail_with(driving, &text)).ok()
     }
@@ -353,7 +357,7 @@ impl<P: Poller, T: Turn<Event = P::Event>> Driver<P, T> {
 
     /// The pump has panicked: all calls that wait for it are told, and its thread ends.
     fn fail_with(&self, mut driving: Driving<'_, T>, text: &str) {
-        let driven = driving.pump.take();
+        let driven = driving.state.take();
         drop(driving);
         driven.into_iter().for_each(|driven| driven.pump.fail(text));
         self.interrupt.wake_by_ref();
@@ -373,7 +377,7 @@ impl<P: Poller, T: Turn<Event = P::Event>> Lead for Driver<P, T> {
         drop(leadership);
         // Only now: a thread that has something for the pump from now on finds it vacant.
         let mut driving = self.pump.lock();
-        let driven = driving.pump.as_deref_mut();
+        let driven = driving.state.as_deref_mut();
         let can_wait = driven.is_some_and(|driven| self.can_wait_a_moment(driven, turned));
         drop(driving);
         let is_alone = !was_heavy && (!wait.has_rivals() || self.demand.takers.is_zero());

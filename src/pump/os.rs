@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Registry, Token};
 
-use crate::driver::{begin_pump_thread, Driver, Errand, Mailbox, Poller, Traffic, Turn};
+use crate::driver::{begin_loop_thread, Driver, Errand, Mailbox, Poller, Traffic, Turn};
 use crate::endpoint::Endpoint;
 use crate::error::BindError;
 use crate::options::Options;
@@ -97,7 +97,7 @@ pub(crate) fn start(names: ThreadNames, mut company: Company) -> io::Result<Runn
     let closer = CloseOnDrop(Arc::clone(&mailbox));
     let thread = thread::Builder::new().name(names.pump).spawn(move || {
         let _until_the_end = closer;
-        begin_pump_thread();
+        begin_loop_thread();
         if let Err(text) = quietly(|| driver.run(pump)) {
             driver.fail(&text);
         }

@@ -247,7 +247,7 @@ impl Scene {
         };
         let runs = Arc::clone(&driver);
         let thread = thread::spawn(move || {
-            begin_pump_thread();
+            begin_loop_thread();
             runs.run(pump);
         });
         Scene {
