@@ -65,7 +65,7 @@ const INNER_FLOORS: &[(&str, &[&[&str]])] = &[
             &["health", "lazy", "permits", "ready_queue", "wake_count"],
             &["parker"],
             &["deferral"],
-            &["wait_queue"],
+            &["loop_lock", "wait_queue"],
             &["bounded", "executor", "mailbox", "oneshot", "timeouts"],
             &["duplex"],
         ],

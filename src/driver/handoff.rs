@@ -4,14 +4,15 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::tuning::{SHORT_VACANCY, VACANCY};
+use super::tuning::VACANCY;
 use crate::clock::later;
 use crate::sync::primitives::{current, now, sleep, Mutex, MutexGuard, Once, Thread};
 use crate::sync::wait_queue::Gauge;
 
 /// The poller of one pump, and whose turn it is to poll.
 pub(crate) struct Handoff<P> {
-    poller: Mutex<P>,
+    /// The pump's thread waits here for a leader that is about to leave.
+    pub(super) poller: Mutex<P>,
     state: Mutex<State>,
     /// The pump's, from the first time that it has stepped aside.
     thread: Once<Thread>,
@@ -23,27 +24,24 @@ struct State {
     wanted: bool,
 }
 
-/// Which thread polls, or is to.
+/// Which thread polls, or is to: the states of the protocol.
 #[derive(Clone, Copy)]
 enum Owner {
-    /// The pump's own thread: it runs, or sleeps in the poller.
     Dedicated,
-    /// No thread, since then. The pump's thread stands by.
-    Vacant { since: Instant },
-    /// A waiter, awake (Leader) or asleep in the poller (LeaderAsleep). The pump's thread stands by; from the
-    /// latter on without a limit, and then it is woken when the leader leaves.
-    Leader { asleep: bool, unlimited: bool },
+    Vacant {
+        since: Instant,
+    },
+    /// Also LeaderAsleep. From then on the pump's thread stands by without a limit, until the leader leaves.
+    Leader {
+        asleep: bool,
+        unlimited: bool,
+    },
 }
 
 /// The current thread leads until this is dropped.
 pub(super) struct Leadership<'a, P> {
-    /// Given back first: a thread that sees the state vacant finds the poller free.
+    pub(super) handoff: &'a Handoff<P>,
     pub(super) poller: MutexGuard<'a, P>,
-    pub(super) tenure: Tenure<'a, P>,
-}
-
-pub(super) struct Tenure<'a, P> {
-    handoff: &'a Handoff<P>,
     /// When the leader polled last: the poller is unattended from then on if it leaves.
     pub(super) polled: Instant,
 }
@@ -56,11 +54,6 @@ impl<P> Handoff<P> {
             state: Mutex::new(State { owner, wanted }),
             thread: Once::new(),
         }
-    }
-
-    /// The poller, for the pump's thread. Waits for a leader that is about to leave.
-    pub(super) fn poller(&self) -> MutexGuard<'_, P> {
-        self.poller.lock()
     }
 
     /// Dedicated → Vacant, if a waiter would rather lead and what is left to do `can_wait`; whether that is
@@ -128,13 +121,24 @@ impl<P> Handoff<P> {
         let Owner::Vacant { since: polled } = state.owner else {
             return None;
         };
-        // The pump's thread, having stepped aside, may not have given it back yet.
+        // The thread that has left, the pump's or a leader, may not have given it back yet.
         let poller = self.poller.try_lock()?;
         let (asleep, unlimited) = (false, false);
         state.owner = Owner::Leader { asleep, unlimited };
         let handoff = self;
-        let tenure = Tenure { handoff, polled };
-        Some(Leadership { poller, tenure })
+        Some(Leadership {
+            handoff,
+            poller,
+            polled,
+        })
+    }
+
+    /// Leader → LeaderAsleep, or back.
+    pub(super) fn sleeps(&self, sleeps: bool) {
+        match &mut self.state.lock().owner {
+            Owner::Leader { asleep, .. } => *asleep = sleeps,
+            _ => debug_assert!(false, "it leads"),
+        }
     }
 
     /// Whether a leader is about to come back, or else the pump's thread: then what one turn brings
@@ -148,18 +152,8 @@ impl<P> Handoff<P> {
     }
 }
 
-impl<P> Tenure<'_, P> {
-    /// Leader → LeaderAsleep, or back.
-    pub(super) fn sleeps(&self, sleeps: bool) {
-        match &mut self.handoff.state.lock().owner {
-            Owner::Leader { asleep, .. } => *asleep = sleeps,
-            _ => debug_assert!(false, "it leads"),
-        }
-    }
-}
-
 /// Leader → Vacant. The pump's thread is woken if it sleeps without a limit.
-impl<P> Drop for Tenure<'_, P> {
+impl<P> Drop for Leadership<'_, P> {
     fn drop(&mut self) {
         let mut state = self.handoff.state.lock();
         if let Owner::Leader {
@@ -183,11 +177,11 @@ pub(crate) struct Demand {
 }
 
 impl Demand {
-    /// How long the poller may be vacant.
+    /// How long the poller may be vacant: not that long while others wait, at whose cost it is.
     fn vacancy(&self) -> Duration {
         match self.takers.is_zero() && self.parked.is_zero() {
             true => VACANCY,
-            false => SHORT_VACANCY,
+            false => VACANCY / 4,
         }
     }
 }

@@ -73,27 +73,29 @@ mod spin;
 mod tuning;
 pub(crate) mod wait;
 
+use std::ops::ControlFlow::{Break, Continue};
 use std::sync::{Arc, Weak};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use crate::sync::catch::quietly;
+pub(crate) use crate::sync::loop_lock::{begin_loop_thread, is_driving};
+use crate::sync::loop_lock::{LoopGuard, LoopLock};
 pub(crate) use crate::sync::mailbox::{Mailbox, Urgency};
 use crate::sync::parker::Parker;
 use crate::sync::primitives::now;
 use crate::sync::wake_count::WakeCount;
-use assist::{has_assisted, PumpGuard};
+use assist::{has_assisted, has_time};
 use handoff::{Demand, Handoff, Leadership};
 use spin::Expectation;
 use tuning::ASSISTING_TURNS;
-use wait::{Lead, Led, Wait};
+use wait::{Lead, Wait};
 
-pub(crate) use assist::{begin_pump_thread, is_driving, PumpLock};
 pub(crate) use roles::{Errand, Poller, Traffic, Turn};
 
 /// A pump, the way to poll for it, and whose turn it is to do that.
 pub(crate) struct Driver<P, T: Turn> {
-    pump: PumpLock<Option<Box<Driven<T>>>>,
+    pump: LoopLock<Option<Box<Driven<T>>>>,
     handoff: Handoff<P>,
     pub(crate) mailbox: Arc<Mailbox<T::Command>>,
     /// The waiters for this pump.
@@ -113,7 +115,7 @@ struct Driven<T> {
 }
 
 /// A thread that has the pump in its hands, or what is left when that has ended.
-type Driving<'a, T> = PumpGuard<'a, Option<Box<Driven<T>>>>;
+type Driving<'a, T> = LoopGuard<'a, Option<Box<Driven<T>>>>;
 
 impl<P: Poller, T: Turn<Event = P::Event>> Driver<P, T> {
     /// A driver without a pump, which [`run`](Self::run) gives it. It is to be kept by the pump's thread
@@ -127,7 +129,7 @@ impl<P: Poller, T: Turn<Event = P::Event>> Driver<P, T> {
                 }
             };
             Driver {
-                pump: PumpLock::new(None),
+                pump: LoopLock::new(None),
                 handoff: Handoff::new(poller),
                 mailbox: Arc::new(Mailbox::new(notify)),
                 demand: Arc::default(),
@@ -141,37 +143,38 @@ impl<P: Poller, T: Turn<Event = P::Event>> Driver<P, T> {
     /// The loop of the pump's thread: polls, turns, and polls again, until the pump is finished.
     pub(crate) fn run(&self, pump: T) {
         let asleep_until = None;
-        *self.pump.lock().pump = Some(Box::new(Driven { pump, asleep_until }));
-        let mut poller = self.handoff.poller();
+        *self.pump.lock().state = Some(Box::new(Driven { pump, asleep_until }));
+        let mut poller = self.handoff.poller.lock();
+        let mut timeout = Duration::ZERO;
         // Since this thread last slept: whether it has woken any waiter, and never two at once that
         // have something to take.
         let (mut has_woken, mut is_crowded) = (false, false);
         let mut expectation = Expectation::default();
         loop {
+            let events = poller.poll(timeout);
             let woken = WakeCount::so_far();
             let mut driving = self.pump.lock();
-            let Some(driven) = driving.pump.as_deref_mut() else {
+            let Some(driven) = driving.state.as_deref_mut() else {
                 return;
             };
-            let Some(turned) = self.turn(driven, poller.events()) else {
-                let finished = driving.pump.take();
+            let Some(turned) = self.turn(driven, events) else {
+                let finished = driving.state.take();
                 // Not under the lock: one that is told of an end may come back here.
                 drop(driving);
                 return drop(finished);
             };
+            timeout = Duration::ZERO;
             let (any, to_take) = woken.since();
             (has_woken, is_crowded) = (has_woken | any, is_crowded | (to_take > 1));
+            let may_leave = has_woken && (!is_crowded || self.demand.takers.is_zero());
             let traffic = driven.pump.traffic();
-            let mut timeout = Some(Duration::ZERO);
-            if !driven.pump.errands().is_empty() {
-                let errands = std::mem::take(driven.pump.errands());
+            let errands = std::mem::take(driven.pump.errands());
+            if !errands.is_empty() {
                 drop(driving);
                 errands.into_iter().for_each(|errand| errand());
             } else if expectation.lasts(self.spin, traffic.read, traffic.expects_more) {
                 // The next piece of a large frame is here sooner than this thread would be asleep.
-                drop(driving);
-            } else if has_woken
-                && (!is_crowded || self.demand.takers.is_zero())
+            } else if may_leave
                 && self
                     .handoff
                     .step_aside(|| self.can_wait_a_moment(driven, turned))
@@ -180,17 +183,11 @@ impl<P: Poller, T: Turn<Event = P::Event>> Driver<P, T> {
                 drop(driving);
                 self.handoff.stand_by(&self.demand);
                 (has_woken, is_crowded) = (false, false);
-                poller = self.handoff.poller();
-            } else {
-                if !driven.pump.is_busy() && self.mailbox.prepare_sleep() {
-                    (has_woken, is_crowded) = (false, false);
-                    driven.asleep_until = driven.pump.due();
-                    let left = |until: Instant| until.saturating_duration_since(now());
-                    timeout = driven.asleep_until.map(left);
-                }
-                drop(driving);
+                poller = self.handoff.poller.lock();
+            } else if let Some(longest) = self.prepare_sleep(driven) {
+                (has_woken, is_crowded) = (false, false);
+                timeout = longest;
             }
-            poller.poll(timeout);
         }
     }
 
@@ -215,10 +212,8 @@ impl<P: Poller, T: Turn<Event = P::Event>> Driver<P, T> {
         let is_elsewhere = self.mailbox.health().is_elsewhere();
         if is_elsewhere {
             let driving = self.pump.try_lock();
-            let driven = driving.as_ref().and_then(|driving| driving.pump.as_deref());
-            let close = driven.map(|driven| driven.pump.orphans());
+            let close = driving.and_then(|driving| Some(driving.state.as_deref()?.pump.orphans()));
             // Not under the lock: one that is told of an end may come back here.
-            drop(driving);
             close.into_iter().for_each(|close| close());
         }
         is_elsewhere
@@ -239,6 +234,17 @@ impl<P: Poller, T: Turn<Event = P::Event>> Driver<P, T> {
         (!driven.pump.is_finished()).then_some(now)
     }
 
+    /// If there is nothing left to do: for how long the thread that drives may sleep in the poller. It must
+    /// be interrupted from now on.
+    fn prepare_sleep(&self, driven: &mut Driven<T>) -> Option<Duration> {
+        if driven.pump.is_busy() || !self.mailbox.prepare_sleep() {
+            return None;
+        }
+        driven.asleep_until = driven.pump.due();
+        let left = |until: Instant| until.saturating_duration_since(now());
+        Some(driven.asleep_until.map_or(Duration::MAX, left))
+    }
+
     /// Polls and does the pump's turns until the wait is over, awake or asleep in between. Whether much
     /// was read for what this thread got.
     fn lead_on(&self, wait: &Wait<'_>, leadership: &mut Leadership<'_, P>) -> bool {
@@ -246,43 +252,41 @@ impl<P: Poller, T: Turn<Event = P::Event>> Driver<P, T> {
         let (mut sleep, mut read_before): (Option<(Duration, &Parker)>, _) = (None, None);
         loop {
             let timeout = sleep.map_or(Duration::ZERO, |(timeout, _)| timeout);
-            leadership.poller.poll(Some(timeout));
-            if let Some((_, parker)) = sleep.take() {
+            let events = leadership.poller.poll(timeout);
+            if let Some((_, parker)) = sleep {
                 parker.is_back();
-                leadership.tenure.sleeps(false);
+                leadership.handoff.sleeps(false);
             }
-            let events = leadership.poller.events();
-            let turned = self.drive(self.pump.lock(), |driven| self.turn(driven, events));
-            let Some((Some(now), mut driving)) = turned else {
-                return false;
+            let polled = &mut leadership.polled;
+            let goes_on = self.drive(self.pump.lock(), |driven| {
+                let Some(now) = self.turn(driven, events) else {
+                    return Break(false);
+                };
+                *polled = now;
+                let pump = &mut driven.pump;
+                let read = pump.traffic().read;
+                let read = read - *read_before.get_or_insert(read);
+                if wait.is_over(now) || !pump.errands().is_empty() {
+                    return Break(T::is_heavy(read, now.saturating_duration_since(start)));
+                }
+                if wait.spins(now) {
+                    return Continue(None);
+                }
+                let Some(longest) = self.prepare_sleep(driven) else {
+                    return Continue(None);
+                };
+                match wait.may_sleep(now) {
+                    Some((left, parker)) => Continue(Some((longest.min(left), parker))),
+                    None => Break(false),
+                }
+            });
+            sleep = match goes_on {
+                Some(Continue(sleep)) => sleep,
+                Some(Break(was_heavy)) => return was_heavy,
+                None => return false,
             };
-            leadership.tenure.polled = now;
-            let Some(driven) = driving.pump.as_deref_mut() else {
-                return false;
-            };
-            let pump = &mut driven.pump;
-            let read = pump.traffic().read;
-            let read = read - *read_before.get_or_insert(read);
-            if wait.is_over(now) || !pump.errands().is_empty() {
-                return T::is_heavy(read, now.saturating_duration_since(start));
-            }
-            if wait.spins(now) || pump.is_busy() {
-                continue;
-            }
-            let Some((longest, parker)) = wait.may_sleep(now) else {
-                return false;
-            };
-            if !self.mailbox.prepare_sleep() {
-                continue;
-            }
-            driven.asleep_until = pump.due();
-            let left = |until: Instant| until.saturating_duration_since(now).min(longest);
-            let timeout = driven.asleep_until.map_or(longest, left);
-            drop(driving);
-            if parker.sleeps_elsewhere(&self.interrupt) {
-                leadership.tenure.sleeps(true);
-                sleep = Some((timeout, parker));
-            }
+            sleep = sleep.filter(|(_, parker)| parker.sleeps_elsewhere(&self.interrupt));
+            sleep.inspect(|_| leadership.handoff.sleeps(true));
         }
     }
 
@@ -290,20 +294,19 @@ impl<P: Poller, T: Turn<Event = P::Event>> Driver<P, T> {
     /// other drives. False if there is something left for the pump's thread.
     fn assist(&self) -> Option<bool> {
         let start = now();
-        let driving = self.pump.lock_to_assist(start)?;
-        let is_vacant = self.handoff.is_vacant();
-        let turned = self.drive(driving, |driven| {
-            self.turns_to_assist(driven, start, is_vacant)
-        });
-        let is_done = turned.is_some_and(|(is_done, _)| is_done);
+        if !has_time(start) || is_driving() {
+            return None;
+        }
+        let driving = self.pump.try_lock()?;
+        let is_done = self.drive(driving, |driven| self.turns_to_assist(driven, start));
         has_assisted(start, now());
-        Some(is_done)
+        Some(is_done.unwrap_or(false))
     }
 
     /// A leader that is about to come back can do what is left, unless that is writing: then it is better
     /// done beside the thread that has that much to send.
-    fn turns_to_assist(&self, driven: &mut Driven<T>, now: Instant, is_vacant: bool) -> bool {
-        let written = driven.pump.traffic().written;
+    fn turns_to_assist(&self, driven: &mut Driven<T>, now: Instant) -> bool {
+        let (is_vacant, written) = (self.handoff.is_vacant(), driven.pump.traffic().written);
         for _ in 0..ASSISTING_TURNS {
             let pump = &mut driven.pump;
             pump.turn(now, &[]);
@@ -337,19 +340,14 @@ impl<P: Poller, T: Turn<Event = P::Event>> Driver<P, T> {
 
     /// Has a thread of the user's do something with the pump. `None` if that has ended: should it
     /// panic, then the pump fails as it does on its own thread, and the user's thread goes on.
-    fn drive<'a, R>(
-        &'a self,
-        mut driving: Driving<'a, T>,
+    fn drive<R>(
+        &self,
+        mut driving: Driving<'_, T>,
         what: impl FnOnce(&mut Driven<T>) -> R,
-    ) -> Option<(R, Driving<'a, T>)> {
-        let driven = driving.pump.as_deref_mut()?;
-        match quietly(|| what(driven)) {
-            Ok(result) => Some((result, driving)),
-            Err(text) => {
-                self.fail_with(driving, &text);
-                None
-            }
-        }
+    ) -> Option<R> {
+        let driven = driving.state.as_deref_mut()?;
+        let done = quietly(|| what(driven));
+        done.map_err(|text| self.fail_with(driving, &text)).ok()
     }
 
     /// The pump's thread has panicked, perhaps while it drove, or on its way to that.
@@ -359,41 +357,34 @@ impl<P: Poller, T: Turn<Event = P::Event>> Driver<P, T> {
 
     /// The pump has panicked: all calls that wait for it are told, and its thread ends.
     fn fail_with(&self, mut driving: Driving<'_, T>, text: &str) {
-        let driven = driving.pump.take();
+        let driven = driving.state.take();
         drop(driving);
-        if let Some(driven) = driven {
-            driven.pump.fail(text);
-        }
+        driven.into_iter().for_each(|driven| driven.pump.fail(text));
         self.interrupt.wake_by_ref();
     }
 }
 
 impl<P: Poller, T: Turn<Event = P::Event>> Lead for Driver<P, T> {
-    fn lead(&self, wait: &Wait<'_>) -> Led {
-        let leadership = match is_driving() || self.is_elsewhere() {
-            true => None,
-            false => self.handoff.try_lead(),
-        };
-        let Some(mut leadership) = leadership else {
-            return Led::Denied;
+    fn lead(&self, wait: &Wait<'_>) -> bool {
+        if is_driving() || self.is_elsewhere() {
+            return false;
+        }
+        let Some(mut leadership) = self.handoff.try_lead() else {
+            return false;
         };
         let was_heavy = self.lead_on(wait, &mut leadership);
-        let turned = leadership.tenure.polled;
-        leadership.poller.clear();
+        let turned = leadership.polled;
         drop(leadership);
         // Only now: a thread that has something for the pump from now on finds it vacant.
         let mut driving = self.pump.lock();
-        let driven = driving.pump.as_deref_mut();
+        let driven = driving.state.as_deref_mut();
         let can_wait = driven.is_some_and(|driven| self.can_wait_a_moment(driven, turned));
         drop(driving);
         let is_alone = !was_heavy && (!wait.has_rivals() || self.demand.takers.is_zero());
         if !(can_wait && is_alone) {
             self.wake(is_alone);
         }
-        match is_alone {
-            true => Led::Alone,
-            false => Led::Contended,
-        }
+        !is_alone
     }
 
     fn about_to_park(&self, leads_again: bool) {

@@ -6,13 +6,8 @@ use std::time::{Duration, Instant};
 pub(crate) trait Poller: Send + 'static {
     /// What is polled for.
     type Event;
-    /// Waits for events, or until it is interrupted, for at most that long; without a timeout for
-    /// ever.
-    fn poll(&mut self, timeout: Option<Duration>);
-    /// What came of that.
-    fn events(&self) -> &[Self::Event];
-    /// Forgets it.
-    fn clear(&mut self);
+    /// Waits for events, or until it is interrupted, for at most that long. What came of that.
+    fn poll(&mut self, timeout: Duration) -> &[Self::Event];
 }
 
 /// One pump: what a thread does with it that drives it.

@@ -20,10 +20,8 @@ pub(crate) struct Estimator {
     pub(super) trials: Trials,
     /// When the last wait ended.
     ended: Option<Instant>,
-    /// Waits in a row that came soon after the one before.
-    pub(super) steady: u32,
-    /// Waits left in which polling is left to the pump's thread.
-    crowded: u32,
+    /// Waits left, each soon after the one before, in which polling is left to the pump's thread.
+    pub(super) not_leading: u32,
 }
 
 per_thread! {
@@ -38,9 +36,8 @@ pub(super) fn of_thread<R>(call: impl FnOnce(&mut Estimator) -> R) -> Option<R> 
 /// How a wait is spent.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
-    pub(super) spins: bool,
-    /// Until when, unless it is woken sooner; its beginning, if it does not spin.
-    pub(super) spins_until: Instant,
+    /// Until when it spins, unless it is woken sooner; `None` if it does not spin.
+    pub(super) spins_until: Option<Instant>,
     /// Whether it would rather lead.
     pub(super) leads: bool,
 }
@@ -51,8 +48,7 @@ impl Estimator {
         Estimator {
             trials: Trials::new(rates),
             ended: None,
-            steady: 0,
-            crowded: 0,
+            not_leading: STEADY,
         }
     }
 
@@ -60,23 +56,17 @@ impl Estimator {
     /// the other side was held up costs both sides several times that. On the only processor no thread can
     /// wake one that spins, so it needs company.
     pub(super) fn begin(&mut self, now: Instant, limit: Duration, has_company: bool) -> Plan {
-        let spins_until = match self.trials.tries(has_company) {
-            true => later(now, limit).unwrap_or(now),
-            false => now,
-        };
-        let spins = spins_until > now;
-        let leads = self.leads(now);
+        let tries = self.trials.tries(has_company);
         Plan {
-            spins,
-            spins_until,
-            leads,
+            spins_until: later(now, limit).filter(|until| tries && *until > now),
+            leads: self.leads(now),
         }
     }
 
     /// The wait is over, or there is no spinning any more: the waiter was woken or not.
     pub(super) fn learn(&mut self, plan: &Plan, is_woken: bool) {
-        if plan.spins {
-            self.trials.learn(is_woken && now() <= plan.spins_until);
+        if let Some(until) = plan.spins_until {
+            self.trials.learn(is_woken && now() <= until);
         }
     }
 
@@ -87,20 +77,18 @@ impl Estimator {
 
     /// Others wait for the same pump.
     pub(super) fn has_rivals(&mut self) {
-        self.crowded = CROWDED;
+        self.not_leading = CROWDED;
     }
 
     /// Whether to lead in a wait that begins `now`: if no other seems to wait for
     /// the same pump, and this waiter is never away for long.
     fn leads(&mut self, now: Instant) -> bool {
-        let is_crowded = self.crowded > 0;
-        self.crowded = self.crowded.saturating_sub(1);
         let is_recent = |ended| now.saturating_duration_since(ended) < VACANCY / 2;
-        self.steady = match self.ended.is_some_and(is_recent) {
-            true => self.steady.saturating_add(1),
-            false => 0,
+        self.not_leading = match self.ended.is_some_and(is_recent) {
+            true => self.not_leading.saturating_sub(1),
+            false => self.not_leading.max(STEADY),
         };
-        self.steady >= STEADY && !is_crowded
+        self.not_leading == 0
     }
 }
 
@@ -123,7 +111,8 @@ impl Expectation {
                 self.plan = of_thread(|own| own.begin(now(), limit, has_company()));
             }
         }
-        let lasts = self.plan.is_some_and(|plan| now() < plan.spins_until);
+        let until = self.plan.and_then(|plan| plan.spins_until);
+        let lasts = until.is_some_and(|until| now() < until);
         if !lasts {
             self.ends(false);
         }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::handoff::Demand;
 use super::spin::{of_thread, Estimator, Plan};
-use super::tuning::{PAUSES, POLLS, TASKS};
+use super::tuning::{POLLS, TASKS};
 use crate::clock::later;
 use crate::sync::parker::{block_on_with, Parker};
 use crate::sync::primitives::{has_company, now, per_thread, Mutex, Once};
@@ -20,22 +20,12 @@ use crate::sync::wake_count::WakeCount;
 
 /// What a wait can do for the pump it waits for.
 pub(crate) trait Lead: Send + Sync {
-    /// Leads until the wait is over.
-    fn lead(&self, wait: &Wait<'_>) -> Led;
+    /// Leads until the wait is over, if it can. Whether others wait that are served likewise: they had
+    /// better be served all the time.
+    fn lead(&self, wait: &Wait<'_>) -> bool;
 
     /// The waiter will be parked: it sees nothing itself. Whether it would rather lead the next time.
     fn about_to_park(&self, leads_again: bool);
-}
-
-/// What came of a wait's attempt to lead.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Led {
-    /// It could not: the pump's thread will step aside as soon as it has woken a waiter.
-    Denied,
-    /// Whatever there was, was for the leader.
-    Alone,
-    /// Others wait that are served likewise: they had better be served all the time.
-    Contended,
 }
 
 /// What a call waits for.
@@ -113,7 +103,6 @@ impl WaitContext {
     ) -> Wait<'a> {
         Wait {
             context: self,
-            pump: None,
             awaits,
             waiter,
             stage,
@@ -148,7 +137,6 @@ pub(super) enum Waiter<'a> {
 /// One wait, or the part of it that a task spends in one of its polls.
 pub(crate) struct Wait<'a> {
     context: &'a WaitContext,
-    pump: Option<Arc<dyn Lead>>,
     awaits: Awaits,
     waiter: Waiter<'a>,
     stage: &'a mut TaskWait,
@@ -179,7 +167,7 @@ impl<'a> Wait<'a> {
         if let TaskWait::Tries = self.stage {
             let plan = self.estimate(|known| known.begin(now(), limit, has_company()))?;
             *self.stage = TaskWait::Awake(plan);
-            if self.is_task() && !(plan.spins && plan.leads) {
+            if self.is_task() && !(plan.spins_until.is_some() && plan.leads) {
                 self.parks();
             }
         }
@@ -190,15 +178,15 @@ impl<'a> Wait<'a> {
     }
 
     /// Leads or spins until the wait is over; a task leads, until `end` at the latest.
-    fn stay_awake(&mut self, leads: bool, end: Instant) {
-        (self.end, self.woken) = (Some(end), WakeCount::so_far());
+    fn stay_awake(&mut self, leads: bool, end: Option<Instant>) {
+        (self.end, self.woken) = (end, WakeCount::so_far());
+        let pump = self.context.pump().filter(|_| leads);
         // A waiter for something to take can lead while it is awake, should no other: it is no demand.
         let demand = self.context.setup.demand.as_ref();
         let takers = demand.filter(|_| self.awaits == Awaits::Items);
         takers.inspect(|demand| demand.takers.remove(1));
         loop {
-            let pump = self.pump.as_ref().filter(|_| leads);
-            if pump.map(|pump| pump.lead(self)) == Some(Led::Contended) {
+            if pump.as_ref().is_some_and(|pump| pump.lead(self)) {
                 self.estimate(Estimator::has_rivals);
                 if self.is_task() {
                     *self.stage = TaskWait::Parks;
@@ -208,7 +196,7 @@ impl<'a> Wait<'a> {
             if self.is_task() || self.is_over(now) || !self.spins(now) {
                 break;
             }
-            (0..PAUSES).for_each(|_| std::hint::spin_loop());
+            std::hint::spin_loop();
         }
         takers.inspect(|demand| demand.takers.add());
     }
@@ -216,10 +204,12 @@ impl<'a> Wait<'a> {
     /// Awake → Parks: the waiter was not woken in time.
     fn parks(&mut self) {
         let stage = std::mem::replace(self.stage, TaskWait::Parks);
-        if let TaskWait::Awake(plan @ Plan { spins: true, .. }) = stage {
-            self.estimate(|known| known.learn(&plan, false));
+        if let TaskWait::Awake(plan) = stage {
+            // Only if there is something to learn: that spares a lock.
+            let spun = plan.spins_until.is_some();
+            spun.then(|| self.estimate(|known| known.learn(&plan, false)));
         }
-        if let Some(pump) = &self.pump {
+        if let Some(pump) = self.context.pump() {
             pump.about_to_park(!self.is_task());
         }
     }
@@ -241,7 +231,7 @@ impl<'a> Wait<'a> {
             return;
         };
         let now = now();
-        if now < plan.spins_until {
+        if plan.spins_until.is_some_and(|until| now < until) {
             yields(now, Duration::ZERO);
             waker.wake_by_ref();
         } else {
@@ -266,16 +256,16 @@ impl<'a> Wait<'a> {
         self.end.is_some_and(|end| now < end)
     }
 
-    /// For how long the leader may sleep, in whole milliseconds, and what is to wake it; `None` if not at
-    /// all: the thread is not a task's to put to sleep.
+    /// For how long the leader may sleep, in whole milliseconds as pollers do, and what is to wake it; `None`
+    /// if not at all: the thread is not a task's to put to sleep.
     pub(super) fn may_sleep(&self, now: Instant) -> Option<(Duration, &'a Parker)> {
-        const FOR_EVER: Duration = Duration::from_secs(3600);
         let Waiter::Thread(parker, deadline) = self.waiter else {
             return None;
         };
-        let left = deadline.map_or(FOR_EVER, |deadline| deadline.saturating_duration_since(now));
-        let millis = left.min(FOR_EVER).as_millis() as u64;
-        (millis > 0).then(|| (Duration::from_millis(millis), parker))
+        let left = |deadline: Instant| deadline.saturating_duration_since(now);
+        let left = deadline.map_or(Duration::MAX, left);
+        let rest = Duration::from_nanos(u64::from(left.subsec_nanos() % 1_000_000));
+        (left > rest).then(|| (left - rest, parker))
     }
 
     /// Whether the turns that this thread did had something for others that waited.
@@ -311,15 +301,12 @@ fn sleep(parker: &Parker, context: &WaitContext, awaits: Awaits, deadline: Optio
     }
     let (waiter, mut stage) = (Waiter::Thread(parker, deadline), TaskWait::default());
     let mut wait = context.wait(awaits, waiter, &mut stage);
-    wait.pump = context.pump();
     if let Some(plan) = wait.begin(setup.spin) {
         wait.stay_awake(plan.leads && setup.leads, plan.spins_until);
     }
     if !parker.is_notified() {
         wait.parks();
     }
-    // It ends with its own thread, whichever others are parked.
-    wait.pump = None;
     if !parker.take_notification() {
         let parked = setup.demand.as_ref().filter(|_| awaits != Awaits::Items);
         parked.inspect(|demand| demand.parked.add());
@@ -374,11 +361,10 @@ impl TaskWait {
         waker: &'a Waker,
     ) -> Option<Wait<'a>> {
         let moment = context.setup.task_spin;
-        if moment.is_zero() || context.remote.get().is_none() {
+        if moment.is_zero() || context.remote.get().is_none() || context.setup.pump.is_none() {
             return None;
         }
         let mut wait = context.wait(awaits, Waiter::Task(waker), self);
-        wait.pump = Some(context.pump()?);
         let longest = moment.saturating_mul(POLLS);
         let plan = wait.begin(longest)?;
         let now = now();
@@ -386,8 +372,7 @@ impl TaskWait {
             waker.wake_by_ref();
             return None;
         }
-        let end = later(now, moment).unwrap_or(plan.spins_until);
-        wait.stay_awake(true, end.min(plan.spins_until));
+        wait.stay_awake(true, later(now, moment).min(plan.spins_until));
         Some(wait)
     }
 }

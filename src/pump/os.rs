@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Registry, Token};
 
-use crate::driver::{begin_pump_thread, Driver, Errand, Mailbox, Poller, Traffic, Turn};
+use crate::driver::{begin_loop_thread, Driver, Errand, Mailbox, Poller, Traffic, Turn};
 use crate::endpoint::Endpoint;
 use crate::error::BindError;
 use crate::options::Options;
@@ -31,6 +31,9 @@ const HEAVY_TIME: Duration = Duration::from_millis(10);
 
 /// Maximum number of events taken from the kernel in one call.
 const EVENTS: usize = 1024;
+
+/// A poll without events ends after this time. The system's timeout has 32 bits of milliseconds.
+const LONGEST_POLL: Duration = Duration::from_secs(24 * 3600);
 
 const WAKER: Token = Token(usize::MAX);
 
@@ -94,7 +97,7 @@ pub(crate) fn start(names: ThreadNames, mut company: Company) -> io::Result<Runn
     let closer = CloseOnDrop(Arc::clone(&mailbox));
     let thread = thread::Builder::new().name(names.pump).spawn(move || {
         let _until_the_end = closer;
-        begin_pump_thread();
+        begin_loop_thread();
         if let Err(text) = quietly(|| driver.run(pump)) {
             driver.fail(&text);
         }
@@ -117,20 +120,15 @@ impl Poller for OsPoller {
     type Event = Readiness;
 
     /// A poll interrupted by a signal returns no events.
-    fn poll(&mut self, timeout: Option<Duration>) {
-        let polled = self.poll.poll(&mut self.events, timeout);
+    fn poll(&mut self, timeout: Duration) -> &[Readiness] {
+        let polled = self
+            .poll
+            .poll(&mut self.events, Some(timeout.min(LONGEST_POLL)));
         self.ready.clear();
         if polled.is_ok() {
             self.ready.extend(self.events.iter().filter_map(readiness));
         }
-    }
-
-    fn events(&self) -> &[Readiness] {
         &self.ready
-    }
-
-    fn clear(&mut self) {
-        self.ready.clear();
     }
 }
 

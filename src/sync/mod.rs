@@ -29,6 +29,7 @@ pub(crate) mod executor;
 pub(crate) mod fork;
 pub(crate) mod health;
 pub(crate) mod lazy;
+pub(crate) mod loop_lock;
 pub(crate) mod mailbox;
 pub(crate) mod oneshot;
 pub(crate) mod parker;

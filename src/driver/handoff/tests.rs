@@ -12,14 +12,14 @@ fn pump(handoff: &Arc<Handoff<u32>>) -> mpsc::Receiver<u32> {
     let (tell, told) = mpsc::channel();
     let handoff = Arc::clone(handoff);
     thread::spawn(move || {
-        let mut poller = handoff.poller();
+        let mut poller = handoff.poller.lock();
         loop {
             while !handoff.step_aside(|| true) {
                 thread::yield_now();
             }
             drop(poller);
             handoff.stand_by(&Demand::default());
-            poller = handoff.poller();
+            poller = handoff.poller.lock();
             *poller += 1;
             if tell.send(*poller).is_err() {
                 return;
@@ -84,7 +84,7 @@ fn the_pumps_thread_steps_aside_only_for_a_waiter_that_would_lead() {
 fn a_waiter_leads_only_once_the_poller_is_given_back() {
     let handoff = Handoff::new(0);
     assert!(handoff.try_lead().is_none());
-    let poller = handoff.poller();
+    let poller = handoff.poller.lock();
     assert!(handoff.step_aside(|| true));
     assert!(handoff.try_lead().is_none(), "the pump's thread has it");
     drop(poller);
@@ -112,12 +112,12 @@ fn the_pumps_thread_sleeps_while_a_leader_sleeps() {
         let handoff = Arc::new(Handoff::new(0));
         let told = pump(&handoff);
         let leadership = lead(&handoff);
-        leadership.tenure.sleeps(true);
+        handoff.sleeps(true);
         while !is_unlimited(&handoff) {
             thread::yield_now();
         }
         assert!(!handoff.recall(true), "there is a leader");
-        leadership.tenure.sleeps(false);
+        handoff.sleeps(false);
         assert!(is_unlimited(&handoff), "it is not woken for that");
         let left = *leadership.poller;
         assert!(told.try_iter().all(|earlier| earlier <= left));

@@ -10,7 +10,6 @@ use loom::thread;
 
 use crate::driver::spin::of_thread;
 use crate::driver::spin::Estimator;
-use crate::driver::tuning::STEADY;
 use crate::driver::wait::{wait, Awaits, TaskWait, WaitContext, WaitSetup};
 use crate::driver::*;
 use crate::options::Overflow;
@@ -48,21 +47,14 @@ impl Poller for ModelPoller {
     type Event = u64;
 
     /// A sleep has no end but an event and an interruption: none may rest on the clock.
-    fn poll(&mut self, timeout: Option<Duration>) {
+    fn poll(&mut self, timeout: Duration) -> &[u64] {
         let mut state = self.network.state.lock().unwrap();
-        while timeout != Some(Duration::ZERO) && state.0.is_empty() && !state.1 {
+        while !timeout.is_zero() && state.0.is_empty() && !state.1 {
             state = self.network.changed.wait(state).unwrap();
         }
         self.events = state.0.drain(..).collect();
         state.1 = false;
-    }
-
-    fn events(&self) -> &[u64] {
         &self.events
-    }
-
-    fn clear(&mut self) {
-        self.events.clear();
     }
 }
 
@@ -255,7 +247,7 @@ impl Scene {
         };
         let runs = Arc::clone(&driver);
         let thread = thread::spawn(move || {
-            begin_pump_thread();
+            begin_loop_thread();
             runs.run(pump);
         });
         Scene {
@@ -322,5 +314,5 @@ impl Scene {
 /// The first wait may lead.
 pub(super) fn assume_steady(known: &mut Estimator) {
     known.end(now());
-    known.steady = STEADY;
+    known.not_leading = 0;
 }

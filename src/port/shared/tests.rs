@@ -5,11 +5,11 @@
 use std::collections::VecDeque;
 
 use super::*;
-use crate::driver::PumpLock;
 use crate::error::{SendError, TrySendError};
 use crate::port::holder::Holder;
 use crate::port::lockstep::Line;
 use crate::sync::bounded::Nothing;
+use crate::sync::parker::take_slept;
 use crate::sync::testing::Count;
 
 fn open(frames: FrameRule, recalling: bool) -> (Arc<Ports>, Holder) {
@@ -117,14 +117,12 @@ fn the_first_message_sent_has_the_tag_received_last() {
 fn a_thread_whose_task_waits_may_assist_next() {
     let waits = std::thread::spawn(|| {
         let (ports, _holder) = open(FrameRule::AtMost(Message::MAX_FRAMES), false);
-        let lock = PumpLock::new(());
-        let now = std::time::Instant::now();
-        assert!(lock.lock_to_assist(now).is_some());
-        assert!(lock.lock_to_assist(now).is_none(), "it streams");
+        take_slept();
+        assert!(!take_slept(), "it streams");
         let mut line = Line::default();
         let popped = ports.pop_or_wait(&mut line, Waker::noop());
         assert_eq!(popped, Err(Nothing::Empty));
-        assert!(lock.lock_to_assist(now).is_some(), "it waited in between");
+        assert!(take_slept(), "it waited in between");
         ports.leave_receivers(&mut line);
     });
     assert!(waits.join().is_ok());

@@ -34,19 +34,16 @@ impl Pump {
 }
 
 impl Lead for Pump {
-    fn lead(&self, wait: &Wait<'_>) -> Led {
+    fn lead(&self, wait: &Wait<'_>) -> bool {
         self.asked.fetch_add(1, Ordering::SeqCst);
         if self.is_denied {
-            return Led::Denied;
+            return false;
         }
         self.brings.get().inspect(|channel| deliver(channel));
         while !wait.is_over(Instant::now()) {
             std::hint::spin_loop();
         }
-        match self.is_crowded {
-            true => Led::Contended,
-            false => Led::Alone,
-        }
+        self.is_crowded
     }
 
     fn about_to_park(&self, leads_again: bool) {

@@ -12,11 +12,12 @@ use crate::sync::testing::in_time;
 #[derive(Default)]
 struct Pump {
     leader: Mutex<Option<Thread>>,
-    sleeps: Mutex<Option<mpsc::Sender<()>>>,
+    /// To be told once whether the waiter sleeps as a leader, or is parked.
+    sleeps: Mutex<Option<mpsc::Sender<bool>>>,
 }
 
 impl Lead for Arc<Pump> {
-    fn lead(&self, wait: &Wait<'_>) -> Led {
+    fn lead(&self, wait: &Wait<'_>) -> bool {
         *self.leader.lock() = Some(current());
         let interrupt = Waker::from(Arc::new(Interrupt(Arc::clone(self))));
         while !wait.is_over(Instant::now()) {
@@ -24,16 +25,24 @@ impl Lead for Arc<Pump> {
                 break;
             };
             if parker.sleeps_elsewhere(&interrupt) {
-                self.sleeps.lock().take();
+                self.tell(true);
                 thread::park_timeout(longest);
                 parker.is_back();
             }
         }
-        Led::Alone
+        false
     }
 
     fn about_to_park(&self, leads_again: bool) {
         assert!(leads_again, "it is a thread");
+        self.tell(false);
+    }
+}
+
+impl Pump {
+    fn tell(&self, leads: bool) {
+        let sleeps = self.sleeps.lock().take();
+        sleeps.inspect(|sleeps| sleeps.send(leads).unwrap());
     }
 }
 
@@ -82,29 +91,35 @@ fn grow_steady(context: &WaitContext) {
 #[test]
 fn a_leader_that_sleeps_is_interrupted_when_its_wait_is_over() {
     in_time(|| {
-        let pump = Arc::new(Pump::default());
-        let (context, _lead) = leading(&pump);
-        let (tell, told) = mpsc::channel();
-        let (sleeps, slept) = mpsc::channel();
-        *pump.sleeps.lock() = Some(sleeps);
-        let caller = thread::spawn(move || {
-            let waker: Waker = told.recv().unwrap();
-            // Ends when the other thread is asleep in the poller.
-            assert!(slept.recv().is_err());
-            waker.wake();
-        });
-        grow_steady(&context);
-        let mut told_already = false;
-        let waited = super::super::wait(&context, Awaits::Items, None, |context| {
-            if std::mem::replace(&mut told_already, true) {
-                return Poll::Ready(());
-            }
-            tell.send(context.waker().clone()).unwrap();
-            Poll::Pending
-        });
-        assert_eq!(waited, Some(()));
-        caller.join().unwrap();
+        // One that was held up before its wait does not lead.
+        while !sleeps_and_is_woken() {}
     });
+}
+
+/// A thread waits, and is woken once it sleeps. Whether it led then.
+fn sleeps_and_is_woken() -> bool {
+    let pump = Arc::new(Pump::default());
+    let (context, _lead) = leading(&pump);
+    grow_steady(&context);
+    let (tell, told) = mpsc::channel();
+    let (sleeps, slept) = mpsc::channel();
+    let caller = thread::spawn(move || {
+        let waker: Waker = told.recv().unwrap();
+        let leads = slept.recv().unwrap();
+        waker.wake();
+        leads
+    });
+    *pump.sleeps.lock() = Some(sleeps);
+    let mut told_already = false;
+    let waited = super::super::wait(&context, Awaits::Items, None, |context| {
+        if std::mem::replace(&mut told_already, true) {
+            return Poll::Ready(());
+        }
+        tell.send(context.waker().clone()).unwrap();
+        Poll::Pending
+    });
+    assert_eq!(waited, Some(()));
+    caller.join().unwrap()
 }
 
 #[test]
@@ -158,7 +173,12 @@ fn whether_a_thread_leads_does_not_depend_on_how_long_it_may_spin() {
             in_time(move || {
                 let pump = Arc::new(Pump::default());
                 let (setup, _lead) = setup(&pump, spin, leads);
-                grow_steady(&WaitContext::new(setup));
+                let context = WaitContext::new(setup);
+                grow_steady(&context);
+                // One that was held up before its waits does not lead.
+                while leads && pump.leader.lock().is_none() {
+                    grow_steady(&context);
+                }
                 assert_eq!(pump.leader.lock().is_some(), leads);
             });
         }
