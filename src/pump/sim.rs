@@ -115,9 +115,16 @@ struct Watched {
     room: bool,
 }
 
+impl Watched {
+    fn end(&self) -> (usize, usize) {
+        (self.wire, self.side)
+    }
+}
+
 /// One node's view of the network.
 pub(super) struct Node {
     network: Rc<RefCell<Network>>,
+    /// In the order of [`Watched::end`].
     watched: Vec<Watched>,
     listening: Vec<(String, usize)>,
     lookups: Lookups,
@@ -164,6 +171,12 @@ impl Node {
             false
         });
         answers
+    }
+
+    /// Where in `watched` this stream is, or belongs.
+    fn place(&self, stream: &SimStream) -> Result<usize, usize> {
+        let end = (stream.wire, stream.side);
+        self.watched.binary_search_by_key(&end, Watched::end)
     }
 
     /// What is ready now, less what is told later.
@@ -244,12 +257,9 @@ impl Read for SimStream {
             };
         }
         let count = SimStream::moves(network, self.wire, waiting.min(buffer.len()))?;
-        for (byte, from) in buffer
-            .iter_mut()
-            .zip(network.wires[self.wire].pipes[self.side].drain(..count))
-        {
-            *byte = from;
-        }
+        // A whole slice at a time: that does not go byte by byte.
+        let pipe = &mut network.wires[self.wire].pipes[self.side];
+        pipe.read_exact(&mut buffer[..count])?;
         Ok(count)
     }
 }
@@ -377,20 +387,23 @@ impl Env for Node {
     }
 
     fn watch(&mut self, stream: &mut SimStream, slot: usize) -> io::Result<()> {
-        self.watched.push(Watched {
+        let watched = Watched {
             wire: stream.wire,
             side: stream.side,
             slot,
             room: true,
-        });
+        };
+        match self.place(stream) {
+            Ok(place) => self.watched[place] = watched,
+            Err(place) => self.watched.insert(place, watched),
+        }
         Ok(())
     }
 
     fn watch_room(&mut self, stream: &mut SimStream, slot: usize, wanted: bool) -> io::Result<()> {
-        let end = (stream.wire, stream.side, slot);
-        let mut watched = self.watched.iter_mut();
-        let found = watched.find(|found| (found.wire, found.side, found.slot) == end);
-        found.ok_or(ErrorKind::NotFound)?.room = wanted;
+        let place = self.place(stream).map_err(|_| ErrorKind::NotFound)?;
+        assert_eq!(self.watched[place].slot, slot);
+        self.watched[place].room = wanted;
         Ok(())
     }
 
@@ -400,8 +413,9 @@ impl Env for Node {
     }
 
     fn forget(&mut self, stream: &mut SimStream) {
-        self.watched
-            .retain(|watched| (watched.wire, watched.side) != (stream.wire, stream.side));
+        if let Ok(place) = self.place(stream) {
+            self.watched.remove(place);
+        }
     }
 
     fn unbind(&mut self, listener: String) -> io::Result<()> {
