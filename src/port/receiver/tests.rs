@@ -843,7 +843,7 @@ fn a_storm_at_the_gate_strands_nobody() {
 /// by the one that took it, before the next is taken.
 #[test]
 fn workers_that_give_up_at_random_answer_every_request_once() {
-    const REQUESTS: u64 = 20_000;
+    const REQUESTS: u64 = 4_000;
     in_time(|| {
         let socket = open_rep();
         let workers: Vec<_> = (0..4)

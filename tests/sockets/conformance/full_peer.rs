@@ -197,7 +197,10 @@ fn a_peer_takes_exactly_what_its_marks_say() {
                     };
                     told(format!("{kind} over {transport:?}, mark {mark}"), || {
                         let fork = Fork::new(kind, options.clone(), transport);
-                        assert_eq!(fork.fill(), mark + MARK);
+                        let (sender, message) = (fork.from.sender().unwrap(), fork.message(0, "x"));
+                        (0..mark + MARK).for_each(|_| put(&sender, message.clone()));
+                        let more = sender.send_timeout_blocking(message, STEP * 5);
+                        assert!(more.is_err(), "one more than the marks");
                     });
                 }
             }
