@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_key_is_refused() {
+    fn malformed_keys_are_refused() {
         let parse = |text: &str| text.parse::<CurveKey>();
         assert_eq!(parse(""), Err(CurveKeyError::Length));
         assert_eq!(parse(&"0".repeat(35)), Err(CurveKeyError::Length));
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_shows_a_secret_key() {
+    fn debug_output_contains_no_secret_key() {
         let pair: CurveKeypair = PAIRS[0][1].parse().unwrap();
         let shown = format!("{pair:?} {:?}", pair.secret());
         assert!(shown.contains(PAIRS[0][0]));

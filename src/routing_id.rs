@@ -174,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_to_255_bytes() {
+    fn routing_ids_have_1_to_255_bytes() {
         for bytes in [0, 256, 1000] {
             let refused = RoutingId::try_from(vec![7; bytes]);
             assert_eq!(refused, Err(RoutingIdError { bytes }));
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_read_well() {
+    fn ids_are_displayed_as_text_or_hexadecimal() {
         let shown = |bytes: &[u8]| RoutingId::try_from(bytes).unwrap().to_string();
         assert_eq!(shown("Ægir".as_bytes()), "Ægir");
         assert_eq!(shown(&[0, 1, 2, 3, 255]), "0x00010203ff");
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn senders_come_off_and_go_on() {
+    fn senders_can_be_removed_and_added() {
         let mut message = Message::from(["anna", "a", "b"]);
         let anna = message.sender().unwrap();
         assert_eq!(message.len(), 3);

@@ -299,7 +299,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn losses_are_told_apart() {
+    fn losses_are_counted_by_reason() {
         let mut dropped = Dropped::default();
         for (index, &reason) in DropReason::ALL.iter().enumerate() {
             assert_eq!(reason as usize, index);

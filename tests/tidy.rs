@@ -189,7 +189,7 @@ fn imports_point_down_inside_the_floors() {
 }
 
 #[test]
-fn only_the_pump_touches_the_world_and_only_what_is_below_it_locks() {
+fn only_the_pump_does_io_and_only_floors_below_it_lock() {
     let sources = sources(&["src"]);
     let test_modules = test_modules(&sources);
     silent(
@@ -216,7 +216,7 @@ fn nothing_is_left_unfinished() {
 }
 
 #[test]
-fn every_text_uses_the_fields_words() {
+fn every_text_uses_the_terms_of_the_field() {
     let mut texts = sources(SOURCE_FOLDERS);
     for path in ["README.md", "CHANGELOG.md", "ARCHITECTURE.md"] {
         let text = read(&root().join(path));
@@ -253,7 +253,7 @@ fn functions_and_structs_fit() {
 }
 
 #[test]
-fn every_module_says_what_it_is() {
+fn every_module_has_a_head_comment() {
     silent(sources(&["src"]).iter().flat_map(unintroduced));
 }
 

@@ -4,7 +4,7 @@ use super::*;
 use crate::Pair;
 
 #[test]
-fn the_waits_of_a_context_are_those_of_its_ports() {
+fn a_context_passes_its_wait_options_to_its_ports() {
     let spin = Duration::from_micros(7);
     let context = Context::with_options(ContextOptions::new().spin(spin)).unwrap();
     let pair = context.socket::<Pair>().unwrap();

@@ -34,7 +34,7 @@ fn inproc(text: &str) -> Address {
 }
 
 #[test]
-fn good_for_both() {
+fn endpoints_valid_for_bind_and_connect_are_parsed() {
     let path_107 = "p".repeat(107);
     let host_253 = format!("{0}.{0}.{0}.{1}", "h".repeat(63), "h".repeat(61));
     let inproc_4096 = "n".repeat(4096);
@@ -106,7 +106,7 @@ fn good_for_both() {
 }
 
 #[test]
-fn wildcards_are_for_binding() {
+fn wildcards_are_accepted_only_when_binding() {
     let good = [
         ("tcp://*:5555", tcp(Host::Any, 5555)),
         ("tcp://*:*", tcp(Host::Any, 0)),
@@ -130,7 +130,7 @@ fn wildcards_are_for_binding() {
 }
 
 #[test]
-fn sources_are_for_connecting() {
+fn sources_are_accepted_only_when_connecting() {
     let good = [
         ("tcp://10.0.0.1:0;a.b:80", (v4("10.0.0.1"), 0)),
         ("tcp://10.0.0.1:*;a.b:80", (v4("10.0.0.1"), 0)),
@@ -168,7 +168,7 @@ fn sources_are_for_connecting() {
 }
 
 #[test]
-fn bad_for_both() {
+fn endpoints_invalid_for_bind_and_connect_are_refused() {
     let host_256 = format!("tcp://{}:1", ["h".repeat(63), "h".repeat(64)].join("."));
     let many_labels = format!("tcp://{}a:1", "a.".repeat(128));
     let bad: &[(&str, EndpointFault)] = &[
@@ -262,7 +262,7 @@ fn bad_for_both() {
 }
 
 #[test]
-fn parts_are_those_of_the_text() {
+fn host_and_port_are_parsed_from_the_text() {
     for (text, transport, host, port) in [
         ("tcp://127.0.0.1:80", "tcp", Some("127.0.0.1"), Some(80)),
         ("tcp://[::1]:00080", "tcp", Some("::1"), Some(80)),
@@ -293,7 +293,7 @@ fn parts_are_those_of_the_text() {
 }
 
 #[test]
-fn an_error_repeats_at_most_256_characters() {
+fn an_error_contains_at_most_256_characters_of_the_endpoint() {
     let text = format!("ipc://{}", "ü".repeat(1_000_000));
     let error = Endpoint::parse_for_bind(&text).unwrap_err();
     assert_eq!(error.endpoint.chars().count(), 256);
@@ -301,7 +301,7 @@ fn an_error_repeats_at_most_256_characters() {
 }
 
 #[test]
-fn resolved_addresses_read_back() {
+fn resolved_addresses_parse_as_endpoints() {
     for text in [
         "tcp://0.0.0.0:49152",
         "tcp://[::1]:49152",
@@ -318,7 +318,7 @@ fn resolved_addresses_read_back() {
 }
 
 #[test]
-fn equal_and_hashed_by_text() {
+fn endpoints_are_compared_and_hashed_by_text() {
     let one: Endpoint = "tcp://127.0.0.1:80".parse().unwrap();
     let set = HashSet::from([one.clone()]);
     assert!(set.contains("tcp://127.0.0.1:80"));

@@ -6,7 +6,7 @@ use std::io;
 use super::*;
 
 #[test]
-fn no_error_repeats_its_source() {
+fn the_text_of_an_error_does_not_repeat_its_source() {
     let system = || io::Error::from_raw_os_error(24);
     let endpoint = "tcp://127.0.0.1:*".to_owned();
     let source = system();
@@ -23,7 +23,7 @@ fn no_error_repeats_its_source() {
 }
 
 #[test]
-fn what_was_not_sent_comes_back_and_says_why() {
+fn send_errors_contain_the_message_and_the_reason() {
     let closed = SendError::Closed(Closed::Context, "a");
     assert_eq!(closed.to_string(), Closed::Context.to_string());
     assert_eq!(closed.closed(), Some(Closed::Context));
@@ -51,7 +51,7 @@ fn what_was_not_sent_comes_back_and_says_why() {
 }
 
 #[test]
-fn what_ends_a_socket_is_one_reason() {
+fn all_errors_report_the_end_of_a_socket_as_closed() {
     let shut = Closed::Context;
     assert_eq!(
         TryRecvError::from(RecvError::from(shut)),
@@ -74,7 +74,7 @@ fn what_ends_a_socket_is_one_reason() {
 
 /// In the text of any error of this crate: what is a source is not shown, too.
 #[test]
-fn no_text_of_an_error_shows_its_source() {
+fn error_texts_do_not_format_their_source() {
     let sources = [
         include_str!("attach.rs"),
         include_str!("endpoint.rs"),

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_system_error_keeps_what_was_said() {
+fn a_system_error_keeps_kind_number_and_text() {
     let numbered = SystemError::from(io::Error::from_raw_os_error(24));
     assert_eq!(numbered.raw_os_error(), Some(24));
     assert_eq!(numbered.kind(), io::Error::from_raw_os_error(24).kind());
@@ -162,7 +162,7 @@ fn events_and_reasons_have_the_numbers_of_libzmq() {
 }
 
 #[test]
-fn every_kind_of_event_has_a_bit_of_its_own() {
+fn every_kind_of_event_has_a_distinct_bit() {
     let mut seen = EventSet::NONE;
     for (set, name) in EventSet::NAMES {
         assert!(!seen.contains(*set), "{name}");
@@ -172,7 +172,7 @@ fn every_kind_of_event_has_a_bit_of_its_own() {
 }
 
 #[test]
-fn a_property_is_found_by_its_name_in_any_case() {
+fn a_property_is_found_ignoring_case() {
     let mut identity = PeerIdentity::nearby(None, Frame::empty());
     assert_eq!(identity.property("User-Id"), None);
     identity.user_id = Some("anna".into());

@@ -92,7 +92,7 @@ set_and_read! {
 }
 
 #[test]
-fn what_was_made_from_text_or_a_closure_is_taken_back() {
+fn without_methods_remove_text_and_closures() {
     let options = Options::new().accept_filter(|_| false);
     let filter = options.get_accept_filter().expect("it was set");
     let peer = PeerAddress::Tcp(([127, 0, 0, 1], 5555).into());

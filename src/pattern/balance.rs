@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn everybody_gets_the_same_number_of_messages() {
+    fn peers_receive_equal_numbers_of_messages() {
         let mut outlet = Recorder::default();
         let mut balance = balance(1000);
         let turns = next(&mut balance, &mut outlet, 5000);
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn newcomers_join_at_the_end_of_the_rotation() {
+    fn new_peers_join_at_the_end_of_the_rotation() {
         let mut outlet = Recorder::default();
         let mut balance = balance(3);
         assert_eq!(next(&mut balance, &mut outlet, 2), [0, 1]);
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn word_of_room_from_a_peer_that_was_not_full_changes_nothing() {
+    fn writable_for_a_peer_that_was_not_full_changes_nothing() {
         let mut outlet = Recorder::default();
         let mut balance = balance(2);
         balance.writable(PeerId(0));
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn peers_that_leave_keep_no_turn() {
+    fn detached_peers_leave_the_rotation() {
         let mut outlet = Recorder::default();
         let mut balance = balance(4);
         outlet.full.insert(PeerId(0));
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn gives_the_message_back_when_all_are_full() {
+    fn the_message_is_unchanged_when_all_peers_are_full() {
         let mut outlet = Recorder::default();
         let mut balance = balance(2);
         outlet.full.extend([PeerId(0), PeerId(1)]);

@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn messages_go_round_and_come_in_untouched() {
+    fn messages_are_sent_round_robin_and_received_unchanged() {
         let mut outlet = Recorder::default();
         let mut dealer = Dealer::new(Parts::Any);
         attach(&mut dealer, &[1, 2], &mut outlet);

@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn groups_are_a_set_that_all_radios_know() {
+    fn joined_groups_are_a_set_announced_to_all_radios() {
         let mut outlet = Recorder::default();
         let mut dish = Dish::default();
         assert_eq!(dish.join("early".into(), &mut outlet), Ok(()));
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_for_a_joined_group_is_delivered() {
+    fn only_messages_of_joined_groups_are_delivered() {
         let mut outlet = Recorder::default();
         let mut dish = Dish::default();
         attach(&mut dish, &[1], &mut outlet);

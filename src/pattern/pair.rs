@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn messages_go_both_ways() {
+    fn messages_are_exchanged_in_both_directions() {
         let mut outlet = Recorder::default();
         let mut pair = Pair::new(Parts::Any);
         attach(&mut pair, &[4], &mut outlet);
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_peer_is_rejected_while_the_first_is_there() {
+    fn a_second_peer_is_rejected_while_the_first_is_attached() {
         let mut outlet = Recorder::default();
         let mut pair = Pair::new(Parts::Any);
         attach(&mut pair, &[4], &mut outlet);
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn blocks_while_the_peer_is_full() {
+    fn submit_blocks_while_the_peer_is_full() {
         let mut outlet = Recorder::default();
         let mut pair = Pair::new(Parts::Any);
         attach(&mut pair, &[4], &mut outlet);

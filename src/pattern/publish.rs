@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn each_subscriber_gets_what_it_asked_for_once() {
+    fn each_subscriber_receives_matching_messages_once() {
         let mut publish = Publish::default();
         attach(&mut publish, &[1, 2, 3, 4], &mut Recorder::default());
         subscribe(&mut publish, 1, "");
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn subscriptions_are_a_set() {
+    fn repeated_subscriptions_count_once() {
         let mut publish = Publish::default();
         attach(&mut publish, &[1], &mut Recorder::default());
         subscribe(&mut publish, 1, "a");
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_subscriber_misses_the_message_and_nobody_else() {
+    fn only_a_full_subscriber_misses_a_message() {
         let mut outlet = Recorder::default();
         let mut publish = Publish::default();
         attach(&mut publish, &[1, 2, 3], &mut outlet);
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_asked_for_is_dropped() {
+    fn unmatched_messages_are_dropped() {
         let mut outlet = Recorder::default();
         let mut publish = Publish::default();
         let verdict = publish.give("a".into(), &mut outlet);
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn what_subscribers_say_is_dropped() {
+    fn messages_from_subscribers_are_dropped() {
         let mut outlet = Recorder::default();
         let mut publish = Publish::default();
         attach(&mut publish, &[1], &mut outlet);
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slot_used_again_has_no_subscriptions() {
+    fn a_reused_slot_has_no_subscriptions() {
         let mut outlet = Recorder::default();
         let mut publish = Publish::default();
         attach(&mut publish, &[1, 2], &mut outlet);
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn a_peer_holds_only_so_much() {
+    fn subscriptions_per_peer_are_limited() {
         let mut outlet = Recorder::default();
         let mut publish = Publish::default();
         attach(&mut publish, &[1, 2], &mut outlet);

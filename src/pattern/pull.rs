@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn everything_is_delivered_in_order_and_whole() {
+    fn messages_are_delivered_whole_and_in_order() {
         let mut outlet = Recorder::default();
         let mut pull = Pull::new(Parts::Any);
         attach(&mut pull, &[1, 2], &mut outlet);
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_can_be_sent() {
+    fn submitted_messages_are_dropped() {
         let mut outlet = Recorder::default();
         let mut pull = Pull::new(Parts::Any);
         attach(&mut pull, &[1], &mut outlet);

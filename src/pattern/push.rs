@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn messages_go_round() {
+    fn messages_are_sent_round_robin() {
         let mut outlet = Recorder::default();
         let mut push = Push::default();
         attach(&mut push, &[3, 5], &mut outlet);
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn blocks_without_peers_and_while_all_are_full() {
+    fn submit_blocks_without_peers_and_while_all_are_full() {
         let mut outlet = Recorder::default();
         let mut push = Push::default();
         assert!(push.is_blocked());
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slot_used_again_is_a_newcomer() {
+    fn a_reused_slot_is_a_new_peer() {
         let mut outlet = Recorder::default();
         let mut push = Push::default();
         attach(&mut push, &[1], &mut outlet);
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_peer_sends_is_counted_and_dropped() {
+    fn messages_from_peers_are_dropped_and_counted() {
         let mut outlet = Recorder::default();
         let mut push = Push::default();
         attach(&mut push, &[1], &mut outlet);

@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn groups_match_as_a_whole() {
+    fn groups_match_exactly() {
         let mut outlet = Recorder::default();
         let mut radio = Radio::default();
         attach(&mut radio, &[1, 2, 3], &mut outlet);
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn names_and_numbers_of_groups_are_bounded() {
+    fn length_and_number_of_groups_are_limited() {
         let mut radio = Radio::default();
         attach(&mut radio, &[1], &mut Recorder::default());
         assert_eq!(join(&mut radio, 1, vec![b'g'; 255]), Ok(()));
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_member_misses_a_message_and_its_groups_are_told() {
+    fn a_full_member_misses_a_message_and_its_interest_is_reported() {
         let mut outlet = Recorder::default();
         let mut radio = Radio::default();
         attach(&mut radio, &[1, 2], &mut outlet);
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_is_a_group_and_a_body() {
+    fn messages_without_group_and_body_are_refused() {
         let mut outlet = Recorder::default();
         let mut radio = Radio::default();
         for message in ["a".into(), Message::from(["a", "b", "c"]), Message::new()] {

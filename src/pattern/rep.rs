@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn replies_go_to_who_asked_in_any_order() {
+    fn replies_in_any_order_reach_the_peer_that_sent_the_request() {
         let mut outlet = Recorder::default();
         let mut rep = Rep::default();
         attach(&mut rep, &[1, 2], &mut outlet);
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn big_envelopes_come_back_whole() {
+    fn long_envelopes_are_returned_whole() {
         let hops: Vec<Frame> = (1..=200).map(|hop| Frame::from(vec![7; hop])).collect();
         for envelope in [vec!["X".into(), "Y".into()], hops, Vec::new()] {
             for body in [&["body"][..], &["two", "parts"], &[""], &["", "after", ""]] {
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn an_envelope_of_very_many_frames_costs_no_more_than_they_are() {
+    fn the_cost_of_an_envelope_is_linear_in_its_frames() {
         let mut outlet = Recorder::default();
         let mut rep = Rep::default();
         attach(&mut rep, &[1], &mut outlet);
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_that_will_not_be_answered_is_forgotten() {
+    fn a_request_without_a_reply_is_forgotten() {
         let mut outlet = Recorder::default();
         let mut rep = Rep::default();
         attach(&mut rep, &[1], &mut outlet);
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn replies_to_peers_that_left_reach_no_newcomer() {
+    fn replies_to_detached_peers_do_not_reach_new_peers() {
         let mut outlet = Recorder::default();
         let mut rep = Rep::default();
         attach(&mut rep, &[1], &mut outlet);
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_stay_inside() {
+    fn tags_are_not_sent_to_peers() {
         let mut outlet = Recorder::default();
         let mut rep = Rep::default();
         attach(&mut rep, &[1], &mut outlet);

@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_never_zero_and_never_given_twice() {
+    fn numbers_are_never_zero_and_never_reused() {
         let mut requests = requests(1);
         let mut seen = std::collections::HashSet::new();
         for _ in 0..100 {
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_nobody_was_given_name_nothing() {
+    fn unknown_numbers_name_no_request() {
         let mut requests = requests(1);
         let number = open(&mut requests, 0);
         requests.close(number);
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_spent_slot_is_left_alone() {
+    fn an_exhausted_slot_is_not_used_again() {
         let mut requests = requests(1);
         let first = open(&mut requests, 0);
         requests.close(first);
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn leaving_forgets_what_is_open_and_nothing_else() {
+    fn leaving_forgets_only_the_open_requests_of_that_peer() {
         let mut requests = requests(2);
         let numbers: Vec<u64> = (0..9).map(|turn| open(&mut requests, turn % 2)).collect();
         // From the middle, the end and the beginning of the list of peer 0.
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_request_gives_way_at_the_limit() {
+    fn the_oldest_request_is_forgotten_at_the_limit() {
         let mut requests = requests(1);
         let first = open(&mut requests, 0);
         let second = open(&mut requests, 0);

@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn names_lead_both_ways() {
+    fn names_address_peers_in_both_directions() {
         let mut outlet = Recorder::default();
         let mut router = router();
         named(&mut router, 1, "one").unwrap();
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_no_name_gets_one_that_nobody_has() {
+    fn peers_without_a_name_get_a_generated_one() {
         let mut outlet = Recorder::default();
         let mut router = Router::new(&Options::new(), u32::MAX - 1);
         attach(&mut router, &[1], &mut outlet);
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_are_taken_or_malformed_are_rejected() {
+    fn names_in_use_and_malformed_names_are_rejected() {
         let mut router = router();
         named(&mut router, 1, "one").unwrap();
         for name in [b"one".to_vec(), vec![0], vec![0, 0, 0, 0, 1], vec![1; 256]] {
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_sent_is_dropped() {
+    fn messages_that_cannot_be_sent_are_dropped() {
         let mut outlet = Recorder::default();
         let mut router = router();
         named(&mut router, 1, "one").unwrap();
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn which_messages_a_peer_gets_is_told() {
+    fn the_interest_of_a_peer_is_its_name() {
         let mut outlet = Recorder::default();
         let options = Options::new().router_mandatory(true).router_handover(true);
         let mut router = Router::new(&options, 0);
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a_newcomer_takes_a_name_over() {
+    fn with_handover_a_new_peer_takes_a_name_over() {
         let mut outlet = Recorder::default();
         let options = Options::new()
             .router_handover(true)
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sent_to_a_reserved_name_is_kept_up_to_the_mark() {
+    fn messages_to_a_reserved_name_are_kept_up_to_the_mark() {
         let mut outlet = Recorder::default();
         let mut router = Router::new(&Options::new().send_high_water_mark(2), 0);
         assert_eq!(router.reserve(Some(&id("x")), &mut outlet), Some(id("x")));
@@ -361,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_for_a_reserved_name_obeys_the_policy() {
+    fn messages_kept_for_a_reserved_name_obey_the_policy() {
         let policies = [
             (Overflow::DropNewest, &["a", "b"][..], Drop::PeerFull),
             (Overflow::DropOldest, &["c", "d"], Drop::Overflow),
@@ -387,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_released_ends_with_its_peer() {
+    fn a_released_name_ends_with_its_peer() {
         let mut outlet = Recorder::default();
         let mut router = router();
         router.reserve(Some(&id("x")), &mut outlet);
@@ -403,7 +403,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slot_used_again_has_its_own_name() {
+    fn a_reused_slot_has_a_new_name() {
         let mut outlet = Recorder::default();
         let mut router = router();
         named(&mut router, 1, "old").unwrap();

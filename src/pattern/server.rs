@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_lead_both_ways() {
+    fn numbers_address_peers_in_both_directions() {
         let mut outlet = Recorder::default();
         let mut server = Server::new(&Options::new(), 6);
         attach(&mut server, &[1, 2], &mut outlet);
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn no_number_is_zero_or_given_twice() {
+    fn generated_numbers_are_never_zero_and_never_reused() {
         let mut outlet = Recorder::default();
         let mut server = Server::new(&Options::new(), u32::MAX - 1);
         let one = RoutingId::from(1);
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn only_under_a_policy_that_drops_a_full_peer_misses_a_message() {
+    fn a_full_peer_misses_messages_only_under_a_policy_that_drops() {
         let mut outlet = Recorder::default();
         let mut server = Server::new(&Options::new().send_overflow(Overflow::DropNewest), 0);
         attach(&mut server, &[1], &mut outlet);

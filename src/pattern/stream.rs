@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_lead_both_ways_and_their_users_hear_of_begin_and_end() {
+    fn ids_address_connections_and_notices_report_begin_and_end() {
         let mut outlet = Recorder::default();
         let mut stream = new();
         attach(&mut stream, &[7, 8], &mut outlet);
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dialer_keeps_its_id_and_nobody_else_gets_it() {
+    fn a_dialer_keeps_its_id_which_no_other_connection_gets() {
         let mut outlet = Recorder::default();
         let mut stream = new();
         let first = dialed(&mut stream, 1, 5, &mut outlet);
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_chunk_ends_the_connection_and_what_follows_is_dropped() {
+    fn an_empty_chunk_ends_the_connection_and_later_messages_are_dropped() {
         let mut outlet = Recorder::default();
         let mut stream = new();
         attach(&mut stream, &[1], &mut outlet);
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn which_bytes_a_peer_gets_is_told_as_long_as_it_is_there() {
+    fn the_interest_of_a_connection_is_its_id_while_it_is_attached() {
         let mut outlet = Recorder::default();
         let mut stream = new();
         attach(&mut stream, &[1], &mut outlet);

@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn subscriptions_are_counted_and_told_to_all() {
+    fn subscriptions_are_counted_and_sent_to_all_publishers() {
         let mut outlet = Recorder::default();
         let mut sub = Subscribe::default();
         attach(&mut sub, &[1, 2], &mut outlet);
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn prefixes_on_the_way_to_others_are_no_subscriptions() {
+    fn prefixes_of_subscribed_prefixes_do_not_match() {
         let mut outlet = Recorder::default();
         let mut sub = Subscribe::default();
         attach(&mut sub, &[1], &mut outlet);
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn newcomers_learn_each_prefix_once() {
+    fn new_publishers_are_sent_each_prefix_once() {
         let mut outlet = Recorder::default();
         let mut sub = Subscribe::default();
         for prefix in ["", "a", "ab", "ab", "b", "c"] {
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_matches_is_delivered() {
+    fn only_matching_messages_are_delivered() {
         let mut outlet = Recorder::default();
         let mut sub = Subscribe::default();
         attach(&mut sub, &[1], &mut outlet);

@@ -262,7 +262,7 @@ fn the_supported_types_have_a_pattern() {
 }
 
 #[test]
-fn without_peers_nothing_is_sent_and_nothing_vanishes_unseen() {
+fn without_peers_messages_are_kept_or_counted_as_dropped() {
     for (kind, mut pattern) in all() {
         let mut outlet = Recorder::default();
         let blocked = pattern.is_blocked();
@@ -280,7 +280,7 @@ fn without_peers_nothing_is_sent_and_nothing_vanishes_unseen() {
 }
 
 #[test]
-fn messages_leave_whole_or_not_at_all() {
+fn messages_are_sent_whole_or_not_at_all() {
     for (kind, mut pattern) in all().into_iter().filter(|(kind, _)| kind.sends()) {
         let mut outlet = Recorder::default();
         welcome(&mut *pattern, 6, &mut outlet);
@@ -328,7 +328,7 @@ fn messages_leave_whole_or_not_at_all() {
 }
 
 #[test]
-fn attach_detach_attach_leaves_no_residue() {
+fn attach_after_detach_finds_no_old_state() {
     for (kind, mut pattern) in all() {
         let mut outlet = Recorder::default();
         for round in 0..3 {
@@ -358,7 +358,7 @@ fn attach_detach_attach_leaves_no_residue() {
 }
 
 #[test]
-fn what_comes_in_is_delivered_whole() {
+fn messages_from_peers_are_delivered_whole() {
     for (kind, mut pattern) in all().into_iter().filter(|(kind, _)| kind.receives()) {
         let mut outlet = Recorder::default();
         welcome(&mut *pattern, 6, &mut outlet);
@@ -391,7 +391,7 @@ fn what_comes_in_is_delivered_whole() {
 }
 
 #[test]
-fn where_a_message_is_one_frame_others_are_skipped_whole() {
+fn single_frame_types_skip_multipart_messages_whole() {
     for (kind, mut pattern) in all()
         .into_iter()
         .filter(|(kind, _)| kind.receives() && kind.takes_one_frame())
@@ -413,7 +413,7 @@ fn where_a_message_is_one_frame_others_are_skipped_whole() {
 }
 
 #[test]
-fn subscriptions_to_those_who_do_not_publish_pass_unnoticed() {
+fn types_that_do_not_publish_ignore_subscriptions() {
     for (kind, mut pattern) in all() {
         let mut outlet = Recorder::default();
         welcome(&mut *pattern, 6, &mut outlet);

@@ -347,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn holders_keep_their_places_whatever_order_prefixes_go_in() {
+    fn holders_keep_their_places_in_any_order_of_removal() {
         let prefixes: Vec<[u8; 2]> = (0..300u16).map(u16::to_be_bytes).collect();
         let mut random = Random(9);
         let mut topics = Topics::default();

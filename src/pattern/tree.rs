@@ -373,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn branches_come_and_go_with_what_needs_them() {
+    fn branches_are_added_and_removed_with_their_children() {
         let mut tree = Tree::default();
         assert_eq!(tree.nodes(), 1);
         for (prefix, nodes) in [
@@ -397,7 +397,7 @@ mod tests {
     }
 
     #[test]
-    fn finds_exactly_what_was_set() {
+    fn the_values_set_are_found_and_no_others() {
         let mut tree = Tree::default();
         set(&mut tree, b"abcd");
         set(&mut tree, b"");
@@ -413,7 +413,7 @@ mod tests {
     }
 
     #[test]
-    fn very_long_and_deeply_nested_prefixes_are_nothing_special() {
+    fn long_and_deeply_nested_prefixes_do_not_recurse() {
         const NESTED: usize = 500;
         // A frame of the stack for each byte would not fit in it.
         let long = vec![b'x'; 1 << 20];
@@ -433,7 +433,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_given_back() {
+    fn memory_is_released_after_removals() {
         let mut tree = Tree::default();
         for backwards in [false, true] {
             for number in 0..20_000u32 {
@@ -457,7 +457,7 @@ mod tests {
     }
 
     #[test]
-    fn crowds_are_found_while_they_come_and_go() {
+    fn nodes_with_many_children_are_found_while_children_change() {
         let mut tree = Tree::default();
         let byte = |index: usize| 255 - 7 * index as u8;
         for count in 1..=2 * CROWD {

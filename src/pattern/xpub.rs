@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn the_user_hears_as_much_as_it_wants_to() {
+    fn verbosity_selects_the_subscriptions_delivered() {
         let story = |verbosity| {
             let (mut xpub, mut outlet) = open(Options::new().xpub_verbosity(verbosity));
             subscribe(&mut xpub, 1, "a", &mut outlet);
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn each_mode_tells_of_a_cancellation_by_who_held_the_topic() {
+    fn each_mode_reports_cancellations_according_to_the_holders() {
         use ManualSubscriptions::{LastValue, Off, On};
         use Verbosity::{Changes, Everything, Subscriptions};
         // Held by no peer, by another peer only, by both, by this peer only.
@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn the_user_decides_for_the_peer_a_message_came_from() {
+    fn a_decision_applies_to_the_peer_that_sent_the_message() {
         let (mut xpub, mut outlet) = open(manual());
         subscribe(&mut xpub, 1, "a", &mut outlet);
         subscribe(&mut xpub, 2, "a", &mut outlet);
@@ -327,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn a_decision_for_who_left_is_not_for_who_came() {
+    fn a_decision_about_a_detached_peer_does_not_apply_to_a_new_one() {
         let (mut xpub, mut outlet) = open(manual());
         subscribe(&mut xpub, 1, "a", &mut outlet);
         let tag = outlet.delivered[0].tag();
@@ -341,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_answer_to_a_subscription_is_for_that_peer_only() {
+    fn the_first_message_after_a_subscription_goes_to_that_peer_only() {
         let (mut xpub, mut outlet) =
             open(Options::new().xpub_manual(ManualSubscriptions::LastValue));
         for peer in [1, 2] {
@@ -364,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_peer_and_what_the_user_asks_for_is_bounded() {
+    fn subscriptions_of_peers_and_of_the_user_are_limited() {
         let (mut xpub, mut outlet) = open(manual());
         let number = |number: usize| Frame::from((number as u32).to_be_bytes());
         for prefix in 0..PREFIXES_PER_PEER {
@@ -383,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_peer_gets_is_told_whenever_that_changes() {
+    fn changes_of_a_peers_interest_are_reported() {
         let (mut xpub, mut outlet) = open(Options::new().xpub_no_drop(true));
         subscribe(&mut xpub, 1, "", &mut outlet);
         subscribe(&mut xpub, 2, "a", &mut outlet);

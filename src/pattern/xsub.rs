@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn other_messages_go_to_all_publishers() {
+    fn messages_go_to_all_publishers() {
         let mut outlet = Recorder::default();
         let mut xsub = XSub::default();
         let given = xsub.give("a".into(), &mut outlet);
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_filtered() {
+    fn received_messages_are_not_filtered() {
         let mut outlet = Recorder::default();
         let mut xsub = XSub::default();
         attach(&mut xsub, &[1], &mut outlet);
@@ -184,7 +184,7 @@ mod tests {
         assert_eq!(outlet.delivered, [Message::from(["a", "b"])]);
     }
     #[test]
-    fn subscriptions_may_stand_among_the_frames() {
+    fn subscriptions_are_found_among_the_frames() {
         for only_first in [false, true] {
             let mut outlet = Recorder::default();
             let mut xsub = XSub::new(&Options::new().only_first_subscribe(only_first));
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn every_cancellation_goes_up_if_told_so() {
+    fn with_verbose_unsubscribe_every_cancellation_is_sent() {
         let mut outlet = Recorder::default();
         let mut xsub = XSub::new(&Options::new().xsub_verbose_unsubscribe(true));
         attach(&mut xsub, &[1], &mut outlet);

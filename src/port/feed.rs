@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn a_feeder_notices_that_nobody_is_left() {
+    fn a_feeder_notices_that_no_receiver_is_left() {
         let (feeder, feed) = small();
         let clone = feed.clone();
         drop(feed);

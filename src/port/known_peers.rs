@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_where_it_is_mandatory_an_address_must_be_known() {
+    fn unknown_addresses_are_refused_only_if_mandatory() {
         let routes = Routes::new(false);
         let message = Message::from(["anna", "a"]);
         assert!(routes.admit(&message));

@@ -45,7 +45,7 @@ fn loom_a_request_is_taken_and_its_reply_arrives() {
 }
 
 #[test]
-fn loom_a_request_given_up_is_answered_in_time_or_forgotten() {
+fn loom_a_cancelled_request_is_settled_or_forgotten() {
     model(8, || {
         let hook = Calls::new();
         let requests = Arc::new(Requests::new(hook.clone()));

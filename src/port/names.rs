@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_waits_is_told_once() {
+    fn each_waiter_is_notified_once() {
         let names: Names<u8, char> = Names::new();
         assert_eq!(names.find_or_wait("a", (1, 7), 'x'), None);
         assert_eq!(names.find_or_wait("a", (0, 9), 'y'), None);
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_kept_about_names_nobody_uses() {
+    fn unused_names_leave_no_entry() {
         let names: Names<u8, ()> = Names::new();
         for round in 0..10 {
             let name = round.to_string();

@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn each_reply_goes_to_who_asked_in_any_order() {
+    fn replies_in_any_order_reach_their_callers() {
         let (calls, hook) = calls();
         let (first, one) = calls.ask("a".into()).unwrap();
         let (second, two) = calls.ask("b".into()).unwrap();
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_given_up_before_it_is_sent_comes_back_and_is_never_sent() {
+    fn requests_cancelled_before_they_are_sent_are_returned() {
         let (calls, hook) = calls();
         let (tag, _answer) = calls.ask("a".into()).unwrap();
         match calls.give_up(tag) {
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_given_up_after_it_was_sent_is_forgotten_by_the_pump() {
+    fn requests_cancelled_after_they_are_sent_are_forgotten() {
         let (calls, hook) = calls();
         let (tag, _answer) = calls.ask("a".into()).unwrap();
         looked(&calls);
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_put_back_keeps_its_place() {
+    fn a_request_put_back_keeps_its_place() {
         let (calls, _) = calls();
         for text in ["a", "b", "c"] {
             calls.ask(text.into()).map(drop).unwrap();
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn closing_settles_everything_and_says_what_was_never_sent() {
+    fn closing_settles_every_request_and_returns_unsent_ones() {
         let (calls, _) = calls();
         let (_, sent) = calls.ask("sent".into()).unwrap();
         let (_, queued) = calls.ask("queued".into()).unwrap();

@@ -225,7 +225,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn room_is_promised_to_whose_turn_it_is_and_never_twice() {
+    fn room_is_reserved_in_turn_and_never_twice() {
         let mut room = FairQueue::default();
         room.learn(100);
         assert_eq!((room.reserve(1, 30), room.reserve(2, 100)), (30, 70));

@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn silence_goes_first_then_the_most_frequent_source_then_age() {
+    fn silent_connections_then_frequent_sources_then_old_ones_are_ended() {
         let start = Instant::now();
         let later = start + GRACE;
         let peers = [("b", 1), ("a", 2), ("a", 3), ("a", 4), ("b", 5), ("c", 6)];
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn only_those_that_kept_silent_for_a_while_make_way_for_a_descriptor() {
+    fn only_connections_silent_for_a_while_are_ended_for_a_descriptor() {
         let start = Instant::now();
         let mut handshakes = filled(start, &[("a", 1), ("a", 2), ("a", 3), ("b", 4)]);
         assert_eq!(handshakes.silent_victim(start, |_| false), None);
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_newcomer_is_no_victim_of_its_own() {
+    fn a_new_connection_is_not_ended_for_itself() {
         let start = Instant::now();
         let mut handshakes = filled(start, &[("a", 1)]);
         assert_eq!(handshakes.victim(Some(1), start, |_| false), None);

@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn the_next_user_of_a_slot_is_queued_in_its_own_right() {
+    fn the_next_user_of_a_slot_is_queued_separately() {
         let mut list = ReadyList::default();
         list.push(2);
         list.forget(2);

@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_to_come_is_the_first_to_be_looked_up() {
+    fn lookups_run_in_the_order_of_requests() {
         let mut lookups = Lookups::default();
         let limit = LOOKUPS as u64;
         for ticket in 0..3 * limit {
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_question_is_asked_once_and_for_nobody_never() {
+    fn equal_lookups_run_once_and_cancelled_ones_do_not() {
         let mut lookups = Lookups::default();
         for ticket in 0..LOOKUPS as u64 {
             assert!(lookups.ask(&endpoint(0), false, ticket).is_some());

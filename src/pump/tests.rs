@@ -298,7 +298,7 @@ fn sim_every_message_arrives_once_and_in_order_over_a_rough_network() {
 
 /// The user's last handles go in one moment: first those of the socket, then that of the context.
 #[test]
-fn sim_a_socket_that_is_about_to_close_is_waited_for() {
+fn sim_a_socket_about_to_close_is_waited_for() {
     let mut sim = Sim::new(0, ROUGH, 1);
     let push = sim.open(0, SocketType::Push, Options::new());
     sim.bind(&push, "tcp://127.0.0.1:0");
@@ -343,7 +343,7 @@ fn connections_follow_the_options() {
 }
 
 #[test]
-fn sim_peers_that_ask_each_other_stay_together_and_lose_nothing() {
+fn sim_heartbeats_keep_a_full_connection_and_lose_no_message() {
     for seed in seeds() {
         let mut sim = Sim::new(seed, ROUGH, 2);
         let options = Options::new()
@@ -379,7 +379,7 @@ fn sim_peers_that_ask_each_other_stay_together_and_lose_nothing() {
 }
 
 #[test]
-fn sim_a_pipe_that_cannot_be_written_waits_for_its_reader_in_peace() {
+fn sim_a_pipe_that_cannot_be_written_waits_without_work() {
     for seed in seeds() {
         let mut sim = Sim::new(seed, ROUGH, 2);
         let options = Options::new().high_water_marks(5);
@@ -486,7 +486,7 @@ fn sim_resets_lose_messages_but_neither_repeat_nor_reorder_nor_break_them() {
 }
 
 #[test]
-fn sim_a_request_is_answered_or_lost_and_the_next_one_goes_out() {
+fn sim_a_request_gets_a_reply_or_is_lost_and_the_next_one_is_sent() {
     for seed in seeds() {
         let mut sim = Sim::new(seed, BROKEN, 2);
         let [rep, req] = sim.pair([SocketType::Rep, SocketType::Req], &Options::new());
@@ -549,7 +549,7 @@ fn sim_a_publisher_serves_late_and_reconnecting_subscribers() {
 }
 
 #[test]
-fn sim_a_full_out_stops_only_its_own_socket() {
+fn sim_a_full_out_stops_only_its_socket() {
     for seed in seeds() {
         let mut sim = Sim::new(seed, ROUGH, 2);
         let options = Options::new().high_water_marks(5);
@@ -576,7 +576,7 @@ fn sim_a_full_out_stops_only_its_own_socket() {
 }
 
 #[test]
-fn sim_closing_flushes_what_was_accepted() {
+fn sim_closing_flushes_accepted_messages() {
     for seed in seeds() {
         let mut sim = Sim::new(seed, ROUGH, 2);
         let [pull, push] = sim.pair([SocketType::Pull, SocketType::Push], &Options::new());
@@ -709,7 +709,7 @@ fn told(monitor: &Feed<Event>) -> Vec<Event> {
 }
 
 #[test]
-fn sim_every_connection_is_told_from_beginning_to_end() {
+fn sim_monitors_report_every_connection_from_beginning_to_end() {
     for seed in seeds() {
         let mut sim = Sim::new(seed, ROUGH, 2);
         let pull = sim.open(0, SocketType::Pull, Options::new());
@@ -769,7 +769,7 @@ fn sim_every_connection_is_told_from_beginning_to_end() {
 }
 
 #[test]
-fn sim_what_a_listener_leaves_behind_is_told() {
+fn sim_monitors_report_files_left_by_a_listener() {
     let mut sim = Sim::new(0, Faults::default(), 1);
     sim.network.borrow_mut().litters = true;
     let pull = sim.open(0, SocketType::Pull, Options::new());

@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_is_read_as_it_was_made() {
+    fn tokens_survive_encoding() {
         for slot in [0, 1, 2, 1_000_000] {
             for token in [Token::Socket(slot), Token::Pipe(slot), Token::Task(slot)] {
                 assert_eq!(Token::from_number(token.number()), token);

@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_vector_of_the_rfc_reads_both_ways() {
+    fn the_test_vector_of_the_rfc_encodes_and_decodes() {
         let bytes = [0x86, 0x4f, 0xd2, 0x6f, 0xb5, 0x59, 0xf7, 0x5b];
         assert_eq!(encode(&bytes), Ok("HelloWorld".to_owned()));
         assert_eq!(decode("HelloWorld"), Ok(bytes.to_vec()));
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn every_digit_reads_back_as_its_value() {
+    fn every_digit_decodes_to_its_value() {
         for value in 0..85u32 {
             let text = encode(&value.to_be_bytes()).unwrap();
             assert_eq!(text.as_bytes()[4], DIGITS[value as usize]);
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_of_all_kinds_read_back() {
+    fn encoded_bytes_decode_to_themselves() {
         let mut random = 0x2545_f491_4f6c_dd1du64;
         for length in (0..64).step_by(4) {
             let bytes: Vec<u8> = std::iter::repeat_with(|| {
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_z85_is_refused() {
+    fn malformed_z85_is_refused() {
         for length in [1, 2, 3, 5, 31, 33] {
             assert_eq!(encode(&vec![0; length]), Err(Z85Error::Length(length)));
         }

@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hook_is_called_once_for_what_was_not_there_at_the_last_look() {
+    fn a_hook_is_called_once_per_change_since_the_last_look() {
         let (left, of_left, right, of_right) = watched();
         send(&left, 0..3, "");
         send(&left, 3..4, "a");
@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn closing_takes_back_what_was_not_taken_and_nothing_else() {
+    fn closing_takes_back_exactly_the_untaken_messages() {
         let (left, _, right, of_right) = watched();
         send(&left, 0..5, "");
         send(&right, 7..9, "z");
@@ -365,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_that_were_not_taken_are_taken_back() {
+    fn the_oldest_untaken_messages_can_be_taken_back() {
         let (left, of_left, right, of_right) = watched();
         send(&left, 0..5, "");
         look(&right);

@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn tasks_run_wake_each_other_and_end() {
+    fn tasks_run_and_wake_each_other() {
         let (tasks, thread) = start();
         let (first, reply) = answer();
         let (second, last) = answer();
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_task_that_never_waits_leaves_the_others_their_turn() {
+    fn a_task_that_never_waits_does_not_starve_others() {
         let (tasks, thread) = start();
         let (stop, mut stopped) = answer::<()>();
         let mut stop = Some(stop);
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_says_what_it_said() {
+    fn the_message_of_a_panic_is_returned() {
         assert_eq!(quietly(|| 1), Ok(1));
         assert_eq!(quietly(|| panic!("text")), Err::<(), _>("text".to_owned()));
         let text = 7;

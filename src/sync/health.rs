@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_panic_is_what_a_thread_failed_of() {
+    fn the_first_panic_is_the_reported_failure() {
         let health = Health::new();
         assert_eq!(health.failure(), None);
         let first = health.panicked("first");

@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_wait_for_a_loop_that_is_away_for_a_moment_and_commands_do_not() {
+    fn tokens_wait_for_an_absent_loop_and_commands_wake_it() {
         let (mailbox, wakes) = mailbox();
         mailbox.deposit(1);
         assert!(!mailbox.prepare_sleep());
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_closed_mailbox_gives_commands_back() {
+    fn a_closed_mailbox_returns_commands() {
         let (mailbox, wakes) = mailbox();
         mailbox.post("unseen").unwrap();
         assert_eq!(mailbox.close(), ["unseen"]);

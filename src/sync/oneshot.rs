@@ -137,7 +137,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn an_answer_is_taken_in_every_way() {
+    fn a_reply_is_taken_in_every_way() {
         let (answer, reply) = answer();
         assert_eq!(answer.try_take(), Poll::Pending);
         reply.send(1);
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reply_that_is_dropped_answers_none() {
+    fn a_dropped_reply_resolves_to_none() {
         let (answer, reply) = answer::<u8>();
         let waiting = thread::spawn(move || answer.wait());
         drop(reply);
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn waiting_ends_at_the_deadline_and_can_go_on() {
+    fn waiting_ends_at_the_deadline_and_can_be_resumed() {
         let (answer, reply) = answer();
         let soon = Instant::now() + Duration::from_millis(5);
         assert_eq!(answer.wait_until(soon), Poll::Pending);

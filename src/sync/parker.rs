@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn the_wakers_of_threads_are_told_from_others() {
+    fn the_wakers_of_threads_are_recognised() {
         block_on(None, |context| {
             assert!(is_of_a_thread(context.waker()));
             assert!(!is_of_a_thread(&Woken::new().waker()));
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_that_waits_counts_as_sleep() {
+    fn a_waiting_call_counts_as_sleep() {
         take_slept();
         assert_eq!(block_on(None, |_| Poll::Ready(1)), Some(1));
         assert!(!take_slept());

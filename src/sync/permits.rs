@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_emptiest_row_is_next() {
+    fn the_row_with_the_fewest_permits_is_next() {
         let seats = Seats::new(3, None);
         let mut taken: Vec<Seat> = (0..6).filter_map(|_| seats.take(|_| true)).collect();
         let rows: Vec<usize> = taken.iter().map(Seat::row).collect();
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn the_limit_is_on_all_rows_and_a_seat_can_be_taken_again() {
+    fn the_limit_applies_to_all_rows_and_permits_are_reused() {
         let seats = Seats::new(2, Some(2));
         let (first, second) = (seats.take(|_| true), seats.take_in(0));
         assert!(first.is_some() && second.is_some());

@@ -45,7 +45,7 @@ mod tests {
     use super::prefetch;
 
     #[test]
-    fn any_place_may_be_asked_for() {
+    fn any_address_may_be_prefetched() {
         let values = [[1_u8; 200]; 2];
         values.iter().for_each(|value| prefetch(value));
         prefetch(values.as_ptr_range().end);

@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn calls_are_collected_once_and_in_order() {
+    fn wake_ups_are_collected_once_and_in_order() {
         let roster = Roster::new();
         let wakers = [3, 1, 2].map(|token| roster.waker(token, None));
         for waker in &wakers {
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_listener_hears_the_first_call_and_no_more_than_that() {
+    fn a_listener_is_woken_by_the_first_wake_up_only() {
         let roster = Roster::new();
         let (unheard, listener) = (Arc::new(Count::default()), Woken::new());
         let wakers = [1, 2].map(|token| roster.waker(token, Some(unheard.clone())));
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn who_stops_listening_is_not_woken() {
+    fn a_listener_that_stops_is_not_woken() {
         let roster = Roster::new();
         let listener = Woken::new();
         assert_eq!(collect(&roster, Some(&listener.waker())), []);

@@ -151,7 +151,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn only_a_new_earliest_alarm_calls_the_hook() {
+    fn only_a_new_earliest_timer_calls_the_hook() {
         let hook = Arc::new(Count::default());
         let alarms = Alarms::new(hook.clone());
         let start = Instant::now();
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn an_alarm_fires_once_at_its_moment_and_not_before() {
+    fn a_timer_fires_once_and_not_early() {
         let alarms = Alarms::new(Arc::new(Count::default()));
         let start = Instant::now();
         let (early, late) = (Woken::new(), Woken::new());
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn alarms_can_be_cancelled_and_change_their_waker() {
+    fn timers_can_be_cancelled_and_updated() {
         let alarms = Alarms::new(Arc::new(Count::default()));
         let start = Instant::now();
         let (first, second) = (Woken::new(), Woken::new());

@@ -113,14 +113,14 @@ mod tests {
     }
 
     #[test]
-    fn what_pays_off_is_kept_up() {
+    fn attempts_that_pay_off_continue() {
         let mut trials = Trials::new(RATES);
         assert_eq!(occasions(&mut trials, RATES.short_rest - 1, true), 0);
         assert_eq!(occasions(&mut trials, 10_000, true), 10_000);
     }
 
     #[test]
-    fn what_never_pays_off_is_tried_less_and_less_often() {
+    fn attempts_that_never_pay_off_become_rarer() {
         let mut trials = Trials::new(RATES);
         let tried = occasions(&mut trials, 100_000, false);
         assert!(
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn two_failures_soon_after_each_other_end_it_for_a_while() {
+    fn two_failures_in_short_order_pause_the_attempts() {
         let mut trials = Trials::new(RATES);
         occasions(&mut trials, 100, true);
         assert_eq!(occasions(&mut trials, 1, false), 1);
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_pay_off_is_never_tried() {
+    fn attempts_that_cannot_pay_off_are_not_made() {
         let mut trials = Trials::new(RATES);
         assert!((0..10_000).all(|_| !trials.tries(false)));
     }

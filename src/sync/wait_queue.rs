@@ -241,7 +241,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_gauge_is_of_those_that_still_wait() {
+    fn a_gauge_counts_current_waiters() {
         let gauge = Arc::new(Gauge::default());
         let mut waiters = WaitQueue::default();
         waiters.join(Arc::clone(&gauge));
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn watchers_are_called_beside_those_that_take_and_never_in_their_place() {
+    fn watchers_are_woken_with_other_waiters_and_never_instead_of_them() {
         let gauge = Arc::new(Gauge::default());
         let mut waiters = WaitQueue::default();
         waiters.join(Arc::clone(&gauge));

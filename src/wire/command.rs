@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn commands_are_read() {
+    fn commands_are_parsed() {
         let parse = Command::parse;
         assert_eq!(parse(b"\x05READYabc"), Ok(Command::Ready(b"abc")));
         assert_eq!(parse(b"\x05ERROR\x03400"), Ok(Command::Error(b"400")));

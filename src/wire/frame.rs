@@ -152,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn old_headers_read_back_and_are_as_short_as_can_be() {
+    fn old_headers_parse_back_and_are_minimal() {
         for flags in [0, MORE] {
             for size in [0, 1, 252, 253, 254, 255, 65_536, usize::MAX >> 1] {
                 let mut bytes = Vec::new();
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn old_headers_may_be_odd_but_not_without_flags() {
+    fn unusual_old_headers_are_accepted_unless_flags_are_missing() {
         let long = Header::parse_old(b"\xff\0\0\0\0\0\0\0\x04\x01");
         let header = Header {
             more: true,
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_read_back_and_are_as_short_as_can_be() {
+    fn headers_parse_back_and_are_minimal() {
         for flags in [0, MORE, COMMAND] {
             for size in [0, 1, 254, 255, 256, 65_536, usize::MAX >> 1] {
                 let mut bytes = Vec::new();
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_rfc_forbids_is_refused_at_the_byte_that_shows_it() {
+    fn forbidden_headers_are_refused_at_the_first_wrong_byte() {
         for flags in 0..=u8::MAX {
             let allowed = flags < 8 && flags & (MORE | COMMAND) != MORE | COMMAND;
             assert_eq!(Header::parse(&[flags]).is_ok(), allowed, "{flags:#010b}");

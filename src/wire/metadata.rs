@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn every_cut_but_between_properties_is_refused() {
+    fn metadata_cut_within_a_property_is_refused() {
         let whole = announced(SocketType::Dealer, "me", &[]);
         let first = announced(SocketType::Sub, "", &[]).len() + "DEALER".len() - "SUB".len();
         for cut in 0..=whole.len() {

@@ -178,7 +178,7 @@ fn ready(config: Config, minor: u8, their_ready: &[u8], now: Instant) -> Connect
 // Greeting.
 
 #[test]
-fn the_greeting_goes_out_in_three_parts_and_ready_behind_it() {
+fn the_greeting_is_sent_in_three_parts_followed_by_ready() {
     let now = Instant::now();
     let mut config = config(SocketType::Dealer);
     config.routing_id = b"abc".to_vec();
@@ -220,7 +220,7 @@ fn ready_is_byte_for_byte_what_libzmq_sends() {
 }
 
 #[test]
-fn padding_and_as_server_and_filler_are_not_judged_and_newer_versions_step_down() {
+fn padding_as_server_and_filler_are_ignored_and_newer_versions_accepted() {
     let mut bytes = script(1, &[PUSH_READY]);
     bytes[1..9].fill(0xab);
     bytes[9] = 1;
@@ -235,7 +235,7 @@ fn padding_and_as_server_and_filler_are_not_judged_and_newer_versions_step_down(
 }
 
 #[test]
-fn another_mechanism_gets_our_whole_greeting_before_the_end() {
+fn a_peer_with_another_mechanism_receives_the_whole_greeting() {
     let mut bytes = greeting(1);
     bytes[12..17].copy_from_slice(b"CURVE");
     let now = Instant::now();
@@ -261,7 +261,7 @@ fn another_mechanism_gets_our_whole_greeting_before_the_end() {
 // Handshake.
 
 #[test]
-fn the_peer_is_told_as_it_announced_itself() {
+fn the_peer_is_reported_as_it_announced_itself() {
     let ready = frame(
         4,
         b"\x05READY\x0bsocket-TYPE\0\0\0\x03REQ\x08Identity\0\0\0\x02me\x03X-a\0\0\0\x01\xff",
@@ -282,7 +282,7 @@ fn the_peer_is_told_as_it_announced_itself() {
 }
 
 #[test]
-fn a_peer_may_keep_its_type_to_itself() {
+fn a_peer_may_omit_its_socket_type() {
     let events = events_of(
         config(SocketType::Pull),
         &script(1, &[b"\x04\x06\x05READY"]),
@@ -294,7 +294,7 @@ fn a_peer_may_keep_its_type_to_itself() {
 }
 
 #[test]
-fn wrong_and_unknown_socket_types_are_told_why() {
+fn incompatible_and_unknown_socket_types_receive_an_error() {
     let unknown = frame(4, b"\x05READY\x0bSocket-Type\0\0\0\x05WHAT?");
     // Names are exact: this is no PUSH.
     let lower = frame(4, b"\x05READY\x0bSocket-Type\0\0\0\x04push");
@@ -337,7 +337,7 @@ fn errors_of_the_peer_are_fatal_before_and_after_ready() {
 }
 
 #[test]
-fn nothing_but_ready_or_error_may_come_before_ready() {
+fn only_ready_or_error_is_accepted_before_ready() {
     for wrong in [
         &b"\0\x01x"[..],
         b"\x01\x01x",
@@ -381,7 +381,7 @@ fn malformed_metadata_is_refused() {
 }
 
 #[test]
-fn identities_are_judged() {
+fn invalid_identities_are_refused() {
     let ready = |identity: &[u8]| {
         let mut body = b"\x05READY\x0bSocket-Type\0\0\0\x03REQ\x08Identity".to_vec();
         body.extend_from_slice(&(identity.len() as u32).to_be_bytes());
@@ -424,7 +424,7 @@ fn handshake_commands_have_their_own_limit() {
 }
 
 #[test]
-fn half_a_greeting_runs_into_the_deadline() {
+fn an_incomplete_greeting_times_out() {
     let start = Instant::now();
     for cut in [0, 1, 11, 63, 64, 70] {
         let bytes = script(1, &[PUSH_READY]);
@@ -453,7 +453,7 @@ fn half_a_greeting_runs_into_the_deadline() {
 // Traffic.
 
 #[test]
-fn messages_come_out_as_they_went_in() {
+fn messages_are_decoded_as_they_were_sent() {
     let long = vec![7; 300];
     let bytes = script(
         1,
@@ -484,7 +484,7 @@ fn messages_come_out_as_they_went_in() {
 }
 
 #[test]
-fn frames_of_every_size_around_the_borders_arrive_whole() {
+fn frames_of_sizes_around_the_limits_arrive_whole() {
     let mut bytes = script(1, &[PUSH_READY]);
     let mut expected = Vec::new();
     for size in [
@@ -501,7 +501,7 @@ fn frames_of_every_size_around_the_borders_arrive_whole() {
 }
 
 #[test]
-fn commands_may_stand_between_the_frames_of_a_message() {
+fn commands_are_accepted_between_the_frames_of_a_message() {
     let bytes = script(
         1,
         &[
@@ -584,7 +584,7 @@ fn an_oversize_frame_is_refused_by_its_header() {
 }
 
 #[test]
-fn memory_grows_with_what_arrives_not_with_what_is_announced() {
+fn memory_grows_with_received_bytes_and_not_with_announced_ones() {
     let now = Instant::now();
     let mut connection = ready(config(SocketType::Pull), 1, PUSH_READY, now);
     feed(&mut connection, b"\x02\0\0\x40\0\0\0\0\0", now);
@@ -604,7 +604,7 @@ fn memory_grows_with_what_arrives_not_with_what_is_announced() {
 }
 
 #[test]
-fn an_idle_connection_keeps_little_and_may_keep_nothing() {
+fn an_idle_connection_keeps_little_memory() {
     let now = Instant::now();
     let mut connection = ready(config(SocketType::Pull), 1, PUSH_READY, now);
     assert!(
@@ -635,7 +635,7 @@ fn an_idle_connection_keeps_little_and_may_keep_nothing() {
 }
 
 #[test]
-fn undecoded_bytes_wait_and_bound_themselves() {
+fn undecoded_bytes_are_kept_and_limited() {
     let now = Instant::now();
     let mut connection = ready(config(SocketType::Pull), 1, PUSH_READY, now);
     let one = frame(0, b"0123456789");
@@ -671,7 +671,7 @@ fn undecoded_bytes_wait_and_bound_themselves() {
 }
 
 #[test]
-fn messages_without_end_are_ended() {
+fn endless_messages_end_the_connection() {
     let now = Instant::now();
     let mut connection = ready(config(SocketType::Pull), 1, PUSH_READY, now);
     let many = b"\x01\0".repeat(1 << 20);
@@ -682,7 +682,7 @@ fn messages_without_end_are_ended() {
 }
 
 #[test]
-fn answers_nobody_reads_are_bounded() {
+fn unread_replies_are_limited() {
     let now = Instant::now();
     let mut connection = ready(config(SocketType::Pull), 1, PUSH_READY, now);
     let ping = b"\x04\x07\x04PING\0\0";
@@ -699,7 +699,7 @@ fn answers_nobody_reads_are_bounded() {
 }
 
 #[test]
-fn a_time_to_live_ends_with_the_next_frame_or_with_the_connection() {
+fn a_time_to_live_ends_with_the_next_frame_or_closes_the_connection() {
     let start = Instant::now();
     let at = |millis| start + Duration::from_millis(millis);
     let ping = b"\x04\x07\x04PING\0\x0a";
@@ -804,7 +804,7 @@ fn both_forms_of_subscription_reach_a_publisher() {
 }
 
 #[test]
-fn to_other_types_subscriptions_are_nothing_or_messages() {
+fn other_types_ignore_subscriptions_or_receive_them_as_messages() {
     let bytes = script(
         1,
         &[

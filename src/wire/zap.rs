@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_and_replies_read_back() {
+    fn requests_and_replies_parse_back() {
         let plain = Credentials::Plain {
             username: "admin".into(),
             password: "secret".into(),
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_good_reply_tells_who_the_peer_is() {
+    fn an_accepting_reply_contains_the_user_id() {
         let allowed = Allowed {
             user_id: Some("anna".into()),
             metadata: vec![("k".into(), b"vv".to_vec())],
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn refusals_have_a_status_and_a_text_that_can_be_read() {
+    fn rejections_have_a_status_and_a_readable_text() {
         for status in [300, 400, 500] {
             let denied = reply(|frames| {
                 frames[3] = status.to_string().into();
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn every_other_reply_is_a_fault_of_its_sender() {
+    fn malformed_replies_are_faults_of_the_handler() {
         type Change = fn(&mut Vec<Frame>);
         let cases: [(Change, AuthenticatorFault); 13] = [
             (|frames| frames.clear(), AuthenticatorFault::MalformedReply),

@@ -77,7 +77,7 @@ impl Scene {
 }
 
 #[test]
-fn a_handler_written_by_hand_gets_the_frames_of_the_rfc() {
+fn a_zap_handler_receives_the_frames_of_the_rfc() {
     within(LIMIT, || {
         for pumps in [1, 2] {
             let options = ContextOptions::new().pumps(pumps);
@@ -115,7 +115,7 @@ fn a_handler_written_by_hand_gets_the_frames_of_the_rfc() {
 }
 
 #[test]
-fn a_router_may_be_the_handler_and_answer_in_any_order() {
+fn a_router_can_be_the_handler_and_reply_in_any_order() {
     within(LIMIT, || {
         let context = Context::new();
         let handler = context.socket::<Router>().unwrap();
@@ -148,7 +148,7 @@ fn a_router_may_be_the_handler_and_answer_in_any_order() {
 }
 
 #[test]
-fn statuses_let_in_defer_and_refuse() {
+fn statuses_accept_defer_and_reject() {
     within(LIMIT, || {
         let judge = scene(plain_server(), plain_client());
         let authenticator = judge.context.authenticator().unwrap();
@@ -192,7 +192,7 @@ fn statuses_let_in_defer_and_refuse() {
 }
 
 #[test]
-fn a_request_says_who_wants_what() {
+fn a_request_contains_domain_address_and_credentials() {
     within(LIMIT, || {
         for transport in [Transport::Tcp, Transport::Ipc] {
             let server = plain_server().zap_domain("global").routing_id("server");
@@ -230,7 +230,7 @@ fn a_request_says_who_wants_what() {
 }
 
 #[test]
-fn a_slow_judge_keeps_nobody_else_waiting_and_may_answer_from_anywhere() {
+fn a_slow_handler_delays_only_its_peer_and_replies_from_any_thread() {
     within(LIMIT, || {
         let scene = scene(plain_server(), plain_client());
         let authenticator = scene.context.authenticator().unwrap();
@@ -253,7 +253,7 @@ fn a_slow_judge_keeps_nobody_else_waiting_and_may_answer_from_anywhere() {
 }
 
 #[test]
-fn nobody_waits_longer_than_a_handshake_may_take() {
+fn the_handshake_timeout_limits_the_wait_for_a_handler() {
     within(LIMIT, || {
         let limit = Duration::from_millis(100);
         let server = plain_server().handshake_timeout(Some(limit));
@@ -276,7 +276,7 @@ fn nobody_waits_longer_than_a_handshake_may_take() {
 }
 
 #[test]
-fn whoever_goes_away_without_an_answer_lets_nobody_in() {
+fn a_handler_that_ends_without_a_reply_refuses_peers() {
     within(LIMIT, || {
         // A request that is dropped.
         let gone = scene(plain_server(), plain_client());
@@ -309,7 +309,7 @@ fn whoever_goes_away_without_an_answer_lets_nobody_in() {
 }
 
 #[test]
-fn garbage_is_the_fault_of_whoever_says_it() {
+fn malformed_replies_are_faults_of_the_handler() {
     within(LIMIT, || {
         let context = Context::new();
         let handler = context.socket::<Rep>().unwrap();
@@ -355,7 +355,7 @@ fn garbage_is_the_fault_of_whoever_says_it() {
 }
 
 #[test]
-fn a_property_with_a_name_that_none_can_have_lets_nobody_in() {
+fn an_invalid_property_name_refuses_the_peer() {
     within(LIMIT, || {
         for name in ["", "ro le", &"n".repeat(256)] {
             let scene = scene(plain_server(), plain_client());
@@ -370,7 +370,7 @@ fn a_property_with_a_name_that_none_can_have_lets_nobody_in() {
 }
 
 #[test]
-fn null_is_judged_where_there_is_a_domain() {
+fn null_is_authenticated_with_a_domain() {
     within(LIMIT, || {
         for accepted in [true, false] {
             let server = Options::new().zap_domain("global");
@@ -404,7 +404,7 @@ fn null_is_judged_where_there_is_a_domain() {
 }
 
 #[test]
-fn an_enforced_domain_lets_nobody_in_unjudged() {
+fn an_enforced_domain_refuses_peers_without_a_handler() {
     within(LIMIT, || {
         for enforced in [false, true] {
             let server = Options::new()
@@ -423,7 +423,7 @@ fn an_enforced_domain_lets_nobody_in_unjudged() {
 
 #[cfg(feature = "curve")]
 #[test]
-fn keys_are_judged_unless_an_enforced_domain_is_empty() {
+fn curve_is_authenticated_unless_an_enforced_domain_is_empty() {
     use zmq_channels::CurveKeypair;
     within(LIMIT, || {
         for (domain, enforced) in [("", false), ("", true), ("global", false), ("global", true)] {
@@ -459,7 +459,7 @@ fn keys_are_judged_unless_an_enforced_domain_is_empty() {
 }
 
 #[test]
-fn there_is_one_judge_at_a_time() {
+fn a_context_has_one_authenticator_at_a_time() {
     within(LIMIT, || {
         let context = Context::new();
         let first = context.authenticator().unwrap();
@@ -479,7 +479,7 @@ fn there_is_one_judge_at_a_time() {
 }
 
 #[test]
-fn a_socket_that_cannot_answer_is_no_judge() {
+fn a_socket_that_cannot_reply_is_not_a_handler() {
     within(LIMIT, || {
         let context = Context::new();
         let pull = context.socket::<Pull>().unwrap();
@@ -492,7 +492,7 @@ fn a_socket_that_cannot_answer_is_no_judge() {
 }
 
 #[test]
-fn what_is_no_request_is_skipped() {
+fn malformed_zap_requests_are_skipped() {
     within(LIMIT, || {
         let scene = scene(plain_server(), plain_client());
         let authenticator = scene.context.authenticator().unwrap();
@@ -524,7 +524,7 @@ fn what_is_no_request_is_skipped() {
 }
 
 #[test]
-fn requests_come_in_every_way_there_is() {
+fn requests_are_received_in_every_way() {
     within(LIMIT, || {
         let scene = scene(plain_server(), plain_client());
         let mut authenticator = scene.context.authenticator().unwrap();
@@ -556,7 +556,7 @@ fn requests_come_in_every_way_there_is() {
 }
 
 #[test]
-fn closing_does_not_wait_for_a_judge() {
+fn closing_does_not_wait_for_a_handler() {
     within(LIMIT, || {
         for shutdown in [true, false] {
             let scene = scene(plain_server(), plain_client());
@@ -576,7 +576,7 @@ fn closing_does_not_wait_for_a_judge() {
 }
 
 #[test]
-fn a_storm_of_peers_is_judged_one_by_one() {
+fn concurrent_peers_are_authenticated_one_by_one() {
     within(LIMIT, || {
         for pumps in [1, 3] {
             let context = Context::with_options(ContextOptions::new().pumps(pumps)).unwrap();
@@ -621,7 +621,7 @@ fn a_storm_of_peers_is_judged_one_by_one() {
 /// A peer that leaves while no answer comes goes at once, and so does the question about it:
 /// without a limit on handshakes it would stay for ever.
 #[test]
-fn a_peer_that_leaves_while_it_is_being_judged_is_noticed_at_once() {
+fn a_disconnect_during_authentication_is_noticed_at_once() {
     within(LIMIT, || {
         let null = || Options::new().zap_domain("global");
         let hello = command("HELLO", b"\x05admin\x06secret");
@@ -677,7 +677,7 @@ fn left(monitor: &Monitor) {
 
 #[cfg(feature = "curve")]
 #[test]
-fn a_curve_client_that_leaves_while_it_is_being_judged_is_noticed_at_once() {
+fn a_curve_disconnect_during_authentication_is_noticed_at_once() {
     use zmq_channels::CurveKeypair;
     within(LIMIT, || {
         for transport in [Transport::Tcp, Transport::Ipc] {

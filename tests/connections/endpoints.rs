@@ -35,7 +35,7 @@ fn has_ipv6() -> bool {
 // ---- wildcards, and what they come to
 
 #[test]
-fn bind_tells_the_port_the_system_chose() {
+fn bind_returns_the_port_chosen_by_the_system() {
     within(LIMIT, || {
         let mut forms = vec![
             ("tcp://127.0.0.1:*", "tcp://127.0.0.1:"),
@@ -70,7 +70,7 @@ fn bind_tells_the_port_the_system_chose() {
 }
 
 #[test]
-fn bind_looks_names_up() {
+fn bind_resolves_names() {
     within(LIMIT, || {
         let pull = pull();
         let endpoint = pull.bind("tcp://localhost:*").unwrap();
@@ -85,7 +85,7 @@ fn bind_looks_names_up() {
 }
 
 #[test]
-fn bind_makes_a_fresh_ipc_path() {
+fn bind_creates_an_ipc_path() {
     within(LIMIT, || {
         let (first, second) = (pull(), pull());
         let endpoint = first.bind("ipc://*").unwrap();
@@ -134,7 +134,7 @@ fn an_abstract_ipc_name_needs_no_file() {
 }
 
 #[test]
-fn an_endpoint_without_wildcard_stays_as_it_is() {
+fn an_endpoint_without_wildcard_is_returned_unchanged() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let context = Context::new();
@@ -149,7 +149,7 @@ fn an_endpoint_without_wildcard_stays_as_it_is() {
 }
 
 #[test]
-fn one_socket_binds_to_many_places_at_once() {
+fn one_socket_binds_to_many_endpoints() {
     within(LIMIT, || {
         let context = Context::new();
         let pull = context.socket::<Pull>().unwrap();
@@ -207,7 +207,7 @@ fn binding_to_the_same_endpoint_twice_is_an_error() {
 }
 
 #[test]
-fn inproc_names_are_of_one_context() {
+fn inproc_names_belong_to_one_context() {
     within(LIMIT, || {
         let (here, there) = (Context::new(), Context::new());
         let (near, far) = (
@@ -222,7 +222,7 @@ fn inproc_names_are_of_one_context() {
 }
 
 #[test]
-fn a_port_that_others_hold_is_in_use() {
+fn binding_to_a_port_in_use_is_an_error() {
     within(LIMIT, || {
         let other = TcpListener::bind("127.0.0.1:0").unwrap();
         let endpoint = format!("tcp://{}", other.local_addr().unwrap());
@@ -252,7 +252,7 @@ fn a_stale_ipc_file_is_replaced_and_a_live_one_is_not() {
 }
 
 #[test]
-fn an_ipc_path_never_costs_anybody_a_file() {
+fn binding_to_an_ipc_path_removes_no_other_file() {
     within(LIMIT, || {
         let folder = Folder::new();
         let path = folder.path().join("precious");
@@ -268,7 +268,7 @@ fn an_ipc_path_never_costs_anybody_a_file() {
 }
 
 #[test]
-fn unbind_frees_the_place_at_once() {
+fn unbind_frees_the_address_at_once() {
     within(LIMIT, || {
         let pull = pull();
         let endpoint = pull.bind("tcp://127.0.0.1:*").unwrap();
@@ -290,7 +290,7 @@ fn unbind_frees_the_place_at_once() {
 // ---- what the system refuses
 
 #[test]
-fn what_cannot_be_bound_is_a_typed_error() {
+fn failed_binds_return_typed_errors() {
     within(LIMIT, || {
         let pull = pull();
         // Of the network for examples (RFC 5737): no interface of ours has it.
@@ -312,7 +312,7 @@ fn what_cannot_be_bound_is_a_typed_error() {
 }
 
 #[test]
-fn connecting_to_nowhere_is_no_error_yet() {
+fn connecting_without_a_listener_is_not_an_error() {
     within(LIMIT, || {
         let push = Context::new().socket::<Push>().unwrap();
         for place in [
@@ -431,7 +431,7 @@ fn the_longest_ipc_path_works() {
 // ---- sockets that have ended
 
 #[test]
-fn a_closed_socket_binds_and_connects_no_more() {
+fn a_closed_socket_refuses_bind_and_connect() {
     within(LIMIT, || {
         let context = Context::new();
         let pull = context.socket::<Pull>().unwrap();
@@ -496,7 +496,7 @@ fn an_ipv6_address_needs_no_brackets() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_source_may_be_an_interface_or_a_host() {
+fn a_source_is_an_interface_or_a_host() {
     use zmq_channels::monitor::{EventKind, EventSet, MonitorOptions};
     within(LIMIT, || {
         let pull = pull();

@@ -37,7 +37,7 @@ fn pong(raw: &mut Raw) {
 }
 
 #[test]
-fn a_silent_peer_is_dropped_and_dialed_again() {
+fn a_silent_peer_is_disconnected_and_connected_again() {
     within(LIMIT, || {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let options = asking(3 * SOON).heartbeat_ttl(Some(Duration::from_millis(1590)));
@@ -55,7 +55,7 @@ fn a_silent_peer_is_dropped_and_dialed_again() {
 }
 
 #[test]
-fn a_time_to_live_that_does_not_fit_is_an_error() {
+fn a_time_to_live_out_of_range_is_an_error() {
     within(LIMIT, || {
         let telling = |millis: u64| {
             let options = Options::new().heartbeat_interval(Some(SOON));
@@ -97,7 +97,7 @@ fn the_timeout_is_the_interval_unless_it_is_set() {
 }
 
 #[test]
-fn a_peer_that_answers_or_talks_stays() {
+fn a_peer_that_replies_or_sends_stays_connected() {
     within(LIMIT, || {
         let (pull, mut raw) = pull(asking(Duration::from_secs(5)));
         for round in 0..MANY {
@@ -119,7 +119,7 @@ fn a_peer_that_answers_or_talks_stays() {
 }
 
 #[test]
-fn a_peer_that_is_not_read_because_out_is_full_is_not_dropped() {
+fn a_peer_unread_because_out_is_full_stays_connected() {
     within(LIMIT, || {
         let timeout = MANY as u32 * SOON / 2;
         let options = asking(timeout).receive_high_water_mark(1);
@@ -144,7 +144,7 @@ fn a_peer_that_is_not_read_because_out_is_full_is_not_dropped() {
 }
 
 #[test]
-fn two_of_us_stay_together_while_neither_has_anything_to_say() {
+fn two_idle_peers_stay_connected() {
     within(LIMIT, || {
         let context = Context::new();
         let patience = Duration::from_secs(5);

@@ -69,7 +69,7 @@ fn connect_may_come_before_bind() {
 }
 
 #[test]
-fn what_was_sent_before_connect_and_bind_is_delivered() {
+fn messages_sent_before_connect_and_bind_are_delivered() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (here, there) = transport.contexts();
@@ -116,7 +116,7 @@ fn connects_from_many_threads_race_with_one_bind() {
 // ---- lost and found
 
 #[test]
-fn a_push_finds_its_pull_again() {
+fn a_push_reconnects_to_its_pull() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (here, there) = transport.contexts();
@@ -135,7 +135,7 @@ fn a_push_finds_its_pull_again() {
 }
 
 #[test]
-fn a_pair_finds_its_peer_again() {
+fn a_pair_reconnects_to_its_peer() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (here, there) = transport.contexts();
@@ -162,7 +162,7 @@ fn a_pair_finds_its_peer_again() {
 }
 
 #[test]
-fn a_sub_subscribes_again_where_it_comes_back() {
+fn a_sub_subscribes_again_after_a_reconnect() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (here, there) = transport.contexts();
@@ -227,7 +227,7 @@ fn a_req_survives_the_restart_of_its_server() {
 }
 
 #[test]
-fn a_socket_that_never_reconnects_stays_away() {
+fn a_socket_without_reconnects_stays_disconnected() {
     within(LIMIT, || {
         let (here, there) = Transport::Tcp.contexts();
         let push = here
@@ -250,7 +250,7 @@ fn a_socket_that_never_reconnects_stays_away() {
 // ---- leaving on purpose
 
 #[test]
-fn disconnect_sends_first_what_it_holds() {
+fn disconnect_sends_queued_messages_first() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (here, there) = transport.contexts();
@@ -279,7 +279,7 @@ fn disconnect_sends_first_what_it_holds() {
 }
 
 #[test]
-fn after_disconnect_only_the_others_get_messages() {
+fn after_disconnect_only_other_peers_receive_messages() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (here, there) = transport.contexts();
@@ -381,7 +381,7 @@ fn next_text_of_last_frame(sub: &Socket<Sub>) -> String {
 
 /// A peer that left is out of the rotation at once.
 #[test]
-fn a_push_deals_nothing_to_a_peer_that_left() {
+fn a_push_sends_nothing_to_a_disconnected_peer() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (here, there) = transport.contexts();
@@ -421,7 +421,7 @@ fn a_push_deals_nothing_to_a_peer_that_left() {
 // ---- from any clone, in any thread
 
 #[test]
-fn clones_bind_and_connect_in_their_threads() {
+fn clones_bind_and_connect_on_their_threads() {
     within(LIMIT, || {
         let context = Context::new();
         let pull = context.socket::<Pull>().unwrap();
@@ -454,7 +454,7 @@ fn clones_bind_and_connect_in_their_threads() {
 // ---- over and over
 
 #[test]
-fn req_and_rep_bind_connect_ping_and_part_a_hundred_times() {
+fn req_and_rep_bind_connect_ping_and_close_a_hundred_times() {
     within(Duration::from_secs(1), || {
         let context = Context::new();
         let (rep, req) = (
@@ -475,7 +475,7 @@ fn req_and_rep_bind_connect_ping_and_part_a_hundred_times() {
 }
 
 #[test]
-fn push_and_pull_bind_connect_ping_and_part_a_hundred_times() {
+fn push_and_pull_bind_connect_ping_and_close_a_hundred_times() {
     within(Duration::from_secs(1), || {
         let context = Context::new();
         let (pull, push) = (
@@ -498,7 +498,7 @@ fn push_and_pull_bind_connect_ping_and_part_a_hundred_times() {
 
 /// A PAIR has one place for a peer: it must be free when the next one comes.
 #[test]
-fn pairs_bind_connect_ping_and_part_a_hundred_times() {
+fn pairs_bind_connect_ping_and_close_a_hundred_times() {
     within(LIMIT, || {
         let context = Context::new();
         let server = context.socket::<Pair>().unwrap();
@@ -517,7 +517,7 @@ fn pairs_bind_connect_ping_and_part_a_hundred_times() {
 }
 
 #[test]
-fn many_inproc_pairs_all_answer() {
+fn many_inproc_pairs_exchange_messages() {
     within(LIMIT, || {
         let context = Context::new();
         for round in 0..common::rounds(100) {

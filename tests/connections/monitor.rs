@@ -48,7 +48,7 @@ fn lossless() -> Options {
 }
 
 #[test]
-fn a_client_and_a_server_see_each_other_come_and_go() {
+fn a_client_and_a_server_report_connects_and_disconnects() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (near, far) = transport.contexts();
@@ -124,7 +124,7 @@ fn a_client_and_a_server_see_each_other_come_and_go() {
 }
 
 #[test]
-fn a_client_without_a_server_is_told_of_each_attempt() {
+fn a_client_without_a_server_reports_each_attempt() {
     within(LIMIT, || {
         for transport in [Transport::Tcp, Transport::Ipc] {
             let (near, far) = transport.contexts();
@@ -183,7 +183,7 @@ fn a_client_without_a_server_is_told_of_each_attempt() {
 }
 
 #[test]
-fn peers_that_do_not_fit_are_told_apart() {
+fn incompatible_peers_are_reported_with_distinct_reasons() {
     within(LIMIT, || {
         let (near, far) = Transport::Tcp.contexts();
         let publisher = near.socket::<Pub>().unwrap();
@@ -249,7 +249,7 @@ fn peers_that_do_not_fit_are_told_apart() {
 }
 
 #[test]
-fn sockets_of_types_that_do_not_fit_are_told_at_both_ends() {
+fn incompatible_socket_types_are_reported_at_both_ends() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (near, far) = transport.contexts();
@@ -299,7 +299,7 @@ fn sockets_of_types_that_do_not_fit_are_told_at_both_ends() {
 }
 
 #[test]
-fn time_that_runs_out_is_told() {
+fn timeouts_are_reported() {
     within(LIMIT, || {
         let context = Context::new();
         let options = Options::new().handshake_timeout(Some(Duration::from_millis(200)));
@@ -330,7 +330,7 @@ fn time_that_runs_out_is_told() {
 }
 
 #[test]
-fn what_a_peer_does_wrong_is_told() {
+fn protocol_violations_are_reported() {
     within(LIMIT, || {
         let context = Context::new();
         let options = Options::new().max_frame_size(Some(100));
@@ -362,7 +362,7 @@ fn what_a_peer_does_wrong_is_told() {
 }
 
 #[test]
-fn peers_that_a_socket_does_not_take_are_refused() {
+fn refused_peers_are_reported() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (near, far) = transport.contexts();
@@ -386,7 +386,7 @@ fn peers_that_a_socket_does_not_take_are_refused() {
 }
 
 #[test]
-fn a_routing_id_that_is_in_use_is_refused() {
+fn a_routing_id_in_use_is_reported_as_refused() {
     within(LIMIT, || {
         let (near, far) = Transport::Tcp.contexts();
         let router = near.socket::<Router>().unwrap();
@@ -408,7 +408,7 @@ fn a_routing_id_that_is_in_use_is_refused() {
 }
 
 #[test]
-fn more_peers_than_the_limit_are_refused() {
+fn peers_beyond_the_limit_are_reported_as_refused() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (near, far) = transport.contexts();
@@ -452,7 +452,7 @@ fn more_peers_than_the_limit_are_refused() {
 }
 
 #[test]
-fn what_the_user_ends_is_told_as_such() {
+fn connections_ended_by_the_user_are_reported_as_local() {
     within(LIMIT, || {
         for transport in [Transport::Tcp, Transport::Ipc] {
             let (near, far) = transport.contexts();
@@ -486,7 +486,7 @@ fn what_the_user_ends_is_told_as_such() {
 }
 
 #[test]
-fn a_bind_that_fails_is_told() {
+fn a_failed_bind_is_reported() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let context = Context::new();
@@ -512,7 +512,7 @@ fn a_bind_that_fails_is_told() {
 
 /// What happens to one attempt after another, with the number of each.
 #[test]
-fn an_attempt_over_tcp_is_told_before_how_it_ends() {
+fn an_attempt_over_tcp_is_reported_before_its_result() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (near, far) = transport.contexts();
@@ -554,7 +554,7 @@ fn an_attempt_over_tcp_is_told_before_how_it_ends() {
 }
 
 #[test]
-fn the_systems_own_number_of_an_error_is_told() {
+fn error_numbers_of_the_system_are_reported() {
     alone(LIMIT, || {
         const EMFILE: i32 = 24;
         let context = Context::new();
@@ -592,7 +592,7 @@ fn the_systems_own_number_of_an_error_is_told() {
 }
 
 #[test]
-fn a_name_that_nobody_knows_is_told_in_the_resolvers_words() {
+fn an_unresolvable_name_is_reported_with_the_resolvers_text() {
     within(LIMIT, || {
         let context = Context::new();
         let push = context.socket::<Push>().unwrap();
@@ -613,7 +613,7 @@ fn a_name_that_nobody_knows_is_told_in_the_resolvers_words() {
 }
 
 #[test]
-fn peers_go_by_the_names_that_their_socket_gave_them() {
+fn events_contain_the_routing_id_of_the_peer() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             for server in [SocketType::Router, SocketType::Server, SocketType::Stream] {
@@ -671,7 +671,7 @@ fn peers_go_by_the_names_that_their_socket_gave_them() {
 }
 
 #[test]
-fn every_monitor_of_a_socket_is_told_what_it_asked_for() {
+fn every_monitor_receives_the_events_it_selected() {
     within(LIMIT, || {
         let context = Context::new();
         let pull = context.socket::<Pull>().unwrap();
@@ -705,7 +705,7 @@ fn every_monitor_of_a_socket_is_told_what_it_asked_for() {
 }
 
 #[test]
-fn a_monitor_that_nobody_reads_is_in_nobodys_way() {
+fn an_unread_monitor_delays_nothing() {
     within(LIMIT, || {
         let context = Context::new();
         let pull = context.socket::<Pull>().unwrap();

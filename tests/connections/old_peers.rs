@@ -212,7 +212,7 @@ fn pairs_talk_both_ways() {
 }
 
 #[test]
-fn requests_go_in_their_envelopes_both_ways() {
+fn requests_and_replies_keep_their_envelopes() {
     within(LIMIT, || {
         meet::<Req>(REP, "", Options::new(), |req, old| {
             for _ in 0..3 {
@@ -241,7 +241,7 @@ fn requests_go_in_their_envelopes_both_ways() {
 }
 
 #[test]
-fn a_router_knows_old_peers_by_their_names() {
+fn a_router_addresses_old_peers_by_identity() {
     within(LIMIT, || {
         let options = Options::new().router_mandatory(true);
         meet::<Router>(DEALER, "anna", options.clone(), |router, old| {
@@ -265,7 +265,7 @@ fn a_router_knows_old_peers_by_their_names() {
 }
 
 #[test]
-fn a_dealer_tells_old_peers_its_name() {
+fn a_dealer_sends_old_peers_its_identity() {
     within(LIMIT, || {
         for name in ["", "me", &"n".repeat(255)] {
             let options = Options::new().routing_id(name);
@@ -319,7 +319,7 @@ fn a_publisher_filters_for_2_0_and_not_for_1_0() {
 }
 
 #[test]
-fn an_xpub_hears_what_old_subscribers_want() {
+fn an_xpub_receives_subscriptions_of_old_peers() {
     within(LIMIT, || {
         meet::<XPub>(10, "", Options::new(), |publisher, old| {
             if old.version == Zmtp2 {
@@ -339,7 +339,7 @@ fn an_xpub_hears_what_old_subscribers_want() {
 }
 
 #[test]
-fn a_sub_filters_what_old_publishers_send() {
+fn a_sub_filters_messages_of_old_publishers() {
     within(LIMIT, || {
         for number in [PUB, 9] {
             meet::<Sub>(number, "", Options::new(), |sub, old| {
@@ -366,7 +366,7 @@ fn a_sub_filters_what_old_publishers_send() {
 }
 
 #[test]
-fn an_xsub_takes_all_that_old_publishers_send() {
+fn an_xsub_receives_all_messages_of_old_publishers() {
     within(LIMIT, || {
         meet::<XSub>(PUB, "", Options::new(), |xsub, old| {
             put(&xsub.sender(), "\x01news");
@@ -384,7 +384,7 @@ fn an_xsub_takes_all_that_old_publishers_send() {
 // ---- what else has to do with peers
 
 #[test]
-fn a_lost_connection_to_an_old_peer_is_made_again() {
+fn a_socket_reconnects_to_an_old_peer() {
     within(LIMIT, || {
         let pause = Duration::from_millis(5);
         for version in VERSIONS {
@@ -414,7 +414,7 @@ fn a_lost_connection_to_an_old_peer_is_made_again() {
 }
 
 #[test]
-fn old_and_new_subscribers_get_the_same_message_each_in_its_own_frames() {
+fn old_and_new_subscribers_receive_a_message_in_their_own_framing() {
     within(LIMIT, || {
         let publisher = Context::new().socket::<XPub>().unwrap();
         let endpoint = publisher.bind("tcp://127.0.0.1:*").unwrap();
@@ -446,7 +446,7 @@ fn old_and_new_subscribers_get_the_same_message_each_in_its_own_frames() {
 }
 
 #[test]
-fn heartbeats_are_not_for_old_peers() {
+fn old_peers_receive_no_heartbeats() {
     within(LIMIT, || {
         let beat = Duration::from_millis(10);
         let options = Options::new()
@@ -461,7 +461,7 @@ fn heartbeats_are_not_for_old_peers() {
 }
 
 #[test]
-fn old_peers_are_greeted_and_probed_in_their_own_frames() {
+fn hello_and_probe_use_the_framing_of_old_peers() {
     within(LIMIT, || {
         let hello = Message::from(["hello", ""]);
         meet::<Push>(PULL, "", Options::new().hello(hello), |push, old| {
@@ -513,7 +513,7 @@ fn refused(monitor: &Monitor) -> DisconnectReason {
 }
 
 #[test]
-fn monitors_tell_who_is_how_old() {
+fn monitors_report_the_version_of_peers() {
     within(LIMIT, || {
         for (version, bytes, socket_type) in [
             ((1, 0), &b"\x05\0anna"[..], None),
@@ -552,7 +552,7 @@ fn monitors_tell_who_is_how_old() {
 // ---- whom this is not for
 
 #[test]
-fn sockets_that_demand_security_refuse_old_peers() {
+fn sockets_that_require_security_refuse_old_peers() {
     within(LIMIT, || {
         let refusing = [
             Options::new().security(Security::PlainServer),
@@ -602,7 +602,7 @@ fn sockets_that_demand_security_refuse_old_peers() {
 }
 
 #[test]
-fn types_younger_than_an_old_peer_refuse_it() {
+fn newer_socket_types_refuse_old_peers() {
     within(LIMIT, || {
         let young = SocketType::ALL.into_iter().skip(12);
         for (kind, version) in young.flat_map(|kind| VERSIONS.map(|version| (kind, version))) {
@@ -622,7 +622,7 @@ fn types_younger_than_an_old_peer_refuse_it() {
 }
 
 #[test]
-fn socket_types_that_do_not_fit_are_refused_by_number() {
+fn incompatible_socket_types_are_refused_by_number() {
     within(LIMIT, || {
         for (number, name) in [(1, "PUB"), (10, "XSUB"), (7, "PULL"), (11, "number 11")] {
             let pull = Context::new().socket::<Pull>().unwrap();
@@ -660,7 +660,7 @@ fn fate(options: &Options, bytes: &[u8]) -> DisconnectReason {
 }
 
 #[test]
-fn junk_is_told_from_old_peers_as_soon_as_it_shows() {
+fn other_bytes_are_distinguished_from_old_peers_early() {
     within(LIMIT, || {
         for junk in [
             &b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"[..],
@@ -677,7 +677,7 @@ fn junk_is_told_from_old_peers_as_soon_as_it_shows() {
 }
 
 #[test]
-fn half_a_word_runs_into_the_deadline() {
+fn an_incomplete_identity_times_out() {
     within(LIMIT, || {
         let limit = Duration::from_millis(100);
         let options = Options::new().handshake_timeout(Some(limit));
@@ -697,7 +697,7 @@ fn half_a_word_runs_into_the_deadline() {
 }
 
 #[test]
-fn malformed_words_of_old_peers_end_the_connection() {
+fn malformed_frames_of_old_peers_end_the_connection() {
     within(LIMIT, || {
         let zmtp2 = |rest: &[u8]| [b"\xff\0\0\0\0\0\0\0\x01\x7f\x01\x08", rest].concat();
         let long_name = [b"\xff\0\0\0\0\0\0\x01\x01\0", &[b'n'; 256][..]].concat();
@@ -741,7 +741,7 @@ fn malformed_words_of_old_peers_end_the_connection() {
 /// A peer of ZMTP 2.0 is refused before it has our greeting, if there is no room for a peer. One of
 /// 1.0 may have sent messages already: they are counted.
 #[test]
-fn what_a_refused_old_peer_sends_is_counted() {
+fn messages_of_a_refused_old_peer_are_counted() {
     within(LIMIT, || {
         for transport in TRANSPORTS {
             let context = Context::new();
@@ -771,7 +771,7 @@ fn what_a_refused_old_peer_sends_is_counted() {
 /// The routing id shows when an old peer believes itself connected: what it sends is read, and
 /// counted.
 #[test]
-fn what_an_old_peer_sends_under_a_routing_id_in_use_is_counted() {
+fn messages_of_an_old_peer_with_an_id_in_use_are_counted() {
     within(LIMIT, || {
         for (version, transport) in VERSIONS.into_iter().zip(TRANSPORTS) {
             let router = Context::new().socket::<Router>().unwrap();
@@ -805,7 +805,7 @@ fn foreign_openings() -> [(&'static str, Vec<u8>); 3] {
 }
 
 #[test]
-fn other_protocols_do_not_pass_for_a_version_that_is_not_taken() {
+fn other_protocols_are_not_taken_for_a_refused_version() {
     within(LIMIT, || {
         for (oldest, passes) in [
             (ZmtpVersion::V1_0, true),
@@ -841,7 +841,7 @@ fn other_protocols_do_not_pass_for_a_version_that_is_not_taken() {
 }
 
 #[test]
-fn the_oldest_version_is_taken_and_none_that_is_older() {
+fn the_oldest_version_is_accepted_and_older_ones_are_refused() {
     within(LIMIT, || {
         let openings: [((u8, u8), &[u8]); 3] = [
             ((1, 0), b"\x01\0"),

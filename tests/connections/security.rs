@@ -118,7 +118,7 @@ fn sizes() -> Vec<Message> {
 }
 
 #[test]
-fn the_right_credentials_let_messages_of_all_sizes_through() {
+fn correct_credentials_allow_messages_of_all_sizes() {
     within(LIMIT, || {
         for transport in TRANSPORTS {
             for sides in sides() {
@@ -148,7 +148,7 @@ fn the_right_credentials_let_messages_of_all_sizes_through() {
 }
 
 #[test]
-fn who_a_peer_is_stands_in_its_identity() {
+fn the_peer_identity_contains_the_user_id() {
     within(LIMIT, || {
         for sides in sides() {
             let context = Context::new();
@@ -170,7 +170,7 @@ fn who_a_peer_is_stands_in_its_identity() {
 }
 
 #[test]
-fn the_wrong_credentials_are_refused_and_nobody_else_notices() {
+fn wrong_credentials_are_refused_without_effect_on_others() {
     within(LIMIT, || {
         for transport in TRANSPORTS {
             for (sides, wrong) in sides().into_iter().zip([
@@ -226,7 +226,7 @@ fn the_wrong_credentials_are_refused_and_nobody_else_notices() {
 }
 
 #[test]
-fn mechanisms_do_not_mix() {
+fn peers_with_different_mechanisms_are_refused() {
     within(LIMIT, || {
         let [plain, curve] = sides();
         let null = options(&Security::Null);
@@ -355,7 +355,7 @@ fn publishers_and_subscribers() {
 }
 
 #[test]
-fn a_pair_turns_a_second_one_away() {
+fn a_secured_pair_refuses_a_second_peer() {
     within(LIMIT, || {
         for sides in sides() {
             let context = Context::new();
@@ -379,7 +379,7 @@ fn a_pair_turns_a_second_one_away() {
 }
 
 #[test]
-fn heartbeats_travel_encrypted_and_are_answered() {
+fn heartbeats_are_encrypted_and_replied_to() {
     within(LIMIT, || {
         let beat = Duration::from_millis(20);
         for sides in sides() {
@@ -410,7 +410,7 @@ fn heartbeats_travel_encrypted_and_are_answered() {
 }
 
 #[test]
-fn a_silent_peer_is_found_out_under_curve() {
+fn a_silent_peer_is_disconnected_under_curve() {
     within(LIMIT, || {
         let [_, curve] = sides();
         let context = Context::new();
@@ -487,7 +487,7 @@ fn carry(
 }
 
 #[test]
-fn clients_come_back_with_what_they_had_not_sent() {
+fn reconnected_clients_send_their_queued_messages() {
     within(LIMIT, || {
         for transport in TRANSPORTS {
             for sides in sides() {
@@ -516,7 +516,7 @@ fn clients_come_back_with_what_they_had_not_sent() {
 }
 
 #[test]
-fn old_clients_and_other_protocols_do_not_get_past_a_secure_server() {
+fn old_clients_and_other_protocols_are_refused_by_a_secure_server() {
     within(LIMIT, || {
         for sides in sides() {
             let context = Context::new();
@@ -542,7 +542,7 @@ fn old_clients_and_other_protocols_do_not_get_past_a_secure_server() {
 }
 
 #[test]
-fn a_server_without_anybody_to_judge_takes_keys_but_no_passwords() {
+fn a_server_without_a_handler_accepts_keys_and_no_passwords() {
     within(LIMIT, || {
         let [plain, curve] = sides();
         let context = Context::new();
@@ -564,7 +564,7 @@ fn a_server_without_anybody_to_judge_takes_keys_but_no_passwords() {
 }
 
 #[test]
-fn inproc_takes_no_notice() {
+fn inproc_ignores_security() {
     within(LIMIT, || {
         for transport in [Transport::Inproc, Transport::AcrossPumps] {
             for sides in sides() {
@@ -609,7 +609,7 @@ fn each_endpoint_keeps_the_security_it_was_bound_with() {
 }
 
 #[test]
-fn security_that_cannot_be_is_a_typed_error() {
+fn invalid_security_options_are_typed_errors() {
     let context = Context::new();
     let opened = |options: Options| context.socket_with::<Pull>(options).map(drop);
     for (fits, length) in [(true, 255), (false, 256)] {

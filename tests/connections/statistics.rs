@@ -61,7 +61,7 @@ fn messages_and_bytes_are_counted_exactly_at_both_ends() {
 }
 
 #[test]
-fn each_peer_has_figures_of_its_own_and_the_totals_stay() {
+fn each_peer_has_statistics_and_totals_outlive_peers() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (near, far) = transport.contexts();
@@ -192,7 +192,7 @@ fn droppers() -> Vec<(SocketType, SocketType)> {
 }
 
 #[test]
-fn the_peer_that_is_slow_can_be_named() {
+fn statistics_identify_a_slow_peer() {
     within(LIMIT * 2, || {
         const MESSAGES: usize = 1000;
         for transport in Transport::ALL {
@@ -267,7 +267,7 @@ fn the_peer_that_is_slow_can_be_named() {
 }
 
 #[test]
-fn what_a_peer_sends_that_nobody_takes_is_counted_as_its_own() {
+fn unwanted_messages_are_counted_for_their_peer() {
     within(LIMIT, || {
         let context = Context::new();
         let publisher = context.socket::<Pub>().unwrap();
@@ -288,7 +288,7 @@ fn what_a_peer_sends_that_nobody_takes_is_counted_as_its_own() {
 }
 
 #[test]
-fn a_reply_that_a_client_does_not_get_is_counted_as_its_own() {
+fn a_lost_reply_is_counted_for_its_client() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (near, far) = transport.contexts();
@@ -338,7 +338,7 @@ fn failed_handshakes_are_counted_for_the_endpoint_too() {
 }
 
 #[test]
-fn what_overflow_policies_drop_is_counted_apart() {
+fn messages_dropped_by_policies_are_counted_separately() {
     within(LIMIT, || {
         let context = Context::new();
         let options = Options::new()
@@ -371,7 +371,7 @@ fn what_overflow_policies_drop_is_counted_apart() {
 }
 
 #[test]
-fn what_is_lost_with_a_connection_is_counted_once() {
+fn messages_lost_with_a_connection_are_counted_once() {
     within(LIMIT, || {
         const MESSAGES: u64 = 300;
         let context = Context::new();
@@ -410,7 +410,7 @@ fn what_is_lost_with_a_connection_is_counted_once() {
 }
 
 #[test]
-fn requests_and_replies_that_are_lost_have_reasons() {
+fn lost_requests_and_replies_are_counted_by_reason() {
     within(LIMIT, || {
         let context = Context::new();
         let options = Options::new().reconnect_interval(Some(Duration::from_millis(10)));
@@ -441,7 +441,7 @@ fn requests_and_replies_that_are_lost_have_reasons() {
 }
 
 #[test]
-fn what_peers_had_no_business_to_send_is_counted() {
+fn unexpected_messages_of_peers_are_counted() {
     within(LIMIT, || {
         let context = Context::new();
         let publisher = context.socket::<Pub>().unwrap();

@@ -73,7 +73,7 @@ fn accept(listener: &TcpListener) -> TcpStream {
 // ---- values an option cannot have
 
 #[test]
-fn what_the_system_cannot_do_is_a_typed_error() {
+fn options_unsupported_by_the_system_are_typed_errors() {
     within(LIMIT, || {
         let keepalive = |idle, interval, count| {
             Options::new().tcp_keepalive(TcpKeepalive::On {
@@ -133,7 +133,7 @@ fn what_the_system_cannot_do_is_a_typed_error() {
 }
 
 #[test]
-fn a_password_is_not_shown() {
+fn debug_output_contains_no_password() {
     let proxy = SocksProxy::new("h:1").credentials("alice", "secret");
     let shown = format!("{:?}", Options::new().socks_proxy(proxy));
     assert!(shown.contains("alice") && !shown.contains("secret"));
@@ -142,7 +142,7 @@ fn a_password_is_not_shown() {
 // ---- families, devices, sources
 
 #[test]
-fn every_interface_of_both_families_with_ipv6() {
+fn with_ipv6_a_wildcard_binds_both_families() {
     within(LIMIT, || {
         let both = pull(Options::new().ipv6(true));
         let endpoint = both.bind("tcp://*:*").unwrap();
@@ -161,7 +161,7 @@ fn every_interface_of_both_families_with_ipv6() {
 
 /// The system may know `localhost` by one address or by two.
 #[test]
-fn names_that_are_bound_resolve_to_ipv4_without_ipv6() {
+fn without_ipv6_bound_names_resolve_to_ipv4() {
     within(LIMIT, || {
         let pull = pull(Options::new());
         let endpoint = pull.bind("tcp://localhost:*").unwrap();
@@ -199,7 +199,7 @@ fn the_next_address_of_a_name_is_tried_in_the_same_attempt() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn an_interface_is_bound_to_by_its_name() {
+fn an_interface_can_be_bound_by_name() {
     within(LIMIT, || {
         let pull = pull(Options::new());
         let endpoint = pull.bind("tcp://lo:*").unwrap();
@@ -210,7 +210,7 @@ fn an_interface_is_bound_to_by_its_name() {
 }
 
 #[test]
-fn a_device_that_does_not_exist() {
+fn a_missing_device_is_an_error() {
     within(LIMIT, || {
         let nowhere = || eager().bind_to_device("no-such-device");
         match pull(nowhere()).bind("tcp://127.0.0.1:*") {
@@ -312,7 +312,7 @@ fn an_attempt_to_connect_takes_no_longer_than_connect_timeout() {
 }
 
 #[test]
-fn without_connect_timeout_an_attempt_takes_its_time() {
+fn without_connect_timeout_an_attempt_is_not_limited() {
     within(LIMIT, || {
         let (listener, _waiting) = deaf_listener();
         let to = listener.local_addr().unwrap().as_socket().unwrap();
@@ -332,7 +332,7 @@ fn without_connect_timeout_an_attempt_takes_its_time() {
 }
 
 #[test]
-fn a_refused_endpoint_is_given_up_if_asked() {
+fn a_refused_endpoint_is_given_up_with_reconnect_stop() {
     let stop = ReconnectStop {
         refused: true,
         handshake_failed: false,
@@ -356,7 +356,7 @@ fn a_refused_endpoint_is_given_up_if_asked() {
 }
 
 #[test]
-fn an_ipc_path_that_is_not_there_is_given_up_if_asked() {
+fn a_missing_ipc_path_is_given_up_with_reconnect_stop() {
     let stop = ReconnectStop {
         refused: true,
         handshake_failed: false,
@@ -377,7 +377,7 @@ fn an_ipc_path_that_is_not_there_is_given_up_if_asked() {
 }
 
 #[test]
-fn an_endpoint_without_zmtp_is_given_up_if_asked() {
+fn an_endpoint_without_zmtp_is_given_up_with_reconnect_stop() {
     let stop = ReconnectStop {
         refused: false,
         handshake_failed: true,
@@ -417,7 +417,7 @@ fn an_endpoint_without_zmtp_is_given_up_if_asked() {
 
 /// What `ZMQ_RECONNECT_STOP_AFTER_DISCONNECT` asks of libzmq.
 #[test]
-fn an_endpoint_that_was_disconnected_is_never_tried_again() {
+fn a_disconnected_endpoint_is_never_tried_again() {
     within(LIMIT, || {
         // There was no peer yet, or a connection was lost with a message on its way.
         for met in [false, true] {
@@ -451,7 +451,7 @@ fn an_endpoint_that_was_disconnected_is_never_tried_again() {
 }
 
 #[test]
-fn a_peer_that_was_there_is_not_given_up() {
+fn a_peer_that_was_connected_is_not_given_up() {
     within(LIMIT, || {
         let stop = ReconnectStop {
             refused: true,
@@ -494,7 +494,7 @@ fn a_filter_decides_by_address() {
 }
 
 #[test]
-fn a_filter_knows_who_is_there_over_ipc() {
+fn a_filter_receives_the_credentials_of_ipc_peers() {
     within(LIMIT, || {
         let (tell, asked) = mpsc::channel();
         let options = Options::new().accept_filter(move |peer| {
@@ -519,7 +519,7 @@ fn a_filter_knows_who_is_there_over_ipc() {
 }
 
 #[test]
-fn a_filter_that_panics_takes_nobody_and_harms_nobody() {
+fn a_filter_that_panics_refuses_the_peer_only() {
     within(LIMIT, || {
         let context = Context::new();
         let options = Options::new().accept_filter(|_| panic!("a user's mistake"));
@@ -591,7 +591,7 @@ fn an_abstract_listener_is_taken_over() {
 }
 
 #[test]
-fn a_listener_that_is_taken_over_heeds_the_options() {
+fn a_listener_that_is_taken_over_obeys_the_options() {
     within(LIMIT, || {
         let pull = pull(Options::new().accept_filter(|_| false));
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -601,7 +601,7 @@ fn a_listener_that_is_taken_over_heeds_the_options() {
 }
 
 #[test]
-fn what_does_not_listen_is_not_taken_over() {
+fn a_socket_that_does_not_listen_is_not_taken_over() {
     use std::os::fd::OwnedFd;
     within(LIMIT, || {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -770,7 +770,7 @@ fn tcp_goes_through_the_proxy() {
 }
 
 #[test]
-fn the_proxy_may_have_a_name_and_want_a_password() {
+fn a_proxy_with_a_name_and_a_password_is_used() {
     within(LIMIT, || {
         let pull = pull(Options::new());
         let endpoint = pull.bind("tcp://127.0.0.1:*").unwrap();
@@ -787,7 +787,7 @@ fn the_proxy_may_have_a_name_and_want_a_password() {
 }
 
 #[test]
-fn a_password_may_be_empty() {
+fn an_empty_password_is_sent() {
     within(LIMIT, || {
         let pull = pull(Options::new());
         let endpoint = pull.bind("tcp://127.0.0.1:*").unwrap();
@@ -809,7 +809,7 @@ fn free_port() -> u16 {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_proxy_is_left_for_from_the_source() {
+fn a_proxy_is_connected_to_from_the_source() {
     within(LIMIT, || {
         let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
         let place = proxy.local_addr().unwrap();
@@ -830,7 +830,7 @@ fn a_proxy_is_left_for_from_the_source() {
 }
 
 #[test]
-fn whatever_goes_wrong_at_the_proxy_is_tried_again() {
+fn failures_of_the_proxy_are_retried() {
     within(LIMIT, || {
         let nowhere = Transport::Tcp.endpoint();
         let to = nowhere.strip_prefix("tcp://").unwrap();

@@ -26,7 +26,7 @@ fn facing<K: Typed>(peer: &str) -> (Socket<K>, Raw) {
 // ---- greeting and READY
 
 #[test]
-fn the_greeting_is_exact_and_comes_in_steps() {
+fn the_greeting_is_exact_and_sent_in_steps() {
     within(LIMIT, || {
         let pull = Context::new().socket::<Pull>().unwrap();
         let endpoint = pull.bind("tcp://127.0.0.1:*").unwrap();
@@ -86,7 +86,7 @@ fn ready_is_exact_for_every_type() {
 }
 
 #[test]
-fn properties_of_our_own_stand_in_ready() {
+fn user_properties_are_sent_in_ready() {
     within(LIMIT, || {
         let options = Options::new()
             .property("X-color", "blue")
@@ -102,7 +102,7 @@ fn properties_of_our_own_stand_in_ready() {
 }
 
 #[test]
-fn what_a_peer_says_of_itself_may_be_spelt_in_many_ways() {
+fn properties_of_peers_are_read_ignoring_case() {
     within(LIMIT, || {
         let property = |name: &str, value: &str| {
             let mut bytes = vec![name.len() as u8];
@@ -137,7 +137,7 @@ fn what_a_peer_says_of_itself_may_be_spelt_in_many_ways() {
 }
 
 #[test]
-fn a_fast_peer_sends_everything_at_once_and_a_slow_one_byte_by_byte() {
+fn fast_and_slow_peers_are_understood() {
     within(LIMIT, || {
         let everything = [
             GREETING.to_vec(),
@@ -188,7 +188,7 @@ fn frames_are_exact() {
 }
 
 #[test]
-fn a_long_size_is_good_for_short_frames_too() {
+fn a_long_size_is_accepted_for_short_frames() {
     within(LIMIT, || {
         let (pull, mut raw) = facing::<Pull>("PUSH");
         raw.write(&[long_header(1, 1), b"a".to_vec(), long_header(0, 0)].concat());
@@ -200,7 +200,7 @@ fn a_long_size_is_good_for_short_frames_too() {
 }
 
 #[test]
-fn a_raw_pair_talks_to_a_pair_over_tcp_and_ipc() {
+fn a_raw_pair_exchanges_messages_over_tcp_and_ipc() {
     within(LIMIT, || {
         for transport in [Transport::Tcp, Transport::Ipc] {
             let pair = Context::new().socket::<Pair>().unwrap();
@@ -233,7 +233,7 @@ fn a_request_is_an_empty_frame_and_the_body() {
 }
 
 #[test]
-fn a_reply_goes_back_along_its_envelope() {
+fn a_reply_returns_along_its_envelope() {
     within(LIMIT, || {
         let (rep, mut raw) = facing::<Rep>("DEALER");
         // Without an empty frame it is no request.
@@ -249,7 +249,7 @@ fn a_reply_goes_back_along_its_envelope() {
 // ---- commands among messages
 
 #[test]
-fn ping_is_answered_with_pong_and_its_context() {
+fn ping_is_replied_to_with_pong_and_its_context() {
     within(LIMIT, || {
         for transport in [Transport::Tcp, Transport::Ipc] {
             let pull = Context::new().socket::<Pull>().unwrap();
@@ -264,7 +264,7 @@ fn ping_is_answered_with_pong_and_its_context() {
 }
 
 #[test]
-fn ping_may_come_in_the_middle_of_a_message() {
+fn ping_is_accepted_in_the_middle_of_a_message() {
     within(LIMIT, || {
         let (pull, mut raw) = facing::<Pull>("PUSH");
         raw.write(&frame(1, b"first"));
@@ -346,7 +346,7 @@ fn hears(publisher: &Sender, raw: &mut Raw, topic: &str) {
 }
 
 #[test]
-fn subscriptions_come_in_both_forms_from_peers_of_either_version() {
+fn both_forms_of_subscriptions_are_accepted_from_either_version() {
     within(LIMIT, || {
         let as_message = |first: u8, topic: &str| frame(0, &[&[first], topic.as_bytes()].concat());
         let publisher = Context::new().socket::<Pub>().unwrap();
@@ -380,7 +380,7 @@ fn subscriptions_come_in_both_forms_from_peers_of_either_version() {
 }
 
 #[test]
-fn a_sub_speaks_the_form_its_publisher_understands() {
+fn a_sub_uses_the_form_of_its_publisher() {
     within(LIMIT, || {
         let cases = [
             (
@@ -429,7 +429,7 @@ fn long_topics_cross_the_borders_of_short_frames() {
 }
 
 #[test]
-fn subscriptions_are_said_again_on_a_new_connection() {
+fn subscriptions_are_sent_again_on_a_new_connection() {
     within(LIMIT, || {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let pause = Duration::from_millis(5);

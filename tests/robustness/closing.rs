@@ -74,7 +74,7 @@ fn closing_waits_until_everything_is_sent() {
 }
 
 #[test]
-fn closing_without_linger_tells_what_is_lost() {
+fn closing_without_linger_reports_undelivered_messages() {
     within(LIMIT, || {
         let start = Instant::now();
         let push = undeliverable(lingering(Duration::ZERO), 5);
@@ -92,7 +92,7 @@ fn closing_without_linger_tells_what_is_lost() {
 }
 
 #[test]
-fn closing_lingers_as_long_as_it_was_told() {
+fn closing_lingers_as_long_as_the_option_says() {
     within(LIMIT, || {
         let linger = Duration::from_millis(150);
         let push = undeliverable(lingering(linger), 4);
@@ -115,7 +115,7 @@ fn closing_lingers_as_long_as_it_was_told() {
 }
 
 #[test]
-fn a_peer_that_reads_nothing_makes_messages_undelivered() {
+fn messages_to_a_peer_that_does_not_read_are_undelivered() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (here, there) = transport.contexts();
@@ -157,7 +157,7 @@ fn closing_again_is_the_same_close() {
 // ---- the last handle
 
 #[test]
-fn what_was_sent_before_the_last_handle_went_arrives() {
+fn messages_sent_before_the_last_handle_is_dropped_arrive() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             for bound_first in [true, false] {
@@ -233,7 +233,7 @@ fn five_hundred_multiparts_sent_right_after_bind_arrive() {
 }
 
 #[test]
-fn a_publisher_that_goes_has_published() {
+fn a_dropped_publisher_has_published() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (here, there) = transport.contexts();
@@ -253,7 +253,7 @@ fn a_publisher_that_goes_has_published() {
 }
 
 #[test]
-fn a_reply_sent_by_a_server_that_goes_arrives() {
+fn a_reply_of_a_dropped_server_arrives() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (here, there) = transport.contexts();
@@ -305,7 +305,7 @@ fn a_closed_socket_is_drained_and_then_disconnected() {
 }
 
 #[test]
-fn closing_wakes_those_who_wait() {
+fn closing_wakes_waiting_calls() {
     within(LIMIT, || {
         let options = lingering(Duration::ZERO).high_water_marks(1);
         let pair = Context::new().socket_with::<Pair>(options).unwrap();
@@ -342,7 +342,7 @@ fn closing_wakes_those_who_wait() {
 }
 
 #[test]
-fn a_peer_that_closes_ends_nobody_else() {
+fn a_closing_peer_ends_no_other() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (here, there) = transport.contexts();
@@ -366,7 +366,7 @@ fn a_peer_that_closes_ends_nobody_else() {
 /// Sockets of every kind are closed with messages in flight, for a second; the context stays
 /// healthy.
 #[test]
-fn closing_with_messages_in_flight_harms_nobody() {
+fn closing_with_messages_in_flight_affects_no_other_socket() {
     within(LIMIT, || {
         let context = Context::new();
         let (rep, req) = (
@@ -443,7 +443,7 @@ fn storm(context: &Context, transport: Transport, round: usize) {
 }
 
 #[test]
-fn closing_between_request_and_reply_hangs_nobody() {
+fn closing_between_request_and_reply_hangs_no_call() {
     within(LIMIT, || {
         let context = Context::new();
         let rep = context.socket::<Rep>().unwrap();
@@ -462,7 +462,7 @@ fn closing_between_request_and_reply_hangs_nobody() {
 
 /// What waits in `in` is the socket's, not a peer's.
 #[test]
-fn a_closing_socket_takes_new_peers_for_what_it_still_has() {
+fn a_closing_socket_accepts_new_peers_for_queued_messages() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (near, far) = transport.contexts();

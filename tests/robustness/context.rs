@@ -95,7 +95,7 @@ fn pumps_start_with_their_first_socket_and_share_the_sockets() {
 }
 
 #[test]
-fn a_socket_lives_on_the_pump_it_asks_for() {
+fn a_socket_is_served_by_the_pump_it_selects() {
     alone(LIMIT, || {
         let context = with_pumps(4);
         let last = on::<Pull>(&context, 3, Options::new());
@@ -118,7 +118,7 @@ fn a_socket_lives_on_the_pump_it_asks_for() {
 }
 
 #[test]
-fn threads_are_named_as_the_context_is() {
+fn threads_are_named_after_the_context() {
     alone(LIMIT, || {
         let context = |name: &str, pumps| {
             let options = ContextOptions::new().name(name).pumps(pumps);
@@ -150,7 +150,7 @@ fn threads_are_named_as_the_context_is() {
 // ---- limits and defaults
 
 #[test]
-fn options_a_context_cannot_have_are_refused() {
+fn invalid_context_options_are_refused() {
     let fault = |options: ContextOptions| match Context::with_options(options) {
         Err(ContextError::Option { option, .. }) => option,
         other => panic!("{other:?}"),
@@ -174,7 +174,7 @@ fn options_a_context_cannot_have_are_refused() {
 }
 
 #[test]
-fn a_context_has_no_more_sockets_than_it_may() {
+fn the_number_of_sockets_of_a_context_is_limited() {
     within(LIMIT, || {
         let options = ContextOptions::new().pumps(2).max_sockets(Some(3));
         let context = Context::with_options(options).unwrap();
@@ -227,7 +227,7 @@ fn limited(connections: usize) -> Context {
 }
 
 #[test]
-fn silent_connections_beyond_the_limit_keep_nobody_out() {
+fn silent_connections_at_the_limit_do_not_lock_peers_out() {
     within(LIMIT, || {
         let context = limited(10);
         let pull = context.socket::<Pull>().unwrap();
@@ -263,7 +263,7 @@ fn silent_connections_beyond_the_limit_keep_nobody_out() {
 }
 
 #[test]
-fn the_limit_on_connections_is_for_all_sockets_together() {
+fn the_limit_on_connections_covers_all_sockets() {
     within(LIMIT, || {
         let context = limited(4);
         let pulls = [(); 2].map(|()| context.socket::<Pull>().unwrap());
@@ -341,7 +341,7 @@ fn across<A: Typed, B: Typed>(bound: Options, connected: Options) -> (Socket<A>,
 }
 
 #[test]
-fn across_pumps_connect_comes_before_bind_or_after_it() {
+fn across_pumps_connect_works_before_and_after_bind() {
     within(LIMIT, || {
         for early in [true, false] {
             let context = with_pumps(2);
@@ -369,7 +369,7 @@ fn across_pumps_connect_comes_before_bind_or_after_it() {
 }
 
 #[test]
-fn across_pumps_nothing_is_lost_or_out_of_order() {
+fn across_pumps_no_message_is_lost_or_reordered() {
     const COUNT: u32 = 100_000;
     within(LIMIT, || {
         for mark in [1000, 3] {
@@ -438,7 +438,7 @@ fn across_pumps_both_marks_together_are_accepted() {
 }
 
 #[test]
-fn across_pumps_a_name_is_taken_once_and_freed_while_links_live_on() {
+fn across_pumps_a_name_is_bound_once_and_unbound_while_pipes_stay() {
     within(LIMIT, || {
         let context = with_pumps(3);
         let first = on::<Pull>(&context, 0, Options::new());
@@ -467,7 +467,7 @@ fn across_pumps_a_name_is_taken_once_and_freed_while_links_live_on() {
 }
 
 #[test]
-fn across_pumps_closing_sends_what_was_accepted() {
+fn across_pumps_closing_sends_accepted_messages() {
     within(LIMIT, || {
         for (close, receive) in [(true, 3), (false, 1000)] {
             let (pull, push) = across::<Pull, Push>(
@@ -490,7 +490,7 @@ fn across_pumps_closing_sends_what_was_accepted() {
 }
 
 #[test]
-fn across_pumps_a_stalled_receiver_stalls_nobody_else() {
+fn across_pumps_a_stalled_receiver_stalls_no_other() {
     within(LIMIT, || {
         let context = with_pumps(2);
         let marks = || Options::new().high_water_marks(5);
@@ -749,7 +749,7 @@ fn a_hundred_sockets_of_random_type_bind_and_connect_at_random() {
 }
 
 #[test]
-fn many_pairs_of_req_and_rep_all_answer() {
+fn many_pairs_of_req_and_rep_complete_their_round_trips() {
     within(LIMIT, || {
         for pumps in [1, 2] {
             let context = with_pumps(pumps);
@@ -783,7 +783,7 @@ fn many_pairs_of_req_and_rep_all_answer() {
 }
 
 #[test]
-fn many_contexts_leave_nothing_behind() {
+fn many_contexts_leave_no_resources_behind() {
     alone(Duration::from_secs(60), || {
         let folder = Folder::new();
         let mut before = None;
@@ -845,7 +845,7 @@ fn the_default_context_is_one_for_the_whole_process() {
 
 /// Ends by returning from the test, as a process does from `main`.
 #[test]
-fn a_process_exits_though_the_default_context_and_several_pumps_live() {
+fn a_process_exits_while_the_default_context_and_several_pumps_run() {
     alone(Duration::from_secs(10), || {
         let pull = Context::global().socket::<Pull>().unwrap();
         pull.bind("tcp://127.0.0.1:*").unwrap();

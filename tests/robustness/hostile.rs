@@ -80,7 +80,7 @@ fn is_sent_away_later(what: &str, bytes: &[u8]) {
 // ---- not ZMTP at all
 
 #[test]
-fn other_protocols_are_sent_away() {
+fn other_protocols_are_disconnected() {
     within(LIMIT, || {
         let http = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
         is_sent_away("HTTP", |raw| raw.write_anyway(http));
@@ -91,7 +91,7 @@ fn other_protocols_are_sent_away() {
 }
 
 #[test]
-fn junk_is_sent_away() {
+fn random_bytes_are_disconnected() {
     within(LIMIT, || {
         let honest = Honest::new(Transport::Tcp, Options::new());
         let mut seed: u32 = 12_345;
@@ -119,7 +119,7 @@ fn junk_is_sent_away() {
 // ---- handshakes that go wrong
 
 #[test]
-fn a_silent_peer_is_sent_away_in_time() {
+fn a_silent_peer_is_disconnected_in_time() {
     within(LIMIT, || {
         let limit = Duration::from_millis(150);
         for transport in [Transport::Tcp, Transport::Ipc] {
@@ -148,7 +148,7 @@ fn a_silent_peer_is_sent_away_in_time() {
 }
 
 #[test]
-fn a_byte_now_and_then_does_not_extend_the_time() {
+fn a_byte_now_and_then_does_not_extend_the_handshake() {
     within(LIMIT, || {
         let options = Options::new().handshake_timeout(Some(Duration::from_millis(200)));
         let honest = Honest::new(Transport::Tcp, options);
@@ -167,7 +167,7 @@ fn a_byte_now_and_then_does_not_extend_the_time() {
 }
 
 #[test]
-fn another_mechanism_is_sent_away_after_a_whole_greeting() {
+fn another_mechanism_is_refused_after_a_whole_greeting() {
     within(LIMIT, || {
         for mechanism in ["PLAIN", "CURVE", "null", "NULLX", ""] {
             let honest = Honest::new(Transport::Tcp, Options::new());
@@ -180,7 +180,7 @@ fn another_mechanism_is_sent_away_after_a_whole_greeting() {
 }
 
 #[test]
-fn an_incompatible_socket_type_is_sent_away() {
+fn an_incompatible_socket_type_is_refused() {
     within(LIMIT, || {
         for socket_type in ["PULL", "SUB", "REQ", "PAIR", "STREAM", "push", "PUSH2", ""] {
             is_sent_away(socket_type, |raw| {
@@ -192,7 +192,7 @@ fn an_incompatible_socket_type_is_sent_away() {
 
 /// Every pair of types gives a clean accept or a clean refusal.
 #[test]
-fn every_type_meets_every_type() {
+fn every_pair_of_types_is_accepted_or_refused() {
     within(LIMIT, || {
         let context = Context::new();
         let supported = SocketType::ALL
@@ -225,7 +225,7 @@ fn every_type_meets_every_type() {
 }
 
 #[test]
-fn malformed_handshakes_are_sent_away() {
+fn malformed_handshakes_are_disconnected() {
     within(LIMIT, || {
         let good = ready("PUSH");
         let truncated = &good[2 + 6..good.len() - 1];
@@ -260,7 +260,7 @@ fn malformed_handshakes_are_sent_away() {
 // ---- traffic that goes wrong
 
 #[test]
-fn malformed_frames_are_sent_away() {
+fn malformed_frames_are_disconnected() {
     within(LIMIT, || {
         is_sent_away_later("a reserved flag", &frame(0x08, b"x"));
         is_sent_away_later("another reserved flag", &frame(0x80, b"x"));
@@ -271,7 +271,7 @@ fn malformed_frames_are_sent_away() {
 }
 
 #[test]
-fn malformed_commands_are_sent_away() {
+fn malformed_commands_are_disconnected() {
     within(LIMIT, || {
         is_sent_away_later("a command without a name", &frame(4, b""));
         is_sent_away_later("a name longer than the command", &frame(4, b"\x09PING"));
@@ -309,7 +309,7 @@ fn frames_up_to_the_limit_are_received_and_larger_ones_are_not() {
 
 /// Memory grows with what was received, never with what was announced.
 #[test]
-fn announcing_costs_no_memory() {
+fn announced_sizes_allocate_no_memory() {
     alone(LIMIT, || {
         let honest = Honest::new(Transport::Tcp, Options::new());
         let before = resident();
@@ -335,7 +335,7 @@ fn announcing_costs_no_memory() {
 }
 
 #[test]
-fn a_message_cut_short_is_no_message() {
+fn a_truncated_message_is_dropped() {
     within(LIMIT, || {
         let whole = multipart(&["first", "second", "third"]);
         for transport in [Transport::Tcp, Transport::Ipc] {
@@ -359,7 +359,7 @@ fn a_message_cut_short_is_no_message() {
 // ---- many, and the wrong server
 
 #[test]
-fn a_flood_of_silent_connections_keeps_nobody_out() {
+fn a_flood_of_silent_connections_locks_no_peer_out() {
     within(LIMIT, || {
         let honest = Honest::new(Transport::Tcp, Options::new());
         let silent: Vec<Raw> = (0..200).map(|_| Raw::connect(&honest.endpoint)).collect();
@@ -370,7 +370,7 @@ fn a_flood_of_silent_connections_keeps_nobody_out() {
 }
 
 #[test]
-fn a_server_that_talks_nonsense_is_left_and_tried_again() {
+fn a_server_of_another_protocol_is_disconnected_and_tried_again() {
     within(LIMIT, || {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let wrong = format!("tcp://{}", listener.local_addr().unwrap());
@@ -406,7 +406,7 @@ fn a_server_that_talks_nonsense_is_left_and_tried_again() {
 }
 
 #[test]
-fn a_server_that_is_silent_is_left_in_time() {
+fn a_silent_server_is_disconnected_in_time() {
     within(LIMIT, || {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let limit = Duration::from_millis(100);
@@ -429,7 +429,7 @@ fn a_server_that_is_silent_is_left_in_time() {
 
 /// A client that sends a request and leaves, again and again, does not stop a REP.
 #[test]
-fn clients_that_leave_do_not_stop_a_server() {
+fn disconnecting_clients_do_not_stop_a_server() {
     within(LIMIT, || {
         let rep = Context::new().socket::<Rep>().unwrap();
         let endpoint = rep.bind("tcp://127.0.0.1:*").unwrap();
@@ -485,7 +485,7 @@ fn a_flood_of_unfinished_handshakes_locks_no_slow_peer_out() {
 
 /// An endless message ends where the socket says, and until then it is seen to grow.
 #[test]
-fn an_endless_message_is_seen_to_grow_and_ends_at_its_limit() {
+fn an_endless_message_is_counted_and_ends_at_the_limit() {
     within(LIMIT, || {
         const FRAME: usize = 64 << 10;
         let more = frame(1, &[7; FRAME]);
@@ -520,7 +520,7 @@ fn an_endless_message_is_seen_to_grow_and_ends_at_its_limit() {
 }
 
 #[test]
-fn silent_connections_that_hold_all_descriptors_make_way() {
+fn silent_connections_that_hold_all_descriptors_are_ended() {
     alone(LIMIT, || {
         let context = Context::new();
         let patient = Options::new().handshake_timeout(None);

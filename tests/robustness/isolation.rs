@@ -92,7 +92,7 @@ fn a_socket_that_nobody_reads_stops_nobody_else_and_loses_nothing() {
 
 /// A large message on its way delays small ones on other sockets only by a slice of it.
 #[test]
-fn a_large_message_does_not_hold_up_small_ones() {
+fn a_large_message_does_not_delay_small_ones() {
     within(LIMIT, || {
         let context = Context::new();
         let unlimited = || Options::new().high_water_marks(0);

@@ -108,7 +108,7 @@ fn in_a_task(req: &Socket<Req>) {
 }
 
 #[test]
-fn a_thread_that_waits_time_and_again_leads() {
+fn a_thread_that_waits_repeatedly_leads() {
     within(LIMIT, || {
         let options = ContextOptions::new();
         woken_while_one_leads(options, in_a_thread, usize::MAX, "leader");
@@ -119,7 +119,7 @@ fn a_thread_that_waits_time_and_again_leads() {
 }
 
 #[test]
-fn no_thread_leads_in_a_context_whose_options_say_no() {
+fn no_thread_leads_with_lead_off() {
     within(LIMIT, || {
         let options = ContextOptions::new().lead(false).assist(false);
         let others = woken_while_one_leads(options, in_a_thread, 300, "none");
@@ -159,7 +159,7 @@ fn a_thread_that_sends_to_a_sleeping_pump_assists() {
 }
 
 #[test]
-fn no_thread_assists_in_a_context_whose_options_say_no() {
+fn no_thread_assists_with_assist_off() {
     within(LIMIT, || {
         let others = woken_by_a_sender(ContextOptions::new().assist(false), 300, "none");
         assert_eq!(others, vec![PUMP; 300]);
@@ -167,7 +167,7 @@ fn no_thread_assists_in_a_context_whose_options_say_no() {
 }
 
 #[test]
-fn a_task_that_waits_time_and_again_leads() {
+fn a_task_that_waits_repeatedly_leads() {
     within(LIMIT, || {
         // A task leads awake: of no use where there is one processor.
         if thread::available_parallelism().is_ok_and(|count| count.get() > 1) {
@@ -178,7 +178,7 @@ fn a_task_that_waits_time_and_again_leads() {
 }
 
 #[test]
-fn no_task_leads_in_a_context_whose_options_say_no() {
+fn no_task_leads_with_task_spin_off() {
     within(LIMIT, || {
         let options = ContextOptions::new()
             .task_spin(Duration::ZERO)
@@ -267,7 +267,7 @@ fn accept_filters_run_on_the_pumps_thread_while_another_one_leads() {
 // ---- what becomes of what they leave
 
 #[test]
-fn what_arrives_while_the_leader_is_away_is_received() {
+fn messages_that_arrive_while_the_leader_is_away_are_received() {
     within(LIMIT, || {
         let (here, there) = (Context::new(), Context::new());
         let echo = Echo::new(Transport::Tcp);
@@ -291,7 +291,7 @@ fn what_arrives_while_the_leader_is_away_is_received() {
 }
 
 #[test]
-fn what_a_leader_sent_before_it_went_away_is_sent() {
+fn messages_of_a_leader_that_left_are_sent() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (push, pull) = common::pair::<Push, Pull>(transport);
@@ -331,7 +331,7 @@ fn what_a_leader_sent_before_it_went_away_is_sent() {
 }
 
 #[test]
-fn a_leader_does_what_others_ask_of_the_pump() {
+fn a_leader_executes_commands_of_other_threads() {
     within(LIMIT, || {
         let context = Context::new();
         let echo = Echo::new(Transport::Tcp);
@@ -364,7 +364,7 @@ fn a_leader_does_what_others_ask_of_the_pump() {
 }
 
 #[test]
-fn a_leader_is_told_that_its_socket_is_closed() {
+fn a_leader_returns_when_its_socket_is_closed() {
     within(LIMIT, || {
         for _ in 0..20 {
             let context = Context::new();
@@ -428,7 +428,7 @@ fn several_leaders_in_turn_all_get_their_replies() {
 }
 
 #[test]
-fn what_arrives_after_a_task_has_led_is_received() {
+fn messages_that_arrive_after_a_task_has_led_are_received() {
     within(LIMIT, || {
         let (here, there) = (Context::new(), Context::new());
         let echo = Echo::new(Transport::Tcp);
@@ -458,7 +458,7 @@ fn what_arrives_after_a_task_has_led_is_received() {
 }
 
 #[test]
-fn a_reply_that_a_task_gave_up_waiting_for_is_there_for_the_next_call() {
+fn a_reply_to_a_dropped_wait_is_received_by_the_next_call() {
     within(LIMIT, || {
         let context = Context::new();
         let echo = Echo::new(Transport::Tcp);
@@ -483,7 +483,7 @@ fn a_reply_that_a_task_gave_up_waiting_for_is_there_for_the_next_call() {
 }
 
 #[test]
-fn a_task_that_leads_is_told_that_its_socket_is_closed() {
+fn a_leading_task_returns_when_its_socket_is_closed() {
     within(LIMIT, || {
         for round in 0..common::rounds(20) {
             let context = Context::new();
@@ -515,7 +515,7 @@ fn a_task_that_leads_is_told_that_its_socket_is_closed() {
 }
 
 #[test]
-fn what_tasks_send_that_lead_while_they_wait_for_room_arrives_in_order() {
+fn messages_of_leading_senders_arrive_in_order() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (context, other) = transport.contexts();

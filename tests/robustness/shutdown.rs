@@ -130,7 +130,7 @@ fn shutdown_unblocks_a_waiting_close() {
 }
 
 #[test]
-fn after_shutdown_everything_says_terminated() {
+fn after_shutdown_every_call_fails_with_closed_context() {
     within(LIMIT, || {
         let context = Context::new();
         let pair = context.socket::<Pair>().unwrap();
@@ -211,7 +211,7 @@ fn shutdown_from_many_threads_at_once() {
 }
 
 #[test]
-fn connects_that_wait_do_not_delay_shutdown() {
+fn pending_connects_do_not_delay_shutdown() {
     within(LIMIT, || {
         let context = Context::new();
         let sockets: Vec<_> = (0..30)
@@ -230,7 +230,7 @@ fn connects_that_wait_do_not_delay_shutdown() {
 }
 
 #[test]
-fn shutdown_lets_go_what_can_leave_at_once() {
+fn shutdown_sends_messages_that_can_leave_at_once() {
     within(LIMIT, || {
         for transport in [Transport::Tcp, Transport::Ipc] {
             let (here, there) = transport.contexts();
@@ -324,7 +324,7 @@ fn shutdown_leaves_no_thread_no_file_descriptor_and_no_file() {
 }
 
 #[test]
-fn a_private_ipc_folder_goes_with_its_socket() {
+fn a_private_ipc_directory_is_removed_with_its_socket() {
     within(LIMIT, || {
         let end: [fn(Context, Socket<Pull>, &Endpoint); 3] = [
             |_, pull, _| {
@@ -378,7 +378,7 @@ fn the_pump_ends_with_the_last_socket() {
 }
 
 #[test]
-fn a_hundred_contexts_come_and_go() {
+fn a_hundred_contexts_are_created_and_dropped() {
     alone(LIMIT, || {
         let folder = Folder::new();
         let mut before = None;
@@ -416,7 +416,7 @@ fn a_hundred_contexts_come_and_go() {
 }
 
 #[test]
-fn sockets_that_were_closed_leave_nothing_in_a_running_context() {
+fn closed_sockets_leave_no_resources_in_a_running_context() {
     alone(LIMIT, || {
         let context = Context::new();
         let _open = context.socket::<Pair>().unwrap();
@@ -445,7 +445,7 @@ fn sockets_that_were_closed_leave_nothing_in_a_running_context() {
 
 /// Ends by returning from the test, as a process does from `main`: nothing keeps it alive.
 #[test]
-fn a_process_exits_though_contexts_are_idle_or_busy() {
+fn a_process_exits_while_contexts_are_idle_or_busy() {
     alone(Duration::from_secs(10), || {
         let idle = Context::new();
         let pull = idle.socket::<Pull>().unwrap();

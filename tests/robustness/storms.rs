@@ -283,7 +283,7 @@ fn come_and_go(context: &Context, publisher: &[String], random: &mut Random) {
 }
 
 #[test]
-fn no_flow_stands_still_while_sockets_come_and_go() {
+fn no_flow_stalls_while_sockets_open_and_close() {
     within(limit(), || {
         let mut random = Random::new("coming and going");
         for pumps in [1, 2] {
@@ -385,7 +385,7 @@ fn small_messages_keep_their_rate_beside_large_ones() {
 
 /// The memory that large messages took is given back, or used again for the next ones.
 #[test]
-fn large_messages_leave_memory_as_it_was() {
+fn large_messages_do_not_leak_memory() {
     alone(limit(), || {
         let length = if long().is_some() { 100 << 20 } else { 8 << 20 };
         let large = Bytes::from(vec![7; length]);
@@ -442,7 +442,7 @@ fn close_in_flight(context: &Context, transport: Transport, random: &mut Random)
 }
 
 #[test]
-fn closing_in_flight_leaves_a_healthy_context_and_nothing_else() {
+fn closing_in_flight_leaves_a_working_context_and_no_resources() {
     alone(limit(), || {
         let mut random = Random::new("closing in flight");
         for pumps in [1, 2] {
@@ -617,7 +617,7 @@ fn die(way: usize, sender: Sender, receiver: Receiver) {
 }
 
 #[test]
-fn threads_that_die_in_the_middle_harm_nobody() {
+fn panicking_threads_affect_no_other() {
     within(limit(), || {
         for transport in Transport::ALL {
             let (here, there) = transport.contexts();
@@ -649,7 +649,7 @@ impl Wake for Broken {
 }
 
 #[test]
-fn a_waker_that_panics_harms_nobody() {
+fn a_panicking_waker_affects_no_other_task() {
     within(limit(), || {
         for transport in Transport::ALL {
             let (here, there) = transport.contexts();
@@ -868,7 +868,7 @@ fn cancel_at_random(transport: Transport, messages: usize, random: &mut Random) 
 }
 
 #[test]
-fn cancelled_sends_and_receives_lose_nothing_and_bring_nothing_twice() {
+fn cancelled_calls_lose_and_duplicate_no_message() {
     within(limit(), || {
         let mut random = Random::new("cancelled calls");
         let goal = if long().is_some() { 1_000_000 } else { 100_000 };

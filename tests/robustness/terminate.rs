@@ -257,7 +257,7 @@ fn pending_calls(context: &Context, held: &Socket<Push>) -> Vec<(&'static str, C
 }
 
 #[test]
-fn every_pending_call_returns_terminated_at_once() {
+fn every_pending_call_fails_with_closed_context_at_once() {
     within(LIMIT, || {
         for pumps in [1, 2] {
             let options = ContextOptions::new().pumps(pumps);
@@ -309,7 +309,7 @@ fn every_pending_call_returns_terminated_at_once() {
 }
 
 #[test]
-fn every_new_call_returns_terminated() {
+fn every_new_call_fails_with_closed_context() {
     within(LIMIT, || {
         let (context, push, endpoint) = lingering();
         let pair = context.socket::<Pair>().unwrap();
@@ -444,7 +444,7 @@ fn every_new_call_returns_terminated() {
 
 /// To a peer that has the messages in its own time: more than any buffer on the way holds.
 #[test]
-fn what_a_slow_peer_has_not_taken_yet_still_arrives() {
+fn messages_for_a_slow_peer_still_arrive() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             if transport.is_inproc() {
@@ -480,7 +480,7 @@ fn what_a_slow_peer_has_not_taken_yet_still_arrives() {
 }
 
 #[test]
-fn without_a_limit_it_waits_for_a_peer_that_comes_late() {
+fn without_a_limit_it_waits_for_a_late_peer() {
     within(LIMIT, || {
         for blocking in [false, true] {
             let (context, _push, endpoint) = lingering();
@@ -500,7 +500,7 @@ fn without_a_limit_it_waits_for_a_peer_that_comes_late() {
 }
 
 #[test]
-fn each_socket_lingers_as_long_as_its_option_says() {
+fn each_socket_lingers_for_its_own_time() {
     within(LIMIT, || {
         let context = Context::new();
         let soon = Duration::from_millis(50);
@@ -530,7 +530,7 @@ fn each_socket_lingers_as_long_as_its_option_says() {
 
 /// A message that waits to be received is no reason to return one.
 #[test]
-fn what_was_not_received_is_not_received_any_more() {
+fn unreceived_messages_are_dropped() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (here, there) = transport.contexts();
@@ -554,7 +554,7 @@ fn what_was_not_received_is_not_received_any_more() {
 
 /// The answer of a server that had decided on peers is not guessed once it is gone.
 #[test]
-fn a_peer_that_comes_late_is_turned_away_where_one_had_to_be_judged() {
+fn a_late_peer_is_refused_if_it_had_to_be_authenticated() {
     within(LIMIT, || {
         let context = Context::new();
         let _authenticator = context.authenticator().unwrap();
@@ -585,7 +585,7 @@ fn a_peer_that_comes_late_is_turned_away_where_one_had_to_be_judged() {
 }
 
 #[test]
-fn nothing_is_left_of_a_context_that_was_terminated() {
+fn a_terminated_context_leaves_no_resources() {
     alone(LIMIT, || {
         let before = (pump_threads(), open_files());
         for _ in 0..3 {

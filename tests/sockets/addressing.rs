@@ -50,7 +50,7 @@ fn guest(
 }
 
 #[test]
-fn a_message_to_nobody_is_refused_where_that_is_mandatory() {
+fn a_message_to_an_unknown_peer_is_refused_if_mandatory() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let options = Options::new().router_mandatory(true);
@@ -112,7 +112,7 @@ fn fill(router: &Socket<Router>, peer: &RoutingId) -> usize {
 }
 
 #[test]
-fn a_full_peer_is_waited_for_where_that_is_mandatory() {
+fn senders_wait_for_a_full_peer_if_mandatory() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let options = Options::new()
@@ -154,7 +154,7 @@ fn a_full_peer_is_waited_for_where_that_is_mandatory() {
 }
 
 #[test]
-fn a_full_peer_that_leaves_makes_way() {
+fn a_full_peer_that_disconnects_releases_senders() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let options = Options::new()
@@ -199,7 +199,7 @@ fn a_full_peer_that_leaves_makes_way() {
 /// Peers come and go while others send to them: each message is accepted or refused, nothing
 /// hangs, and over inproc, where nothing is ever on its way, every message is accounted for.
 #[test]
-fn sends_race_with_peers_that_come_and_go() {
+fn sends_race_with_connecting_and_disconnecting_peers() {
     within(Duration::from_secs(60), || {
         for transport in Transport::ALL {
             let options = Options::new()
@@ -265,7 +265,7 @@ fn sends_race_with_peers_that_come_and_go() {
 }
 
 #[test]
-fn without_handover_a_name_in_use_is_not_given_again() {
+fn without_handover_a_peer_with_a_name_in_use_is_refused() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (router, endpoint, there) = router(transport, Options::new());
@@ -285,7 +285,7 @@ fn without_handover_a_name_in_use_is_not_given_again() {
 }
 
 #[test]
-fn with_handover_a_newcomer_takes_a_name_over() {
+fn a_peer_with_a_name_in_use_takes_it_over_with_handover() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let options = Options::new().router_notify(Notify::Both);
@@ -324,7 +324,7 @@ fn with_handover_a_newcomer_takes_a_name_over() {
 
 /// Both come back whenever they are cut off, and take the name from each other without end.
 #[test]
-fn two_that_fight_for_a_name_do_not_disturb_a_third() {
+fn two_peers_that_contend_for_a_name_do_not_affect_a_third() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let options = Options::new().router_handover(true);
@@ -352,7 +352,7 @@ fn two_that_fight_for_a_name_do_not_disturb_a_third() {
 }
 
 #[test]
-fn a_router_is_told_of_coming_and_going() {
+fn router_notify_reports_connects_and_disconnects() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             for notify in [Notify::Connects, Notify::Disconnects, Notify::Both] {
@@ -384,7 +384,7 @@ fn a_router_is_told_of_coming_and_going() {
 }
 
 #[test]
-fn a_probe_makes_a_peer_known() {
+fn a_probe_announces_a_peer_to_a_router() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             for kind in [SocketType::Dealer, SocketType::Req, SocketType::Router] {
@@ -428,7 +428,7 @@ fn bound(context: &Context, transport: Transport) -> (Socket<Router>, Endpoint) 
 }
 
 #[test]
-fn those_who_take_names_over_wait_while_nobody_reads_of_them() {
+fn peers_with_notices_wait_while_the_notices_are_unread() {
     within(LIMIT, || {
         for transport in [Transport::Tcp, Transport::Ipc] {
             let options = Options::new()
@@ -465,7 +465,7 @@ fn those_who_take_names_over_wait_while_nobody_reads_of_them() {
 }
 
 #[test]
-fn a_handshake_that_fails_is_not_told_of() {
+fn a_failed_handshake_causes_no_notice() {
     within(LIMIT, || {
         let options = Options::new().router_notify(Notify::Both);
         let (router, endpoint, there) = router(Transport::Tcp, options);
@@ -480,7 +480,7 @@ fn a_handshake_that_fails_is_not_told_of() {
 }
 
 #[test]
-fn an_endpoint_has_the_name_it_was_connected_by() {
+fn connect_as_assigns_the_name_to_the_endpoint() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (here, there) = transport.contexts();
@@ -527,7 +527,7 @@ fn an_endpoint_has_the_name_it_was_connected_by() {
 }
 
 #[test]
-fn a_name_kept_for_an_endpoint_is_not_taken_by_others() {
+fn a_name_assigned_to_an_endpoint_is_not_taken_over() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let options = Options::new().router_handover(true);
@@ -555,7 +555,7 @@ fn a_name_kept_for_an_endpoint_is_not_taken_by_others() {
 }
 
 #[test]
-fn what_is_kept_for_an_endpoint_lingers() {
+fn messages_kept_for_an_endpoint_linger() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (here, there) = transport.contexts();
@@ -579,7 +579,7 @@ fn what_is_kept_for_an_endpoint_lingers() {
 }
 
 #[test]
-fn a_peer_can_be_sent_away() {
+fn a_peer_can_be_disconnected() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let options = Options::new().router_notify(Notify::Disconnects);
@@ -604,7 +604,7 @@ fn a_peer_can_be_sent_away() {
 }
 
 #[test]
-fn who_is_sent_away_is_not_connected_to_again() {
+fn a_disconnected_peer_is_not_connected_to_again() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (here, there) = transport.contexts();
@@ -631,7 +631,7 @@ fn who_is_sent_away_is_not_connected_to_again() {
 }
 
 #[test]
-fn names_of_any_length_that_is_allowed() {
+fn names_of_every_allowed_length_are_accepted() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (router, endpoint, there) = router(transport, Options::new());
@@ -668,7 +668,7 @@ fn ready_as(identity: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn names_that_are_not_allowed_are_refused_or_replaced() {
+fn invalid_names_are_refused_or_replaced() {
     within(LIMIT, || {
         for transport in [Transport::Tcp, Transport::Ipc] {
             let (router, endpoint, _there) = router(transport, Options::new());

@@ -108,7 +108,7 @@ fn closures_map_both_ports_in_every_call() {
 
 /// Whatever the reason, the caller has the value again.
 #[test]
-fn a_value_that_was_not_sent_comes_back() {
+fn a_value_that_was_not_sent_is_returned() {
     within(LIMIT, || {
         let push = full();
         let sender = push.sender().map(|text: &String| text.clone());
@@ -136,7 +136,7 @@ fn a_value_that_was_not_sent_comes_back() {
 }
 
 #[test]
-fn what_a_codec_cannot_do_comes_back_and_harms_nothing() {
+fn values_a_codec_refuses_are_returned() {
     within(LIMIT, || {
         let (push, pull) = connected(100);
         let (sender, receiver) = (

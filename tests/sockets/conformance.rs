@@ -309,7 +309,7 @@ fn plain() -> (Options, Options) {
 // ---- the checks
 
 #[test]
-fn ports_are_as_the_type_says() {
+fn each_type_has_the_ports_of_its_kind() {
     common::within(LIMIT, || {
         let context = Context::new();
         for kind in supported() {
@@ -347,7 +347,7 @@ fn messages_arrive_in_order_and_whole() {
 }
 
 #[test]
-fn a_closed_socket_drains_and_then_says_so() {
+fn a_closed_socket_drains_and_then_fails() {
     for_each_free_flow(|from, to, transport| {
         let line = line((from, to), transport, plain());
         let (sender, receiver) = (line.sender(), line.to.receiver().unwrap());
@@ -378,7 +378,7 @@ fn a_closed_socket_drains_and_then_says_so() {
 }
 
 #[test]
-fn shutdown_is_told_by_every_port() {
+fn every_port_reports_shutdown() {
     for_each_flow(|from, to, transport| {
         let (context, other) = transport.contexts();
         let line = [(from, &context), (to, &other)];
@@ -401,7 +401,7 @@ fn shutdown_is_told_by_every_port() {
 
 /// How many are accepted, or arrive, when no call reads: exactly both marks, over inproc.
 #[test]
-fn over_inproc_both_marks_together_are_what_is_held() {
+fn over_inproc_both_marks_together_are_accepted_by_every_type() {
     common::within(LIMIT, || {
         for (from, to) in flows().filter(|(from, _)| !takes_turns(*from)) {
             // Where one waits for each peer, `in` holds a mark's worth more.
@@ -435,7 +435,7 @@ fn over_inproc_both_marks_together_are_what_is_held() {
 /// Over tcp and ipc the kernel holds some too: nothing is lost of what was accepted, and there is
 /// an end to that.
 #[test]
-fn what_is_accepted_is_delivered_and_bounded() {
+fn accepted_messages_are_delivered_and_limited() {
     for_each_free_flow(|from, to, transport| {
         if drops(from) {
             return;
@@ -464,7 +464,7 @@ fn what_is_accepted_is_delivered_and_bounded() {
 }
 
 #[test]
-fn messages_of_many_parts_stay_together() {
+fn multipart_messages_arrive_whole() {
     for_each_free_flow(|from, to, transport| {
         if !is_multipart(from) || !is_multipart(to) {
             return;
@@ -562,7 +562,7 @@ fn many_clones_send_and_receive_each_message_once() {
 }
 
 #[test]
-fn unbind_and_disconnect_end_what_they_began() {
+fn unbind_and_disconnect_end_their_connections() {
     for_each_flow(|from, to, transport| {
         let line = line((from, to), transport, plain());
         line.ping("here");
@@ -577,7 +577,7 @@ fn unbind_and_disconnect_end_what_they_began() {
 
 /// Over inproc a message is with the peer when it has been sent.
 #[test]
-fn over_inproc_closing_without_linger_takes_nothing_back() {
+fn over_inproc_closing_without_linger_loses_no_sent_message() {
     for_each_free_flow(|from, to, transport| {
         if transport.is_inproc() {
             let line = line((from, to), transport, plain());
@@ -590,7 +590,7 @@ fn over_inproc_closing_without_linger_takes_nothing_back() {
 
 /// What linger says about messages that have no peer to go to.
 #[test]
-fn linger_is_kept() {
+fn linger_is_obeyed() {
     common::within(LIMIT, || {
         let context = Context::new();
         for kind in supported().filter(|kind| kind.sends() && !drops(*kind)) {

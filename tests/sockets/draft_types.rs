@@ -34,7 +34,7 @@ fn payload() -> Message {
 }
 
 #[test]
-fn a_server_answers_its_clients_by_number() {
+fn a_server_replies_to_its_clients_by_number() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (here, there) = transport.contexts();
@@ -72,7 +72,7 @@ fn a_server_answers_its_clients_by_number() {
 }
 
 #[test]
-fn a_client_deals_out_to_its_servers_in_turn() {
+fn a_client_sends_to_its_servers_in_turn() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (here, there) = transport.contexts();
@@ -105,7 +105,7 @@ fn a_client_deals_out_to_its_servers_in_turn() {
 }
 
 #[test]
-fn a_message_to_no_client_comes_back() {
+fn a_message_to_an_unknown_client_is_returned() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (here, there) = transport.contexts();
@@ -135,7 +135,7 @@ fn a_message_to_no_client_comes_back() {
 }
 
 #[test]
-fn a_full_client_is_waited_for() {
+fn senders_wait_for_a_full_client() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (here, there) = transport.contexts();
@@ -177,7 +177,7 @@ fn a_full_client_is_waited_for() {
 }
 
 #[test]
-fn a_server_sends_a_client_away_and_it_comes_back_as_another() {
+fn a_client_disconnected_by_its_server_returns_with_another_number() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (here, there) = transport.contexts();
@@ -203,7 +203,7 @@ fn a_server_sends_a_client_away_and_it_comes_back_as_another() {
 }
 
 #[test]
-fn a_peer_is_named_before_it_is_there() {
+fn connect_peer_returns_the_number_before_the_peer_connects() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (here, there) = transport.contexts();
@@ -242,7 +242,7 @@ fn a_peer_is_named_before_it_is_there() {
 }
 
 #[test]
-fn many_peers_talk_to_each_other() {
+fn many_peers_exchange_messages() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (here, there) = transport.contexts();
@@ -292,7 +292,7 @@ fn many_peers_talk_to_each_other() {
 }
 
 #[test]
-fn channels_talk_both_ways() {
+fn channels_exchange_messages_in_both_directions() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (here, there) = transport.contexts();
@@ -318,7 +318,7 @@ fn channels_talk_both_ways() {
 }
 
 #[test]
-fn who_finds_the_one_peer_there_waits_and_loses_nothing() {
+fn a_second_peer_of_a_channel_waits_and_loses_no_message() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             for kind in [SocketType::Pair, SocketType::Channel] {
@@ -354,7 +354,7 @@ fn who_finds_the_one_peer_there_waits_and_loses_nothing() {
 }
 
 #[test]
-fn scatter_deals_out_and_gather_takes_from_all() {
+fn scatter_sends_in_turn_and_gather_receives_from_all() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (here, there) = transport.contexts();
@@ -413,7 +413,7 @@ fn scatter_deals_out_and_gather_takes_from_all() {
 }
 
 #[test]
-fn marks_are_kept_where_nobody_reads() {
+fn high_water_marks_are_kept_without_a_reader() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             for (sends, receives) in [
@@ -453,7 +453,7 @@ fn marks_are_kept_where_nobody_reads() {
 }
 
 #[test]
-fn what_was_queued_survives_a_restart_of_the_other_side() {
+fn queued_messages_survive_a_restart_of_the_peer() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             for (sends, receives) in [
@@ -486,7 +486,7 @@ fn what_was_queued_survives_a_restart_of_the_other_side() {
 }
 
 #[test]
-fn messages_have_as_many_frames_as_their_type_has() {
+fn messages_with_another_number_of_frames_are_refused() {
     within(LIMIT, || {
         let context = Context::new();
         for (kind, frames) in [
@@ -519,7 +519,7 @@ fn messages_have_as_many_frames_as_their_type_has() {
 }
 
 #[test]
-fn multipart_messages_of_strangers_are_skipped_and_the_connection_stays() {
+fn multipart_messages_of_peers_are_skipped_and_the_connection_stays() {
     within(LIMIT, || {
         for transport in [Transport::Tcp, Transport::Ipc] {
             for (ours, theirs) in [

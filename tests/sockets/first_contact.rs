@@ -84,7 +84,7 @@ fn a_loop_over_a_socket_takes_each_message_and_ends_with_the_socket() {
 }
 
 #[test]
-fn a_peer_is_sent_to_by_its_name() {
+fn send_to_accepts_the_name_of_a_peer() {
     within(LIMIT, || {
         let context = Context::new();
         let router = context
@@ -118,7 +118,7 @@ fn a_peer_is_sent_to_by_its_name() {
 }
 
 #[test]
-fn the_port_of_what_was_bound_is_at_hand() {
+fn the_bound_endpoint_has_the_port() {
     within(LIMIT, || {
         let context = Context::new();
         let (push, pull) = (
@@ -306,7 +306,7 @@ fn subscriptions_are_decided_on_a_socket_of_any_type() {
 }
 
 #[test]
-fn a_socket_turns_into_any_and_back_and_stays_the_same() {
+fn a_socket_converts_to_any_and_back() {
     within(LIMIT, || {
         let context = Context::new();
         let (left, right) = (
@@ -334,7 +334,7 @@ fn a_socket_turns_into_any_and_back_and_stays_the_same() {
 }
 
 #[test]
-fn types_of_sockets_are_read_in_any_case() {
+fn socket_types_are_parsed_ignoring_case() {
     for name in ["pub", "PUB", "Pub"] {
         assert_eq!(name.parse::<SocketType>(), Ok(SocketType::Pub));
     }

@@ -33,7 +33,7 @@ fn to(group: &str, body: &str) -> Message {
 }
 
 #[test]
-fn a_dish_hears_exactly_the_groups_it_joined() {
+fn a_dish_receives_exactly_the_groups_it_joined() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             for radio_binds in [true, false] {
@@ -70,7 +70,7 @@ fn a_dish_hears_exactly_the_groups_it_joined() {
 }
 
 #[test]
-fn every_member_hears_and_nobody_else() {
+fn messages_reach_every_member_and_no_other_dish() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (here, there) = transport.contexts();
@@ -132,7 +132,7 @@ fn groups_outlive_a_connection() {
 }
 
 #[test]
-fn joining_and_leaving_without_sense_is_an_error() {
+fn invalid_joins_and_leaves_are_errors() {
     within(LIMIT, || {
         let context = Context::new();
         let dish = context.socket::<Dish>().unwrap();
@@ -161,7 +161,7 @@ fn joining_and_leaving_without_sense_is_an_error() {
 }
 
 #[test]
-fn a_radio_takes_a_group_and_a_body_and_nothing_else() {
+fn a_radio_accepts_only_a_group_and_a_body() {
     within(LIMIT, || {
         let context = Context::new();
         let radio = context.socket::<Radio>().unwrap();
@@ -187,7 +187,7 @@ fn a_radio_takes_a_group_and_a_body_and_nothing_else() {
 }
 
 #[test]
-fn a_full_dish_misses_messages_and_nobody_else_does() {
+fn only_a_full_dish_misses_messages() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (here, there) = transport.contexts();
@@ -215,7 +215,7 @@ fn a_full_dish_misses_messages_and_nobody_else_does() {
 }
 
 #[test]
-fn without_drops_a_full_dish_holds_the_radio() {
+fn with_no_drop_a_full_dish_blocks_the_radio() {
     within(LIMIT, || {
         let context = Context::new();
         let options = Options::new().high_water_marks(4).xpub_no_drop(true);
@@ -292,7 +292,7 @@ fn bytes_of_a_dish() {
 }
 
 #[test]
-fn a_radio_that_sends_something_else_is_let_go() {
+fn a_radio_that_sends_other_messages_is_disconnected() {
     within(LIMIT, || {
         let long = [raw::frame(1, &[b'g'; 256]), raw::frame(0, b"body")].concat();
         let wrong = [raw::frame(0, b"g"), raw::multipart(&["g", "a", "b"]), long];
@@ -311,7 +311,7 @@ fn a_radio_that_sends_something_else_is_let_go() {
 }
 
 #[test]
-fn what_waits_goes_with_its_group() {
+fn leaving_a_group_drops_its_waiting_messages() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             for radio_binds in [true, false] {

@@ -26,7 +26,7 @@ const WORKERS: usize = 5;
 const REQUESTS: usize = 50;
 
 #[test]
-fn hello_and_world_meet_whoever_starts_first() {
+fn hello_and_world_connect_in_either_order() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             for client_first in [false, true] {
@@ -56,7 +56,7 @@ fn hello_and_world_meet_whoever_starts_first() {
 }
 
 #[test]
-fn ten_clients_and_five_workers_lose_no_request_at_the_broker() {
+fn ten_clients_and_five_workers_lose_no_request() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (here, there) = transport.contexts();
@@ -77,7 +77,7 @@ fn ten_clients_and_five_workers_lose_no_request_at_the_broker() {
 }
 
 #[test]
-fn the_built_in_queue_carries_and_copies_every_request_and_reply() {
+fn the_proxy_forwards_and_copies_every_request_and_reply() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (here, there) = transport.contexts();
@@ -108,7 +108,7 @@ fn the_built_in_queue_carries_and_copies_every_request_and_reply() {
 }
 
 #[test]
-fn threads_behind_one_router_answer_everybody() {
+fn threads_behind_one_router_reply_to_every_client() {
     within(LIMIT, || {
         for transport in [Transport::Tcp, Transport::Ipc, Transport::AcrossPumps] {
             let (here, there) = transport.contexts();

@@ -16,7 +16,7 @@ use common::{eventually, next, put, within, Transport, LIMIT};
 use zmq_channels::{Context, Message, Pub, Sub};
 
 #[test]
-fn envelopes_are_subscribed_to_by_their_topic() {
+fn subscriptions_match_the_envelope() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (here, there) = transport.contexts();
@@ -37,7 +37,7 @@ fn envelopes_are_subscribed_to_by_their_topic() {
 }
 
 #[test]
-fn a_bridge_carries_topics_between_two_networks() {
+fn a_bridge_forwards_topics_between_two_networks() {
     within(LIMIT, || {
         for inside in Transport::ALL {
             for outside in Transport::ALL {

@@ -124,7 +124,7 @@ fn a_large_message_pauses_no_longer_than_its_deadline() {
 
 /// A connection that is not there yet is no peer: nothing more is accepted for its sake.
 #[test]
-fn a_connection_underway_makes_no_difference() {
+fn a_pending_connection_does_not_change_the_limit() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let push = Context::new().socket_with::<Push>(sending(5)).unwrap();
@@ -149,7 +149,7 @@ fn over_inproc_both_marks_together_are_accepted() {
 }
 
 #[test]
-fn over_inproc_pairs_accept_both_marks_each_way() {
+fn over_inproc_pairs_accept_both_marks_in_each_direction() {
     within(LIMIT, || {
         let options = || sending(5).receive_high_water_mark(3);
         let (left, right) = inproc::<Pair, Pair>(options(), options());
@@ -242,7 +242,7 @@ fn over_a_stream_a_slow_reader_stops_the_sender() {
 }
 
 #[test]
-fn requests_beyond_the_mark_wait_with_their_clients() {
+fn requests_beyond_the_mark_wait_at_their_clients() {
     within(LIMIT, || {
         let context = Context::new();
         let rep = context
@@ -273,7 +273,7 @@ fn requests_beyond_the_mark_wait_with_their_clients() {
 // ---- who waits, and who does not
 
 #[test]
-fn a_push_waits_until_somebody_reads() {
+fn a_push_waits_until_a_peer_reads() {
     within(LIMIT, || {
         let (push, pull) = inproc::<Push, Pull>(sending(1), receiving(1));
         takes_exactly(&push.sender(), 2);
@@ -293,7 +293,7 @@ fn a_push_waits_until_somebody_reads() {
 /// A slow subscriber loses what exceeds the marks, exactly; the others and the publisher do not
 /// notice.
 #[test]
-fn a_publisher_drops_for_the_slow_subscriber_only() {
+fn a_publisher_drops_for_slow_subscribers_only() {
     within(LIMIT, || {
         let context = Context::new();
         let publisher = context.socket_with::<Pub>(sending(5)).unwrap();
@@ -382,7 +382,7 @@ fn a_stalled_subscriber_costs_no_memory() {
 // ---- other policies
 
 #[test]
-fn drop_newest_keeps_what_came_first() {
+fn drop_newest_keeps_the_first_messages() {
     within(LIMIT, || {
         outgoing(Overflow::DropNewest, 5, 0..5, 5);
         incoming(Overflow::DropNewest, 3, 0..3, 7);
@@ -390,7 +390,7 @@ fn drop_newest_keeps_what_came_first() {
 }
 
 #[test]
-fn drop_oldest_keeps_what_came_last() {
+fn drop_oldest_keeps_the_last_messages() {
     within(LIMIT, || {
         outgoing(Overflow::DropOldest, 5, 5..10, 5);
         incoming(Overflow::DropOldest, 3, 7..10, 7);
@@ -398,7 +398,7 @@ fn drop_oldest_keeps_what_came_last() {
 }
 
 #[test]
-fn latest_keeps_the_last_only() {
+fn latest_keeps_only_the_last_message() {
     within(LIMIT, || {
         outgoing(Overflow::Latest, 5, 9..10, 9);
         incoming(Overflow::Latest, 3, 9..10, 9);

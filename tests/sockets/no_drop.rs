@@ -34,7 +34,7 @@ fn fill(sender: &zmq_channels::Sender) -> usize {
 }
 
 #[test]
-fn without_drops_in_is_full_at_the_sum_of_the_marks_and_nothing_is_lost() {
+fn with_no_drop_in_is_full_at_the_sum_of_the_marks() {
     within(LIMIT, || {
         for (send, receive) in [(1, 1), (2, 1), (5, 3), (20, 7)] {
             let context = Context::new();
@@ -61,7 +61,7 @@ fn without_drops_in_is_full_at_the_sum_of_the_marks_and_nothing_is_lost() {
 }
 
 #[test]
-fn without_drops_the_slowest_sets_the_pace_over_every_transport() {
+fn with_no_drop_the_slowest_peer_sets_the_pace() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (here, there) = transport.contexts();
@@ -100,7 +100,7 @@ fn without_drops_the_slowest_sets_the_pace_over_every_transport() {
 }
 
 #[test]
-fn without_drops_closing_sends_what_was_accepted() {
+fn with_no_drop_closing_sends_accepted_messages() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (here, there) = transport.contexts();
@@ -125,7 +125,7 @@ fn without_drops_closing_sends_what_was_accepted() {
 }
 
 #[test]
-fn a_blocked_publisher_goes_on_when_the_peer_leaves_or_wants_no_more_or_drops_are_allowed() {
+fn a_blocked_publisher_resumes_when_its_peer_leaves_or_unsubscribes() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             for way in 0..3 {

@@ -16,7 +16,7 @@ fn quick() -> Options {
 }
 
 #[test]
-fn both_ends_say_hello_before_anything_else() {
+fn both_ends_send_hello_first() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             for late_bind in [false, true] {
@@ -47,7 +47,7 @@ fn both_ends_say_hello_before_anything_else() {
 }
 
 #[test]
-fn hello_is_said_again_after_every_reconnect() {
+fn hello_is_sent_again_after_every_reconnect() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (near, far) = transport.contexts();
@@ -117,7 +117,7 @@ fn hello_does_not_count_against_the_high_water_mark() {
 }
 
 #[test]
-fn types_whose_turn_it_is_do_not_say_hello() {
+fn alternating_types_send_no_hello() {
     within(LIMIT, || {
         // A context gives it to all its sockets.
         let options = ContextOptions::new().socket_options(quick().hello("hello"));
@@ -136,7 +136,7 @@ fn types_whose_turn_it_is_do_not_say_hello() {
 }
 
 #[test]
-fn the_loss_of_a_peer_that_had_connected_is_told() {
+fn the_loss_of_an_accepted_peer_is_notified() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (near, far) = transport.contexts();
@@ -173,7 +173,7 @@ fn the_loss_of_a_peer_that_had_connected_is_told() {
 }
 
 #[test]
-fn the_loss_of_a_peer_we_had_connected_to_is_told() {
+fn the_loss_of_a_dialed_peer_is_notified() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (near, far) = transport.contexts();
@@ -217,7 +217,7 @@ fn a_notice_waits_for_room_and_is_not_lost() {
 }
 
 #[test]
-fn what_the_user_ends_and_who_never_came_in_is_no_loss() {
+fn disconnects_by_the_user_and_failed_handshakes_cause_no_notice() {
     within(LIMIT, || {
         let context = Context::new();
         let told = || quick().disconnect_notice("gone").hiccup_notice("hiccup");

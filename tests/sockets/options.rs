@@ -37,7 +37,7 @@ fn options_are_read_and_changed_on_an_open_socket() {
 }
 
 #[test]
-fn a_mark_that_is_raised_lets_more_in_and_a_lowered_one_drops_nothing() {
+fn a_raised_mark_accepts_more_and_a_lowered_one_drops_nothing() {
     within(LIMIT, || {
         let context = Context::new();
         let options = Options::new().high_water_marks(2);
@@ -62,7 +62,7 @@ fn a_mark_that_is_raised_lets_more_in_and_a_lowered_one_drops_nothing() {
 }
 
 #[test]
-fn what_peers_could_not_take_is_refused() {
+fn messages_unsuitable_for_peers_are_refused_as_options() {
     within(LIMIT, || {
         let context = Context::new();
         let many = |count: usize| {
@@ -101,7 +101,7 @@ fn what_peers_could_not_take_is_refused() {
 }
 
 #[test]
-fn messages_of_several_frames_are_refused_where_a_message_is_one_frame() {
+fn multipart_notices_are_refused_on_single_frame_types() {
     use SocketType::*;
     within(LIMIT, || {
         type Set = fn(Options, Message) -> Options;
@@ -144,7 +144,7 @@ fn messages_of_several_frames_are_refused_where_a_message_is_one_frame() {
 }
 
 #[test]
-fn small_batches_carry_large_messages() {
+fn large_messages_pass_through_small_batches() {
     within(LIMIT, || {
         let context = Context::new();
         let options = Options::new().in_batch_size(1024).out_batch_size(1024);
@@ -160,7 +160,7 @@ fn small_batches_carry_large_messages() {
 }
 
 #[test]
-fn what_cannot_be_is_refused_and_changes_nothing() {
+fn invalid_values_are_refused_and_change_nothing() {
     within(LIMIT, || {
         let context = Context::new();
         let push = context.socket::<Push>().unwrap();
@@ -256,7 +256,7 @@ fn carries(name: &str, options: &Options) {
 }
 
 #[test]
-fn durations_that_the_system_has_no_room_for_are_refused() {
+fn durations_beyond_the_systems_range_are_refused() {
     within(LIMIT, || {
         for long in ENDLESS {
             let keepalive = |idle, interval| TcpKeepalive::On {
@@ -600,7 +600,7 @@ fn settings() -> Vec<Setting> {
 const SECOND: Duration = Duration::from_secs(1);
 
 #[test]
-fn what_has_no_effect_on_a_type_is_refused() {
+fn options_without_effect_on_a_type_are_refused() {
     within(LIMIT, || {
         let context = Context::new();
         for Setting { option, set, types } in settings() {
@@ -642,7 +642,7 @@ fn what_has_no_effect_on_a_type_is_refused() {
 }
 
 #[test]
-fn what_a_context_gives_to_all_its_sockets_is_refused_by_none() {
+fn options_from_the_context_are_never_refused() {
     within(LIMIT, || {
         let unlike = ["pump", "socks_proxy", "security"];
         let settings = settings();
@@ -668,7 +668,7 @@ fn what_a_context_gives_to_all_its_sockets_is_refused_by_none() {
 }
 
 #[test]
-fn one_value_for_both_directions_suits_those_that_have_one() {
+fn the_same_value_for_both_directions_is_accepted_by_every_type() {
     within(LIMIT, || {
         let context = Context::new();
         for kind in SocketType::ALL {
@@ -692,7 +692,7 @@ fn one_value_for_both_directions_suits_those_that_have_one() {
 
 /// A sample of what is accepted: it does something.
 #[test]
-fn what_is_accepted_has_an_effect() {
+fn accepted_options_have_an_effect() {
     within(LIMIT, || {
         let context = Context::new();
         let push = context.socket_with::<Push>(Options::new().immediate(true));

@@ -214,7 +214,7 @@ fn a_thousand_rounds_in_order() {
 }
 
 #[test]
-fn five_rounds_of_an_async_client_take_no_time() {
+fn five_rounds_of_an_async_client_are_fast() {
     within(LIMIT, || {
         for blocking_server in [true, false] {
             let context = Context::new();
@@ -254,7 +254,7 @@ fn five_rounds_of_an_async_client_take_no_time() {
 }
 
 #[test]
-fn every_client_gets_its_own_answers() {
+fn every_client_receives_its_own_replies() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (here, there) = transport.contexts();
@@ -311,7 +311,7 @@ fn requests_wait_for_their_turn() {
 }
 
 #[test]
-fn a_rep_that_owes_a_reply_takes_no_further_request() {
+fn a_rep_receives_no_request_while_a_reply_is_due() {
     within(LIMIT, || {
         let context = Context::new();
         let rep = context.socket::<Rep>().unwrap();
@@ -335,7 +335,7 @@ fn a_rep_that_owes_a_reply_takes_no_further_request() {
 }
 
 #[test]
-fn a_reply_to_a_client_that_left_is_dropped_and_counted() {
+fn a_reply_to_a_disconnected_client_is_dropped_and_counted() {
     within(LIMIT, || {
         let context = Context::new();
         let rep = context.socket::<Rep>().unwrap();
@@ -355,7 +355,7 @@ fn a_reply_to_a_client_that_left_is_dropped_and_counted() {
 }
 
 #[test]
-fn requests_are_dealt_to_the_servers_in_turn() {
+fn requests_are_sent_to_the_servers_in_turn() {
     within(LIMIT, || {
         let context = Context::new();
         let req = context.socket::<Req>().unwrap();
@@ -385,7 +385,7 @@ fn requests_are_dealt_to_the_servers_in_turn() {
 // ---- PUSH and PULL
 
 #[test]
-fn push_deals_in_turn() {
+fn push_sends_in_turn() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (here, there) = transport.contexts();
@@ -487,7 +487,7 @@ fn ventilator_workers_and_collector() {
 }
 
 #[test]
-fn a_pull_that_is_full_leaves_its_share_to_the_others() {
+fn a_full_pull_leaves_its_share_to_the_others() {
     within(LIMIT, || {
         let context = Context::new();
         let push = context
@@ -521,7 +521,7 @@ fn a_pull_that_is_full_leaves_its_share_to_the_others() {
 // ---- PAIR
 
 #[test]
-fn a_queued_message_is_at_the_peer_at_once() {
+fn a_queued_message_arrives_immediately_over_inproc() {
     within(LIMIT, || {
         linked::<Pair, Pair>(|what, left, right| {
             put(&left.sender(), ["they", "are", "connected"]);
@@ -542,7 +542,7 @@ fn a_queued_message_is_at_the_peer_at_once() {
 }
 
 #[test]
-fn a_second_client_does_not_get_into_a_pair() {
+fn a_second_client_of_a_pair_is_refused() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (here, there) = transport.contexts();

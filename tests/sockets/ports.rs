@@ -50,7 +50,7 @@ fn elapsed(action: impl FnOnce()) -> Duration {
 // ---- blocking, async, now, for a time
 
 #[test]
-fn every_way_to_send_meets_every_way_to_receive() {
+fn every_way_to_send_works_with_every_way_to_receive() {
     within(LIMIT, || {
         let (sender, receiver) = pipeline(10);
         sender.send_blocking("1").unwrap();
@@ -116,7 +116,7 @@ fn a_receive_with_a_deadline_ends_then_and_not_before() {
 }
 
 #[test]
-fn a_send_with_a_deadline_ends_then_and_gives_the_message_back() {
+fn a_send_with_a_deadline_ends_then_and_returns_the_message() {
     within(LIMIT, || {
         let push = full(3);
         let sender = push.sender();
@@ -316,7 +316,7 @@ fn a_receiver_is_a_blocking_iterator_that_ends_with_the_socket() {
 }
 
 #[test]
-fn recv_many_takes_what_is_there_and_no_more_than_asked() {
+fn recv_many_takes_available_messages_up_to_the_maximum() {
     within(LIMIT, || {
         let (sender, receiver) = pipeline(1000);
         let mut batch = vec![Message::from("was there before")];
@@ -348,7 +348,7 @@ fn recv_many_takes_what_is_there_and_no_more_than_asked() {
 }
 
 #[test]
-fn drain_gives_what_is_there_now() {
+fn drain_returns_the_messages_available_now() {
     within(LIMIT, || {
         let (sender, receiver) = pipeline(1000);
         assert_eq!(receiver.drain().count(), 0);
@@ -367,7 +367,7 @@ fn drain_gives_what_is_there_now() {
 // ---- looking
 
 #[test]
-fn length_and_capacity_are_told() {
+fn ports_report_length_and_capacity() {
     within(LIMIT, || {
         let push = full(4);
         let sender = push.sender();
@@ -431,7 +431,7 @@ fn ports_are_shared_between_threads() {
 // ---- endings
 
 #[test]
-fn a_closed_socket_gives_messages_back_and_drains() {
+fn a_closed_socket_returns_messages_and_drains() {
     within(LIMIT, || {
         let context = Context::new();
         let left = context.socket::<Pair>().unwrap();
@@ -486,7 +486,7 @@ fn a_closed_socket_gives_messages_back_and_drains() {
 }
 
 #[test]
-fn closing_from_a_port_closes_the_socket_for_all() {
+fn closing_a_port_closes_the_socket_for_all_handles() {
     within(LIMIT, || {
         let push = Context::new().socket::<Push>().unwrap();
         let other = push.sender();
@@ -527,7 +527,7 @@ fn a_socket_lives_as_long_as_a_handle_that_can_send() {
 }
 
 #[test]
-fn weak_handles_hold_nothing_open() {
+fn weak_handles_do_not_hold_the_socket_open() {
     within(LIMIT, || {
         let (sender, receiver) = pipeline(10);
         let (weak_sender, weak_receiver) = (sender.downgrade(), receiver.downgrade());
@@ -543,7 +543,7 @@ fn weak_handles_hold_nothing_open() {
 }
 
 #[test]
-fn a_thread_that_dies_with_a_port_in_its_hands_harms_nobody() {
+fn a_thread_that_panics_with_a_port_affects_no_other() {
     within(LIMIT, || {
         let (sender, receiver) = pipeline(3);
         for round in 0..20 {

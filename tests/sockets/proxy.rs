@@ -64,7 +64,7 @@ fn requests_and_replies_pass_over_every_transport() {
 }
 
 #[test]
-fn five_in_a_row_carry_a_hundred_round_trips_in_order() {
+fn five_chained_proxies_forward_a_hundred_round_trips_in_order() {
     within(Duration::from_secs(5), || {
         let context = Context::new();
         let mut proxies = Vec::new();
@@ -141,7 +141,7 @@ fn drain(receiver: &Receiver, from: usize, to: usize) {
 }
 
 #[test]
-fn the_pressure_climbs_through_and_nothing_is_lost() {
+fn backpressure_passes_through_and_no_message_is_lost() {
     within(LIMIT, || {
         let pipe = pipeline(5);
         // `in` of the source and `out` of the front each hold a mark's worth, and so does `in` of
@@ -174,7 +174,7 @@ fn a_flood_arrives_whole_and_in_order() {
 }
 
 #[test]
-fn a_paused_proxy_carries_nothing_and_loses_nothing() {
+fn a_paused_proxy_forwards_and_loses_nothing() {
     within(LIMIT, || {
         let pipe = pipeline(5);
         pipe.sink.connect("inproc://back").unwrap();
@@ -195,7 +195,7 @@ fn a_paused_proxy_carries_nothing_and_loses_nothing() {
 }
 
 #[test]
-fn a_proxy_that_is_blocked_stops_all_the_same() {
+fn a_blocked_proxy_can_be_stopped() {
     within(LIMIT, || {
         let pipe = pipeline(5);
         let sent = fill(&pipe.source.sender());
@@ -212,7 +212,7 @@ fn a_proxy_that_is_blocked_stops_all_the_same() {
 }
 
 #[test]
-fn a_capture_gets_every_message_of_both_directions() {
+fn a_capture_receives_every_message_of_both_directions() {
     within(LIMIT, || {
         let context = Context::new();
         let front = context.socket::<Pair>().unwrap();
@@ -235,7 +235,7 @@ fn a_capture_gets_every_message_of_both_directions() {
 }
 
 #[test]
-fn a_capture_that_is_full_holds_the_proxy_up_unless_it_may_drop() {
+fn a_full_capture_blocks_the_proxy_unless_it_drops() {
     within(LIMIT, || {
         let context = Context::new();
         let few = Options::new().high_water_marks(3);
@@ -261,7 +261,7 @@ fn a_capture_that_is_full_holds_the_proxy_up_unless_it_may_drop() {
 }
 
 #[test]
-fn one_socket_twice_echoes() {
+fn a_proxy_of_one_socket_echoes() {
     within(LIMIT, || {
         let context = Context::new();
         let echo = context.socket::<Router>().unwrap();
@@ -323,7 +323,7 @@ fn closing_either_socket_ends_the_proxy() {
 }
 
 #[test]
-fn shutdown_ends_it_and_calls_say_so() {
+fn shutdown_ends_a_proxy_and_calls_fail() {
     within(LIMIT, || {
         let context = Context::new();
         let front = context.socket::<Router>().unwrap();
@@ -339,7 +339,7 @@ fn shutdown_ends_it_and_calls_say_so() {
 }
 
 #[test]
-fn sockets_that_have_nothing_for_each_other_are_refused() {
+fn incompatible_sockets_are_refused_by_a_proxy() {
     within(LIMIT, || {
         let context = Context::new();
         let push = context.socket::<Push>().unwrap();
@@ -375,7 +375,7 @@ fn a_detached_proxy_lives_without_any_handle() {
 }
 
 #[test]
-fn the_last_handle_of_all_may_be_the_proxys() {
+fn a_proxy_may_hold_the_last_handle() {
     alone(Duration::from_secs(5), || {
         let context = Context::new();
         let front = context.socket::<Router>().unwrap();

@@ -75,7 +75,7 @@ fn publications_of_every_shape_arrive() {
 }
 
 #[test]
-fn a_subscriber_hears_the_prefixes_it_asked_for() {
+fn a_subscriber_receives_the_prefixes_it_subscribed_to() {
     within(LIMIT, || {
         everywhere(|publisher, sub| {
             sub.subscribe("ab").unwrap();
@@ -98,7 +98,7 @@ fn a_subscriber_hears_the_prefixes_it_asked_for() {
 }
 
 #[test]
-fn without_a_subscription_nothing_comes() {
+fn without_a_subscription_no_message_arrives() {
     within(LIMIT, || {
         everywhere(|publisher, sub| {
             for _ in 0..10 {
@@ -137,7 +137,7 @@ fn unsubscribing_ends_a_topic() {
 }
 
 #[test]
-fn subscriptions_are_counted_and_messages_come_once() {
+fn subscriptions_are_counted_and_messages_arrive_once() {
     within(LIMIT, || {
         everywhere(|publisher, sub| {
             sub.subscribe("end").unwrap();
@@ -165,7 +165,7 @@ fn subscriptions_are_counted_and_messages_come_once() {
 }
 
 #[test]
-fn topics_may_be_any_bytes_of_any_length() {
+fn topics_are_any_bytes_of_any_length() {
     within(LIMIT, || {
         everywhere(|publisher, sub| {
             let mut topics: Vec<Vec<u8>> =
@@ -197,7 +197,7 @@ fn topics_may_be_any_bytes_of_any_length() {
 
 /// The article's example: topics `_ a b c d`, each subscriber with prefixes of its own.
 #[test]
-fn each_subscriber_hears_its_own_topics() {
+fn each_subscriber_receives_its_own_topics() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (here, there) = transport.contexts();
@@ -239,7 +239,7 @@ fn each_subscriber_hears_its_own_topics() {
 }
 
 #[test]
-fn a_subscriber_hears_all_publishers_it_connected_to() {
+fn a_subscriber_receives_from_all_its_publishers() {
     within(LIMIT, || {
         let context = Context::new();
         let sub = context.socket::<Sub>().unwrap();
@@ -267,7 +267,7 @@ fn a_subscriber_hears_all_publishers_it_connected_to() {
 }
 
 #[test]
-fn publishing_to_nobody_costs_nothing() {
+fn publishing_without_subscribers_costs_nothing() {
     within(LIMIT, || {
         let publisher = Context::new().socket::<Pub>().unwrap();
         publisher.bind("inproc://unbound").unwrap();
@@ -279,7 +279,7 @@ fn publishing_to_nobody_costs_nothing() {
 }
 
 #[test]
-fn what_a_sender_publishes_comes_in_order() {
+fn published_messages_arrive_in_order() {
     within(LIMIT, || {
         everywhere(|publisher, sub| {
             sub.subscribe("n").unwrap();
@@ -306,7 +306,7 @@ fn unmatched(sub: &Socket<Sub>) -> u64 {
 }
 
 #[test]
-fn what_waits_goes_with_the_last_subscription_to_it() {
+fn unsubscribing_drops_waiting_messages() {
     within(LIMIT, || {
         everywhere(|publisher, sub| {
             for topic in ["a", "ab", "b", "b"] {
@@ -339,7 +339,7 @@ fn what_waits_goes_with_the_last_subscription_to_it() {
 }
 
 #[test]
-fn where_matching_is_inverted_what_waits_goes_with_a_new_subscription() {
+fn with_inverted_matching_subscribing_drops_waiting_messages() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (here, there) = transport.contexts();
@@ -365,7 +365,7 @@ fn where_matching_is_inverted_what_waits_goes_with_a_new_subscription() {
 }
 
 #[test]
-fn room_for_others_comes_with_what_goes() {
+fn dropped_messages_make_room_for_others() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (here, there) = transport.contexts();
@@ -392,7 +392,7 @@ fn room_for_others_comes_with_what_goes() {
 }
 
 #[test]
-fn whoever_receives_gets_nothing_that_is_no_longer_subscribed_to() {
+fn no_receiver_gets_unsubscribed_messages() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (sub, publisher) = common::pair::<Sub, Pub>(transport);
@@ -443,7 +443,7 @@ fn whoever_receives_gets_nothing_that_is_no_longer_subscribed_to() {
 }
 
 #[test]
-fn a_proxy_passes_on_nothing_that_is_no_longer_subscribed_to() {
+fn a_proxy_forwards_no_unsubscribed_messages() {
     within(LIMIT, || {
         let context = Context::new();
         let publisher = context.socket::<Pub>().unwrap();
@@ -473,7 +473,7 @@ fn a_proxy_passes_on_nothing_that_is_no_longer_subscribed_to() {
 }
 
 #[test]
-fn who_is_connected_twice_hears_and_says_everything_twice() {
+fn two_connections_deliver_every_message_twice() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             for sub_connects in [true, false] {

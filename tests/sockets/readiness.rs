@@ -63,7 +63,7 @@ fn woken() -> (Arc<Woken>, Waker) {
 // ---- to receive
 
 #[test]
-fn readable_in_every_form_takes_nothing() {
+fn readable_takes_no_message_in_any_form() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (push, pull) = pair(transport, 10);
@@ -98,7 +98,7 @@ fn readable_in_every_form_takes_nothing() {
 
 /// One that waits in `readable` and is never polled again stands in front of one that receives.
 #[test]
-fn a_watcher_takes_no_wake_from_those_that_receive() {
+fn a_watcher_takes_no_wake_up_from_receivers() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (push, pull) = pair(transport, 10);
@@ -182,7 +182,7 @@ fn watchers_and_receivers_share_a_stream() {
 }
 
 #[test]
-fn a_watch_that_is_dropped_leaves_nothing_behind() {
+fn a_dropped_watch_leaves_no_waiter() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (push, pull) = pair(transport, 10);
@@ -327,7 +327,7 @@ fn writable_resolves_with_room_and_takes_none() {
 
 /// Room for some peer is room, while another one is full.
 #[test]
-fn a_full_peer_is_not_the_room_of_the_others() {
+fn a_full_peer_does_not_make_a_socket_unwritable() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (here, there) = transport.contexts();
@@ -372,7 +372,7 @@ fn a_full_peer_is_not_the_room_of_the_others() {
 // ---- where receive and send take turns
 
 #[test]
-fn a_server_is_readable_and_writable_in_turns() {
+fn a_server_is_readable_and_writable_in_turn() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (here, there) = transport.contexts();
@@ -427,7 +427,7 @@ fn a_server_is_readable_and_writable_in_turns() {
 }
 
 #[test]
-fn requests_as_handles_are_readable_whatever_is_owed() {
+fn requests_as_handles_are_readable_while_a_reply_is_due() {
     within(LIMIT, || {
         let context = Context::new();
         let rep = context.socket::<Rep>().unwrap();
@@ -524,7 +524,7 @@ fn select_reports_readiness_as_long_as_it_holds() {
 
 /// A `Select` that watches takes nothing from those that receive, whether it waits or not.
 #[test]
-fn a_select_that_watches_holds_no_receiver_up() {
+fn a_watching_select_delays_no_receiver() {
     within(LIMIT, || {
         let (push, pull) = pair(Transport::Inproc, 10);
         let mut select = Select::<Message>::new();

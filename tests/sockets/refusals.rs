@@ -41,7 +41,7 @@ fn a_message_without_frames_is_refused() {
 }
 
 #[test]
-fn a_reply_that_nobody_asked_for_is_refused() {
+fn a_reply_without_a_request_is_refused() {
     within(LIMIT, || {
         let context = Context::new();
         let (rep, req) = (
@@ -110,7 +110,7 @@ fn a_type_chosen_at_run_time_has_the_ports_of_that_type() {
 }
 
 #[test]
-fn options_that_cannot_be_are_refused_and_leave_nothing() {
+fn invalid_options_are_refused_and_leave_no_socket() {
     within(LIMIT, || {
         let context = Context::new();
         let impossible = [
@@ -140,7 +140,7 @@ fn options_that_cannot_be_are_refused_and_leave_nothing() {
 // ---- what can be sent
 
 #[test]
-fn everything_that_reads_as_bytes_is_a_message() {
+fn everything_that_converts_to_bytes_is_a_message() {
     within(LIMIT, || {
         let (sender, receiver) = pipeline();
         let one = Message::from("abc");
@@ -186,7 +186,7 @@ fn everything_that_reads_as_bytes_is_a_message() {
 /// More frames than the wire has are refused, and the message comes back; the connection, and what
 /// else is on it, is not harmed. What a socket puts in front of a message counts.
 #[test]
-fn a_message_of_more_frames_than_a_peer_takes_is_refused() {
+fn a_message_of_more_frames_than_peers_accept_is_refused() {
     const MOST: usize = Message::MAX_FRAMES;
     let of = |frames: usize| -> Message { std::iter::repeat_n(Frame::empty(), frames).collect() };
     within(2 * LIMIT, move || {

@@ -116,7 +116,7 @@ fn a_channel_between_out_and_in_of_a_rep_is_an_echo_server() {
 }
 
 #[test]
-fn several_sockets_share_one_out() {
+fn several_sockets_share_one_sink() {
     within(LIMIT, || {
         const EACH: u32 = 300;
         let context = Context::new();
@@ -279,7 +279,7 @@ fn panics_close_only_their_own_socket() {
 
 /// A stream that has ended closes the socket once all it gave is sent, and not sooner.
 #[test]
-fn a_stream_that_ends_closes_the_socket_gently() {
+fn a_stream_that_ends_closes_the_socket_after_flushing() {
     within(LIMIT, || {
         let context = Context::new();
         let push = context.socket::<Push>().unwrap();
@@ -331,7 +331,7 @@ fn closing_the_socket_ends_its_registrations() {
 }
 
 #[test]
-fn stopping_leaves_the_socket_open_and_loses_nothing() {
+fn stopping_leaves_the_socket_open_and_loses_no_message() {
     within(LIMIT, || {
         let context = Context::new();
         let (push, pull) = connected::<Push, Pull>(&context, 2);
@@ -382,7 +382,7 @@ fn stopping_leaves_the_socket_open_and_loses_nothing() {
 
 /// A message without frames does no harm to those behind it.
 #[test]
-fn what_the_socket_refuses_is_counted() {
+fn messages_refused_by_the_socket_are_counted() {
     within(LIMIT, || {
         let context = Context::new();
         let (push, pull) = connected::<Push, Pull>(&context, 5);
@@ -399,7 +399,7 @@ fn what_the_socket_refuses_is_counted() {
 }
 
 #[test]
-fn a_type_chosen_at_run_time_may_lack_the_port() {
+fn registering_a_missing_port_is_an_error() {
     within(LIMIT, || {
         let context = Context::new();
         let open = |kind| context.socket_of(kind, Options::new()).unwrap();
@@ -528,7 +528,7 @@ fn a_hanging_stream_does_not_hang_the_shutdown() {
 
 /// Registrations that have nothing to do are not looked at.
 #[test]
-fn idle_registrations_cost_nothing() {
+fn idle_registrations_use_no_processor_time() {
     alone(LIMIT, || {
         struct Counted<S>(S, mpsc::Sender<()>);
         impl<S: futures::Stream + Unpin> futures::Stream for Counted<S> {
@@ -580,7 +580,7 @@ fn idle_registrations_cost_nothing() {
 
 /// Busy registrations take turns.
 #[test]
-fn a_busy_stream_leaves_the_others_their_turn() {
+fn a_busy_stream_does_not_starve_others() {
     within(LIMIT, || {
         let context = Context::new();
         let options = Options::new().linger(Linger::For(Duration::ZERO));

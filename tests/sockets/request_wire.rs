@@ -58,7 +58,7 @@ fn message(frames: &[&[u8]]) -> Vec<u8> {
 }
 
 #[test]
-fn a_plain_request_has_a_delimiter_and_nothing_else() {
+fn a_plain_request_has_only_a_delimiter() {
     within(LIMIT, || {
         let (req, mut server) = raw_server(Options::new());
         put(&req.sender(), ["hello", "world"]);
@@ -103,7 +103,7 @@ fn a_correlated_request_has_a_number_of_four_bytes_that_counts_up() {
 }
 
 #[test]
-fn requests_under_way_at_once_are_numbered_like_correlated_ones() {
+fn concurrent_requests_are_numbered_like_correlated_ones() {
     within(LIMIT, || {
         let (req, mut server) = raw_server(Options::new());
         block_on(async {
@@ -175,7 +175,7 @@ fn a_malformed_reply_ends_the_connection_and_every_request_on_it() {
 
 /// What had left for a peer is lost with it; what was still in the house goes to another one.
 #[test]
-fn requests_that_never_left_are_sent_to_another_peer() {
+fn unwritten_requests_are_sent_to_another_peer() {
     const REQUESTS: usize = 400;
     const BYTES: usize = 64 * 1024;
     within(LIMIT, || {
@@ -230,7 +230,7 @@ fn requests_that_never_left_are_sent_to_another_peer() {
 }
 
 #[test]
-fn a_reply_from_another_peer_than_the_one_asked_is_not_taken() {
+fn a_reply_from_another_peer_is_dropped() {
     within(LIMIT, || {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let req = Context::new().socket::<Req>().unwrap();
@@ -258,7 +258,7 @@ fn a_reply_from_another_peer_than_the_one_asked_is_not_taken() {
 }
 
 #[test]
-fn a_rep_gives_a_numbered_envelope_back_as_it_was() {
+fn a_rep_returns_a_numbered_envelope_unchanged() {
     within(LIMIT, || {
         let rep = Context::new().socket::<Rep>().unwrap();
         let endpoint = rep.bind("tcp://127.0.0.1:*").unwrap();
@@ -300,7 +300,7 @@ fn answer_unread(req: &Socket<Req>, requests: &Requests, request: &str) {
 }
 
 #[test]
-fn an_unread_reply_goes_when_the_next_relaxed_request_is_accepted() {
+fn an_unread_reply_is_dropped_by_the_next_relaxed_request() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             for correlate in [true, false] {
@@ -341,7 +341,7 @@ fn an_unread_reply_goes_when_the_next_relaxed_request_is_accepted() {
 }
 
 #[test]
-fn a_relaxed_request_gives_up_no_call_and_a_call_no_request() {
+fn relaxed_requests_and_calls_do_not_cancel_each_other() {
     within(LIMIT, || {
         let context = Context::new();
         let req = context.socket_with::<Req>(relaxed(true)).unwrap();
@@ -404,7 +404,7 @@ fn relaxing_an_open_socket_keeps_the_reply_to_the_last_strict_request() {
 /// Requests are sent while others receive: no reply that is older than the request accepted last
 /// before the call.
 #[test]
-fn no_receiver_gets_a_reply_to_a_request_that_was_given_up() {
+fn no_receiver_gets_a_reply_to_a_cancelled_request() {
     const ROUNDS: u64 = 1000;
     alone(LIMIT, || {
         for transport in Transport::ALL {

@@ -74,7 +74,7 @@ fn a_thousand_rounds_in_order() {
 }
 
 #[test]
-fn sixty_four_under_way_from_eight_threads_each_get_their_own_answer() {
+fn sixty_four_concurrent_requests_get_their_own_replies() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (req, rep) = pair(transport);
@@ -129,7 +129,7 @@ fn sixty_four_under_way_from_eight_threads_each_get_their_own_answer() {
 }
 
 #[test]
-fn replies_come_in_any_order() {
+fn replies_arrive_in_any_order() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (req, rep) = pair(transport);
@@ -161,7 +161,7 @@ fn replies_come_in_any_order() {
 }
 
 #[test]
-fn messages_of_every_shape_make_the_round() {
+fn messages_of_every_shape_make_the_round_trip() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (req, rep) = pair(transport);
@@ -239,7 +239,7 @@ fn requests_go_to_the_servers_in_turn_and_wait_for_the_first() {
 // ---- giving up
 
 #[test]
-fn a_late_reply_is_dropped_counted_and_taken_for_no_other() {
+fn a_late_reply_is_dropped_and_counted() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (req, rep) = pair(transport);
@@ -273,7 +273,7 @@ fn a_late_reply_is_dropped_counted_and_taken_for_no_other() {
 }
 
 #[test]
-fn a_request_no_peer_took_comes_back_and_is_never_sent() {
+fn a_request_no_peer_took_is_returned_and_never_sent() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (here, there) = transport.contexts();
@@ -310,7 +310,7 @@ impl Dice {
 }
 
 #[test]
-fn a_storm_of_requests_given_up_loses_and_mixes_nothing() {
+fn cancelled_requests_do_not_affect_others() {
     within(LIMIT * 2, || {
         let rounds = common::rounds(1000) as u64;
         for (seed, transport) in (1..).zip(Transport::ALL) {
@@ -375,7 +375,7 @@ fn a_storm_of_requests_given_up_loses_and_mixes_nothing() {
 // ---- peers come and go
 
 #[test]
-fn a_server_that_restarts_loses_what_it_had_and_serves_the_rest() {
+fn a_restarted_server_serves_the_requests_it_had_not_taken() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (here, there) = transport.contexts();
@@ -432,7 +432,7 @@ fn a_server_that_restarts_loses_what_it_had_and_serves_the_rest() {
 }
 
 #[test]
-fn a_reply_to_a_client_that_left_is_accepted_and_counted_lost() {
+fn a_reply_to_a_disconnected_client_is_accepted_and_counted() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (req, rep) = pair(transport);
@@ -454,7 +454,7 @@ fn a_reply_to_a_client_that_left_is_accepted_and_counted_lost() {
 }
 
 #[test]
-fn closing_ends_every_request_and_gives_back_what_was_not_sent() {
+fn closing_ends_every_request_and_returns_unsent_messages() {
     within(LIMIT, || {
         for (transport, terminate) in Transport::ALL
             .into_iter()
@@ -517,7 +517,7 @@ fn a_message_without_frames_is_refused() {
 // ---- requests without a reply
 
 #[test]
-fn a_request_that_is_dropped_frees_its_client() {
+fn a_dropped_request_sends_its_client_a_reply() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (req, rep) = pair(transport);
@@ -560,7 +560,7 @@ fn a_request_that_is_dropped_frees_its_client() {
 }
 
 #[test]
-fn a_thread_that_dies_with_a_request_harms_nobody() {
+fn a_thread_that_panics_with_a_request_affects_no_other() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (req, rep) = pair(transport);
@@ -584,7 +584,7 @@ fn a_thread_that_dies_with_a_request_harms_nobody() {
 }
 
 #[test]
-fn requests_hold_their_socket_open_until_they_are_answered() {
+fn requests_hold_their_socket_open_until_they_are_replied_to() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (req, rep) = pair(transport);
@@ -605,7 +605,7 @@ fn requests_hold_their_socket_open_until_they_are_answered() {
 }
 
 #[test]
-fn a_closed_socket_gives_its_last_requests_out_and_says_so() {
+fn a_closed_socket_returns_its_last_requests_and_then_fails() {
     within(LIMIT, || {
         let (req, rep) = pair(Transport::Inproc);
         let requests = rep.requests();
@@ -666,7 +666,7 @@ fn every_way_to_receive_a_request_receives_one() {
 // ---- beside the strict way
 
 #[test]
-fn strict_turns_and_handles_share_a_socket() {
+fn strict_alternation_and_handles_share_a_socket() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (here, there) = transport.contexts();
@@ -705,7 +705,7 @@ fn strict_turns_and_handles_share_a_socket() {
 }
 
 #[test]
-fn both_ways_to_serve_and_both_ways_to_ask_at_once() {
+fn both_ways_to_serve_and_to_request_work_together() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (req, rep) = pair(transport);
@@ -740,7 +740,7 @@ fn both_ways_to_serve_and_both_ways_to_ask_at_once() {
 }
 
 #[test]
-fn requests_and_strict_ones_do_not_wait_for_each_other() {
+fn request_calls_and_strict_requests_do_not_wait_for_each_other() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (req, rep) = pair(transport);
@@ -763,7 +763,7 @@ fn requests_and_strict_ones_do_not_wait_for_each_other() {
 }
 
 #[test]
-fn a_dealer_with_several_requests_under_way_gets_each_reply_in_its_envelope() {
+fn a_dealer_with_concurrent_requests_gets_each_reply_in_its_envelope() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (dealer, rep) = common::pair::<Dealer, Rep>(transport);
@@ -791,7 +791,7 @@ fn a_dealer_with_several_requests_under_way_gets_each_reply_in_its_envelope() {
 // ---- REQ's options
 
 #[test]
-fn a_relaxed_client_gives_up_the_last_request_and_is_not_fooled_by_its_reply() {
+fn a_relaxed_client_cancels_the_last_request_and_drops_its_reply() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (here, there) = transport.contexts();

@@ -19,7 +19,7 @@ fn greet(dealer: &Socket<Dealer>, router: &Socket<Router>, word: &str) -> Messag
 }
 
 #[test]
-fn a_router_names_its_peers_and_sends_to_whom_it_names() {
+fn a_router_receives_from_and_sends_to_named_peers() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (here, there) = transport.contexts();
@@ -45,7 +45,7 @@ fn a_router_names_its_peers_and_sends_to_whom_it_names() {
 }
 
 #[test]
-fn a_peer_without_a_name_gets_one_of_five_bytes() {
+fn a_peer_without_a_name_gets_a_generated_one() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (here, there) = transport.contexts();
@@ -71,7 +71,7 @@ fn a_peer_without_a_name_gets_one_of_five_bytes() {
 }
 
 #[test]
-fn what_a_router_cannot_route_is_dropped_and_counted() {
+fn unroutable_messages_are_dropped_and_counted() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (here, there) = transport.contexts();
@@ -93,7 +93,7 @@ fn what_a_router_cannot_route_is_dropped_and_counted() {
 }
 
 #[test]
-fn a_router_answers_requests_and_a_dealer_makes_them() {
+fn a_router_replies_to_requests_of_a_dealer() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (here, there) = transport.contexts();
@@ -132,7 +132,7 @@ fn a_router_answers_requests_and_a_dealer_makes_them() {
 }
 
 #[test]
-fn many_requests_of_one_dealer_are_answered_by_many_workers() {
+fn many_workers_reply_to_requests_of_one_dealer() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (here, there) = transport.contexts();

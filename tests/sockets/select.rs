@@ -66,7 +66,7 @@ fn a_storm_of_cancelled_branches_of_futures_select() {
 /// A race of a receive against a deadline, lost and won at random, two thousand times: nothing
 /// is lost, and nothing comes twice.
 #[test]
-fn races_lose_nothing() {
+fn races_lose_no_message() {
     within(LIMIT, || {
         let context = Context::new();
         let options = Options::new().high_water_marks(3);
@@ -114,7 +114,7 @@ fn races_lose_nothing() {
 // ---- Select: which one it is
 
 #[test]
-fn it_says_which_receiver_has_the_message() {
+fn the_ready_receiver_is_identified() {
     within(LIMIT, || {
         let context = Context::new();
         let mut select = Select::new();
@@ -137,7 +137,7 @@ fn it_says_which_receiver_has_the_message() {
 }
 
 #[test]
-fn timeouts_are_kept() {
+fn timeouts_are_obeyed() {
     within(LIMIT, || {
         let context = Context::new();
         let (push, pull) = connected(&context, Transport::Inproc, 10);
@@ -236,7 +236,7 @@ fn sources_that_end_are_reported_once() {
 }
 
 #[test]
-fn room_is_waited_for() {
+fn a_wait_for_room_ends_with_room() {
     within(LIMIT, || {
         let context = Context::new();
         let (push, pull) = connected(&context, Transport::Inproc, 2);
@@ -375,7 +375,7 @@ fn one_thread_serves_two_rep_sockets() {
 
 /// A `Select` that stands in line but does not wait takes nothing from those who do.
 #[test]
-fn who_does_not_wait_holds_nobody_up() {
+fn an_idle_select_delays_no_receiver() {
     within(LIMIT, || {
         for dropped in [false, true] {
             let context = Context::new();
@@ -404,7 +404,7 @@ fn who_does_not_wait_holds_nobody_up() {
 
 /// As above, for room.
 #[test]
-fn who_does_not_use_room_holds_nobody_up() {
+fn a_select_that_leaves_room_unused_delays_no_sender() {
     within(LIMIT, || {
         for dropped in [false, true] {
             let context = Context::new();
@@ -438,7 +438,7 @@ fn who_does_not_use_room_holds_nobody_up() {
 
 /// Threads, each with a `Select` over the same sockets, that often give up or start again.
 #[test]
-fn a_storm_of_selects_loses_nothing() {
+fn concurrent_selects_lose_no_message() {
     within(LIMIT, || {
         const EACH: u32 = 500;
         let context = Context::new();
@@ -514,7 +514,7 @@ fn a_storm_of_selects_loses_nothing() {
 
 /// A waiting `Select` sleeps, and a source that has nothing is not looked at for the others' sake.
 #[test]
-fn waiting_costs_nothing() {
+fn waiting_uses_no_processor_time() {
     alone(LIMIT, || {
         let context = Context::new();
         let (push, pull) = connected(&context, Transport::Inproc, 10);

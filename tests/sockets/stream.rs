@@ -100,7 +100,7 @@ fn pattern(length: usize) -> Vec<u8> {
 }
 
 #[test]
-fn plain_peers_come_talk_and_go() {
+fn plain_peers_connect_exchange_bytes_and_disconnect() {
     within(LIMIT, || {
         for transport in [Transport::Tcp, Transport::Ipc] {
             let stream = Context::new().socket::<Stream>().unwrap();
@@ -140,7 +140,7 @@ fn plain_peers_come_talk_and_go() {
 }
 
 #[test]
-fn a_connection_that_we_make_keeps_its_id_when_it_is_made_again() {
+fn a_dialed_connection_keeps_its_id_after_a_reconnect() {
     within(LIMIT, || {
         for transport in [Transport::Tcp, Transport::Ipc] {
             let (endpoint, accept) = listen(transport);
@@ -217,7 +217,7 @@ fn a_server_and_ten_clients() {
 }
 
 #[test]
-fn an_empty_chunk_ends_a_connection_behind_what_was_sent() {
+fn an_empty_chunk_ends_a_connection_after_earlier_bytes() {
     within(LIMIT, || {
         let (endpoint, accept) = listen(Transport::Tcp);
         let stream = Context::new().socket::<Stream>().unwrap();
@@ -251,7 +251,7 @@ fn an_empty_chunk_ends_a_connection_behind_what_was_sent() {
 }
 
 #[test]
-fn a_mebibyte_comes_back_as_it_went() {
+fn a_mebibyte_is_echoed_unchanged() {
     within(LIMIT, || {
         let (endpoint, accept) = listen(Transport::Tcp);
         let echo = thread::spawn(move || {
@@ -283,7 +283,7 @@ fn a_mebibyte_comes_back_as_it_went() {
 }
 
 #[test]
-fn a_peer_that_does_not_read_fills_in_and_loses_nothing() {
+fn a_peer_that_does_not_read_fills_in_and_loses_no_byte() {
     within(LIMIT, || {
         let options = Options::new().send_high_water_mark(4);
         let stream = Context::new().socket_with::<Stream>(options).unwrap();
@@ -319,7 +319,7 @@ fn a_peer_that_does_not_read_fills_in_and_loses_nothing() {
 }
 
 #[test]
-fn a_full_out_stops_the_peer_and_loses_nothing() {
+fn a_full_out_stops_the_peer_and_loses_no_byte() {
     within(LIMIT, || {
         let options = Options::new().receive_high_water_mark(2);
         let stream = Context::new().socket_with::<Stream>(options).unwrap();
@@ -349,7 +349,7 @@ fn a_full_out_stops_the_peer_and_loses_nothing() {
 }
 
 #[test]
-fn a_silent_connection_lives_and_notices_are_an_option() {
+fn a_silent_connection_stays_and_notices_are_optional() {
     within(LIMIT, || {
         // A context gives it to all its sockets; here there is no handshake.
         let options = Options::new().handshake_timeout(Some(Duration::from_millis(10)));
@@ -379,7 +379,7 @@ fn a_silent_connection_lives_and_notices_are_an_option() {
 }
 
 #[test]
-fn inproc_has_no_bytes_for_a_stream() {
+fn a_stream_refuses_inproc() {
     within(LIMIT, || {
         let context = Context::new();
         let stream = context

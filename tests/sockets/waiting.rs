@@ -98,7 +98,7 @@ fn waiting_ends_with_the_socket() {
 }
 
 #[test]
-fn a_wait_that_is_dropped_is_forgotten_and_keeps_nothing_open() {
+fn a_dropped_wait_is_forgotten_and_keeps_no_socket_open() {
     within(LIMIT, || {
         let context = Context::new();
         let pull = context.socket::<Pull>().unwrap();
@@ -159,7 +159,7 @@ fn a_publisher_waits_for_subscriptions_not_for_connections() {
 }
 
 #[test]
-fn only_those_who_publish_have_subscribers() {
+fn only_publishing_types_have_subscribers() {
     let context = Context::new();
     let socket = |kind| context.socket_of(kind, Options::new()).unwrap();
     let pull = socket(SocketType::Pull);
@@ -175,7 +175,7 @@ fn only_those_who_publish_have_subscribers() {
 
 /// The Guide's syncpub and syncsub, without their sleep and without their second pair of sockets.
 #[test]
-fn ten_subscribers_miss_nothing() {
+fn ten_subscribers_miss_no_message() {
     within(LIMIT, || {
         let count = common::rounds(4_000);
         for transport in Transport::ALL {
@@ -217,7 +217,7 @@ fn ten_subscribers_miss_nothing() {
 // ---- messages only while a peer is there
 
 #[test]
-fn an_immediate_socket_takes_messages_only_while_a_peer_is_connected() {
+fn an_immediate_socket_accepts_messages_only_while_connected() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (near, far) = transport.contexts();
@@ -257,7 +257,7 @@ fn an_immediate_socket_takes_messages_only_while_a_peer_is_connected() {
 }
 
 #[test]
-fn an_immediate_socket_that_drops_keeps_what_it_has() {
+fn an_immediate_socket_that_drops_keeps_queued_messages() {
     within(LIMIT, || {
         let context = Context::new();
         let options = Options::new()

@@ -47,7 +47,7 @@ fn everything(options: Options) -> Options {
 // ---- what the user hears
 
 #[test]
-fn the_user_hears_of_first_subscriptions_and_last_cancellations() {
+fn first_subscriptions_and_last_cancellations_are_delivered() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (here, there) = transport.contexts();
@@ -76,7 +76,7 @@ fn the_user_hears_of_first_subscriptions_and_last_cancellations() {
 }
 
 #[test]
-fn who_leaves_cancels_what_nobody_else_wants() {
+fn a_disconnect_cancels_subscriptions_no_other_peer_has() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             for verbosity in [Verbosity::Changes, Verbosity::Everything] {
@@ -115,7 +115,7 @@ fn who_leaves_cancels_what_nobody_else_wants() {
 }
 
 #[test]
-fn verbosity_decides_what_the_user_hears_and_changes_at_run_time() {
+fn verbosity_can_be_changed_at_run_time() {
     within(LIMIT, || {
         let context = Context::new();
         let (xpub, endpoint) = bound(Transport::Tcp, &context, Options::new());
@@ -157,7 +157,7 @@ fn verbosity_decides_what_the_user_hears_and_changes_at_run_time() {
 }
 
 #[test]
-fn everything_includes_cancellations_of_what_is_not_held() {
+fn everything_includes_cancellations_without_a_subscription() {
     within(LIMIT, || {
         let verbose = || Options::new().xsub_verbose_unsubscribe(true);
         for transport in Transport::ALL {
@@ -192,7 +192,7 @@ fn everything_includes_cancellations_of_what_is_not_held() {
 }
 
 #[test]
-fn both_forms_and_topics_of_every_length_are_understood() {
+fn both_forms_and_topics_of_every_length_are_accepted() {
     within(LIMIT, || {
         for transport in [Transport::Tcp, Transport::Ipc] {
             let context = Context::new();
@@ -228,7 +228,7 @@ fn both_forms_and_topics_of_every_length_are_understood() {
 }
 
 #[test]
-fn what_is_no_subscription_reaches_the_user_as_it_is() {
+fn other_messages_of_peers_are_delivered_unchanged() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (here, there) = transport.contexts();
@@ -260,7 +260,7 @@ fn what_is_no_subscription_reaches_the_user_as_it_is() {
 }
 
 #[test]
-fn a_publisher_takes_no_notice_of_what_subscribers_say() {
+fn a_publisher_ignores_messages_of_subscribers() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (here, there) = transport.contexts();
@@ -280,7 +280,7 @@ fn a_publisher_takes_no_notice_of_what_subscribers_say() {
 }
 
 #[test]
-fn subscriptions_among_the_frames_of_a_message() {
+fn subscriptions_among_the_frames_of_a_message_are_delivered() {
     within(LIMIT, || {
         for only_first in [false, true] {
             let context = Context::new();
@@ -359,7 +359,7 @@ fn an_xsub_finds_subscriptions_among_the_frames_too() {
 }
 
 #[test]
-fn an_xsub_passes_on_every_cancellation_if_told_to() {
+fn an_xsub_with_verbose_unsubscribe_sends_every_cancellation() {
     within(LIMIT, || {
         for verbose in [false, true] {
             let context = Context::new();
@@ -390,7 +390,7 @@ fn an_xsub_passes_on_every_cancellation_if_told_to() {
 // ---- what the user decides
 
 #[test]
-fn in_manual_mode_peers_get_what_the_user_gives_them() {
+fn in_manual_mode_the_user_decides_about_subscriptions() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (here, there) = transport.contexts();
@@ -437,7 +437,7 @@ fn in_manual_mode_peers_get_what_the_user_gives_them() {
 }
 
 #[test]
-fn who_leaves_in_manual_mode_takes_back_all_it_asked_for() {
+fn in_manual_mode_a_disconnect_cancels_all_it_asked_for() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (here, there) = transport.contexts();
@@ -480,7 +480,7 @@ fn who_leaves_in_manual_mode_takes_back_all_it_asked_for() {
 }
 
 #[test]
-fn deciding_without_reason_is_an_error() {
+fn invalid_decisions_are_errors() {
     within(LIMIT, || {
         let context = Context::new();
         let (xpub, endpoint) = bound(Transport::Inproc, &context, Options::new());
@@ -515,7 +515,7 @@ fn deciding_without_reason_is_an_error() {
 }
 
 #[test]
-fn last_value_mode_answers_the_subscriber_first() {
+fn last_value_mode_sends_to_the_subscriber_first() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (here, there) = transport.contexts();
@@ -543,7 +543,7 @@ fn last_value_mode_answers_the_subscriber_first() {
 // ---- what the publisher's options change
 
 #[test]
-fn newcomers_are_welcomed_if_they_asked_for_it() {
+fn new_peers_receive_a_welcome_they_subscribed_to() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (here, there) = transport.contexts();
@@ -571,7 +571,7 @@ fn newcomers_are_welcomed_if_they_asked_for_it() {
 }
 
 #[test]
-fn inverted_matching_sends_what_was_not_asked_for() {
+fn inverted_matching_sends_unmatched_messages() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (here, there) = transport.contexts();
@@ -740,7 +740,7 @@ fn a_bridge_serves_a_hundred_subscribers_of_twenty_publishers() {
 }
 
 #[test]
-fn a_late_subscriber_hears_what_comes_after_it() {
+fn a_late_subscriber_receives_later_messages() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (here, there) = transport.contexts();
@@ -784,7 +784,7 @@ fn a_flood_of_subscriptions_ends_its_own_connection_only() {
 }
 
 #[test]
-fn an_xpub_that_nobody_reads_hears_nobody_and_publishes_on() {
+fn an_unread_xpub_reads_no_subscriptions_and_still_publishes() {
     within(LIMIT, || {
         let context = Context::new();
         let options = Options::new().receive_high_water_mark(3);
@@ -811,7 +811,7 @@ fn an_xpub_that_nobody_reads_hears_nobody_and_publishes_on() {
 }
 
 #[test]
-fn what_an_xsub_sends_is_limited_message_by_message() {
+fn messages_of_an_xsub_are_limited_one_by_one() {
     within(LIMIT, || {
         for transport in [Transport::Tcp, Transport::Ipc] {
             let (here, there) = transport.contexts();

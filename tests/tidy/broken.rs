@@ -190,7 +190,7 @@ fn a_crowded_root_is_caught() {
 }
 
 #[test]
-fn reaching_out_is_caught() {
+fn io_outside_the_pump_is_caught() {
     let check = |path: &str, text: &str, lines: &[usize]| {
         caught(&reaching_out(&source(path, text), &[]), path, lines);
     };
@@ -236,7 +236,7 @@ fn reaching_out_is_caught() {
 }
 
 #[test]
-fn tests_may_reach_out_and_only_they() {
+fn only_tests_may_do_io_outside_the_pump() {
     let text = "fn f() {}\n#[cfg(test)]\nmod tests {\n    use std::thread;\n}\nuse std::thread;";
     caught(
         &reaching_out(&source("src/socket.rs", text), &[]),
@@ -405,7 +405,7 @@ fn oversize_is_caught() {
 }
 
 #[test]
-fn what_is_overgrown_is_caught() {
+fn an_oversize_function_is_caught() {
     let function = |lines: usize| {
         let body = "        call();\n".repeat(lines - 2);
         format!("impl A {{\n    pub(crate) fn long(&self) {{\n{body}    }}\n}}\n")
@@ -427,7 +427,7 @@ fn what_is_overgrown_is_caught() {
 }
 
 #[test]
-fn a_module_without_a_word_is_caught() {
+fn a_module_without_a_head_comment_is_caught() {
     caught(
         &unintroduced(&source("src/a.rs", "use std::fmt;\n//! Late.")),
         "src/a.rs",

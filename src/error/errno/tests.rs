@@ -7,7 +7,7 @@ use crate::socket_type::SocketType;
 /// The system's own header is the judge.
 #[cfg(all(unix, not(loom)))]
 #[test]
-fn numbers_are_those_of_the_system() {
+fn error_numbers_equal_those_of_the_system() {
     for (errno, expected) in [
         (Errno::EAGAIN, libc::EAGAIN),
         (Errno::ENOTSOCK, libc::ENOTSOCK),
@@ -31,7 +31,7 @@ fn numbers_are_those_of_the_system() {
 }
 
 #[test]
-fn every_number_has_its_own_name() {
+fn every_error_number_has_a_distinct_name() {
     for (at, (errno, name)) in Errno::NAMES.iter().enumerate() {
         assert_eq!(errno.name(), Some(*name));
         assert_eq!(format!("{errno:?}"), *name);
@@ -103,7 +103,7 @@ fn errors_have_the_numbers_of_libzmq() {
 
 #[cfg(unix)]
 #[test]
-fn the_number_of_the_system_stays() {
+fn a_system_error_keeps_its_number() {
     let refused = SocketError::Io(io::Error::from_raw_os_error(23));
     assert_eq!(refused.errno().raw(), 23);
     let without = RegisterError::Io(io::ErrorKind::PermissionDenied.into());

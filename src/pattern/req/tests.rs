@@ -41,7 +41,7 @@ fn one_request_at_a_time() {
 }
 
 #[test]
-fn only_the_peer_that_was_asked_may_answer() {
+fn only_the_peer_that_has_the_request_may_reply() {
     let mut outlet = Recorder::default();
     let mut req = Req::default();
     attach(&mut req, &[1, 2], &mut outlet);
@@ -72,7 +72,7 @@ fn malformed_replies_end_the_connection_and_the_wait() {
 }
 
 #[test]
-fn a_peer_that_leaves_takes_its_request_along() {
+fn the_request_of_a_detached_peer_is_lost() {
     let mut outlet = Recorder::default();
     let mut req = Req::default();
     attach(&mut req, &[1, 2], &mut outlet);
@@ -92,7 +92,7 @@ fn a_peer_that_leaves_takes_its_request_along() {
 }
 
 #[test]
-fn a_request_that_never_left_is_sent_again_as_it_was() {
+fn an_unwritten_request_is_sent_again_unchanged() {
     for message in [
         Message::from("a"),
         ["a", "b"].into(),
@@ -115,7 +115,7 @@ fn a_request_that_never_left_is_sent_again_as_it_was() {
 }
 
 #[test]
-fn a_full_peer_is_passed_over_and_the_request_comes_back_unchanged() {
+fn a_full_peer_is_skipped_and_the_request_stays_unchanged() {
     let mut outlet = Recorder::default();
     let mut req = Req::default();
     attach(&mut req, &[1, 2], &mut outlet);
@@ -158,7 +158,7 @@ fn tagged(tag: u64, body: &str) -> Message {
 }
 
 #[test]
-fn correlated_requests_are_numbered_and_only_their_number_answers_them() {
+fn correlated_requests_accept_only_replies_with_their_number() {
     let (mut req, mut outlet) = with(Options::new().req_correlate(true));
     for (number, peer) in [(u32::MAX - 1, 1), (u32::MAX, 2), (0, 1)] {
         assert!(is_sent(req.give("a".into(), &mut outlet)));
@@ -180,7 +180,7 @@ fn correlated_requests_are_numbered_and_only_their_number_answers_them() {
 }
 
 #[test]
-fn a_relaxed_request_gives_the_last_one_up_and_goes_to_the_next_peer() {
+fn a_relaxed_request_cancels_the_last_one_and_goes_to_the_next_peer() {
     let options = Options::new().req_correlate(true).req_relaxed(true);
     let (mut req, mut outlet) = with(options);
     let first = u32::MAX - 1;
@@ -197,7 +197,7 @@ fn a_relaxed_request_gives_the_last_one_up_and_goes_to_the_next_peer() {
 }
 
 #[test]
-fn options_change_with_the_next_request() {
+fn changed_options_apply_to_the_next_request() {
     let (mut req, mut outlet) = with(Options::new());
     assert!(is_sent(req.give("a".into(), &mut outlet)));
     let options = Options::new().req_correlate(true).req_relaxed(true);
@@ -211,7 +211,7 @@ fn options_change_with_the_next_request() {
 }
 
 #[test]
-fn requests_with_a_tag_wait_for_no_other_and_are_answered_in_any_order() {
+fn tagged_requests_are_independent_and_replied_to_in_any_order() {
     let (mut req, mut outlet) = with(Options::new());
     assert!(is_sent(req.give("strict".into(), &mut outlet)));
     assert!(req.is_blocked(), "for strict requests");
@@ -243,7 +243,7 @@ fn requests_with_a_tag_wait_for_no_other_and_are_answered_in_any_order() {
 }
 
 #[test]
-fn a_request_that_is_forgotten_is_not_answered_and_leaves_nothing() {
+fn a_forgotten_request_drops_its_reply_and_leaves_no_state() {
     let (mut req, mut outlet) = with(Options::new());
     assert!(is_sent(req.give(tagged(7, "x"), &mut outlet)));
     req.forget(7);
@@ -256,7 +256,7 @@ fn a_request_that_is_forgotten_is_not_answered_and_leaves_nothing() {
 }
 
 #[test]
-fn numbers_in_use_are_passed_over() {
+fn numbers_in_use_are_skipped() {
     let (mut req, mut outlet) = with(Options::new());
     assert!(is_sent(req.give(tagged(1, "a"), &mut outlet)));
     req.next_number = u32::MAX - 1;
@@ -265,7 +265,7 @@ fn numbers_in_use_are_passed_over() {
 }
 
 #[test]
-fn a_peer_that_leaves_leaves_its_requests_unanswered() {
+fn tagged_requests_of_a_detached_peer_get_no_reply() {
     let (mut req, mut outlet) = with(Options::new());
     for tag in 1..=4 {
         assert!(is_sent(req.give(tagged(tag, "x"), &mut outlet)));
@@ -281,7 +281,7 @@ fn a_peer_that_leaves_leaves_its_requests_unanswered() {
 }
 
 #[test]
-fn requests_with_a_tag_that_never_left_come_back_with_it_unless_given_up() {
+fn unwritten_tagged_requests_are_returned_unless_cancelled() {
     let (mut req, mut outlet) = with(Options::new());
     for tag in 1..=4 {
         assert!(is_sent(req.give(tagged(tag, "x"), &mut outlet)));
@@ -296,7 +296,7 @@ fn requests_with_a_tag_that_never_left_come_back_with_it_unless_given_up() {
 }
 
 #[test]
-fn a_reply_before_its_request_left_frees_no_other_peer() {
+fn a_reply_before_its_request_is_written_frees_no_other_peer() {
     let (mut req, mut outlet) = with(Options::new());
     assert!(is_sent(req.give("a".into(), &mut outlet)));
     // The request is still in the house.
@@ -313,7 +313,7 @@ fn a_reply_before_its_request_left_frees_no_other_peer() {
 }
 
 #[test]
-fn a_full_peer_gives_a_tagged_request_back_unchanged() {
+fn a_tagged_request_to_a_full_peer_stays_unchanged() {
     let (mut req, mut outlet) = with(Options::new());
     outlet.full.extend([PeerId(1), PeerId(2)]);
     let mut message = tagged(5, "x");

@@ -110,7 +110,7 @@ fn poll<F: Future + Unpin>(future: &mut F, waker: &Waker) -> Poll<F::Output> {
 const SOON: Duration = Duration::from_millis(5);
 
 #[test]
-fn handles_go_anywhere() {
+fn handles_are_send_and_sync() {
     fn anywhere<T: Send + Sync + Unpin + 'static>() {}
     anywhere::<Sender>();
     anywhere::<Receiver>();
@@ -169,7 +169,7 @@ fn every_kind_of_receive_takes_one() {
 }
 
 #[test]
-fn a_message_without_frames_is_refused_and_given_back() {
+fn a_message_without_frames_is_refused_and_returned() {
     let socket = open(Some(1), None);
     let sender = socket.sender();
     let refused = SendError::Refused(Refusal::NoFrames, Message::new());
@@ -189,7 +189,7 @@ fn a_message_without_frames_is_refused_and_given_back() {
 }
 
 #[test]
-fn a_tag_does_not_travel_with_a_message_that_is_passed_on() {
+fn the_tag_of_a_forwarded_message_is_removed() {
     let socket = open(Some(1), Some(1));
     socket.request(7);
     let request = socket.receiver().try_recv().unwrap();
@@ -199,7 +199,7 @@ fn a_tag_does_not_travel_with_a_message_that_is_passed_on() {
 }
 
 #[test]
-fn a_send_that_is_too_late_gives_the_message_back() {
+fn a_send_that_times_out_returns_the_message() {
     let socket = open(Some(1), None);
     let sender = socket.sender();
     sender.try_send("first").unwrap();
@@ -215,7 +215,7 @@ fn a_send_that_is_too_late_gives_the_message_back() {
 }
 
 #[test]
-fn a_receive_that_is_too_late_takes_nothing() {
+fn a_receive_that_times_out_takes_no_message() {
     let socket = open(None, Some(1));
     let receiver = socket.receiver();
     let start = Instant::now();
@@ -230,7 +230,7 @@ fn a_receive_that_is_too_late_takes_nothing() {
 }
 
 #[test]
-fn alarms_end_asynchronous_calls_and_are_set_only_if_needed() {
+fn timers_end_asynchronous_calls_and_are_set_only_if_needed() {
     let socket = open(Some(1), Some(1));
     let (sender, receiver) = (socket.sender(), socket.receiver());
     let woken = Woken::new();
@@ -270,7 +270,7 @@ fn alarms_end_asynchronous_calls_and_are_set_only_if_needed() {
 }
 
 #[test]
-fn a_timeout_beyond_all_clocks_is_none() {
+fn a_timeout_beyond_the_clock_means_no_deadline() {
     let socket = open(Some(1), Some(1));
     let sender = socket.sender();
     sender.send_timeout_blocking("x", Duration::MAX).unwrap();
@@ -366,7 +366,7 @@ fn a_receiver_is_a_stream() {
 }
 
 #[test]
-fn a_stream_that_is_dropped_passes_its_call_on() {
+fn a_dropped_stream_passes_its_wake_up_on() {
     let socket = open(None, Some(0));
     let (mut stream, receiver) = (socket.receiver(), socket.receiver());
     let (first, second) = (Woken::new(), Woken::new());
@@ -406,7 +406,7 @@ fn a_sender_is_a_sink_that_keeps_the_high_water_mark() {
 }
 
 #[test]
-fn a_closed_sink_gives_one_handle_up_and_a_closed_socket_gives_messages_back() {
+fn a_closed_sink_closes_one_handle_and_a_closed_socket_returns_messages() {
     let mut socket = open(Some(9), None);
     let (mut sink, mut other) = (socket.sender(), socket.sender());
     drop(socket.holder.take());
@@ -433,7 +433,7 @@ fn a_closed_sink_gives_one_handle_up_and_a_closed_socket_gives_messages_back() {
 }
 
 #[test]
-fn the_last_handle_that_sends_closes_the_socket() {
+fn dropping_the_last_sending_handle_closes_the_socket() {
     let mut socket = open(Some(9), Some(9));
     let (sender, receiver) = (socket.sender(), socket.receiver());
     let clone = sender.clone();
@@ -458,7 +458,7 @@ fn the_last_handle_that_sends_closes_the_socket() {
 }
 
 #[test]
-fn receivers_do_not_hold_a_sending_socket_open_and_holders_do() {
+fn holders_keep_a_sending_socket_open_and_receivers_do_not() {
     let mut socket = open(Some(9), Some(9));
     let holder = socket.holder.clone();
     drop(socket.sender());
@@ -472,7 +472,7 @@ fn receivers_do_not_hold_a_sending_socket_open_and_holders_do() {
 }
 
 #[test]
-fn the_last_handle_of_all_closes_a_socket_that_only_receives() {
+fn dropping_the_last_handle_closes_a_socket_that_only_receives() {
     let mut socket = open(None, Some(9));
     assert!(socket.holder.as_ref().unwrap().sender().is_none());
     let receiver = socket.receiver();
@@ -488,7 +488,7 @@ fn the_last_handle_of_all_closes_a_socket_that_only_receives() {
 }
 
 #[test]
-fn the_context_is_kept_until_the_last_handle_is_gone() {
+fn the_context_is_kept_until_the_last_handle_is_dropped() {
     let mut socket = open(Some(9), Some(9));
     let (sender, receiver) = (socket.sender(), socket.receiver());
     let weak = (sender.downgrade(), receiver.downgrade());
@@ -501,7 +501,7 @@ fn the_context_is_kept_until_the_last_handle_is_gone() {
 }
 
 #[test]
-fn closing_is_asked_for_from_either_side() {
+fn close_is_requested_from_either_port() {
     let socket = open(Some(9), Some(9));
     let (sender, receiver) = (socket.sender(), socket.receiver());
     sender.close();
@@ -529,7 +529,7 @@ fn closing_is_asked_for_from_either_side() {
 }
 
 #[test]
-fn termination_ends_everything_that_is_pending() {
+fn termination_ends_every_pending_call() {
     in_time(|| {
         for alternating in [false, true] {
             let socket = open_with(Some(1), Some(9), alternating);
@@ -560,7 +560,7 @@ fn termination_ends_everything_that_is_pending() {
 }
 
 #[test]
-fn drops_can_be_read_at_the_port() {
+fn ports_report_dropped_messages() {
     let (ports, holder) = Ports::open(PortsSetup {
         inward: Some((1, Overflow::DropNewest)),
         outward: Some((1, Overflow::DropOldest)),
@@ -651,7 +651,7 @@ fn threads_and_tasks_share_one_socket() {
 }
 
 #[test]
-fn a_reply_needs_a_request_and_a_request_a_paid_debt() {
+fn requests_and_replies_alternate_strictly() {
     let socket = open_rep();
     let (sender, receiver) = (socket.sender(), socket.receiver());
     let refused = || Err(SendError::Refused(Refusal::NoRequest, Message::from("r")));
@@ -709,7 +709,7 @@ fn of_two_replies_to_one_request_one_is_refused() {
 }
 
 #[test]
-fn a_paid_debt_calls_one_waiting_receiver_which_passes_it_on() {
+fn an_accepted_reply_wakes_one_receiver_which_passes_it_on() {
     let socket = open_rep();
     let (sender, receiver) = (socket.sender(), socket.receiver());
     socket.request(1);
@@ -731,7 +731,7 @@ fn a_paid_debt_calls_one_waiting_receiver_which_passes_it_on() {
 }
 
 #[test]
-fn a_call_of_no_use_at_the_gate_is_passed_on_and_made_up_for_when_the_debt_is_paid() {
+fn an_unused_wake_up_is_passed_on_and_repeated_after_the_reply() {
     let socket = open_rep();
     let (sender, receiver) = (socket.sender(), socket.receiver());
     let wakers = [Woken::new(), Woken::new(), Woken::new()];
@@ -754,7 +754,7 @@ fn a_call_of_no_use_at_the_gate_is_passed_on_and_made_up_for_when_the_debt_is_pa
 }
 
 #[test]
-fn a_closed_rep_socket_drains_though_a_reply_is_owed() {
+fn a_closed_rep_socket_drains_while_a_reply_is_due() {
     in_time(|| {
         let socket = open_rep();
         let (sender, receiver) = (socket.sender(), socket.receiver());
@@ -773,7 +773,7 @@ fn a_closed_rep_socket_drains_though_a_reply_is_owed() {
 /// Receivers come, are woken and go away in any order while requests and replies pass. After
 /// every step: whenever a request could be taken, a waiter has been called.
 #[test]
-fn a_storm_at_the_gate_strands_nobody() {
+fn no_waiter_is_stranded_while_receivers_join_and_leave() {
     for (seed, mixed) in (1..4).flat_map(|seed| [(seed, false), (seed, true)]) {
         let mut dice = Dice::new(seed);
         let socket = open_rep();
@@ -842,7 +842,7 @@ fn a_storm_at_the_gate_strands_nobody() {
 /// Many workers on one REP socket, each giving up at random: every request is answered once,
 /// by the one that took it, before the next is taken.
 #[test]
-fn workers_that_give_up_at_random_answer_every_request_once() {
+fn workers_that_give_up_at_random_reply_to_every_request_once() {
     const REQUESTS: u64 = 4_000;
     in_time(|| {
         let socket = open_rep();

@@ -37,7 +37,7 @@ fn tagged(tag: u64) -> Message {
 }
 
 #[test]
-fn a_message_with_the_wrong_frames_is_refused_and_given_back() {
+fn a_message_with_the_wrong_frames_is_refused_and_returned() {
     let long = || vec![b'g'; 256];
     let (one, two) = (
         Refusal::FrameCount { expected: 1 },
@@ -72,7 +72,7 @@ fn a_message_with_the_wrong_frames_is_refused_and_given_back() {
 }
 
 #[test]
-fn the_tag_received_last_goes_with_the_first_message_sent_after_it() {
+fn the_first_message_sent_has_the_tag_received_last() {
     let (ports, holder) = open(FrameRule::AtMost(Message::MAX_FRAMES), true);
     let (sender, receiver) = (holder.sender().unwrap(), holder.receiver().unwrap());
     let outward = ports.outward().unwrap();

@@ -116,7 +116,7 @@ fn sim_across_pumps_exactly_the_two_marks_are_accepted() {
 }
 
 #[test]
-fn sim_across_pumps_a_publisher_drops_for_the_slow_only() {
+fn sim_across_pumps_a_publisher_drops_for_slow_subscribers_only() {
     for seed in seeds() {
         let mut sim = whimsical(seed, 3);
         let publisher = sim.open(0, SocketType::Pub, Options::new().send_high_water_mark(10));
@@ -158,7 +158,7 @@ fn sim_across_pumps_a_publisher_drops_for_the_slow_only() {
 
 /// What a lost peer had not taken goes to another one: nothing is lost, nothing comes twice.
 #[test]
-fn sim_across_pumps_closing_loses_nothing_that_others_can_take() {
+fn sim_across_pumps_closing_loses_no_message_that_others_can_take() {
     for seed in seeds() {
         let mut sim = whimsical(seed, 3);
         let mut random = Random::new(seed);
@@ -196,7 +196,7 @@ fn sim_across_pumps_closing_loses_nothing_that_others_can_take() {
 }
 
 #[test]
-fn sim_across_pumps_closing_and_disconnecting_send_what_was_accepted() {
+fn sim_across_pumps_closing_and_disconnecting_send_accepted_messages() {
     for seed in seeds() {
         for disconnects in [false, true] {
             let mut sim = whimsical(seed, 2);
@@ -230,7 +230,7 @@ fn sim_across_pumps_closing_and_disconnecting_send_what_was_accepted() {
 
 /// Linger that is over takes nothing back that the peer has room for.
 #[test]
-fn sim_across_pumps_without_linger_the_peer_has_what_it_has_room_for() {
+fn sim_across_pumps_without_linger_messages_with_room_are_delivered() {
     for seed in seeds() {
         for (mark, room, sent) in [
             (1000, 1000, 900),
@@ -287,7 +287,7 @@ fn sim_across_pumps_without_linger_the_peer_has_what_it_has_room_for() {
 
 /// Two sides that let each other go at once must not wait for each other.
 #[test]
-fn sim_across_pumps_both_sides_leave_at_once() {
+fn sim_across_pumps_both_sides_close_at_once() {
     for seed in seeds() {
         let mut sim = whimsical(seed, 2);
         let options = Options::new().high_water_marks(10);
@@ -335,7 +335,7 @@ fn sim_across_pumps_both_sides_leave_at_once() {
 /// Names that are bound, freed and bound elsewhere while others connect: in the end all are
 /// connected to the socket that is bound last, and none has lost its turn.
 #[test]
-fn sim_across_pumps_names_that_move_lose_no_pipe() {
+fn sim_across_pumps_rebinding_a_name_loses_no_pipe() {
     for seed in seeds() {
         let mut sim = whimsical(seed, 3);
         let mut random = Random::new(seed);
@@ -434,7 +434,7 @@ fn sim_across_pumps_one_pump_ends_before_the_other() {
 }
 
 #[test]
-fn sim_across_pumps_whoever_is_not_welcome_waits_for_its_turn() {
+fn sim_across_pumps_a_refused_peer_waits_for_its_turn() {
     for seed in seeds() {
         let mut sim = whimsical(seed, 3);
         let kinds = [SocketType::Pair, SocketType::Pair];

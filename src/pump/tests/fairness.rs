@@ -188,7 +188,7 @@ impl FanIn {
 }
 
 #[test]
-fn sim_peers_that_all_have_messages_get_the_same_share() {
+fn sim_busy_peers_get_equal_shares() {
     for (way, ways) in WAYS.into_iter().enumerate() {
         for (nth, mark) in [1, 8, 100, 1000].into_iter().enumerate() {
             for (n, at_once) in [1, 7, 100, usize::MAX].into_iter().enumerate() {
@@ -205,7 +205,7 @@ fn sim_peers_that_all_have_messages_get_the_same_share() {
 }
 
 #[test]
-fn sim_every_type_that_receives_deals_the_same_share() {
+fn sim_every_receiving_type_gives_peers_equal_shares() {
     use SocketType::*;
     for kinds in [
         [Router, Dealer],
@@ -227,7 +227,7 @@ fn sim_every_type_that_receives_deals_the_same_share() {
 
 /// Where readiness is late and reads are short, a peer may have nothing when its turn comes.
 #[test]
-fn sim_what_the_network_delays_is_little() {
+fn sim_shares_stay_nearly_equal_over_a_slow_network() {
     for seed in seeds() {
         for (way, ways) in WAYS.into_iter().enumerate() {
             for (n, at_once) in [1, 7, usize::MAX].into_iter().enumerate() {
@@ -247,7 +247,7 @@ fn sim_what_the_network_delays_is_little() {
 /// A peer that has something to send only now and then never waits for more than one round, and one
 /// that sends alone has all of the room.
 #[test]
-fn sim_nobody_is_overtaken_and_who_is_alone_needs_no_turns() {
+fn sim_no_peer_is_overtaken_and_a_single_peer_gets_all_room() {
     for ways in WAYS {
         let sim = Sim::new(0, Faults::default(), 2);
         let mut fan_in = FanIn::new(sim, [SocketType::Pull, SocketType::Push], ways, 8);
@@ -279,7 +279,7 @@ fn sim_nobody_is_overtaken_and_who_is_alone_needs_no_turns() {
 
 /// More than the budget of one turn waits, and there is room for all of it at once.
 #[test]
-fn sim_who_waits_alone_comes_back_for_the_rest() {
+fn sim_a_single_waiting_peer_resumes_after_its_budget() {
     for kinds in [
         [SocketType::Pull, SocketType::Push],
         [SocketType::Sub, SocketType::Pub],

@@ -97,7 +97,7 @@ fn let_in(flood: Flood, silent_for: Duration) -> usize {
 }
 
 #[test]
-fn a_silent_flood_locks_no_peer_of_its_own_address_out() {
+fn a_silent_flood_does_not_lock_out_peers_of_its_address() {
     for rate in [2150, 5900] {
         let flood = Flood {
             rate,
@@ -116,7 +116,7 @@ fn a_silent_flood_locks_no_peer_of_its_own_address_out() {
 }
 
 #[test]
-fn a_flood_of_greetings_from_one_address_locks_no_other_out() {
+fn a_flood_of_greetings_does_not_lock_out_other_addresses() {
     for rate in [2150, 5900] {
         let flood = Flood {
             rate,
@@ -129,7 +129,7 @@ fn a_flood_of_greetings_from_one_address_locks_no_other_out() {
 
 /// Where the first bytes, too, take a round trip to come.
 #[test]
-fn a_silent_flood_from_one_address_locks_no_slow_peer_of_another_out() {
+fn a_silent_flood_does_not_lock_out_slow_peers_of_other_addresses() {
     for rate in [2150, 5900] {
         let flood = Flood {
             rate,

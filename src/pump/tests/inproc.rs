@@ -43,7 +43,7 @@ fn staged(sim: &Sim, sock: &Sock) -> usize {
 /// What a pump takes and cannot send leaves `in` empty, and then every message that comes would
 /// call it, to no purpose.
 #[test]
-fn what_comes_behind_what_waits_for_a_connection_calls_nobody() {
+fn messages_behind_a_waiting_one_do_not_notify_the_pump() {
     let mut sim = Sim::new(0, Faults::default(), 2);
     let options = || Options::new().receive_high_water_mark(10);
     let [pull, push] = sim.pair([SocketType::Pull, SocketType::Push], &options());
@@ -69,7 +69,7 @@ fn what_comes_behind_what_waits_for_a_connection_calls_nobody() {
 }
 
 #[test]
-fn what_comes_behind_a_violation_is_unsent() {
+fn messages_behind_a_violation_are_unsent() {
     let mut sim = Sim::new(0, Faults::default(), 1);
     let router = sim.open(0, SocketType::Router, Options::new());
     let endpoint = sim.bind(&router, "inproc://replies");
@@ -95,7 +95,7 @@ fn what_comes_behind_a_violation_is_unsent() {
 }
 
 #[test]
-fn a_batch_goes_as_far_as_there_is_room_and_the_rest_to_who_comes_next() {
+fn a_batch_fills_one_peer_and_the_rest_goes_to_the_next() {
     for receive in [1, 7, 100] {
         let mut sim = Sim::new(0, Faults::default(), 1);
         let dealer = sim.open(0, SocketType::Dealer, Options::new());
@@ -135,7 +135,7 @@ fn a_batch_goes_as_far_as_there_is_room_and_the_rest_to_who_comes_next() {
 }
 
 #[test]
-fn nobody_has_a_turn_to_itself() {
+fn one_turn_moves_at_most_its_budget() {
     let mut sim = Sim::new(0, Faults::default(), 1);
     let unlimited = || Options::new().high_water_marks(0);
     let pull = sim.open(0, SocketType::Pull, unlimited());
@@ -155,7 +155,7 @@ fn nobody_has_a_turn_to_itself() {
 }
 
 #[test]
-fn who_has_sent_everything_is_closed() {
+fn a_socket_that_has_sent_everything_closes() {
     let mut sim = Sim::new(0, Faults::default(), 1);
     let publisher = sim.open(0, SocketType::Pub, Options::new());
     burst(&publisher, 0..3);
@@ -182,7 +182,7 @@ fn buffered(sim: &Sim, sock: &Sock) -> usize {
 }
 
 #[test]
-fn sim_the_memory_of_a_burst_is_given_back_when_the_socket_is_idle() {
+fn sim_an_idle_socket_releases_the_memory_of_a_burst() {
     const BURST: u64 = 30_000;
     for (endpoint, far) in [
         ("inproc://burst", 0),

@@ -31,7 +31,7 @@ fn listening(sim: &mut Sim) -> (Sock, Sock, Endpoint) {
 }
 
 #[test]
-fn sim_many_names_that_do_not_resolve_hold_up_none_that_does() {
+fn sim_unresolvable_names_do_not_delay_others() {
     for seed in seeds() {
         let mut sim = Sim::new(seed, Faults::default(), 2);
         let (pull, push, bound) = listening(&mut sim);
@@ -95,7 +95,7 @@ fn sim_the_next_address_of_a_name_is_tried_in_the_same_attempt() {
 }
 
 #[test]
-fn sim_a_dialer_that_has_ended_asks_for_nothing() {
+fn sim_an_ended_dialer_starts_no_lookup() {
     let mut sim = Sim::new(0, Faults::default(), 2);
     let (pull, push, bound) = listening(&mut sim);
     let other = sim.open(1, SocketType::Push, eager());

@@ -131,7 +131,7 @@ fn broken_run(seed: u64, options: [Options; 2], pump: usize) -> (Vec<u64>, u64, 
 }
 
 #[test]
-fn sim_secured_connections_that_are_reset_are_made_again_and_judged_again() {
+fn sim_secured_connections_are_authenticated_again_after_a_reset() {
     let (mut runs, mut resets, mut asked) = (0, 0, 0);
     let first = seeds().next();
     for seed in seeds() {
@@ -155,7 +155,7 @@ fn sim_secured_connections_that_are_reset_are_made_again_and_judged_again() {
 }
 
 #[test]
-fn sim_a_judge_who_leaves_is_missed_and_one_who_comes_is_asked() {
+fn sim_peers_are_refused_without_a_handler_and_authenticated_by_a_new_one() {
     for seed in seeds() {
         for pump in [0, 1] {
             let mut sim = Sim::new(seed, ROUGH, 2);
@@ -182,7 +182,7 @@ fn sim_a_judge_who_leaves_is_missed_and_one_who_comes_is_asked() {
 }
 
 #[test]
-fn sim_a_judge_who_never_answers_is_forgotten_with_the_peers_that_wait() {
+fn sim_requests_to_a_silent_handler_end_with_their_peers() {
     for seed in seeds() {
         for pump in [0, 1] {
             let mut sim = Sim::new(seed, ROUGH, 2);

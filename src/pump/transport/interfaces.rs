@@ -174,7 +174,7 @@ mod linux {
 
         /// Whatever the kernel might say: no panic, and never an endless loop.
         #[test]
-        fn garbled_answers_cut_anywhere() {
+        fn malformed_netlink_replies_cut_at_every_byte() {
             let mut message = Vec::new();
             message.extend(44_u32.to_ne_bytes());
             message.extend(RTM_NEWADDR.to_ne_bytes());

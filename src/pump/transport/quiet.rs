@@ -46,7 +46,7 @@ pub(super) fn write_vectored(socket: &SockRef<'_>, buffers: &[IoSlice<'_>]) -> i
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     #[test]
-    fn the_flag_is_the_systems() {
+    fn the_flag_equals_that_of_the_system() {
         let flag = rustix::net::SendFlags::NOSIGNAL.bits();
         assert_eq!(super::NO_SIGNAL as u32, flag);
     }

@@ -272,7 +272,7 @@ mod tests {
     const FINE: &[u8] = b"\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00";
 
     #[test]
-    fn every_kind_of_address_and_of_reply_cut_anywhere() {
+    fn every_address_and_reply_cut_at_every_byte() {
         let requests: [(&str, &[u8]); 3] = [
             (
                 "tcp://192.0.2.7:5555",
@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_proxy_refuses_or_gets_wrong() {
+    fn refusals_and_malformed_replies_are_errors() {
         type Case<'a> = (Option<(&'a str, &'a str)>, &'a [u8], &'a str);
         let known = Some(("u", "p"));
         let cases: [Case<'_>; 10] = [

@@ -165,7 +165,7 @@ mod over_tcp {
     }
 
     #[test]
-    fn all_of_ipv6_takes_ipv4_peers() {
+    fn an_ipv6_wildcard_accepts_ipv4_peers() {
         let (mut listener, resolved) = bind_text("tcp://[::]:*")
             .unwrap_or_else(|error| panic!("this test needs IPv6: {error}"));
         let port = resolved.as_str().strip_prefix("tcp://[::]:").unwrap();
@@ -187,7 +187,7 @@ mod over_tcp {
     }
 
     #[test]
-    fn a_second_bind_is_in_use() {
+    fn a_second_bind_fails_as_in_use() {
         let (listener, resolved) = bind_text(&lonely(1)).unwrap();
         let port = resolved.as_str().rsplit_once(':').unwrap().1;
         for text in [resolved.as_str(), &format!("tcp://*:{port}")] {
@@ -215,7 +215,7 @@ mod over_tcp {
     }
 
     #[test]
-    fn many_ephemeral_binders_get_a_port_each() {
+    fn concurrent_ephemeral_binds_get_distinct_ports() {
         let listeners: Vec<_> = (0..50)
             .map(|_| bind_text("tcp://127.0.0.1:0").unwrap())
             .collect();
@@ -226,7 +226,7 @@ mod over_tcp {
     }
 
     #[test]
-    fn what_cannot_be_bound_says_why() {
+    fn failed_binds_report_the_reason() {
         for text in [
             "tcp://192.0.2.77:0",
             "tcp://no-such-host.invalid:0",
@@ -243,7 +243,7 @@ mod over_tcp {
     }
 
     #[test]
-    fn nobody_there_is_refused() {
+    fn connecting_without_a_listener_is_refused() {
         let (listener, resolved) = bind_text(&lonely(3)).unwrap();
         drop(listener);
         let error = connect_text(resolved.as_str()).unwrap_err();
@@ -282,7 +282,7 @@ mod over_tcp {
     }
 
     #[test]
-    fn a_source_address_is_left_from() {
+    fn a_connection_uses_the_source_address() {
         let (mut listener, resolved) = bind_text("tcp://127.0.0.1:*").unwrap();
         let (spare, source) = bind_text(&lonely(5)).unwrap();
         drop(spare);
@@ -320,7 +320,7 @@ mod over_tcp {
     /// An interface with addresses of both families fits destinations of both.
     #[test]
     #[cfg(target_os = "linux")]
-    fn a_source_has_the_family_of_its_destination() {
+    fn the_source_matches_the_family_of_the_destination() {
         for (text, from) in [
             ("tcp://lo:7;127.0.0.1:80", "127.0.0.1:7"),
             ("tcp://lo:7;::1:80", "[::1]:7"),
@@ -336,7 +336,7 @@ mod over_tcp {
     }
 
     #[test]
-    fn options_reach_both_ends() {
+    fn options_apply_to_both_ends() {
         let options = Options::new()
             .kernel_send_buffer(Some(20_000))
             .kernel_receive_buffer(Some(30_000));
@@ -393,7 +393,7 @@ mod over_tcp {
     }
 
     #[test]
-    fn lookup_puts_ipv4_first_and_knows_what_failed() {
+    fn lookup_returns_ipv4_first_and_reports_failures() {
         let localhost = Host::Name("localhost".into());
         let first = &lookup(&localhost, 80, None, true).unwrap()[0];
         let expected = Target::Tcp {
@@ -418,7 +418,7 @@ mod over_tcp {
 
     #[test]
     #[cfg(target_os = "linux")]
-    fn a_zone_may_be_an_interface_name() {
+    fn zones_accept_interface_names() {
         let zone = Host::V6("fe80::1".parse().unwrap(), Some("lo".into()));
         let targets = lookup(&zone, 80, None, false).unwrap();
         let expected = Target::Tcp {
@@ -477,7 +477,7 @@ mod over_ipc {
     }
 
     #[test]
-    fn a_path_lives_as_long_as_its_listener() {
+    fn a_path_is_removed_with_its_listener() {
         let directory = Directory::new("path");
         let endpoint = directory.endpoint("feed");
         let (mut listener, resolved) = bind_text(&endpoint).unwrap();
@@ -500,7 +500,7 @@ mod over_ipc {
     }
 
     #[test]
-    fn a_wildcard_is_private_and_leaves_nothing_behind() {
+    fn a_wildcard_path_is_private_and_removed() {
         let (mut listener, resolved) = bind_text("ipc://*").unwrap();
         let path = PathBuf::from(resolved.as_str().strip_prefix("ipc://").unwrap());
         let directory = path.parent().unwrap().to_owned();
@@ -514,7 +514,7 @@ mod over_ipc {
     }
 
     #[test]
-    fn wildcards_go_where_the_environment_says() {
+    fn wildcard_paths_follow_the_environment() {
         let directory = Directory::new("environment");
         let here = directory.0.to_str().unwrap();
         let choose = |variables: &[(&str, &str)]| {
@@ -536,7 +536,7 @@ mod over_ipc {
     }
 
     #[test]
-    fn a_second_bind_is_in_use() {
+    fn a_second_bind_fails_as_in_use() {
         let directory = Directory::new("twice");
         let endpoint = directory.endpoint("feed");
         let (mut listener, _) = bind_text(&endpoint).unwrap();
@@ -560,7 +560,7 @@ mod over_ipc {
     }
 
     #[test]
-    fn any_other_file_stays() {
+    fn other_files_are_not_replaced() {
         let directory = Directory::new("others");
         let file = directory.0.join("file");
         let link = directory.0.join("link");
@@ -676,7 +676,7 @@ mod over_ipc {
     }
 
     #[test]
-    fn options_reach_both_ends() {
+    fn options_apply_to_both_ends() {
         let directory = Directory::new("options");
         let options = Options::new().kernel_send_buffer(Some(20_000));
         let endpoint = for_bind(&directory.endpoint("feed"));
@@ -720,7 +720,7 @@ mod over_ipc {
     }
 
     #[test]
-    fn of_many_binders_one_wins() {
+    fn one_of_several_binders_succeeds() {
         let directory = Directory::new("race");
         for _ in 0..100 {
             race(&directory, 4);
@@ -728,7 +728,7 @@ mod over_ipc {
     }
 
     #[test]
-    fn of_two_who_find_a_stale_file_one_wins() {
+    fn one_of_two_binders_replaces_a_stale_file() {
         let directory = Directory::new("stale-race");
         for _ in 0..300 {
             leave_stale_file(&directory.0.join("feed"));
@@ -739,7 +739,7 @@ mod over_ipc {
     /// Too many for publishing alone to keep apart.
     #[test]
     #[cfg(target_os = "linux")]
-    fn of_many_who_find_a_stale_file_one_wins() {
+    fn one_of_many_binders_replaces_a_stale_file() {
         let directory = Directory::new("stale-crowd");
         for round in 0..400 {
             leave_stale_file(&directory.0.join("feed"));
@@ -749,7 +749,7 @@ mod over_ipc {
 
     #[test]
     #[cfg(target_os = "linux")]
-    fn a_lock_that_was_left_behind_does_no_harm_and_another_file_stays() {
+    fn an_abandoned_lock_is_taken_over_and_another_file_stays() {
         let directory = Directory::new("lock");
         let (path, lock) = (directory.0.join("feed"), directory.0.join("feed.zmq-lock"));
         leave_stale_file(&path);

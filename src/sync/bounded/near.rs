@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_peer_is_waited_for_and_no_other() {
+    fn only_messages_to_a_full_peer_wait() {
         let channel = channel();
         settle(&channel, 0, &[(2, MARK), (3, MARK - 1)]);
         assert_eq!(channel.capacity(), Some(MARK));
@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn the_channel_holds_its_part_however_many_have_room() {
+    fn the_channel_holds_its_part_of_the_capacity() {
         let channel = channel();
         settle(&channel, 0, &[(2, MARK)]);
         for _ in 0..PART {
@@ -373,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_for_a_peer_is_called_when_that_one_has_room() {
+    fn a_sender_is_woken_when_its_peer_has_room() {
         let channel = channel();
         settle(&channel, 0, &[(2, MARK), (3, MARK)]);
         let [mut two, mut three, mut six] = [2, 3, 6].map(Sender::new);
@@ -410,7 +410,7 @@ mod tests {
     }
 
     #[test]
-    fn no_peer_ever_holds_more_than_its_mark_whatever_is_sent() {
+    fn no_peer_exceeds_its_mark() {
         for seed in 1..200u64 {
             let mut random = seed;
             let mut below = |limit: u64| {

@@ -97,7 +97,7 @@ fn taken_messages_count_until_they_are_released() {
 }
 
 #[test]
-fn zero_is_no_limit() {
+fn zero_means_no_limit_in_a_channel() {
     let channel = channel(0, Overflow::Block);
     assert_eq!(channel.capacity(), None);
     assert_eq!(channel.room(), usize::MAX);
@@ -106,7 +106,7 @@ fn zero_is_no_limit() {
 }
 
 #[test]
-fn the_other_policies_never_make_anybody_wait() {
+fn policies_that_drop_never_block() {
     let newest = channel(3, Overflow::DropNewest);
     assert_eq!(fill(&newest, 10), 10);
     assert_eq!(newest.dropped(), 7);
@@ -125,7 +125,7 @@ fn the_other_policies_never_make_anybody_wait() {
 }
 
 #[test]
-fn the_oldest_is_dropped_wherever_it_lies() {
+fn the_oldest_is_dropped_from_either_queue() {
     let channel = channel(4, Overflow::DropOldest);
     assert_eq!(fill(&channel, 4), 4);
     // Now 1, 2, 3 lie in the head; the new ones go to the tail.
@@ -186,7 +186,7 @@ fn a_lower_capacity_drops_nothing_and_a_higher_one_wakes() {
 }
 
 #[test]
-fn many_are_popped_at_once_from_both_halves_in_order() {
+fn batches_are_popped_from_both_queues_in_order() {
     let channel = channel(0, Overflow::Block);
     let mut batch = Vec::new();
     assert_eq!(channel.try_pop_many(&mut batch, 9), Err(Nothing::Empty));
@@ -202,7 +202,7 @@ fn many_are_popped_at_once_from_both_halves_in_order() {
 }
 
 #[test]
-fn the_consumer_is_called_once_per_emptiness() {
+fn the_consumer_is_notified_once_per_empty_queue() {
     let hook = Arc::new(Count::default());
     let channel = Channel::new(0, Overflow::Block, Some(hook.clone()), None);
     let mut staged = VecDeque::new();
@@ -232,7 +232,7 @@ fn the_consumer_is_called_once_per_emptiness() {
 }
 
 #[test]
-fn take_keeps_the_order_across_both_halves() {
+fn take_keeps_the_order_across_both_queues() {
     let channel = channel(0, Overflow::Block);
     let mut staged = VecDeque::new();
     for number in 0..5 {
@@ -249,7 +249,7 @@ fn take_keeps_the_order_across_both_halves() {
 }
 
 #[test]
-fn a_batch_goes_in_as_far_as_it_fits() {
+fn a_batch_is_accepted_up_to_the_capacity() {
     let channel = channel(3, Overflow::Block);
     let mut batch: VecDeque<u64> = (0..5).collect();
     channel.push_batch(&mut batch);
@@ -299,7 +299,7 @@ fn a_batch_for_a_closed_channel_is_dropped_and_counted() {
 }
 
 #[test]
-fn the_producer_is_called_once_when_half_is_free() {
+fn the_producer_is_notified_once_when_half_is_free() {
     for (capacity, pops) in [(1, 1), (2, 1), (5, 2), (1000, 500)] {
         let hook = Arc::new(Count::default());
         let channel = Channel::new(capacity, Overflow::Block, None, Some(hook.clone()));
@@ -318,7 +318,7 @@ fn the_producer_is_called_once_when_half_is_free() {
 }
 
 #[test]
-fn a_changed_capacity_moves_the_producers_call() {
+fn a_changed_capacity_moves_the_producers_notification() {
     let hook = Arc::new(Count::default());
     let channel = Channel::new(4, Overflow::Block, None, Some(hook.clone()));
     fill(&channel, 4);
@@ -334,7 +334,7 @@ fn a_changed_capacity_moves_the_producers_call() {
 }
 
 #[test]
-fn closing_wakes_everybody_and_lets_receivers_drain() {
+fn closing_wakes_all_waiters_and_lets_receivers_drain() {
     in_time(|| {
         for (end, offer, nothing) in [
             (
@@ -378,7 +378,7 @@ fn closing_wakes_everybody_and_lets_receivers_drain() {
 }
 
 #[test]
-fn termination_follows_closing_and_not_the_other_way() {
+fn a_closed_channel_can_be_terminated_and_not_vice_versa() {
     let channel = channel(1, Overflow::Block);
     channel.close();
     assert_eq!(channel.state(), State::Closed);
@@ -388,7 +388,7 @@ fn termination_follows_closing_and_not_the_other_way() {
 }
 
 #[test]
-fn what_was_never_taken_is_drained_and_counted() {
+fn remaining_messages_are_drained_and_counted() {
     let channel = channel(0, Overflow::Block);
     fill(&channel, 4);
     channel.try_pop().unwrap();
@@ -445,7 +445,7 @@ fn a_waiter_that_finds_nothing_keeps_its_place() {
 }
 
 #[test]
-fn released_room_calls_senders_in_order_and_is_passed_on() {
+fn released_room_wakes_senders_in_order_and_is_passed_on() {
     let channel = channel(2, Overflow::Block);
     fill(&channel, 2);
     let wakers: Vec<_> = (0..3).map(|_| Woken::new()).collect();
@@ -466,7 +466,7 @@ fn released_room_calls_senders_in_order_and_is_passed_on() {
 }
 
 #[test]
-fn room_that_is_only_looked_at_is_passed_on() {
+fn unused_room_is_passed_on() {
     let channel = channel(1, Overflow::Block);
     fill(&channel, 1);
     let (looking, sending) = (Woken::new(), Woken::new());
@@ -493,7 +493,7 @@ fn room_that_is_only_looked_at_is_passed_on() {
 }
 
 #[test]
-fn a_buffer_grown_by_a_burst_is_given_back() {
+fn a_buffer_grown_by_a_burst_is_released() {
     let channel = channel(0, Overflow::Block);
     fill(&channel, 100_000);
     take_all(&channel);
@@ -506,7 +506,7 @@ fn a_buffer_grown_by_a_burst_is_given_back() {
 }
 
 #[test]
-fn an_idle_channel_keeps_no_memory_but_for_what_is_in_it() {
+fn an_idle_channel_keeps_memory_only_for_its_messages() {
     let channel = channel(0, Overflow::Block);
     fill(&channel, 100_000);
     assert!(channel.give_back(), "much is in use");
@@ -522,7 +522,7 @@ fn an_idle_channel_keeps_no_memory_but_for_what_is_in_it() {
 }
 
 #[test]
-fn many_senders_and_receivers_lose_and_double_nothing() {
+fn concurrent_senders_and_receivers_lose_and_duplicate_no_message() {
     in_time(|| {
         const SENDERS: u64 = 4;
         const EACH: u64 = 5_000;
@@ -609,7 +609,7 @@ impl Drop for Call<'_> {
 /// Calls come, are woken and go away in any order. After every step: nothing lost, nothing
 /// doubled, and every call that could go on has been woken.
 #[test]
-fn a_storm_of_cancelled_calls_strands_nobody() {
+fn no_waiter_is_stranded_by_cancelled_calls() {
     const ROUNDS: usize = 100_000;
     for seed in 1..4 {
         let mut dice = Dice::new(seed);
@@ -677,7 +677,7 @@ fn a_storm_of_cancelled_calls_strands_nobody() {
 
 /// The same on real threads: senders and receivers give up at random and start again.
 #[test]
-fn threads_that_give_up_at_random_lose_nothing() {
+fn threads_that_give_up_at_random_lose_no_message() {
     in_time(|| {
         const EACH: u64 = 10_000;
         let channel = channel(2, Overflow::Block);
@@ -778,7 +778,7 @@ fn keeps_pace(channel: &Numbers, most: u64, ticket: &mut Ticket, waker: &Waker) 
 }
 
 #[test]
-fn whoever_keeps_pace_goes_on_once_few_enough_are_left() {
+fn a_paced_sender_resumes_once_few_messages_are_left() {
     let channel = channel(10, Overflow::Block);
     let woken = Woken::new();
     let waker = woken.waker();
@@ -797,7 +797,7 @@ fn whoever_keeps_pace_goes_on_once_few_enough_are_left() {
 }
 
 #[test]
-fn after_a_pause_in_vain_nobody_keeps_pace_until_something_is_released() {
+fn after_a_pause_without_effect_no_sender_is_paced_until_a_release() {
     let channel = channel(10, Overflow::Block);
     let waker = Woken::new().waker();
     let (mut ticket, mut other) = (None, None);
@@ -810,7 +810,7 @@ fn after_a_pause_in_vain_nobody_keeps_pace_until_something_is_released() {
 }
 
 #[test]
-fn nobody_keeps_pace_with_a_channel_that_closes_or_changes() {
+fn pacing_ends_when_the_channel_closes_or_changes() {
     let grow = |channel: &Numbers| channel.set_capacity(20);
     for change in [Numbers::close, Numbers::terminate, grow] {
         let channel = channel(10, Overflow::Block);
@@ -827,7 +827,7 @@ fn nobody_keeps_pace_with_a_channel_that_closes_or_changes() {
 }
 
 #[test]
-fn what_is_not_kept_is_taken_out_of_both_halves_and_makes_room() {
+fn retain_removes_from_both_queues_and_frees_room() {
     let hook = Arc::new(Count::default());
     let channel = Channel::new(6, Overflow::Block, None, Some(hook.clone()));
     assert_eq!(fill(&channel, 6), 6);

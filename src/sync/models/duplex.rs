@@ -12,7 +12,7 @@ use crate::sync::parker::block_on;
 use crate::sync::Hook;
 
 #[test]
-fn loom_an_answer_always_arrives() {
+fn loom_a_reply_always_arrives() {
     model(8, || {
         let (answer, reply) = crate::sync::oneshot::answer();
         let waiting = thread::spawn(move || answer.wait());
@@ -46,7 +46,7 @@ fn look_until(end: &BridgeEnd<u64, ()>, mut done: impl FnMut(usize, bool) -> boo
 }
 
 #[test]
-fn loom_what_crosses_a_bridge_is_seen_and_so_is_its_arrival() {
+fn loom_messages_across_a_bridge_and_their_arrival_are_noticed() {
     model(4, || {
         let (left, right) = bridge();
         let receiver = thread::spawn(move || {

@@ -91,7 +91,7 @@ fn loom_two_receivers_share_two_messages() {
 }
 
 #[test]
-fn loom_a_pop_lets_a_full_sender_go_on() {
+fn loom_a_pop_resumes_a_blocked_sender() {
     model(8, || {
         let channel = channel(1);
         let sender = {
@@ -108,7 +108,7 @@ fn loom_a_pop_lets_a_full_sender_go_on() {
 }
 
 #[test]
-fn loom_a_release_lets_two_full_senders_go_on() {
+fn loom_a_release_resumes_two_blocked_senders() {
     model(4, || {
         let channel = channel(2);
         push(&channel, 1);
@@ -126,7 +126,7 @@ fn loom_a_release_lets_two_full_senders_go_on() {
 }
 
 #[test]
-fn loom_closing_lets_a_receiver_drain_and_go() {
+fn loom_closing_lets_a_receiver_drain_and_return() {
     model(8, || {
         let channel = channel(0);
         let receiver = {
@@ -140,7 +140,7 @@ fn loom_closing_lets_a_receiver_drain_and_go() {
 }
 
 #[test]
-fn loom_terminating_lets_a_full_sender_go() {
+fn loom_terminating_releases_a_blocked_sender() {
     model(8, || {
         let channel = channel(1);
         push(&channel, 1);
@@ -173,7 +173,7 @@ impl Calls {
 }
 
 #[test]
-fn loom_the_consumer_is_called_or_sees_the_message() {
+fn loom_the_consumer_is_notified_or_sees_the_message() {
     model(8, || {
         let calls = Calls::new();
         let channel = Arc::new(Channel::new(
@@ -207,7 +207,7 @@ fn loom_the_consumer_is_called_or_sees_the_message() {
 }
 
 #[test]
-fn loom_the_producer_is_called_or_sees_the_room() {
+fn loom_the_producer_is_notified_or_sees_the_room() {
     model(8, || {
         let calls = Calls::new();
         let channel = Arc::new(Channel::new(
@@ -244,7 +244,7 @@ fn watch(channel: &Channel<u64>) -> Result<(), Nothing> {
 /// Whichever of them is first in line: the one that watches neither keeps the message from the
 /// other, nor sleeps through the next.
 #[test]
-fn loom_one_watches_for_messages_beside_one_that_takes_them() {
+fn loom_a_watcher_and_a_receiver_of_messages() {
     model(4, || {
         let channel = channel(0);
         let watcher = {
@@ -264,7 +264,7 @@ fn loom_one_watches_for_messages_beside_one_that_takes_them() {
 }
 
 #[test]
-fn loom_one_watches_for_room_beside_one_that_uses_it() {
+fn loom_a_watcher_and_a_sender_for_room() {
     model(4, || {
         let channel = channel(1);
         push(&channel, 1);
@@ -306,7 +306,7 @@ fn give_up_a_pop(channel: &Channel<u64>) -> Option<u64> {
 }
 
 #[test]
-fn loom_a_receiver_that_gives_up_passes_its_call_on() {
+fn loom_a_receiver_that_gives_up_passes_its_wake_up_on() {
     model(4, || {
         let channel = channel(0);
         let patient = {
@@ -326,7 +326,7 @@ fn loom_a_receiver_that_gives_up_passes_its_call_on() {
 }
 
 #[test]
-fn loom_a_sender_that_gives_up_passes_its_call_on() {
+fn loom_a_sender_that_gives_up_passes_its_wake_up_on() {
     model(4, || {
         let channel = channel(1);
         push(&channel, 1);
@@ -359,7 +359,7 @@ fn loom_a_sender_that_gives_up_passes_its_call_on() {
 }
 
 #[test]
-fn loom_a_call_is_always_heard() {
+fn loom_no_wake_up_is_lost() {
     model(4, || {
         let roster = Roster::new();
         let callers = [1, 2].map(|token| {
@@ -387,7 +387,7 @@ fn loom_a_call_is_always_heard() {
 /// A call that is not heard is passed on: a waiter in the queue that does not listen takes the
 /// message from no other.
 #[test]
-fn loom_an_unheard_call_is_passed_on() {
+fn loom_an_unused_wake_up_is_passed_on() {
     model(4, || {
         let channel = channel(0);
         let roster = Roster::new();
@@ -411,7 +411,7 @@ fn loom_an_unheard_call_is_passed_on() {
 
 /// A sender that keeps pace is woken when the pump has let go of enough.
 #[test]
-fn loom_a_sender_that_keeps_pace_is_woken() {
+fn loom_a_paced_sender_is_woken() {
     model(4, || {
         let channel = channel(4);
         assert_eq!(push(&channel, 0), Offer::Taken);
@@ -438,7 +438,7 @@ fn loom_a_sender_that_keeps_pace_is_woken() {
 }
 
 #[test]
-fn loom_what_was_discarded_is_never_received_afterwards() {
+fn loom_discarded_messages_are_never_received() {
     loom::model(|| {
         let channel = channel(2);
         let discarded = Arc::new(AtomicU8::new(0));

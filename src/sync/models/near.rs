@@ -28,7 +28,7 @@ fn settle_even(channel: &Channel<u64>, count: usize, held: Option<usize>) {
 }
 
 #[test]
-fn loom_a_sender_to_a_full_peer_goes_on_when_that_has_room_and_another_before() {
+fn loom_only_the_sender_to_a_full_peer_waits_for_its_room() {
     model(3, || {
         let channel = channel(0);
         channel.share_capacity(2, 1);
@@ -51,7 +51,7 @@ fn loom_a_sender_to_a_full_peer_goes_on_when_that_has_room_and_another_before() 
 }
 
 #[test]
-fn loom_a_peer_near_its_mark_never_gets_more_than_that() {
+fn loom_a_peer_never_exceeds_its_mark() {
     model(3, || {
         let channel = channel(0);
         channel.share_capacity(2, 1);

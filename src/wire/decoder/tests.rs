@@ -26,7 +26,7 @@ fn through(body: &[u8], piece: usize) -> Frame {
 }
 
 #[test]
-fn behind_a_large_frame_little_is_read_until_it_shows_what_follows() {
+fn little_is_read_behind_a_large_frame_until_the_next_header() {
     const BATCH: usize = 64 << 10;
     let mut decoder = Decoder::new(BATCH);
     decoder.limit_frames(None);
@@ -107,7 +107,7 @@ fn stream(sizes: impl Iterator<Item = usize>) -> (Vec<u8>, Vec<Vec<u8>>) {
 }
 
 #[test]
-fn short_messages_are_themselves_however_they_arrive() {
+fn short_messages_are_decoded_however_they_are_cut() {
     const LONGEST: usize = storage::LONGEST_IN_SLAB;
     let edges = [
         0,
@@ -143,7 +143,7 @@ fn short_messages_are_themselves_however_they_arrive() {
 }
 
 #[test]
-fn short_messages_share_an_allocation_and_none_is_kept_for_those_to_come() {
+fn short_messages_share_one_allocation_without_excess() {
     let (bytes, bodies) = stream(std::iter::repeat_n(300, 200));
     let mut decoder = Decoder::new(128 << 10);
     decoder.limit_frames(None);
@@ -183,7 +183,7 @@ fn no_short_message_overtakes_a_large_one() {
 }
 
 #[test]
-fn a_message_beyond_the_limit_is_no_short_one() {
+fn a_message_beyond_the_limit_is_not_decoded_as_short() {
     let (bytes, _) = stream([300, 301].into_iter());
     let mut decoder = Decoder::new(8 << 10);
     decoder.limit_frames(Some(300));
@@ -203,7 +203,7 @@ fn a_message_beyond_the_limit_is_no_short_one() {
 }
 
 #[test]
-fn large_frames_are_themselves_whatever_was_in_their_memory_before() {
+fn large_frames_are_decoded_in_reused_memory() {
     let sizes = [4097, 5000, 8191, 8192, 12_000, 70_000, 300_000];
     for piece in [777, 6000, usize::MAX] {
         for before in sizes {

@@ -5,7 +5,7 @@ use super::*;
 const KIB: usize = 1024;
 
 #[test]
-fn no_read_is_larger_than_the_batch_and_a_busy_one_becomes_as_large() {
+fn reads_grow_up_to_the_batch_size() {
     for batch in [KIB, 8 * KIB, 100_000, 128 * KIB] {
         let now = Instant::now();
         let mut config = config(SocketType::Pull);
@@ -51,7 +51,7 @@ fn frames_of_every_size_pass_through_the_smallest_batches() {
 }
 
 #[test]
-fn small_messages_are_gathered_in_pieces_of_the_batch_size() {
+fn small_messages_are_collected_in_chunks_of_the_batch_size() {
     for batch in [KIB, 10_000, 64 * KIB] {
         let now = Instant::now();
         let mut config = config(SocketType::Push);

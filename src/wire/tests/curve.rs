@@ -30,7 +30,7 @@ fn pair() -> Pair {
 }
 
 #[test]
-fn the_client_is_known_by_its_key_and_nothing_can_be_read_on_the_way() {
+fn the_client_is_identified_by_its_key_and_traffic_is_encrypted() {
     let mut pair = pair();
     pair.settle();
     let key = *keypair(CLIENT_SECRET).public();
@@ -86,7 +86,7 @@ fn commands_have_the_sizes_of_the_rfc() {
 }
 
 #[test]
-fn no_byte_of_a_handshake_can_be_changed() {
+fn a_changed_byte_of_a_handshake_is_refused() {
     let mut good = pair();
     good.settle();
     for listener in [0, 1] {
@@ -111,7 +111,7 @@ fn no_byte_of_a_handshake_can_be_changed() {
 }
 
 #[test]
-fn no_byte_of_a_message_can_be_changed() {
+fn a_changed_byte_of_a_message_is_refused() {
     let messages: Vec<usize> = vec![0, 1, 30, 300];
     for size in messages {
         for at in 0..33 + size {
@@ -137,7 +137,7 @@ fn no_byte_of_a_message_can_be_changed() {
 }
 
 #[test]
-fn messages_come_once_and_in_order() {
+fn replayed_and_reordered_messages_are_refused() {
     // Again.
     let mut again = pair();
     again.settle();
@@ -192,7 +192,7 @@ fn messages_come_once_and_in_order() {
 }
 
 #[test]
-fn frames_are_what_libzmq_sends_and_whatever_it_takes() {
+fn frames_are_sent_like_libzmqs_and_all_its_forms_are_accepted() {
     let now = Instant::now();
     for (flags, taken) in [(0, true), (4, true), (1, false)] {
         let mut pair = pair();
@@ -229,7 +229,7 @@ fn frames_are_what_libzmq_sends_and_whatever_it_takes() {
 }
 
 #[test]
-fn a_client_that_knows_another_server_key_is_not_understood() {
+fn a_client_with_another_server_key_is_refused() {
     let [_, server] = securities();
     let other = *keypair(CLIENT_SECRET).public();
     let client = Security::curve_client(keypair(CLIENT_SECRET), other);
@@ -270,7 +270,7 @@ fn keys_of_low_order_are_refused_by_either_end() {
 }
 
 #[test]
-fn a_recorded_handshake_is_of_no_use_on_another_connection() {
+fn a_replayed_handshake_is_refused_on_another_connection() {
     let mut good = pair();
     good.settle();
     let recorded = frames(&good.said[0]);
@@ -291,7 +291,7 @@ fn a_recorded_handshake_is_of_no_use_on_another_connection() {
 }
 
 #[test]
-fn what_was_not_written_is_given_back_as_it_was() {
+fn unwritten_messages_are_returned_unencrypted() {
     let mut pair = pair();
     pair.settle();
     let messages: Vec<Message> = (0..5u8)
@@ -316,7 +316,7 @@ fn what_was_not_written_is_given_back_as_it_was() {
 }
 
 #[test]
-fn the_limit_for_frames_is_one_for_what_the_user_gets() {
+fn the_limit_for_frames_applies_to_decrypted_frames() {
     for (size, taken) in [(1000, true), (1001, false)] {
         let [client, server] = securities();
         let mut limited = secured(SocketType::Router, server);
@@ -332,7 +332,7 @@ fn the_limit_for_frames_is_one_for_what_the_user_gets() {
 }
 
 #[test]
-fn the_limit_for_messages_is_one_for_what_the_user_gets() {
+fn the_limit_for_messages_applies_to_decrypted_messages() {
     for (size, taken) in [(400, true), (401, false)] {
         let [client, server] = securities();
         let mut limited = secured(SocketType::Router, server);
@@ -354,7 +354,7 @@ fn the_limit_for_messages_is_one_for_what_the_user_gets() {
 }
 
 #[test]
-fn nothing_shows_what_a_handshake_keeps_secret() {
+fn debug_output_of_a_handshake_contains_no_secret() {
     let [client, server] = securities();
     let ends = pair();
     let shown = format!(

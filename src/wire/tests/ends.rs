@@ -43,7 +43,7 @@ impl Pair {
 }
 
 #[test]
-fn two_ends_shake_hands_and_talk() {
+fn two_ends_complete_the_handshake_and_exchange_messages() {
     for at_most in [1, 3, 10, 64, usize::MAX] {
         let mut pair = Pair::new([SocketType::Dealer, SocketType::Router]);
         pair.settle(at_most);
@@ -74,7 +74,7 @@ fn two_ends_shake_hands_and_talk() {
 }
 
 #[test]
-fn an_end_that_listens_says_ready_second() {
+fn an_end_that_listens_sends_ready_second() {
     for at_most in [1, 3, 10, 64, usize::MAX] {
         let mut pair = Pair::new([SocketType::Pull, SocketType::Push]);
         pair.ends[1].listen();
@@ -99,7 +99,7 @@ fn an_end_that_listens_says_ready_second() {
 }
 
 #[test]
-fn two_ends_that_cannot_talk_both_end() {
+fn two_incompatible_ends_both_close() {
     let mut pair = Pair::new([SocketType::Pub, SocketType::Pull]);
     pair.settle(5);
     for (events, theirs) in pair.events.iter().zip(["PULL", "PUB"]) {

@@ -12,7 +12,7 @@ fn heard(frames: &[&[u8]]) -> Vec<Event> {
 }
 
 #[test]
-fn messages_of_a_group_are_two_frames() {
+fn messages_of_a_group_have_two_frames() {
     let longest = [b'g'; 255];
     let large = vec![7; 50_000];
     let events = heard(&[

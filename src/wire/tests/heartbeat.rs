@@ -30,7 +30,7 @@ fn clock() -> Clock {
 }
 
 #[test]
-fn a_ping_goes_out_each_interval_with_our_time_to_live() {
+fn a_ping_with_the_time_to_live_is_sent_each_interval() {
     let clock = clock();
     let mut connection = asking(300, clock.at(0));
     for second in 1..5 {
@@ -46,7 +46,7 @@ fn a_ping_goes_out_each_interval_with_our_time_to_live() {
 }
 
 #[test]
-fn without_the_option_there_is_nothing_to_wait_for_and_without_a_ttl_it_is_zero() {
+fn without_the_option_no_ping_is_sent_and_without_a_ttl_it_is_zero() {
     let clock = clock();
     let connection = ready(config(SocketType::Push), 1, PULL_READY, clock.at(0));
     assert_eq!(connection.poll_timeout(), None);
@@ -69,7 +69,7 @@ fn without_the_option_there_is_nothing_to_wait_for_and_without_a_ttl_it_is_zero(
 }
 
 #[test]
-fn a_peer_that_says_nothing_is_given_up_when_the_timeout_is_over() {
+fn a_silent_peer_is_disconnected_after_the_timeout() {
     let clock = clock();
     for (timeout, over) in [(300, 1300), (1000, 2000), (2500, 3500)] {
         let mut connection = asking(timeout, clock.at(0));
@@ -89,7 +89,7 @@ fn a_peer_that_says_nothing_is_given_up_when_the_timeout_is_over() {
 }
 
 #[test]
-fn any_byte_is_a_sign_of_life() {
+fn any_byte_counts_as_a_sign_of_life() {
     let clock = clock();
     let message = frame(0, &[1; 100]);
     let mut connection = asking(300, clock.at(0));
@@ -115,7 +115,7 @@ fn any_byte_is_a_sign_of_life() {
 }
 
 #[test]
-fn what_waits_undecoded_speaks_for_the_peer() {
+fn undecoded_bytes_count_as_a_sign_of_life() {
     let clock = clock();
     let mut connection = asking(300, clock.at(0));
     let room = connection.recv_slice();
@@ -130,7 +130,7 @@ fn what_waits_undecoded_speaks_for_the_peer() {
 }
 
 #[test]
-fn a_ping_that_waits_behind_bytes_that_move_is_not_unanswered() {
+fn a_ping_behind_bytes_in_progress_is_not_overdue() {
     let clock = clock();
     let mut connection = asking(300, clock.at(0));
     connection.send(Message::from(vec![1; 100_000]));
@@ -150,7 +150,7 @@ fn a_ping_that_waits_behind_bytes_that_move_is_not_unanswered() {
 }
 
 #[test]
-fn whoever_was_not_listening_asks_once_more() {
+fn a_late_reader_extends_the_timeout_once() {
     let clock = clock();
     let mut connection = asking(300, clock.at(0));
     connection.handle_timeout(clock.at(1000));
@@ -162,7 +162,7 @@ fn whoever_was_not_listening_asks_once_more() {
 }
 
 #[test]
-fn two_ends_that_ask_each_other_stay_together() {
+fn heartbeats_in_both_directions_keep_a_connection() {
     let clock = clock();
     let mut ends = [
         asking(300, clock.at(0)),

@@ -49,7 +49,7 @@ fn the_frames_of_a_message_are_limited_together() {
 }
 
 #[test]
-fn publishers_are_limited_as_well() {
+fn publishers_obey_the_limits_as_well() {
     for (size, event) in [
         (500, message(&[b"a", &[7; 499], &[7; 500]])),
         (501, too_large(1000)),
@@ -69,7 +69,7 @@ fn publishers_are_limited_as_well() {
 }
 
 #[test]
-fn what_is_announced_is_judged_before_it_has_come() {
+fn announced_sizes_are_checked_before_the_bytes_arrive() {
     const LIMIT: u64 = 1 << 20;
     let announced = |bytes: u64| [&[2][..], &bytes.to_be_bytes()].concat();
     for begun in [&[][..], &[frame(1, &vec![5; 300_000])]] {
@@ -100,7 +100,7 @@ fn feed_all(config: Config, bytes: &[u8]) -> Vec<Event> {
 }
 
 #[test]
-fn what_has_come_of_a_message_is_counted() {
+fn received_bytes_of_an_incomplete_message_are_counted() {
     let now = Instant::now();
     let mut connection = ready(config(SocketType::Pull), 1, PUSH_READY, now);
     assert_eq!(connection.unfinished_bytes(), 0);

@@ -54,7 +54,7 @@ const PUSH: u8 = 8;
 // ZMTP 2.0: from the greeting to the identities.
 
 #[test]
-fn the_greeting_of_2_0_goes_out_in_steps() {
+fn the_greeting_of_2_0_is_sent_in_steps() {
     let now = Instant::now();
     let said_to = |config: Config, theirs: &[u8]| {
         let mut ours = Connection::new(Arc::new(config), Opening::Null, now);
@@ -94,7 +94,7 @@ fn the_greeting_of_2_0_goes_out_in_steps() {
 }
 
 #[test]
-fn a_peer_of_2_0_is_told_as_it_said_itself() {
+fn a_peer_of_2_0_is_reported_as_it_announced_itself() {
     let mut bytes = zmtp2(3, &[]);
     assert_eq!(
         met(config(SocketType::Router), &bytes),
@@ -123,7 +123,7 @@ fn a_peer_of_2_0_is_told_as_it_said_itself() {
 }
 
 #[test]
-fn socket_types_of_2_0_are_judged_by_their_numbers() {
+fn socket_types_of_2_0_are_compared_by_number() {
     let ours = SocketType::ALL.into_iter().take(11);
     for ours in ours {
         for number in 0..=12 {
@@ -193,7 +193,7 @@ fn messages_of_2_0_are_those_of_3() {
 }
 
 #[test]
-fn subscriptions_of_2_0_are_messages_both_ways() {
+fn subscriptions_of_2_0_are_messages_in_both_directions() {
     let rest: [&[u8]; 3] = [b"\0\x02\x01A", b"\0\x02\0A", b"\0\x01\x01"];
     let topic = |topic: &str| Frame::from(topic);
     for (theirs, ours) in [(2, SocketType::Pub), (10, SocketType::XPub)] {
@@ -245,7 +245,7 @@ fn commands_and_reserved_flags_are_malformed_in_2_0() {
 // ZMTP 1.0.
 
 #[test]
-fn the_signature_is_the_header_of_our_identity_frame() {
+fn the_signature_is_the_header_of_the_identity_frame() {
     let now = Instant::now();
     for (socket_type, routing_id, identity) in [
         (SocketType::Dealer, "", ""),
@@ -268,7 +268,7 @@ fn the_signature_is_the_header_of_our_identity_frame() {
 }
 
 #[test]
-fn identities_of_1_0_come_in_either_length() {
+fn identities_of_1_0_have_short_or_long_lengths() {
     let long = |length: u64, body: &[u8]| [b"\xff", &length.to_be_bytes()[..], &[0], body].concat();
     for (bytes, identity) in [
         (zmtp1(b"", &[]), &b""[..]),
@@ -301,7 +301,7 @@ fn identities_of_1_0_come_in_either_length() {
 }
 
 #[test]
-fn messages_of_1_0_are_read() {
+fn messages_of_1_0_are_decoded() {
     let rest = [
         old_frame(0, b"hello"),
         old_frame(0, b""),
@@ -328,7 +328,7 @@ fn messages_of_1_0_are_read() {
 }
 
 #[test]
-fn messages_are_written_as_frames_of_1_0_whatever_the_pace() {
+fn messages_are_written_as_frames_of_1_0_in_pieces_of_any_size() {
     for at_most in [1, 2, 7, 1000, 70_000, usize::MAX] {
         let mut push = meet(config(SocketType::Push), &zmtp1(b"", &[]));
         let mut expected = Vec::new();
@@ -351,7 +351,7 @@ fn messages_are_written_as_frames_of_1_0_whatever_the_pace() {
 }
 
 #[test]
-fn what_was_not_begun_in_1_0_can_be_taken_back() {
+fn unwritten_messages_of_1_0_are_returned() {
     let messages = [
         Message::from("first"),
         Message::from(["a", "b", "c"]),
@@ -394,7 +394,7 @@ fn what_was_not_begun_in_1_0_can_be_taken_back() {
 }
 
 #[test]
-fn subscribers_of_1_0_want_everything_and_publishers_hear_nothing() {
+fn subscribers_of_1_0_receive_everything_and_send_no_subscriptions() {
     for ours in [SocketType::Pub, SocketType::XPub] {
         let events = traffic_of(config(ours), &zmtp1(b"me", &[]));
         assert_eq!(events, [Event::Subscribe(Frame::empty())]);
@@ -424,7 +424,7 @@ fn subscribers_of_1_0_want_everything_and_publishers_hear_nothing() {
 }
 
 #[test]
-fn a_version_with_the_frames_of_1_0_is_understood() {
+fn a_greeting_of_2_0_with_frames_of_1_0_is_accepted() {
     let script = |number: u8, rest: &[&[u8]]| {
         let greeting = [&b"\xff\0\0\0\0\0\0\0\x01\x7f\0"[..], &[number]].concat();
         [greeting, zmtp1(b"me", rest)].concat()
@@ -459,7 +459,7 @@ fn a_version_with_the_frames_of_1_0_is_understood() {
 // Whom this is not for.
 
 #[test]
-fn what_proves_to_be_something_else_is_ended_there() {
+fn other_protocols_are_refused_at_the_first_wrong_byte() {
     let now = Instant::now();
     for (bytes, wrong_at) in [
         (&b"GET / HTTP/1.1\r\n"[..], 1),
@@ -484,7 +484,7 @@ fn what_proves_to_be_something_else_is_ended_there() {
 }
 
 #[test]
-fn security_is_not_dropped_for_old_peers() {
+fn old_peers_are_refused_when_security_is_required() {
     let plain = Security::plain_client("admin", "secret");
     let refusing = [
         Config {
@@ -518,7 +518,7 @@ fn security_is_not_dropped_for_old_peers() {
 }
 
 #[test]
-fn types_younger_than_the_peer_have_nothing_to_say_to_it() {
+fn newer_socket_types_refuse_old_peers() {
     for ours in SocketType::ALL.into_iter().skip(12) {
         for (bytes, major) in [(zmtp1(b"", &[]), 1), (zmtp2(0, &[]), 2)] {
             let events = events_of(config(ours), &bytes);
@@ -536,7 +536,7 @@ fn types_younger_than_the_peer_have_nothing_to_say_to_it() {
 // Limits.
 
 #[test]
-fn old_peers_are_held_to_the_limits() {
+fn old_peers_obey_the_limits() {
     let limited = |limit| Config {
         max_frame_size: Some(limit),
         ..config(SocketType::Pull)
@@ -585,7 +585,7 @@ fn old_peers_are_held_to_the_limits() {
 }
 
 #[test]
-fn messages_without_end_are_ended_in_1_0_too() {
+fn endless_messages_of_1_0_end_the_connection() {
     let now = Instant::now();
     let mut connection = meet(config(SocketType::Pull), &zmtp1(b"", &[]));
     let many = b"\x01\x01".repeat(1 << 20);
@@ -596,7 +596,7 @@ fn messages_without_end_are_ended_in_1_0_too() {
 }
 
 #[test]
-fn memory_grows_with_what_arrives_from_old_peers_too() {
+fn memory_grows_with_received_bytes_of_old_peers_too() {
     let now = Instant::now();
     for whole in [
         zmtp1(b"", &[b"\xff\0\0\x40\0\0\0\0\0\0"]),
@@ -617,7 +617,7 @@ fn memory_grows_with_what_arrives_from_old_peers_too() {
 }
 
 #[test]
-fn half_an_old_handshake_runs_into_the_deadline() {
+fn an_incomplete_old_handshake_times_out() {
     let start = Instant::now();
     let deadline = start + Duration::from_secs(30);
     for bytes in [zmtp1(b"me", &[]), zmtp2(PUSH, &[])] {
@@ -636,7 +636,7 @@ fn half_an_old_handshake_runs_into_the_deadline() {
 }
 
 #[test]
-fn old_peers_are_not_asked_for_signs_of_life() {
+fn old_peers_are_sent_no_heartbeats() {
     let second = Duration::from_secs(1);
     let config = Config {
         heartbeat: Some(Heartbeat {

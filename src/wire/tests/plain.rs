@@ -11,7 +11,7 @@ fn plain_greeting(as_server: bool) -> Vec<u8> {
 }
 
 #[test]
-fn a_client_says_byte_for_byte_what_the_rfc_has() {
+fn a_client_sends_the_bytes_of_the_rfc() {
     let now = Instant::now();
     let security = Security::plain_client("admin", "secret");
     let mut client = connection(secured(SocketType::Push, security), 1, now);
@@ -29,7 +29,7 @@ fn a_client_says_byte_for_byte_what_the_rfc_has() {
 }
 
 #[test]
-fn a_server_says_byte_for_byte_what_the_rfc_has() {
+fn a_server_sends_the_bytes_of_the_rfc() {
     let now = Instant::now();
     let mut server = connection(secured(SocketType::Pull, Security::PlainServer), 1, now);
     // libzmq says 0 for as-server whatever it is.
@@ -58,7 +58,7 @@ fn a_server_says_byte_for_byte_what_the_rfc_has() {
 }
 
 #[test]
-fn empty_and_longest_credentials_are_told() {
+fn empty_and_longest_credentials_are_passed_on() {
     for (username, password) in [("", ""), ("u", ""), ("", "p")] {
         hello_reads_back(username, password);
     }
@@ -81,7 +81,7 @@ fn hello_reads_back(username: &str, password: &str) {
 }
 
 #[test]
-fn a_server_does_not_take_malformed_credentials() {
+fn a_server_refuses_malformed_credentials() {
     for body in [
         &b"\x05HELLO"[..],
         b"\x05HELLO\0",
@@ -104,7 +104,7 @@ fn a_server_does_not_take_malformed_credentials() {
 }
 
 #[test]
-fn a_limit_for_messages_is_none_for_a_handshake() {
+fn the_limit_for_messages_does_not_apply_to_a_handshake() {
     let now = Instant::now();
     let mut limited = secured(SocketType::Pull, Security::PlainServer);
     limited.max_frame_size = Some(5);
@@ -140,7 +140,7 @@ fn judged_null() -> Connection {
 }
 
 #[test]
-fn a_judged_null_is_ready_when_both_the_peer_and_the_judge_have_spoken() {
+fn an_authenticated_null_is_ready_after_the_peer_and_the_handler() {
     let now = Instant::now();
     for ready_first in [true, false] {
         let mut end = judged_null();
@@ -170,7 +170,7 @@ fn a_judged_null_is_ready_when_both_the_peer_and_the_judge_have_spoken() {
 }
 
 #[test]
-fn a_judged_null_says_error_in_the_place_of_ready() {
+fn an_authenticated_null_sends_error_instead_of_ready() {
     let now = Instant::now();
     for (status, said) in [
         (300, &b""[..]),
@@ -192,7 +192,7 @@ fn a_judged_null_says_error_in_the_place_of_ready() {
 }
 
 #[test]
-fn a_judged_null_that_listens_says_ready_last_of_all() {
+fn an_authenticated_null_that_listens_sends_ready_last() {
     let now = Instant::now();
     let mut end = judged_null();
     end.listen();

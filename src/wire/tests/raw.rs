@@ -11,7 +11,7 @@ fn raw(now: Instant) -> Connection {
 }
 
 #[test]
-fn nothing_is_said_that_the_user_does_not_say_and_no_deadline_runs() {
+fn a_raw_stream_sends_only_user_bytes_and_has_no_deadline() {
     let now = Instant::now();
     let mut connection = raw(now);
     assert!(!connection.has_transmit());
@@ -36,7 +36,7 @@ fn nothing_is_said_that_the_user_does_not_say_and_no_deadline_runs() {
 }
 
 #[test]
-fn whatever_arrives_comes_out_in_pieces_of_bounded_size() {
+fn received_bytes_are_returned_in_chunks_of_limited_size() {
     let now = Instant::now();
     // Among others what would be a greeting, a command, or frames that are not allowed.
     let mut bytes = script(1, &[PUSH_READY, b"\0\x01x", b"\xff\x08\x03\0"]);

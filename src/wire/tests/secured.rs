@@ -124,7 +124,7 @@ fn pair_of([client, server]: [Security; 2], types: [SocketType; 2]) -> Pair {
 }
 
 #[test]
-fn two_ends_shake_hands_and_talk_however_it_is_cut() {
+fn secured_ends_exchange_messages_in_pieces_of_any_size() {
     for securities in mechanisms() {
         for at_most in [1, 3, 64, usize::MAX] {
             let mut pair = pair_of(securities.clone(), [SocketType::Dealer, SocketType::Router]);
@@ -156,7 +156,7 @@ fn two_ends_shake_hands_and_talk_however_it_is_cut() {
 }
 
 #[test]
-fn commands_travel_as_messages_do() {
+fn commands_are_encrypted_like_messages() {
     for securities in mechanisms() {
         let [client, server] = securities;
         let mut client = secured(SocketType::Sub, client);
@@ -190,7 +190,7 @@ fn commands_travel_as_messages_do() {
 }
 
 #[test]
-fn refusals_are_told_with_a_status_and_nothing_else() {
+fn rejected_peers_receive_the_status_and_nothing_else() {
     for securities in mechanisms() {
         for status in [300, 400, 500] {
             let mut pair = pair_of(securities.clone(), [SocketType::Push, SocketType::Pull]);
@@ -221,7 +221,7 @@ fn refusals_are_told_with_a_status_and_nothing_else() {
 }
 
 #[test]
-fn who_was_not_judged_is_refused_without_a_word() {
+fn undecided_peers_are_refused_without_an_error_command() {
     for securities in mechanisms() {
         let mut pair = pair_of(securities, [SocketType::Push, SocketType::Pull]);
         pair.judge = Judgement::Failed(AuthenticatorFault::Gone);
@@ -234,7 +234,7 @@ fn who_was_not_judged_is_refused_without_a_word() {
 }
 
 #[test]
-fn only_the_deadline_ends_the_wait_for_a_judgement() {
+fn only_the_deadline_ends_the_wait_for_a_decision() {
     for securities in mechanisms() {
         let [client, server] = securities;
         let now = Instant::now();
@@ -266,7 +266,7 @@ fn only_the_deadline_ends_the_wait_for_a_judgement() {
 }
 
 #[test]
-fn other_mechanisms_and_other_servers_are_turned_away_at_the_greeting() {
+fn other_mechanisms_and_other_servers_are_refused_at_the_greeting() {
     let mut all = vec![[Security::Null, Security::Null]];
     all.extend(mechanisms());
     for (index, ours) in all.iter().enumerate() {
@@ -303,7 +303,7 @@ fn other_mechanisms_and_other_servers_are_turned_away_at_the_greeting() {
 }
 
 #[test]
-fn two_clients_and_a_client_that_is_greeted_too_early_end_with_a_reason() {
+fn two_clients_end_with_an_unexpected_hello() {
     for [client, _] in mechanisms() {
         let both = [client.clone(), client];
         let mut pair = pair_of(both, [SocketType::Push, SocketType::Pull]);
@@ -393,7 +393,7 @@ fn every_cut_and_every_longer_command_of_a_handshake_is_refused() {
 }
 
 #[test]
-fn no_order_of_commands_but_the_right_one_makes_a_peer() {
+fn only_the_correct_order_of_commands_is_accepted() {
     for securities in mechanisms() {
         let types = [SocketType::Dealer, SocketType::Router];
         let mut good = pair_of(securities.clone(), types);
@@ -433,7 +433,7 @@ fn no_order_of_commands_but_the_right_one_makes_a_peer() {
 }
 
 #[test]
-fn nothing_a_peer_says_causes_panic_or_excess() {
+fn no_input_of_a_peer_causes_panic_or_excess() {
     for (number, securities) in mechanisms().into_iter().enumerate() {
         let types = [SocketType::Dealer, SocketType::Router];
         let mut good = pair_of(securities.clone(), types);

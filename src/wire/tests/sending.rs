@@ -7,7 +7,7 @@ pub(super) fn big(byte: u8) -> Vec<u8> {
 }
 
 #[test]
-fn messages_are_written_as_frames_whatever_the_pace() {
+fn messages_are_written_as_frames_in_pieces_of_any_size() {
     for at_most in [1, 2, 7, 1000, 70_000, usize::MAX] {
         let now = Instant::now();
         let mut push = ready(config(SocketType::Push), 1, PULL_READY, now);
@@ -48,7 +48,7 @@ fn large_payloads_are_not_copied() {
 }
 
 #[test]
-fn chunks_are_bounded_and_used_again() {
+fn chunks_are_limited_and_reused() {
     let now = Instant::now();
     let mut push = ready(config(SocketType::Push), 1, PULL_READY, now);
     for _ in 0..20 {
@@ -66,7 +66,7 @@ fn chunks_are_bounded_and_used_again() {
 }
 
 #[test]
-fn control_bytes_are_no_messages() {
+fn control_bytes_are_not_counted_as_messages() {
     let now = Instant::now();
     let mut push = ready(config(SocketType::Push), 1, PULL_READY, now);
     feed(&mut push, b"\x04\x07\x04PING\0\0", now);
@@ -79,7 +79,7 @@ fn control_bytes_are_no_messages() {
 }
 
 #[test]
-fn what_was_not_begun_can_be_taken_back() {
+fn unwritten_messages_are_returned() {
     let now = Instant::now();
     let messages = [
         Message::from("first"),
@@ -125,7 +125,7 @@ fn what_was_not_begun_can_be_taken_back() {
 }
 
 #[test]
-fn what_was_sent_after_the_end_can_be_taken_back() {
+fn messages_sent_after_the_end_are_returned() {
     let now = Instant::now();
     let mut push = ready(config(SocketType::Push), 1, PULL_READY, now);
     push.send(Message::from("before"));
@@ -139,7 +139,7 @@ fn what_was_sent_after_the_end_can_be_taken_back() {
 }
 
 #[test]
-fn subscriptions_of_version_3_0_are_not_taken_for_unsent_messages() {
+fn subscriptions_of_3_0_are_not_returned_as_unsent_messages() {
     let now = Instant::now();
     let mut xsub = ready(config(SocketType::XSub), 0, PUB_READY, now);
     xsub.subscribe(b"A");
@@ -150,7 +150,7 @@ fn subscriptions_of_version_3_0_are_not_taken_for_unsent_messages() {
 }
 
 #[test]
-fn greetings_are_whole_messages_that_nobody_counts_or_gets_back() {
+fn generated_messages_are_not_counted_or_returned() {
     let now = Instant::now();
     let greetings = [
         Message::from("hello"),

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn subscriptions_may_stand_among_the_frames_of_a_message() {
+fn subscriptions_are_found_among_the_frames_of_a_message() {
     let bytes = script(
         1,
         &[

@@ -39,7 +39,7 @@ fn by_socket(monitor: &Monitor, stops: usize) -> HashMap<u64, Vec<Event>> {
 }
 
 #[test]
-fn context_monitor_tells_of_sockets_that_are_there_and_that_come() {
+fn context_monitor_reports_present_and_future_sockets() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             for pumps in [1, 3] {
@@ -86,7 +86,7 @@ fn context_monitor_tells_of_sockets_that_are_there_and_that_come() {
 }
 
 #[test]
-fn context_monitor_that_comes_late_knows_where_connections_led() {
+fn context_monitor_created_late_knows_addresses_of_connections() {
     within(LIMIT, || {
         let context = Context::new();
         let pull = context.socket_with::<Pull>(lossless()).unwrap();
@@ -106,7 +106,7 @@ fn context_monitor_that_comes_late_knows_where_connections_led() {
 }
 
 #[test]
-fn context_monitor_that_is_slow_counts_what_it_missed() {
+fn context_monitor_that_is_slow_counts_missed_events() {
     within(LIMIT, || {
         let context = context(2);
         let small = MonitorOptions::new()
@@ -239,7 +239,7 @@ impl Drop for Bomb {
 }
 
 #[test]
-fn context_monitor_goes_on_when_a_pump_panics() {
+fn context_monitor_continues_when_a_pump_panics() {
     within(LIMIT, || {
         const FAILURE: PumpFailure = PumpFailure::Panicked("the destructor panics");
         let context = context(2);
@@ -338,7 +338,7 @@ fn context_statistics_are_the_sum_of_the_sockets() {
 }
 
 #[test]
-fn context_monitor_tells_nothing_of_the_pumps_own_business() {
+fn context_monitor_reports_no_internal_sockets() {
     within(LIMIT, || {
         let context = Context::new();
         let monitor = context.monitor().unwrap();

@@ -73,7 +73,7 @@ fn a_program_with_the_default_context_ends_when_its_messages_are_sent() {
 
 /// The last handle may be of anything: here it is a receiver's.
 #[test]
-fn the_default_context_is_waited_for_each_time_and_goes_on() {
+fn the_default_context_is_waited_for_each_time_and_stays_usable() {
     alone(LIMIT, || {
         for _ in 0..3 {
             let endpoint = Transport::Ipc.endpoint();
@@ -94,7 +94,7 @@ fn the_default_context_is_waited_for_each_time_and_goes_on() {
 }
 
 #[test]
-fn a_limit_cuts_linger_short_and_what_it_cost_is_told() {
+fn a_linger_limit_ends_the_wait_and_undelivered_is_reported() {
     alone(LIMIT, || {
         let limited = |limit| {
             let options = ContextOptions::new().linger_limit(Some(limit));
@@ -125,7 +125,7 @@ fn a_limit_cuts_linger_short_and_what_it_cost_is_told() {
 }
 
 #[test]
-fn a_context_is_closed_when_all_its_sockets_are() {
+fn a_context_closes_when_all_its_sockets_have() {
     within(LIMIT, || {
         let options = ContextOptions::new().pumps(2);
         let context = Context::with_options(options).unwrap();
@@ -222,7 +222,7 @@ fn sockets_of_one_context_do_not_wait_for_each_other_without_handles() {
 }
 
 #[test]
-fn open_sockets_are_no_reason_to_wait() {
+fn dropping_a_context_does_not_wait_for_open_sockets() {
     within(LIMIT, || {
         let context = Context::new();
         let open = context.socket::<Push>().unwrap();

@@ -85,7 +85,7 @@ fn socket(kind: SocketType, options: Options) -> Socket<Any> {
 }
 
 #[test]
-fn a_message_lost_in_part_is_not_waited_for_when_bound() {
+fn a_partly_written_message_is_not_waited_for_when_bound() {
     within(LIMIT, || {
         for transport in WIRES {
             for (kind, peer) in KINDS {
@@ -103,7 +103,7 @@ fn a_message_lost_in_part_is_not_waited_for_when_bound() {
 }
 
 #[test]
-fn a_message_lost_in_part_is_not_waited_for_when_connected() {
+fn a_partly_written_message_is_not_waited_for_when_connected() {
     within(LIMIT, || {
         for transport in WIRES {
             for (kind, peer) in KINDS {
@@ -123,7 +123,7 @@ fn a_message_lost_in_part_is_not_waited_for_when_connected() {
 }
 
 #[test]
-fn what_was_not_begun_goes_out_after_the_reconnect() {
+fn unwritten_messages_are_sent_after_the_reconnect() {
     within(LIMIT, || {
         for transport in WIRES {
             let endpoint = transport.endpoint();
@@ -170,7 +170,7 @@ fn an_endpoint_that_is_given_up_is_not_waited_for() {
 }
 
 #[test]
-fn an_endpoint_that_is_taken_away_is_not_waited_for() {
+fn a_removed_endpoint_is_not_waited_for() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let endpoint = transport.endpoint();
@@ -197,7 +197,7 @@ fn an_endpoint_that_is_taken_away_is_not_waited_for() {
 }
 
 #[test]
-fn a_socket_without_an_endpoint_has_nobody_to_wait_for() {
+fn a_socket_without_an_endpoint_closes_at_once() {
     within(LIMIT, || {
         let accepting = || {
             let push = socket(SocketType::Push, Options::new());
@@ -212,7 +212,7 @@ fn a_socket_without_an_endpoint_has_nobody_to_wait_for() {
 
 /// What is kept for a peer that is to come back goes with its name.
 #[test]
-fn a_peer_that_is_sent_away_is_not_waited_for() {
+fn a_disconnected_peer_is_not_waited_for() {
     within(LIMIT, || {
         let endpoint = Transport::Tcp.endpoint();
         let door = Door::open(&endpoint);
@@ -290,7 +290,7 @@ fn a_stream_that_is_lost_is_not_waited_for() {
 
 /// What was let go before is waited for like everything else.
 #[test]
-fn what_a_disconnected_peer_is_to_get_still_is_waited_for() {
+fn messages_staged_for_a_disconnected_peer_are_waited_for() {
     within(LIMIT, || {
         for transport in WIRES {
             let endpoint = transport.endpoint();
@@ -311,7 +311,7 @@ fn what_a_disconnected_peer_is_to_get_still_is_waited_for() {
 
 /// A request that went out whole is not undelivered, whatever becomes of its reply.
 #[test]
-fn only_what_did_not_get_out_is_undelivered() {
+fn only_unwritten_messages_are_undelivered() {
     within(LIMIT, || {
         let req = socket(SocketType::Req, Options::new());
         let endpoint = req.bind(Transport::Tcp.endpoint()).unwrap();

@@ -56,7 +56,7 @@ const KINDS: [(SocketType, SocketType); 7] = [
 ];
 
 #[test]
-fn what_was_just_sent_to_an_inproc_peer_is_there_whatever_linger_says() {
+fn messages_sent_to_an_inproc_peer_arrive_for_every_linger() {
     within(LIMIT, || {
         for transport in NEARBY {
             for kinds in KINDS {
@@ -77,7 +77,7 @@ fn what_was_just_sent_to_an_inproc_peer_is_there_whatever_linger_says() {
 
 /// Only what the peer has room for counts as being there, and it says at once what that is.
 #[test]
-fn what_an_inproc_peer_has_no_room_for_is_undelivered() {
+fn messages_an_inproc_peer_has_no_room_for_are_undelivered() {
     within(LIMIT, || {
         for transport in NEARBY {
             let start = Instant::now();
@@ -97,7 +97,7 @@ fn what_an_inproc_peer_has_no_room_for_is_undelivered() {
 
 /// A publisher's messages are at its subscribers.
 #[test]
-fn what_was_just_published_to_an_inproc_subscriber_is_there() {
+fn messages_published_to_an_inproc_subscriber_arrive() {
     within(LIMIT, || {
         for transport in NEARBY {
             for _ in 0..20 {
@@ -122,7 +122,7 @@ fn what_was_just_published_to_an_inproc_subscriber_is_there() {
 
 /// Also if it is not closed, but its last handle goes.
 #[test]
-fn a_socket_without_linger_that_is_dropped_has_sent() {
+fn a_dropped_socket_without_linger_has_sent_to_inproc_peers() {
     within(LIMIT, || {
         for transport in NEARBY {
             let (here, there) = transport.contexts();

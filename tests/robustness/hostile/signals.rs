@@ -83,7 +83,7 @@ fn write_to_peers_that_go(transport: Transport) {
 }
 
 #[test]
-fn a_peer_that_goes_away_over_tcp_sends_no_signal() {
+fn a_peer_that_disconnects_over_tcp_raises_no_signal() {
     alone(LIMIT, || {
         restore_default_action();
         write_to_peers_that_go(Transport::Tcp);
@@ -91,7 +91,7 @@ fn a_peer_that_goes_away_over_tcp_sends_no_signal() {
 }
 
 #[test]
-fn a_peer_that_goes_away_over_ipc_sends_no_signal() {
+fn a_peer_that_disconnects_over_ipc_raises_no_signal() {
     alone(LIMIT, || {
         restore_default_action();
         write_to_peers_that_go(Transport::Ipc);
@@ -99,7 +99,7 @@ fn a_peer_that_goes_away_over_ipc_sends_no_signal() {
 }
 
 #[test]
-fn a_stream_that_ends_sends_no_signal() {
+fn a_stream_that_ends_raises_no_signal() {
     alone(LIMIT, || {
         restore_default_action();
         let context = Context::new();
@@ -122,7 +122,7 @@ fn a_stream_that_ends_sends_no_signal() {
 }
 
 #[test]
-fn a_proxy_that_hangs_up_sends_no_signal() {
+fn a_proxy_that_disconnects_raises_no_signal() {
     alone(LIMIT, || {
         restore_default_action();
         let proxy = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -82,7 +82,7 @@ fn pending<'scope, R: Send + 'scope>(
 }
 
 #[test]
-fn all_calls_that_wait_for_a_pump_that_panics_are_told_why() {
+fn calls_pending_when_a_pump_panics_fail_with_the_reason() {
     within(LIMIT, || {
         for cause in [Cause::Close, Cause::Send] {
             let context = two_pumps();
@@ -135,7 +135,7 @@ fn all_calls_that_wait_for_a_pump_that_panics_are_told_why() {
 }
 
 #[test]
-fn later_calls_for_a_pump_that_has_panicked_say_why() {
+fn later_calls_to_a_panicked_pump_fail_with_the_reason() {
     within(LIMIT, || {
         let context = two_pumps();
         let here = Options::new().pump(Some(0));
@@ -197,7 +197,7 @@ fn carries(push: &Socket<Push>, pull: &Socket<Pull>) {
 }
 
 #[test]
-fn the_other_pumps_of_a_context_go_on_when_one_panics() {
+fn other_pumps_of_a_context_keep_running_when_one_panics() {
     within(LIMIT, || {
         let context = two_pumps();
         let there = Options::new().pump(Some(1));

@@ -281,7 +281,7 @@ fn checks(parent: &Parent) -> Vec<Check<'_>> {
 }
 
 #[test]
-fn a_forked_child_is_told_at_once_and_its_parent_goes_on() {
+fn calls_in_a_forked_child_fail_at_once_and_the_parent_is_unaffected() {
     alone(LIMIT, || {
         let parent = Parent::new(&Options::new());
         for (name, check) in checks(&parent) {
@@ -295,7 +295,7 @@ fn a_forked_child_is_told_at_once_and_its_parent_goes_on() {
 }
 
 #[test]
-fn a_forked_child_may_drop_what_it_has() {
+fn a_forked_child_may_drop_its_handles() {
     alone(LIMIT, || {
         let kept = Parent::new(&Options::new());
         let context = Context::new();

@@ -143,7 +143,7 @@ fn everybody_is_heard(from: SocketType, to: SocketType, transports: &[Transport]
 }
 
 #[test]
-fn all_peers_are_heard_alike() {
+fn messages_are_received_from_all_peers_equally() {
     for_each_free_flow(|from, to, transport| {
         if takes_many(to) {
             everybody_is_heard(from, to, &[transport]);
@@ -152,7 +152,7 @@ fn all_peers_are_heard_alike() {
 }
 
 #[test]
-fn all_peers_are_heard_alike_whatever_they_came_by() {
+fn messages_are_received_from_all_transports_equally() {
     common::within(LIMIT, || {
         for (from, to) in flows().filter(|(from, to)| !takes_turns(*from) && takes_many(*to)) {
             told(format!("{from} to {to}"), || {
@@ -165,7 +165,7 @@ fn all_peers_are_heard_alike_whatever_they_came_by() {
 
 /// Who asks again at once does not come before those who still wait.
 #[test]
-fn all_who_ask_are_answered_alike() {
+fn requests_of_all_peers_are_served_equally() {
     for_each_flow(|from, to, transport| {
         if !takes_turns(from) {
             return;
@@ -187,7 +187,7 @@ fn all_who_ask_are_answered_alike() {
 }
 
 #[test]
-fn all_peers_get_the_same_where_messages_go_round() {
+fn round_robin_types_send_to_all_peers_equally() {
     for_each_flow(|from, to, transport| {
         if !goes_round(from) {
             return;

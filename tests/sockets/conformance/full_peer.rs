@@ -110,7 +110,7 @@ fn said_hello(from: &Socket<Any>, to: &Socket<Any>, endpoint: &str) -> Frame {
 }
 
 #[test]
-fn a_full_peer_holds_up_no_message_to_another() {
+fn a_full_peer_delays_no_message_to_another() {
     common::within(LIMIT, || {
         at_once(Transport::ALL, |transport| {
             for (kind, options) in waiting() {
@@ -179,7 +179,7 @@ fn read(fork: &Fork, out: &Receiver, expected: usize) -> usize {
 }
 
 #[test]
-fn a_peer_takes_exactly_what_its_marks_say() {
+fn a_peer_accepts_exactly_its_high_water_marks() {
     common::within(LIMIT, || {
         at_once([1, 2, 3, 7, 64], |mark| {
             for (kind, _) in waiting() {

@@ -24,7 +24,7 @@ fn options(policy: Overflow) -> (Options, Options) {
 }
 
 #[test]
-fn the_policy_says_what_of_the_sent_is_lost_and_the_sender_counts_it() {
+fn the_send_policy_decides_which_messages_are_dropped_and_counted() {
     for policy in POLICIES {
         for_each_flow_if(
             |from| !takes_turns(from),
@@ -39,7 +39,7 @@ fn the_policy_says_what_of_the_sent_is_lost_and_the_sender_counts_it() {
 }
 
 #[test]
-fn the_policy_says_what_is_lost_of_a_stream() {
+fn the_send_policy_applies_to_a_stream() {
     common::within(LIMIT, || {
         for policy in POLICIES {
             for transport in [Transport::Tcp, Transport::Ipc] {

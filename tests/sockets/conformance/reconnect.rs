@@ -92,12 +92,12 @@ fn is_found_again(from: SocketType, to: SocketType, transport: Transport, end: E
 }
 
 #[test]
-fn a_peer_that_was_closed_is_found_again() {
+fn a_closed_peer_is_connected_to_again() {
     for_each_flow(|from, to, transport| is_found_again(from, to, transport, End::SocketClosed));
 }
 
 #[test]
-fn a_peer_whose_context_was_shut_down_is_found_again() {
+fn a_peer_whose_context_was_shut_down_is_connected_to_again() {
     for_each_flow(|from, to, transport| {
         if !transport.is_inproc() {
             is_found_again(from, to, transport, End::ContextShutDown);
@@ -148,12 +148,12 @@ fn closing_ends(from: SocketType, to: SocketType, transport: Transport, end: End
 }
 
 #[test]
-fn closing_ends_though_the_peer_is_closed_meanwhile() {
+fn closing_ends_while_the_peer_is_closed() {
     for_each_flow(|from, to, transport| closing_ends(from, to, transport, End::SocketClosed));
 }
 
 #[test]
-fn closing_ends_though_the_context_of_the_peer_is_shut_down_meanwhile() {
+fn closing_ends_while_the_context_of_the_peer_is_shut_down() {
     for_each_flow(|from, to, transport| {
         if !transport.is_inproc() {
             closing_ends(from, to, transport, End::ContextShutDown);

@@ -164,7 +164,7 @@ fn a_peer_beyond_the_limit_keeps_its_messages() {
 }
 
 #[test]
-fn a_peer_beyond_the_limit_that_was_connected_to_keeps_its_messages() {
+fn a_dialed_peer_beyond_the_limit_keeps_its_messages() {
     for_each_flow(|from, to, transport| {
         if sends_unasked(from) {
             let limited = for_one_peer(to);
@@ -180,7 +180,7 @@ fn a_peer_beyond_the_limit_that_was_connected_to_keeps_its_messages() {
 }
 
 #[test]
-fn a_second_peer_of_one_keeps_its_messages() {
+fn a_second_peer_of_a_pair_keeps_its_messages() {
     for_each_free_flow(|from, to, transport| {
         if matches!(to, SocketType::Pair | SocketType::Channel) {
             for refuses in [Refuses::Bound, Refuses::Connected] {

@@ -79,7 +79,7 @@ fn a_descriptor_is_reported_as_long_as_it_is_ready() {
 }
 
 #[test]
-fn what_other_sources_have_ends_a_wait_for_descriptors() {
+fn other_sources_end_a_wait_for_descriptors() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (push, pull) = pair(transport, 10);
@@ -106,7 +106,7 @@ fn what_other_sources_have_ends_a_wait_for_descriptors() {
 }
 
 #[test]
-fn descriptors_and_others_take_turns() {
+fn descriptors_and_other_sources_are_reported_in_turn() {
     within(LIMIT, || {
         let (push, pull) = pair(Transport::Inproc, 100);
         for number in 0..50 {
@@ -137,7 +137,7 @@ fn descriptors_and_others_take_turns() {
 
 /// What comes while it does not wait is for those that do, whatever its last wait ended with.
 #[test]
-fn a_select_that_a_descriptor_has_ended_holds_no_receiver_up() {
+fn a_select_ended_by_a_descriptor_delays_no_receiver() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (push, pull) = pair(transport, 10);
@@ -206,7 +206,7 @@ fn the_descriptor_of_a_socket_is_readable_until_a_check_finds_nothing() {
 }
 
 #[test]
-fn a_descriptor_tells_of_room_only_if_that_is_asked() {
+fn a_descriptor_reports_room_only_with_that_interest() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (here, there) = transport.contexts();
@@ -239,7 +239,7 @@ fn a_descriptor_tells_of_room_only_if_that_is_asked() {
 }
 
 #[test]
-fn a_server_tells_both_in_turns() {
+fn a_server_reports_readable_and_writable_in_turn() {
     within(LIMIT, || {
         let context = Context::new();
         let rep = context.socket::<Rep>().unwrap();
@@ -316,7 +316,7 @@ fn no_edge_is_lost_in_a_loop_of_mio() {
 /// One check at about the moment when the message comes, which is so at times between a look and the
 /// silence after it.
 #[test]
-fn no_message_is_missed_that_comes_during_a_check() {
+fn no_message_that_arrives_during_a_check_is_missed() {
     within(LIMIT, || {
         let (push, pull) = pair(Transport::Inproc, 10);
         let mut ready = pull.readiness_fd(Readiness::READABLE).unwrap();
@@ -345,7 +345,7 @@ fn no_message_is_missed_that_comes_during_a_check() {
 }
 
 #[test]
-fn descriptors_are_given_back() {
+fn descriptors_are_closed() {
     alone(LIMIT, || {
         let context = Context::new();
         let (push, pull) = (

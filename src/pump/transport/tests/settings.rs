@@ -34,7 +34,7 @@ fn has_ipv6() -> bool {
 }
 
 #[test]
-fn keepalive_is_on_off_or_left_alone() {
+fn keepalive_is_on_off_or_unchanged() {
     let default = Options::new();
     // A new socket has the system's.
     let system = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
@@ -131,7 +131,7 @@ fn type_of_service_of_both_families() {
 /// Linux lets every user choose a device for a socket that has none yet.
 #[test]
 #[cfg(target_os = "linux")]
-fn one_device_only() {
+fn sockets_use_only_the_device_they_are_bound_to() {
     let options = Options::new().bind_to_device("lo");
     each("tcp://127.0.0.1:*", &options, |socket| {
         assert_eq!(socket.device().unwrap().as_deref(), Some(&b"lo"[..]));
@@ -162,7 +162,7 @@ fn every_interface_of_one_family_or_of_both() {
 }
 
 #[test]
-fn without_ipv6_every_interface_is_of_ipv4() {
+fn without_ipv6_a_wildcard_binds_ipv4_only() {
     let mut tried = Vec::new();
     let bound = tcp::bind_any(7, |address| {
         tried.push(address.to_string());
@@ -183,7 +183,7 @@ fn without_ipv6_every_interface_is_of_ipv4() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn an_interface_is_bound_to_by_its_name() {
+fn an_interface_can_be_bound_by_name() {
     let (mut listener, resolved) = bind_with("tcp://lo:*", &Options::new()).unwrap();
     assert!(resolved.as_str().starts_with("tcp://127.0.0.1:"));
     converse(&mut listener, resolved.as_str());
@@ -225,7 +225,7 @@ fn names_resolve_to_ipv4_unless_ipv6_is_on() {
 }
 
 #[test]
-fn many_connections_wait_in_the_backlog() {
+fn connections_wait_in_the_backlog() {
     // Linux takes one more than it is told.
     let (_listener, resolved) = bind_with("tcp://127.0.0.1:*", &Options::new().backlog(3)).unwrap();
     let address = resolved.as_str().strip_prefix("tcp://").unwrap();

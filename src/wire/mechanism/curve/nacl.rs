@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_give_the_secret_away_are_not_agreed_on() {
+    fn keys_of_low_order_are_not_agreed_on() {
         // The points of low order (RFC 7748, section 6.1: an output of all zeros).
         let one = bytes("0100000000000000000000000000000000000000000000000000000000000000");
         let eight = bytes("e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800");
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_shows_a_key() {
+    fn debug_output_contains_no_key() {
         let shown = format!("{:?}", Key::new([7; 32]).stream(&[0; 16]));
         assert_eq!(shown, "StreamKey(Key(..))");
     }

@@ -118,7 +118,7 @@ fn said(change: impl FnOnce(&mut Initiate)) -> Result<Step, CloseReason> {
 }
 
 #[test]
-fn an_honest_client_is_asked_about() {
+fn an_honest_client_is_passed_to_the_handler() {
     match said(|_| {}) {
         Ok(Step::Ask(_, Credentials::Curve(key))) => assert_eq!(key, *keypair(2).public()),
         other => panic!("{other:?}"),
@@ -126,7 +126,7 @@ fn an_honest_client_is_asked_about() {
 }
 
 #[test]
-fn a_key_that_is_not_the_clients_is_of_no_use() {
+fn a_key_without_its_secret_is_refused() {
     // It claims a key whose secret it does not have.
     let reason = said(|initiate| initiate.key = keypair(4)).unwrap_err();
     assert_eq!(reason, forged("the vouch does not open"));
@@ -140,7 +140,7 @@ fn a_key_that_is_not_the_clients_is_of_no_use() {
 }
 
 #[test]
-fn numbers_grow_from_command_to_command() {
+fn command_numbers_must_increase() {
     for number in [0, 6, 7] {
         let reason = said(|initiate| initiate.number = number).unwrap_err();
         assert_eq!(reason, CloseReason::InvalidSequence { last: 7, number });
@@ -151,14 +151,14 @@ fn numbers_grow_from_command_to_command() {
 }
 
 #[test]
-fn cookies_are_good_for_one_connection() {
+fn cookies_are_valid_for_one_connection() {
     let foreign = Key::new([8; 32]).seal(&long_nonce(COOKIE_NONCE, &[9; 16]), &[3; 64]);
     let reason = said(|initiate| initiate.cookie[16..].copy_from_slice(&foreign)).unwrap_err();
     assert_eq!(reason, forged("the cookie does not open"));
 }
 
 #[test]
-fn what_is_in_the_box_must_make_sense() {
+fn malformed_contents_of_boxes_are_refused() {
     for metadata in [&b"x"[..], b"\x01 \0\0\0\0", &METADATA[..METADATA.len() - 1]] {
         let reason = said(|initiate| initiate.metadata = metadata.to_vec()).unwrap_err();
         assert!(
