@@ -123,9 +123,16 @@ struct Registered {
     room: bool,
 }
 
+impl Registered {
+    fn end(&self) -> (usize, usize) {
+        (self.wire, self.side)
+    }
+}
+
 /// One node's view of the network.
 pub(super) struct Node {
     network: Rc<RefCell<Network>>,
+    /// In the order of [`Registered::end`].
     registered: Vec<Registered>,
     listening: Vec<(String, usize)>,
     lookups: Lookups,
@@ -172,6 +179,12 @@ impl Node {
             false
         });
         answers
+    }
+
+    /// The index of a stream in `registered`, or where it belongs.
+    fn place(&self, stream: &SimStream) -> Result<usize, usize> {
+        let end = (stream.wire, stream.side);
+        self.registered.binary_search_by_key(&end, Registered::end)
     }
 
     /// The current readiness, except for what is reported later.
@@ -254,12 +267,9 @@ impl Read for SimStream {
             };
         }
         let count = SimStream::moves(network, self.wire, waiting.min(buffer.len()))?;
-        for (byte, from) in buffer
-            .iter_mut()
-            .zip(network.wires[self.wire].pipes[self.side].drain(..count))
-        {
-            *byte = from;
-        }
+        // A whole slice at a time: that does not go byte by byte.
+        let pipe = &mut network.wires[self.wire].pipes[self.side];
+        pipe.read_exact(&mut buffer[..count])?;
         Ok(count)
     }
 }
@@ -388,12 +398,16 @@ impl Env for Node {
     }
 
     fn register(&mut self, stream: &mut SimStream, slot: usize) -> io::Result<()> {
-        self.registered.push(Registered {
+        let registered = Registered {
             wire: stream.wire,
             side: stream.side,
             slot,
             room: true,
-        });
+        };
+        match self.place(stream) {
+            Ok(place) => self.registered[place] = registered,
+            Err(place) => self.registered.insert(place, registered),
+        }
         Ok(())
     }
 
@@ -403,10 +417,9 @@ impl Env for Node {
         slot: usize,
         wanted: bool,
     ) -> io::Result<()> {
-        let end = (stream.wire, stream.side, slot);
-        let mut registered = self.registered.iter_mut();
-        let found = registered.find(|found| (found.wire, found.side, found.slot) == end);
-        found.ok_or(ErrorKind::NotFound)?.room = wanted;
+        let place = self.place(stream).map_err(|_| ErrorKind::NotFound)?;
+        assert_eq!(self.registered[place].slot, slot);
+        self.registered[place].room = wanted;
         Ok(())
     }
 
@@ -416,8 +429,9 @@ impl Env for Node {
     }
 
     fn forget(&mut self, stream: &mut SimStream) {
-        self.registered
-            .retain(|registered| (registered.wire, registered.side) != (stream.wire, stream.side));
+        if let Ok(place) = self.place(stream) {
+            self.registered.remove(place);
+        }
     }
 
     fn unbind(&mut self, listener: String) -> io::Result<()> {

@@ -253,6 +253,12 @@ fn long() -> bool {
     std::env::var_os("ZMQ_CHANNELS_LONG").is_some()
 }
 
+/// Whether every combination of what makes a case is tried, and not only each pair of them: where
+/// the gate asks for its number of seeds, and in the long form.
+fn all_combinations() -> bool {
+    long() || std::env::var_os("SIM_SEEDS").is_some()
+}
+
 fn seeds() -> impl Iterator<Item = u64> {
     let given = |name| std::env::var(name).ok()?.parse::<u64>().ok();
     // One seed can be replayed: SIM_SEED=17 cargo test sim_. The checks before a merge try more

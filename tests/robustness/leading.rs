@@ -300,10 +300,10 @@ fn messages_of_a_leader_that_left_are_sent() {
             let sender = thread::spawn(move || {
                 for round in 0..20_u32 {
                     // Waits for room now and then, and stops anywhere.
-                    for number in 0..5000 + round * 37 {
+                    for number in 0..2500 + round * 37 {
                         push.send_blocking(number.to_string()).unwrap();
                     }
-                    go.send(5000 + round * 37).unwrap();
+                    go.send(2500 + round * 37).unwrap();
                     said.recv().unwrap();
                 }
             });
@@ -418,7 +418,7 @@ fn several_leaders_in_turn_all_get_their_replies() {
         let clients: Vec<_> = (0..6)
             .map(|number| {
                 let req = client(&context, &echoes[number % echoes.len()]);
-                thread::spawn(move || go_round(&req, 2000))
+                thread::spawn(move || go_round(&req, common::rounds(1000)))
             })
             .collect();
         for client in clients {
@@ -485,7 +485,7 @@ fn a_reply_to_a_dropped_wait_is_received_by_the_next_call() {
 #[test]
 fn a_leading_task_returns_when_its_socket_is_closed() {
     within(LIMIT, || {
-        for round in 0..40 {
+        for round in 0..common::rounds(20) {
             let context = Context::new();
             let echo = Echo::new(Transport::Ipc);
             let req = client(&context, &echo);

@@ -20,7 +20,7 @@ use zmq_channels::error::{Closed, RecvError, SendError, TryRecvError, TrySendErr
 use zmq_channels::socket::CloseReport;
 use zmq_channels::{Any, Context, Frame, Linger, Message, Options, Sender, Socket, SocketType};
 
-/// All types over all transports, one after the other.
+/// All types over all transports.
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// A moment in which everybody could have done something.
@@ -114,17 +114,26 @@ fn for_each_free_flow(check: fn(SocketType, SocketType, Transport)) {
 
 fn for_each_flow_if(
     is_meant: fn(SocketType) -> bool,
-    check: impl Fn(SocketType, SocketType, Transport) + Send + 'static,
+    check: impl Fn(SocketType, SocketType, Transport) + Send + Sync + 'static,
 ) {
     common::within(LIMIT, move || {
-        for (from, to) in flows().filter(|(from, _)| is_meant(*from)) {
-            for transport in Transport::ALL {
+        at_once(Transport::ALL, |transport| {
+            for (from, to) in flows().filter(|(from, _)| is_meant(*from)) {
                 if has_transport(from, transport) {
                     told(format!("{from} to {to} over {transport:?}"), || {
                         check(from, to, transport);
                     });
                 }
             }
+        });
+    });
+}
+
+/// Runs a check for each case, all at the same time: most of them wait more than they work.
+fn at_once<T: Send>(cases: impl IntoIterator<Item = T>, check: impl Fn(T) + Sync) {
+    thread::scope(|scope| {
+        for case in cases {
+            scope.spawn(|| check(case));
         }
     });
 }

@@ -432,7 +432,8 @@ fn high_water_marks_are_kept_without_a_reader() {
                 let full = sender.try_send(payload());
                 assert!(matches!(full, Err(TrySendError::Full(_))), "{sends}");
                 from.connect(&endpoint).unwrap();
-                let mut taken = 7;
+                (7..14).for_each(|_| put(&sender, payload()));
+                let mut taken = 14;
                 let wait = Duration::from_millis(200);
                 while sender.send_timeout_blocking(payload(), wait).is_ok() {
                     taken += 1;

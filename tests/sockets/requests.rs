@@ -311,8 +311,8 @@ impl Dice {
 
 #[test]
 fn cancelled_requests_do_not_affect_others() {
-    const ROUNDS: u64 = 4000;
     within(LIMIT * 2, || {
+        let rounds = common::rounds(1000) as u64;
         for (seed, transport) in (1..).zip(Transport::ALL) {
             let (req, rep) = pair(transport);
             let workers = [(); 2].map(|()| echo(rep.requests()));
@@ -321,7 +321,7 @@ fn cancelled_requests_do_not_affect_others() {
                 thread::spawn(move || {
                     let mut dice = Dice(seed * 10 + client);
                     let mut answered = 0;
-                    for round in 0..ROUNDS {
+                    for round in 0..rounds {
                         let question = format!("{client}.{round}");
                         let expected = Message::from(format!("re: {question}"));
                         match dice.below(8) {
@@ -360,7 +360,7 @@ fn cancelled_requests_do_not_affect_others() {
                 })
             });
             let answered: u64 = clients.map(|client| client.join().unwrap()).iter().sum();
-            assert!(answered > ROUNDS / 2);
+            assert!(answered > rounds / 2);
             eventually("nothing counts as held", || req.sender().is_empty());
             // The socket is as good as new, for both ways to ask.
             assert_eq!(text(&ask(&req, "after")), "re: after");

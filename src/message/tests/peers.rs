@@ -50,8 +50,11 @@ fn messages() -> Vec<Message> {
 /// What a call returned, as text, and the message as it left it, unless that is gone.
 type Outcome = (String, Option<Message>);
 
+/// A name, and what is done with a message.
+type Case = (&'static str, fn(Message) -> Outcome);
+
 /// Each public method of a message, by name.
-const METHODS: &[(&str, fn(Message) -> Outcome)] = &[
+const METHODS: &[Case] = &[
     // These make one.
     ("new", |m| (shown(Message::new()), Some(m))),
     ("subscribe", |m| {
@@ -114,7 +117,7 @@ const METHODS: &[(&str, fn(Message) -> Outcome)] = &[
 ];
 
 /// Each trait of a message that this crate implements by hand or derives, by name.
-const TRAITS: &[(&str, fn(Message) -> Outcome)] = &[
+const TRAITS: &[Case] = &[
     ("Clone", |m| (shown(&m), Some(m.clone()))),
     ("Default", |mut m| (shown(std::mem::take(&mut m)), None)),
     ("PartialEq", |m| {

@@ -56,7 +56,7 @@ impl<E: Env> Pump<E> {
         }
         drop(pipe);
         if let Some(socket) = socket.and_then(|socket| self.sockets.get_mut(socket)) {
-            socket.pipes.retain(|&other| other != slot);
+            socket.forget_pipe(slot);
             if let Origin::Dialed(dialer) = origin {
                 self.pipe_ended(dialer, slot, &loss, greeted);
             }
@@ -169,7 +169,7 @@ impl<E: Env> Pump<E> {
             pipe.socket = None;
         }
         if let Some(found) = self.sockets.get_mut(socket) {
-            found.pipes.retain(|&other| other != slot);
+            found.forget_pipe(slot);
         }
         if let Origin::Dialed(dialer) = origin {
             self.pipe_ended(dialer, slot, &loss, Greeted::Begun);
@@ -248,7 +248,7 @@ impl<E: Env> Pump<E> {
         pipe.socket = None;
         let held = pipe.held();
         if let Some(found) = self.sockets.get_mut(socket) {
-            found.pipes.retain(|&other| other != slot);
+            found.forget_pipe(slot);
             if !found.io.buffers {
                 found.io.credits.released += held;
             }

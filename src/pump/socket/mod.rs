@@ -199,6 +199,13 @@ impl SocketState {
         self.kind != SocketType::Stream || endpoint.inproc_name().is_none()
     }
 
+    /// Removes a pipe from the list. The others keep their order.
+    pub(in crate::pump) fn forget_pipe(&mut self, slot: usize) {
+        if let Some(place) = self.pipes.iter().position(|&other| other == slot) {
+            self.pipes.remove(place);
+        }
+    }
+
     /// Counts the unread replies that were dropped when the next request cancelled theirs.
     pub(in crate::pump) fn count_late(&mut self) {
         let late = self.ports.latest().map_or(0, Latest::take_late);

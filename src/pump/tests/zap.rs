@@ -31,6 +31,15 @@ fn mechanisms() -> Vec<[Options; 2]> {
     ]
 }
 
+/// The pumps that the handler is on in turn: both with each seed where all combinations are tried, one
+/// of them otherwise.
+fn judges(seed: u64) -> std::ops::Range<usize> {
+    match (all_combinations(), seed as usize % 2) {
+        (true, _) => 0..2,
+        (false, one) => one..one + 1,
+    }
+}
+
 /// A handler on one of the pumps, which is polled now and then.
 struct Judge {
     rep: Sock,
@@ -69,7 +78,7 @@ fn stage(sim: &mut Sim, [server, client]: [Options; 2], judge: usize) -> ([Sock;
 fn sim_secured_messages_arrive_once_and_in_order_over_a_rough_network() {
     for seed in seeds() {
         for options in mechanisms() {
-            for pump in [0, 1] {
+            for pump in judges(seed) {
                 let mut sim = Sim::new(seed, ROUGH, 2);
                 let ([pull, push], mut judge) = stage(&mut sim, options.clone(), pump);
                 let (mut sent, mut got) = (0, 0);
@@ -124,21 +133,25 @@ fn broken_run(seed: u64, options: [Options; 2], pump: usize) -> (Vec<u64>, u64, 
 
 #[test]
 fn sim_secured_connections_are_authenticated_again_after_a_reset() {
-    let (mut resets, mut asked) = (0, 0);
+    let (mut runs, mut resets, mut asked) = (0, 0, 0);
+    let first = seeds().next();
     for seed in seeds() {
         for options in mechanisms() {
-            for pump in [0, 1] {
+            for pump in judges(seed) {
                 let run = broken_run(seed, options.clone(), pump);
-                // All of it can be replayed, including secrets.
-                assert_eq!(run, broken_run(seed, options.clone(), pump), "seed {seed}");
+                // All of it can be replayed, secrets included.
+                if Some(seed) == first || all_combinations() {
+                    assert_eq!(run, broken_run(seed, options.clone(), pump), "seed {seed}");
+                }
+                runs += 1;
                 asked += run.1;
                 resets += run.2;
             }
         }
     }
     assert!(
-        resets > 0 && asked > 4 * seeds().count() as u64,
-        "{resets} resets, {asked} questions"
+        resets > 0 && asked > runs,
+        "{resets} resets, {asked} questions in {runs} runs"
     );
 }
 

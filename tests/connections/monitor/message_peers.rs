@@ -450,7 +450,7 @@ fn message_peers_do_not_travel_with_what_is_sent_on() {
                     // Nor as a greeting.
                     let options = lossless().hello(message.clone());
                     let push = there.socket_with::<Push>(options).unwrap();
-                    push.connect(&peers[0].endpoint.clone().unwrap()).unwrap();
+                    push.connect(peers[0].endpoint.clone().unwrap()).unwrap();
                     let greeting = next(&back.receiver());
                     assert_eq!(greeting.peer().is_some(), tells, "{to:?}");
                     assert!(greeting.peer().is_none_or(|peer| peer != first), "{to:?}");

@@ -6,14 +6,14 @@ const PEERS: usize = 10;
 
 /// What each of them has to say before any subscriber listens. It is their mark, so that no publisher drops
 /// anything.
-const SAID: usize = 2000;
+const SAID: usize = 1000;
 
 /// How many messages are read before any are counted: what came while there was no other sender, and
 /// the first rounds, in which the kernel may still have some on their way.
 const SKIPPED: usize = 200 * PEERS;
 
 /// How many messages are counted: so few that no sender runs out of them.
-const READ: usize = 1600 * PEERS;
+const READ: usize = 700 * PEERS;
 
 /// The most that one peer may have over another: max/min of the messages.
 const FAIR: f64 = 1.1;
