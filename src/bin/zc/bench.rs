@@ -93,6 +93,8 @@ pub(crate) fn run(command: &BenchCommand) -> Outcome {
     runner.run(vec![job], terms)
 }
 
+const SILENCE: &str = "the other end is silent";
+
 /// One of the two ends.
 struct End {
     socket: Socket<Any>,
@@ -117,7 +119,7 @@ impl End {
         let receiver = self.socket.receiver().ok_or_else(no_such_call)?;
         let mut begun = Instant::now();
         for number in 0..count {
-            let message = receive::receive(&receiver, timeout)?;
+            let message = receive::receive(&receiver, timeout, SILENCE)?;
             self.check(&message)?;
             self.tally.received();
             if number == 0 {
@@ -132,7 +134,7 @@ impl End {
         let receiver = self.socket.receiver().ok_or_else(no_such_call)?;
         let sender = self.socket.sender().ok_or_else(no_such_call)?;
         for _ in 0..count {
-            let message = receive::receive(&receiver, timeout)?;
+            let message = receive::receive(&receiver, timeout, SILENCE)?;
             self.tally.received();
             send::send(&sender, message, timeout)?;
         }
@@ -148,7 +150,7 @@ impl End {
         for _ in 0..count {
             let begun = Instant::now();
             send::send(&sender, message.clone(), timeout)?;
-            let reply = receive::receive(&receiver, timeout)?;
+            let reply = receive::receive(&receiver, timeout, SILENCE)?;
             times.push(begun.elapsed());
             self.tally.received();
             self.check(&reply)?;

@@ -22,7 +22,7 @@ pub(crate) fn receive_all(
     let mut output = Output::new(shape);
     let mut left = count;
     while left != Some(0) {
-        let message = receive(receiver, timeout)?;
+        let message = receive(receiver, timeout, "no message has come")?;
         output.write(&message)?;
         tally.received();
         left = left.map(|left| left - 1);
@@ -33,15 +33,19 @@ pub(crate) fn receive_all(
     output.flush()
 }
 
-/// The next message, waiting for as long as `timeout` says.
-pub(crate) fn receive(receiver: &Receiver, timeout: Option<Duration>) -> Result<Message, Failure> {
+/// The next message, waiting for as long as `timeout` says; then the failure says what has not come.
+pub(crate) fn receive(
+    receiver: &Receiver,
+    timeout: Option<Duration>,
+    what: &str,
+) -> Result<Message, Failure> {
     let Some(timeout) = timeout else {
         let received = receiver.recv_blocking();
         return received.map_err(|error| Failure::because(&error));
     };
     let received = receiver.recv_timeout_blocking(timeout);
     received.map_err(|error| match error {
-        RecvTimeoutError::Timeout => timed_out("no message has come"),
+        RecvTimeoutError::Timeout => timed_out(what),
         error => Failure::because(&error),
     })
 }

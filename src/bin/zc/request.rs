@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use zmq_channels::error::{RecvTimeoutError, RequestTimeoutError};
+use zmq_channels::error::RecvTimeoutError;
 use zmq_channels::{Message, Rep, Req, Request, Socket};
 
 use crate::args::{Reply, Sending};
@@ -13,10 +13,12 @@ use crate::exit::{say, Failure, Outcome};
 use crate::formats::Shape;
 use crate::output::Output;
 use crate::progress::Tally;
-use crate::send::Source;
+use crate::receive;
+use crate::send::{self, Source};
 use crate::sockets::timed_out;
 
-/// Asks what `source` gives, and prints each reply before the next request.
+/// Asks what `source` gives, and prints each reply before the next request. What is on the wire is what
+/// a REQ of libzmq sends: `Socket::request` would number the requests.
 pub(crate) fn ask_all(
     mut source: Source,
     socket: &Socket<Req>,
@@ -24,31 +26,17 @@ pub(crate) fn ask_all(
     timeout: Option<Duration>,
     tally: &Tally,
 ) -> Outcome {
+    let (sender, receiver) = (socket.sender(), socket.receiver());
     let mut output = Output::new(shape);
     while let Some(request) = source.next()? {
+        send::send(&sender, request, timeout)?;
         tally.sent();
-        let reply = ask(socket, request, timeout)?;
+        let reply = receive::receive(&receiver, timeout, "no reply has come")?;
         tally.received();
         output.write(&reply)?;
         output.flush()?;
     }
     Ok(())
-}
-
-fn ask(
-    socket: &Socket<Req>,
-    request: Message,
-    timeout: Option<Duration>,
-) -> Result<Message, Failure> {
-    let Some(timeout) = timeout else {
-        let reply = socket.request_blocking(request);
-        return reply.map_err(|error| Failure::because(&error));
-    };
-    let reply = socket.request_timeout_blocking(request, timeout);
-    reply.map_err(|error| match &error {
-        RequestTimeoutError::Timeout(_) => timed_out("no reply has come"),
-        error => Failure::because(error),
-    })
 }
 
 /// Where replies come from.

@@ -119,12 +119,15 @@ impl Runner {
         Ok(())
     }
 
-    /// Ends the pending calls of all jobs and sends what was accepted; returns how many messages
-    /// were not delivered.
+    /// Sends what was accepted, and returns how many messages were not delivered.
     fn close(&mut self, is_interrupted: bool, terms: &mut Terms) -> u64 {
         let (context, sender) = (self.context.clone(), self.sender.clone());
         thread::spawn(move || {
-            let report = context.terminate_blocking();
+            // `terminate` ends the calls that jobs wait in, and monitors with them.
+            let report = match is_interrupted {
+                true => context.terminate_blocking(),
+                false => context.close_blocking(),
+            };
             let _ = sender.send(Notice::Closed(report.undelivered));
         });
         let limited = is_interrupted && terms.linger.is_none();
