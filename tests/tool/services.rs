@@ -153,10 +153,14 @@ fn completions_and_the_manual_name_every_command() {
         }
         let page = run("man", b"").printed();
         assert!(
-            page.starts_with(".ie") && page.contains("zc\\-dealer"),
+            page.contains(".TH zc 1") && page.contains("zc\\-dealer(1)"),
             "{page}"
         );
-        assert!(page.contains("Exit codes:") && page.contains("\\-\\-curve\\-server"));
+        assert!(page.contains("Exit codes:"));
+        let page = run("man dealer", b"").printed();
+        assert!(page.contains(".TH zc-dealer 1"), "{page}");
+        assert!(page.contains("\\-\\-curve\\-server"));
+        assert!(run("man other", b"").failed(2).contains("no such command"));
     });
 }
 

@@ -6,7 +6,7 @@ use crate::args::SocketCommand;
 use crate::bench::BenchCommand;
 use crate::keys::KeygenArgs;
 use crate::monitor::MonitorArgs;
-use crate::pages::CompletionsArgs;
+use crate::pages::{CompletionsArgs, ManArgs};
 use crate::proxy::ProxyArgs;
 
 /// ZeroMQ sockets on the command line: send, receive, ask, answer, forward, watch and measure.
@@ -51,7 +51,7 @@ Exit codes:
   1    failed: the reason is on standard error, in one line
   2    wrong usage
   3    --timeout was over
-  4    messages were accepted and not delivered within --linger
+  4    messages were not delivered: not within --linger, or not to a peer that is not there
   130  Ctrl-C (143: SIGTERM) before all was done";
 
 /// What to do.
@@ -70,6 +70,6 @@ pub(crate) enum Command {
     Keygen(KeygenArgs),
     /// Print the completions for a shell
     Completions(CompletionsArgs),
-    /// Print the manual page, in roff
-    Man,
+    /// Print a page of the manual, in roff
+    Man(ManArgs),
 }

@@ -16,7 +16,7 @@ pub(crate) enum Failure {
     Runtime(String),
     /// A time limit was over.
     Timeout(String),
-    /// Messages that were accepted were not delivered.
+    /// This number of messages was not delivered.
     Undelivered(u64),
     /// A signal ended the command before it was done.
     Interrupted(u8),

@@ -39,7 +39,7 @@ fn main() -> ExitCode {
         Command::Bench(command) => bench::run(&command),
         Command::Keygen(arguments) => keys::keygen(&arguments),
         Command::Completions(arguments) => pages::completions(Cli::command(), &arguments),
-        Command::Man => pages::man(Cli::command()),
+        Command::Man(arguments) => pages::man(Cli::command(), &arguments),
     };
     exit::report(outcome)
 }

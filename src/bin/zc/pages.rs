@@ -24,11 +24,27 @@ pub(crate) fn completions(mut command: Command, arguments: &CompletionsArgs) -> 
     print(&text)
 }
 
-/// `zc man`: one page on everything, the subcommands after the options.
-pub(crate) fn man(mut command: Command) -> Outcome {
+/// The manual.
+///
+/// Without a command, the page on zc. For man: `zc man push > zc-push.1`.
+#[derive(Debug, Args)]
+pub(crate) struct ManArgs {
+    /// The page on this command, such as push
+    #[arg(value_name = "COMMAND")]
+    command: Option<String>,
+}
+
+/// `zc man`.
+pub(crate) fn man(mut zc: Command, arguments: &ManArgs) -> Outcome {
+    zc.build();
+    let command = match &arguments.command {
+        None => &zc,
+        Some(name) => zc
+            .find_subcommand(name)
+            .ok_or_else(|| Failure::Usage(format!("{name}: no such command")))?,
+    };
     let mut text = Vec::new();
-    command.build();
-    let written = clap_mangen::Man::new(command).render(&mut text);
+    let written = clap_mangen::Man::new(command.clone()).render(&mut text);
     written.map_err(|error| Failure::because(&error))?;
     print(&text)
 }

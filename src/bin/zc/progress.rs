@@ -10,7 +10,7 @@ const LONG: Duration = Duration::from_secs(2);
 
 /// Messages so far, counted by the jobs.
 #[derive(Clone, Default)]
-pub(crate) struct Tally(Arc<[AtomicU64; 2]>);
+pub(crate) struct Tally(Arc<[AtomicU64; 3]>);
 
 impl Tally {
     pub(crate) fn sent(&self) {
@@ -19,6 +19,11 @@ impl Tally {
 
     pub(crate) fn received(&self) {
         self.0[1].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A message that no peer could take.
+    pub(crate) fn refused(&self) {
+        self.0[2].fetch_add(1, Ordering::Relaxed);
     }
 
     fn now(&self) -> [u64; 2] {
@@ -74,6 +79,11 @@ impl Progress {
             true => writeln!(stderr, "zc: {text}"),
             false => write!(stderr, "\rzc: {text}\x1b[K"),
         };
+    }
+
+    /// How many messages no peer could take.
+    pub(crate) fn refused(&self) -> u64 {
+        self.tally.0[2].load(Ordering::Relaxed)
     }
 
     /// Leaves the terminal's line.

@@ -114,7 +114,10 @@ pub(crate) fn answer_all(
 fn reply_to(request: Request, reply: Message, tally: &Tally) {
     match request.reply(reply) {
         Ok(()) => tally.sent(),
-        Err(error) => say(&format!("too late to reply: {error}")),
+        Err(error) => {
+            tally.refused();
+            say(&format!("too late to reply: {error}"));
+        }
     }
 }
 

@@ -99,7 +99,7 @@ impl Runner {
                 Err(RecvTimeoutError::Timeout) => terms.progress.show(),
             }
         }
-        let undelivered = self.close(is_interrupted, &mut terms);
+        let undelivered = self.close(is_interrupted, &mut terms) + terms.progress.refused();
         terms.progress.end();
         match outcome {
             Ok(()) if undelivered > 0 => Err(Failure::Undelivered(undelivered)),

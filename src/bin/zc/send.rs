@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use zmq_channels::error::SendTimeoutError;
+use zmq_channels::error::{Refusal, SendTimeoutError};
 use zmq_channels::{Message, Sender};
 
 use crate::args::Sending;
-use crate::exit::{Failure, Outcome};
-use crate::formats::{Input, Shape};
+use crate::exit::{say, Failure, Outcome};
+use crate::formats::{escape, Input, Shape};
 use crate::progress::Tally;
 use crate::sockets::timed_out;
 
@@ -164,7 +164,8 @@ impl Pace {
     }
 }
 
-/// Sends all that `source` gives.
+/// Sends all that `source` gives. A peer that has gone, or never was, is told of and no reason to end:
+/// there may be others.
 pub(crate) fn send_all(
     mut source: Source,
     sender: &Sender,
@@ -172,21 +173,39 @@ pub(crate) fn send_all(
     tally: &Tally,
 ) -> Outcome {
     while let Some(message) = source.next()? {
-        send(sender, message, timeout)?;
-        tally.sent();
+        match try_to_send(sender, message, timeout) {
+            Ok(()) => tally.sent(),
+            Err(SendTimeoutError::Refused(why @ Refusal::Unroutable, message)) => {
+                let mut peer = Vec::new();
+                escape::escape(message.first().map_or(&[], |frame| &frame[..]), &mut peer);
+                say(&format!("{}: {why}", String::from_utf8_lossy(&peer)));
+                tally.refused();
+            }
+            Err(error) => return Err(failure(&error)),
+        }
     }
     Ok(())
 }
 
 /// Sends one message, waiting for room for as long as `timeout` says.
 pub(crate) fn send(sender: &Sender, message: Message, timeout: Option<Duration>) -> Outcome {
-    let Some(timeout) = timeout else {
-        let sent = sender.send_blocking(message);
-        return sent.map_err(|error| Failure::because(&error));
-    };
-    let sent = sender.send_timeout_blocking(message, timeout);
-    sent.map_err(|error| match &error {
+    try_to_send(sender, message, timeout).map_err(|error| failure(&error))
+}
+
+fn try_to_send(
+    sender: &Sender,
+    message: Message,
+    timeout: Option<Duration>,
+) -> Result<(), SendTimeoutError> {
+    match timeout {
+        None => Ok(sender.send_blocking(message)?),
+        Some(timeout) => sender.send_timeout_blocking(message, timeout),
+    }
+}
+
+fn failure(error: &SendTimeoutError) -> Failure {
+    match error {
         SendTimeoutError::Timeout(_) => timed_out("no room for a message"),
         error => Failure::because(error),
-    })
+    }
 }
