@@ -93,6 +93,10 @@ fn a_key_may_be_given_in_z85_and_readable_secrets_are_warned_of() {
         push.args(["--server-key", key]);
         assert_eq!(start_command(push).end().printed(), "");
         assert_eq!(pull.end().printed(), "x\n");
+        // A key may begin with a hyphen.
+        let key = "-q:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7";
+        let push = format!("push tcp://127.0.0.1:1 -m x --linger 0 --server-key {key}");
+        assert!(run(&push, b"").failed(4).contains("not delivered"));
         let why = run(
             &format!("push {endpoint} -m x --server-key {secret}.no"),
             b"",

@@ -91,7 +91,13 @@ pub(crate) struct JoinArgs {
     #[command(flatten)]
     pub(crate) common: Common,
     /// Join this group; may be given several times
-    #[arg(short, long = "join", value_name = "GROUP", required = true)]
+    #[arg(
+        short,
+        long = "join",
+        value_name = "GROUP",
+        allow_hyphen_values = true,
+        required = true
+    )]
     pub(crate) join: Vec<String>,
 }
 
@@ -125,7 +131,7 @@ pub(crate) struct ReplyArgs {
 pub(crate) struct Reply {
     /// Reply with this text; given several times, with a message of that many frames. Without it
     /// and the two below, requests are printed and replies read from standard input
-    #[arg(short, long = "reply", value_name = "TEXT")]
+    #[arg(short, long = "reply", value_name = "TEXT", allow_hyphen_values = true)]
     pub(crate) reply: Vec<String>,
     /// Reply with the request itself
     #[arg(long)]
@@ -139,7 +145,7 @@ pub(crate) struct Reply {
 #[derive(Debug, Args)]
 pub(crate) struct Name {
     /// The routing id by which ROUTER peers know this socket (ZMQ_ROUTING_ID); \xHH stands for a byte
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", allow_hyphen_values = true)]
     pub(crate) routing_id: Option<String>,
 }
 
@@ -154,7 +160,12 @@ pub(crate) struct Subscribers {
 pub(crate) struct Topics {
     /// Subscribe to what starts with this, in the first frame; may be given several times. Without
     /// it, to everything
-    #[arg(short, long = "subscribe", value_name = "PREFIX")]
+    #[arg(
+        short,
+        long = "subscribe",
+        value_name = "PREFIX",
+        allow_hyphen_values = true
+    )]
     pub(crate) subscribe: Vec<String>,
 }
 
@@ -188,6 +199,7 @@ pub(crate) struct Sending {
         short,
         long = "message",
         value_name = "TEXT",
+        allow_hyphen_values = true,
         allow_hyphen_values = true
     )]
     pub(crate) message: Vec<String>,

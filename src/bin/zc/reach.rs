@@ -58,6 +58,7 @@ pub(crate) struct SecurityArgs {
         long,
         help_heading = "Security",
         value_name = "KEY",
+        allow_hyphen_values = true,
         requires = "curve_server"
     )]
     pub(crate) allow: Vec<String>,
@@ -66,6 +67,7 @@ pub(crate) struct SecurityArgs {
         long,
         help_heading = "Security",
         value_name = "KEY",
+        allow_hyphen_values = true,
         group = "mechanism"
     )]
     pub(crate) server_key: Option<String>,
@@ -83,6 +85,7 @@ pub(crate) struct SecurityArgs {
         long,
         help_heading = "Security",
         value_name = "USER:PASSWORD",
+        allow_hyphen_values = true,
         group = "mechanism"
     )]
     pub(crate) plain: Option<String>,
