@@ -39,6 +39,17 @@ fn a_command_sees_frames_and_gives_frames() {
 }
 
 #[test]
+fn a_command_may_read_and_write_more_than_a_pipe_holds() {
+    within(LIMIT, || {
+        let (rep, endpoint) = start_bound("rep -n 1 -f raw --exec cat");
+        let request = vec![b'x'; 1 << 20];
+        let asked = run(&format!("req {endpoint} -f raw"), &request);
+        assert_eq!(asked.printed().as_bytes(), request);
+        assert_eq!(rep.end().printed(), "");
+    });
+}
+
+#[test]
 fn replies_can_be_typed() {
     within(LIMIT, || {
         let (mut rep, endpoint) = start_bound("rep -n 1");
