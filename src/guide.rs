@@ -38,6 +38,9 @@ pub mod monitoring {}
 #[doc = include_str!("guide/security.md")]
 pub mod security {}
 
+#[doc = include_str!("guide/tool.md")]
+pub mod tool {}
+
 #[doc = include_str!("guide/differences.md")]
 pub mod differences {}
 
