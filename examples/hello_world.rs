@@ -4,7 +4,7 @@
 //! ```text
 //! hello_world                                both, over inproc
 //! hello_world server                         bound to tcp://127.0.0.1:5555
-//! hello_world client ipc:///tmp/hello        ten requests, to wherever the server is
+//! hello_world client ipc:///tmp/hello        ten requests to the server at this endpoint
 //! ```
 
 use std::error::Error;

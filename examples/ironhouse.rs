@@ -1,9 +1,9 @@
-//! Ironhouse: client and server know each other by their keys, and all between them is encrypted.
-//! (Guide, "Getting Started with ZeroMQ Security".)
+//! Ironhouse: client and server authenticate each other by their keys, and the connection is encrypted
+//! (the Guide's chapter on security).
 //!
 //!     cargo run --example ironhouse
 //!
-//! One client has a key that the authenticator knows, one has not. Ends by itself.
+//! The authenticator knows the key of one client, but not that of the other. Ends by itself.
 
 use std::error::Error;
 use std::thread;

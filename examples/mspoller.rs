@@ -1,4 +1,4 @@
-//! Two sockets read in one thread: tasks from a PULL, weather from a SUB (the Guide's msreader and
+//! Receives from two sockets in one thread: tasks from a PULL, weather from a SUB (the Guide's msreader and
 //! mspoller). A task `END` ends it.
 //!
 //! ```text

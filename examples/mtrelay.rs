@@ -1,5 +1,5 @@
-//! Threads that signal each other over PAIR sockets and inproc (the Guide's mtrelay): step 1 tells
-//! step 2, step 2 tells step 3, and no thread waits by sleeping.
+//! Threads that signal each other over PAIR sockets and inproc (the Guide's mtrelay): step 1 signals
+//! step 2, and step 2 signals step 3. No thread sleeps to wait for another.
 //!
 //! ```text
 //! mtrelay

@@ -1,5 +1,5 @@
-//! A server of several threads (the Guide's mtserver): a ROUTER takes requests from the network, a
-//! DEALER deals them out over inproc to one REP per thread.
+//! A server with several threads (the Guide's mtserver): a ROUTER receives requests from the network, and
+//! a DEALER distributes them over inproc to one REP per thread.
 //!
 //! ```text
 //! mtserver                          five threads at tcp://127.0.0.1:5555 (`hello_world client`)

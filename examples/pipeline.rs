@@ -1,11 +1,11 @@
-//! A pipeline: a ventilator deals out tasks, workers do them, a sink collects the results and ends
-//! the workers when it has all (the Guide's taskvent, taskwork2 and tasksink2). Start them in any
-//! order.
+//! A pipeline: a ventilator distributes tasks, workers execute them, and a sink collects the results and
+//! stops the workers when it has them all (the Guide's taskvent, taskwork2 and tasksink2). Start them in
+//! any order.
 //!
 //! ```text
 //! pipeline                    a ventilator, four workers and a sink, over inproc
 //! pipeline ventilator 4       waits for four workers; tasks at tcp://127.0.0.1:5557
-//! pipeline worker             as often as told
+//! pipeline worker             start as many as the others expect
 //! pipeline sink 4             results at tcp://127.0.0.1:5558, the kill signal at 5559
 //! ```
 

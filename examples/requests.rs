@@ -1,5 +1,5 @@
-//! Many requests under way on one socket, answered by several workers in whatever order they
-//! finish: `cargo run --example requests`, or with an endpoint of your own,
+//! Many concurrent requests on one socket, answered by several workers in the order in which they
+//! finish: `cargo run --example requests`, or with an endpoint,
 //! `cargo run --example requests tcp://127.0.0.1:5555`.
 
 use std::error::Error;

@@ -1,6 +1,6 @@
-//! Request and reply through a broker: clients and workers know nothing of each other and come and
-//! go as they like (the Guide's rrclient, rrworker and rrbroker). The broker is written out here;
-//! `msgqueue` is the same in one call.
+//! Request and reply through a broker: clients and workers do not know each other and may start and stop
+//! at any time (the Guide's rrclient, rrworker and rrbroker). The broker is written out here; `msgqueue`
+//! is the same in one call.
 //!
 //! ```text
 //! rr broker      between tcp://127.0.0.1:5559 (clients) and tcp://127.0.0.1:5560 (workers)

@@ -1,6 +1,6 @@
-//! Publishing that begins when all subscribers are there, and loses nothing (the Guide's syncpub
-//! and syncsub). `wait_subscribed` replaces the Guide's second pair of sockets, `xpub_no_drop`
-//! makes the publisher wait for the slowest subscriber.
+//! Publishing that starts when all subscribers are connected, and loses no message (the Guide's syncpub and
+//! syncsub). `wait_subscribed` replaces the Guide's second pair of sockets, and `xpub_no_drop` makes the
+//! publisher wait for the slowest subscriber.
 //!
 //! ```text
 //! syncpub                         both, with ten subscribers, over inproc

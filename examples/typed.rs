@@ -1,4 +1,4 @@
-//! Typed messages: two sockets exchange a structure, as JSON, through a codec.
+//! Typed messages: two sockets exchange a struct, encoded as JSON by a codec.
 //!
 //! ```text
 //! typed                           both sides, over inproc
