@@ -2,6 +2,12 @@
 
 use crate::common;
 
+#[path = "../../examples/discovery.rs"]
+#[allow(dead_code)]
+mod discovery;
+#[path = "../../examples/lvcache.rs"]
+#[allow(dead_code)]
+mod lvcache;
 #[path = "../../examples/psenvpub.rs"]
 #[allow(dead_code)]
 mod psenvpub;
@@ -12,7 +18,11 @@ mod psenvsub;
 #[allow(dead_code)]
 mod wuproxy;
 
-use common::{eventually, next, put, within, Transport, LIMIT};
+use std::ops::ControlFlow::{Break, Continue};
+use std::sync::mpsc;
+use std::thread;
+
+use common::{eventually, next, put, within, Transport, LIMIT, PATIENCE};
 use zmq_channels::{Context, Message, Pub, Sub};
 
 #[test]
@@ -32,6 +42,69 @@ fn subscriptions_match_the_envelope() {
                 assert_eq!(topic, "B");
                 assert_eq!(content, "We would like to see this");
             }
+        }
+    });
+}
+
+#[test]
+fn publishers_and_subscribers_find_each_other_by_a_broker() {
+    within(LIMIT, || {
+        for transport in Transport::ALL {
+            let (here, there) = transport.contexts();
+            let (front, back) = (transport.endpoint(), transport.endpoint());
+            let (broker, front, back) = discovery::broker(&here, &front, &back).unwrap();
+            let publishers = ["oslo", "rome"].map(|topic| {
+                let (there, front) = (there.clone(), front.clone());
+                thread::spawn(move || discovery::publish(&there, front.as_str(), topic).unwrap())
+            });
+            for topic in ["rome", "oslo"] {
+                let contents = discovery::subscribe(&there, back.as_str(), topic).unwrap();
+                assert_eq!(contents, ["1", "2", "3"], "{transport:?}");
+            }
+            for publisher in publishers {
+                publisher.join().unwrap();
+            }
+            assert!(broker.stop().forth.messages >= 6);
+        }
+    });
+}
+
+#[test]
+fn late_subscribers_receive_the_last_value_of_each_topic() {
+    within(LIMIT, || {
+        for transport in Transport::ALL {
+            let (here, there) = transport.contexts();
+            let publisher = there.socket::<Pub>().unwrap();
+            let updates = publisher.bind(transport.endpoint()).unwrap();
+            let cached = transport.endpoint();
+            let (front, back) = lvcache::sockets(&here, updates.as_str(), &cached).unwrap();
+            publisher.wait_subscribed_blocking(1).unwrap();
+            let (tell, told) = mpsc::channel();
+            let caching = thread::spawn(move || {
+                lvcache::cache(&front, &back, |topics, sent| {
+                    tell.send((topics, sent)).unwrap();
+                    // The last update, after both late subscribers.
+                    match topics {
+                        3 => Break(()),
+                        _ => Continue(()),
+                    }
+                })
+                .unwrap();
+            });
+            for (topic, value) in [("oslo", "1"), ("rome", "2"), ("oslo", "3")] {
+                put(&publisher.sender(), [topic, value]);
+            }
+            (0..3).for_each(|_| assert_eq!(told.recv_timeout(PATIENCE).unwrap().1, 0));
+            for expected in [1, 2] {
+                let late = there.socket::<Sub>().unwrap();
+                late.subscribe("os").unwrap();
+                late.connect(&cached).unwrap();
+                assert_eq!(next(&late.receiver()), ["oslo", "3"].into());
+                // Cancellations are events, too.
+                while told.recv_timeout(PATIENCE).unwrap() != (2, expected) {}
+            }
+            put(&publisher.sender(), ["the end", ""]);
+            caching.join().unwrap();
         }
     });
 }
