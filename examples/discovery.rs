@@ -62,8 +62,8 @@ pub(crate) fn broker(
     Ok((Proxy::start(&front, &back)?, bound.0, bound.1))
 }
 
-/// Publishes as soon as a subscription to the topic has come through the broker: until then, messages would be
-/// dropped. An XPUB receives the subscriptions.
+/// Publishes as soon as a subscription to the topic has come through the broker: until then, messages would
+/// be dropped. An XPUB receives the subscriptions.
 pub(crate) fn publish(context: &Context, broker: &str, topic: &str) -> Result<()> {
     let publisher = context.socket::<XPub>()?;
     publisher.connect(broker)?;
