@@ -200,10 +200,10 @@ impl FromStr for CurveKeypair {
 #[non_exhaustive]
 pub enum CurveKeyError {
     /// It does not have 32 bytes, or 40 digits of Z85.
-    #[error("a key has 32 bytes, or 40 digits of Z85")]
+    #[error("a key is 32 bytes, or 40 characters of Z85")]
     Length,
     /// It is not valid Z85.
-    #[error("not Z85")]
+    #[error("invalid Z85")]
     Z85(#[from] Z85Error),
 }
 

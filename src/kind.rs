@@ -5,14 +5,15 @@ use crate::socket_type::SocketType;
 /// A socket type known at compile time, or [`Any`]. This trait is sealed and cannot be implemented
 /// outside this crate.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no type of socket",
-    note = "types of sockets are `Pub`, `Sub`, `Req`, `Rep`, `Push`, `Pull` and their likes, or `Any`"
+    message = "`{Self}` is not a socket type",
+    note = "socket types are `Pub`, `Sub`, `Req`, `Rep`, `Push`, `Pull`, the others in `zmq_channels::kind`, \
+            and `Any`"
 )]
 pub trait Kind: sealed::Sealed + Send + Sync + 'static {}
 
 /// A kind whose [`SocketType`] is known at compile time: all except [`Any`].
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no type of socket that is known at compile time",
+    message = "`{Self}` is not a socket type known at compile time",
     note = "name one, as in `context.socket::<Pub>()`; for a `SocketType` that is chosen at run time \
             there is `context.socket_of(socket_type, options)`, which gives a `Socket<Any>`"
 )]

@@ -15,10 +15,10 @@ pub struct EndpointError {
 #[non_exhaustive]
 pub enum EndpointFault {
     /// There is no `://`.
-    #[error("it has no scheme such as tcp://, ipc:// or inproc://")]
+    #[error("the scheme is missing, such as tcp://, ipc:// or inproc://")]
     NoScheme,
     /// The scheme is not `tcp`, `ipc` or `inproc` (libzmq's `EPROTONOSUPPORT`).
-    #[error("the scheme is none of tcp, ipc and inproc")]
+    #[error("the scheme is not tcp, ipc or inproc")]
     UnknownScheme,
     /// The address after the scheme is empty.
     #[error("the address is empty")]
@@ -33,19 +33,19 @@ pub enum EndpointFault {
     #[error("the host is malformed")]
     BadHost,
     /// The text in brackets is not an IPv6 address, or has an invalid zone.
-    #[error("what stands in brackets must be an IPv6 address")]
+    #[error("brackets must enclose an IPv6 address")]
     BadIpv6,
     /// A path or name contains a NUL byte.
     #[error("the name contains a NUL byte")]
     NulByte,
     /// An ipc path or abstract name has more than 107 bytes, or an inproc name more than 4096
     /// (libzmq's `ENAMETOOLONG`).
-    #[error("the name is too long: ipc takes 107 bytes, inproc 4096")]
+    #[error("the name is too long: the limit is 107 bytes for ipc and 4096 for inproc")]
     NameTooLong,
     /// `*` when connecting; wildcards are for binding.
-    #[error("a wildcard can be bound to, not connected to")]
+    #[error("a wildcard is valid for bind only")]
     WildcardConnect,
     /// A source address (`tcp://source;destination`) when binding.
-    #[error("a source address is for connecting, not for binding")]
+    #[error("a source address is valid for connect only")]
     SourceOnBind,
 }

@@ -73,7 +73,7 @@ pub enum PumpFailure {
     Panicked(&'static str),
     /// This process was forked from the one that runs the pump, and threads are not forked. A new
     /// [`Context`](crate::Context) works; the parent process is not affected.
-    #[error("the pump is a thread of the process that this one was forked from")]
+    #[error("the pump is a thread of the parent process")]
     Forked,
 }
 
@@ -85,12 +85,12 @@ pub enum Refusal {
     #[error("a message needs at least one frame")]
     NoFrames,
     /// A REP socket has no request to reply to: receive one first (libzmq's `EFSM`).
-    #[error("no request has been received that this could answer")]
+    #[error("no request has been received to reply to")]
     NoRequest,
     /// This type of socket sends only messages with a fixed number of frames: one for CLIENT,
     /// SCATTER and CHANNEL; two for SERVER and PEER, the routing id and the payload (libzmq's
     /// `EINVAL`).
-    #[error("messages of this type of socket have {expected} frames, no more and no less")]
+    #[error("messages of this type of socket have exactly {expected} frames")]
     FrameCount {
         /// The required number of frames.
         expected: usize,
@@ -98,7 +98,7 @@ pub enum Refusal {
     /// The message has more frames than peers accept:
     /// [`Message::MAX_FRAMES`](crate::Message::MAX_FRAMES), including those that the type of socket
     /// prepends (libzmq has no such limit).
-    #[error("a message of more than {limit} frames")]
+    #[error("the message has more than {limit} frames")]
     TooManyFrames {
         /// The maximum number of frames on this type of socket.
         limit: usize,
@@ -107,7 +107,7 @@ pub enum Refusal {
     #[error("no peer has this routing id")]
     Unroutable,
     /// The name of the group has more than 255 bytes (RFC 48).
-    #[error("the name of a group has more than 255 bytes")]
+    #[error("the group name is longer than 255 bytes")]
     GroupTooLong,
 }
 

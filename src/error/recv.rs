@@ -27,7 +27,7 @@ pub enum TryRecvError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum RecvTimeoutError {
     /// No message arrived before the deadline (`ZMQ_RCVTIMEO`, `EAGAIN`).
-    #[error("no message before the deadline")]
+    #[error("no message arrived within the timeout")]
     Timeout,
     /// The socket is closed and all messages it received have been taken, or the context has been
     /// shut down.

@@ -9,7 +9,7 @@ use crate::message::Message;
 pub enum RequestError {
     /// The connection to the peer that has the request was lost. The request may or may not have
     /// been processed, so it is not sent to another peer: that is for the caller to decide.
-    #[error("the peer that had the request is gone")]
+    #[error("the peer that received the request has disconnected")]
     PeerLost,
     /// The socket is closed, or the context has been shut down. Contains the message if no peer has
     /// taken it.
@@ -26,11 +26,11 @@ pub enum RequestError {
 pub enum RequestTimeoutError {
     /// No reply arrived before the deadline. Contains the message if no peer has taken it: it was
     /// not sent and will not be. Otherwise a late reply will be dropped.
-    #[error("no reply before the deadline")]
+    #[error("no reply arrived within the timeout")]
     Timeout(Option<Message>),
     /// The connection to the peer that has the request was lost. The request may or may not have
     /// been processed, so it is not sent to another peer: that is for the caller to decide.
-    #[error("the peer that had the request is gone")]
+    #[error("the peer that received the request has disconnected")]
     PeerLost,
     /// The socket is closed, or the context has been shut down. Contains the message if no peer has
     /// taken it.

@@ -32,7 +32,7 @@ pub enum TrySendError<T = Message> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SendTimeoutError<T = Message> {
     /// The deadline passed while the high-water mark was reached (`ZMQ_SNDTIMEO`, `EAGAIN`).
-    #[error("no room before the deadline")]
+    #[error("the queue stayed full until the timeout")]
     Timeout(T),
     /// The socket is closed, or the context has been shut down.
     #[error("{0}")]

@@ -10,10 +10,10 @@ use crate::socket_type::SocketType;
 #[non_exhaustive]
 pub enum GroupError {
     /// The name has more than 255 bytes (RFC 48).
-    #[error("the name of a group has more than 255 bytes")]
+    #[error("the group name is longer than 255 bytes")]
     TooLong,
     /// The socket has already joined this group.
-    #[error("the group has been joined before")]
+    #[error("the group is already joined")]
     AlreadyJoined,
     /// The socket has not joined this group.
     #[error("the group has not been joined")]
@@ -34,18 +34,18 @@ pub enum GroupError {
 #[non_exhaustive]
 pub enum SubscribeError {
     /// The socket's type, chosen at run time, has no subscriptions.
-    #[error("this type of socket has no subscriptions")]
+    #[error("sockets of this type have no subscriptions")]
     Unsupported,
     /// An XPUB decides about its peers' subscriptions only with
     /// [`xpub_manual`](crate::Options::xpub_manual).
-    #[error("option xpub_manual is off")]
+    #[error("option xpub_manual is not set")]
     NotManual,
     /// The message did not come from a peer, or none has been received yet.
-    #[error("no peer has been heard of")]
+    #[error("no subscription has been received from a peer")]
     NoPeer,
     /// The peer has reached the limit of subscriptions that an XPUB keeps for it: 2¹⁸, of 2²⁴ bytes
     /// together.
-    #[error("the peer has as many subscriptions as it can have")]
+    #[error("the peer has reached the limit of subscriptions")]
     TooMany,
     /// The socket is closed, or the context has been shut down.
     #[error(transparent)]
@@ -118,7 +118,7 @@ pub enum WaitError {
 #[non_exhaustive]
 pub enum WaitTimeoutError {
     /// Fewer peers were there at the deadline.
-    #[error("too few peers before the deadline")]
+    #[error("too few peers within the timeout")]
     Timeout,
     /// The socket's type, chosen at run time, has no subscribers.
     #[error("only PUB, XPUB and RADIO sockets have subscribers")]
@@ -179,7 +179,7 @@ pub enum SocketError {
         socket_type: SocketType,
     },
     /// The context has reached `ContextOptions::max_sockets` (libzmq's `EMFILE`).
-    #[error("the context has all the sockets it may have")]
+    #[error("the context has reached its limit of sockets")]
     TooManySockets,
     /// The pump thread could not be started.
     #[error("cannot start a pump")]
@@ -214,7 +214,7 @@ pub enum RegisterError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum SelectError {
     /// No source was ready in time.
-    #[error("nothing came before the deadline")]
+    #[error("nothing was ready within the timeout")]
     Timeout,
     /// There are no sources to wait for.
     #[error("there is nothing to wait for")]
@@ -226,7 +226,7 @@ pub enum SelectError {
 #[non_exhaustive]
 pub enum AuthenticatorError {
     /// The context already has one, or a socket is bound to `inproc://zeromq.zap.01`.
-    #[error("the context has an authenticator already")]
+    #[error("the context already has an authenticator")]
     Taken,
     /// Its socket cannot be opened.
     #[error(transparent)]
@@ -238,7 +238,7 @@ pub enum AuthenticatorError {
 #[non_exhaustive]
 pub enum ProxyError {
     /// Neither socket receives messages that the other could send.
-    #[error("neither socket sends what the other receives")]
+    #[error("neither socket can send messages that the other one receives")]
     NothingToCarry,
     /// The capture socket's type cannot send.
     #[error("the capture socket does not send")]

@@ -346,14 +346,14 @@ pub enum DisconnectReason {
     Io(SystemError),
     /// The attempt to connect took longer than
     /// [`connect_timeout`](crate::Options::connect_timeout) or the system allows.
-    #[error("the attempt to connect took too long")]
+    #[error("the connection attempt timed out")]
     ConnectTimeout,
     /// The peer violated its protocol or the pattern.
     #[error("{0}")]
     Protocol(ProtocolFault),
     /// The peer announced a frame larger than
     /// [`max_frame_size`](crate::Options::max_frame_size).
-    #[error("a frame of {announced} bytes was announced, the limit is {limit}")]
+    #[error("the peer announced a frame of {announced} bytes, the limit is {limit}")]
     FrameTooLarge {
         /// The size announced, in bytes.
         announced: u64,
@@ -362,13 +362,13 @@ pub enum DisconnectReason {
     },
     /// A message from the peer exceeded [`max_message_size`](crate::Options::max_message_size),
     /// counting all its frames.
-    #[error("a message of more than {limit} bytes")]
+    #[error("the message is larger than {limit} bytes")]
     MessageTooLarge {
         /// The limit, in bytes.
         limit: u64,
     },
     /// The peer's socket type is not compatible with this socket's.
-    #[error("a socket of type {0:?} cannot talk to this one")]
+    #[error("a peer of type {0:?} is not compatible with this socket")]
     IncompatibleSocketType(String),
     /// The peer uses another security mechanism, or a version of ZMTP without the security that
     /// this socket requires, or one that is older than this type of socket.
@@ -377,7 +377,7 @@ pub enum DisconnectReason {
     /// The peer uses an older version of ZMTP than [`oldest_zmtp`](crate::Options::oldest_zmtp)
     /// allows. Every peer whose first bytes could be a frame of ZMTP 1.0 is taken for a peer of
     /// that version.
-    #[error("the peer speaks ZMTP {major}.{minor}, which is older than what is taken")]
+    #[error("the peer speaks ZMTP {major}.{minor}, which is older than oldest_zmtp allows")]
     OldVersion {
         /// The major number of its version.
         major: u8,
@@ -386,7 +386,7 @@ pub enum DisconnectReason {
     },
     /// This socket's [`Authenticator`](crate::Authenticator) or ZAP handler rejected the peer, or
     /// the peer's rejected this socket (`ZMQ_EVENT_HANDSHAKE_FAILED_AUTH`).
-    #[error("not authenticated, status {status}: {text}")]
+    #[error("authentication failed with status {status}: {text}")]
     AuthenticationFailed {
         /// 300 for a temporary failure, 400 if the peer was rejected, 500 for an internal error of
         /// the handler (RFC 27).
@@ -407,21 +407,21 @@ pub enum DisconnectReason {
     RefusedByPeer(String),
     /// Greeting and handshake took longer than
     /// [`handshake_timeout`](crate::Options::handshake_timeout).
-    #[error("the handshake was not completed in time")]
+    #[error("the handshake timed out")]
     HandshakeTimeout,
     /// The peer was silent for too long.
-    #[error("the peer was silent for too long")]
+    #[error("the peer sent nothing within the heartbeat timeout")]
     HeartbeatTimeout,
     /// This socket refused the peer: a PAIR that already has one, or a routing id that is in use.
-    #[error("this socket does not take the peer")]
+    #[error("this socket refused the peer")]
     Refused,
     /// The socket has reached [`max_peers`](crate::Options::max_peers), or there are too many
     /// connections that have not finished their handshake.
-    #[error("there are too many connections")]
+    #[error("the limit of connections is reached")]
     LimitReached,
     /// This socket ended the connection: by `unbind`, `disconnect` or `close`, or for a peer that
     /// replaces it.
-    #[error("ended by this socket")]
+    #[error("closed by this socket")]
     Local,
 }
 

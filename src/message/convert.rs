@@ -93,7 +93,7 @@ message_of_a_tuple!(A a, B b, C c, D d, E e, F f);
 #[non_exhaustive]
 pub enum FromMessageError {
     /// It has several frames, or none.
-    #[error("a message of {} frames, not of one", .0.len())]
+    #[error("the message has {} frames instead of one", .0.len())]
     FrameCount(Message),
     /// Its frame is no valid UTF-8.
     #[error("the frame is not valid UTF-8")]

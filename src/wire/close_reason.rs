@@ -15,13 +15,13 @@ pub(crate) enum CloseReason {
     #[error("malformed frame: {0}")]
     MalformedFrame(&'static str),
     /// A frame exceeds the socket's limit.
-    #[error("a frame of {announced} bytes was announced, the limit is {limit}")]
+    #[error("the peer announced a frame of {announced} bytes, the limit is {limit}")]
     FrameTooLarge { announced: u64, limit: u64 },
     /// A message exceeds the socket's limit, counting all its frames.
-    #[error("a message of more than {limit} bytes")]
+    #[error("the message is larger than {limit} bytes")]
     MessageTooLarge { limit: u64 },
     /// A message has more frames than any program would send.
-    #[error("a message of more than {limit} frames")]
+    #[error("the message has more than {limit} frames")]
     TooManyFrames { limit: usize },
     /// A message lacks the frames that messages of this socket type have.
     #[error("malformed message: {0}")]
@@ -53,14 +53,14 @@ pub(crate) enum CloseReason {
 
     // Neither end is at fault, but they are not compatible.
     /// ZMTP 1.0 and 2.0 do not have this socket's type.
-    #[error("the peer speaks ZMTP {major}.{minor}, which has no peers for {ours}")]
+    #[error("the peer speaks ZMTP {major}.{minor}, which does not support {ours}")]
     UnsupportedVersion {
         major: u8,
         minor: u8,
         ours: SocketType,
     },
     /// The version is older than the socket accepts.
-    #[error("the peer speaks ZMTP {major}.{minor}, which is older than what is taken")]
+    #[error("the peer speaks ZMTP {major}.{minor}, which is older than oldest_zmtp allows")]
     OldVersion { major: u8, minor: u8 },
     /// ZMTP 1.0 and 2.0 have no security, and this socket requires it.
     #[error("the peer speaks ZMTP {major}.{minor}, which knows no security")]
@@ -89,7 +89,7 @@ pub(crate) enum CloseReason {
 
     // A time limit passed.
     /// Greeting and handshake took longer than the socket allows.
-    #[error("the handshake was not completed in time")]
+    #[error("the handshake timed out")]
     HandshakeTimeout,
     /// The peer was silent for longer than the time-to-live of its own PING, or did not reply to a
     /// PING of this end in time.

@@ -62,7 +62,7 @@ fn is_looked_up(host: &Host) -> bool {
 /// to: an inproc name, a wildcard, or a source of another address family than its destination.
 pub(crate) fn targets(endpoint: &Endpoint) -> io::Result<Resolution> {
     if endpoint.is_wildcard() {
-        return Err(invalid("a wildcard can be bound to, not connected to"));
+        return Err(invalid("a wildcard is valid for bind only"));
     }
     match endpoint.address() {
         Address::Tcp { source, host, port } => {
