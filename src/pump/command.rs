@@ -52,7 +52,8 @@ pub struct CloseReport {
     /// linger was over, because they were lost with a connection after
     /// [`close`](crate::Socket::close) was called, or because no peer can connect any more.
     /// Publishers count each copy. Messages lost before that are only in the
-    /// [statistics](crate::statistics::Statistics#structfield.dropped).
+    /// [statistics](crate::statistics::Statistics#structfield.dropped); those lost with a connection
+    /// while the socket closes are in both.
     pub undelivered: u64,
     /// Why the pump has failed, if it has: `undelivered` then counts the messages it had not
     /// reported as sent.
