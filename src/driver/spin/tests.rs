@@ -2,6 +2,10 @@
 
 use super::*;
 
+mod recorded;
+
+use recorded::Recorded;
+
 #[test]
 fn an_expectation_lasts_while_more_arrives() {
     const LONG: Duration = Duration::from_secs(60);
@@ -139,8 +143,6 @@ const ROWS: &[Waits] = &[
 
 #[test]
 fn the_waits_of_each_row_are_spent_as_it_says() {
-    const LIMIT: Duration = Duration::from_micros(50);
-    const ROUNDS: u32 = 5000;
     for Waits {
         what,
         waits,
@@ -148,21 +150,83 @@ fn the_waits_of_each_row_are_spent_as_it_says() {
         leads,
     } in ROWS
     {
-        let mut estimator = Estimator::new(THREADS);
-        let mut now = Instant::now();
-        let (mut spun, mut led) = (0, 0);
-        for (away, served) in waits.iter().cycle().take(ROUNDS as usize) {
-            now += Duration::from_micros(*away);
-            let plan = estimator.begin(now, LIMIT, true);
-            now += Duration::from_micros(*served);
-            spun += u32::from(plan.spins_until.is_some());
-            led += u32::from(plan.leads);
-            if let Some(until) = plan.spins_until {
-                estimator.trials.learn(now <= until);
-            }
-            estimator.end(now);
+        let waits = waits.iter().map(|&(away, served)| {
+            let (away, served) = (Duration::from_micros(away), Duration::from_micros(served));
+            (away, served)
+        });
+        let (spun, led) = spent(waits);
+        assert!(
+            (spins.0..=spins.1).contains(&spun) && (leads.0..=leads.1).contains(&led),
+            "{what}: spins in {spun} %, leads in {led} %"
+        );
+    }
+}
+
+/// In how many percent of the waits a thread spins, and leads, that waits so over and over.
+fn spent(waits: impl Iterator<Item = (Duration, Duration)> + Clone) -> (u32, u32) {
+    const LIMIT: Duration = Duration::from_micros(50);
+    const ROUNDS: u32 = 5000;
+    let mut estimator = Estimator::new(THREADS);
+    let mut now = Instant::now();
+    let (mut spun, mut led) = (0, 0);
+    for (away, served) in waits.cycle().take(ROUNDS as usize) {
+        now += away;
+        let plan = estimator.begin(now, LIMIT, true);
+        now += served;
+        spun += u32::from(plan.spins_until.is_some());
+        led += u32::from(plan.leads);
+        if let Some(until) = plan.spins_until {
+            estimator.trials.learn(now <= until);
         }
-        let (spun, led) = (spun * 100 / ROUNDS, led * 100 / ROUNDS);
+        estimator.end(now);
+    }
+    (spun * 100 / ROUNDS, led * 100 / ROUNDS)
+}
+
+/// Recorded waits, and in how many percent of them a thread spins and leads, at least and at most.
+const RECORDED: &[(&str, Recorded, (u32, u32), (u32, u32))] = &[
+    (
+        "round trips, asking",
+        recorded::ROUND_TRIPS,
+        (95, 100),
+        (95, 100),
+    ),
+    (
+        "round trips, replying",
+        recorded::REPLIES,
+        (95, 100),
+        (95, 100),
+    ),
+    (
+        "a round trip every millisecond",
+        recorded::PACED,
+        (0, 3),
+        (0, 3),
+    ),
+    ("a stream, receiving", recorded::STREAM, (15, 50), (95, 100)),
+    ("a stream, sending", recorded::FULL, (0, 5), (95, 100)),
+    (
+        "200 us of work per message",
+        recorded::WORK,
+        (15, 50),
+        (95, 100),
+    ),
+    (
+        "a message every millisecond",
+        recorded::TICKS,
+        (0, 3),
+        (95, 100),
+    ),
+];
+
+#[test]
+fn recorded_waits_are_spent_as_each_row_says() {
+    for (what, waits, spins, leads) in RECORDED {
+        let tenths = |tenths: u32| Duration::from_nanos(u64::from(tenths) * 100);
+        let waits = waits
+            .iter()
+            .map(|&(away, served)| (tenths(away), tenths(served)));
+        let (spun, led) = spent(waits);
         assert!(
             (spins.0..=spins.1).contains(&spun) && (leads.0..=leads.1).contains(&led),
             "{what}: spins in {spun} %, leads in {led} %"
