@@ -183,8 +183,10 @@ fn spent(waits: impl Iterator<Item = (Duration, Duration)> + Clone) -> (u32, u32
     (spun * 100 / ROUNDS, led * 100 / ROUNDS)
 }
 
-/// Recorded waits, and in how many percent of them a thread spins and leads, at least and at most.
-const RECORDED: &[(&str, Recorded, (u32, u32), (u32, u32))] = &[
+/// A name, recorded waits, and in how many percent of them a thread spins and leads, at least and at most.
+type Row = (&'static str, Recorded, (u32, u32), (u32, u32));
+
+const RECORDED: &[Row] = &[
     (
         "round trips, asking",
         recorded::ROUND_TRIPS,

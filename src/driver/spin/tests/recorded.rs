@@ -1,6 +1,6 @@
-//! Waits recorded on two virtual cores, one process at each end of a tcp connection: how long the thread was away
-//! since its last wait, and how long it waited, both in tenths of a microsecond. A hundred each, after the
-//! estimator had seen thousands.
+//! Waits recorded on two virtual cores, one process at each end of a tcp connection: how long the thread
+//! was away since its last wait, and how long it waited, both in tenths of a microsecond. A hundred each,
+//! after the estimator had seen thousands.
 
 /// Time away and time waited.
 pub(super) type Recorded = &'static [(u32, u32)];
