@@ -73,8 +73,11 @@ fn wrong_usage_is_exit_code_2() {
             assert_eq!((end.code, end.stdout), (Some(2), Vec::new()), "{arguments}");
         }
         for (arguments, reason) in [
-            ("push 127.0.0.1:1 -m x", "it has no scheme"),
-            ("push tcp://127.0.0.1:* -m x", "a wildcard can be bound to"),
+            ("push 127.0.0.1:1 -m x", "the scheme is missing"),
+            (
+                "push tcp://127.0.0.1:* -m x",
+                "a wildcard is valid for bind only",
+            ),
             ("pull --bind tcp://127.0.0.1", "the port is missing"),
             ("push tcp://127.0.0.1:1 -f hex -m xy", "hexadecimal digits"),
             (
