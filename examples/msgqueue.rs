@@ -1,5 +1,5 @@
 //! A queue between clients and workers, in one call (the Guide's msgqueue): the built-in proxy, on
-//! the pump, without a thread of its own. A third socket gets a copy of each message.
+//! the pump, without a separate thread. A third socket gets a copy of each message.
 //!
 //! ```text
 //! msgqueue       `rr client` at tcp://127.0.0.1:5559, `rr worker` at 5560, copies (PUB) at 5561

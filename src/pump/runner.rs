@@ -47,7 +47,7 @@ impl Runner {
     }
 }
 
-/// Runs `work`, which may call users' code, in a thread of its own that is not waited for.
+/// Runs `work`, which may call users' code, in a separate thread that is not waited for.
 #[cfg(feature = "tracing")]
 pub(crate) fn detach(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
     thread::Builder::new()
