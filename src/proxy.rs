@@ -28,9 +28,9 @@ const BUDGET: usize = 1024;
 /// messages in the opposite direction), PULL and PUSH for pipelines, PAIR and PAIR for a relay.
 /// Given the same socket twice, it echoes.
 ///
-/// It runs on the pump of `front`, without a thread of its own. A message is taken from one side
+/// It runs on the pump of `front`, without a separate thread. A message is taken from one side
 /// only when the other has room for it, so the high-water marks apply end to end, even through a
-/// chain of proxies. The proxy has handles of its own: other handles of the sockets may be dropped,
+/// chain of proxies. The proxy clones the handles it is given: other handles of the sockets may be dropped,
 /// kept and used, also to close a socket, which ends the proxy.
 ///
 /// Dropping the `Proxy` stops it; after [`detach`](Proxy::detach) it runs until one of its sockets

@@ -2,8 +2,8 @@
 //!
 //! An option that can have no effect is refused, so that no program relies on it. Exceptions:
 //! options at their default value, options that the context gives to all its sockets, and, for a
-//! type that only sends or only receives, an option of the other direction that has the same value
-//! as that of its own: a limit or policy set for both directions applies to the one there is.
+//! type that only sends or only receives, an option of the other direction if it has the same value
+//! as the option of the direction in use, since limits and policies may be set for both at once.
 
 use super::{OptionFault, Options};
 use crate::message::Message;

@@ -60,7 +60,7 @@ impl Options {
     /// that made the connection reconnects (`ZMQ_HEARTBEAT_TIMEOUT`). `None`, the default, means
     /// the same as [`heartbeat_interval`](Options::heartbeat_interval). Any traffic from the peer
     /// counts. A peer whose user does not keep up stops reading and cannot answer; it is not
-    /// disconnected if it sends heartbeats of its own, at intervals shorter than this.
+    /// disconnected if it also sends heartbeats, at intervals shorter than this.
     #[doc(alias = "ZMQ_HEARTBEAT_TIMEOUT")]
     #[doc(alias = "HEARTBEAT_TIMEOUT")]
     #[must_use]

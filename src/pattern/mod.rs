@@ -283,7 +283,7 @@ pub(crate) trait Pattern: Send {
     /// No call waits any more for the reply to the request with this tag.
     fn forget(&mut self, _request: u64) {}
 
-    /// Whether each peer has a queue of its own up to the high-water mark: for types whose `submit`
+    /// Whether each peer has a separate queue up to the high-water mark: for types whose `submit`
     /// never blocks, where a slow peer must not delay the others.
     fn buffers_per_peer(&self) -> bool {
         false

@@ -54,7 +54,7 @@ struct Asked {
 
 impl Req {
     /// Numbers start at random (as libzmq's do), so that a reply to a request from before this
-    /// process was started is unlikely to be taken for one to a request of its own.
+    /// process was started is unlikely to match one of its requests.
     pub(super) fn new(options: &Options, random: u32) -> Self {
         Req {
             next_number: random,

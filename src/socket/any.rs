@@ -53,8 +53,8 @@ impl<K: Typed> From<Socket<K>> for Socket<Any> {
 
 /// A socket whose type is chosen at run time ([`Context::socket_of`](crate::Context::socket_of),
 /// [`into_any`](Socket::into_any)) has the calls of all types. A call that its type does not
-/// support fails with [`KindError::Unsupported`], or with the variant of its own error that says
-/// so.
+/// support fails with [`KindError::Unsupported`], or with the variant of the call's error type
+/// that says so.
 ///
 /// ```
 /// use zmq_channels::socket::KindError;

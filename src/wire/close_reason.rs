@@ -91,9 +91,9 @@ pub(crate) enum CloseReason {
     /// Greeting and handshake took longer than the socket allows.
     #[error("the handshake timed out")]
     HandshakeTimeout,
-    /// The peer was silent for longer than the time-to-live of its own PING, or did not reply to a
+    /// The peer was silent for longer than the time-to-live in its last PING, or did not reply to a
     /// PING of this end in time.
-    #[error("the peer was silent for longer than a live one is")]
+    #[error("the peer sent nothing within the heartbeat timeout")]
     HeartbeatTimeout,
 }
 

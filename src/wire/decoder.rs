@@ -10,7 +10,7 @@
 //!
 //! The buffer grows up to the batch size, which is the maximum of one read. The decoder wants no
 //! more bytes once half of that waits undecoded, so that making room never moves more bytes than it
-//! gains. A frame of more than a quarter, unless it has arrived already, gets a vector of its own,
+//! gains. A frame of more than a quarter, unless it has arrived already, gets a separate vector,
 //! as a second read into the right place is cheaper than a copy. So a buffer with enough bytes
 //! always contains a whole frame.
 
@@ -154,7 +154,7 @@ impl Decoder {
         self.start = self.end.min(self.start + n);
     }
 
-    /// Takes the next frame, if it is a complete message of its own, short enough to be stored
+    /// Takes the next frame, if it is a complete single-frame message, short enough to be stored
     /// inline, and not at the very end of the buffer. Returns it with the bytes after it, and its
     /// length. Otherwise call [`next_frame`](Self::next_frame).
     #[inline]

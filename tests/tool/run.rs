@@ -72,7 +72,7 @@ pub(crate) fn run(arguments: &str, input: &[u8]) -> End {
     tool.end()
 }
 
-/// Binds to an endpoint of its own, which is returned.
+/// Binds to a new endpoint, which is returned.
 pub(crate) fn start_bound(arguments: &str) -> (Tool, String) {
     let tool = start(&format!("{arguments} --bind tcp://127.0.0.1:*"));
     let bound = tool.bound();

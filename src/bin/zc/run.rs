@@ -29,7 +29,7 @@ enum Notice {
     Closed(u64),
 }
 
-/// What runs in a thread of its own.
+/// What runs in a separate thread.
 pub(crate) struct Job {
     work: Box<dyn FnOnce() -> Outcome + Send>,
     /// Whether the command is not over before this is.

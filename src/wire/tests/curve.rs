@@ -177,7 +177,7 @@ fn replayed_and_reordered_messages_are_refused() {
         bytes.drain(..half);
     });
     assert_eq!(missing.events[1], [message(&[b"b"])]);
-    // A frame of its own, returned.
+    // A frame sent back to its sender.
     let mut back = pair();
     back.settle();
     back.take_traffic();
