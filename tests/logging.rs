@@ -229,3 +229,24 @@ fn a_subscriber_that_hangs_or_panics_stops_no_socket() {
         with_default(panicking, go);
     });
 }
+
+/// A fork copies no thread, so what the child does with the handles is not logged, and not waited for.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_forked_child_does_not_wait_for_the_log() {
+    alone(LIMIT, || {
+        let (lines, keeper) = keeper(|| {});
+        with_default(keeper, || {
+            let context = Context::new();
+            let pull = context.socket::<Pull>().unwrap();
+            eventually("the log has begun", || {
+                !lines.with(&["message=opened"]).is_empty()
+            });
+            let (context, pull) = (Some(context), Some(pull));
+            assert!(common::forked::holds_in_a_child(|| {
+                drop((pull, context));
+                true
+            }));
+        });
+    });
+}

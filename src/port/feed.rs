@@ -54,6 +54,13 @@ impl<T> Feeder<T> {
         true
     }
 
+    /// Whether the thread that reads the log is in this process: a fork does not copy it.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn is_read_here(&self) -> bool {
+        let shared = self.0.upgrade();
+        shared.is_some_and(|shared| !shared.health.is_elsewhere())
+    }
+
     /// Whether a receiver is left.
     pub(crate) fn is_read(&self) -> bool {
         self.0.strong_count() > 0

@@ -134,7 +134,7 @@ impl ContextMonitors {
     #[cfg(feature = "tracing")]
     pub(crate) fn log(&self, record: impl FnOnce() -> LogRecord) -> bool {
         let log = self.state.lock().log.clone();
-        log.is_some_and(|log| log.put(record()))
+        log.is_some_and(|log| log.is_read_here() && log.put(record()))
     }
 
     fn forget_unread(&self) {

@@ -1,7 +1,5 @@
 //! A process that is forked has the handles of its parent's sockets, but not the pump.
 
-use std::time::{Duration, Instant};
-
 use futures::FutureExt;
 use zmq_channels::error::{
     BindError, Closed, ConfigureError, ConnectError, ObserveError, PumpFailure, RecvError,
@@ -12,12 +10,10 @@ use zmq_channels::monitor::EventKind;
 use zmq_channels::select::Selected;
 use zmq_channels::{Context, Monitor, Options, Pull, Push, Rep, Req, Select, Socket, Sub};
 
-use crate::common::{alone, eventually, next_text, LIMIT, PATIENCE};
+use crate::common::forked::{holds_in_a_child, SOON};
+use crate::common::{alone, next_text, LIMIT, PATIENCE};
 
 const FORKED: PumpFailure = PumpFailure::Forked;
-
-/// How long a call may take in the child.
-const SOON: Duration = Duration::from_secs(1);
 
 /// What the parent has when it forks: connections over tcp that have been used, and a pump at rest.
 struct Parent {
@@ -77,40 +73,6 @@ impl Parent {
         assert_eq!(futures::executor::block_on(asked), Ok("yes".into()));
         assert_eq!(self.monitor.len(), 0, "no connection has come or gone");
         assert_eq!(self.pull.failure(), None);
-    }
-}
-
-/// Waits until the pump's thread sleeps.
-fn at_rest() {
-    eventually("the pump sleeps", || {
-        let threads = std::fs::read_dir("/proc/self/task").unwrap();
-        let mut states = threads.filter_map(|thread| {
-            let stat = std::fs::read_to_string(thread.ok()?.path().join("stat")).ok()?;
-            stat.contains("(zmq-pump)")
-                .then(|| stat.contains("(zmq-pump) S"))
-        });
-        states.all(|sleeps| sleeps)
-    });
-}
-
-/// Whether the check holds in a child, each call of which is over soon.
-fn holds_in_a_child(check: impl FnOnce() -> bool) -> bool {
-    at_rest();
-    // SAFETY: the child calls this library, which is what is tested, and ends without returning
-    // from here: nothing of the test's own is torn down twice.
-    #[allow(unsafe_code)]
-    unsafe {
-        let child = libc::fork();
-        assert!(child >= 0);
-        if child == 0 {
-            libc::alarm(10);
-            let start = Instant::now();
-            let holds = check() && start.elapsed() < SOON;
-            libc::_exit(i32::from(!holds));
-        }
-        let mut status = -1;
-        assert_eq!(libc::waitpid(child, &mut status, 0), child);
-        status == 0
     }
 }
 
