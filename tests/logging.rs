@@ -4,6 +4,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod common;
+#[cfg(target_os = "linux")]
+#[path = "common/forked.rs"]
+mod forked;
 
 use std::collections::HashMap;
 use std::fmt::{Debug, Write};
@@ -243,7 +246,7 @@ fn a_forked_child_does_not_wait_for_the_log() {
                 !lines.with(&["message=opened"]).is_empty()
             });
             let (context, pull) = (Some(context), Some(pull));
-            assert!(common::forked::holds_in_a_child(|| {
+            assert!(forked::holds_in_a_child(|| {
                 drop((pull, context));
                 true
             }));

@@ -1,8 +1,8 @@
-//! Checks in a forked child.
+//! Checks in a forked child. Mounted by the binaries that need it, since it calls libc.
 
 use std::time::{Duration, Instant};
 
-use super::eventually;
+use crate::common::eventually;
 
 /// How long a call may take in the child.
 pub(crate) const SOON: Duration = Duration::from_secs(1);

@@ -5,8 +5,6 @@
 // In a test, a broken promise is a panic.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-#[cfg(target_os = "linux")]
-pub(crate) mod forked;
 pub(crate) mod raw;
 pub(crate) mod tasks;
 

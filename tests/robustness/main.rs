@@ -6,6 +6,9 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[cfg(target_os = "linux")]
+#[path = "../common/forked.rs"]
+mod forked;
 
 mod closing;
 mod context;

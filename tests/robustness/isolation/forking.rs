@@ -10,8 +10,8 @@ use zmq_channels::monitor::EventKind;
 use zmq_channels::select::Selected;
 use zmq_channels::{Context, Monitor, Options, Pull, Push, Rep, Req, Select, Socket, Sub};
 
-use crate::common::forked::{holds_in_a_child, SOON};
 use crate::common::{alone, next_text, LIMIT, PATIENCE};
+use crate::forked::{holds_in_a_child, SOON};
 
 const FORKED: PumpFailure = PumpFailure::Forked;
 
