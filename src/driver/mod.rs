@@ -154,14 +154,17 @@ impl<P: Poller, T: Turn<Event = P::Event>> Driver<P, T> {
             let events = poller.poll(timeout);
             let woken = WakeCount::so_far();
             let mut driving = self.pump.lock();
-            let Some(driven) = driving.state.as_deref_mut() else {
-                return;
-            };
-            let Some(turned) = self.turn(driven, events) else {
-                let finished = driving.state.take();
+            let driven = driving.state.as_deref_mut();
+            let Some(Some(turned)) = driven.map(|driven| self.turn(driven, events)) else {
+                let ended = driving.state.take();
                 // Not under the lock: one that is told of an end may come back here.
                 drop(driving);
-                return drop(finished);
+                return drop(ended);
+            };
+            // Before it can sleep: what the woken tasks have for the pump then interrupts no sleep.
+            driving = self.pump.call_wakers(driving);
+            let Some(driven) = driving.state.as_deref_mut() else {
+                return;
             };
             timeout = Duration::ZERO;
             let (any, to_take) = woken.since();

@@ -1,9 +1,9 @@
 //! How waits are spent: whether a waiter spins before it sleeps, and whether it would rather
 //! [lead](super) itself than wait for the pump's thread.
 //!
-//! Spinning is of use where the thread that is waited for is awake on another processor and done
-//! within microseconds: then both are spared sleeping and waking, which take several times as
-//! long. Only [trying](Trials) tells: it pays off if the waiter is woken in time.
+//! Spinning is of use where the thread that is waited for is awake on another processor and done within
+//! microseconds: then both are spared sleeping and waking, which take several times as long. Only
+//! [trying](Trials) tells: it pays off if the waiter is woken in time.
 
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
@@ -80,8 +80,8 @@ impl Estimator {
         self.not_leading = CROWDED;
     }
 
-    /// Whether to lead in a wait that begins `now`: if no other seems to wait for
-    /// the same pump, and this waiter is never away for long.
+    /// Whether to lead in a wait that begins `now`: if no other seems to wait for the same pump, and this
+    /// waiter is never away for long.
     fn leads(&mut self, now: Instant) -> bool {
         let is_recent = |ended| now.saturating_duration_since(ended) < VACANCY / 2;
         self.not_leading = match self.ended.is_some_and(is_recent) {

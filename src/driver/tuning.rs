@@ -15,7 +15,8 @@ use crate::sync::trials::Rates;
 /// thousand of which take 0.35 ms, carry three quarters; 4 ms carry nothing more.
 pub(super) const VACANCY: Duration = Duration::from_millis(1);
 
-// ---- when a thread assists
+// ---- when a thread assists: a quarter and four times of each of these four numbers changed no row (streams
+// and round trips of 64 bytes and 256 KiB, processor time at 10 000 and 50 000 messages/s) beyond its spread
 
 /// A thread that has given a sleeping pump nothing for this long is not streaming: about what it
 /// costs to wake the pump's thread on another core.

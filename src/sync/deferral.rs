@@ -50,6 +50,12 @@ impl Drop for Deferral {
     }
 }
 
+/// Whether the current thread keeps any waker.
+pub(crate) fn has_deferred() -> bool {
+    KEPT.try_with(|kept| !kept.borrow().is_empty())
+        .unwrap_or(false)
+}
+
 /// Wakes a waiter, now or when the wakers of tasks are no longer deferred.
 #[inline]
 pub(crate) fn wake_or_defer(waker: Waker) {

@@ -3,7 +3,7 @@
 
 use std::cell::Cell;
 
-use crate::sync::deferral::Deferral;
+use crate::sync::deferral::{has_deferred, Deferral};
 use crate::sync::primitives::{per_thread, Mutex, MutexGuard};
 
 per_thread! {
@@ -37,6 +37,15 @@ impl<T> LoopLock<T> {
     /// `None` if a thread drives.
     pub(crate) fn try_lock(&self) -> Option<LoopGuard<'_, T>> {
         self.0.try_lock().map(LoopGuard::new)
+    }
+
+    /// If any wakers of tasks are kept, gives the lock back, calls them, and takes the lock again.
+    pub(crate) fn call_wakers<'a>(&'a self, guard: LoopGuard<'a, T>) -> LoopGuard<'a, T> {
+        if !has_deferred() {
+            return guard;
+        }
+        drop(guard);
+        self.lock()
     }
 }
 
@@ -105,6 +114,18 @@ mod tests {
         let guard = lock.lock();
         crate::sync::deferral::wake_or_defer(woken.waker());
         assert_eq!(woken.get(), 0);
+        drop(guard);
+        assert_eq!(woken.get(), 1);
+    }
+
+    #[test]
+    fn wakers_can_be_called_before_the_lock_is_given_back_for_good() {
+        let (lock, woken) = (LoopLock::new(()), Woken::new());
+        let guard = lock.call_wakers(lock.lock());
+        crate::sync::deferral::wake_or_defer(woken.waker());
+        let guard = lock.call_wakers(guard);
+        assert_eq!(woken.get(), 1);
+        assert!(is_driving() && lock.try_lock().is_none());
         drop(guard);
         assert_eq!(woken.get(), 1);
     }

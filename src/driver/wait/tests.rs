@@ -6,3 +6,4 @@ use super::*;
 
 mod task;
 mod thread;
+mod woken;
