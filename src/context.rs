@@ -272,7 +272,7 @@ impl Context {
     #[doc(alias = "zmq_ctx_term")]
     #[doc(alias = "zmq_ctx_destroy")]
     #[doc(alias = "zmq_term")]
-    pub fn close(&self) -> impl Future<Output = CloseReport> + Send + 'static {
+    pub fn close(&self) -> impl Future<Output = CloseReport> + Send + 'static + use<> {
         all_closed(Arc::clone(&self.inner.inner), self.ask_to_close(), false)
     }
 
@@ -314,7 +314,7 @@ impl Context {
     /// # }
     /// ```
     #[doc(alias = "zmq_ctx_term")]
-    pub fn terminate(&self) -> impl Future<Output = CloseReport> + Send + 'static {
+    pub fn terminate(&self) -> impl Future<Output = CloseReport> + Send + 'static + use<> {
         let asked = self.begin_to_terminate();
         all_closed(Arc::clone(&self.inner.inner), asked, true)
     }

@@ -37,7 +37,7 @@ impl<K: Kind> Socket<K> {
     pub fn wait_connected(
         &self,
         peers: usize,
-    ) -> impl Future<Output = Result<(), WaitError>> + Send + 'static {
+    ) -> impl Future<Output = Result<(), WaitError>> + Send + 'static + use<K> {
         self.await_peers(Awaited::Connected, peers).done()
     }
 
@@ -57,7 +57,7 @@ impl<K: Kind> Socket<K> {
         &self,
         peers: usize,
         timeout: Duration,
-    ) -> impl Future<Output = Result<(), WaitTimeoutError>> + Send + 'static {
+    ) -> impl Future<Output = Result<(), WaitTimeoutError>> + Send + 'static + use<K> {
         self.await_peers(Awaited::Connected, peers)
             .until(after(timeout))
     }
@@ -115,7 +115,7 @@ impl<K: Kind> Socket<K> {
     pub fn wait_subscribed(
         &self,
         peers: usize,
-    ) -> impl Future<Output = Result<(), WaitError>> + Send + 'static
+    ) -> impl Future<Output = Result<(), WaitError>> + Send + 'static + use<K>
     where
         K: Publishes,
     {
@@ -141,7 +141,7 @@ impl<K: Kind> Socket<K> {
         &self,
         peers: usize,
         timeout: Duration,
-    ) -> impl Future<Output = Result<(), WaitTimeoutError>> + Send + 'static
+    ) -> impl Future<Output = Result<(), WaitTimeoutError>> + Send + 'static + use<K>
     where
         K: Publishes,
     {

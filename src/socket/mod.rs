@@ -143,7 +143,7 @@ impl<K: Kind> Socket<K> {
     ///
     /// A second call, also on a clone, resolves when the socket has closed.
     #[doc(alias = "zmq_close")]
-    pub fn close(&self) -> impl Future<Output = CloseReport> + Send + 'static {
+    pub fn close(&self) -> impl Future<Output = CloseReport> + Send + 'static + use<K> {
         let answer = self.request_close();
         let ports = Arc::clone(self.holder.ports());
         async move {

@@ -23,6 +23,10 @@ pub(crate) fn generation() -> usize {
 }
 
 #[cfg(unix)]
+#[expect(
+    unsafe_code,
+    reason = "the standard library does not tell of a fork, and to ask the system is too dear"
+)]
 mod count {
     use std::ffi::c_int;
     use std::sync::atomic::Ordering;
@@ -32,7 +36,8 @@ mod count {
 
     type Handler = Option<extern "C" fn()>;
 
-    extern "C" {
+    // SAFETY: the signature is that of POSIX.
+    unsafe extern "C" {
         /// Registers `child` to be called in each process that is forked from now on (POSIX).
         fn pthread_atfork(before: Handler, parent: Handler, child: Handler) -> c_int;
     }
@@ -42,17 +47,12 @@ mod count {
     }
 
     /// Counts forks from the first call on.
-    #[expect(
-        unsafe_code,
-        reason = "the standard library does not tell of a fork, and to ask the system is too dear"
-    )]
     pub(crate) fn start() {
         static STARTED: Once = Once::new();
         STARTED.call_once(|| {
-            // SAFETY: the declaration is that of POSIX. The handler is a function, so it exists as
-            // long as the process does, and it only adds to an atomic, which is allowed in the
-            // child of a multi-threaded process. It fails only if there is no memory: then no fork
-            // is detected.
+            // SAFETY: the handler is a function, so it exists as long as the process does, and it
+            // only adds to an atomic, which is allowed in the child of a multi-threaded process. It
+            // fails only if there is no memory: then no fork is detected.
             let _ = unsafe { pthread_atfork(None, None, Some(forked)) };
         });
     }

@@ -80,7 +80,7 @@ fn sending(
 }
 
 /// What comes before the first message.
-fn waiting(socket: Socket<Any>, plan: &Plan) -> impl FnOnce() -> Outcome + Send + 'static {
+fn waiting(socket: Socket<Any>, plan: &Plan) -> impl FnOnce() -> Outcome + Send + 'static + use<> {
     let (connected, subscribed) = (plan.common.wait_connected, plan.wait_subscribed);
     let timeout = plan.common.reach.timeout;
     move || sockets::wait_for_peers(&socket, connected, subscribed, timeout)
