@@ -251,9 +251,9 @@ fn guard(pace: &Pace) -> bool {
     };
     let terms = pace.terms(Row::PushPull, Transport::Tcp, 64, 1);
     let mut lines = [Line::new(terms, CONTENDERS)];
-    plan::run(CONTENDERS, &mut lines, 3, |who, _, _, outcome| {
+    plan::run(CONTENDERS, &mut lines, 3, |library, _, _, outcome| {
         if let Err(why) = outcome {
-            eprintln!("{}: {why}", who.name());
+            eprintln!("{}: {why}", library.name());
         }
         outcome.is_ok()
     });

@@ -27,7 +27,7 @@ pub(crate) fn play() -> Result<Vec<String>, Box<dyn Error>> {
     let server_key = *server.public();
     let (friend, stranger) = (CurveKeypair::generate()?, CurveKeypair::generate()?);
 
-    // Who judges: in a thread of its own here, as well in async code.
+    // The authenticator: in a separate thread here; async code can do it as well.
     let authenticator = context.authenticator()?;
     let known = *friend.public();
     thread::spawn(move || {

@@ -60,7 +60,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The square of what was asked, and who says so. A large number takes its worker longer.
+/// The square of what was asked, and which worker says so. A large number takes its worker longer.
 fn square(request: &Request, worker: usize) -> Message {
     match request.as_str().map(str::parse::<u64>) {
         Some(Ok(number)) => {

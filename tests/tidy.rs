@@ -326,7 +326,7 @@ struct Source {
 }
 
 /// Imports of `crate::…` and `super::…` that name a module of the same or a higher floor. What a public
-/// module lists for users (`pub use` in its root) is no import; who imports a listed name imports the
+/// module lists for users (`pub use` in its root) is no import; a file that imports a listed name imports the
 /// module it lives in.
 fn pointing_up(source: &Source, listings: &Listings) -> Vec<String> {
     let from = source.top_module();
@@ -478,6 +478,7 @@ const AVOIDED_WORDS: &[(&str, &str)] = &[
     (concat!("some", "body"), "another thread, a peer"),
     (concat!("no", "body"), "no peer, no thread"),
     (concat!("any", "body"), "any peer, any thread"),
+    (concat!("every", "body"), "every peer, every thread"),
     (concat!("a", "new"), "again"),
     (concat!("in ", "vain"), "without success"),
     (concat!("lu", "ck"), "random numbers, entropy"),

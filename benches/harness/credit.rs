@@ -121,7 +121,7 @@ impl Debtor {
     }
 
     pub(crate) fn tell(&mut self, taken: u64) {
-        // A publisher that is gone is noticed by the one who watches the window.
+        // A publisher that is gone is noticed by the end that watches the window.
         let _ = self.stream.write_all(&taken.to_le_bytes());
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! On a virtual machine that is no constant. The host moves the virtual processors about, and
 //! once they do not share a cache any more, a line takes four times as long, and whatever passes
-//! messages between two threads gets slower by up to three times: for everybody, but not in the
+//! messages between two threads gets slower by up to three times: for every library, but not in the
 //! same rounds. So what was measured while the two were apart is measured again.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};

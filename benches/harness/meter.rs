@@ -77,7 +77,7 @@ impl Load {
     }
 }
 
-/// Bytes of a topic: seven bits in each, so that they are text for those who want text.
+/// Bytes of a topic: seven bits in each, so that they are text where text is needed.
 const TOPIC: usize = 3;
 
 /// The topic of this number: the first bytes of every message of it.
@@ -276,7 +276,7 @@ impl Gauge {
             {
                 self.begun += 1;
             }
-            // Warm is who has heard of everybody.
+            // A peer is warm once it has received from all.
             if self.begun == self.expected.len() {
                 let phase = AtomicU8::new(WARMING);
                 let window = Arc::new(Window { phase });

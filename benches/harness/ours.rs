@@ -271,7 +271,7 @@ fn context(settings: Settings) -> &'static Context {
 }
 
 fn options(place: &Place, kind: SocketType) -> Options {
-    // As everybody who has it.
+    // As every library that has it.
     Options::new()
         .high_water_marks(place.high_water_mark)
         .xpub_no_drop(kind == SocketType::Pub)

@@ -10,7 +10,7 @@ use super::{Contender, Row, Transport};
 /// The sizes of the standard rows.
 pub(crate) const SIZES: [usize; 7] = [16, 64, 256, 1 << 10, 8 << 10, 64 << 10, 1 << 20];
 
-/// libzmq's default, and everybody's here.
+/// libzmq's default, and that of every library here.
 pub(crate) const HIGH_WATER_MARK: usize = 1000;
 
 /// What all cells of a run have in common.
@@ -58,10 +58,12 @@ pub(crate) struct Line {
 
 impl Line {
     pub(crate) fn new(terms: Terms, contenders: &[&dyn Contender]) -> Line {
-        let series = contenders.iter().map(|who| match who.cannot(&terms) {
-            None => Ok(Series::default()),
-            Some(reason) => Err(reason),
-        });
+        let series = contenders
+            .iter()
+            .map(|library| match library.cannot(&terms) {
+                None => Ok(Series::default()),
+                Some(reason) => Err(reason),
+            });
         Line {
             terms,
             series: series.collect(),

@@ -162,7 +162,7 @@ async fn publish<L: Library>(library: L, place: &Place) {
     let mut port = library.open(Kind::Pub, place).await;
     port.bind(&place.endpoints[0]).await;
     place.bound();
-    // Now and then a message of the topic that is subscribed to last, until everybody has one.
+    // Now and then a message of the topic that is subscribed to last, until every subscriber has one.
     while !credit.has_begun(load.message()) {
         if !port.send(load.next_of_last_topic()).await {
             return;
@@ -202,7 +202,7 @@ async fn subscribe<L: Library>(library: L, place: &Place) {
         ports.push(port);
     }
     let mut gauge = Gauge::of_streams(place, sockets, topics);
-    // What comes before everybody is served, by every topic, is neither counted nor missed.
+    // What comes before every peer is served, by every topic, is neither counted nor missed.
     for (stream, port) in ports.iter_mut().enumerate() {
         loop {
             if !port.recv().await {

@@ -57,14 +57,15 @@ impl Transport {
 
 /// Which end does something.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Who {
-    We,
-    They,
+pub enum End {
+    Ours,
+    Theirs,
 }
 
-impl Who {
+impl End {
     /// Either end binds, with the words for it in the name of a case.
-    pub const BINDS: [(Who, &'static str); 2] = [(Who::We, "we bind"), (Who::They, "they bind")];
+    pub const BINDS: [(End, &'static str); 2] =
+        [(End::Ours, "we bind"), (End::Theirs, "they bind")];
 }
 
 impl fmt::Display for Transport {

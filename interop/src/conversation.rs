@@ -17,7 +17,7 @@ pub struct Pairing {
     pub flow: Flow,
 }
 
-/// Who says what.
+/// Which side says what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flow {
     WeSend,
@@ -57,7 +57,7 @@ pub const ROUTED: [Pairing; 9] = [
     pairing(SocketType::XSub, "XPUB", Flow::TheyPublish),
 ];
 
-/// The draft types, with whom each can talk.
+/// The draft types, with the types each can talk to.
 pub const DRAFTS: [Pairing; 6] = [
     pairing(SocketType::Server, "CLIENT", Flow::TheyAsk),
     pairing(SocketType::Client, "SERVER", Flow::WeAsk),
@@ -159,7 +159,7 @@ fn cross(one: &dyn Side, other: &dyn Side, messages: &[Frames], reply_to: Reply)
     Ok(())
 }
 
-/// Each message is a request and gets a reply of its own.
+/// Each message is a request and gets its own reply.
 fn question(
     requester: &dyn Side,
     replier: &dyn Side,

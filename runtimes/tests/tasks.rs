@@ -40,7 +40,7 @@ async fn answer(pong: Socket<Pair>) {
 }
 
 /// Waits with a deadline, without success, for a message and for room.
-async fn wait_in_vain() {
+async fn wait_without_end() {
     let limit = Duration::from_millis(30);
     let options = Options::new()
         .high_water_marks(1)
@@ -65,7 +65,7 @@ fn works_with(run: impl Fn(std::pin::Pin<Box<dyn Future<Output = ()> + Send>>)) 
     run(Box::pin(async {
         join(ask(ping), answer(pong)).await;
     }));
-    run(Box::pin(wait_in_vain()));
+    run(Box::pin(wait_without_end()));
 }
 
 // ---- plain threads

@@ -83,7 +83,7 @@ impl Message {
     /// The most frames one message has on the wire, 2²⁰: a peer that is sent more ends the
     /// connection. That counts what the type of socket puts in front, so that REQ takes 2 frames
     /// less, and REP 1024 less, for the way back through that many devices. ROUTER takes one more,
-    /// which says who the message is for. A message of more frames is refused by `send`
+    /// which says which peer the message is for. A message of more frames is refused by `send`
     /// ([`Refusal::TooManyFrames`](crate::error::Refusal::TooManyFrames)).
     pub const MAX_FRAMES: usize = 1 << 20;
 

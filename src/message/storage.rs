@@ -16,7 +16,7 @@ const SLAB: usize = 16 << 10;
 /// Longer ones would leave too much of a slab unused.
 pub(crate) const LONGEST_IN_SLAB: usize = SLAB / 8;
 
-/// Less than this does not get a slab of its own.
+/// Less than this does not get its own slab.
 const SHORTEST_RUN: usize = SLAB / 4;
 
 /// The shortest payload whose memory is kept, as a power of two.
@@ -245,7 +245,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn the_memory_of_a_large_one_is_used_again_once_nobody_has_it() {
+    fn the_memory_of_a_large_payload_is_reused_once_it_is_dropped() {
         const SIZE: usize = (1 << 20) + 1;
         static KEEPER: Keeper = Keeper::new();
         let first = KEEPER.share(vec![1; SIZE]);

@@ -49,7 +49,7 @@ impl Pattern for Asker {
         Ok(Admission::Answer)
     }
 
-    /// There is no user who could send.
+    /// There is no user that could send.
     fn submit(&mut self, _message: &mut Message, _outlet: &mut dyn Outlet) -> Verdict {
         Verdict::Blocked
     }

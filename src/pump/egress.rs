@@ -192,7 +192,7 @@ impl<E: Env> Pump<E> {
         let pipe = peer as usize;
         debug_assert!(
             !socket.io.buffers,
-            "who has a queue per peer asks for each message"
+            "a socket with a queue per peer asks for each message"
         );
         match self.pipes.get_mut(pipe).map(|pipe| &mut pipe.path) {
             Some(Path::Inproc(inproc)) => {

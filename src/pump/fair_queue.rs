@@ -238,7 +238,7 @@ mod tests {
         room.queue(2);
         room.learn(80);
         let out_of_turn = [1, 2, 3].map(|pipe| room.reserve(pipe, 1));
-        assert_eq!(out_of_turn, [0; 3], "who waits comes first, in turn");
+        assert_eq!(out_of_turn, [0; 3], "peers that wait come first, in turn");
         assert_eq!(room.begin_turn(), Some(1));
         assert_eq!((room.reserve(2, 1), room.reserve(3, 1)), (0, 0));
         assert_eq!((room.reserve(1, 10), room.reserve(1, 100)), (10, 30));

@@ -290,7 +290,7 @@ impl<E: Env> Pump<E> {
                     return Decoded::NoRoom;
                 }
                 let full = self.sockets.get(socket).and_then(SocketState::is_full);
-                wire.connection.take_nobody(full.is_some());
+                wire.connection.set_full(full.is_some());
                 match (wire.connection.poll_event(), full) {
                     (None, _) => return Decoded::All,
                     (Some(Event::Closed(CloseReason::NoRoom)), Some(loss)) => {

@@ -245,7 +245,7 @@ pub enum AuthenticatorFault {
     #[error("no authenticator decides on peers")]
     Missing,
     /// The handler ended without a reply.
-    #[error("who judges peers went away without an answer")]
+    #[error("the authenticator was dropped without a decision")]
     Gone,
     /// Its reply does not have the frames of a ZAP reply
     /// (`ZMQ_PROTOCOL_ERROR_ZAP_MALFORMED_REPLY`).

@@ -196,7 +196,7 @@ macro_rules! per_thread {
 }
 pub(crate) use per_thread;
 
-/// Keeps a value on cache lines of its own: two lines, because processors fetch them in pairs.
+/// Keeps a value on separate cache lines: two, because processors fetch them in pairs.
 #[repr(align(128))]
 #[derive(Debug)]
 pub(crate) struct Apart<T>(pub(crate) T);

@@ -87,7 +87,7 @@ pub(crate) struct Connection {
     /// The peer sends READY first.
     listens: bool,
     /// There is no room for the peer now.
-    takes_nobody: bool,
+    is_full: bool,
     /// The decision about the peer, if it has not been applied yet.
     judgement: Option<Judgement>,
 }
@@ -176,7 +176,7 @@ impl Connection {
             heard: now,
             mute: false,
             listens: false,
-            takes_nobody: false,
+            is_full: false,
             judgement: None,
             config,
         }

@@ -202,12 +202,12 @@ impl Decoder {
         let at = (start + header).wrapping_sub(self.run_start);
         match at.checked_add(size) {
             Some(end) if end <= self.run.len() => self.run.slice(at..end),
-            _ => self.cut_anew(start, header, size),
+            _ => self.cut_from_new_run(start, header, size),
         }
     }
 
     #[inline(never)]
-    fn cut_anew(&mut self, start: usize, header: usize, size: usize) -> Bytes {
+    fn cut_from_new_run(&mut self, start: usize, header: usize, size: usize) -> Bytes {
         let body = header..header + size;
         let waiting = &self.buffer[start..self.end];
         self.run_start = start;

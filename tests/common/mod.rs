@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use zmq_channels::kind::Typed;
 use zmq_channels::{Context, ContextOptions, Endpoint, Message, Options, Receiver, Sender, Socket};
 
-/// The time limit of a test that has no tighter one of its own.
+/// The time limit of a test that has no tighter one.
 pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 
 /// How long one expected event may take: far more than it ever should.
@@ -48,7 +48,7 @@ pub(crate) fn rounds(short: usize) -> usize {
 
 // ---- time limits
 
-/// Runs `test` in a thread of its own; panics with its name if it takes longer than `limit`.
+/// Runs `test` in a separate thread; panics with its name if it takes longer than `limit`.
 pub(crate) fn within<F>(limit: Duration, test: F)
 where
     F: FnOnce() + Send + 'static,
@@ -73,7 +73,7 @@ where
     }
 }
 
-/// Runs `test` in a process of its own: for tests that count the threads and files of the whole
+/// Runs `test` in a separate process: for tests that count the threads and files of the whole
 /// process, or that end it. Must be the only thing the test function does.
 pub(crate) fn alone<F>(limit: Duration, test: F)
 where
@@ -106,7 +106,7 @@ where
     let status = child.wait().unwrap();
     assert!(
         status.success(),
-        "{name}, in a process of its own, {status}:\n{said}"
+        "{name}, in a separate process, {status}:\n{said}"
     );
 }
 

@@ -103,7 +103,7 @@ pub(crate) fn cancelled_receives(mut race: impl FnMut(&Receiver, &Receiver, u32)
                                 sent.unwrap();
                                 break;
                             }
-                            // Who races against time should leave the pump some.
+                            // A call that races against time should leave the pump some.
                             () = enough.fuse() => thread::yield_now(),
                         }
                     }

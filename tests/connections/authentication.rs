@@ -1,4 +1,4 @@
-//! Who judges peers, how, and what becomes of those who wait: ZAP (RFC 27), written by hand and
+//! What judges peers, how, and what happens to those that wait: ZAP (RFC 27), written by hand and
 //! as typed requests.
 
 use crate::common;

@@ -16,7 +16,7 @@ fn pull() -> Socket<Pull> {
     Context::new().socket::<Pull>().unwrap()
 }
 
-/// Proves that something sent to `endpoint` arrives at `pull`, from a context of its own, or for
+/// Proves that something sent to `endpoint` arrives at `pull`, from a separate context, or for
 /// inproc from `context`.
 fn reaches(context: &Context, endpoint: &str, pull: &Socket<Pull>) {
     let push = match endpoint.starts_with("inproc://") {
@@ -94,7 +94,7 @@ fn bind_creates_an_ipc_path() {
         assert!(ipc_path(&endpoint).is_absolute() && ipc_path(&endpoint).exists());
         reaches(&Context::new(), endpoint.as_str(), &first);
         reaches(&Context::new(), other.as_str(), &second);
-        // Its name goes with it, and comes back only to who asks for it.
+        // Its name goes with it, and comes back only to a peer that asks for it.
         first.unbind(&endpoint).unwrap();
         let folder = ipc_path(&endpoint).parent().unwrap();
         assert!(!ipc_path(&endpoint).exists() && !folder.exists());

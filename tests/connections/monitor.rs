@@ -170,7 +170,7 @@ fn a_client_without_a_server_reports_each_attempt() {
                 assert!(matches!(succeeded.kind, EventKind::HandshakeSucceeded(_)));
                 assert!(!attempts.contains(&connected.connection.unwrap()));
                 attempts.extend(connected.connection);
-                // Who is not through its own handshake yet does not close, but break off.
+                // An end that is not through its handshake yet does not close, but breaks off.
                 pull.wait_connected_blocking(1).unwrap();
                 pull.close_blocking();
                 let gone = told(&monitor);

@@ -549,7 +549,7 @@ fn monitors_report_the_version_of_peers() {
     });
 }
 
-// ---- whom this is not for
+// ---- what this is not for
 
 #[test]
 fn sockets_that_require_security_refuse_old_peers() {

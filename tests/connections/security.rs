@@ -207,7 +207,7 @@ fn wrong_credentials_are_refused_without_effect_on_others() {
                             matches!(here, DisconnectReason::Cryptographic(_)),
                             "{here:?}"
                         );
-                        // Not a word to those who do not know the key.
+                        // Not a word to peers that do not know the key.
                         assert!(
                             matches!(
                                 there,
@@ -247,7 +247,7 @@ fn peers_with_different_mechanisms_are_refused() {
                 for monitor in &monitors {
                     let reason = refused(monitor);
                     let incompatible = matches!(reason, DisconnectReason::Incompatible(_));
-                    // Who reads the greeting second may find that the other is gone.
+                    // The end that reads the greeting second may find that the other is gone.
                     let gone = matches!(
                         reason,
                         DisconnectReason::PeerClosed | DisconnectReason::Io(_)
@@ -422,7 +422,7 @@ fn a_silent_peer_is_disconnected_under_curve() {
         let Security::CurveServer(_) = curve.server.get_security() else {
             panic!("the server is one of CURVE");
         };
-        // A server in a process of its own cannot be frozen here; one behind a pipe can.
+        // A server in a separate process cannot be frozen here; one behind a pipe can.
         let pull = context.socket_with::<Pull>(curve.server).unwrap();
         let endpoint = pull.bind("tcp://127.0.0.1:*").unwrap();
         let pipe = Pipe::new(endpoint.as_str());

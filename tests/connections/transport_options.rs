@@ -459,7 +459,7 @@ fn a_peer_that_was_connected_is_not_given_up() {
     });
 }
 
-// ---- whom a listener takes
+// ---- which peers a listener accepts
 
 #[test]
 fn a_filter_decides_by_address() {
@@ -530,7 +530,7 @@ fn a_tcp_listener_is_taken_over() {
     within(LIMIT, || {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let place = format!("tcp://{}", listener.local_addr().unwrap());
-        // Who came before is not lost.
+        // A peer that came before is not lost.
         let early = push(Options::new());
         early.connect(&place).unwrap();
         put(&early.sender(), "early");
@@ -619,7 +619,7 @@ enum Manner {
 }
 
 /// A SOCKS 5 proxy (RFC 1928) that connects to `to`, whatever it is asked for, and tells what that
-/// was and by whom.
+/// was, and by which user.
 struct Proxy {
     address: String,
     requests: mpsc::Receiver<String>,
@@ -668,16 +668,16 @@ fn serve(
         let _ = stream.read(&mut [0]);
         return None;
     }
-    let mut who = "alice".to_owned();
+    let mut user = "alice".to_owned();
     if let Some(password) = password {
         assert_eq!(offered, [2]);
         say(&mut stream, &[5, 2])?;
         assert_eq!(take::<1>(&mut stream)?, [1]);
-        who = counted(&mut stream)?;
+        user = counted(&mut stream)?;
         let fits = counted(&mut stream)? == password;
         say(&mut stream, &[1, u8::from(!fits)])?;
         if !fits {
-            let _ = tell.send(format!("wrong password of {who}"));
+            let _ = tell.send(format!("wrong password of {user}"));
             return None;
         }
     } else {
@@ -693,7 +693,7 @@ fn serve(
         other => panic!("kind {other}"),
     };
     let port = u16::from_be_bytes(take::<2>(&mut stream)?);
-    let _ = tell.send(format!("{host} {port} for {who}"));
+    let _ = tell.send(format!("{host} {port} for {user}"));
     if manner == Manner::Refusing {
         return say(&mut stream, &[5, 5, 0, 1, 0, 0, 0, 0, 0, 0]);
     }

@@ -50,7 +50,7 @@ fn ready_is_exact_for_every_type() {
             .into_iter()
             .filter(|kind| kind.is_supported())
         {
-            // STREAM has none: it says nothing of its own.
+            // STREAM has none: it sends nothing by itself.
             let peer = SocketType::ALL.into_iter().find(|peer| kind.accepts(*peer));
             let Some(peer) = peer else {
                 continue;

@@ -310,7 +310,7 @@ fn the_limit_on_connections_covers_all_sockets() {
             heard.len() > 4
         });
         assert!(!more, "a fifth got in");
-        // Who goes makes room, until everybody was there.
+        // A peer that leaves makes room, until all were there.
         for _ in 0..6 {
             let before = heard.len();
             let gone = *heard

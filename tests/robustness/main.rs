@@ -1,5 +1,5 @@
 //! What contexts and sockets withstand: their end, many things at once, peers that misbehave, pumps
-//! that fail; and who runs a pump's loop. `cargo test --test robustness closing::` runs one subject.
+//! that fail; and which thread runs a pump's loop. `cargo test --test robustness closing::` runs one subject.
 
 // In a test, a broken promise is a panic.
 #![allow(clippy::unwrap_used, clippy::expect_used)]

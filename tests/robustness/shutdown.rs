@@ -1,4 +1,4 @@
-//! The end of contexts and of processes: everybody is woken, and nothing is left behind.
+//! The end of contexts and of processes: every call is woken, and nothing is left behind.
 
 use crate::common;
 
@@ -31,7 +31,7 @@ fn shut_down(context: &Context) {
     assert!(took <= PROMPT, "shutdown took {took:?}");
 }
 
-// ---- everybody is woken
+// ---- every call is woken
 
 #[test]
 fn shutdown_unblocks_every_pending_call() {

@@ -75,7 +75,7 @@ impl Random {
         ((z ^ (z >> 31)) % limit as u64) as usize
     }
 
-    /// A generator of its own for another thread.
+    /// A separate generator for another thread.
     fn child(&mut self) -> Random {
         Random(self.below(usize::MAX) as u64)
     }
@@ -123,7 +123,7 @@ impl Flow {
 }
 
 /// Asks for nothing but the processor, once in a millisecond: while it does not get even that, this
-/// process stands still for reasons of its own, and nothing is to be learned from any gap.
+/// process stands still for other reasons, and nothing is to be learned from any gap.
 struct Control {
     over: Arc<AtomicBool>,
     watch: JoinHandle<Vec<(Instant, Instant)>>,

@@ -23,12 +23,12 @@ use zmq_channels::{Any, Context, Frame, Linger, Message, Options, Sender, Socket
 /// All types over all transports.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// A moment in which everybody could have done something.
+/// A moment in which every peer could have done something.
 const STEP: Duration = Duration::from_millis(20);
 
 // ---- the types
 
-/// Who receives what this type sends, or sends what it receives.
+/// The type that receives what this one sends, or sends what it receives.
 fn partner(kind: SocketType) -> SocketType {
     use SocketType::*;
     match kind {
@@ -201,7 +201,7 @@ fn line(
     line
 }
 
-/// Connects; a PEER knows from then on how to address who is there.
+/// Connects; a PEER knows from then on how to address its peer.
 fn connect(from: &Socket<Any>, endpoint: &str) -> Vec<Frame> {
     if from.socket_type() != SocketType::Peer {
         from.connect(endpoint).unwrap();
@@ -260,7 +260,7 @@ impl Line {
         common::nothing_comes(&self.to.receiver().unwrap());
     }
 
-    /// One message there, and for those who take turns one back.
+    /// One message there, and for types that take turns one back.
     fn ping(&self, text: &str) {
         self.put(text);
         assert_eq!(self.next(), text);

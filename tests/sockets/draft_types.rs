@@ -365,7 +365,7 @@ fn scatter_sends_in_turn_and_gather_receives_from_all() {
                 gather.connect(&endpoint).unwrap();
                 gather
             });
-            // Until everybody has been dealt something, not everybody is there.
+            // Until every peer has been dealt something, not all are there.
             for gather in &gathers {
                 eventually("a share", || {
                     put(&scatter.sender(), "warm up");

@@ -1,4 +1,4 @@
-//! RADIO and DISH: groups, and who hears what.
+//! RADIO and DISH: groups, and which peer receives what.
 
 use crate::common;
 

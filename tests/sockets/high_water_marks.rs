@@ -1,4 +1,4 @@
-//! High-water marks: how many messages are accepted, who waits, who loses what, and the count.
+//! High-water marks: how many messages are accepted, which calls wait, what is lost, and the count.
 
 use crate::common;
 
@@ -16,7 +16,7 @@ use zmq_channels::{
     Sender, Socket, SocketType, Sub,
 };
 
-/// A full channel is one that stays full while everybody had time to make room.
+/// A full channel is one that stays full although every thread had time to make room.
 const WHILE: Duration = Duration::from_millis(200);
 
 /// Without linger: what is left at the end of a test is no loss.
@@ -270,7 +270,7 @@ fn requests_beyond_the_mark_wait_at_their_clients() {
     });
 }
 
-// ---- who waits, and who does not
+// ---- which calls wait, and which do not
 
 #[test]
 fn a_push_waits_until_a_peer_reads() {

@@ -1,4 +1,4 @@
-//! PUB and SUB: topics, prefixes, and who hears what.
+//! PUB and SUB: topics, prefixes, and which subscriber receives what.
 
 use crate::common;
 
@@ -195,7 +195,7 @@ fn topics_are_any_bytes_of_any_length() {
     });
 }
 
-/// The article's example: topics `_ a b c d`, each subscriber with prefixes of its own.
+/// The article's example: topics `_ a b c d`, each subscriber with different prefixes.
 #[test]
 fn each_subscriber_receives_its_own_topics() {
     within(LIMIT, || {

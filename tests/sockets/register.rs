@@ -150,7 +150,7 @@ fn several_sockets_share_one_sink() {
     });
 }
 
-/// The sink that stalls has back-pressure of its own, the other one its messages.
+/// The sink that stalls has its own back-pressure, the other one its messages.
 #[test]
 fn a_stalled_sink_pauses_only_its_own_socket() {
     within(LIMIT, || {

@@ -502,7 +502,7 @@ fn a_message_without_frames_is_refused() {
         let refused = Err(RequestError::Refused(Refusal::NoFrames, Message::new()));
         assert_eq!(req.request_blocking(Message::new()), refused);
         assert_eq!(block_on(req.request(Message::new())), refused);
-        // A reply without frames, too; the client gets what one who is not answered gets.
+        // A reply without frames, too; the client gets what a client without an answer gets.
         let asked = thread::spawn(move || ask(&req, "question"));
         let requests = rep.requests();
         assert_eq!(
@@ -569,7 +569,7 @@ fn a_thread_that_panics_with_a_request_affects_no_other() {
             let requests = rep.requests();
             let dies = thread::spawn(move || {
                 let request = next_request(&requests);
-                let _waits_in_vain = (requests.recv(), requests.clone());
+                let _waits_for_ever = (requests.recv(), requests.clone());
                 // Without a message of the panic in the test's output.
                 std::panic::resume_unwind(Box::new(text(&request)));
             });
@@ -681,7 +681,7 @@ fn strict_alternation_and_handles_share_a_socket() {
             put(&clients[0].sender(), "0");
             assert_eq!(next_text(&rep.receiver()), "0");
             put(&clients[1].sender(), "1");
-            // A reply is owed: no turn for those who take turns, but handles are not held up.
+            // A reply is owed: no turn for calls that take turns, but handles are not held up.
             let requests = rep.requests();
             nothing_comes(&rep.receiver());
             let first = next_request(&requests);

@@ -373,7 +373,7 @@ fn one_thread_serves_two_rep_sockets() {
 
 // ---- Select: among others
 
-/// A `Select` that stands in line but does not wait takes nothing from those who do.
+/// A `Select` that is queued but does not wait takes nothing from those that do.
 #[test]
 fn an_idle_select_delays_no_receiver() {
     within(LIMIT, || {

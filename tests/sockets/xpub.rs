@@ -166,7 +166,7 @@ fn everything_includes_cancellations_without_a_subscription() {
             // Directly, and through a proxy on the way.
             let back = here.socket_with::<XSub>(verbose()).unwrap();
             back.connect(&endpoint).unwrap();
-            // A cancellation is told to those who are there.
+            // A cancellation is told to the peers that are connected.
             back.wait_connected_blocking(1).unwrap();
             let (front, proxied) = bound(transport, &here, everything(Options::new()));
             let _proxy = Proxy::start(&front, &back).unwrap();

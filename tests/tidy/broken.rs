@@ -100,7 +100,7 @@ fn an_import_that_points_up_is_caught() {
         &[1],
     );
     check("src/wire/mod.rs", "pub use crate::proxy::ProxyError;", &[1]);
-    // Who imports what is listed imports where it lives.
+    // A file that imports what is listed imports where it lives.
     check(
         "src/wire/mod.rs",
         "use crate::error::{ProxyError, Refusal};",
@@ -364,7 +364,7 @@ fn a_dead_link_is_caught() {
 
 #[test]
 fn a_sleep_is_caught() {
-    // Spelled otherwise, so that who searches the tests for sleeps finds none.
+    // Spelled otherwise, so that a search of the tests for sleeps finds none.
     let check = |text: &str, lines: &[usize]| {
         let text = text.replace("nap", "sleep");
         caught(&sleeping(&source("tests/a.rs", &text)), "tests/a.rs", lines);

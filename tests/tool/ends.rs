@@ -6,7 +6,7 @@ use std::process::Stdio;
 use crate::common::{within, LIMIT};
 use crate::run::{command, run, start, start_bound};
 
-/// Nothing listens there: port 1 is for those who have the privilege to.
+/// Nothing listens there: port 1 needs a privilege.
 const NOWHERE: &str = "tcp://127.0.0.1:1";
 
 #[test]

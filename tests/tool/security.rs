@@ -1,4 +1,4 @@
-//! Keys, passwords, and who is let in.
+//! Keys, passwords, and which clients are accepted.
 
 use std::fs;
 use std::path::Path;

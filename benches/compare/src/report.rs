@@ -12,7 +12,7 @@ use crate::harness::figures::{self, rate_name, size_name, Series};
 use crate::harness::plan::{Line, Pace};
 use crate::harness::{Contender, Row};
 
-/// The one everybody is compared with.
+/// The library that all others are compared with.
 const REFERENCE: &str = "libzmq";
 
 const COLUMN: usize = 15;
@@ -42,7 +42,7 @@ pub(crate) fn tables(contenders: &[&dyn Contender], lines: &[Line]) {
         if lines.is_empty() {
             continue;
         }
-        // A column for everybody who has a figure, or should have one.
+        // A column for every library that has a figure, or should have one.
         let columns: Vec<usize> = (0..contenders.len())
             .filter(|at| lines.iter().any(|line| line.series[*at].is_ok()))
             .collect();

@@ -101,7 +101,7 @@ fn send_to(side: &dyn Side, id: &[u8], frames: &[Vec<u8>]) -> Outcome {
     side.send(&[&[id.to_vec()], frames].concat())
 }
 
-/// Two ROUTERs know each other by name; who has a name and connects, is known at once.
+/// Two ROUTERs know each other by name; one that has a name and connects is known at once.
 fn routers(bench: &Bench, version: &str, transport: Transport) -> Outcome {
     for we_bind in [true, false] {
         let ours = router(
@@ -199,7 +199,7 @@ fn identified(bench: &Bench, version: &str, transport: Transport, kind: SocketTy
     Ok(())
 }
 
-/// Who tells no id gets one of five bytes that begins with zero, and keeps it.
+/// A peer without an id gets one of five bytes that begins with zero, and keeps it.
 fn made_up(bench: &Bench, version: &str, transport: Transport) -> Outcome {
     let router = router(bench, Options::new())?;
     let endpoint = router.bind(&bench.wildcard(transport))?;

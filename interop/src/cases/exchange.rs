@@ -2,7 +2,7 @@
 
 use zmq_channels::Context;
 
-use crate::bench::{Bench, Outcome, Transport, Who};
+use crate::bench::{Bench, End, Outcome, Transport};
 use crate::cases::{case, Case, NEW, OLD, OLDEST, ZMTP_1, ZMTP_2};
 use crate::conversation::{Pairing, PAIRINGS, ROUTED};
 use crate::side::{Ours, Side, Theirs};
@@ -12,8 +12,8 @@ pub fn cases() -> Vec<Case> {
     for version in [NEW, OLD, OLDEST, ZMTP_2, ZMTP_1] {
         for transport in Transport::ALL {
             for pairing in PAIRINGS {
-                for (binder, binds) in Who::BINDS {
-                    for (first, starts) in [(Who::We, "we first"), (Who::They, "they first")] {
+                for (binder, binds) in End::BINDS {
+                    for (first, starts) in [(End::Ours, "we first"), (End::Theirs, "they first")] {
                         cases.push(case(
                             format!("exchange/{version}/{transport}/{pairing}/{binds}, {starts}"),
                             move |bench| {
@@ -26,10 +26,12 @@ pub fn cases() -> Vec<Case> {
         }
         for transport in Transport::ALL {
             for pairing in ROUTED {
-                for (binder, binds) in Who::BINDS {
+                for (binder, binds) in End::BINDS {
                     cases.push(case(
                         format!("exchange/{version}/{transport}/{pairing}/{binds}"),
-                        move |bench| exchange(bench, version, transport, pairing, binder, Who::We),
+                        move |bench| {
+                            exchange(bench, version, transport, pairing, binder, End::Ours)
+                        },
                     ));
                 }
             }
@@ -43,8 +45,8 @@ fn exchange(
     version: &str,
     transport: Transport,
     pairing: Pairing,
-    binder: Who,
-    first: Who,
+    binder: End,
+    first: End,
 ) -> Outcome {
     let context = bench.context();
     let (ours, theirs) = if binder == first {
@@ -63,18 +65,18 @@ fn bound_first(
     version: &str,
     transport: Transport,
     pairing: Pairing,
-    binder: Who,
+    binder: End,
 ) -> Outcome<(Ours, Theirs)> {
     let wildcard = bench.wildcard(transport);
     match binder {
-        Who::We => {
+        End::Ours => {
             let ours = Ours::open(context, pairing.ours)?;
             let endpoint = ours.bind(&wildcard)?;
             let theirs = Theirs::open(&bench.peer(version)?, pairing.theirs)?;
             theirs.connect(&endpoint)?;
             Ok((ours, theirs))
         }
-        Who::They => {
+        End::Theirs => {
             let theirs = Theirs::open(&bench.peer(version)?, pairing.theirs)?;
             let endpoint = theirs.bind(&wildcard)?;
             let ours = Ours::open(context, pairing.ours)?;
@@ -91,18 +93,18 @@ fn connected_first(
     version: &str,
     transport: Transport,
     pairing: Pairing,
-    binder: Who,
+    binder: End,
 ) -> Outcome<(Ours, Theirs)> {
     let endpoint = bench.endpoint(transport);
     match binder {
-        Who::They => {
+        End::Theirs => {
             let ours = Ours::open(context, pairing.ours)?;
             ours.connect(&endpoint)?;
             let theirs = Theirs::open(&bench.peer(version)?, pairing.theirs)?;
             theirs.bind(&endpoint)?;
             Ok((ours, theirs))
         }
-        Who::We => {
+        End::Ours => {
             let theirs = Theirs::open(&bench.peer(version)?, pairing.theirs)?;
             theirs.connect(&endpoint)?;
             // Version 2 tells nothing of its attempts.

@@ -1,12 +1,12 @@
 //! Peers of ZMTP 2.0 and 1.0, but for what they have in common with the others: how they come back,
-//! told from our side alone, as version 2 of libzmq tells nothing; and who does not take them.
+//! told from our side alone, as version 2 of libzmq tells nothing; and which sockets do not accept them.
 
 use std::time::{Duration, Instant};
 
 use zmq_channels::monitor::{DisconnectReason, EventKind};
 use zmq_channels::{Monitor, Options, Security, SocketType};
 
-use crate::bench::{Bench, Outcome, Transport, Who, PATIENCE};
+use crate::bench::{Bench, End, Outcome, Transport, PATIENCE};
 use crate::cases::{case, Case, ZMTP_1, ZMTP_2};
 use crate::conversation::{Flow, Pairing, PAIRINGS, ROUTED};
 use crate::frames::text;
@@ -22,7 +22,7 @@ pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for version in [ZMTP_2, ZMTP_1] {
         for transport in Transport::ALL {
-            for (binder, binds) in Who::BINDS {
+            for (binder, binds) in End::BINDS {
                 for pairing in PAIRINGS.into_iter().chain(ROUTED) {
                     cases.push(case(
                         format!("old peers/{version}/{transport}/{pairing}/killed, {binds}"),
@@ -73,20 +73,20 @@ fn killed(
     version: &str,
     transport: Transport,
     pairing: Pairing,
-    binder: Who,
+    binder: End,
 ) -> Outcome {
     let endpoint = bench.endpoint(transport);
     let ours = Ours::open(&bench.context(), pairing.ours)?;
     match binder {
-        Who::We => ours.bind(&endpoint).map(drop)?,
-        Who::They => ours.connect(&endpoint)?,
+        End::Ours => ours.bind(&endpoint).map(drop)?,
+        End::Theirs => ours.connect(&endpoint)?,
     }
     for time in 0..=TIMES {
         let peer = bench.peer(version)?;
         let theirs = Theirs::open(&peer, pairing.theirs)?;
         match binder {
-            Who::We => theirs.connect(&endpoint)?,
-            Who::They => theirs.bind(&endpoint).map(drop)?,
+            End::Ours => theirs.connect(&endpoint)?,
+            End::Theirs => theirs.bind(&endpoint).map(drop)?,
         }
         ours.wait_peers(1)?;
         // Our subscriptions are still there.
@@ -152,13 +152,15 @@ const KEYS: (&str, &str) = (
 );
 
 impl Demand {
-    fn options(self, binder: Who) -> Outcome<Options> {
+    fn options(self, binder: End) -> Outcome<Options> {
         let security = match (self, binder) {
             (Demand::Zap, _) => return Ok(Options::new().zap_domain("global")),
-            (Demand::Plain, Who::We) => Security::PlainServer,
-            (Demand::Plain, Who::They) => Security::plain_client("admin", "secret"),
-            (Demand::Curve, Who::We) => Security::curve_server(KEYS.0.parse()?),
-            (Demand::Curve, Who::They) => Security::curve_client(KEYS.0.parse()?, KEYS.1.parse()?),
+            (Demand::Plain, End::Ours) => Security::PlainServer,
+            (Demand::Plain, End::Theirs) => Security::plain_client("admin", "secret"),
+            (Demand::Curve, End::Ours) => Security::curve_server(KEYS.0.parse()?),
+            (Demand::Curve, End::Theirs) => {
+                Security::curve_client(KEYS.0.parse()?, KEYS.1.parse()?)
+            }
         };
         Ok(Options::new().security(security))
     }
@@ -170,14 +172,14 @@ fn insecure(
     version: &str,
     transport: Transport,
     demand: Demand,
-    binder: Who,
+    binder: End,
 ) -> Outcome {
     let ours = Ours::open_with(&bench.context(), SocketType::Pair, demand.options(binder)?)?;
     let monitor = ours.socket.monitor()?;
     let theirs = Theirs::open(&bench.peer(version)?, "PAIR")?;
     match binder {
-        Who::We => theirs.connect(&ours.bind(&bench.wildcard(transport))?)?,
-        Who::They => ours.connect(&theirs.bind(&bench.wildcard(transport))?)?,
+        End::Ours => theirs.connect(&ours.bind(&bench.wildcard(transport))?)?,
+        End::Theirs => ours.connect(&theirs.bind(&bench.wildcard(transport))?)?,
     }
     theirs.offer(&text("let me in"), Duration::ZERO)?;
     ours.offer(&text("a secret"), Duration::ZERO)?;

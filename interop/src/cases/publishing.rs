@@ -254,7 +254,7 @@ fn our_subscriptions(bench: &Bench, version: &str, transport: Transport) -> Outc
     }
 }
 
-/// Who subscribed before connecting hears the welcome before all else.
+/// A subscriber that subscribed before connecting receives the welcome before all else.
 fn our_welcome(bench: &Bench, version: &str, transport: Transport) -> Outcome {
     let welcome = Options::new().xpub_welcome("W:elcome");
     for kind in [SocketType::XPub, SocketType::Pub] {
@@ -436,7 +436,7 @@ fn their_no_drop(bench: &Bench, version: &str, transport: Transport) -> Outcome 
     }
 }
 
-/// Messages go to those who did not subscribe to them.
+/// Messages go to those that did not subscribe to them.
 fn our_inverted(bench: &Bench, version: &str, transport: Transport) -> Outcome {
     let options = Options::new().invert_matching(true);
     let publisher = Ours::open_with(&bench.context(), SocketType::Pub, options)?;

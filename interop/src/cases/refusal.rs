@@ -99,7 +99,7 @@ const OUR_TYPES: [SocketType; 7] = [
 ];
 
 /// libzmq looks at our type too, and may be the first to leave. A peer made by hand does not
-/// care: here it must be us who refuses, with an ERROR, each type that does not fit.
+/// care: here it must be this library that refuses, with an ERROR, each type that does not fit.
 fn every_type(bench: &Bench, kind: SocketType) -> Outcome {
     let ours = Ours::open(&bench.context(), kind)?;
     let endpoint = ours.bind("tcp://127.0.0.1:*")?;

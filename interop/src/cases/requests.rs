@@ -40,7 +40,7 @@ fn body(number: u32) -> Vec<u8> {
     pattern(number, 100 + number as usize)
 }
 
-/// Each request on a thread of its own, all at once; each gets back what it sent.
+/// Each request on a separate thread, all at once; each gets back what it sent.
 fn ask_all(req: &Socket<Req>) -> Outcome {
     let wrong: Vec<String> = thread::scope(|scope| {
         let asking: Vec<_> = (0..COUNT)

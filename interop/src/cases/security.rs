@@ -9,7 +9,7 @@ use zmq_channels::monitor::{DisconnectReason, EventKind};
 use zmq_channels::security::Credentials;
 use zmq_channels::{Authenticator, Context, CurveKeypair, Monitor, Options, Security, SocketType};
 
-use crate::bench::{Bench, Outcome, Transport, Who, PATIENCE};
+use crate::bench::{Bench, End, Outcome, Transport, PATIENCE};
 use crate::cases::{case, Case, NEW, OLD, OLDEST};
 use crate::conversation::{Pairing, PAIRINGS, ROUTED};
 use crate::frames::{show, text, Frames};
@@ -44,11 +44,11 @@ pub fn cases() -> Vec<Case> {
                 let name =
                     |what: String| format!("security/{version}/{transport}/{mechanism:?}/{what}");
                 for pairing in PAIRINGS.into_iter().chain(ROUTED) {
-                    for (server, serves) in [(Who::We, "we serve"), (Who::They, "they serve")] {
-                        for (binder, binds) in Who::BINDS {
+                    for (server, serves) in [(End::Ours, "we serve"), (End::Theirs, "they serve")] {
+                        for (binder, binds) in End::BINDS {
                             // A REQ of libzmq that is the server of a mechanism does not hear the
-                            // reply, not even that of its own kind.
-                            if server == Who::They && pairing.theirs == "REQ" {
+                            // reply, not even from its own kind.
+                            if server == End::Theirs && pairing.theirs == "REQ" {
                                 continue;
                             }
                             // Everything with the newest; the others have the same words.
@@ -264,7 +264,7 @@ fn answer(handler: &dyn Side, stage: &Stage<'_>, status: &str) -> Outcome {
     handler.send(&reply)
 }
 
-/// The next handshake of this socket: who came, or why not.
+/// The next handshake of this socket: which peer came, or why not.
 fn handshake(monitor: &Monitor) -> Outcome<Result<Option<String>, DisconnectReason>> {
     loop {
         match monitor.recv_timeout_blocking(PATIENCE)?.kind {
@@ -277,20 +277,20 @@ fn handshake(monitor: &Monitor) -> Outcome<Result<Option<String>, DisconnectReas
 
 impl Stage<'_> {
     /// The right credentials: everything can be said.
-    fn talk(&self, server: Who, binder: Who) -> Outcome {
+    fn talk(&self, server: End, binder: End) -> Outcome {
         let context = self.bench.context();
         let peer = self.bench.peer(self.version)?;
         let options = match server {
-            Who::We => self.mechanism.our_server()?,
-            Who::They => self.mechanism.our_client()?,
+            End::Ours => self.mechanism.our_server()?,
+            End::Theirs => self.mechanism.our_client()?,
         };
         let _judge = judge(&context)?;
         let ours = Ours::open_with(&context, self.pairing.ours, options)?;
         let theirs = Theirs::open(&peer, self.pairing.theirs)?;
         let mut handler = None;
         match server {
-            Who::We => self.mechanism.their_client(&theirs)?,
-            Who::They => {
+            End::Ours => self.mechanism.their_client(&theirs)?,
+            End::Theirs => {
                 self.mechanism.their_server(&theirs)?;
                 handler = Some(their_handler(&peer)?);
             }
@@ -298,15 +298,15 @@ impl Stage<'_> {
         let monitor = ours.socket.monitor()?;
         let wildcard = self.bench.wildcard(self.transport);
         match binder {
-            Who::We => theirs.connect(&ours.bind(&wildcard)?)?,
-            Who::They => ours.connect(&theirs.bind(&wildcard)?)?,
+            End::Ours => theirs.connect(&ours.bind(&wildcard)?)?,
+            End::Theirs => ours.connect(&theirs.bind(&wildcard)?)?,
         }
         if let Some(handler) = &handler {
             answer(handler, self, "200")?;
         }
         let expected = match server {
-            Who::We => Some("anna".to_owned()),
-            Who::They => None,
+            End::Ours => Some("anna".to_owned()),
+            End::Theirs => None,
         };
         let met = handshake(&monitor)?;
         if met != Ok(expected) {

@@ -218,7 +218,7 @@ fn round_robin(bench: &Bench, version: &str, transport: Transport) -> Outcome {
     let deadline = Instant::now() + PATIENCE;
     while greeted.contains(&false) {
         if Instant::now() > deadline {
-            return Err(format!("not everybody gets messages: {greeted:?}").into());
+            return Err(format!("not every peer gets messages: {greeted:?}").into());
         }
         push.send(&text("hello"))?;
         for (pull, greeted) in pulls.iter().zip(&mut greeted) {

@@ -1,4 +1,4 @@
-//! PLAIN and CURVE as the command line asks for them, and who is let in.
+//! PLAIN and CURVE as the command line asks for them, and which clients are accepted.
 
 use std::fs;
 use std::path::Path;

@@ -37,7 +37,7 @@ fn an_expectation_lasts_while_more_arrives() {
 }
 
 #[test]
-fn what_is_expected_in_vain_is_expected_less_and_less() {
+fn an_expectation_that_fails_is_tried_less_and_less_often() {
     let mut expectation = Expectation::default();
     let mut vain = 0;
     for arrived in 1..=u64::from(THREADS.long_rest) {

@@ -112,7 +112,7 @@ impl<E: Env> Pump<E> {
             return;
         }
         let Some(outward) = socket.ports.outward() else {
-            debug_assert!(false, "who receives has an out");
+            debug_assert!(false, "a socket that receives has an out");
             io.batch.clear();
             return;
         };

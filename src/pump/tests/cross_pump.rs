@@ -402,7 +402,7 @@ fn sim_across_pumps_rebinding_a_name_loses_no_pipe() {
         for (number, push) in (0..).zip(&pushes) {
             assert!(push.offer(numbered(number)));
         }
-        sim.until("a message from everybody", |_| {
+        sim.until("a message from each", |_| {
             came += pulls.iter().filter(|pull| pull.take().is_some()).count();
             came == pushes.len()
         });

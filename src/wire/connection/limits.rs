@@ -9,8 +9,8 @@ impl Connection {
     /// of the handshake. The handshake then ends with [`CloseReason::NoRoom`] before the command
     /// after which the peer considers itself connected. No ERROR tells the peer why: libzmq would
     /// not reconnect, and lose the messages it holds for this socket.
-    pub(crate) fn take_nobody(&mut self, takes_nobody: bool) {
-        self.takes_nobody = takes_nobody;
+    pub(crate) fn set_full(&mut self, is_full: bool) {
+        self.is_full = is_full;
     }
 
     /// The size in bytes of a message that has not arrived completely.
@@ -56,7 +56,7 @@ impl Connection {
 
     /// Ends the handshake if there is no room for any peer.
     pub(super) fn check_room(&self) -> Result<(), CloseReason> {
-        match self.takes_nobody {
+        match self.is_full {
             true => Err(CloseReason::NoRoom),
             false => Ok(()),
         }

@@ -146,7 +146,7 @@ fn message_peers_are_those_of_the_monitor_for_every_type_over_every_transport() 
     });
 }
 
-/// A message of a DEALER that a ROUTER has received, which says who sent it.
+/// A message of a DEALER that a ROUTER has received, which says which peer sent it.
 fn check_sender(message: &Message) -> Arc<PeerInfo> {
     let peer = message.peer().expect("the option is set");
     assert_eq!(message[0], peer.identity.routing_id, "{peer:?}");

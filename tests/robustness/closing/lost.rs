@@ -27,7 +27,7 @@ const KINDS: [(SocketType, &str); 7] = [
 
 const WIRES: [Transport; 2] = [Transport::Tcp, Transport::Ipc];
 
-/// Who listens in the place of a peer.
+/// What listens in the place of a peer.
 enum Door {
     Tcp(TcpListener),
     Ipc(UnixListener),

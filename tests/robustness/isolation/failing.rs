@@ -1,4 +1,4 @@
-//! A pump that panics: everybody is told why, and other pumps go on. What makes it panic is the
+//! A pump that panics: every call is told why, and other pumps go on. What makes it panic is the
 //! destructor of what a message shares, which is the user's code.
 
 use std::thread::{self, ScopedJoinHandle};

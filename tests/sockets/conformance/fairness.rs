@@ -1,4 +1,4 @@
-//! Who is served how often, when there are many.
+//! How often each peer is served, when there are many.
 
 use super::*;
 
@@ -40,7 +40,7 @@ fn assert_fair(got: &[usize; PEERS]) {
     assert!(ratio <= FAIR, "{ratio:.2}: {got:?}");
 }
 
-/// Ten peers of one socket, each over a transport of its own.
+/// Ten peers of one socket, each over a different transport.
 struct Crowd {
     from: Vec<Socket<Any>>,
     /// What each of them puts in front of its messages.
@@ -76,7 +76,7 @@ impl Crowd {
         crowd
     }
 
-    /// Waits until everybody could be heard.
+    /// Waits until a message of every peer could have been read.
     fn introduce(&mut self, from: SocketType) {
         let patience = PATIENCE;
         let connected = self.to.wait_connected_timeout_blocking(PEERS, patience);
@@ -104,7 +104,7 @@ impl Crowd {
         put(&self.from[peer].sender().unwrap(), message);
     }
 
-    /// Who sent the next message.
+    /// Which peer sent the next message.
     fn heard(&self) -> usize {
         let message = next(&self.to.receiver().unwrap());
         body(self.to.socket_type(), &message).parse().unwrap()
@@ -125,7 +125,7 @@ impl Crowd {
     }
 }
 
-fn everybody_is_heard(from: SocketType, to: SocketType, transports: &[Transport]) {
+fn every_peer_is_received_from(from: SocketType, to: SocketType, transports: &[Transport]) {
     let crowd = Crowd::new(from, to, transports);
     // One after the other, so that the first could take all there is.
     for peer in 0..PEERS {
@@ -146,7 +146,7 @@ fn everybody_is_heard(from: SocketType, to: SocketType, transports: &[Transport]
 fn messages_are_received_from_all_peers_equally() {
     for_each_free_flow(|from, to, transport| {
         if takes_many(to) {
-            everybody_is_heard(from, to, &[transport]);
+            every_peer_is_received_from(from, to, &[transport]);
         }
     });
 }
@@ -157,13 +157,13 @@ fn messages_are_received_from_all_transports_equally() {
         for (from, to) in flows().filter(|(from, to)| !takes_turns(*from) && takes_many(*to)) {
             told(format!("{from} to {to}"), || {
                 use Transport::*;
-                everybody_is_heard(from, to, &[AcrossPumps, Tcp, Ipc]);
+                every_peer_is_received_from(from, to, &[AcrossPumps, Tcp, Ipc]);
             });
         }
     });
 }
 
-/// Who asks again at once does not come before those who still wait.
+/// A peer that asks again at once does not come before those that still wait.
 #[test]
 fn requests_of_all_peers_are_served_equally() {
     for_each_flow(|from, to, transport| {
@@ -176,11 +176,11 @@ fn requests_of_all_peers_are_served_equally() {
         let waiting = crowd.to.receiver().unwrap();
         for _ in 0..50 * PEERS {
             eventually("all have asked", || waiting.len() == PEERS);
-            let who = crowd.heard();
-            got[who] += 1;
+            let peer = crowd.heard();
+            got[peer] += 1;
             put(&crowd.to.sender().unwrap(), "answer");
-            next(&crowd.from[who].receiver().unwrap());
-            crowd.say(who);
+            next(&crowd.from[peer].receiver().unwrap());
+            crowd.say(peer);
         }
         assert_fair(&got);
     });
@@ -209,14 +209,14 @@ fn round_robin_types_send_to_all_peers_equally() {
             for _ in 0..20 * PEERS {
                 put(&sender.sender().unwrap(), "request");
                 let asked = |peer: &Socket<Any>| peer.receiver().unwrap().try_recv().is_ok();
-                let mut who = None;
+                let mut peer = None;
                 eventually("the request", || {
-                    who = peers.iter().position(asked);
-                    who.is_some()
+                    peer = peers.iter().position(asked);
+                    peer.is_some()
                 });
-                let who = who.unwrap();
-                got[who] += 1;
-                put(&peers[who].sender().unwrap(), "reply");
+                let peer = peer.unwrap();
+                got[peer] += 1;
+                put(&peers[peer].sender().unwrap(), "reply");
                 next(&sender.receiver().unwrap());
             }
         } else {

@@ -149,7 +149,7 @@ fn past_a_full_peer(fork: Fork) {
         other => panic!("{:?}", other.map_err(|error| error.to_string())),
     }
     assert_eq!(sender.dropped(), 0);
-    // As soon as the full one reads, who waits for it goes on.
+    // As soon as the full one reads, the call that waits for it goes on.
     let slow = fork.to[0].receiver().unwrap();
     let mut bytes = 0;
     while bytes < (taken + 1) * LARGE {

@@ -82,7 +82,7 @@ fn is_found_again(from: SocketType, to: SocketType, transport: Transport, end: E
         found.unwrap();
     }
     if line.from.socket_type() != SocketType::Peer {
-        // Who comes back has another name; only a PEER keeps the one it has given.
+        // A peer that comes back has another name; only a PEER keeps the one it has given.
         line.address.clear();
     }
     line.introduce();

@@ -192,7 +192,7 @@ fn a_second_peer_of_a_pair_keeps_its_messages() {
     });
 }
 
-/// Who connected knows the name only when it has introduced itself: then the loss is counted.
+/// The end that connected knows the name only after the handshake: then the loss is counted.
 #[test]
 fn a_peer_whose_routing_id_is_in_use_keeps_its_messages_or_has_them_counted() {
     common::within(LIMIT, || {

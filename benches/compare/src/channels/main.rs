@@ -101,7 +101,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// One cell, in a process of its own: what hangs there is ended from outside.
+/// One cell, in a separate process: what hangs there is ended from outside.
 fn play(who: &str, shape: &str, seconds: &str) -> ExitCode {
     let pipe = PIPES.iter().find(|(name, _)| *name == who);
     let shape = Shape::ALL.iter().find(|known| known.name() == shape);

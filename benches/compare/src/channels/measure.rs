@@ -29,7 +29,7 @@ impl Item {
     }
 }
 
-/// Who sends to whom.
+/// What sends to what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shape {
     /// Threads.
@@ -161,7 +161,7 @@ struct Common {
     taken: Vec<Counter>,
 }
 
-/// A count on cache lines of its own.
+/// A count on separate cache lines.
 #[repr(align(128))]
 #[derive(Default)]
 struct Counter(AtomicU64);
