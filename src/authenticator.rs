@@ -46,12 +46,10 @@ impl Context {
 /// from any thread, in any order. Until then the peer's handshake waits, without blocking anything
 /// else, for up to the [`handshake_timeout`](crate::Options::handshake_timeout) of its socket.
 ///
-/// It authenticates the peers of sockets with
-/// [`Security::PlainServer`](crate::Security::PlainServer),
-/// [`Security::CurveServer`](crate::Security::CurveServer), or a
-/// [`zap_domain`](crate::Options::zap_domain). It is the ZAP handler (RFC 27) of the context: a REP
-/// socket bound to `inproc://zeromq.zap.01`. A handler written for libzmq can bind its own REP or
-/// ROUTER there instead.
+/// It authenticates the peers of sockets whose [`Security`](crate::Security) is `PlainServer` or
+/// `CurveServer`, or that have a [`zap_domain`](crate::Options::zap_domain). It is the ZAP handler
+/// (RFC 27) of the context: a REP socket bound to `inproc://zeromq.zap.01`. A handler written for
+/// libzmq can bind its own REP or ROUTER there instead.
 ///
 /// Cheap to clone; each request goes to one of the clones. When the last is dropped no peer is
 /// authenticated any more, and peers that are still waiting are refused.

@@ -4,58 +4,75 @@
 //!
 //! # Where to find what
 //!
-//! Start with [`Context`] and [`Socket`]; [`Options`] has the settings. The [`guide`] explains
-//! [sockets and their ports](guide::sockets), [which messages are lost when](guide::flow_control),
-//! [how sockets and programs end](guide::lifecycle), [transports](guide::transports),
-//! [requests](guide::requests), [waiting for many sources](guide::select),
-//! [security](guide::security), [monitoring](guide::monitoring), and the
-//! [differences from libzmq](guide::differences). For users of other libraries there are pages
-//! [from zmq](guide::from_zmq), [from zeromq](guide::from_zeromq), [from omq and rzmq](guide::from_omq_rzmq),
-//! [from pyzmq](guide::from_pyzmq) and [from channel libraries](guide::from_channels), and a
-//! [table of features](guide::compared).
+//! Start with [`Context`] and [`Socket`]; [`Options`] has the settings. The modules, by use:
+//!
+//! * [`guide`]: a page on each subject, and on moving from other libraries
+//! * [`kind`]: a page with a program for each socket type; [`message`]: messages and frames
+//! * [`socket`], [`options`], [`error`]: what the calls of sockets take and return
+//! * [`request`]: many requests at once; [`select`]: waiting for many sources in a thread
+//! * [`register`]: other channels as ports; [`codec`]: ports of your own types; [`futures`]: the types
+//!   of futures and iterators
+//! * [`proxy`]: forwarding between two sockets
+//! * [`monitor`], [`statistics`]: what happens to connections and messages
+//! * [`security`]: PLAIN, CURVE and ZAP
 //!
 //! # Features
 //!
-//! * `curve`, on by default: the security mechanism CURVE.
-//! * `tracing`: [logging](guide::monitoring) with the crate of that name.
+//! * `curve`, on by default: the security mechanism [CURVE](guide::security).
+//! * `tracing`: [logging](guide::logging) with the crate of that name.
+//! * `cli`: the command-line tool [`zc`](guide::tool); not for libraries.
 
-mod authenticator;
-mod clock;
+// By use: in this order docs.rs lists the modules, and rustdoc the methods of `Context` and `Socket`.
 mod context;
+
+pub mod guide;
+
+pub mod socket;
+
+pub mod kind;
+pub mod message;
+
+pub mod error;
+pub mod options;
+
+mod waiting;
+
+mod readiness;
+pub mod request;
+pub mod select;
+
+pub mod codec;
+pub mod register;
+
+pub mod proxy;
+
+pub mod monitor;
+pub mod statistics;
+
+pub mod security;
+
+pub mod futures;
+
+// The others.
 #[cfg(feature = "curve")]
 mod curve;
-mod driver;
-mod endpoint;
-mod event;
-pub mod guide;
 #[cfg(feature = "curve")]
 mod keygen;
 #[cfg(feature = "tracing")]
 mod logging;
+
+mod authenticator;
+mod clock;
+mod driver;
+mod endpoint;
+mod event;
 mod pattern;
 mod port;
 mod pump;
-mod readiness;
 mod routing_id;
 mod socket_type;
 mod sync;
-mod waiting;
 mod wire;
-
-pub mod codec;
-pub mod error;
-pub mod futures;
-pub mod kind;
-pub mod message;
-pub mod monitor;
-pub mod options;
-pub mod proxy;
-pub mod register;
-pub mod request;
-pub mod security;
-pub mod select;
-pub mod socket;
-pub mod statistics;
 
 // The names that nearly every program uses; the others are in the modules. At most 45 names: see
 // `tests/tidy.rs`.

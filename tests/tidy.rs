@@ -7,7 +7,8 @@ use std::fs;
 use std::path::Path;
 
 use code::{paths, tokens};
-use documents::{dead_links, documents};
+use documents::{documents, undescribed_kinds};
+use links::{dead_headings, dead_links, links_without_a_host};
 
 #[path = "tidy/broken.rs"]
 mod broken;
@@ -15,6 +16,8 @@ mod broken;
 mod code;
 #[path = "tidy/documents.rs"]
 mod documents;
+#[path = "tidy/links.rs"]
+mod links;
 #[path = "tidy/tool.rs"]
 mod tool;
 
@@ -248,8 +251,9 @@ fn every_text_uses_the_terms_of_the_field() {
 }
 
 #[test]
-fn every_link_leads_to_a_file() {
-    let documents = documents();
+fn every_link_leads_to_a_file_or_a_page() {
+    let mut documents = documents();
+    documents.push(manifest("Cargo.toml"));
     assert!(documents
         .iter()
         .any(|document| document.path == "README.md"));
@@ -257,6 +261,22 @@ fn every_link_leads_to_a_file() {
     let is_clone = root().join(".ci").exists();
     let checked = documents.iter().filter(|_| is_clone);
     silent(checked.flat_map(dead_links));
+    silent(sources(&["src"]).iter().flat_map(dead_headings));
+}
+
+#[test]
+fn every_socket_type_has_its_ports_its_peers_and_a_program() {
+    let kinds = sources(&["src/kind"]);
+    silent(kinds.iter().flat_map(undescribed_kinds));
+}
+
+#[test]
+fn links_of_the_readme_work_on_the_registry() {
+    let documents = documents();
+    let mut documents = documents.iter();
+    let readme = documents.find(|document| document.path == "README.md");
+    assert!(readme.is_some());
+    silent(readme.into_iter().flat_map(links_without_a_host));
 }
 
 #[test]

@@ -7,6 +7,7 @@ use crate::monitor::{Monitor, MonitorOptions};
 #[cfg(feature = "tracing")]
 use crate::port::LogRecord;
 use crate::port::{feed, Clock};
+use crate::pump::os::Running;
 use crate::pump::Command;
 #[cfg(feature = "tracing")]
 use crate::socket_type::SocketType;
@@ -162,7 +163,7 @@ impl Inner {
         running.or_else(|| {
             let idle = (0..self.pumps.len()).filter(|&pump| self.is_well(pump));
             let mut started = idle.filter_map(|pump| {
-                let alarms = |running: &super::Running| Arc::clone(&running.alarms);
+                let alarms = |running: &Running| Arc::clone(&running.alarms);
                 self.pumps[pump].open(|| self.start(pump), alarms)?.ok()
             });
             started.next()

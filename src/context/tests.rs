@@ -1,7 +1,9 @@
 //! Contexts, without peers.
 
-use super::*;
-use crate::Pair;
+use std::time::Duration;
+
+use super::Context;
+use crate::{ContextOptions, Pair};
 
 #[test]
 fn a_context_passes_its_wait_options_to_its_ports() {

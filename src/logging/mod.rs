@@ -1,6 +1,6 @@
 //! The log of a context, written with `tracing` by its own thread: a subscriber is users' code,
 //! which never runs on a pump. Only with the feature `tracing`; the guide's page
-//! [monitoring](crate::guide::monitoring) says what is logged.
+//! [logging](crate::guide::logging) says what is logged.
 
 mod write;
 

@@ -1,7 +1,11 @@
 //! Security of connections: PLAIN and CURVE, and authentication of peers.
 //!
-//! [`Options::security`](crate::Options::security) takes a [`Security`]. The keys of CURVE are a
-//! [`CurveKeypair`]; [`z85`] is their text format. An [`Authenticator`] decides about each peer.
+//! [`Options::security`](crate::Options::security) takes a [`Security`]. An [`Authenticator`] decides
+//! about each peer.
+#![cfg_attr(
+    feature = "curve",
+    doc = "The keys of CURVE are a [`CurveKeypair`]; [`z85`] is their text format."
+)]
 //!
 //! ```
 //! # #[cfg(feature = "curve")]

@@ -1,26 +1,33 @@
 //! Sockets, their senders and receivers, and the types that their calls take and return.
 
 use std::fmt;
-use std::future::Future;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
 use crate::driver::Mailbox;
-use crate::error::{Closed, ConfigureError, PumpFailure};
+use crate::error::{Closed, PumpFailure};
 use crate::kind::{Any, Kind};
-use crate::options::Options;
 use crate::port::{Holder, Ports};
 use crate::pump::{Command, SocketCommand, SocketId};
 use crate::register::Registrar;
 use crate::sync::oneshot::{answer, Answer, Reply};
 
-mod any;
+// In this order their methods are documented: those that every program uses first.
 mod endpoints;
+
 mod io;
-mod monitor;
-mod peers;
-mod request;
+
+mod life;
+
 mod subscribe;
+
+mod request;
+
+mod peers;
+
+mod monitor;
+
+mod any;
 
 pub use crate::endpoint::Endpoint;
 pub use crate::port::{Receiver, Sender, WeakReceiver, WeakSender};
@@ -31,6 +38,30 @@ pub use any::KindError;
 
 /// A ZeroMQ socket of type `K`: a [`Socket<Push>`](crate::Push) can only send, a
 /// [`Socket<Pull>`](crate::Pull) only receive.
+///
+/// ```
+/// use zmq_channels::{Context, Pull, Push, Socket};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let context = Context::new();
+/// let pull: Socket<Pull> = context.socket()?;
+/// let push: Socket<Push> = context.socket()?;
+/// let endpoint = pull.bind("tcp://127.0.0.1:*")?; // the port is chosen by the system
+/// push.connect(&endpoint)?;
+/// push.send_blocking("hello")?; // in async code: push.send("hello").await?
+/// push.send_blocking(["topic", "body"])?; // one message of two frames
+/// assert_eq!(pull.recv_blocking()?.as_str(), Some("hello"));
+/// let message = pull.recv_blocking()?; // in async code: pull.recv().await?
+/// assert_eq!((message.len(), message[1].as_str()), (2, Some("body")));
+/// # Ok(())
+/// # }
+/// ```
+///
+/// [`Context::socket`](crate::Context::socket) opens a socket, and
+/// [`Context::socket_with`](crate::Context::socket_with) one with [`Options`](crate::Options). Its `in`
+/// and `out` are its [`sender`](Socket::sender) and its [`receiver`](Socket::receiver); the socket itself
+/// has their most common calls. The page of each type and [the guide](crate::guide::sockets) say what
+/// the type sends to which peer.
 ///
 /// Sockets are cheap to clone and can be shared between threads; every method takes `&self`.
 /// `bind`, `connect` and similar calls wait only for the pump's reply (some tens of microseconds),
@@ -80,14 +111,6 @@ impl<K: Kind> Socket<K> {
         }
     }
 
-    /// Returns the number of this socket in its context, above 0 and never reused there.
-    /// [Monitors](crate::Context::monitor) and [statistics](crate::Context::statistics) of the
-    /// context identify the socket by it.
-    #[must_use]
-    pub fn id(&self) -> u64 {
-        self.id
-    }
-
     /// Converts this into a socket whose type is known at run time only, so that sockets of several
     /// types fit into one `Vec`; same as `Socket::<Any>::from`. [`downcast`](Socket::downcast) is
     /// the reverse.
@@ -126,124 +149,6 @@ impl<K: Kind> Socket<K> {
             registrar: self.registrar,
             marker: PhantomData,
         }
-    }
-
-    /// Returns the type of this socket.
-    #[must_use]
-    #[doc(alias = "ZMQ_TYPE")]
-    pub fn socket_type(&self) -> SocketType {
-        self.kind
-    }
-
-    /// Closes the socket: it accepts no more messages and sends those already accepted, within
-    /// [`linger`](crate::Options::linger). The future resolves when that is done, or when there is
-    /// nothing left to wait for: no message (one that is written in part is lost with its
-    /// connection), or no endpoint through which a peer could connect. The socket closes even if
-    /// the future is dropped.
-    ///
-    /// A second call, also on a clone, resolves when the socket has closed.
-    #[doc(alias = "zmq_close")]
-    pub fn close(&self) -> impl Future<Output = CloseReport> + Send + 'static + use<K> {
-        let answer = self.request_close();
-        let ports = Arc::clone(self.holder.ports());
-        async move {
-            let closed = match answer {
-                Some(answer) => answer.await,
-                None => None,
-            };
-            closed.unwrap_or_else(|| CloseReport::without_answer(&ports))
-        }
-    }
-
-    /// Like [`close`](Socket::close), but blocks the current thread.
-    #[doc(alias = "zmq_close")]
-    pub fn close_blocking(&self) -> CloseReport {
-        let closed = self.request_close().and_then(Answer::wait);
-        closed.unwrap_or_else(|| CloseReport::without_answer(self.holder.ports()))
-    }
-
-    /// Changes options of the open socket; `change` is given the current ones. The high-water
-    /// marks, [`linger`](crate::Options::linger) and the options specific to this type of socket
-    /// (`router_…`, `req_…`, `xpub_…` and so on) take effect immediately; all others apply to
-    /// endpoints bound or connected from now on.
-    ///
-    /// ```
-    /// use zmq_channels::{Context, Options, Push};
-    ///
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let push = Context::new().socket::<Push>()?;
-    /// push.configure(|options| options.send_high_water_mark(10))?;
-    /// assert_eq!(push.sender().capacity(), Some(10));
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// [`ConfigureError::Option`] if a value is out of range, [`ConfigureError::WithoutEffect`] if
-    /// an option has no effect on this type of socket, [`ConfigureError::Fixed`] if the overflow
-    /// policy would change. Nothing is changed in these cases. `change` is called again if another
-    /// handle changes the options at the same time.
-    #[doc(alias = "zmq_setsockopt")]
-    #[doc(alias = "setsockopt")]
-    #[doc(alias = "set_option")]
-    pub fn configure(
-        &self,
-        mut change: impl FnMut(Options) -> Options,
-    ) -> Result<(), ConfigureError> {
-        loop {
-            let seen = self.options()?;
-            let options = change(Options::clone(&seen));
-            options.check()?;
-            let socket_type = self.socket_type();
-            options.check_messages(socket_type)?;
-            if let Some(option) = options.without_effect(socket_type, &seen) {
-                return Err(ConfigureError::WithoutEffect {
-                    option,
-                    socket_type,
-                });
-            }
-            let options = Arc::new(options);
-            let changed = self.ask(|reply| SocketCommand::Configure {
-                seen,
-                options,
-                reply,
-            });
-            match changed {
-                // Another thread changed the options first: apply the change to those.
-                Some(Ok(false)) => {}
-                Some(Ok(true)) => return Ok(()),
-                Some(Err(error)) => return Err(error),
-                None => return Err(self.ended()),
-            }
-        }
-    }
-
-    /// Returns the current options.
-    ///
-    /// # Errors
-    /// [`ConfigureError`] if the socket is closed or its context is shut down.
-    #[doc(alias = "zmq_getsockopt")]
-    #[doc(alias = "getsockopt")]
-    #[doc(alias = "get_option")]
-    pub fn options(&self) -> Result<Arc<Options>, ConfigureError> {
-        self.ask(|reply| SocketCommand::Options { reply })
-            .ok_or_else(|| self.ended())
-    }
-
-    /// Returns whether the socket accepts no more messages: it was closed, or its context was shut
-    /// down.
-    #[must_use]
-    pub fn is_closed(&self) -> bool {
-        self.holder.ports().is_closed()
-    }
-
-    /// Returns why the pump of this socket has failed, or `None` if it has not. After a failure,
-    /// calls that send or receive return only [`Closed::Socket`]; all others return the failure
-    /// itself. A [`Monitor`](crate::Monitor) reports it as
-    /// [`EventKind::PumpFailed`](crate::monitor::EventKind::PumpFailed).
-    #[must_use]
-    pub fn failure(&self) -> Option<PumpFailure> {
-        self.mailbox.health().failure()
     }
 
     /// The thread that runs this context's registrations.

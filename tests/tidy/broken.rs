@@ -1,7 +1,8 @@
 //! Each rule against small broken examples, where it must not be silent.
 
 use crate::code::code_only;
-use crate::documents::dead_links;
+use crate::documents::undescribed_kinds;
+use crate::links::{dead_headings, dead_links, links_without_a_host};
 use crate::{
     avoided_words, beyond_the_clock, crowding_the_root, listings, overgrown, oversize, pointing_up,
     pointing_up_inside, reaching_out, sleeping, test_modules, unfinished, unintroduced,
@@ -348,17 +349,101 @@ fn an_avoided_word_is_caught() {
 #[test]
 fn a_dead_link_is_caught() {
     let text = "[a](Cargo.toml), [b](no-such-file.md)\n[c](https://example.org/no), [d](#here)\n\
-                ![e](src/lib.rs) [f](crate::Context)\n[g](no-such-folder/a.md#b)\n";
+                ![e](src/lib.rs) [f](crate::Context)\n[g](no-such-folder/a.md#b)\n\
+                # Here\n[h](#not-here)\n";
     caught(
         &dead_links(&source("README.md", text)),
         "README.md",
-        &[1, 4],
+        &[1, 4, 6],
     );
-    let text = "[up](../../Cargo.toml) [beside](Cargo.toml)";
+    let text = "[up](../../Cargo.toml) [beside](Cargo.toml)\n\n[reference]: none.md\n\
+                [a](security.md#keys-on-disk) [b](security.md#lost)\n\
+                [c](crate::guide::security#keys-on-disk)\n[d](crate::guide::security#lost)\n\
+                ```\nlet code = list[0](none.md);\n```\n";
     caught(
         &dead_links(&source("src/guide/a.md", text)),
         "src/guide/a.md",
-        &[1],
+        &[1, 3, 4, 6],
+    );
+}
+
+#[test]
+fn a_link_to_no_heading_of_the_guide_is_caught() {
+    let text = "/// [a](crate::guide::security#keys-on-disk) [b](crate::guide::security)\n\
+                /// [c](crate::guide::security#lost)\n#[doc = \"[d]: crate::guide::memory#lost\"]\n";
+    caught(
+        &dead_headings(&source("src/a.rs", text)),
+        "src/a.rs",
+        &[2, 3],
+    );
+}
+
+#[test]
+fn a_socket_type_without_ports_or_a_program_is_caught() {
+    let page = "/// * `in`: a\n/// * `out`: b\n/// * Peers: c\n/// ```\n/// ```\n#[doc(alias = \"ZMQ_A\")]\n";
+    let check = |text: &str, lines: &[usize]| {
+        let kinds = source("src/kind/a.rs", text);
+        caught(&undescribed_kinds(&kinds), "src/kind/a.rs", lines);
+    };
+    check(&page.repeat(2), &[]);
+    check(&format!("{page}{}", page.replace("/// ```\n", "")), &[10]);
+    check(&page.replace("`out`", "out"), &[6]);
+    check(&page.replace("/// * Peers: c\n", ""), &[5]);
+}
+
+#[test]
+fn a_link_to_no_page_of_docs_rs_is_caught() {
+    let check = |path: &str, is_dead: bool| {
+        let text = format!("See [this]({path}) and \"{path}\".");
+        let lines: &[usize] = if is_dead { &[1, 1] } else { &[] };
+        caught(&dead_links(&source("README.md", &text)), "README.md", lines);
+    };
+    let crate_page =
+        |page: &str| format!("https://docs.rs/zmq-channels/latest/zmq_channels/{page}");
+    let alive = [
+        "",
+        "guide/",
+        "guide/security/",
+        "guide/security/#keys-on-disk",
+        "struct.Socket.html",
+        "socket/struct.Socket.html#method.bind",
+        "select/index.html",
+        "trait.Kind.html",
+    ];
+    for page in &alive[..7] {
+        check(&crate_page(page), false);
+    }
+    // `Kind` is not at the root.
+    let dead = [
+        alive[7],
+        "guide/securities/",
+        "guide/security/#lost",
+        "guides/",
+        "struct.Sockets.html",
+        "enum.Socket.html",
+        "socket/struct.Socket.html#method.binds",
+        "port/",
+    ];
+    for page in dead {
+        check(&crate_page(page), true);
+    }
+    check("https://docs.rs/zmq-channels", false);
+    check("https://docs.rs/zmq-channels/0.1.0/zmq_channels/", true);
+    let file = |path: &str| format!("https://docs.rs/crate/zmq-channels/latest/source/{path}");
+    check(&file("examples/README.md"), false);
+    check(&file("examples/none.rs"), true);
+    // It is here, but not in the package.
+    check(&file("CONTRIBUTING.md"), true);
+    check("https://docs.rs/zmq-channels-other/no/such/page", false);
+}
+
+#[test]
+fn a_link_that_the_registry_cannot_follow_is_caught() {
+    let text = "[a](https://docs.rs) [b](#more)\n![c](docs/floors.svg)\n[d](crate::Context)\n";
+    caught(
+        &links_without_a_host(&source("README.md", text)),
+        "README.md",
+        &[2, 3],
     );
 }
 

@@ -1,4 +1,4 @@
-//! The texts that are no sources: which there are, and where their links lead.
+//! The texts that are no sources: which there are; and what the page of a socket type must have.
 
 use std::fs;
 
@@ -10,6 +10,7 @@ const FOLDERS: &[(&str, bool)] = &[
     (".github", true),
     ("benches", false),
     ("docs", true),
+    ("examples", false),
     ("interop", false),
     ("src/guide", true),
 ];
@@ -43,22 +44,21 @@ fn collect(folder: &str, is_deep: bool, documents: &mut Vec<Source>) {
     }
 }
 
-/// Links to files that are not there. Those to items of the library are rustdoc's.
-pub(super) fn dead_links(document: &Source) -> Vec<String> {
-    let folder = document
-        .path
-        .rsplit_once('/')
-        .map_or("", |(folder, _)| folder);
+/// Entries of `kinds!` whose documentation lacks something.
+pub(super) fn undescribed_kinds(source: &Source) -> Vec<String> {
     let mut complaints = Vec::new();
-    for (line, text) in numbered(&document.text) {
-        // A link may begin on the line before.
-        let links = text.split("](").skip(1);
-        for target in links.filter_map(|rest| rest.split(')').next()) {
-            let file = target.split('#').next().unwrap_or_default();
-            let is_elsewhere = file.is_empty() || file.contains("://") || file.contains("::");
-            if !is_elsewhere && !root().join(folder).join(file).exists() {
-                complaints.push(document.at(line, &format!("{file} is not there")));
+    let mut described = String::new();
+    for (line, text) in numbered(&source.text) {
+        match text.trim_start().strip_prefix("#[doc(alias = \"ZMQ_") {
+            Some(_) => {
+                for part in ["* `in`: ", "* `out`: ", "* Peers: ", "```"] {
+                    if !described.contains(&format!("/// {part}")) {
+                        complaints.push(source.at(line, &format!("its page lacks `{part}`")));
+                    }
+                }
+                described.clear();
             }
+            None => described.extend([text, "\n"]),
         }
     }
     complaints
