@@ -608,17 +608,23 @@ fn linger_is_obeyed() {
                 assert_eq!(socket.close_blocking().undelivered, 3, "{kind}");
                 assert!(start.elapsed() >= linger, "{kind}");
             }
+            // By default without limit: closing waits for the peer that comes.
             let socket = context.socket_of(kind, Options::new()).unwrap();
+            let endpoint = socket.bind(Transport::Inproc.endpoint()).unwrap();
             let sender = socket.sender().unwrap();
             (0..3).for_each(|_| put(&sender, "delivered"));
-            let to = open(&context, partner(kind), Options::new());
-            let endpoint = to.bind("inproc://linger").unwrap();
             let closing = thread::spawn({
                 let socket = socket.clone();
-                move || socket.close_blocking()
+                move || socket.close_blocking().undelivered
             });
-            socket.connect(endpoint).ok();
-            drop(closing);
+            eventually("closing has begun", || socket.is_closed());
+            let to = open(&context, partner(kind), Options::new());
+            to.connect(endpoint).unwrap();
+            let out = to.receiver().unwrap();
+            for _ in 0..3 {
+                assert_eq!(next(&out).iter().last().unwrap(), "delivered", "{kind}");
+            }
+            assert_eq!(closing.join().unwrap(), 0, "{kind}");
         }
     });
 }
