@@ -22,6 +22,8 @@ mod register;
 #[cfg(test)]
 mod select;
 #[cfg(test)]
+mod services;
+#[cfg(test)]
 mod signals;
 #[cfg(test)]
 mod tasks;
