@@ -5,6 +5,9 @@ use crate::common;
 #[path = "../../examples/discovery.rs"]
 #[allow(dead_code)]
 mod discovery;
+#[path = "../../examples/espresso.rs"]
+#[allow(dead_code)]
+mod espresso;
 #[path = "../../examples/lvcache.rs"]
 #[allow(dead_code)]
 mod lvcache;
@@ -137,6 +140,25 @@ fn a_bridge_forwards_topics_between_two_networks() {
                 let end = proxy.stop();
                 assert_eq!(end.forth.messages, 2, "{inside:?} to {outside:?}");
             }
+        }
+    });
+}
+
+#[test]
+fn a_listener_sees_all_that_passes_a_proxy() {
+    within(LIMIT, || {
+        for transport in Transport::ALL {
+            let (context, _) = transport.contexts();
+            let places = [(); 3].map(|()| transport.endpoint());
+            let mut seen = espresso::play(&context, places.each_ref().map(String::as_str)).unwrap();
+            // Both are cancelled at the same moment.
+            seen[12..].sort();
+            let mut expected = vec!["subscribed to A".to_owned(), "subscribed to B".into()];
+            for round in 0..5 {
+                expected.extend([format!("A-{round}0"), format!("B-{round}1")]);
+            }
+            expected.extend(["cancelled A".into(), "cancelled B".into()]);
+            assert_eq!(seen, expected, "{transport:?}");
         }
     });
 }
