@@ -13,6 +13,7 @@ mod conformance;
 mod draft_types;
 mod first_contact;
 mod groups;
+mod guide_clone;
 mod guide_pipeline;
 mod guide_requests;
 mod guide_topics;
