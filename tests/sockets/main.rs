@@ -15,6 +15,7 @@ mod first_contact;
 mod groups;
 mod guide_clone;
 mod guide_pipeline;
+mod guide_reliable;
 mod guide_requests;
 mod guide_topics;
 mod high_water_marks;
