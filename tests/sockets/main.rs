@@ -18,6 +18,7 @@ mod guide_pipeline;
 mod guide_reliable;
 mod guide_requests;
 mod guide_topics;
+mod guide_zero_copy;
 mod high_water_marks;
 mod no_drop;
 mod notices;
