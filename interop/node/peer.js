@@ -11,6 +11,7 @@
 //   {"do": "send", "socket": n, "frames": […], "timeout": ms}    whether it was accepted in time
 //   {"do": "recv", "socket": n, "timeout": ms}               frames, or null if none came in time
 //   {"do": "retried", "socket": n}                           once connecting has failed
+//   {"do": "lost", "socket": n}                              once a connection was lost
 //   {"do": "close", "socket": n}
 //
 // A frame is text: hexadecimal, or "SEED*LENGTH", the bytes of `pattern`. The first frame of a SERVER is
@@ -108,6 +109,7 @@ function open(command) {
   const socket = new Type({ linger: 0, ...command.options })
   const entry = { socket, type: command.type }
   entry.retried = new Promise((resolve) => socket.events.on("connect:retry", resolve))
+  entry.lost = new Promise((resolve) => socket.events.on("disconnect", resolve))
   // Without an interest in errors, an error of the monitor would end the process.
   socket.events.on("handshake:error:protocol", () => {})
   sockets.set(command.socket, entry)
@@ -194,6 +196,9 @@ async function obey(command) {
     case "retried":
       await entry.retried
       return null
+    case "lost":
+      await entry.lost
+      return null
     case "close":
       sockets.delete(command.socket)
       socket.close()
@@ -214,6 +219,18 @@ async function answer(line) {
   process.stdout.write(`${JSON.stringify(result)}\n`)
 }
 
+// The ZAP handler (RFC 27) of every server here: without one libzmq refuses all clients of PLAIN.
+// CURVE's clients are accepted once they know the server's key.
+async function judge() {
+  const handler = new zmq.Reply({ linger: 0 })
+  await handler.bind("inproc://zeromq.zap.01")
+  for await (const [version, id, domain, address, identity, mechanism, ...credentials] of handler) {
+    const known = String(mechanism) !== "PLAIN" || credentials.join(":") === "admin:password"
+    await handler.send([version, id, known ? "200" : "400", known ? "OK" : "not known here", "", ""])
+  }
+}
+
+judge()
 const commands = readline.createInterface({ input: process.stdin })
 commands.on("line", answer)
 commands.on("close", () => process.exit(0))

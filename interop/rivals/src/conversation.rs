@@ -285,11 +285,10 @@ fn resume_delivery(from: &End, to: &End) -> Outcome {
 fn resume_questions(requester: &End, replier: &End) -> Outcome {
     let deadline = Instant::now() + PATIENCE;
     for number in 0.. {
-        // A REQ whose reply is lost may refuse the first request, or say so when it receives.
-        if requester
-            .offer(&mark("again", number), Duration::from_millis(100))
-            .is_err()
-        {
+        let request = mark("again", number);
+        let accepted = requester.offer(&request, Duration::from_millis(100));
+        // A REQ whose request is lost may have to be told so by receiving.
+        if !accepted.unwrap_or(false) {
             let _ = requester.poll(Duration::from_millis(10));
         }
         if let Some(mut seen) = replier.poll(Duration::from_millis(50))? {

@@ -24,7 +24,7 @@ pub trait Side {
     /// A message, if one came in time.
     fn poll(&self, within: Duration) -> Outcome<Option<Frames>>;
 
-    /// Waits until no peer is connected. Only the library can tell.
+    /// Waits until its only peer has gone, where that can be told.
     fn wait_alone(&self) -> Outcome {
         Ok(())
     }

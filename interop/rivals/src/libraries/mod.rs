@@ -116,12 +116,6 @@ impl Library {
         self != Library::Zeromq
     }
 
-    /// Whether a server of it refuses wrong clients without further arrangements.
-    pub fn judges(self, mechanism: Mechanism) -> bool {
-        // libzmq wants a ZAP handler for PLAIN; `interop/run` has those.
-        (self, mechanism) != (Library::Node, Mechanism::Plain)
-    }
-
     pub fn open(self, setting: &Setting, kind: SocketType, role: &Role) -> Outcome<Box<dyn Side>> {
         Ok(match self {
             Library::Ours => Box::new(ours::Ours::open(kind, *role)?),

@@ -225,6 +225,10 @@ impl Side for Theirs {
         frames.collect::<Outcome<Frames>>().map(Some)
     }
 
+    fn wait_alone(&self) -> Outcome {
+        self.ask("lost", json!({}), PATIENCE).map(drop)
+    }
+
     fn wait_retried(&self) -> Outcome {
         self.ask("retried", json!({}), PATIENCE).map(drop)
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ::rzmq::socket::options::{
     AUTO_DELIMITER, CURVE_SECRET_KEY, CURVE_SERVER, CURVE_SERVER_KEY, LINGER, PLAIN_PASSWORD,
-    PLAIN_SERVER, PLAIN_USERNAME, RCVTIMEO, RECONNECT_IVL, SUBSCRIBE, UNSUBSCRIBE,
+    PLAIN_SERVER, PLAIN_USERNAME, RCVTIMEO, RECONNECT_IVL, SNDTIMEO, SUBSCRIBE, UNSUBSCRIBE,
 };
 use ::rzmq::{Context, Msg, MsgFlags, Socket, ZmqError};
 use zmq_channels::SocketType;
@@ -119,15 +119,22 @@ impl Side for Rzmq {
             }
             part
         });
-        let parts: Vec<Msg> = parts.collect();
-        let sent = self.home.run(within, async {
-            match self.socket.send_multipart(parts).await {
+        let mut parts: Vec<Msg> = parts.collect();
+        // By its own time limit: a call that is given up leaves a REQ in an unknown state.
+        let limit = i32::try_from(within.as_millis())?;
+        self.home.must(within + PATIENCE, async {
+            self.socket.set_option(SNDTIMEO, limit).await?;
+            // (A REQ knows only the call for one frame.)
+            let sent = match parts.len() {
+                1 => self.socket.send(parts.remove(0)).await,
+                _ => self.socket.send_multipart(parts).await,
+            };
+            match sent {
                 Ok(()) => Ok(true),
                 Err(ZmqError::Timeout | ZmqError::ResourceLimitReached) => Ok(false),
                 Err(error) => Err(error.into()),
             }
-        })?;
-        Ok(sent == Some(true))
+        })
     }
 
     fn poll(&self, within: Duration) -> Outcome<Option<Frames>> {

@@ -139,7 +139,9 @@ impl Side for Zeromq {
                 match self.send(message.clone()).await? {
                     Ok(()) => return Ok(()),
                     // It does not wait for peers.
-                    Err(ZmqError::ReturnToSender { .. }) => {
+                    Err(ZmqError::ReturnToSender { reason, .. })
+                        if !reason.contains("already in progress") =>
+                    {
                         tokio::time::sleep(Duration::from_millis(2)).await;
                     }
                     Err(error) => return Err(error.into()),
