@@ -2,8 +2,8 @@
 //!
 //! The pages assume that you know ZeroMQ's patterns; the
 //! [ZeroMQ Guide](https://zguide.zeromq.org/) explains them. [`compared`] has a table of features beside
-//! other libraries; the pages whose names begin with `from_` translate programs that use them, function by
-//! function.
+//! other libraries, [`interop`] says with which implementations it was tried; the pages whose names begin
+//! with `from_` translate programs that use them, function by function.
 
 #[doc = include_str!("guide/sockets.md")]
 pub mod sockets {}
@@ -52,6 +52,9 @@ pub mod performance {}
 
 #[doc = include_str!("guide/compared.md")]
 pub mod compared {}
+
+#[doc = include_str!("guide/interop.md")]
+pub mod interop {}
 
 #[doc = include_str!("guide/from_zmq.md")]
 pub mod from_zmq {}
