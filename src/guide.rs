@@ -34,6 +34,7 @@
 //! To decide:
 //!
 //! * [`compared`]: a table of features beside other libraries
+//! * [`interop`]: with which other implementations it was tried, and what they do wrong
 //! * [`differences`]: where behaviour and defaults are not libzmq's
 //! * [`limits`]: what is not implemented, and where behaviour depends on peers, versions or platforms
 //!
@@ -109,6 +110,9 @@ pub mod performance {}
 
 #[doc = include_str!("guide/compared.md")]
 pub mod compared {}
+
+#[doc = include_str!("guide/interop.md")]
+pub mod interop {}
 
 #[doc = include_str!("guide/differences.md")]
 pub mod differences {}

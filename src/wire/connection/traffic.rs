@@ -74,12 +74,8 @@ impl Connection {
         while let Some(frame) = self.decoder.next_frame()? {
             self.time_to_live = None;
             let event = if let Phase::Sealed(opener) = &mut self.phase {
-                // RFC 26, The MESSAGE Command: the MORE flag is inside.
-                if frame.more {
-                    return Err(CloseReason::MalformedFrame(
-                        "a sealed frame with more behind it",
-                    ));
-                }
+                // RFC 26, The MESSAGE Command: the MORE flag that counts is inside. Some peers set the
+                // frame's too; like libzmq, do not look at it.
                 let (flags, body) = opener.open(frame.body)?;
                 self.receive_opened(flags, body)?
             } else if frame.command {

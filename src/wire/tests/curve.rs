@@ -194,7 +194,7 @@ fn replayed_and_reordered_messages_are_refused() {
 #[test]
 fn frames_are_sent_like_libzmqs_and_all_its_forms_are_accepted() {
     let now = Instant::now();
-    for (flags, taken) in [(0, true), (4, true), (1, false)] {
+    for flags in [0, 4] {
         let mut pair = pair();
         pair.settle();
         pair.take_traffic();
@@ -203,8 +203,7 @@ fn frames_are_sent_like_libzmqs_and_all_its_forms_are_accepted() {
         assert_eq!(said[0], 0);
         said[0] = flags;
         pair.hear(1, &said, now);
-        let first = &pair.events[1][0];
-        assert_eq!(*first == message(&[b"x"]), taken, "{flags}: {first:?}");
+        assert_eq!(pair.events[1], [message(&[b"x"])], "{flags}");
     }
     // Only MESSAGE is allowed, with either kind of contents.
     for body in [
@@ -225,6 +224,26 @@ fn frames_are_sent_like_libzmqs_and_all_its_forms_are_accepted() {
                 "{body:?}"
             );
         }
+    }
+}
+
+/// `omq-tokio` sets the flag of the frame as well as the one in the box.
+#[test]
+fn the_more_flag_outside_the_box_is_ignored() {
+    let now = Instant::now();
+    // On the first of two frames, on the last, on both.
+    for outside in [[1, 0], [0, 1], [1, 1]] {
+        let mut pair = pair();
+        pair.settle();
+        pair.take_traffic();
+        pair.ends[0].send(Message::from([b"one", b"two"]));
+        let mut said = drain(&mut pair.ends[0], usize::MAX).0;
+        let second = 2 + usize::from(said[1]);
+        assert_eq!(second * 2, said.len());
+        assert_eq!([said[0], said[second]], [0, 0]);
+        [said[0], said[second]] = outside;
+        pair.hear(1, &said, now);
+        assert_eq!(pair.events[1], [message(&[b"one", b"two"])], "{outside:?}");
     }
 }
 
