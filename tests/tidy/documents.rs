@@ -25,10 +25,7 @@ pub(super) fn documents() -> Vec<Source> {
 }
 
 fn collect(folder: &str, is_deep: bool, documents: &mut Vec<Source>) {
-    // The package is published without some of them.
-    let Ok(entries) = fs::read_dir(root().join(folder)) else {
-        return;
-    };
+    let entries = fs::read_dir(root().join(folder)).expect("a folder of documents");
     for entry in entries.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         let path = match folder {

@@ -153,16 +153,15 @@ fn leads_to_a_page(url: &str) -> bool {
 /// Whether a file of the repository is in the package, too.
 fn is_published(file: &str) -> bool {
     let manifest = read(&root().join("Cargo.toml"));
-    let excluded = manifest.split_once("\nexclude = [");
-    let excluded = excluded.and_then(|(_, rest)| rest.split(']').next());
-    let mut excluded = excluded.unwrap_or_default().split('"').skip(1).step_by(2);
-    let is_excluded = excluded.any(|path| {
-        let below = format!("/{file}");
-        below
-            .strip_prefix(path)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    let included = manifest.split_once("\ninclude = [");
+    let included = included.and_then(|(_, rest)| rest.split(']').next());
+    let mut included = included.unwrap_or_default().split('"').skip(1).step_by(2);
+    let below = format!("/{file}");
+    let is_included = included.any(|path| {
+        let rest = below.strip_prefix(path);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     });
-    root().join(file).exists() && !is_excluded
+    root().join(file).exists() && is_included
 }
 
 /// The text of the file that a public module is in; `None` if it has none of its own.
