@@ -11,7 +11,7 @@ const MAX_DIRECT_WITH_CURVE: usize = 14;
 
 /// Bytes of all files in the package before they are compressed to a quarter. `.ci/run package` checks
 /// the size of the package itself.
-const MAX_PACKAGED: u64 = 2_200_000;
+const MAX_PACKAGED: u64 = 2_300_000;
 
 /// What the package has beside `src` and `examples`. Cargo adds the last four.
 const PACKAGED: &[&str] = &[
