@@ -3,6 +3,9 @@
 //! Each rule is a function from text to complaints, `file:line: what is wrong`. It is run twice:
 //! over the tree, where it must be silent, and over a small broken example, where it must not.
 
+// In a test, a broken promise is a panic.
+#![allow(clippy::expect_used)]
+
 use std::fs;
 use std::path::Path;
 
