@@ -119,7 +119,7 @@ fn a_signal_is_relayed_from_thread_to_thread() {
     });
 }
 
-/// `UPDATES=1000000` for the number of the Guide.
+/// `UPDATES=1000000` for the number of the Guide, which `.ci/run main_job` has in release mode.
 #[test]
 fn ten_subscribers_get_every_update() {
     const SUBSCRIBERS: usize = 10;
