@@ -3,17 +3,16 @@
 
 use std::cell::RefCell;
 use std::error::Error;
-use std::fmt;
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use zmq_channels::Context;
 
 use crate::peer::{Nursery, Peer, Process};
+use crate::places::Endpoints;
+pub use crate::places::{Party, Transport};
 
 /// How every step of a case ends.
 pub type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
@@ -29,51 +28,15 @@ const SHUTDOWN_LIMIT: Duration = Duration::from_secs(3);
 pub struct Setting {
     /// One for each libzmq.
     pub nurseries: Vec<Arc<Nursery>>,
-    /// A directory of this run alone, for ipc.
-    pub directory: PathBuf,
-    next: AtomicU32,
+    endpoints: Endpoints,
 }
 
 impl Setting {
     pub fn new(nurseries: Vec<Arc<Nursery>>, directory: PathBuf) -> Self {
-        let next = AtomicU32::new(std::process::id().wrapping_mul(97));
         Setting {
             nurseries,
-            directory,
-            next,
+            endpoints: Endpoints::new(directory),
         }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Transport {
-    Tcp,
-    Ipc,
-}
-
-impl Transport {
-    pub const ALL: [Transport; 2] = [Transport::Tcp, Transport::Ipc];
-}
-
-/// Which end does something.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum End {
-    Ours,
-    Theirs,
-}
-
-impl End {
-    /// Either end binds, with the words for it in the name of a case.
-    pub const BINDS: [(End, &'static str); 2] =
-        [(End::Ours, "we bind"), (End::Theirs, "they bind")];
-}
-
-impl fmt::Display for Transport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Transport::Tcp => "tcp",
-            Transport::Ipc => "ipc",
-        })
     }
 }
 
@@ -104,7 +67,7 @@ impl Bench {
             .iter()
             .find(|nursery| nursery.version() == version)
             .ok_or_else(|| format!("no libzmq {version} was given"))?;
-        let peer = Peer::start(nursery, &self.setting.directory)?;
+        let peer = Peer::start(nursery, self.setting.endpoints.directory())?;
         self.children
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -132,25 +95,9 @@ impl Bench {
         Ok(())
     }
 
-    /// An endpoint that nothing else uses, for when one side must know it before the other binds.
-    ///
-    /// The ports lie below those the kernel gives to connecting sockets: a socket that keeps
-    /// connecting to a dead port among those can end up connected to itself.
+    /// An endpoint that nothing else uses, for when one party must know it before the other binds.
     pub fn endpoint(&self, transport: Transport) -> String {
-        loop {
-            let number = self.setting.next.fetch_add(1, Ordering::Relaxed);
-            match transport {
-                Transport::Ipc => {
-                    return format!("ipc://{}/{number}", self.setting.directory.display())
-                }
-                Transport::Tcp => {
-                    let port = 12_000 + number % 20_000;
-                    if TcpListener::bind(("127.0.0.1", port as u16)).is_ok() {
-                        return format!("tcp://127.0.0.1:{port}");
-                    }
-                }
-            }
-        }
+        self.setting.endpoints.unused(transport)
     }
 
     /// What to bind when the other side learns the endpoint afterwards.

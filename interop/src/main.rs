@@ -5,6 +5,7 @@ mod cases;
 mod conversation;
 mod frames;
 mod peer;
+mod places;
 mod side;
 
 use std::env;

@@ -164,7 +164,7 @@ fn is_published(file: &str) -> bool {
     root().join(file).exists() && is_included
 }
 
-/// The text of the file that a public module is in; `None` if it has none of its own.
+/// The text of the file that a public module is in; `None` if it is not in a separate file.
 fn source_of(modules: &[&str]) -> Option<String> {
     let path = modules.join("/");
     let files = match modules {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use zmq_channels::SocketType;
 
-use crate::bench::{Bench, Outcome, Transport, Who};
+use crate::bench::{Bench, Outcome, Party, Transport};
 use crate::conversation::{self as say, wait_subscribed, Flow, Pairing, PAIRINGS};
 use crate::end::End;
 use crate::frames::{message, text, Frames};
@@ -30,7 +30,7 @@ pub fn all() -> Vec<Case> {
     for theirs in Library::PEERS {
         for transport in Transport::ALL {
             for pairing in PAIRINGS.into_iter().filter(|p| theirs.has(p.theirs)) {
-                for (binder, binds) in Who::BINDS {
+                for (binder, binds) in Party::BINDS {
                     let at = Place {
                         transport,
                         pairing,
@@ -63,7 +63,7 @@ fn add_default_delimiters(cases: &mut Vec<Case>) {
         let at = Place {
             transport: Transport::Tcp,
             pairing,
-            binder: Who::They,
+            binder: Party::Theirs,
         };
         let name = format!("rzmq/tcp/{pairing}/they bind/delimiters by default");
         add(cases, Library::RzmqByDefault, name, move |bench| {
@@ -77,7 +77,7 @@ fn add_default_delimiters(cases: &mut Vec<Case>) {
 struct Place {
     transport: Transport,
     pairing: Pairing,
-    binder: Who,
+    binder: Party,
 }
 
 fn add(
@@ -148,8 +148,8 @@ impl Place {
 
     fn join(self, endpoint: &str, near: &End, far: &End) -> Outcome {
         let (binds, connects) = match self.binder {
-            Who::We => (near, far),
-            Who::They => (far, near),
+            Party::Ours => (near, far),
+            Party::Theirs => (far, near),
         };
         binds.bind(endpoint)?;
         connects.connect(endpoint)
@@ -172,8 +172,8 @@ impl Place {
     fn comes_late(self, bench: &Bench) -> Outcome {
         let (endpoint, near, far) = self.open(bench)?;
         let (binds, connects) = match self.binder {
-            Who::We => (&near, &far),
-            Who::They => (&far, &near),
+            Party::Ours => (&near, &far),
+            Party::Theirs => (&far, &near),
         };
         near.prepare()?;
         far.prepare()?;
@@ -194,8 +194,8 @@ impl Place {
         let far = bench.far(theirs, ours, &Role::Open)?;
         far.prepare()?;
         match self.binder {
-            Who::We => far.connect(&endpoint)?,
-            Who::They => far.bind(&endpoint)?,
+            Party::Ours => far.connect(&endpoint)?,
+            Party::Theirs => far.bind(&endpoint)?,
         }
         flow.resume(&near, &far)?;
         flow.converse(&near, &far, &say::a_few_words())
@@ -212,8 +212,8 @@ impl Place {
         let near = bench.near(ours, theirs, &Role::Open)?;
         near.prepare()?;
         match self.binder {
-            Who::We => near.bind(&endpoint)?,
-            Who::They => near.connect(&endpoint)?,
+            Party::Ours => near.bind(&endpoint)?,
+            Party::Theirs => near.connect(&endpoint)?,
         }
         flow.resume(&near, &far)?;
         flow.converse(&near, &far, &say::a_few_words())
@@ -311,9 +311,12 @@ fn secured() -> impl Iterator<Item = Pairing> {
 fn add_security(cases: &mut Vec<Case>, theirs: Library) {
     let name = theirs.name();
     for mechanism in [Mechanism::Plain, Mechanism::Curve] {
-        for (server, is_server) in [(Who::We, "we are the server"), (Who::They, "they are")] {
+        for (server, is_server) in [
+            (Party::Ours, "we are the server"),
+            (Party::Theirs, "they are"),
+        ] {
             for pairing in secured() {
-                for (binder, binds) in Who::BINDS {
+                for (binder, binds) in Party::BINDS {
                     let at = Place {
                         transport: Transport::Tcp,
                         pairing,
@@ -347,12 +350,12 @@ fn secured_talk(
     bench: &Bench,
     at: Place,
     mechanism: Mechanism,
-    server: Who,
+    server: Party,
     messages: &[Frames],
 ) -> Outcome {
     let (near_role, far_role) = match server {
-        Who::We => (Role::Server(mechanism), Role::Client(mechanism)),
-        Who::They => (Role::Client(mechanism), Role::Server(mechanism)),
+        Party::Ours => (Role::Server(mechanism), Role::Client(mechanism)),
+        Party::Theirs => (Role::Client(mechanism), Role::Server(mechanism)),
     };
     let Pairing { ours, theirs, flow } = at.pairing;
     let near = bench.near(ours, theirs, &near_role)?;
@@ -364,15 +367,15 @@ fn secured_talk(
 }
 
 /// A client that the server must refuse, and then one that it must not.
-fn wrong_client(bench: &Bench, mechanism: Mechanism, server: Who) -> Outcome {
+fn wrong_client(bench: &Bench, mechanism: Mechanism, server: Party) -> Outcome {
     let (push, pull) = (SocketType::Push, SocketType::Pull);
-    let open = |who: Who, kind: SocketType, partner: SocketType, role: Role| match who {
-        Who::We => bench.near(kind, partner, &role),
-        Who::They => bench.far(kind, partner, &role),
+    let open = |who: Party, kind: SocketType, partner: SocketType, role: Role| match who {
+        Party::Ours => bench.near(kind, partner, &role),
+        Party::Theirs => bench.far(kind, partner, &role),
     };
     let client = match server {
-        Who::We => Who::They,
-        Who::They => Who::We,
+        Party::Ours => Party::Theirs,
+        Party::Theirs => Party::Ours,
     };
     let endpoint = bench.endpoint(Transport::Tcp);
     let receiver = open(server, pull, push, Role::Server(mechanism))?;
@@ -380,8 +383,8 @@ fn wrong_client(bench: &Bench, mechanism: Mechanism, server: Who) -> Outcome {
     let wrong = open(client, push, pull, Role::WrongClient(mechanism))?;
     wrong.connect(&endpoint)?;
     match server {
-        Who::We => receiver.side.wait_refused()?,
-        Who::They => wrong.side.wait_refused()?,
+        Party::Ours => receiver.side.wait_refused()?,
+        Party::Theirs => wrong.side.wait_refused()?,
     }
     // Whether or not it is accepted, it must not arrive.
     let _ = wrong.offer(&text("let me in"), Duration::from_millis(1));

@@ -17,7 +17,7 @@ pub struct Pairing {
     pub flow: Flow,
 }
 
-/// Who says what.
+/// Which side says what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flow {
     WeSend,

@@ -48,7 +48,7 @@ pub struct End {
     pub side: Box<dyn Side>,
     kind: SocketType,
     delimited: bool,
-    /// Whom the next message goes to.
+    /// The peer that the next message goes to.
     requester: RefCell<Vec<u8>>,
     /// What a RADIO sends in.
     group: Cell<&'static str>,

@@ -8,10 +8,13 @@ mod end;
 mod known;
 mod libraries;
 mod table;
-// The same messages as against libzmq.
-#[allow(dead_code)] // it has more than is needed here
+// The same messages and places as against libzmq. They have more than is needed here.
+#[allow(dead_code)]
 #[path = "../../src/frames.rs"]
 mod frames;
+#[allow(dead_code)]
+#[path = "../../src/places.rs"]
+mod places;
 
 use std::env;
 use std::fs;
@@ -174,7 +177,7 @@ fn judge(case: &Case, setting: &Arc<Setting>) -> Verdict {
     }
 }
 
-/// Runs a case on a thread of its own, with `near` in the place of the library. One that hangs is
+/// Runs a case on a separate thread, with `near` in the place of the library. One that hangs is
 /// left behind.
 fn run_one(case: &Case, near: Library, setting: &Arc<Setting>) -> Outcome {
     let bench = Bench {

@@ -2,7 +2,7 @@
 
 use zmq_channels::Context;
 
-use crate::bench::{Bench, End, Outcome, Transport};
+use crate::bench::{Bench, Outcome, Party, Transport};
 use crate::cases::{case, Case, NEW, OLD, OLDEST, ZMTP_1, ZMTP_2};
 use crate::conversation::{Pairing, PAIRINGS, ROUTED};
 use crate::side::{Ours, Side, Theirs};
@@ -12,8 +12,10 @@ pub fn cases() -> Vec<Case> {
     for version in [NEW, OLD, OLDEST, ZMTP_2, ZMTP_1] {
         for transport in Transport::ALL {
             for pairing in PAIRINGS {
-                for (binder, binds) in End::BINDS {
-                    for (first, starts) in [(End::Ours, "we first"), (End::Theirs, "they first")] {
+                for (binder, binds) in Party::BINDS {
+                    for (first, starts) in
+                        [(Party::Ours, "we first"), (Party::Theirs, "they first")]
+                    {
                         cases.push(case(
                             format!("exchange/{version}/{transport}/{pairing}/{binds}, {starts}"),
                             move |bench| {
@@ -26,11 +28,11 @@ pub fn cases() -> Vec<Case> {
         }
         for transport in Transport::ALL {
             for pairing in ROUTED {
-                for (binder, binds) in End::BINDS {
+                for (binder, binds) in Party::BINDS {
                     cases.push(case(
                         format!("exchange/{version}/{transport}/{pairing}/{binds}"),
                         move |bench| {
-                            exchange(bench, version, transport, pairing, binder, End::Ours)
+                            exchange(bench, version, transport, pairing, binder, Party::Ours)
                         },
                     ));
                 }
@@ -45,8 +47,8 @@ fn exchange(
     version: &str,
     transport: Transport,
     pairing: Pairing,
-    binder: End,
-    first: End,
+    binder: Party,
+    first: Party,
 ) -> Outcome {
     let context = bench.context();
     let (ours, theirs) = if binder == first {
@@ -65,18 +67,18 @@ fn bound_first(
     version: &str,
     transport: Transport,
     pairing: Pairing,
-    binder: End,
+    binder: Party,
 ) -> Outcome<(Ours, Theirs)> {
     let wildcard = bench.wildcard(transport);
     match binder {
-        End::Ours => {
+        Party::Ours => {
             let ours = Ours::open(context, pairing.ours)?;
             let endpoint = ours.bind(&wildcard)?;
             let theirs = Theirs::open(&bench.peer(version)?, pairing.theirs)?;
             theirs.connect(&endpoint)?;
             Ok((ours, theirs))
         }
-        End::Theirs => {
+        Party::Theirs => {
             let theirs = Theirs::open(&bench.peer(version)?, pairing.theirs)?;
             let endpoint = theirs.bind(&wildcard)?;
             let ours = Ours::open(context, pairing.ours)?;
@@ -93,18 +95,18 @@ fn connected_first(
     version: &str,
     transport: Transport,
     pairing: Pairing,
-    binder: End,
+    binder: Party,
 ) -> Outcome<(Ours, Theirs)> {
     let endpoint = bench.endpoint(transport);
     match binder {
-        End::Theirs => {
+        Party::Theirs => {
             let ours = Ours::open(context, pairing.ours)?;
             ours.connect(&endpoint)?;
             let theirs = Theirs::open(&bench.peer(version)?, pairing.theirs)?;
             theirs.bind(&endpoint)?;
             Ok((ours, theirs))
         }
-        End::Ours => {
+        Party::Ours => {
             let theirs = Theirs::open(&bench.peer(version)?, pairing.theirs)?;
             theirs.connect(&endpoint)?;
             // Version 2 tells nothing of its attempts.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use zmq_channels::monitor::{DisconnectReason, EventKind};
 use zmq_channels::{Monitor, Options, Security, SocketType};
 
-use crate::bench::{Bench, End, Outcome, Transport, PATIENCE};
+use crate::bench::{Bench, Outcome, Party, Transport, PATIENCE};
 use crate::cases::{case, Case, ZMTP_1, ZMTP_2};
 use crate::conversation::{Flow, Pairing, PAIRINGS, ROUTED};
 use crate::frames::text;
@@ -22,7 +22,7 @@ pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for version in [ZMTP_2, ZMTP_1] {
         for transport in Transport::ALL {
-            for (binder, binds) in End::BINDS {
+            for (binder, binds) in Party::BINDS {
                 for pairing in PAIRINGS.into_iter().chain(ROUTED) {
                     cases.push(case(
                         format!("old peers/{version}/{transport}/{pairing}/killed, {binds}"),
@@ -73,20 +73,20 @@ fn killed(
     version: &str,
     transport: Transport,
     pairing: Pairing,
-    binder: End,
+    binder: Party,
 ) -> Outcome {
     let endpoint = bench.endpoint(transport);
     let ours = Ours::open(&bench.context(), pairing.ours)?;
     match binder {
-        End::Ours => ours.bind(&endpoint).map(drop)?,
-        End::Theirs => ours.connect(&endpoint)?,
+        Party::Ours => ours.bind(&endpoint).map(drop)?,
+        Party::Theirs => ours.connect(&endpoint)?,
     }
     for time in 0..=TIMES {
         let peer = bench.peer(version)?;
         let theirs = Theirs::open(&peer, pairing.theirs)?;
         match binder {
-            End::Ours => theirs.connect(&endpoint)?,
-            End::Theirs => theirs.bind(&endpoint).map(drop)?,
+            Party::Ours => theirs.connect(&endpoint)?,
+            Party::Theirs => theirs.bind(&endpoint).map(drop)?,
         }
         ours.wait_peers(1)?;
         // Our subscriptions are still there.
@@ -152,13 +152,13 @@ const KEYS: (&str, &str) = (
 );
 
 impl Demand {
-    fn options(self, binder: End) -> Outcome<Options> {
+    fn options(self, binder: Party) -> Outcome<Options> {
         let security = match (self, binder) {
             (Demand::Zap, _) => return Ok(Options::new().zap_domain("global")),
-            (Demand::Plain, End::Ours) => Security::PlainServer,
-            (Demand::Plain, End::Theirs) => Security::plain_client("admin", "secret"),
-            (Demand::Curve, End::Ours) => Security::curve_server(KEYS.0.parse()?),
-            (Demand::Curve, End::Theirs) => {
+            (Demand::Plain, Party::Ours) => Security::PlainServer,
+            (Demand::Plain, Party::Theirs) => Security::plain_client("admin", "secret"),
+            (Demand::Curve, Party::Ours) => Security::curve_server(KEYS.0.parse()?),
+            (Demand::Curve, Party::Theirs) => {
                 Security::curve_client(KEYS.0.parse()?, KEYS.1.parse()?)
             }
         };
@@ -172,14 +172,14 @@ fn insecure(
     version: &str,
     transport: Transport,
     demand: Demand,
-    binder: End,
+    binder: Party,
 ) -> Outcome {
     let ours = Ours::open_with(&bench.context(), SocketType::Pair, demand.options(binder)?)?;
     let monitor = ours.socket.monitor()?;
     let theirs = Theirs::open(&bench.peer(version)?, "PAIR")?;
     match binder {
-        End::Ours => theirs.connect(&ours.bind(&bench.wildcard(transport))?)?,
-        End::Theirs => ours.connect(&theirs.bind(&bench.wildcard(transport))?)?,
+        Party::Ours => theirs.connect(&ours.bind(&bench.wildcard(transport))?)?,
+        Party::Theirs => ours.connect(&theirs.bind(&bench.wildcard(transport))?)?,
     }
     theirs.offer(&text("let me in"), Duration::ZERO)?;
     ours.offer(&text("a secret"), Duration::ZERO)?;

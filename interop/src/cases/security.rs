@@ -9,7 +9,7 @@ use zmq_channels::monitor::{DisconnectReason, EventKind};
 use zmq_channels::security::Credentials;
 use zmq_channels::{Authenticator, Context, CurveKeypair, Monitor, Options, Security, SocketType};
 
-use crate::bench::{Bench, End, Outcome, Transport, PATIENCE};
+use crate::bench::{Bench, Outcome, Party, Transport, PATIENCE};
 use crate::cases::{case, Case, NEW, OLD, OLDEST};
 use crate::conversation::{Pairing, PAIRINGS, ROUTED};
 use crate::frames::{show, text, Frames};
@@ -44,11 +44,13 @@ pub fn cases() -> Vec<Case> {
                 let name =
                     |what: String| format!("security/{version}/{transport}/{mechanism:?}/{what}");
                 for pairing in PAIRINGS.into_iter().chain(ROUTED) {
-                    for (server, serves) in [(End::Ours, "we serve"), (End::Theirs, "they serve")] {
-                        for (binder, binds) in End::BINDS {
+                    for (server, serves) in
+                        [(Party::Ours, "we serve"), (Party::Theirs, "they serve")]
+                    {
+                        for (binder, binds) in Party::BINDS {
                             // A REQ of libzmq that is the server of a mechanism does not hear the
                             // reply, not even from its own kind.
-                            if server == End::Theirs && pairing.theirs == "REQ" {
+                            if server == Party::Theirs && pairing.theirs == "REQ" {
                                 continue;
                             }
                             // Everything with the newest; the others have the same words.
@@ -277,20 +279,20 @@ fn handshake(monitor: &Monitor) -> Outcome<Result<Option<String>, DisconnectReas
 
 impl Stage<'_> {
     /// The right credentials: everything can be said.
-    fn talk(&self, server: End, binder: End) -> Outcome {
+    fn talk(&self, server: Party, binder: Party) -> Outcome {
         let context = self.bench.context();
         let peer = self.bench.peer(self.version)?;
         let options = match server {
-            End::Ours => self.mechanism.our_server()?,
-            End::Theirs => self.mechanism.our_client()?,
+            Party::Ours => self.mechanism.our_server()?,
+            Party::Theirs => self.mechanism.our_client()?,
         };
         let _judge = judge(&context)?;
         let ours = Ours::open_with(&context, self.pairing.ours, options)?;
         let theirs = Theirs::open(&peer, self.pairing.theirs)?;
         let mut handler = None;
         match server {
-            End::Ours => self.mechanism.their_client(&theirs)?,
-            End::Theirs => {
+            Party::Ours => self.mechanism.their_client(&theirs)?,
+            Party::Theirs => {
                 self.mechanism.their_server(&theirs)?;
                 handler = Some(their_handler(&peer)?);
             }
@@ -298,15 +300,15 @@ impl Stage<'_> {
         let monitor = ours.socket.monitor()?;
         let wildcard = self.bench.wildcard(self.transport);
         match binder {
-            End::Ours => theirs.connect(&ours.bind(&wildcard)?)?,
-            End::Theirs => ours.connect(&theirs.bind(&wildcard)?)?,
+            Party::Ours => theirs.connect(&ours.bind(&wildcard)?)?,
+            Party::Theirs => ours.connect(&theirs.bind(&wildcard)?)?,
         }
         if let Some(handler) = &handler {
             answer(handler, self, "200")?;
         }
         let expected = match server {
-            End::Ours => Some("anna".to_owned()),
-            End::Theirs => None,
+            Party::Ours => Some("anna".to_owned()),
+            Party::Theirs => None,
         };
         let met = handshake(&monitor)?;
         if met != Ok(expected) {

@@ -1,4 +1,4 @@
-//! Sockets of the library, each in a context of its own.
+//! Sockets of the library, each in its own context.
 
 use std::thread;
 use std::time::{Duration, Instant};
