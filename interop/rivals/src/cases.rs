@@ -11,6 +11,12 @@ use crate::end::End;
 use crate::frames::{message, text, Frames};
 use crate::libraries::{Library, Mechanism, Role};
 
+/// The messages of a case, made when it runs.
+type Talk = fn() -> Vec<Frames>;
+
+/// A case in which a connection is lost.
+type Loss = fn(Place, &Bench) -> Outcome;
+
 /// What a case does. It runs again as its own control, with another library in the place of ours.
 pub type Body = Arc<dyn Fn(&Bench) -> Outcome + Send + Sync>;
 
@@ -91,7 +97,7 @@ fn add(
 }
 
 fn add_talks(cases: &mut Vec<Case>, theirs: Library, prefix: &str, at: Place) {
-    let talks: [(&str, fn() -> Vec<Frames>); 6] = [
+    let talks: [(&str, Talk); 6] = [
         ("small", say::small),
         ("empty", say::empty),
         ("a thousand", say::thousand),
@@ -115,7 +121,7 @@ fn add_talks(cases: &mut Vec<Case>, theirs: Library, prefix: &str, at: Place) {
 }
 
 fn add_losses(cases: &mut Vec<Case>, theirs: Library, prefix: &str, at: Place) {
-    let losses: [(&str, fn(Place, &Bench) -> Outcome); 3] = [
+    let losses: [(&str, Loss); 3] = [
         ("the listener comes late", Place::comes_late),
         ("they go and come back", Place::they_come_back),
         ("we go and come back", Place::we_come_back),
@@ -322,7 +328,7 @@ fn add_security(cases: &mut Vec<Case>, theirs: Library) {
                         pairing,
                         binder,
                     };
-                    let talks: [(&str, fn() -> Vec<Frames>); 3] = [
+                    let talks: [(&str, Talk); 3] = [
                         ("small", say::small),
                         ("several frames", say::several_frames),
                         ("1 MiB", say::large),
