@@ -130,7 +130,7 @@ impl Drop for Hold {
         }
         wait_all(asked, DROP_WAIT);
         #[cfg(feature = "tracing")]
-        crate::logging::flush(&self.company.monitors);
+        crate::logging::flush(&self.shared.monitors);
     }
 }
 

@@ -24,10 +24,10 @@ use crate::sync::catch::quietly;
 use crate::sync::lazy::Lazy;
 use crate::sync::oneshot::{answer, Answer, Reply};
 
-mod feed;
+mod forwarder;
 mod pour;
 
-use feed::Feed;
+use forwarder::Forwarder;
 use pour::Pour;
 
 /// Messages that a registration moves before the next one runs.
@@ -149,8 +149,8 @@ impl<K: Typed> Socket<K> {
         S: Stream + Send + 'static,
         S::Item: Into<Message>,
     {
-        let feed = Feed::new(stream, self.sender(), self.clone());
-        self.registrar().start(feed)
+        let forwarder = Forwarder::new(stream, self.sender(), self.clone());
+        self.registrar().start(forwarder)
     }
 }
 
@@ -237,7 +237,7 @@ impl Socket<Any> {
         let unsupported = RegisterError::Unsupported(self.socket_type());
         let sender = self.sender().ok_or(unsupported)?;
         self.registrar()
-            .start(Feed::new(stream, sender, self.clone()))
+            .start(Forwarder::new(stream, sender, self.clone()))
     }
 
     /// Passes the messages that the socket receives to a sink, if its type receives; see

@@ -19,7 +19,7 @@ use crate::error::{Closed, RecvError, SelectError};
 use crate::message::Message;
 use crate::port::{deadline_after, Receiver, Sender};
 use crate::sync::parker::block_on;
-use crate::sync::ready_queue::Roster;
+use crate::sync::ready_queue::ReadyQueue;
 use crate::sync::Hook;
 
 #[cfg(unix)]
@@ -72,7 +72,7 @@ pub struct Select<'a, T = Message> {
     due: VecDeque<Token>,
     /// Kept for its capacity.
     called: VecDeque<u64>,
-    roster: Arc<Roster>,
+    ready_queue: Arc<ReadyQueue>,
     next: u64,
     #[cfg(unix)]
     descriptors: Descriptors<'a>,
@@ -210,7 +210,7 @@ impl<'a, T> Select<'a, T> {
     /// hand-written futures and other threads.
     pub fn waker(&mut self) -> (Token, Waker) {
         let token = self.add(None, None);
-        let waker = self.roster.waker(token.0, None);
+        let waker = self.ready_queue.waker(token.0, None);
         (token, waker)
     }
 
@@ -289,7 +289,7 @@ impl<'a, T> Select<'a, T> {
 
     fn add(&mut self, poll: Option<Look<'a, T>>, pass_on: Option<Arc<dyn Hook>>) -> Token {
         let token = self.token();
-        let waker = self.roster.waker(token.0, pass_on);
+        let waker = self.ready_queue.waker(token.0, pass_on);
         let due = poll.is_some();
         self.sources.insert(token, Source { poll, waker, due });
         self.due.extend(due.then_some(token));
@@ -326,7 +326,7 @@ impl<'a, T> Select<'a, T> {
     /// Adds woken sources to those due, and returns whether there are any; if not, the next wake-up
     /// wakes `listener`.
     fn hear(&mut self, listener: Option<&Waker>) -> bool {
-        self.roster.collect(&mut self.called, listener);
+        self.ready_queue.collect(&mut self.called, listener);
         let any = !self.called.is_empty();
         for token in self.called.drain(..).map(Token) {
             // A source that was removed, or is due already, is not added.
@@ -373,7 +373,7 @@ impl<T> Default for Select<'_, T> {
             sources: BTreeMap::new(),
             due: VecDeque::new(),
             called: VecDeque::new(),
-            roster: Roster::new(),
+            ready_queue: ReadyQueue::new(),
             next: 0,
             #[cfg(unix)]
             descriptors: Descriptors::default(),

@@ -120,7 +120,7 @@ const INNER_FLOORS: &[(&str, &[&[&str]])] = &[
             &["env"],
             &["tasks"],
             &["command"],
-            &["company", "observers", "queues"],
+            &["observers", "queues", "shared"],
             &["pipe", "socket"],
             &[
                 "dialer", "egress", "fan_in", "ingress", "listener", "observe", "shrink",

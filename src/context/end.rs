@@ -149,7 +149,7 @@ impl Context {
         running.into_iter().for_each(Running::join);
         self.inner.registrar.end();
         #[cfg(feature = "tracing")]
-        crate::logging::flush(&self.inner.company.monitors);
-        self.inner.company.monitors.end(true);
+        crate::logging::flush(&self.inner.shared.monitors);
+        self.inner.shared.monitors.end(true);
     }
 }

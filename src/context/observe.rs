@@ -67,7 +67,7 @@ impl Context {
         let inner = Arc::downgrade(&self.inner.inner);
         let find = move || inner.upgrade().and_then(|inner| inner.alarms());
         let (feeder, feed) = feed(options.capacity, Clock::Any(Arc::new(find)), Health::new());
-        if !self.inner.company.monitors.add(options.events, feeder) {
+        if !self.inner.shared.monitors.add(options.events, feeder) {
             return Err(ObserveError::Closed(Closed::Context));
         }
         // From here on, their events include all that is known of each connection.
@@ -101,7 +101,7 @@ impl Context {
     /// # Errors
     /// [`ObserveError::Closed`] if the context has been closed or shut down.
     pub fn statistics(&self) -> Result<ContextStatistics, ObserveError> {
-        if self.inner.company.monitors.has_ended() {
+        if self.inner.shared.monitors.has_ended() {
             return Err(ObserveError::Closed(Closed::Context));
         }
         let asked = self.inner.ask_each(|reply| Command::Statistics { reply });
@@ -129,7 +129,7 @@ impl Context {
                     .collect(),
             )
         };
-        let (monitors, options) = (&self.inner.company.monitors, &self.inner.options);
+        let (monitors, options) = (&self.inner.shared.monitors, &self.inner.options);
         crate::logging::start(monitors, &options.name, Box::new(ask));
         monitors.log(|| LogRecord::Opened {
             socket,

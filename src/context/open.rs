@@ -165,7 +165,7 @@ impl Context {
                 socket_type,
             });
         }
-        let seat = match options.connections.pump {
+        let permit = match options.connections.pump {
             Some(pump) if pump >= self.inner.options.pumps => {
                 return Err(SocketError::Option {
                     option: "pump",
@@ -175,15 +175,15 @@ impl Context {
             Some(pump) => self.inner.sockets.take_in(pump),
             None => self.inner.sockets.take(|pump| self.inner.is_well(pump)),
         };
-        let seat = seat.ok_or(SocketError::TooManySockets)?;
-        let pump = seat.row();
+        let permit = permit.ok_or(SocketError::TooManySockets)?;
+        let pump = permit.row();
         let mailbox = self.inner.pumps[pump]
             .open(
                 || self.inner.start(pump),
                 |running| Arc::clone(&running.mailbox),
             )
             .ok_or(SocketError::Closed(Closed::Context))??;
-        let id = self.inner.company.monitors.number_socket();
+        let id = self.inner.shared.monitors.number_socket();
         let (opened, reply) = answer();
         mailbox
             .post(Command::Open {
@@ -191,7 +191,7 @@ impl Context {
                 kind,
                 options: Arc::new(options),
                 keepalive: Arc::clone(&self.inner) as _,
-                seat,
+                permit,
                 reply,
             })
             .map_err(|_| ended(&mailbox))?;

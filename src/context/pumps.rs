@@ -9,11 +9,11 @@ use crate::error::{Closed, PumpFailure, SocketError};
 use crate::options::ContextOptions;
 use crate::port::{ContextMonitors, Names};
 use crate::pump::os::{self, Running, ThreadNames};
-use crate::pump::{CloseReport, Command, Company, Release};
+use crate::pump::{CloseReport, Command, PumpShared, Release};
 use crate::register::Registrar;
 use crate::sync::lazy::Lazy;
 use crate::sync::oneshot::{answer, Answer, Reply};
-use crate::sync::permits::Seats;
+use crate::sync::permits::Permits;
 
 /// Linux's limit for a thread's name, in bytes.
 const MAX_THREAD_NAME: usize = 15;
@@ -22,9 +22,9 @@ pub(super) struct Inner {
     pub(super) options: ContextOptions,
     pub(super) pumps: Vec<Lazy<Running>>,
     /// The sockets of each pump.
-    pub(super) sockets: Arc<Seats>,
+    pub(super) sockets: Arc<Permits>,
     /// As given to the first pump.
-    pub(super) company: Company,
+    pub(super) shared: PumpShared,
     pub(super) registrar: Arc<Registrar>,
 }
 
@@ -32,8 +32,8 @@ impl Inner {
     pub(super) fn new(options: ContextOptions) -> Self {
         Inner {
             pumps: (0..options.pumps).map(|_| Lazy::new()).collect(),
-            sockets: Seats::new(options.pumps, options.max_sockets),
-            company: Company {
+            sockets: Permits::new(options.pumps, options.max_sockets),
+            shared: PumpShared {
                 pump: 0,
                 names: Arc::new(Names::new()),
                 assists: options.assist,
@@ -44,7 +44,7 @@ impl Inner {
                     pump: None,
                     demand: None,
                 },
-                connections: Seats::new(1, options.max_connections),
+                connections: Permits::new(1, options.max_connections),
                 monitors: Arc::<ContextMonitors>::default(),
                 max_handshakes: options.max_handshakes,
             },
@@ -64,7 +64,7 @@ impl Inner {
         let undelivered = closed.sum();
         let failure = self.failure();
         drop(self.release());
-        self.company.monitors.end(terminated);
+        self.shared.monitors.end(terminated);
         CloseReport {
             undelivered,
             failure,
@@ -96,11 +96,11 @@ impl Inner {
     }
 
     pub(super) fn start(&self, pump: usize) -> std::io::Result<Running> {
-        let company = Company {
+        let shared = PumpShared {
             pump,
-            ..self.company.clone()
+            ..self.shared.clone()
         };
-        os::start(thread_names(&self.options, pump), company)
+        os::start(thread_names(&self.options, pump), shared)
     }
 
     /// Whether a pump can serve another socket, because it has not failed.
@@ -131,7 +131,7 @@ pub(super) async fn all_closed(
     }
     all.failure = inner.failure();
     drop(inner.release());
-    inner.company.monitors.end(terminated);
+    inner.shared.monitors.end(terminated);
     all
 }
 

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::task::{Poll, Waker};
 
 use crate::message::Message;
-use crate::port::lockstep::Line;
+use crate::port::lockstep::QueuePlaces;
 use crate::port::receiver::Receiver;
 use crate::port::sender::Sender;
 use crate::port::shared::NotSent;
@@ -23,7 +23,7 @@ pub(crate) struct Relay {
     to: Sender,
     /// Receives a copy of every message.
     capture: Option<Sender>,
-    line: Line,
+    places: QueuePlaces,
     room: Ticket,
     capture_room: Ticket,
     /// Messages taken and not yet forwarded. Usually empty, unless other handles send to the same
@@ -54,7 +54,7 @@ impl Relay {
             from,
             to,
             capture,
-            line: Line::default(),
+            places: QueuePlaces::default(),
             room: None,
             capture_room: None,
             pending: VecDeque::new(),
@@ -93,7 +93,7 @@ impl Relay {
             }
             let most = room.min(BATCH).min(left.max(1));
             let ports = self.from.ports();
-            match ports.pop_many(&mut self.taken, most, Some((&mut self.line, waker))) {
+            match ports.pop_many(&mut self.taken, most, Some((&mut self.places, waker))) {
                 Ok(_) => self.pending.extend(self.taken.drain(..)),
                 Err(Nothing::Empty) => return Poll::Pending,
                 Err(Nothing::Closed | Nothing::Terminated) => return Poll::Ready(Err(Over)),
@@ -104,7 +104,7 @@ impl Relay {
 
     /// Stops waiting, so that no wake-up is wasted. The next poll waits again.
     pub(crate) fn rest(&mut self) {
-        self.from.ports().leave_receivers(&mut self.line);
+        self.from.ports().leave_receivers(&mut self.places);
         self.to.ports().leave_senders(&mut self.room);
         if let Some(capture) = &self.capture {
             capture.ports().leave_senders(&mut self.capture_room);

@@ -9,15 +9,15 @@ use crate::sync::primitives::{AtomicU8, Mutex, Ordering};
 ///
 /// They may be outdated by the time the message reaches its pattern: if its peer disconnects in
 /// between, the message is lost and counted.
-pub(crate) struct Routes {
+pub(crate) struct KnownPeers {
     names: Mutex<HashSet<Frame>>,
     /// Not 0 if a message to an unknown peer is refused.
     mandatory: AtomicU8,
 }
 
-impl Routes {
+impl KnownPeers {
     pub(crate) fn new(mandatory: bool) -> Self {
-        Routes {
+        KnownPeers {
             names: Mutex::new(HashSet::new()),
             mandatory: AtomicU8::new(mandatory.into()),
         }
@@ -56,15 +56,15 @@ mod tests {
 
     #[test]
     fn unknown_addresses_are_refused_only_if_mandatory() {
-        let routes = Routes::new(false);
+        let known_peers = KnownPeers::new(false);
         let message = Message::from(["anna", "a"]);
-        assert!(routes.admit(&message));
-        routes.set_mandatory(true);
-        assert!(!routes.admit(&message) && !routes.admit(&Message::new()));
-        routes.add(&Frame::from("anna"));
-        assert!(routes.admit(&message));
-        assert_eq!(routes.names(), ["anna"]);
-        routes.remove(&Frame::from("anna"));
-        assert!(!routes.admit(&message));
+        assert!(known_peers.admit(&message));
+        known_peers.set_mandatory(true);
+        assert!(!known_peers.admit(&message) && !known_peers.admit(&Message::new()));
+        known_peers.add(&Frame::from("anna"));
+        assert!(known_peers.admit(&message));
+        assert_eq!(known_peers.names(), ["anna"]);
+        known_peers.remove(&Frame::from("anna"));
+        assert!(!known_peers.admit(&message));
     }
 }

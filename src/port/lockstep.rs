@@ -13,7 +13,7 @@ use crate::sync::wait_queue::{Ticket, WaitQueue, WakeList};
 /// The rule for wake-ups: while no reply is due and there are waiters here, at least one woken
 /// receiver has yet to poll. It takes a request, or finds none and wakes the next, or leaves and
 /// wakes the next.
-pub(crate) struct Gate(Mutex<Turn>);
+pub(crate) struct Lockstep(Mutex<Turn>);
 
 struct Turn {
     /// The tag of the request that has been received and not replied to.
@@ -28,18 +28,18 @@ struct Turn {
 
 /// A call's places in the wait queues: for a message or room, or for its turn.
 #[derive(Debug, Default)]
-pub(crate) struct Line {
+pub(crate) struct QueuePlaces {
     pub(crate) channel: Ticket,
     pub(crate) turn: Ticket,
     /// It is exempt from the alternation: it replies by the number of the request, at any time.
     pub(crate) by_number: bool,
 }
 
-impl Line {
+impl QueuePlaces {
     pub(crate) fn by_number() -> Self {
-        Line {
+        QueuePlaces {
             by_number: true,
-            ..Line::default()
+            ..QueuePlaces::default()
         }
     }
 
@@ -49,9 +49,9 @@ impl Line {
     }
 }
 
-impl Gate {
+impl Lockstep {
     pub(crate) fn new() -> Self {
-        Gate(Mutex::new(Turn {
+        Lockstep(Mutex::new(Turn {
             owed: None,
             unanswered: 0,
             receivers: WaitQueue::default(),
@@ -64,29 +64,29 @@ impl Gate {
         &self,
         requests: &Channel<Message>,
         replies: &Channel<Message>,
-        waiting: Option<(&mut Line, &Waker)>,
+        waiting: Option<(&mut QueuePlaces, &Waker)>,
     ) -> Result<Message, Nothing> {
         let mut wakes = WakeList::default();
         let mut turn = self.0.lock();
         if turn.owed.is_some() && replies.state() == State::Open && requests.state() == State::Open
         {
-            if let Some((line, waker)) = waiting {
-                turn.receivers.register(&mut line.turn, waker);
+            if let Some((places, waker)) = waiting {
+                turn.receivers.register(&mut places.turn, waker);
                 drop(turn);
                 // If it was woken, there is a request, which receivers exempt from the alternation
                 // may take.
-                requests.leave_receivers(&mut line.channel);
+                requests.leave_receivers(&mut places.channel);
             }
             return Err(Nothing::Empty);
         }
         let popped = match waiting {
             None => requests.pop(None, &mut wakes),
-            Some((line, waker)) => {
-                let Line {
+            Some((places, waker)) => {
+                let QueuePlaces {
                     channel,
                     turn: place,
                     ..
-                } = line;
+                } = places;
                 let waiting = Waiting {
                     ticket: channel,
                     waker,
@@ -154,26 +154,26 @@ impl Gate {
         &self,
         requests: &Channel<Message>,
         replies: &Channel<Message>,
-        waiting: Option<(&mut Line, &Waker)>,
+        waiting: Option<(&mut QueuePlaces, &Waker)>,
     ) -> Result<(), Nothing> {
         let mut turn = self.0.lock();
         let are_open = replies.state() == State::Open && requests.state() == State::Open;
-        let Some((line, waker)) = waiting else {
+        let Some((places, waker)) = waiting else {
             return match turn.owed.is_some() && are_open {
                 true => Err(Nothing::Empty),
                 false => requests.watch_items(None),
             };
         };
         if turn.owed.is_some() && are_open {
-            turn.receivers.watch(&mut line.turn, waker);
-            requests.stop_watching_items(&mut line.channel);
+            turn.receivers.watch(&mut places.turn, waker);
+            requests.stop_watching_items(&mut places.channel);
             return Err(Nothing::Empty);
         }
-        if let Some(ticket) = line.turn.take() {
+        if let Some(ticket) = places.turn.take() {
             turn.receivers.remove(ticket);
         }
         requests.watch_items(Some(Waiting {
-            ticket: &mut line.channel,
+            ticket: &mut places.channel,
             waker,
         }))
     }
@@ -183,52 +183,52 @@ impl Gate {
     pub(crate) fn watch_replies(
         &self,
         replies: &Channel<Message>,
-        waiting: Option<(&mut Line, &Waker)>,
+        waiting: Option<(&mut QueuePlaces, &Waker)>,
     ) -> Offer {
         let mut turn = self.0.lock();
         let owes = turn.owed.is_some() || replies.state() != State::Open;
-        let Some((line, waker)) = waiting else {
+        let Some((places, waker)) = waiting else {
             return match owes {
                 true => replies.watch_room(None),
                 false => Offer::Full,
             };
         };
         if !owes {
-            turn.senders.watch(&mut line.turn, waker);
-            replies.stop_watching_room(&mut line.channel);
+            turn.senders.watch(&mut places.turn, waker);
+            replies.stop_watching_room(&mut places.channel);
             return Offer::Full;
         }
-        if let Some(ticket) = line.turn.take() {
+        if let Some(ticket) = places.turn.take() {
             turn.senders.remove(ticket);
         }
         replies.watch_room(Some(Waiting {
-            ticket: &mut line.channel,
+            ticket: &mut places.channel,
             waker,
         }))
     }
 
     /// Removes a registration of [`watch_requests`](Self::watch_requests).
-    pub(crate) fn stop_watching_requests(&self, line: &mut Line) {
-        if let Some(ticket) = line.turn.take() {
+    pub(crate) fn stop_watching_requests(&self, places: &mut QueuePlaces) {
+        if let Some(ticket) = places.turn.take() {
             self.0.lock().receivers.remove(ticket);
         }
     }
 
     /// Removes a registration of [`watch_replies`](Self::watch_replies).
-    pub(crate) fn stop_watching_replies(&self, line: &mut Line) {
-        if let Some(ticket) = line.turn.take() {
+    pub(crate) fn stop_watching_replies(&self, places: &mut QueuePlaces) {
+        if let Some(ticket) = places.turn.take() {
             self.0.lock().senders.remove(ticket);
         }
     }
 
     /// A receiver leaves. If it had been woken, the next one is woken in its place.
-    pub(crate) fn leave(&self, requests: &Channel<Message>, line: &mut Line) {
-        if let Some(ticket) = line.turn.take() {
+    pub(crate) fn leave(&self, requests: &Channel<Message>, places: &mut QueuePlaces) {
+        if let Some(ticket) = places.turn.take() {
             if !self.0.lock().receivers.remove(ticket) {
                 self.call_next(requests);
             }
         }
-        requests.leave_receivers(&mut line.channel);
+        requests.leave_receivers(&mut places.channel);
     }
 
     /// Counts a request whose handle was dropped without a reply.

@@ -39,10 +39,10 @@ pub(crate) use futures::ready::{Call, ReadyFuture, ReadyTimeoutFuture};
 pub use futures::recv::{RecvFuture, RecvManyFuture, RecvTimeoutFuture};
 pub use futures::send::{SendFuture, SendTimeoutFuture};
 pub(crate) use holder::Holder;
-pub(crate) use known_peers::Routes;
+pub(crate) use known_peers::KnownPeers;
 pub(crate) use latest::Latest;
 #[cfg(unix)]
-pub(crate) use lockstep::Line;
+pub(crate) use lockstep::QueuePlaces;
 pub(crate) use monitors::ContextMonitors;
 #[cfg(feature = "tracing")]
 pub(crate) use monitors::{LogRecord, SocketEnd};

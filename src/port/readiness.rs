@@ -85,15 +85,15 @@ impl Receiver {
 
     /// Like `poll_readable`, and returns why there is no message if none will arrive.
     pub(crate) fn poll_items(&mut self, context: &mut Context<'_>) -> Poll<Result<(), RecvError>> {
-        let (mut line, mut task) = (
+        let (mut places, mut task) = (
             std::mem::take(&mut self.watch),
             std::mem::take(&mut self.task),
         );
         let ports = self.ports();
         let polled = task.poll(ports.wait_context(), Awaits::Items, context, |context| {
-            ports.poll_items(&mut line, context.waker())
+            ports.poll_items(&mut places, context.waker())
         });
-        (self.watch, self.task) = (line, task);
+        (self.watch, self.task) = (places, task);
         polled.map_err(at_the_end)
     }
 }
@@ -171,9 +171,9 @@ impl Sender {
         &mut self,
         context: &mut Context<'_>,
     ) -> Poll<Result<(), RecvError>> {
-        let mut line = std::mem::take(&mut self.watch);
-        let polled = self.ports().poll_any_room(&mut line, context.waker());
-        self.watch = line;
+        let mut places = std::mem::take(&mut self.watch);
+        let polled = self.ports().poll_any_room(&mut places, context.waker());
+        self.watch = places;
         polled.map(|offer| match offer {
             Offer::Taken | Offer::Full => Ok(()),
             Offer::Closed => Err(RecvError::Closed(Closed::Socket)),

@@ -16,7 +16,7 @@ use futures_core::stream::{FusedStream, Stream};
 use crate::driver::wait::{Awaits, TaskWait};
 use crate::error::{Closed, PumpFailure, RecvError, RecvTimeoutError, TryRecvError};
 use crate::message::Message;
-use crate::port::lockstep::Line;
+use crate::port::lockstep::QueuePlaces;
 use crate::sync::bounded::Channel;
 use crate::sync::Hook;
 
@@ -48,9 +48,9 @@ pub struct Receiver {
     /// Whether the fast path applies. Stored here because every call reads it.
     plain: bool,
     /// The wait queue ticket of the stream.
-    line: Line,
+    places: QueuePlaces,
     /// That of [`poll_readable`](Receiver::poll_readable).
-    pub(in crate::port) watch: Line,
+    pub(in crate::port) watch: QueuePlaces,
     pub(in crate::port) task: TaskWait,
 }
 
@@ -63,8 +63,8 @@ impl Receiver {
         ports.enter(Kind::Receiver).then(|| Receiver {
             ports: Arc::clone(ports),
             plain: ports.receives_plainly(),
-            line: Line::default(),
-            watch: Line::default(),
+            places: QueuePlaces::default(),
+            watch: QueuePlaces::default(),
             task: TaskWait::default(),
         })
     }
@@ -306,8 +306,8 @@ impl Clone for Receiver {
         Receiver {
             ports: Arc::clone(&self.ports),
             plain: self.plain,
-            line: Line::default(),
-            watch: Line::default(),
+            places: QueuePlaces::default(),
+            watch: QueuePlaces::default(),
             task: TaskWait::default(),
         }
     }
@@ -315,7 +315,7 @@ impl Clone for Receiver {
 
 impl Drop for Receiver {
     fn drop(&mut self) {
-        self.ports.leave_receivers(&mut self.line);
+        self.ports.leave_receivers(&mut self.places);
         self.ports.stop_watching_items(&mut self.watch);
         self.ports.leave(Kind::Receiver);
     }
@@ -332,11 +332,11 @@ impl Stream for Receiver {
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Message>> {
         let this = self.get_mut();
-        let (ports, line) = (&*this.ports, &mut this.line);
+        let (ports, places) = (&*this.ports, &mut this.places);
         let popped = this
             .task
             .poll(ports.wait_context(), Awaits::Items, context, |context| {
-                ports.poll_pop(line, context.waker())
+                ports.poll_pop(places, context.waker())
             });
         popped.map(Result::ok)
     }

@@ -15,7 +15,7 @@ use futures_sink::Sink;
 
 use crate::error::{Closed, PumpFailure, RecvError, SendError, SendTimeoutError, TrySendError};
 use crate::message::Message;
-use crate::port::lockstep::Line;
+use crate::port::lockstep::QueuePlaces;
 use crate::port::pacing::{is_bulky, keep_pace};
 use crate::sync::bounded::Channel;
 use crate::sync::fork;
@@ -58,7 +58,7 @@ pub struct Sender {
     plain_in: usize,
     sink: SinkState,
     /// The wait queue ticket of [`poll_writable`](Sender::poll_writable).
-    pub(in crate::port) watch: Line,
+    pub(in crate::port) watch: QueuePlaces,
 }
 
 #[derive(Default)]
@@ -84,7 +84,7 @@ impl Sender {
                 false => usize::MAX,
             },
             sink: SinkState::default(),
-            watch: Line::default(),
+            watch: QueuePlaces::default(),
         })
     }
 
@@ -349,7 +349,7 @@ impl Clone for Sender {
                 closed,
                 ..SinkState::default()
             },
-            watch: Line::default(),
+            watch: QueuePlaces::default(),
         }
     }
 }

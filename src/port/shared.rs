@@ -11,9 +11,9 @@ use crate::message::Message;
 use crate::options::Overflow;
 use crate::port::frame_rule::FrameRule;
 use crate::port::handles::{Handles, Kind};
-use crate::port::known_peers::Routes;
+use crate::port::known_peers::KnownPeers;
 use crate::port::latest::Latest;
-use crate::port::lockstep::Gate;
+use crate::port::lockstep::Lockstep;
 use crate::port::request_table::Calls;
 use crate::sync::bounded::{Channel, State};
 use crate::sync::fork;
@@ -37,7 +37,7 @@ pub(crate) struct PortsSetup {
     /// Which messages `in` accepts.
     pub(crate) frames: FrameRule,
     /// The routing ids of the peers, for a type that addresses them.
-    pub(crate) routes: Option<Routes>,
+    pub(crate) known_peers: Option<KnownPeers>,
     /// The next call of the user may refer to the message received last, as on XPUB.
     pub(crate) recalling: bool,
     /// How calls may wait.
@@ -65,11 +65,11 @@ pub(crate) struct Ports {
     outward: Channel<Message>,
     sends: bool,
     receives: bool,
-    gate: Option<Gate>,
+    lockstep: Option<Lockstep>,
     latest: Option<Latest>,
     calls: Calls,
     frames: FrameRule,
-    routes: Option<Routes>,
+    known_peers: Option<KnownPeers>,
     recall: Option<Mutex<Recall>>,
     /// See [`sends_plainly`](Self::sends_plainly).
     plain: bool,
@@ -110,7 +110,7 @@ impl Ports {
         };
         let plain = sends
             && matches!(setup.frames, FrameRule::AtMost(_))
-            && setup.routes.is_none()
+            && setup.known_peers.is_none()
             && !setup.alternating
             && setup.relaxed.is_none()
             && !setup.recalling;
@@ -124,11 +124,11 @@ impl Ports {
             outward,
             sends,
             receives,
-            gate: setup.alternating.then(Gate::new),
+            lockstep: setup.alternating.then(Lockstep::new),
             latest: setup.relaxed.map(Latest::new),
             calls: Calls::new(on_first),
             frames: setup.frames,
-            routes: setup.routes,
+            known_peers: setup.known_peers,
             recall: setup.recalling.then(Mutex::default),
             handles: Mutex::new(Handles {
                 senders: 0,
@@ -176,8 +176,8 @@ impl Ports {
     }
 
     /// The routing ids of the peers, if the socket addresses them.
-    pub(crate) fn routes(&self) -> Option<&Routes> {
-        self.routes.as_ref()
+    pub(crate) fn known_peers(&self) -> Option<&KnownPeers> {
+        self.known_peers.as_ref()
     }
 
     /// The tag of the message that was received last; 0 for none.
@@ -313,8 +313,8 @@ impl Ports {
     }
 
     fn call_gate(&self) {
-        if let Some(gate) = &self.gate {
-            gate.call_all();
+        if let Some(lockstep) = &self.lockstep {
+            lockstep.call_all();
         }
     }
 }

@@ -23,7 +23,7 @@ use crate::routing_id::RoutingId;
 use crate::socket_type::SocketType;
 use crate::statistics::{SocketStatistics, Statistics};
 use crate::sync::oneshot::Reply;
-use crate::sync::permits::Seat;
+use crate::sync::permits::Permit;
 
 use super::env::Env;
 use super::signal::End;
@@ -103,7 +103,7 @@ pub(crate) enum Command {
         options: Arc<Options>,
         keepalive: Keepalive,
         /// A permit, of as many as the context may have sockets; kept until the socket has ended.
-        seat: Seat,
+        permit: Permit,
         reply: Reply<Result<Opened, SocketError>>,
     },
     /// The context has a new monitor.
@@ -286,9 +286,9 @@ impl<E: Env> Pump<E> {
                 kind,
                 options,
                 keepalive,
-                seat,
+                permit,
                 reply,
-            } => reply.send(self.open(id, kind, options, keepalive, seat)),
+            } => reply.send(self.open(id, kind, options, keepalive, permit)),
             Command::Socket(id, command) => match self.find(id) {
                 Some(slot) => self.execute_for(slot, command),
                 None => command.answer_closed(),

@@ -10,7 +10,7 @@ use crate::clock::later;
 use crate::endpoint::Endpoint;
 use crate::error::{BindError, Closed, DetachError};
 use crate::event::EventKind;
-use crate::sync::permits::Seat;
+use crate::sync::permits::Permit;
 use crate::wire;
 
 use super::command::Command;
@@ -79,7 +79,7 @@ impl<E: Env> Pump<E> {
             return Ok(self.listen(socket, slot, Some(listener), resolved));
         };
         let bound = self.bound(found.kind, slot);
-        let Some(waiting) = self.company.names.bind(name, bound) else {
+        let Some(waiting) = self.shared.names.bind(name, bound) else {
             return Err(BindError::InUse(endpoint.to_string()));
         };
         let resolved = self.listen(socket, slot, None, endpoint.clone());
@@ -176,7 +176,7 @@ impl<E: Env> Pump<E> {
             Some(listener) => self.env.unbind(listener),
             None => {
                 if let Some(name) = listening.endpoint.inproc_name() {
-                    self.company.names.unbind(name);
+                    self.shared.names.unbind(name);
                 }
                 Ok(())
             }
@@ -289,7 +289,7 @@ impl<E: Env> Pump<E> {
     }
 
     fn accepted(&mut self, socket: usize, listener: usize, mut stream: E::Stream) {
-        let Some(seat) = self.seat_for_newcomer() else {
+        let Some(permit) = self.permit_for_newcomer() else {
             return;
         };
         let pipe_slot = self.pipes.vacant_key();
@@ -309,7 +309,7 @@ impl<E: Env> Pump<E> {
         debug_assert_eq!(pipe, pipe_slot);
         let mut serial = None;
         if let Some(found) = self.pipes.get_mut(pipe) {
-            found.seat = Some(seat);
+            found.permit = Some(permit);
             serial = Some(found.serial);
             if let Path::Dialing { stream, .. } = &found.path {
                 let (source, now) = (self.env.address(stream), self.now);
@@ -318,7 +318,7 @@ impl<E: Env> Pump<E> {
             }
         }
         self.open_wire_in_place(pipe);
-        while self.handshakes.len() > self.company.max_handshakes
+        while self.handshakes.len() > self.shared.max_handshakes
             && self.end_a_handshake(serial).is_some()
         {}
     }
@@ -326,11 +326,11 @@ impl<E: Env> Pump<E> {
     /// Takes a permit of the context for an accepted connection. If there is none left, a
     /// connection of this pump that has not finished its handshake is ended: silent connections
     /// cannot keep other peers out.
-    fn seat_for_newcomer(&mut self) -> Option<Seat> {
+    fn permit_for_newcomer(&mut self) -> Option<Permit> {
         loop {
-            let seat = self.company.connections.take_in(0);
-            if seat.is_some() {
-                return seat;
+            let permit = self.shared.connections.take_in(0);
+            if permit.is_some() {
+                return permit;
             }
             self.end_a_handshake(None)?;
         }

@@ -16,7 +16,6 @@
 //! the system, [`os`] its implementation.
 
 mod command;
-mod company;
 mod counts;
 #[cfg(unix)]
 pub(crate) mod descriptor;
@@ -37,6 +36,7 @@ mod queues;
 mod ready;
 mod resolver;
 pub(crate) mod runner;
+mod shared;
 mod shrink;
 mod shutdown;
 mod signal;
@@ -59,15 +59,13 @@ use slab::Slab;
 use crate::driver::{Mailbox, Traffic};
 use crate::error::{Closed, SocketError};
 use crate::options::Options;
-use crate::port::{Ports, PortsSetup, Routes};
+use crate::port::{KnownPeers, Ports, PortsSetup};
 use crate::socket_type::SocketType;
-use crate::sync::permits::Seat;
+use crate::sync::permits::Permit;
 use crate::sync::timeouts::Alarms;
 
 pub use command::CloseReport;
 pub(crate) use command::{Awaited, Command, Keepalive, Opened, Release, SocketCommand, SocketId};
-use company::Bound;
-pub(crate) use company::Company;
 use dialer::Dialer;
 use env::{Env, Readiness, Source};
 use fair_queue::FairQueue;
@@ -77,6 +75,8 @@ use listener::Listening;
 pub(crate) use os::entropy;
 use pipe::Pipe;
 use queues::Queues;
+use shared::Bound;
+pub(crate) use shared::PumpShared;
 use shutdown::Ending;
 use socket::{frame_rule, routes_are_mandatory, SocketState};
 use timers::{Timer, Timers};
@@ -90,7 +90,7 @@ pub(crate) struct Pump<E: Env> {
     mailbox: Arc<Mailbox<Command>>,
     alarms: Arc<Alarms>,
     timers: Timers,
-    company: Company,
+    shared: PumpShared,
     next_serial: u64,
 
     sockets: Slab<SocketState>,
@@ -116,7 +116,7 @@ impl<E: Env> Pump<E> {
         mailbox: Arc<Mailbox<Command>>,
         alarms: Arc<Alarms>,
         now: Instant,
-        company: Company,
+        shared: PumpShared,
     ) -> Self {
         Pump {
             env,
@@ -124,7 +124,7 @@ impl<E: Env> Pump<E> {
             mailbox,
             alarms,
             timers: Timers::default(),
-            company,
+            shared,
             next_serial: 1,
             sockets: Slab::new(),
             pipes: Slab::new(),
@@ -275,7 +275,7 @@ impl<E: Env> Pump<E> {
         kind: SocketType,
         options: Arc<Options>,
         keepalive: Keepalive,
-        seat: Seat,
+        permit: Permit,
     ) -> Result<Opened, SocketError> {
         if self.ending.is_terminated() {
             return Err(SocketError::Closed(Closed::Context));
@@ -297,11 +297,11 @@ impl<E: Env> Pump<E> {
             alternating: kind == SocketType::Rep,
             relaxed: (kind == SocketType::Req).then_some(options.routing.req_relaxed),
             frames: frame_rule(kind),
-            routes: kind
+            known_peers: kind
                 .addresses_peers()
-                .then(|| Routes::new(routes_are_mandatory(kind, &options))),
+                .then(|| KnownPeers::new(routes_are_mandatory(kind, &options))),
             recalling: kind == SocketType::XPub,
-            wait: self.company.wait.clone(),
+            wait: self.shared.wait.clone(),
             alarms: Arc::clone(&self.alarms),
             health: Arc::clone(self.mailbox.health()),
             keepalive,
@@ -310,7 +310,7 @@ impl<E: Env> Pump<E> {
         });
         let mut socket = SocketState::new(serial, kind, options, ports, random)?;
         socket.id = id;
-        socket.seat = Some(seat);
+        socket.permit = Some(permit);
         let filled = self.install(socket);
         debug_assert_eq!(filled, slot);
         Ok((SocketId { slot, serial }, holder))

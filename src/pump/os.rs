@@ -22,7 +22,7 @@ use super::env::{Env, Readiness, Source};
 use super::ingress::READ_BUDGET;
 use super::resolver::{Lookups, Question};
 use super::transport::{self, Begun, BoundListener, Check, Listener, Resolution, Stream, Target};
-use super::{Command, Company, Pump};
+use super::{Command, Pump, PumpShared};
 
 /// If more bytes than this were read for one message or batch within the time below, one thread
 /// should process them while another works on earlier ones.
@@ -63,7 +63,7 @@ pub(crate) struct ThreadNames {
 }
 
 /// Starts a pump on a new thread.
-pub(crate) fn start(names: ThreadNames, mut company: Company) -> io::Result<Running> {
+pub(crate) fn start(names: ThreadNames, mut shared: PumpShared) -> io::Result<Running> {
     let poll = Poll::new()?;
     let interruption = Interruption(mio::Waker::new(poll.registry(), WAKER)?);
     let registry = poll.registry().try_clone()?;
@@ -72,7 +72,7 @@ pub(crate) fn start(names: ThreadNames, mut company: Company) -> io::Result<Runn
         events: Events::with_capacity(EVENTS),
         ready: Vec::with_capacity(EVENTS),
     };
-    let (spin, assists) = (company.wait.spin, company.assists);
+    let (spin, assists) = (shared.wait.spin, shared.assists);
     let driver = Driver::new(poller, Arc::new(interruption).into(), spin, assists);
     let mailbox = Arc::clone(&driver.mailbox);
     let nudge = Nudge(Arc::clone(&mailbox));
@@ -85,14 +85,14 @@ pub(crate) fn start(names: ThreadNames, mut company: Company) -> io::Result<Runn
         lookups: Lookups::default(),
     };
     let lead = Arc::downgrade(&driver);
-    company.wait.pump = Some(lead);
-    company.wait.demand = Some(Arc::clone(&driver.demand));
+    shared.wait.pump = Some(lead);
+    shared.wait.demand = Some(Arc::clone(&driver.demand));
     let pump = Pump::new(
         net,
         Arc::clone(&mailbox),
         Arc::clone(&alarms),
         Instant::now(),
-        company,
+        shared,
     );
     let closer = CloseOnDrop(Arc::clone(&mailbox));
     let thread = thread::Builder::new().name(names.pump).spawn(move || {

@@ -6,13 +6,13 @@ use crate::driver::wait::WaitSetup;
 use crate::driver::Mailbox;
 use crate::port::{ContextMonitors, Names};
 use crate::socket_type::SocketType;
-use crate::sync::permits::Seats;
+use crate::sync::permits::Permits;
 
 use super::command::Command;
 
 /// State shared by the pumps of one context, and the index of this one.
 #[derive(Clone)]
-pub(crate) struct Company {
+pub(crate) struct PumpShared {
     pub(crate) pump: usize,
     /// The listeners that are bound to inproc names.
     pub(crate) names: Arc<Names<Bound, Arc<Mailbox<Command>>>>,
@@ -21,7 +21,7 @@ pub(crate) struct Company {
     /// How calls may wait.
     pub(crate) wait: WaitSetup,
     /// Permits for the connections that the context may accept.
-    pub(crate) connections: Arc<Seats>,
+    pub(crate) connections: Arc<Permits>,
     /// The monitors of the context.
     pub(crate) monitors: Arc<ContextMonitors>,
     /// Maximum number of accepted connections of one pump whose handshake is not finished.

@@ -18,13 +18,13 @@ use crate::port::Names;
 use crate::port::{Feed, Receiver, Sender};
 use crate::socket_type::SocketType;
 use crate::sync::oneshot::{answer, Answer};
-use crate::sync::permits::Seats;
+use crate::sync::permits::Permits;
 use crate::sync::timeouts::Alarms;
 use crate::sync::Hook;
 
 use super::sim::{Faults, Network, Node, Random};
 use super::socket::wire_config;
-use super::{Command, Company, Pump, Release, SocketCommand, SocketId};
+use super::{Command, Pump, PumpShared, Release, SocketCommand, SocketId};
 use crate::options::MAX_HANDSHAKES;
 
 mod cross_pump;
@@ -50,7 +50,7 @@ struct Sim {
     now: Instant,
     network: Rc<RefCell<Network>>,
     pumps: Vec<Pump<Node>>,
-    seats: Arc<Seats>,
+    permits: Arc<Permits>,
     /// Decides which pumps turn in a step; without it, all do.
     whim: Option<Random>,
 }
@@ -67,22 +67,22 @@ impl Sim {
     fn new(seed: u64, faults: Faults, pumps: usize) -> Self {
         let now = Instant::now();
         let network = Network::new(seed, faults);
-        let seats = Seats::new(pumps, None);
+        let permits = Permits::new(pumps, None);
         let names = Arc::new(Names::new());
         let pumps = (0..pumps)
             .map(|pump| {
-                let company = Company {
+                let shared = PumpShared {
                     assists: true,
                     pump,
                     names: Arc::clone(&names),
                     wait: WaitSetup::PARK,
-                    connections: Seats::new(1, None),
+                    connections: Permits::new(1, None),
                     monitors: Arc::default(),
                     max_handshakes: MAX_HANDSHAKES,
                 };
                 let mailbox = Arc::new(Mailbox::new(|_| {}));
                 let alarms = Arc::new(Alarms::new(Arc::new(Silent)));
-                Pump::new(Node::new(&network), mailbox, alarms, now, company)
+                Pump::new(Node::new(&network), mailbox, alarms, now, shared)
             })
             .collect();
         Sim {
@@ -90,7 +90,7 @@ impl Sim {
             now,
             network,
             pumps,
-            seats,
+            permits,
             whim: None,
         }
     }
@@ -145,13 +145,13 @@ impl Sim {
 
     fn open(&mut self, pump: usize, kind: SocketType, options: Options) -> Sock {
         let keepalive = Arc::new(());
-        let seat = self.seats.take_in(pump).unwrap();
+        let permit = self.permits.take_in(pump).unwrap();
         let opened = self.ask(pump, |reply| Command::Open {
             id: 1,
             kind,
             options: Arc::new(options),
             keepalive,
-            seat,
+            permit,
             reply,
         });
         let (socket, holder) = opened.unwrap();

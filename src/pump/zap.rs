@@ -78,7 +78,7 @@ impl<E: Env> Pump<E> {
             alternating: false,
             relaxed: None,
             frames: FrameRule::AtMost(usize::MAX),
-            routes: None,
+            known_peers: None,
             recalling: false,
             alarms: Arc::clone(&self.alarms),
             health: Arc::clone(self.mailbox.health()),
@@ -175,7 +175,7 @@ fn without_handler(config: &wire::Config, mechanism: Mechanism) -> Judgement {
 impl<E: Env> Pump<E> {
     /// Whether a handler is bound that would be asked.
     pub(super) fn has_zap_handler(&self) -> bool {
-        let bound = self.company.names.find(NAME);
+        let bound = self.shared.names.find(NAME);
         bound.is_some_and(|bound| Asker::TYPE.accepts(bound.kind))
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use crate::kind::Kind;
-use crate::port::{Line, Ports};
+use crate::port::{Ports, QueuePlaces};
 use crate::pump::descriptor::{Bell, Wanted};
 use crate::socket::Socket;
 
@@ -151,8 +151,8 @@ pub struct ReadinessFd {
     interest: Readiness,
     /// Whether the last check rang it and it has not been silenced since.
     is_rung: bool,
-    items: Line,
-    room: Line,
+    items: QueuePlaces,
+    room: QueuePlaces,
 }
 
 impl<K: Kind> Socket<K> {
@@ -170,8 +170,8 @@ impl<K: Kind> Socket<K> {
             ports: Arc::clone(self.ports()),
             interest,
             is_rung: false,
-            items: Line::default(),
-            room: Line::default(),
+            items: QueuePlaces::default(),
+            room: QueuePlaces::default(),
         };
         ready.check();
         Ok(ready)

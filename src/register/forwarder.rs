@@ -17,7 +17,7 @@ use crate::socket::Socket;
 use crate::sync::catch::quietly;
 
 /// Moves the items of a user's stream into a socket.
-pub(super) struct Feed<S> {
+pub(super) struct Forwarder<S> {
     /// `None` when it has ended.
     stream: Option<Pin<Box<S>>>,
     sender: Sender,
@@ -28,9 +28,9 @@ pub(super) struct Feed<S> {
 
 type Closing = Pin<Box<dyn Future<Output = CloseReport> + Send>>;
 
-impl<S> Feed<S> {
+impl<S> Forwarder<S> {
     pub(super) fn new<K: Kind>(stream: S, sender: Sender, socket: Socket<K>) -> Self {
-        Feed {
+        Forwarder {
             stream: Some(Box::pin(stream)),
             sender,
             close: Box::new(move || Box::pin(socket.close())),
@@ -40,7 +40,7 @@ impl<S> Feed<S> {
     }
 }
 
-impl<S> Mover for Feed<S>
+impl<S> Mover for Forwarder<S>
 where
     S: Stream + Send + 'static,
     S::Item: Into<Message>,
@@ -96,7 +96,7 @@ where
     }
 }
 
-impl<S> Feed<S>
+impl<S> Forwarder<S>
 where
     S: Stream + Send + 'static,
     S::Item: Into<Message>,

@@ -87,8 +87,8 @@ impl<K: Kind> Socket<K> {
     where
         K: Addresses,
     {
-        let routes = self.holder.ports().routes();
-        routes.is_some_and(|routes| routes.contains(&peer.into()))
+        let known_peers = self.holder.ports().known_peers();
+        known_peers.is_some_and(|known_peers| known_peers.contains(&peer.into()))
     }
 
     /// Returns the ids of all current peers, in no particular order. Includes the ids assigned to
@@ -98,7 +98,11 @@ impl<K: Kind> Socket<K> {
     where
         K: Addresses,
     {
-        let names = self.holder.ports().routes().map(|routes| routes.names());
+        let names = self
+            .holder
+            .ports()
+            .known_peers()
+            .map(|known_peers| known_peers.names());
         let ids = names.into_iter().flatten().map(RoutingId::new);
         ids.filter_map(Result::ok).collect()
     }

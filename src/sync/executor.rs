@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 use crate::sync::catch::quietly;
 use crate::sync::parker::block_on;
 use crate::sync::primitives::Mutex;
-use crate::sync::ready_queue::Roster;
+use crate::sync::ready_queue::ReadyQueue;
 
 /// A task. Its end, even by a panic, does not affect the others.
 pub(crate) type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -17,7 +17,7 @@ pub(crate) type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// Spawns tasks on the thread that [runs](Tasks::run) them.
 pub(crate) struct Tasks {
     inbox: Mutex<Inbox>,
-    roster: Arc<Roster>,
+    ready_queue: Arc<ReadyQueue>,
     /// Woken when the inbox has changed.
     call: Waker,
 }
@@ -33,11 +33,11 @@ const INBOX: u64 = 0;
 
 impl Tasks {
     pub(crate) fn new() -> Self {
-        let roster = Roster::new();
+        let ready_queue = ReadyQueue::new();
         Tasks {
             inbox: Mutex::new(Inbox::default()),
-            call: roster.waker(INBOX, None),
-            roster,
+            call: ready_queue.waker(INBOX, None),
+            ready_queue,
         }
     }
 
@@ -67,7 +67,7 @@ impl Tasks {
         let mut called = VecDeque::new();
         loop {
             block_on(None, |context| {
-                self.roster.collect(&mut called, Some(context.waker()));
+                self.ready_queue.collect(&mut called, Some(context.waker()));
                 match called.is_empty() && !self.inbox.lock().closed {
                     true => Poll::Pending,
                     false => Poll::Ready(()),
@@ -79,7 +79,7 @@ impl Tasks {
             while let Some(token) = called.pop_front() {
                 if token == INBOX {
                     for task in std::mem::take(&mut self.inbox.lock().tasks) {
-                        called.push_back(running.add(task, &self.roster));
+                        called.push_back(running.add(task, &self.ready_queue));
                     }
                 } else {
                     running.poll(token);
@@ -99,9 +99,9 @@ struct Running {
 }
 
 impl Running {
-    fn add(&mut self, task: Task, roster: &Arc<Roster>) -> u64 {
+    fn add(&mut self, task: Task, ready_queue: &Arc<ReadyQueue>) -> u64 {
         self.last += 1;
-        let waker = roster.waker(self.last, None);
+        let waker = ready_queue.waker(self.last, None);
         self.tasks.insert(self.last, (task, waker));
         self.last
     }

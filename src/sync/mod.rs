@@ -12,7 +12,7 @@
 //!   duplex: send, look, take ◄─────────────────► send, look, take
 //!
 //!   one thread                                   many wakers
-//!   Tasks, ready_queue                      ◄──  Roster
+//!   Tasks, queue                            ◄──  ReadyQueue
 //!   Mailbox: collect, prepare_sleep         ◄──  post, deposit
 //! ```
 //!

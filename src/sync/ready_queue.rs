@@ -9,7 +9,7 @@ use crate::sync::primitives::Mutex;
 use crate::sync::Hook;
 
 /// The sources that have been woken, and the waker of the waiter.
-pub(crate) struct Roster(Mutex<State>);
+pub(crate) struct ReadyQueue(Mutex<State>);
 
 #[derive(Default)]
 struct State {
@@ -19,17 +19,17 @@ struct State {
     listener: Option<Waker>,
 }
 
-impl Roster {
-    /// Creates a roster, to be shared with its wakers.
-    pub(crate) fn new() -> Arc<Roster> {
-        Arc::new(Roster(Mutex::new(State::default())))
+impl ReadyQueue {
+    /// Creates a queue, to be shared with its wakers.
+    pub(crate) fn new() -> Arc<ReadyQueue> {
+        Arc::new(ReadyQueue(Mutex::new(State::default())))
     }
 
     /// Returns a waker for this token. A wake-up that no waiter listens for is kept, and `unheard`
     /// is called: it may have been meant for a waiter that can wait for another.
     pub(crate) fn waker(self: &Arc<Self>, token: u64, unheard: Option<Arc<dyn Hook>>) -> Waker {
         Waker::from(Arc::new(Call {
-            roster: Arc::clone(self),
+            ready_queue: Arc::clone(self),
             token,
             unheard,
         }))
@@ -49,7 +49,7 @@ impl Roster {
 
 /// The waker of one source.
 struct Call {
-    roster: Arc<Roster>,
+    ready_queue: Arc<ReadyQueue>,
     token: u64,
     unheard: Option<Arc<dyn Hook>>,
 }
@@ -61,7 +61,7 @@ impl Wake for Call {
 
     fn wake_by_ref(self: &Arc<Self>) {
         let listener = {
-            let mut state = self.roster.0.lock();
+            let mut state = self.ready_queue.0.lock();
             if !state.in_line.insert(self.token) {
                 return;
             }
@@ -81,48 +81,48 @@ mod tests {
     use super::*;
     use crate::sync::testing::{Count, Woken};
 
-    fn collect(roster: &Roster, listener: Option<&Waker>) -> Vec<u64> {
+    fn collect(ready_queue: &ReadyQueue, listener: Option<&Waker>) -> Vec<u64> {
         let mut called = VecDeque::new();
-        roster.collect(&mut called, listener);
+        ready_queue.collect(&mut called, listener);
         called.into()
     }
 
     #[test]
     fn wake_ups_are_collected_once_and_in_order() {
-        let roster = Roster::new();
-        let wakers = [3, 1, 2].map(|token| roster.waker(token, None));
+        let ready_queue = ReadyQueue::new();
+        let wakers = [3, 1, 2].map(|token| ready_queue.waker(token, None));
         for waker in &wakers {
             waker.wake_by_ref();
             waker.wake_by_ref();
         }
-        assert_eq!(collect(&roster, None), [3, 1, 2]);
-        assert_eq!(collect(&roster, None), []);
+        assert_eq!(collect(&ready_queue, None), [3, 1, 2]);
+        assert_eq!(collect(&ready_queue, None), []);
         wakers[1].wake_by_ref();
-        assert_eq!(collect(&roster, None), [1]);
+        assert_eq!(collect(&ready_queue, None), [1]);
     }
 
     #[test]
     fn a_listener_is_woken_by_the_first_wake_up_only() {
-        let roster = Roster::new();
+        let ready_queue = ReadyQueue::new();
         let (unheard, listener) = (Arc::new(Count::default()), Woken::new());
-        let wakers = [1, 2].map(|token| roster.waker(token, Some(unheard.clone())));
-        assert_eq!(collect(&roster, Some(&listener.waker())), []);
+        let wakers = [1, 2].map(|token| ready_queue.waker(token, Some(unheard.clone())));
+        assert_eq!(collect(&ready_queue, Some(&listener.waker())), []);
         wakers[0].wake_by_ref();
         assert_eq!((listener.get(), unheard.get()), (1, 0));
         wakers[1].wake_by_ref();
         assert_eq!((listener.get(), unheard.get()), (1, 1));
-        assert_eq!(collect(&roster, Some(&listener.waker())), [1, 2]);
+        assert_eq!(collect(&ready_queue, Some(&listener.waker())), [1, 2]);
         wakers[0].wake_by_ref();
         assert_eq!((listener.get(), unheard.get()), (1, 2));
     }
 
     #[test]
     fn a_listener_that_stops_is_not_woken() {
-        let roster = Roster::new();
+        let ready_queue = ReadyQueue::new();
         let listener = Woken::new();
-        assert_eq!(collect(&roster, Some(&listener.waker())), []);
-        assert_eq!(collect(&roster, None), []);
-        roster.waker(1, None).wake();
+        assert_eq!(collect(&ready_queue, Some(&listener.waker())), []);
+        assert_eq!(collect(&ready_queue, None), []);
+        ready_queue.waker(1, None).wake();
         assert_eq!(listener.get(), 0);
     }
 }

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use crate::driver::wait::{wait, Awaits, TaskWait};
 use crate::port::deadline::Deadline;
-use crate::port::lockstep::Line;
+use crate::port::lockstep::QueuePlaces;
 use crate::port::shared::Ports;
 use crate::sync::bounded::pause;
 use crate::sync::bounded::{Nothing, Offer};
@@ -26,7 +26,7 @@ pub(crate) enum Call {
 pub(crate) struct ReadyFuture<'a> {
     ports: &'a Ports,
     call: Call,
-    line: Line,
+    places: QueuePlaces,
     task: TaskWait,
 }
 
@@ -35,9 +35,9 @@ impl<'a> ReadyFuture<'a> {
         ReadyFuture {
             ports,
             call,
-            line: match call {
-                Call::RecvByNumber => Line::by_number(),
-                Call::Recv | Call::Send => Line::default(),
+            places: match call {
+                Call::RecvByNumber => QueuePlaces::by_number(),
+                Call::Recv | Call::Send => QueuePlaces::default(),
             },
             task: TaskWait::default(),
         }
@@ -76,30 +76,30 @@ impl<'a> ReadyFuture<'a> {
     }
 
     fn poll_ready(&mut self, waker: &Waker) -> Poll<()> {
-        poll_ready(self.ports, self.call, &mut self.line, waker)
+        poll_ready(self.ports, self.call, &mut self.places, waker)
     }
 
     fn poll_in_task(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let awaits = self.awaits();
-        let (ports, call, line) = (self.ports, self.call, &mut self.line);
+        let (ports, call, places) = (self.ports, self.call, &mut self.places);
         self.task
             .poll(ports.wait_context(), awaits, context, |context| {
-                poll_ready(ports, call, line, context.waker())
+                poll_ready(ports, call, places, context.waker())
             })
     }
 
     fn stop_watching(&mut self) {
         match self.call {
-            Call::Recv | Call::RecvByNumber => self.ports.stop_watching_items(&mut self.line),
-            Call::Send => self.ports.stop_watching_room(&mut self.line),
+            Call::Recv | Call::RecvByNumber => self.ports.stop_watching_items(&mut self.places),
+            Call::Send => self.ports.stop_watching_room(&mut self.places),
         }
     }
 }
 
-fn poll_ready(ports: &Ports, call: Call, line: &mut Line, waker: &Waker) -> Poll<()> {
+fn poll_ready(ports: &Ports, call: Call, places: &mut QueuePlaces, waker: &Waker) -> Poll<()> {
     match call {
-        Call::Recv | Call::RecvByNumber => ports.poll_items(line, waker).map(drop),
-        Call::Send => ports.poll_any_room(line, waker).map(drop),
+        Call::Recv | Call::RecvByNumber => ports.poll_items(places, waker).map(drop),
+        Call::Send => ports.poll_any_room(places, waker).map(drop),
     }
 }
 

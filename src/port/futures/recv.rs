@@ -9,7 +9,7 @@ use crate::driver::wait::{wait, Awaits, TaskWait};
 use crate::error::{Closed, RecvError, RecvTimeoutError, TryRecvError};
 use crate::message::Message;
 use crate::port::deadline::Deadline;
-use crate::port::lockstep::Line;
+use crate::port::lockstep::QueuePlaces;
 use crate::port::shared::Ports;
 use crate::sync::bounded::{pause, Nothing};
 
@@ -20,7 +20,7 @@ use crate::sync::bounded::{pause, Nothing};
 #[must_use = "futures do nothing unless they are awaited"]
 pub struct RecvFuture<'a> {
     ports: &'a Ports,
-    line: Line,
+    places: QueuePlaces,
     task: TaskWait,
 }
 
@@ -28,7 +28,7 @@ impl<'a> RecvFuture<'a> {
     pub(crate) fn new(ports: &'a Ports) -> Self {
         RecvFuture {
             ports,
-            line: Line::default(),
+            places: QueuePlaces::default(),
             task: TaskWait::default(),
         }
     }
@@ -37,7 +37,7 @@ impl<'a> RecvFuture<'a> {
     pub(crate) fn by_number(ports: &'a Ports) -> Self {
         RecvFuture {
             ports,
-            line: Line::by_number(),
+            places: QueuePlaces::by_number(),
             task: TaskWait::default(),
         }
     }
@@ -73,15 +73,15 @@ impl<'a> RecvFuture<'a> {
     }
 
     fn poll_pop(&mut self, waker: &Waker) -> Poll<Result<Message, Nothing>> {
-        self.ports.poll_pop(&mut self.line, waker)
+        self.ports.poll_pop(&mut self.places, waker)
     }
 
     /// Polls from a task.
     fn poll_in_task(&mut self, context: &mut Context<'_>) -> Poll<Result<Message, Nothing>> {
-        let (ports, line) = (self.ports, &mut self.line);
+        let (ports, places) = (self.ports, &mut self.places);
         self.task
             .poll(ports.wait_context(), Awaits::Items, context, |context| {
-                ports.poll_pop(line, context.waker())
+                ports.poll_pop(places, context.waker())
             })
     }
 }
@@ -91,7 +91,7 @@ impl Future for RecvFuture<'_> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        if this.line.is_nowhere() && this.ports.receives_plainly() {
+        if this.places.is_nowhere() && this.ports.receives_plainly() {
             if let Some(message) = this.ports.pop_quietly() {
                 return Poll::Ready(Ok(message));
             }
@@ -103,7 +103,7 @@ impl Future for RecvFuture<'_> {
 
 impl Drop for RecvFuture<'_> {
     fn drop(&mut self) {
-        self.ports.leave_receivers(&mut self.line);
+        self.ports.leave_receivers(&mut self.places);
     }
 }
 
@@ -141,7 +141,7 @@ impl Future for RecvTimeoutFuture<'_> {
             Poll::Pending => return Poll::Pending,
         };
         this.deadline.cancel(this.recv.ports);
-        this.recv.ports.leave_receivers(&mut this.recv.line);
+        this.recv.ports.leave_receivers(&mut this.recv.places);
         Poll::Ready(popped.map_err(too_late))
     }
 }
@@ -161,7 +161,7 @@ pub struct RecvManyFuture<'a> {
     ports: &'a Ports,
     into: &'a mut Vec<Message>,
     max: usize,
-    line: Line,
+    places: QueuePlaces,
     task: TaskWait,
 }
 
@@ -171,7 +171,7 @@ impl<'a> RecvManyFuture<'a> {
             ports,
             into,
             max,
-            line: Line::default(),
+            places: QueuePlaces::default(),
             task: TaskWait::default(),
         }
     }
@@ -194,8 +194,8 @@ impl<'a> RecvManyFuture<'a> {
     }
 
     fn poll_pop(&mut self, waker: &Waker) -> Poll<Result<usize, Nothing>> {
-        let (into, line) = (&mut *self.into, &mut self.line);
-        self.ports.poll_pop_many(into, self.max, line, waker)
+        let (into, places) = (&mut *self.into, &mut self.places);
+        self.ports.poll_pop_many(into, self.max, places, waker)
     }
 }
 
@@ -211,11 +211,11 @@ impl Future for RecvManyFuture<'_> {
             ports,
             into,
             max,
-            line,
+            places,
             task,
         } = this;
         let taken = task.poll(ports.wait_context(), Awaits::Items, context, |context| {
-            ports.poll_pop_many(into, *max, line, context.waker())
+            ports.poll_pop_many(into, *max, places, context.waker())
         });
         taken.map(|taken| taken.map_err(at_the_end))
     }
@@ -223,7 +223,7 @@ impl Future for RecvManyFuture<'_> {
 
 impl Drop for RecvManyFuture<'_> {
     fn drop(&mut self) {
-        self.ports.leave_receivers(&mut self.line);
+        self.ports.leave_receivers(&mut self.places);
     }
 }
 

@@ -18,7 +18,7 @@ use futures_core::stream::{FusedStream, Stream};
 use crate::driver::wait::{Awaits, TaskWait};
 use crate::error::{Closed, RecvError, RecvTimeoutError, SendError, TryRecvError};
 use crate::message::{Frame, Message};
-use crate::port::lockstep::{Gate, Line};
+use crate::port::lockstep::{Lockstep, QueuePlaces};
 use crate::sync::bounded::Offer;
 
 /// What is sent to the client when its [`Request`] is dropped without a reply.
@@ -51,7 +51,7 @@ impl Default for Unanswered {
 pub struct Requests {
     holder: Holder,
     /// The wait queue ticket of the stream.
-    line: Line,
+    places: QueuePlaces,
     task: TaskWait,
     unanswered: Arc<Unanswered>,
 }
@@ -60,7 +60,7 @@ impl Requests {
     pub(crate) fn new(holder: Holder) -> Self {
         Requests {
             holder,
-            line: Line::by_number(),
+            places: QueuePlaces::by_number(),
             task: TaskWait::default(),
             unanswered: Arc::new(Unanswered::default()),
         }
@@ -175,7 +175,7 @@ impl Requests {
     /// Returns the number of requests of this socket that were dropped without a reply so far.
     #[must_use]
     pub fn unanswered(&self) -> u64 {
-        self.ports().gate().map_or(0, Gate::unanswered)
+        self.ports().lockstep().map_or(0, Lockstep::unanswered)
     }
 
     pub(in crate::port) fn ports(&self) -> &Arc<Ports> {
@@ -220,7 +220,7 @@ impl Clone for Requests {
     fn clone(&self) -> Self {
         Requests {
             holder: self.holder.clone(),
-            line: Line::by_number(),
+            places: QueuePlaces::by_number(),
             task: TaskWait::default(),
             unanswered: Arc::clone(&self.unanswered),
         }
@@ -229,7 +229,7 @@ impl Clone for Requests {
 
 impl Drop for Requests {
     fn drop(&mut self) {
-        self.holder.ports().leave_receivers(&mut self.line);
+        self.holder.ports().leave_receivers(&mut self.places);
     }
 }
 
@@ -248,11 +248,11 @@ impl Stream for Requests {
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Request>> {
         let this = self.get_mut();
         let ports = this.holder.ports();
-        let line = &mut this.line;
+        let places = &mut this.places;
         let popped = this
             .task
             .poll(ports.wait_context(), Awaits::Items, context, |context| {
-                ports.poll_pop(line, context.waker())
+                ports.poll_pop(places, context.waker())
             });
         popped.map(|popped| popped.ok().map(|message| this.request(message)))
     }
@@ -382,8 +382,8 @@ impl WayBack {
     }
 
     fn give_up(self) {
-        if let Some(gate) = self.ports.gate() {
-            gate.count_unanswered();
+        if let Some(lockstep) = self.ports.lockstep() {
+            lockstep.count_unanswered();
         }
         // If a closed socket refuses it, there is nothing to wait for.
         self.send(match &*self.unanswered {

@@ -3,24 +3,27 @@
 use std::task::{Poll, Waker};
 
 use super::Ports;
-use crate::port::lockstep::Line;
+use crate::port::lockstep::QueuePlaces;
 use crate::sync::bounded::{Nothing, Offer, Waiting};
 
 /// These take neither messages nor room: calls that wait for those are still woken.
 impl Ports {
     /// Whether a receive would not wait: `Ok` if there is a message for it, `Empty` if it would
     /// wait. In that case `waiting` is registered until that changes.
-    pub(crate) fn watch_items(&self, waiting: Option<(&mut Line, &Waker)>) -> Result<(), Nothing> {
+    pub(crate) fn watch_items(
+        &self,
+        waiting: Option<(&mut QueuePlaces, &Waker)>,
+    ) -> Result<(), Nothing> {
         let Some(outward) = self.outward() else {
             return Err(Nothing::Closed);
         };
-        let by_number = waiting.as_ref().is_some_and(|(line, _)| line.by_number);
-        let found = match (&self.gate, self.inward()) {
-            (Some(gate), Some(inward)) if !by_number => {
-                gate.watch_requests(outward, inward, waiting)
+        let by_number = waiting.as_ref().is_some_and(|(places, _)| places.by_number);
+        let found = match (&self.lockstep, self.inward()) {
+            (Some(lockstep), Some(inward)) if !by_number => {
+                lockstep.watch_requests(outward, inward, waiting)
             }
-            _ => outward.watch_items(waiting.map(|(line, waker)| Waiting {
-                ticket: &mut line.channel,
+            _ => outward.watch_items(waiting.map(|(places, waker)| Waiting {
+                ticket: &mut places.channel,
                 waker,
             })),
         };
@@ -35,55 +38,59 @@ impl Ports {
 
     /// Whether there is room to send and, on a socket that alternates, a request to reply to:
     /// `Full` if not. In that case `waiting` is registered until that changes.
-    pub(crate) fn watch_room(&self, waiting: Option<(&mut Line, &Waker)>) -> Offer {
+    pub(crate) fn watch_room(&self, waiting: Option<(&mut QueuePlaces, &Waker)>) -> Offer {
         let Some(inward) = self.inward() else {
             return Offer::Closed;
         };
         if self.is_orphaned() {
             return Offer::Closed;
         }
-        match &self.gate {
-            Some(gate) => gate.watch_replies(inward, waiting),
-            None => inward.watch_room(waiting.map(|(line, waker)| Waiting {
-                ticket: &mut line.channel,
+        match &self.lockstep {
+            Some(lockstep) => lockstep.watch_replies(inward, waiting),
+            None => inward.watch_room(waiting.map(|(places, waker)| Waiting {
+                ticket: &mut places.channel,
                 waker,
             })),
         }
     }
 
     /// Waits until a receive would not wait; returns why, if no message will arrive.
-    pub(crate) fn poll_items(&self, line: &mut Line, waker: &Waker) -> Poll<Result<(), Nothing>> {
-        match self.watch_items(Some((line, waker))) {
+    pub(crate) fn poll_items(
+        &self,
+        places: &mut QueuePlaces,
+        waker: &Waker,
+    ) -> Poll<Result<(), Nothing>> {
+        match self.watch_items(Some((places, waker))) {
             Err(Nothing::Empty) => Poll::Pending,
             found => Poll::Ready(found),
         }
     }
 
     /// Waits until [`watch_room`](Self::watch_room) finds room, or the socket is closed.
-    pub(crate) fn poll_any_room(&self, line: &mut Line, waker: &Waker) -> Poll<Offer> {
-        match self.watch_room(Some((line, waker))) {
+    pub(crate) fn poll_any_room(&self, places: &mut QueuePlaces, waker: &Waker) -> Poll<Offer> {
+        match self.watch_room(Some((places, waker))) {
             Offer::Full => Poll::Pending,
             offer => Poll::Ready(offer),
         }
     }
 
     /// Removes a registration of [`watch_items`](Self::watch_items).
-    pub(crate) fn stop_watching_items(&self, line: &mut Line) {
-        if let Some(gate) = &self.gate {
-            gate.stop_watching_requests(line);
+    pub(crate) fn stop_watching_items(&self, places: &mut QueuePlaces) {
+        if let Some(lockstep) = &self.lockstep {
+            lockstep.stop_watching_requests(places);
         }
-        if let (true, Some(outward)) = (line.channel.is_some(), self.outward()) {
-            outward.stop_watching_items(&mut line.channel);
+        if let (true, Some(outward)) = (places.channel.is_some(), self.outward()) {
+            outward.stop_watching_items(&mut places.channel);
         }
     }
 
     /// Removes a registration of [`watch_room`](Self::watch_room).
-    pub(crate) fn stop_watching_room(&self, line: &mut Line) {
-        if let Some(gate) = &self.gate {
-            gate.stop_watching_replies(line);
+    pub(crate) fn stop_watching_room(&self, places: &mut QueuePlaces) {
+        if let Some(lockstep) = &self.lockstep {
+            lockstep.stop_watching_replies(places);
         }
-        if let (true, Some(inward)) = (line.channel.is_some(), self.inward()) {
-            inward.stop_watching_room(&mut line.channel);
+        if let (true, Some(inward)) = (places.channel.is_some(), self.inward()) {
+            inward.stop_watching_room(&mut places.channel);
         }
     }
 }

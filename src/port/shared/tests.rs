@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use super::*;
 use crate::error::{SendError, TrySendError};
 use crate::port::holder::Holder;
-use crate::port::lockstep::Line;
+use crate::port::lockstep::QueuePlaces;
 use crate::sync::bounded::Nothing;
 use crate::sync::parker::take_slept;
 use crate::sync::testing::Count;
@@ -20,7 +20,7 @@ fn open(frames: FrameRule, recalling: bool) -> (Arc<Ports>, Holder) {
         relaxed: None,
         recalling,
         frames,
-        routes: None,
+        known_peers: None,
         wait: WaitSetup::PARK,
         alarms: Arc::new(Alarms::new(Arc::new(Count::default()))),
         health: Health::new(),
@@ -119,11 +119,11 @@ fn a_thread_whose_task_waits_may_assist_next() {
         let (ports, _holder) = open(FrameRule::AtMost(Message::MAX_FRAMES), false);
         take_slept();
         assert!(!take_slept(), "it streams");
-        let mut line = Line::default();
-        let popped = ports.pop_or_wait(&mut line, Waker::noop());
+        let mut places = QueuePlaces::default();
+        let popped = ports.pop_or_wait(&mut places, Waker::noop());
         assert_eq!(popped, Err(Nothing::Empty));
         assert!(take_slept(), "it waited in between");
-        ports.leave_receivers(&mut line);
+        ports.leave_receivers(&mut places);
     });
     assert!(waits.join().is_ok());
 }

@@ -5,7 +5,7 @@ use std::task::{Poll, Waker};
 
 use crate::error::Refusal;
 use crate::message::Message;
-use crate::port::lockstep::{Gate, Line};
+use crate::port::lockstep::{Lockstep, QueuePlaces};
 use crate::sync::bounded::{Nothing, Offer, State, Waiting};
 use crate::sync::parker::set_slept;
 use crate::sync::primitives::Mutex;
@@ -24,7 +24,7 @@ impl Ports {
     /// applies.
     #[inline]
     pub(crate) fn receives_plainly(&self) -> bool {
-        self.receives && self.gate.is_none() && self.recall.is_none()
+        self.receives && self.lockstep.is_none() && self.recall.is_none()
     }
 
     /// Sends a message on the fast path: there is room, and nothing to wake or notify. Otherwise it
@@ -102,16 +102,18 @@ impl Ports {
         let Some(inward) = self.inward() else {
             return Err(NotSent::Closed);
         };
-        if let (Some(routes), Some(message)) = (&self.routes, &*slot) {
-            if !routes.admit(message) {
+        if let (Some(known_peers), Some(message)) = (&self.known_peers, &*slot) {
+            if !known_peers.admit(message) {
                 return Err(self.unroutable(waiting));
             }
         }
-        let offer = match (&self.gate, self.outward(), &self.latest) {
-            (Some(gate), Some(outward), _) => match gate.offer(outward, inward, slot, waiting) {
-                Some(offer) => offer,
-                None => return Err(NotSent::Refused(Refusal::NoRequest)),
-            },
+        let offer = match (&self.lockstep, self.outward(), &self.latest) {
+            (Some(lockstep), Some(outward), _) => {
+                match lockstep.offer(outward, inward, slot, waiting) {
+                    Some(offer) => offer,
+                    None => return Err(NotSent::Refused(Refusal::NoRequest)),
+                }
+            }
             (None, Some(outward), Some(latest)) if latest.is_relaxed() => {
                 latest.offer(inward, outward, slot, waiting)
             }
@@ -179,24 +181,28 @@ impl Ports {
         let Some(outward) = self.outward() else {
             return Err(Nothing::Closed);
         };
-        let popped = match (&self.gate, self.inward()) {
-            (Some(gate), Some(inward)) => gate.pop(outward, inward, None),
+        let popped = match (&self.lockstep, self.inward()) {
+            (Some(lockstep), Some(inward)) => lockstep.pop(outward, inward, None),
             _ => outward.try_pop(),
         };
         self.note(popped.as_ref().ok());
         self.unless_orphaned(popped)
     }
 
-    pub(crate) fn pop_or_wait(&self, line: &mut Line, waker: &Waker) -> Result<Message, Nothing> {
+    pub(crate) fn pop_or_wait(
+        &self,
+        places: &mut QueuePlaces,
+        waker: &Waker,
+    ) -> Result<Message, Nothing> {
         let Some(outward) = self.outward() else {
             return Err(Nothing::Closed);
         };
-        let popped = match (&self.gate, self.inward()) {
-            (Some(gate), Some(inward)) if !line.by_number => {
-                gate.pop(outward, inward, Some((line, waker)))
+        let popped = match (&self.lockstep, self.inward()) {
+            (Some(lockstep), Some(inward)) if !places.by_number => {
+                lockstep.pop(outward, inward, Some((places, waker)))
             }
             _ => outward.pop_or_wait(Waiting {
-                ticket: &mut line.channel,
+                ticket: &mut places.channel,
                 waker,
             }),
         };
@@ -221,10 +227,10 @@ impl Ports {
     /// Takes a message, or waits for one.
     pub(crate) fn poll_pop(
         &self,
-        line: &mut Line,
+        places: &mut QueuePlaces,
         waker: &Waker,
     ) -> Poll<Result<Message, Nothing>> {
-        match self.pop_or_wait(line, waker) {
+        match self.pop_or_wait(places, waker) {
             Err(Nothing::Empty) => Poll::Pending,
             done => Poll::Ready(done),
         }
@@ -247,8 +253,8 @@ impl Ports {
         }
     }
 
-    pub(crate) fn gate(&self) -> Option<&Gate> {
-        self.gate.as_ref()
+    pub(crate) fn lockstep(&self) -> Option<&Lockstep> {
+        self.lockstep.as_ref()
     }
 
     /// Takes all messages there are, at least one and at most `max`; only one if receive and send
@@ -257,11 +263,11 @@ impl Ports {
         &self,
         into: &mut Vec<Message>,
         max: usize,
-        waiting: Option<(&mut Line, &Waker)>,
+        waiting: Option<(&mut QueuePlaces, &Waker)>,
     ) -> Result<usize, Nothing> {
-        if self.gate.is_some() {
+        if self.lockstep.is_some() {
             let message = match waiting {
-                Some((line, waker)) => self.pop_or_wait(line, waker)?,
+                Some((places, waker)) => self.pop_or_wait(places, waker)?,
                 None => self.try_pop()?,
             };
             into.push(message);
@@ -270,8 +276,8 @@ impl Ports {
         let popped = match (self.outward(), waiting) {
             (None, _) => Err(Nothing::Closed),
             (Some(outward), None) => outward.try_pop_many(into, max),
-            (Some(outward), Some((line, waker))) => {
-                let ticket = &mut line.channel;
+            (Some(outward), Some((places, waker))) => {
+                let ticket = &mut places.channel;
                 outward.pop_many_or_wait(into, max, Waiting { ticket, waker })
             }
         };
@@ -286,10 +292,10 @@ impl Ports {
         &self,
         into: &mut Vec<Message>,
         max: usize,
-        line: &mut Line,
+        places: &mut QueuePlaces,
         waker: &Waker,
     ) -> Poll<Result<usize, Nothing>> {
-        match self.pop_many(into, max, Some((line, waker))) {
+        match self.pop_many(into, max, Some((places, waker))) {
             Err(Nothing::Empty) => Poll::Pending,
             done => Poll::Ready(done),
         }
@@ -309,21 +315,21 @@ impl Ports {
 
     /// A receiver stops waiting.
     #[inline]
-    pub(crate) fn leave_receivers(&self, line: &mut Line) {
-        if line.is_nowhere() {
+    pub(crate) fn leave_receivers(&self, places: &mut QueuePlaces) {
+        if places.is_nowhere() {
             return;
         }
-        match (&self.gate, self.outward()) {
-            (Some(gate), Some(outward)) => gate.leave(outward, line),
-            (None, Some(outward)) => outward.leave_receivers(&mut line.channel),
+        match (&self.lockstep, self.outward()) {
+            (Some(lockstep), Some(outward)) => lockstep.leave(outward, places),
+            (None, Some(outward)) => outward.leave_receivers(&mut places.channel),
             (_, None) => {}
         }
     }
 
     /// Passes on a wake-up for a receiver that may have reached one that no longer waits.
     pub(crate) fn call_a_receiver(&self) {
-        match (&self.gate, self.outward()) {
-            (Some(gate), Some(outward)) => gate.call_next(outward),
+        match (&self.lockstep, self.outward()) {
+            (Some(lockstep), Some(outward)) => lockstep.call_next(outward),
             (None, Some(outward)) => outward.call_a_receiver(),
             (_, None) => {}
         }

@@ -62,11 +62,11 @@ impl<E: Env> Pump<E> {
         };
         if let Some(name) = dialer.endpoint.inproc_name() {
             dialer.state = State::Waiting;
-            let caller = (self.company.pump, dialer.serial);
+            let caller = (self.shared.pump, dialer.serial);
             let waiter = Arc::clone(&self.mailbox);
-            let bound = self.company.names.find_or_wait(name, caller, waiter);
+            let bound = self.shared.names.find_or_wait(name, caller, waiter);
             if let Some(bound) = bound {
-                let joined = match bound.pump == self.company.pump {
+                let joined = match bound.pump == self.shared.pump {
                     true => self.join(slot, bound.listener),
                     false => self.connect_across(slot, &bound),
                 };

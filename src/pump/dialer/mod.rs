@@ -298,8 +298,8 @@ impl<E: Env> Pump<E> {
                 None
             }
             (State::Waiting, Some(name)) => {
-                let caller = (self.company.pump, dialer.serial);
-                self.company.names.stop_waiting(name, caller);
+                let caller = (self.shared.pump, dialer.serial);
+                self.shared.names.stop_waiting(name, caller);
                 None
             }
             _ => None,

@@ -16,7 +16,7 @@ impl<E: Env> Pump<E> {
             return;
         }
         let (socket, socket_type) = (socket.id, socket.kind);
-        self.company.monitors.log(|| {
+        self.shared.monitors.log(|| {
             LogRecord::Ended(Box::new(SocketEnd {
                 socket,
                 socket_type,
@@ -28,7 +28,7 @@ impl<E: Env> Pump<E> {
 
     /// The messages that a socket has lost so far, if the context has a log or a monitor.
     pub(in crate::pump) fn losses(&mut self, slot: usize) -> Dropped {
-        let is_monitored = self.company.monitors.is_monitored();
+        let is_monitored = self.shared.monitors.is_monitored();
         let statistics = is_monitored.then(|| self.statistics(slot)).flatten();
         statistics.map(|found| found.dropped).unwrap_or_default()
     }

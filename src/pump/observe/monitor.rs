@@ -130,7 +130,7 @@ impl<E: Env> Pump<E> {
     }
 
     fn is_monitored(&self, socket: usize) -> bool {
-        let monitored = self.company.monitors.is_monitored();
+        let monitored = self.shared.monitors.is_monitored();
         let socket = self.sockets.get(socket);
         socket.is_some_and(|socket| socket.is_monitored(monitored))
     }
@@ -139,7 +139,7 @@ impl<E: Env> Pump<E> {
         let Some(socket) = self.sockets.get_mut(socket) else {
             return;
         };
-        let monitors = &self.company.monitors;
+        let monitors = &self.shared.monitors;
         if !socket.is_monitored(monitors.is_monitored()) {
             return;
         }

@@ -51,7 +51,7 @@ impl<E: Env> Pump<E> {
     /// What other pumps must know of a listener of this one.
     pub(in crate::pump) fn bound(&self, kind: SocketType, listener: usize) -> Bound {
         Bound {
-            pump: self.company.pump,
+            pump: self.shared.pump,
             mailbox: Arc::clone(&self.mailbox),
             listener,
             kind,
@@ -70,7 +70,7 @@ impl<E: Env> Pump<E> {
                 continue;
             }
             told = Some(pump);
-            if pump == self.company.pump {
+            if pump == self.shared.pump {
                 self.name_appeared(name);
             } else {
                 let name = name.to_owned();
@@ -120,8 +120,8 @@ impl<E: Env> Pump<E> {
         near_intro: &PeerIntro,
         end: End,
     ) {
-        let bound = self.company.names.find(name);
-        let bound = bound.filter(|bound| bound.pump == self.company.pump);
+        let bound = self.shared.names.find(name);
+        let bound = bound.filter(|bound| bound.pump == self.shared.pump);
         let listening = bound.and_then(|bound| {
             let found = self.listeners.get(bound.listener)?;
             Some((bound.listener, found.socket))

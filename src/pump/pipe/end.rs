@@ -164,7 +164,7 @@ impl<E: Env> Pump<E> {
         self.stop_waiting_for_room(slot);
         self.leave_handshakes(slot);
         if let Some(pipe) = self.pipes.get_mut(slot) {
-            pipe.seat = None;
+            pipe.permit = None;
             pipe.leaving = Some(Leaving::Refused(until, refused_by));
             pipe.socket = None;
         }

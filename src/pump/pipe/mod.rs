@@ -18,7 +18,7 @@ use crate::pump::observers::Names;
 use crate::pump::socket::Filter;
 use crate::pump::transport::socks::Handshake;
 use crate::pump::{Pump, SocketId};
-use crate::sync::permits::Seat;
+use crate::sync::permits::Permit;
 
 use cross::Cross;
 use inproc::Inproc;
@@ -50,7 +50,7 @@ pub(in crate::pump) struct Pipe<S> {
     /// The peer, once the handshake is done.
     pub(in crate::pump) record: Option<Box<PeerRecord>>,
     /// The permit of an accepted connection.
-    pub(in crate::pump) seat: Option<Seat>,
+    pub(in crate::pump) permit: Option<Permit>,
     /// The socket that asks the ZAP handler about the peer.
     pub(in crate::pump) zap_request: Option<SocketId>,
     /// The socket whose messages it still holds after it was released.
@@ -94,7 +94,7 @@ impl<S> Pipe<S> {
             timer: None,
             names: None,
             record: None,
-            seat: None,
+            permit: None,
             zap_request: None,
             left_socket: None,
             unfinished: None,

@@ -347,7 +347,7 @@ impl<E: Env> Pump<E> {
         self.fair_queues[slot].forget();
         socket.ports.finish();
         // A caller that is told that the socket has closed may open another one.
-        drop(socket.seat.take());
+        drop(socket.permit.take());
         if let Some(closing) = socket.closing.take() {
             for reply in closing.replies {
                 reply.send(CloseReport {

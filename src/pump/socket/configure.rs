@@ -38,8 +38,8 @@ impl<E: Env> Pump<E> {
             return Err(ConfigureError::Fixed("receive_overflow"));
         }
         socket.wire = Arc::new(wire_config(socket.kind, &options));
-        if let Some(routes) = socket.ports.routes() {
-            routes.set_mandatory(routes_are_mandatory(socket.kind, &options));
+        if let Some(known_peers) = socket.ports.known_peers() {
+            known_peers.set_mandatory(routes_are_mandatory(socket.kind, &options));
         }
         socket.io.limit = high_water_marks(socket.kind, &options).1;
         socket.io.message_peers = options.connections.message_peers;

@@ -24,7 +24,7 @@ use crate::pump::observers::Observers;
 use crate::pump::pipe::Loss;
 use crate::socket_type::SocketType;
 use crate::sync::bounded::{give_back, KEPT_BUFFER};
-use crate::sync::permits::Seat;
+use crate::sync::permits::Permit;
 use crate::wire;
 
 use close::Closing;
@@ -62,7 +62,7 @@ pub(in crate::pump) struct SocketState {
     pub(in crate::pump) close_noticed: bool,
     pub(in crate::pump) observers: Observers,
     /// A permit, released when the socket ends.
-    pub(in crate::pump) seat: Option<Seat>,
+    pub(in crate::pump) permit: Option<Permit>,
     /// For a socket of the pump itself.
     pub(in crate::pump) zap_request: Option<ZapRequest>,
 }
@@ -162,7 +162,7 @@ impl SocketState {
             closing: None,
             close_noticed: false,
             observers: Observers::default(),
-            seat: None,
+            permit: None,
             zap_request: None,
         }
     }

@@ -158,14 +158,14 @@ impl<S> Outlet for PumpOutlet<'_, S> {
     }
 
     fn route_added(&mut self, name: &Frame) {
-        if let Some(routes) = self.ports.routes() {
-            routes.add(name);
+        if let Some(known_peers) = self.ports.known_peers() {
+            known_peers.add(name);
         }
     }
 
     fn route_removed(&mut self, name: &Frame) {
-        if let Some(routes) = self.ports.routes() {
-            routes.remove(name);
+        if let Some(known_peers) = self.ports.known_peers() {
+            known_peers.remove(name);
         }
     }
 

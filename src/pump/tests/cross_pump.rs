@@ -58,8 +58,8 @@ impl Sim {
             };
             sim.pumps.iter().all(empty)
         });
-        assert_eq!(self.pumps[0].company.names.len(), 0);
-        assert_eq!(self.seats.taken(), 0);
+        assert_eq!(self.pumps[0].shared.names.len(), 0);
+        assert_eq!(self.permits.taken(), 0);
     }
 }
 

@@ -11,7 +11,7 @@ use crate::options::Overflow;
 use crate::sync::bounded::{Channel, Nothing, Offer, Waiting};
 use crate::sync::parker::block_on;
 use crate::sync::primitives::{AtomicU8, Ordering};
-use crate::sync::ready_queue::Roster;
+use crate::sync::ready_queue::ReadyQueue;
 use crate::sync::Hook;
 
 mod duplex;
@@ -362,16 +362,16 @@ fn loom_a_sender_that_gives_up_passes_its_wake_up_on() {
 #[test]
 fn loom_no_wake_up_is_lost() {
     model(4, || {
-        let roster = Roster::new();
+        let ready_queue = ReadyQueue::new();
         let callers = [1, 2].map(|token| {
-            let waker = roster.waker(token, None);
+            let waker = ready_queue.waker(token, None);
             thread::spawn(move || waker.wake())
         });
         let mut called = VecDeque::new();
         let mut sum = 0;
         while sum < 3 {
             block_on(None, |context| {
-                roster.collect(&mut called, Some(context.waker()));
+                ready_queue.collect(&mut called, Some(context.waker()));
                 match called.is_empty() {
                     true => Poll::Pending,
                     false => Poll::Ready(()),
@@ -390,10 +390,10 @@ fn loom_no_wake_up_is_lost() {
 fn loom_an_unused_wake_up_is_passed_on() {
     model(4, || {
         let channel = channel(0);
-        let roster = Roster::new();
+        let ready_queue = ReadyQueue::new();
         let passing = channel.clone();
         let pass_on: Arc<dyn Hook> = Arc::new(move || passing.call_a_receiver());
-        let idle = roster.waker(1, Some(pass_on));
+        let idle = ready_queue.waker(1, Some(pass_on));
         let mut ticket = None;
         let waiting = Waiting {
             ticket: &mut ticket,
