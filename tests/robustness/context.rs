@@ -228,7 +228,7 @@ fn limited(connections: usize) -> Context {
 
 #[test]
 fn silent_connections_at_the_limit_do_not_lock_peers_out() {
-    within(LIMIT, || {
+    alone(LIMIT, || {
         let context = limited(10);
         let pull = context.socket::<Pull>().unwrap();
         let endpoint = pull.bind("tcp://127.0.0.1:*").unwrap();
