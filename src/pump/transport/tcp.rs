@@ -54,7 +54,7 @@ impl Listener {
         Ok((stream, peer))
     }
 
-    #[cfg(test)]
+    #[cfg(all(test, unix))]
     pub(super) fn as_socket(&self) -> SockRef<'_> {
         SockRef::from(&self.socket)
     }

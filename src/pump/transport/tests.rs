@@ -1,5 +1,8 @@
 //! Transports on the real system, on loopback and in private directories.
 
+// Without ipc, a stream can be of one kind only.
+#![cfg_attr(not(unix), allow(irrefutable_let_patterns))]
+
 use std::io::{ErrorKind, IoSlice};
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
@@ -117,6 +120,7 @@ fn converse(listener: &mut Listener, text: &str) -> (Stream, Stream, String) {
 mod settings;
 
 mod over_tcp {
+    #[cfg(target_os = "linux")]
     use socket2::{Domain, Socket, Type};
 
     use super::*;

@@ -6,6 +6,7 @@ use super::*;
 use crate::options::TcpKeepalive;
 
 /// A listener, and both ends of a connection, made with these options.
+#[cfg(unix)]
 fn sockets(wildcard: &str, options: &Options) -> (Listener, Stream, Stream) {
     let (mut listener, resolved) = bind_with(wildcard, options).unwrap();
     let mut here = connect(&target_of(&resolved), options).unwrap().stream;
@@ -15,6 +16,7 @@ fn sockets(wildcard: &str, options: &Options) -> (Listener, Stream, Stream) {
 }
 
 /// Checks a TCP listener, and both ends of a connection.
+#[cfg(unix)]
 fn each(wildcard: &str, options: &Options, check: impl Fn(&socket2::Socket)) {
     let (listener, here, there) = sockets(wildcard, options);
     let Listener::Tcp(listener) = &listener else {
@@ -33,7 +35,9 @@ fn has_ipv6() -> bool {
     TcpListener::bind("[::1]:0").is_ok()
 }
 
+// Windows tells no times back.
 #[test]
+#[cfg(unix)]
 fn keepalive_is_on_off_or_unchanged() {
     let default = Options::new();
     // A new socket has the system's settings.
@@ -102,6 +106,7 @@ fn retransmission_ends_in_time() {
 }
 
 #[test]
+#[cfg(unix)]
 fn type_of_service_of_both_families() {
     const LOW_DELAY: u8 = 0x28;
     each("tcp://127.0.0.1:*", &Options::new(), |socket| {
