@@ -12,6 +12,7 @@ use crate::wire::MAX_SLICES;
 
 use super::env::Env;
 use super::pipe::{Leaving, Loss, Path};
+use super::transport::SHORT_ENDS_READINESS;
 use super::Pump;
 
 /// Maximum number of messages that one socket sends in a turn before other sockets are serviced.
@@ -267,7 +268,7 @@ impl<E: Env> Pump<E> {
                     self.traffic.written += written as u64;
                     budget = budget.saturating_sub(written);
                     // A short write filled the kernel's buffer; room in it is a new edge.
-                    if written < offered {
+                    if written < offered && SHORT_ENDS_READINESS {
                         wire.writable = false;
                     }
                 }

@@ -203,12 +203,22 @@ pub(crate) enum Transport {
 }
 
 impl Transport {
+    #[cfg(unix)]
     pub(crate) const ALL: [Transport; 4] = [
         Transport::Tcp,
         Transport::Ipc,
         Transport::Inproc,
         Transport::AcrossPumps,
     ];
+    #[cfg(not(unix))]
+    pub(crate) const ALL: [Transport; 3] =
+        [Transport::Tcp, Transport::Inproc, Transport::AcrossPumps];
+
+    /// Those that carry ZMTP.
+    #[cfg(unix)]
+    pub(crate) const WIRES: [Transport; 2] = [Transport::Tcp, Transport::Ipc];
+    #[cfg(not(unix))]
+    pub(crate) const WIRES: [Transport; 1] = [Transport::Tcp];
 
     /// Whether messages stay within one context.
     pub(crate) fn is_inproc(self) -> bool {

@@ -2,6 +2,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
+#[cfg(unix)]
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
@@ -81,6 +82,7 @@ impl Stream for TcpStream {
     }
 }
 
+#[cfg(unix)]
 impl Stream for UnixStream {
     fn patience(&self, limit: Duration) -> std::io::Result<()> {
         self.set_read_timeout(Some(limit))
@@ -96,8 +98,11 @@ impl Raw {
         if let Some(address) = text.strip_prefix("tcp://") {
             return Raw::from_tcp(TcpStream::connect(address).unwrap());
         }
-        let path = text.strip_prefix("ipc://").unwrap();
-        Raw::from_unix(UnixStream::connect(path).unwrap())
+        #[cfg(unix)]
+        if let Some(path) = text.strip_prefix("ipc://") {
+            return Raw::from_unix(UnixStream::connect(path).unwrap());
+        }
+        panic!("{text}: neither tcp nor ipc");
     }
 
     pub(crate) fn from_tcp(stream: TcpStream) -> Raw {
@@ -106,6 +111,7 @@ impl Raw {
         Raw(Box::new(stream))
     }
 
+    #[cfg(unix)]
     pub(crate) fn from_unix(stream: UnixStream) -> Raw {
         stream.patience(PATIENCE).unwrap();
         Raw(Box::new(stream))

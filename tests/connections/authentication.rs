@@ -194,7 +194,7 @@ fn statuses_accept_defer_and_reject() {
 #[test]
 fn a_request_contains_domain_address_and_credentials() {
     within(LIMIT, || {
-        for transport in [Transport::Tcp, Transport::Ipc] {
+        for transport in Transport::WIRES {
             let server = plain_server().zap_domain("global").routing_id("server");
             let scene = scene(server, plain_client());
             let authenticator = scene.context.authenticator().unwrap();
@@ -628,7 +628,7 @@ fn a_disconnect_during_authentication_is_noticed_at_once() {
         let null_ready = ready("PUSH");
         // More than is kept of what comes meanwhile.
         let flood = [&hello[..], &vec![0; 160 << 10]].concat();
-        for transport in [Transport::Tcp, Transport::Ipc] {
+        for transport in Transport::WIRES {
             for (options, mechanism, words) in [
                 (plain_server(), &b"PLAIN"[..], &hello),
                 (plain_server(), b"PLAIN", &flood),
@@ -680,7 +680,7 @@ fn left(monitor: &Monitor) {
 fn a_curve_disconnect_during_authentication_is_noticed_at_once() {
     use zmq_channels::CurveKeypair;
     within(LIMIT, || {
-        for transport in [Transport::Tcp, Transport::Ipc] {
+        for transport in Transport::WIRES {
             let keypair = || CurveKeypair::generate().unwrap();
             let server = keypair();
             let client = Security::CurveClient {

@@ -346,7 +346,7 @@ fn connecting_twice_makes_two_connections_and_disconnect_ends_both() {
 #[test]
 fn unbind_ends_the_connections_made_through_it() {
     within(LIMIT, || {
-        for transport in [Transport::Tcp, Transport::Ipc] {
+        for transport in Transport::WIRES {
             let (here, there) = transport.contexts();
             let publisher = there.socket::<Pub>().unwrap();
             let first = publisher.bind(transport.endpoint()).unwrap();

@@ -127,7 +127,7 @@ fn a_client_and_a_server_report_connects_and_disconnects() {
 #[test]
 fn a_client_without_a_server_reports_each_attempt() {
     within(LIMIT, || {
-        for transport in [Transport::Tcp, Transport::Ipc] {
+        for transport in Transport::WIRES {
             let (near, far) = transport.contexts();
             let options = Options::new().reconnect_interval(Some(Duration::from_millis(20)));
             let push = near.socket_with::<Push>(options).unwrap();
@@ -455,7 +455,7 @@ fn peers_beyond_the_limit_are_reported_as_refused() {
 #[test]
 fn connections_ended_by_the_user_are_reported_as_local() {
     within(LIMIT, || {
-        for transport in [Transport::Tcp, Transport::Ipc] {
+        for transport in Transport::WIRES {
             let (near, far) = transport.contexts();
             let pull = near.socket::<Pull>().unwrap();
             let push = far.socket::<Push>().unwrap();

@@ -18,8 +18,6 @@ use zmq_channels::{
     Security, Socket, SocketType, Sub, XPub, XSub,
 };
 
-const TRANSPORTS: [Transport; 2] = [Transport::Tcp, Transport::Ipc];
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Version {
     Zmtp1,
@@ -121,7 +119,7 @@ fn meet<K: Typed>(
     mut check: impl FnMut(Socket<K>, &mut Old),
 ) {
     for version in VERSIONS {
-        for transport in TRANSPORTS {
+        for transport in Transport::WIRES {
             let socket = Context::new().socket_with::<K>(options.clone()).unwrap();
             let raw = Raw::connect(&socket.bind(transport.endpoint()).unwrap());
             check(socket, &mut Old::meet(raw, version, socket_type, identity));
@@ -560,7 +558,7 @@ fn sockets_that_require_security_refuse_old_peers() {
             Options::new().zap_domain("global"),
         ];
         for (options, version) in refusing.iter().flat_map(|o| VERSIONS.map(|v| (o, v))) {
-            for transport in TRANSPORTS {
+            for transport in Transport::WIRES {
                 let pull = Context::new().socket_with::<Pull>(options.clone()).unwrap();
                 let monitor = pull.monitor().unwrap();
                 let endpoint = pull.bind(transport.endpoint()).unwrap();
@@ -743,7 +741,7 @@ fn malformed_frames_of_old_peers_end_the_connection() {
 #[test]
 fn messages_of_a_refused_old_peer_are_counted() {
     within(LIMIT, || {
-        for transport in TRANSPORTS {
+        for transport in Transport::WIRES {
             let context = Context::new();
             let options = Options::new().max_peers(Some(1));
             let pull = context.socket_with::<Pull>(options).unwrap();
@@ -773,7 +771,7 @@ fn messages_of_a_refused_old_peer_are_counted() {
 #[test]
 fn messages_of_an_old_peer_with_an_id_in_use_are_counted() {
     within(LIMIT, || {
-        for (version, transport) in VERSIONS.into_iter().zip(TRANSPORTS) {
+        for (version, transport) in VERSIONS.into_iter().zip(Transport::WIRES) {
             let router = Context::new().socket::<Router>().unwrap();
             let endpoint = router.bind(transport.endpoint()).unwrap();
             let _first = Old::meet(Raw::connect(&endpoint), version, DEALER, "twins");

@@ -18,8 +18,6 @@ use zmq_channels::{
     Pull, Push, Rep, Req, Router, Security, Sub,
 };
 
-const TRANSPORTS: [Transport; 2] = [Transport::Tcp, Transport::Ipc];
-
 fn keys() -> CurveKeypair {
     CurveKeypair::generate().unwrap()
 }
@@ -120,7 +118,7 @@ fn sizes() -> Vec<Message> {
 #[test]
 fn correct_credentials_allow_messages_of_all_sizes() {
     within(LIMIT, || {
-        for transport in TRANSPORTS {
+        for transport in Transport::WIRES {
             for sides in sides() {
                 for server_binds in [true, false] {
                     let (near, far) = transport.contexts();
@@ -172,7 +170,7 @@ fn the_peer_identity_contains_the_user_id() {
 #[test]
 fn wrong_credentials_are_refused_without_effect_on_others() {
     within(LIMIT, || {
-        for transport in TRANSPORTS {
+        for transport in Transport::WIRES {
             for (sides, wrong) in sides().into_iter().zip([
                 Security::plain_client("admin", "guess"),
                 Security::curve_client(keys(), *keys().public()),
@@ -278,7 +276,7 @@ fn peers_with_different_mechanisms_are_refused() {
 #[test]
 fn requests_and_replies() {
     within(LIMIT, || {
-        for transport in TRANSPORTS {
+        for transport in Transport::WIRES {
             for sides in sides() {
                 let (near, far) = transport.contexts();
                 let _judge = judge(&near);
@@ -301,7 +299,7 @@ fn requests_and_replies() {
 #[test]
 fn routers_and_dealers() {
     within(LIMIT, || {
-        for transport in TRANSPORTS {
+        for transport in Transport::WIRES {
             for sides in sides() {
                 let (near, far) = transport.contexts();
                 let _judge = judge(&near);
@@ -329,7 +327,7 @@ fn routers_and_dealers() {
 #[test]
 fn publishers_and_subscribers() {
     within(LIMIT, || {
-        for transport in TRANSPORTS {
+        for transport in Transport::WIRES {
             for sides in sides() {
                 let (near, far) = transport.contexts();
                 let _judge = judge(&near);
@@ -489,7 +487,7 @@ fn carry(
 #[test]
 fn reconnected_clients_send_their_queued_messages() {
     within(LIMIT, || {
-        for transport in TRANSPORTS {
+        for transport in Transport::WIRES {
             for sides in sides() {
                 let (near, far) = transport.contexts();
                 let _judge = judge(&near);

@@ -147,7 +147,7 @@ fn fast_and_slow_peers_are_understood() {
             frame(0, &[7; 300]),
         ]
         .concat();
-        for transport in [Transport::Tcp, Transport::Ipc] {
+        for transport in Transport::WIRES {
             let pull = Context::new().socket::<Pull>().unwrap();
             let endpoint = pull.bind(transport.endpoint()).unwrap();
             for step in [everything.len(), 1, 7] {
@@ -202,7 +202,7 @@ fn a_long_size_is_accepted_for_short_frames() {
 #[test]
 fn a_raw_pair_exchanges_messages_over_tcp_and_ipc() {
     within(LIMIT, || {
-        for transport in [Transport::Tcp, Transport::Ipc] {
+        for transport in Transport::WIRES {
             let pair = Context::new().socket::<Pair>().unwrap();
             let mut raw = Raw::peer(&pair.bind(transport.endpoint()).unwrap(), "PAIR");
             raw.write(&multipart(&["hihi", "what's", "up?"]));
@@ -251,7 +251,7 @@ fn a_reply_returns_along_its_envelope() {
 #[test]
 fn ping_is_replied_to_with_pong_and_its_context() {
     within(LIMIT, || {
-        for transport in [Transport::Tcp, Transport::Ipc] {
+        for transport in Transport::WIRES {
             let pull = Context::new().socket::<Pull>().unwrap();
             let mut raw = Raw::peer(&pull.bind(transport.endpoint()).unwrap(), "PUSH");
             for context in ["", "x", "sixteen bytes!!"] {

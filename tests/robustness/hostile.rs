@@ -56,7 +56,7 @@ impl Honest {
 /// Runs `misbehave` against a PULL over tcp and ipc: the connection must end, and nothing of
 /// what it carried be received.
 fn is_sent_away(what: &str, misbehave: impl Fn(&mut Raw)) {
-    for transport in [Transport::Tcp, Transport::Ipc] {
+    for transport in Transport::WIRES {
         let honest = Honest::new(transport, Options::new());
         let mut raw = Raw::connect(&honest.endpoint);
         misbehave(&mut raw);
@@ -122,7 +122,7 @@ fn random_bytes_are_disconnected() {
 fn a_silent_peer_is_disconnected_in_time() {
     within(LIMIT, || {
         let limit = Duration::from_millis(150);
-        for transport in [Transport::Tcp, Transport::Ipc] {
+        for transport in Transport::WIRES {
             let options = Options::new().handshake_timeout(Some(limit));
             let honest = Honest::new(transport, options);
             let silent: [&[u8]; 4] = [b"", &GREETING[..5], &GREETING[..32], &GREETING];
@@ -286,7 +286,7 @@ fn malformed_commands_are_disconnected() {
 #[test]
 fn frames_up_to_the_limit_are_received_and_larger_ones_are_not() {
     within(LIMIT, || {
-        for transport in [Transport::Tcp, Transport::Ipc] {
+        for transport in Transport::WIRES {
             let honest = Honest::new(transport, Options::new().max_frame_size(Some(1000)));
             let mut raw = Raw::peer(&honest.endpoint, "PUSH");
             raw.write(&frame(0, &[7; 1000]));
@@ -338,7 +338,7 @@ fn announced_sizes_allocate_no_memory() {
 fn a_truncated_message_is_dropped() {
     within(LIMIT, || {
         let whole = multipart(&["first", "second", "third"]);
-        for transport in [Transport::Tcp, Transport::Ipc] {
+        for transport in Transport::WIRES {
             let honest = Honest::new(transport, Options::new());
             for length in 0..whole.len() {
                 let mut raw = Raw::peer(&honest.endpoint, "PUSH");

@@ -232,7 +232,7 @@ fn pending_connects_do_not_delay_shutdown() {
 #[test]
 fn shutdown_sends_messages_that_can_leave_at_once() {
     within(LIMIT, || {
-        for transport in [Transport::Tcp, Transport::Ipc] {
+        for transport in Transport::WIRES {
             let (here, there) = transport.contexts();
             let (push, pull) = (
                 here.socket::<Push>().unwrap(),

@@ -434,7 +434,7 @@ fn bound(context: &Context, transport: Transport) -> (Socket<Router>, Endpoint) 
 #[test]
 fn peers_with_notices_wait_while_the_notices_are_unread() {
     within(LIMIT, || {
-        for transport in [Transport::Tcp, Transport::Ipc] {
+        for transport in Transport::WIRES {
             let options = Options::new()
                 .router_handover(true)
                 .router_notify(Notify::Both)
@@ -674,7 +674,7 @@ fn ready_as(identity: &[u8]) -> Vec<u8> {
 #[test]
 fn invalid_names_are_refused_or_replaced() {
     within(LIMIT, || {
-        for transport in [Transport::Tcp, Transport::Ipc] {
+        for transport in Transport::WIRES {
             let (router, endpoint, _there) = router(transport, Options::new());
             let mut peer = Raw::connect(&endpoint);
             peer.write(&GREETING);

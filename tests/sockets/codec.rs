@@ -221,7 +221,7 @@ fn mapped_ports_connect_sockets() {
             context.socket::<Pair>().unwrap(),
             context.socket::<Pair>().unwrap(),
         );
-        out.connect(last.bind(Transport::Ipc.endpoint()).unwrap())
+        out.connect(last.bind(Transport::Tcp.endpoint()).unwrap())
             .unwrap();
         let doubled = pull.receiver().map(|message| {
             let number: u32 = message.as_str().unwrap().parse().unwrap();

@@ -523,7 +523,7 @@ fn messages_with_another_number_of_frames_are_refused() {
 #[test]
 fn multipart_messages_of_peers_are_skipped_and_the_connection_stays() {
     within(LIMIT, || {
-        for transport in [Transport::Tcp, Transport::Ipc] {
+        for transport in Transport::WIRES {
             for (ours, theirs) in [
                 (SocketType::Server, "CLIENT"),
                 (SocketType::Client, "SERVER"),

@@ -106,7 +106,7 @@ fn messages_reach_every_member_and_no_other_dish() {
 #[test]
 fn groups_outlive_a_connection() {
     within(LIMIT, || {
-        for transport in [Transport::Tcp, Transport::Ipc] {
+        for transport in Transport::WIRES {
             let context = Context::new();
             let options = Options::new().reconnect_interval(Some(Duration::from_millis(1)));
             let dish = context.socket_with::<Dish>(options).unwrap();
@@ -244,7 +244,7 @@ fn with_no_drop_a_full_dish_blocks_the_radio() {
 #[test]
 fn bytes_of_a_radio() {
     within(LIMIT, || {
-        for transport in [Transport::Tcp, Transport::Ipc] {
+        for transport in Transport::WIRES {
             let radio = Context::new().socket::<Radio>().unwrap();
             let endpoint = radio.bind(transport.endpoint()).unwrap();
             let mut peer = Raw::peer(&endpoint, "DISH");
@@ -272,7 +272,7 @@ fn bytes_of_a_radio() {
 #[test]
 fn bytes_of_a_dish() {
     within(LIMIT, || {
-        for transport in [Transport::Tcp, Transport::Ipc] {
+        for transport in Transport::WIRES {
             let dish = Context::new().socket::<Dish>().unwrap();
             let endpoint = dish.bind(transport.endpoint()).unwrap();
             dish.join("early").unwrap();

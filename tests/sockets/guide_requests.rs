@@ -110,7 +110,7 @@ fn the_proxy_forwards_and_copies_every_request_and_reply() {
 #[test]
 fn threads_behind_one_router_reply_to_every_client() {
     within(LIMIT, || {
-        for transport in [Transport::Tcp, Transport::Ipc, Transport::AcrossPumps] {
+        for transport in Transport::ALL {
             let (here, there) = transport.contexts();
             let server = mtserver::Server::start(&here, &transport.endpoint(), WORKERS).unwrap();
             let clients: Vec<_> = (0..CLIENTS)

@@ -218,7 +218,7 @@ fn zero_means_no_limit() {
 #[test]
 fn over_a_stream_a_slow_reader_stops_the_sender() {
     within(LIMIT, || {
-        for transport in [Transport::Tcp, Transport::Ipc] {
+        for transport in Transport::WIRES {
             let (here, there) = transport.contexts();
             let pull = there.socket_with::<Pull>(receiving(2)).unwrap();
             let push = here.socket_with::<Push>(sending(2)).unwrap();
@@ -645,6 +645,7 @@ fn each_peers_queue_obeys_the_policy_over_tcp() {
 }
 
 #[test]
+#[cfg(unix)]
 fn each_peers_queue_obeys_the_policy_over_ipc() {
     within(2 * LIMIT, || {
         for types in WITH_QUEUES {

@@ -1,6 +1,9 @@
 //! What sockets do: their types, ports, options, requests, high-water marks, and the examples of
 //! the Guide. `cargo test --test sockets requests::` runs one subject.
 
+// What only the tests that read Linux's /proc use.
+#![cfg_attr(not(target_os = "linux"), allow(unused))]
+
 // In a test, a broken promise is a panic.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 

@@ -513,6 +513,7 @@ fn settings() -> Vec<Setting> {
             |o| o.tcp_keepalive(TcpKeepalive::Off),
             all(),
         ),
+        #[cfg(unix)]
         s("type_of_service", |o| o.type_of_service(8), all()),
         s(
             "socks_proxy",

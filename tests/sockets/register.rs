@@ -424,6 +424,7 @@ fn registering_a_missing_port_is_an_error() {
 // ---- the thread
 
 /// The threads for registrations in this process, as Linux numbers them.
+#[cfg(target_os = "linux")]
 fn threads() -> Vec<String> {
     let tasks = std::fs::read_dir("/proc/self/task").unwrap();
     let paths = tasks.filter_map(|task| Some(task.ok()?.path().to_str()?.to_owned()));
@@ -437,6 +438,7 @@ fn threads() -> Vec<String> {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
 fn one_thread_runs_all_registrations_and_ends_with_the_last_handle() {
     alone(LIMIT, || {
         let context = Context::new();
@@ -473,6 +475,7 @@ fn one_thread_runs_all_registrations_and_ends_with_the_last_handle() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
 fn shutdown_ends_registrations_and_their_thread() {
     alone(LIMIT, || {
         let context = Context::new();
@@ -500,6 +503,7 @@ fn shutdown_ends_registrations_and_their_thread() {
 
 /// A poll that hangs is a fault; only the other registrations wait for it.
 #[test]
+#[cfg(target_os = "linux")]
 fn a_hanging_stream_does_not_hang_the_shutdown() {
     alone(LIMIT, || {
         let (hung, has_hung) = mpsc::channel();
@@ -528,6 +532,7 @@ fn a_hanging_stream_does_not_hang_the_shutdown() {
 
 /// Registrations that have nothing to do are not looked at.
 #[test]
+#[cfg(target_os = "linux")]
 fn idle_registrations_use_no_processor_time() {
     alone(LIMIT, || {
         struct Counted<S>(S, mpsc::Sender<()>);

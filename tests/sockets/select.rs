@@ -514,6 +514,7 @@ fn concurrent_selects_lose_no_message() {
 
 /// A waiting `Select` sleeps, and a source that has nothing is not looked at for the others' sake.
 #[test]
+#[cfg(target_os = "linux")]
 fn waiting_uses_no_processor_time() {
     alone(LIMIT, || {
         let context = Context::new();

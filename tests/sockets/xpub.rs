@@ -194,7 +194,7 @@ fn everything_includes_cancellations_without_a_subscription() {
 #[test]
 fn both_forms_and_topics_of_every_length_are_accepted() {
     within(LIMIT, || {
-        for transport in [Transport::Tcp, Transport::Ipc] {
+        for transport in Transport::WIRES {
             let context = Context::new();
             let xpub = context
                 .socket_with::<XPub>(everything(Options::new()))
@@ -813,7 +813,7 @@ fn an_unread_xpub_reads_no_subscriptions_and_still_publishes() {
 #[test]
 fn messages_of_an_xsub_are_limited_one_by_one() {
     within(LIMIT, || {
-        for transport in [Transport::Tcp, Transport::Ipc] {
+        for transport in Transport::WIRES {
             let (here, there) = transport.contexts();
             let options = Options::new().max_message_size(Some(1000));
             let (xpub, endpoint) = bound(transport, &here, options);

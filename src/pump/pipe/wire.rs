@@ -11,6 +11,7 @@ use crate::pump::counts::{payload_len, Counts};
 use crate::pump::env::Env;
 use crate::pump::socket::SocketState;
 use crate::pump::timers::Timer;
+use crate::pump::transport::SHORT_ENDS_READINESS;
 use crate::pump::Pump;
 use crate::socket_type::SocketType;
 use crate::wire::{Connection, Opening};
@@ -143,7 +144,7 @@ impl<S: Read> Wire<S> {
         self.counts.bytes_in += read as u64;
         // A short read emptied the kernel's buffer; bytes that arrive later are a new edge. But the
         // end of the stream may have been reported already, so it must be read.
-        self.readable = read == asked || self.read_closed;
+        self.readable = read == asked || self.read_closed || !SHORT_ENDS_READINESS;
         Ok(read)
     }
 }

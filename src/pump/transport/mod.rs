@@ -32,6 +32,10 @@ mod tests;
 
 pub(crate) use resolve::{is_unsettled, lookup, settle, targets, Resolution};
 
+/// Whether a read or a write that did less than it was asked to ends the readiness: what comes later
+/// is reported. On Windows, mio reports it only after an operation returned `WouldBlock`.
+pub(crate) const SHORT_ENDS_READINESS: bool = cfg!(not(windows));
+
 /// One connection, established or in progress.
 #[derive(Debug)]
 pub(crate) enum Stream {

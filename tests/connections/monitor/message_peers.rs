@@ -244,7 +244,7 @@ fn message_peers_have_the_user_ids_of_those_that_passed() {
                 }
             }
         });
-        for transport in [Transport::Tcp, Transport::Ipc] {
+        for transport in Transport::WIRES {
             let options = telling().security(Security::PlainServer);
             let pull = context.socket_with::<Pull>(options).unwrap();
             let endpoint = pull.bind(transport.endpoint()).unwrap();

@@ -25,8 +25,6 @@ const KINDS: [(SocketType, &str); 7] = [
     (SocketType::Channel, "CHANNEL"),
 ];
 
-const WIRES: [Transport; 2] = [Transport::Tcp, Transport::Ipc];
-
 /// What listens in the place of a peer.
 enum Door {
     Tcp(TcpListener),
@@ -87,7 +85,7 @@ fn socket(kind: SocketType, options: Options) -> Socket<Any> {
 #[test]
 fn a_partly_written_message_is_not_waited_for_when_bound() {
     within(LIMIT, || {
-        for transport in WIRES {
+        for transport in Transport::WIRES {
             for (kind, peer) in KINDS {
                 let socket = socket(kind, Options::new());
                 let endpoint = socket.bind(transport.endpoint()).unwrap();
@@ -105,7 +103,7 @@ fn a_partly_written_message_is_not_waited_for_when_bound() {
 #[test]
 fn a_partly_written_message_is_not_waited_for_when_connected() {
     within(LIMIT, || {
-        for transport in WIRES {
+        for transport in Transport::WIRES {
             for (kind, peer) in KINDS {
                 let endpoint = transport.endpoint();
                 let door = Door::open(&endpoint);
@@ -125,7 +123,7 @@ fn a_partly_written_message_is_not_waited_for_when_connected() {
 #[test]
 fn unwritten_messages_are_sent_after_the_reconnect() {
     within(LIMIT, || {
-        for transport in WIRES {
+        for transport in Transport::WIRES {
             let endpoint = transport.endpoint();
             let door = Door::open(&endpoint);
             let push = socket(SocketType::Push, Options::new());
@@ -153,7 +151,7 @@ fn unwritten_messages_are_sent_after_the_reconnect() {
 #[test]
 fn an_endpoint_that_is_given_up_is_not_waited_for() {
     within(LIMIT, || {
-        for transport in WIRES {
+        for transport in Transport::WIRES {
             let endpoint = transport.endpoint();
             let door = Door::open(&endpoint);
             let push = socket(SocketType::Push, Options::new().reconnect_interval(None));
@@ -248,7 +246,7 @@ fn a_disconnected_peer_is_not_waited_for() {
 #[test]
 fn a_full_out_does_not_hide_that_the_peer_is_gone() {
     within(LIMIT, || {
-        for transport in WIRES {
+        for transport in Transport::WIRES {
             let options = Options::new().receive_high_water_mark(1);
             let dealer = socket(SocketType::Dealer, options);
             let endpoint = dealer.bind(transport.endpoint()).unwrap();
@@ -270,7 +268,7 @@ fn a_full_out_does_not_hide_that_the_peer_is_gone() {
 #[test]
 fn a_stream_that_is_lost_is_not_waited_for() {
     within(LIMIT, || {
-        for transport in WIRES {
+        for transport in Transport::WIRES {
             let stream = socket(SocketType::Stream, Options::new());
             let endpoint = stream.bind(transport.endpoint()).unwrap();
             let peer = Raw::connect(&endpoint);
@@ -292,7 +290,7 @@ fn a_stream_that_is_lost_is_not_waited_for() {
 #[test]
 fn messages_staged_for_a_disconnected_peer_are_waited_for() {
     within(LIMIT, || {
-        for transport in WIRES {
+        for transport in Transport::WIRES {
             let endpoint = transport.endpoint();
             let door = Door::open(&endpoint);
             let push = socket(SocketType::Push, Options::new());

@@ -42,7 +42,7 @@ fn the_send_policy_decides_which_messages_are_dropped_and_counted() {
 fn the_send_policy_applies_to_a_stream() {
     common::within(LIMIT, || {
         for policy in POLICIES {
-            for transport in [Transport::Tcp, Transport::Ipc] {
+            for transport in Transport::WIRES {
                 told(format!("{policy:?} over {transport:?}"), || {
                     let (near, far) = transport.contexts();
                     let (from, to) = options(policy);
