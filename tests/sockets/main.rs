@@ -3,7 +3,6 @@
 
 // What only the tests that read Linux's /proc use.
 #![cfg_attr(not(target_os = "linux"), allow(unused))]
-
 // In a test, a broken promise is a panic.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
