@@ -4,6 +4,7 @@ use std::io;
 
 use super::{tells_the_end, Closed, EndpointError, PumpFailure};
 use crate::endpoint::Endpoint;
+use crate::message::Frame;
 use crate::routing_id::RoutingId;
 use crate::socket_type::SocketType;
 
@@ -112,8 +113,8 @@ pub enum DetachError {
     #[error("{0} is not an endpoint of this socket")]
     NotFound(String),
     /// No peer of the socket has this routing id (libzmq's `EHOSTUNREACH`).
-    #[error("no peer has routing id {0}")]
-    NoPeer(RoutingId),
+    #[error("no peer has routing id {0:?}")]
+    NoPeer(Frame),
     /// The socket is closed, or the context has been shut down.
     #[error(transparent)]
     Closed(#[from] Closed),

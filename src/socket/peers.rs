@@ -67,14 +67,33 @@ impl<K: Kind> Socket<K> {
     /// Ends the connection to one peer, once its queued messages are sent (`zmq_disconnect_peer`).
     /// If this socket made the connection, it does not reconnect; if the peer did, the peer may.
     ///
+    /// ```
+    /// use zmq_channels::{Context, Dealer, Options, Router};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let context = Context::new();
+    /// let router = context.socket::<Router>()?;
+    /// let anna = context.socket_with::<Dealer>(Options::new().routing_id("anna"))?;
+    /// router.connect(anna.bind("inproc://anna")?)?;
+    /// router.wait_connected_blocking(1)?;
+    /// router.disconnect_peer("anna")?;
+    /// assert!(!router.has_peer("anna"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`DetachError::NoPeer`] if no peer has this id.
     #[doc(alias = "zmq_disconnect_peer")]
-    pub fn disconnect_peer(&self, peer: &RoutingId) -> Result<(), DetachError>
+    pub fn disconnect_peer(&self, peer: impl Into<Frame>) -> Result<(), DetachError>
     where
         K: Addresses,
     {
-        let peer = peer.clone();
+        let peer = peer.into();
+        // Bytes that are no routing id are the id of no peer.
+        let Ok(peer) = RoutingId::new(peer.clone()) else {
+            return Err(DetachError::NoPeer(peer));
+        };
         self.ask(|reply| SocketCommand::DisconnectPeer { peer, reply })
             .unwrap_or_else(|| Err(self.ended()))
     }

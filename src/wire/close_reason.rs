@@ -27,8 +27,8 @@ pub(crate) enum CloseReason {
     #[error("malformed message: {0}")]
     MalformedMessage(&'static str),
     /// The body of a command does not follow its grammar.
-    #[error("malformed command: {0}")]
-    MalformedCommand(&'static str),
+    #[error("malformed command: {1}")]
+    MalformedCommand(CommandPart, &'static str),
     /// A command, or a message, arrived when it was not allowed.
     #[error("unexpected {0}")]
     UnexpectedCommand(String),
@@ -105,7 +105,7 @@ impl CloseReason {
             | CloseReason::MalformedFrame(_)
             | CloseReason::TooManyFrames { .. }
             | CloseReason::MalformedMessage(_)
-            | CloseReason::MalformedCommand(_)
+            | CloseReason::MalformedCommand(..)
             | CloseReason::UnexpectedCommand(_)
             | CloseReason::IdentityTooLong { .. }
             | CloseReason::RepliesUnread { .. } => DisconnectReason::Protocol(self.fault()),
@@ -154,7 +154,7 @@ impl CloseReason {
             CloseReason::UnexpectedCommand(_) => 0x1000_0001,
             CloseReason::InvalidSequence { .. } => 0x1000_0002,
             CloseReason::KeyExchange(_) => 0x1000_0003,
-            CloseReason::MalformedCommand(what) => malformed(what),
+            CloseReason::MalformedCommand(part, _) => part.code(),
             CloseReason::IdentityTooLong { .. } => ZMTP_INVALID_METADATA,
             CloseReason::Cryptographic(_) => 0x1100_0001,
             CloseReason::MechanismMismatch { .. } | CloseReason::TwoServers => 0x1100_0002,
@@ -182,7 +182,7 @@ impl CloseReason {
             | CloseReason::MessageTooLarge { .. }
             | CloseReason::TooManyFrames { .. }
             | CloseReason::MalformedMessage(_)
-            | CloseReason::MalformedCommand(_)
+            | CloseReason::MalformedCommand(..)
             | CloseReason::UnexpectedCommand(_)
             | CloseReason::IdentityTooLong { .. }
             | CloseReason::InvalidSequence { .. }
@@ -197,18 +197,34 @@ impl CloseReason {
     }
 }
 
-/// The number for a command that does not follow its grammar, according to the description of the
-/// error: that starts with the name of the command, if it is known, or is about a property.
-fn malformed(what: &str) -> i32 {
-    match what.split(' ').next() {
-        Some("MESSAGE") => 0x1000_0012,
-        Some("HELLO") => 0x1000_0013,
-        Some("INITIATE") => 0x1000_0014,
-        Some("ERROR") => 0x1000_0015,
-        Some("READY") => 0x1000_0016,
-        Some("WELCOME") => 0x1000_0017,
-        _ if what.contains("propert") => ZMTP_INVALID_METADATA,
-        _ => 0x1000_0011,
+/// Which part of a handshake or of traffic does not follow its grammar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(feature = "curve"), allow(dead_code))]
+pub(crate) enum CommandPart {
+    Message,
+    Hello,
+    Initiate,
+    Error,
+    Ready,
+    Welcome,
+    /// A property in the metadata of READY or INITIATE.
+    Property,
+    Other,
+}
+
+impl CommandPart {
+    /// As libzmq numbers it (`ZMQ_PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_*`).
+    fn code(self) -> i32 {
+        match self {
+            CommandPart::Other => 0x1000_0011,
+            CommandPart::Message => 0x1000_0012,
+            CommandPart::Hello => 0x1000_0013,
+            CommandPart::Initiate => 0x1000_0014,
+            CommandPart::Error => 0x1000_0015,
+            CommandPart::Ready => 0x1000_0016,
+            CommandPart::Welcome => 0x1000_0017,
+            CommandPart::Property => ZMTP_INVALID_METADATA,
+        }
     }
 }
 
@@ -241,6 +257,7 @@ mod tests {
     fn faults_have_the_numbers_of_libzmq() {
         let (last, number) = (2, 1);
         let theirs = String::from("PLAIN");
+        let malformed = |part| CloseReason::MalformedCommand(part, "x");
         for (reason, code) in [
             (CloseReason::NotZmtp { byte: 7, offset: 0 }, 0x1000_0000),
             (CloseReason::MalformedFrame("x"), 0x1000_0000),
@@ -250,33 +267,14 @@ mod tests {
             (CloseReason::UnexpectedCommand("x".into()), 0x1000_0001),
             (CloseReason::InvalidSequence { last, number }, 0x1000_0002),
             (CloseReason::KeyExchange("x"), 0x1000_0003),
-            (
-                CloseReason::MalformedCommand("the name is empty"),
-                0x1000_0011,
-            ),
-            (CloseReason::MalformedCommand("MESSAGE"), 0x1000_0012),
-            (
-                CloseReason::MalformedCommand("HELLO is not a user name and a password"),
-                0x1000_0013,
-            ),
-            (CloseReason::MalformedCommand("INITIATE"), 0x1000_0014),
-            (
-                CloseReason::MalformedCommand("ERROR with a cut reason"),
-                0x1000_0015,
-            ),
-            (CloseReason::MalformedCommand("READY"), 0x1000_0016),
-            (
-                CloseReason::MalformedCommand("WELCOME with data"),
-                0x1000_0017,
-            ),
-            (
-                CloseReason::MalformedCommand("a property is cut short"),
-                0x1000_0018,
-            ),
-            (
-                CloseReason::MalformedCommand("too many properties"),
-                0x1000_0018,
-            ),
+            (malformed(CommandPart::Other), 0x1000_0011),
+            (malformed(CommandPart::Message), 0x1000_0012),
+            (malformed(CommandPart::Hello), 0x1000_0013),
+            (malformed(CommandPart::Initiate), 0x1000_0014),
+            (malformed(CommandPart::Error), 0x1000_0015),
+            (malformed(CommandPart::Ready), 0x1000_0016),
+            (malformed(CommandPart::Welcome), 0x1000_0017),
+            (malformed(CommandPart::Property), 0x1000_0018),
             (CloseReason::IdentityTooLong { bytes: 256 }, 0x1000_0018),
             (CloseReason::Cryptographic("x"), 0x1100_0001),
             (CloseReason::MechanismMismatch { theirs }, 0x1100_0002),

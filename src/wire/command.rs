@@ -1,6 +1,6 @@
 //! Commands, which peers exchange besides messages (RFC 37, Commands).
 
-use super::close_reason::readable;
+use super::close_reason::{readable, CommandPart};
 use super::CloseReason;
 
 /// Maximum size of the context in a PING or PONG, in bytes (RFC 37, Connection Heartbeating).
@@ -45,11 +45,17 @@ impl<'a> Command<'a> {
         let Some((name, data)) = split_short(body) else {
             return match body.strip_prefix(LIBZMQ_PLAIN_ERROR) {
                 Some(data) => error(data),
-                None => Err(CloseReason::MalformedCommand("the name exceeds the body")),
+                None => Err(CloseReason::MalformedCommand(
+                    CommandPart::Other,
+                    "the name exceeds the body",
+                )),
             };
         };
         match name {
-            [] => Err(CloseReason::MalformedCommand("the name is empty")),
+            [] => Err(CloseReason::MalformedCommand(
+                CommandPart::Other,
+                "the name is empty",
+            )),
             b"READY" => Ok(Command::Ready(data)),
             b"ERROR" => error(data),
             b"HELLO" => Ok(Command::Hello(data)),
@@ -64,7 +70,10 @@ impl<'a> Command<'a> {
                     ttl: u16::from_be_bytes(*ttl),
                     context: &context[..context.len().min(MAX_CONTEXT)],
                 }),
-                None => Err(CloseReason::MalformedCommand("PING without time-to-live")),
+                None => Err(CloseReason::MalformedCommand(
+                    CommandPart::Other,
+                    "PING without time-to-live",
+                )),
             },
             b"PONG" => Ok(Command::Pong(data)),
             other => Ok(Command::Other(other)),
@@ -100,7 +109,10 @@ fn error(data: &[u8]) -> Result<Command<'_>, CloseReason> {
         (None, [_, status @ ..]) if status.len() == 3 && status.iter().all(u8::is_ascii_digit) => {
             Ok(Command::Error(status))
         }
-        (None, _) => Err(CloseReason::MalformedCommand("ERROR with a cut reason")),
+        (None, _) => Err(CloseReason::MalformedCommand(
+            CommandPart::Error,
+            "ERROR with a cut reason",
+        )),
     }
 }
 
@@ -109,6 +121,7 @@ fn group(data: &[u8]) -> Result<&[u8], CloseReason> {
     match data.len() {
         0..=255 => Ok(data),
         _ => Err(CloseReason::MalformedCommand(
+            CommandPart::Other,
             "a group of more than 255 bytes",
         )),
     }
@@ -143,7 +156,7 @@ mod tests {
         let longer = [longest.as_slice(), b"g"].concat();
         assert!(matches!(
             parse(&longer),
-            Err(CloseReason::MalformedCommand(_))
+            Err(CloseReason::MalformedCommand(..))
         ));
         assert_eq!(
             parse(b"\x04PING\x01\x02ctx"),
@@ -186,7 +199,7 @@ mod tests {
         ] {
             let read = Command::parse(body);
             assert!(
-                matches!(read, Err(CloseReason::MalformedCommand(_))),
+                matches!(read, Err(CloseReason::MalformedCommand(..))),
                 "{body:?} read as {read:?}"
             );
         }

@@ -1,6 +1,6 @@
 //! Metadata: named properties that peers exchange in READY (RFC 37, Metadata).
 
-use super::{CloseReason, Config};
+use super::{CloseReason, CommandPart, Config};
 
 /// Peers announce two or three properties and a few of their users' own. 128 leaves room, and
 /// limits the work of a handshake.
@@ -12,11 +12,15 @@ pub(super) struct Metadata(Vec<(String, Vec<u8>)>);
 
 impl Metadata {
     pub(super) fn parse(mut bytes: &[u8]) -> Result<Self, CloseReason> {
-        const CUT: CloseReason = CloseReason::MalformedCommand("a property is cut short");
+        const CUT: CloseReason =
+            CloseReason::MalformedCommand(CommandPart::Property, "a property is cut short");
         let mut properties = Vec::new();
         while let Some((&length, rest)) = bytes.split_first() {
             if properties.len() == MAX_PROPERTIES {
-                return Err(CloseReason::MalformedCommand("too many properties"));
+                return Err(CloseReason::MalformedCommand(
+                    CommandPart::Property,
+                    "too many properties",
+                ));
             }
             let (name, rest) = rest.split_at_checked(usize::from(length)).ok_or(CUT)?;
             let (length, rest) = rest.split_first_chunk().ok_or(CUT)?;
@@ -77,7 +81,10 @@ pub(super) fn put_property(bytes: &mut Vec<u8>, name: &str, value: &[u8]) {
 fn property_name(name: &[u8]) -> Result<String, CloseReason> {
     let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.+".contains(byte);
     if name.is_empty() || !name.iter().all(allowed) {
-        return Err(CloseReason::MalformedCommand("the name of a property"));
+        return Err(CloseReason::MalformedCommand(
+            CommandPart::Property,
+            "the name of a property",
+        ));
     }
     Ok(name.iter().copied().map(char::from).collect())
 }

@@ -25,7 +25,7 @@ mod old;
 mod tests;
 mod zap;
 
-pub(crate) use close_reason::CloseReason;
+pub(crate) use close_reason::{CloseReason, CommandPart};
 pub(crate) use connection::Connection;
 pub(crate) use encoder::MAX_SLICES;
 pub(crate) use mechanism::Opening;

@@ -550,7 +550,7 @@ fn a_name_assigned_to_an_endpoint_is_not_taken_over() {
             }
             // It is kept up to the mark; the rest is lost.
             eventually("the rest is lost", || router.sender().dropped() == 1001);
-            router.disconnect_peer(&id("anna")).unwrap();
+            router.disconnect_peer(id("anna")).unwrap();
             eventually("all is lost", || router.sender().dropped() == 2001);
             let used = router.connect_as(transport.endpoint(), id("berta"));
             assert!(matches!(used, Err(ConnectError::RoutingIdInUse(_))));
@@ -588,18 +588,20 @@ fn a_peer_can_be_disconnected() {
         for transport in Transport::ALL {
             let options = Options::new().router_notify(Notify::Disconnects);
             let (router, endpoint, there) = router(transport, options);
-            let unknown = router.disconnect_peer(&id("anna"));
-            assert!(matches!(unknown, Err(DetachError::NoPeer(name)) if name == id("anna")));
+            for unknown in ["anna", "", &"n".repeat(256)] {
+                let error = router.disconnect_peer(unknown);
+                assert!(matches!(error, Err(DetachError::NoPeer(name)) if name == unknown));
+            }
             let berta = guest(&there, &router, &endpoint, "berta");
             for _ in 0..20 {
                 let anna = guest(&there, &router, &endpoint, "anna");
                 // What was sent before still goes out.
                 router.send_to_blocking(id("anna"), "good bye").unwrap();
-                router.disconnect_peer(&id("anna")).unwrap();
+                router.disconnect_peer(id("anna")).unwrap();
                 assert_eq!(next(&anna.receiver()), "good bye".into(), "{transport:?}");
                 assert_eq!(next(&router.receiver()), Message::from(["anna", ""]));
                 assert_eq!(router.peers(), [id("berta")]);
-                assert!(router.disconnect_peer(&id("anna")).is_err());
+                assert!(router.disconnect_peer("anna").is_err());
             }
             put(&berta.sender(), "still here");
             assert_eq!(next(&router.receiver())[1], "still here");
@@ -622,7 +624,7 @@ fn a_disconnected_peer_is_not_connected_to_again() {
             let router = here.socket_with::<Router>(options).unwrap();
             router.connect(&endpoint).unwrap();
             eventually("connected", || router.has_peer(id("anna")));
-            router.disconnect_peer(&id("anna")).unwrap();
+            router.disconnect_peer(id("anna")).unwrap();
             assert!(!router.has_peer(id("anna")));
             let gone = router.disconnect(&endpoint);
             assert!(matches!(gone, Err(DetachError::NotFound(_))));
@@ -712,7 +714,7 @@ fn only_types_that_address_peers_connect_by_name() {
             let connected = socket.connect_peer(&endpoint);
             assert_eq!(connected.is_ok(), addresses, "{kind}");
             assert_eq!(socket.peers().len(), usize::from(addresses), "{kind}");
-            let unknown = socket.disconnect_peer(&id("anna"));
+            let unknown = socket.disconnect_peer(id("anna"));
             assert!(matches!(unknown, Err(DetachError::NoPeer(_))), "{kind}");
         }
         let push = context.socket::<Push>().unwrap();

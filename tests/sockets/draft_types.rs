@@ -183,7 +183,7 @@ fn a_client_disconnected_by_its_server_returns_with_another_number() {
             let (here, there) = transport.contexts();
             let server = here.socket::<Server>().unwrap();
             let endpoint = server.bind(transport.endpoint()).unwrap();
-            assert!(server.disconnect_peer(&RoutingId::from(1)).is_err());
+            assert!(server.disconnect_peer(RoutingId::from(1)).is_err());
             let client = there.socket_with::<Client>(eager()).unwrap();
             client.connect(&endpoint).unwrap();
             put(&client.sender(), "first");

@@ -199,7 +199,7 @@ impl<E: Env> Pump<E> {
                 self.dismiss(pipe as usize);
                 Ok(())
             }
-            None => Err(DetachError::NoPeer(peer.clone())),
+            None => Err(DetachError::NoPeer(peer.into())),
         }
     }
 

@@ -4,7 +4,7 @@ use super::super::command::{split_short, Command};
 use super::super::encoder::Encoder;
 use super::super::metadata::{announcement, Metadata};
 use super::super::zap::Allowed;
-use super::super::{CloseReason, Config};
+use super::super::{CloseReason, CommandPart, Config};
 use super::{not_now, Done, Handshake, Last, Step};
 use crate::message::Frame;
 use crate::security::{Credentials, Security};
@@ -57,8 +57,10 @@ impl Server {
 
 /// RFC 24, The HELLO Command: user name and password, each preceded by a length byte.
 fn credentials(body: &[u8]) -> Result<Credentials, CloseReason> {
-    const MALFORMED: CloseReason =
-        CloseReason::MalformedCommand("HELLO is not a user name and a password");
+    const MALFORMED: CloseReason = CloseReason::MalformedCommand(
+        CommandPart::Hello,
+        "HELLO is not a user name and a password",
+    );
     let (username, rest) = split_short(body).ok_or(MALFORMED)?;
     match split_short(rest) {
         Some((password, [])) => Ok(Credentials::Plain {
@@ -109,9 +111,10 @@ impl Client {
                 encoder.command("INITIATE", &[&metadata]);
                 Ok(Step::Next(Handshake::PlainClient(Client::ExpectReady)))
             }
-            (Client::ExpectWelcome, Command::Welcome(_)) => {
-                Err(CloseReason::MalformedCommand("WELCOME with data"))
-            }
+            (Client::ExpectWelcome, Command::Welcome(_)) => Err(CloseReason::MalformedCommand(
+                CommandPart::Welcome,
+                "WELCOME with data",
+            )),
             (Client::ExpectReady, Command::Ready(metadata)) => Ok(Step::Done(Done {
                 metadata: Metadata::parse(metadata)?,
                 allowed: None,

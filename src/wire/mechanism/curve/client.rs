@@ -3,7 +3,7 @@
 use super::super::super::command::Command;
 use super::super::super::encoder::Encoder;
 use super::super::super::metadata::{announcement, Metadata};
-use super::super::super::{CloseReason, Config};
+use super::super::super::{CloseReason, CommandPart, Config};
 use super::super::{not_now, Done, Handshake, Last, Step};
 use super::nacl::{Key, TAG};
 use super::session::{Opener, Sealer};
@@ -130,7 +130,7 @@ impl From<Client> for Handshake {
 
 /// RFC 26, The WELCOME Command: S', and a cookie to be returned unchanged.
 fn welcome(body: &[u8], shared: &Key) -> Result<(CurveKey, [u8; COOKIE]), CloseReason> {
-    const MALFORMED: CloseReason = CloseReason::MalformedCommand("WELCOME");
+    const MALFORMED: CloseReason = CloseReason::MalformedCommand(CommandPart::Welcome, "WELCOME");
     let (nonce, body) = field::<16>(body, &MALFORMED)?;
     let (sealed, rest) = field::<{ TAG + 32 + COOKIE }>(body, &MALFORMED)?;
     if !rest.is_empty() {
@@ -146,7 +146,7 @@ fn welcome(body: &[u8], shared: &Key) -> Result<(CurveKey, [u8; COOKIE]), CloseR
 
 /// RFC 26, The READY Command.
 fn ready(body: &[u8], shared: &Key) -> Result<Step, CloseReason> {
-    const MALFORMED: CloseReason = CloseReason::MalformedCommand("READY");
+    const MALFORMED: CloseReason = CloseReason::MalformedCommand(CommandPart::Ready, "READY");
     let (number, sealed) = field::<8>(body, &MALFORMED)?;
     if sealed.len() < TAG {
         return Err(MALFORMED);

@@ -4,7 +4,7 @@ use super::super::super::command::Command;
 use super::super::super::encoder::Encoder;
 use super::super::super::metadata::{announcement, Metadata};
 use super::super::super::zap::Allowed;
-use super::super::super::{CloseReason, Config};
+use super::super::super::{CloseReason, CommandPart, Config};
 use super::super::{not_now, Done, Handshake, Last, Step};
 use super::nacl::Key;
 use super::session::{Opener, Sealer};
@@ -103,7 +103,7 @@ fn hello(
     entropy: ServerEntropy,
     server: &CurveKeypair,
 ) -> Result<(Server, Vec<u8>), CloseReason> {
-    const MALFORMED: CloseReason = CloseReason::MalformedCommand("HELLO");
+    const MALFORMED: CloseReason = CloseReason::MalformedCommand(CommandPart::Hello, "HELLO");
     let (version, body) = field::<2>(body, &MALFORMED)?;
     let (padding, body) = field::<PADDING>(body, &MALFORMED)?;
     let (client_transient, body) = field::<32>(body, &MALFORMED)?;
@@ -145,7 +145,7 @@ fn initiate(
     last: u64,
     server: &CurveKeypair,
 ) -> Result<Client, CloseReason> {
-    const MALFORMED: CloseReason = CloseReason::MalformedCommand("INITIATE");
+    const MALFORMED: CloseReason = CloseReason::MalformedCommand(CommandPart::Initiate, "INITIATE");
     let (cookie_nonce, body) = field::<16>(body, &MALFORMED)?;
     let (cookie, body) = field::<{ COOKIE - 16 }>(body, &MALFORMED)?;
     let (number, sealed) = field::<8>(body, &MALFORMED)?;

@@ -6,7 +6,7 @@
 use bytes::Bytes;
 
 use super::super::super::decoder::Body;
-use super::super::super::CloseReason;
+use super::super::super::{CloseReason, CommandPart};
 use super::later;
 use super::nacl::{Key, StreamKey, TAG};
 use crate::message::Frame;
@@ -112,7 +112,8 @@ impl Opener {
     }
 
     fn open_in_place(&mut self, bytes: &mut [u8]) -> Result<u8, CloseReason> {
-        const MALFORMED: CloseReason = CloseReason::MalformedCommand("MESSAGE");
+        const MALFORMED: CloseReason =
+            CloseReason::MalformedCommand(CommandPart::Message, "MESSAGE");
         let (head, secret) = bytes.split_at_mut_checked(SECRET_AT).ok_or(MALFORMED)?;
         let (name, head) = head.split_first_chunk::<8>().ok_or(MALFORMED)?;
         let (number, tag) = head.split_first_chunk::<8>().ok_or(MALFORMED)?;

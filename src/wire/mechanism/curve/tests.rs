@@ -3,7 +3,7 @@
 use super::super::super::command::Command;
 use super::super::super::encoder::Encoder;
 use super::super::super::tests::config;
-use super::super::super::{CloseReason, Config};
+use super::super::super::{CloseReason, CommandPart, Config};
 use super::super::{Handshake, Step};
 use super::nacl::Key;
 use super::*;
@@ -162,7 +162,7 @@ fn malformed_contents_of_boxes_are_refused() {
     for metadata in [&b"x"[..], b"\x01 \0\0\0\0", &METADATA[..METADATA.len() - 1]] {
         let reason = said(|initiate| initiate.metadata = metadata.to_vec()).unwrap_err();
         assert!(
-            matches!(reason, CloseReason::MalformedCommand(_)),
+            matches!(reason, CloseReason::MalformedCommand(..)),
             "{reason:?}"
         );
     }
@@ -190,7 +190,7 @@ fn hello_is_signed_with_zeros_and_padded_with_zeros() {
     };
     assert!(hello(VERSION, 0, 0).is_ok());
     for version in [[0, 0], [1, 1], [2, 0]] {
-        let malformed = CloseReason::MalformedCommand("HELLO");
+        let malformed = CloseReason::MalformedCommand(CommandPart::Hello, "HELLO");
         assert_eq!(hello(version, 0, 0).unwrap_err(), malformed);
         assert_eq!(hello(VERSION, 1, 0).unwrap_err(), malformed);
     }
