@@ -23,6 +23,25 @@ pub trait Typed: Kind {
 }
 
 /// A kind that can send: it has a [`Sender`](crate::Sender).
+///
+/// A PULL only receives, so that this does not compile:
+///
+/// ```compile_fail,E0277
+/// # fn misuse() -> Result<(), Box<dyn std::error::Error>> {
+/// let socket = zmq_channels::Context::new().socket::<zmq_channels::Pull>()?;
+/// socket.send_blocking("a task")?;
+/// # Ok(())
+/// # }
+/// ```
+/// But this does:
+///
+/// ```
+/// # fn misuse() -> Result<(), Box<dyn std::error::Error>> {
+/// let socket = zmq_channels::Context::new().socket::<zmq_channels::Push>()?;
+/// socket.send_blocking("a task")?;
+/// # Ok(())
+/// # }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "a `{Self}` socket sends no messages",
     label = "`Sub`, `Pull`, `Dish` and `Gather` only receive",
@@ -33,6 +52,25 @@ pub trait Typed: Kind {
 pub trait Sends: Typed {}
 
 /// A kind that can receive: it has a [`Receiver`](crate::Receiver).
+///
+/// A PUSH only sends, so that this does not compile:
+///
+/// ```compile_fail,E0277
+/// # fn misuse() -> Result<(), Box<dyn std::error::Error>> {
+/// let socket = zmq_channels::Context::new().socket::<zmq_channels::Push>()?;
+/// let task = socket.recv_blocking()?;
+/// # Ok(())
+/// # }
+/// ```
+/// But this does:
+///
+/// ```
+/// # fn misuse() -> Result<(), Box<dyn std::error::Error>> {
+/// let socket = zmq_channels::Context::new().socket::<zmq_channels::Pull>()?;
+/// let task = socket.recv_blocking()?;
+/// # Ok(())
+/// # }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "a `{Self}` socket receives no messages",
     label = "`Pub`, `Push`, `Radio` and `Scatter` only send",
@@ -44,6 +82,25 @@ pub trait Sends: Typed {}
 pub trait Receives: Typed {}
 
 /// A kind that subscribes, or, as XPUB can, decides about its peers' subscriptions.
+///
+/// A PUB publishes to those who subscribe, so that this does not compile:
+///
+/// ```compile_fail,E0277
+/// # fn misuse() -> Result<(), Box<dyn std::error::Error>> {
+/// let socket = zmq_channels::Context::new().socket::<zmq_channels::Pub>()?;
+/// socket.subscribe("weather")?;
+/// # Ok(())
+/// # }
+/// ```
+/// But this does:
+///
+/// ```
+/// # fn misuse() -> Result<(), Box<dyn std::error::Error>> {
+/// let socket = zmq_channels::Context::new().socket::<zmq_channels::Sub>()?;
+/// socket.subscribe("weather")?;
+/// # Ok(())
+/// # }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "a `{Self}` socket does not subscribe",
     label = "`Sub` and `XSub` subscribe",
@@ -53,6 +110,25 @@ pub trait Receives: Typed {}
 pub trait Subscribes: Kind {}
 
 /// A kind whose messages begin with the routing id of a peer.
+///
+/// A DEALER chooses its peer, so that this does not compile:
+///
+/// ```compile_fail,E0277
+/// # fn misuse() -> Result<(), Box<dyn std::error::Error>> {
+/// let socket = zmq_channels::Context::new().socket::<zmq_channels::Dealer>()?;
+/// socket.send_to_blocking("anna", "hello")?;
+/// # Ok(())
+/// # }
+/// ```
+/// But this does:
+///
+/// ```
+/// # fn misuse() -> Result<(), Box<dyn std::error::Error>> {
+/// let socket = zmq_channels::Context::new().socket::<zmq_channels::Router>()?;
+/// socket.send_to_blocking("anna", "hello")?;
+/// # Ok(())
+/// # }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "a `{Self}` socket does not address its peers",
     label = "`Router`, `Server`, `Peer` and `Stream` do",
@@ -62,6 +138,25 @@ pub trait Subscribes: Kind {}
 pub trait Addresses: Kind {}
 
 /// A kind whose peers subscribe or join groups.
+///
+/// No peer subscribes to a PUSH, so that this does not compile:
+///
+/// ```compile_fail,E0277
+/// # fn misuse() -> Result<(), Box<dyn std::error::Error>> {
+/// let socket = zmq_channels::Context::new().socket::<zmq_channels::Push>()?;
+/// socket.wait_subscribed_blocking(1)?;
+/// # Ok(())
+/// # }
+/// ```
+/// But this does:
+///
+/// ```
+/// # fn misuse() -> Result<(), Box<dyn std::error::Error>> {
+/// let socket = zmq_channels::Context::new().socket::<zmq_channels::Pub>()?;
+/// socket.wait_subscribed_blocking(1)?;
+/// # Ok(())
+/// # }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "peers do not subscribe to a `{Self}` socket",
     label = "`Pub`, `XPub` and `Radio` publish",
@@ -70,6 +165,25 @@ pub trait Addresses: Kind {}
 pub trait Publishes: Kind {}
 
 /// A kind that can join groups.
+///
+/// A SUB subscribes, so that this does not compile:
+///
+/// ```compile_fail,E0277
+/// # fn misuse() -> Result<(), Box<dyn std::error::Error>> {
+/// let socket = zmq_channels::Context::new().socket::<zmq_channels::Sub>()?;
+/// socket.join("weather")?;
+/// # Ok(())
+/// # }
+/// ```
+/// But this does:
+///
+/// ```
+/// # fn misuse() -> Result<(), Box<dyn std::error::Error>> {
+/// let socket = zmq_channels::Context::new().socket::<zmq_channels::kind::Dish>()?;
+/// socket.join("weather")?;
+/// # Ok(())
+/// # }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "a `{Self}` socket joins no groups",
     label = "`Dish` does",
@@ -79,6 +193,25 @@ pub trait Publishes: Kind {}
 pub trait Joins: Kind {}
 
 /// A kind that has topics or groups: it publishes or subscribes.
+///
+/// A PULL receives all that is sent to it, so that this does not compile:
+///
+/// ```compile_fail,E0277
+/// # fn misuse() -> Result<(), Box<dyn std::error::Error>> {
+/// let socket = zmq_channels::Context::new().socket::<zmq_channels::Pull>()?;
+/// let topics = socket.topics()?;
+/// # Ok(())
+/// # }
+/// ```
+/// But this does:
+///
+/// ```
+/// # fn misuse() -> Result<(), Box<dyn std::error::Error>> {
+/// let socket = zmq_channels::Context::new().socket::<zmq_channels::Sub>()?;
+/// let topics = socket.topics()?;
+/// # Ok(())
+/// # }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "a `{Self}` socket has no topics",
     label = "`Pub`, `XPub`, `Sub`, `XSub`, `Radio` and `Dish` have"

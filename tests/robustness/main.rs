@@ -9,6 +9,8 @@ mod common;
 #[cfg(target_os = "linux")]
 #[path = "../common/forked.rs"]
 mod forked;
+#[path = "../common/lateness.rs"]
+mod lateness;
 
 mod closing;
 mod context;

@@ -1,10 +1,11 @@
 //! The end of contexts and of processes: every call is woken, and nothing is left behind.
 
 use crate::common;
+use crate::lateness::Timed;
 
 use std::sync::mpsc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use common::{
     alone, eventually, holds_within, ipc_path, next_text, open_files, pump_threads, put, within,
@@ -24,11 +25,9 @@ use zmq_channels::{
 const PROMPT: Duration = Duration::from_millis(100);
 
 /// Shuts down, within the time it promises.
-fn shut_down(context: &Context) {
-    let start = Instant::now();
-    context.shutdown();
-    let took = start.elapsed();
-    assert!(took <= PROMPT, "shutdown took {took:?}");
+pub(crate) fn shut_down(context: &Context) {
+    let (timed, ()) = Timed::run(|| context.shutdown());
+    timed.at_most(PROMPT, "shutdown");
 }
 
 // ---- every call is woken
@@ -48,7 +47,7 @@ fn shutdown_unblocks_every_pending_call() {
             pending.push(thread::spawn(move || {
                 begun.send(()).unwrap();
                 let terminated = call();
-                report.send((terminated, Instant::now())).unwrap();
+                report.send(terminated).unwrap();
             }));
             begins.recv_timeout(PATIENCE).unwrap();
         };
@@ -103,15 +102,15 @@ fn shutdown_unblocks_every_pending_call() {
         let none_yet = !holds_within(Duration::from_millis(50), || reports.try_recv().is_ok());
         assert!(none_yet, "a call returned before the shutdown");
 
-        let shut = Instant::now();
-        shut_down(&context);
-        for thread in pending {
-            let (terminated, returned) = reports.recv_timeout(PATIENCE).unwrap();
-            assert!(terminated, "a call returned something else");
-            let took = returned.duration_since(shut);
-            assert!(took <= PROMPT, "a call returned after {took:?}");
-            thread.join().unwrap();
-        }
+        let (timed, ()) = Timed::run(|| {
+            context.shutdown();
+            for thread in pending {
+                let terminated = reports.recv_timeout(PATIENCE).unwrap();
+                assert!(terminated, "a call returned something else");
+                thread.join().unwrap();
+            }
+        });
+        timed.at_most(PROMPT, "shutdown and the return of every call");
     });
 }
 

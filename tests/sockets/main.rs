@@ -8,6 +8,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/lateness.rs"]
+mod lateness;
 
 mod addressing;
 mod codec;

@@ -1,6 +1,7 @@
 //! The patterns over every transport: each message goes where its pattern says, as it was sent.
 
 use crate::common;
+use crate::lateness::Timed;
 
 use std::collections::BTreeMap;
 use std::thread;
@@ -527,17 +528,13 @@ fn a_queued_message_arrives_immediately_over_inproc() {
         linked::<Pair, Pair>(|what, left, right| {
             put(&left.sender(), ["they", "are", "connected"]);
             assert_eq!(next(&right.receiver()), ["they", "are", "connected"].into());
-            let mut times: Vec<Duration> = (0..9)
-                .map(|_| {
-                    let start = Instant::now();
+            for _ in 0..9 {
+                let (timed, _) = Timed::run(|| {
                     left.send_blocking("quick").unwrap();
-                    next(&right.receiver());
-                    start.elapsed()
-                })
-                .collect();
-            times.sort();
-            // The median: one of these may be the scheduler's fault, most are ours.
-            assert!(times[4] < Duration::from_millis(50), "{what}: {times:?}");
+                    next(&right.receiver())
+                });
+                timed.at_most(Duration::from_millis(50), what);
+            }
         });
     });
 }
