@@ -32,6 +32,7 @@ mod fairness;
 mod handshake_flood;
 mod inproc;
 mod isolation;
+mod reconnect;
 mod resolver;
 mod zap;
 

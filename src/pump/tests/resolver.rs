@@ -122,3 +122,35 @@ fn sim_an_ended_dialer_starts_no_lookup() {
         "eight were under way"
     );
 }
+
+/// A name may have another address by the next attempt.
+#[test]
+fn sim_every_attempt_looks_the_name_up() {
+    for seed in seeds() {
+        let mut sim = Sim::new(seed, Faults::default(), 2);
+        let (pull, push, bound) = listening(&mut sim);
+        let name = named("moves.example");
+        let network = Rc::clone(&sim.network);
+        let is_at = |endpoint: &Endpoint| {
+            let mut network = network.borrow_mut();
+            network
+                .names
+                .insert(name.to_string(), vec![target(endpoint)]);
+        };
+        is_at(&"tcp://127.0.0.1:9".parse().unwrap());
+        let monitor = sim.monitor(&push);
+        sim.connect(&push, &name);
+        let mut failed = 0;
+        sim.until("three attempts", |_| {
+            let events = told(&monitor);
+            let failures = events
+                .iter()
+                .filter(|event| matches!(event.kind, EventKind::ConnectFailed { .. }));
+            failed += failures.count();
+            failed >= 3
+        });
+        assert!((3..=4).contains(&network.borrow().lookups), "seed {seed}");
+        is_at(&bound);
+        all_arrive(&mut sim, &push, &pull, 3);
+    }
+}
