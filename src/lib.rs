@@ -66,6 +66,9 @@ mod clock;
 mod driver;
 mod endpoint;
 mod event;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzz;
 mod pattern;
 mod port;
 mod pump;

@@ -12,6 +12,8 @@ mod balance;
 mod dealer;
 mod dish;
 mod fan_out;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod pair;
 mod peers;
 mod publish;
@@ -27,6 +29,8 @@ mod server;
 mod stream;
 mod subscribe;
 mod subscriptions;
+#[cfg(any(test, fuzzing))]
+mod testing;
 #[cfg(test)]
 mod tests;
 mod topics;

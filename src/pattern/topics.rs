@@ -162,6 +162,12 @@ impl Topics {
         self.distinct
     }
 
+    /// Number of nodes of the tree, including its root.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn nodes(&self) -> usize {
+        self.tree.nodes()
+    }
+
     /// Number of peers that hold a prefix.
     pub(super) fn holders(&self) -> usize {
         self.members.len()
@@ -239,33 +245,8 @@ impl Topics {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
-
     use super::super::tests::Random;
     use super::*;
-
-    /// A model of [`Topics`], as simple as possible.
-    #[derive(Default)]
-    struct Model(BTreeMap<u32, BTreeSet<Vec<u8>>>);
-
-    impl Model {
-        fn is_held(&self, prefix: &[u8]) -> bool {
-            self.0.values().any(|prefixes| prefixes.contains(prefix))
-        }
-
-        fn holders(&self, name: &[u8]) -> Vec<u32> {
-            let peers = self.0.iter().filter(|(_, held)| held.contains(name));
-            peers.map(|(&peer, _)| peer).collect()
-        }
-
-        fn matches(&self, topic: &[u8]) -> Vec<u32> {
-            let wants = |prefixes: &BTreeSet<Vec<u8>>| {
-                prefixes.iter().any(|prefix| topic.starts_with(prefix))
-            };
-            let peers = self.0.iter().filter(|(_, prefixes)| wants(prefixes));
-            peers.map(|(&peer, _)| peer).collect()
-        }
-    }
 
     fn matches(topics: &mut Topics, topic: &[u8]) -> Vec<u32> {
         let mut peers = Vec::new();
@@ -275,76 +256,6 @@ mod tests {
         peers.dedup();
         assert_eq!(peers.len(), found, "each peer once");
         peers
-    }
-
-    /// Few distinct bytes, so that prefixes share parts, split and repeat.
-    fn bytes(random: &mut Random, longest: usize) -> Vec<u8> {
-        let len = random.below(longest + 1);
-        (0..len).map(|_| [0, b'a', 255][random.below(3)]).collect()
-    }
-
-    fn check_against_model(seed: u64, operations: usize) {
-        let mut random = Random(seed);
-        let (mut topics, mut model) = (Topics::default(), Model::default());
-        for step in 0..operations {
-            let peer = random.below(12) as u32;
-            let prefix = bytes(&mut random, 7);
-            let context = format!("seed {seed}, step {step}, peer {peer}");
-            match random.below(100) {
-                0..=39 => {
-                    let first = !model.is_held(&prefix);
-                    assert_eq!(topics.insert(&prefix, PeerId(peer)), Ok(first), "{context}");
-                    model.0.entry(peer).or_default().insert(prefix);
-                }
-                40..=68 => {
-                    let held = model.0.entry(peer).or_default().remove(&prefix);
-                    let removal = match (held, model.is_held(&prefix)) {
-                        (false, _) => Removal::NotHeld,
-                        (true, true) => Removal::Shared,
-                        (true, false) => Removal::Last,
-                    };
-                    assert_eq!(topics.remove(&prefix, PeerId(peer)), removal, "{context}");
-                }
-                69 => {
-                    let held = model.0.remove(&peer).unwrap_or_default();
-                    let mut lost = BTreeSet::new();
-                    topics.remove_peer(PeerId(peer), |prefix, last| {
-                        assert!(lost.insert((prefix.to_vec(), last)), "{context}");
-                    });
-                    let expected = held.into_iter().map(|prefix| {
-                        let last = !model.is_held(&prefix);
-                        (prefix, last)
-                    });
-                    assert_eq!(lost, expected.collect(), "{context}");
-                }
-                _ => {
-                    let topic = bytes(&mut random, 9);
-                    let mut holders = Vec::new();
-                    topics.for_each_holder(&topic, |peer| holders.push(peer.0));
-                    holders.sort_unstable();
-                    assert_eq!(holders, model.holders(&topic), "{context}, topic {topic:?}");
-                    let found = matches(&mut topics, &topic);
-                    assert_eq!(found, model.matches(&topic), "{context}, topic {topic:?}");
-                }
-            }
-            if step % 100 == 0 {
-                let distinct: BTreeSet<_> = model.0.values().flatten().collect();
-                assert_eq!(topics.len(), distinct.len(), "{context}");
-                assert!(topics.tree.nodes() <= 2 * distinct.len() + 1, "{context}");
-            }
-        }
-        for peer in 0..12 {
-            topics.remove_peer(PeerId(peer), |_, _| {});
-        }
-        assert_eq!(topics.tree.nodes(), 1);
-        assert!(topics.members.is_empty() && topics.peers.is_empty());
-    }
-
-    #[test]
-    fn behaves_like_the_model() {
-        for seed in 1..=5 {
-            check_against_model(seed, 10_000);
-        }
     }
 
     #[test]

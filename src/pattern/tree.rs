@@ -170,7 +170,7 @@ impl<V: Value> Tree<V> {
     }
 
     /// The number of nodes, including the root.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn nodes(&self) -> usize {
         self.nodes.len()
     }

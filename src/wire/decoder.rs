@@ -315,7 +315,7 @@ impl Decoder {
     }
 
     /// Size in bytes of all buffers, used or not.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn capacity(&self) -> usize {
         let large = self.large.as_ref();
         let large = large.map_or(0, |large| large.bytes.capacity());

@@ -16,11 +16,15 @@ mod connection;
 mod decoder;
 mod encoder;
 mod frame;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod greeting;
 mod heartbeat;
 mod mechanism;
 mod metadata;
 mod old;
+#[cfg(any(test, fuzzing))]
+mod testing;
 #[cfg(test)]
 mod tests;
 mod zap;

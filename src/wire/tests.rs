@@ -18,6 +18,8 @@ use std::io::IoSlice;
 use std::sync::Arc;
 use std::time::Instant;
 
+pub(in crate::wire) use super::testing::config;
+use super::testing::{drain, opening, Random};
 use super::*;
 
 // The kit.
@@ -27,26 +29,6 @@ const SUB_READY: &[u8] = b"\x04\x19\x05READY\x0bSocket-Type\0\0\0\x03SUB";
 const PULL_READY: &[u8] = b"\x04\x1a\x05READY\x0bSocket-Type\0\0\0\x04PULL";
 const PUSH_READY: &[u8] = b"\x04\x1a\x05READY\x0bSocket-Type\0\0\0\x04PUSH";
 const PUB_READY: &[u8] = b"\x04\x19\x05READY\x0bSocket-Type\0\0\0\x03PUB";
-
-pub(in crate::wire) fn config(socket_type: SocketType) -> Config {
-    Config {
-        socket_type,
-        oldest_version: (1, 0),
-        routing_id: Vec::new(),
-        max_frame_size: None,
-        max_message_size: None,
-        only_first_subscribe: false,
-        handshake_timeout: Some(Duration::from_secs(30)),
-        heartbeat: None,
-        security: Security::Null,
-        authenticates: false,
-        zap_domain: String::new(),
-        zap_enforce_domain: false,
-        metadata: Vec::new(),
-        in_batch_size: 128 << 10,
-        out_batch_size: 64 << 10,
-    }
-}
 
 fn greeting(minor: u8) -> Vec<u8> {
     let mut bytes = b"\xff\0\0\0\0\0\0\0\x01\x7f\x03".to_vec();
@@ -96,26 +78,6 @@ fn feed(connection: &mut Connection, bytes: &[u8], now: Instant) -> Vec<Event> {
         connection.recv_advance(n, now);
         rest = &rest[n..];
     }
-}
-
-/// Takes everything that is to be written, `at_most` bytes at a time.
-fn drain(connection: &mut Connection, at_most: usize) -> (Vec<u8>, usize) {
-    let mut bytes = Vec::new();
-    let mut messages = 0;
-    while connection.has_transmit() {
-        let mut slices = [IoSlice::new(&[]); MAX_SLICES];
-        let filled = connection.poll_transmit(&mut slices);
-        assert!(filled > 0);
-        let mut taken = 0;
-        for slice in &slices[..filled] {
-            assert!(!slice.is_empty());
-            let n = slice.len().min(at_most - taken);
-            bytes.extend_from_slice(&slice[..n]);
-            taken += n;
-        }
-        messages += connection.transmitted(taken);
-    }
-    (bytes, messages)
 }
 
 /// The events of a script, which must not depend on how it is cut: in two at every byte, and byte

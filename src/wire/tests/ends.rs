@@ -127,22 +127,6 @@ fn a_subscriber_reaches_its_publisher() {
 
 // Anything at all.
 
-/// xorshift64*: the same bytes for the same seed, everywhere.
-pub(super) struct Random(pub(super) u64);
-
-impl Random {
-    pub(super) fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
-
-    pub(super) fn below(&mut self, n: usize) -> usize {
-        (self.next() >> 33) as usize % n
-    }
-}
-
 #[test]
 fn no_bytes_cause_panic_or_excess() {
     let pieces: [&[u8]; 17] = [

@@ -1,22 +1,8 @@
 //! Tests common to PLAIN and CURVE, with two ends: the kit, and what holds for both.
 
-use super::ends::Random;
 use super::sending::big;
 use super::*;
 use crate::security::{AuthenticatorFault, Mechanism};
-
-/// Random numbers of a test: the same for the same seed.
-pub(super) fn opening(config: &Config, seed: u64) -> Opening {
-    let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
-    let drawn = Opening::new(&config.security, |bytes: &mut [u8]| {
-        bytes.fill_with(|| random.next() as u8);
-        Ok::<(), std::convert::Infallible>(())
-    });
-    match drawn {
-        Ok(opening) => opening,
-        Err(never) => match never {},
-    }
-}
 
 pub(super) fn secured(socket_type: SocketType, security: Security) -> Config {
     Config {
