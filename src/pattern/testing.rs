@@ -1,5 +1,8 @@
 //! What tests and fuzzing share: an outlet that records, and calls with messages as values.
 
+// Some of it is for tests only.
+#![cfg_attr(not(test), allow(dead_code))]
+
 use std::collections::{HashMap, HashSet};
 
 use super::*;

@@ -1,5 +1,8 @@
 //! What tests and fuzzing share: a configuration, random numbers, and the bytes that an end writes.
 
+// Some of it is for tests only.
+#![cfg_attr(not(test), allow(dead_code))]
+
 use std::io::IoSlice;
 
 use super::*;
