@@ -64,6 +64,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("authenticator", 5),
     ("keygen", 5),
     ("guide", 5),
+    ("fuzz", 5),
 ];
 
 /// The floors inside a top-level module, from the bottom. An import of a sibling may only point down.
@@ -190,7 +191,9 @@ const LIMITED_BELOW: &[&str] = &[
 /// How large functions and structs may be there.
 const MAX_FUNCTION_LINES: usize = 75;
 const MAX_FIELDS: usize = 17;
-const SOURCE_FOLDERS: &[&str] = &["src", "tests", "examples", "runtimes", "benches", "interop"];
+const SOURCE_FOLDERS: &[&str] = &[
+    "src", "tests", "examples", "runtimes", "benches", "interop", "fuzz",
+];
 
 #[test]
 fn imports_point_down() {
@@ -589,7 +592,7 @@ fn oversize(source: &Source) -> Vec<String> {
 
 fn is_only_for_tests(path: &str) -> bool {
     let is_tests = path.starts_with("tests/") || path.starts_with("interop/");
-    is_tests || path.contains("/tests") || path.ends_with("/testing.rs")
+    is_tests || path.contains("/tests") || path.contains("/fuzz/") || path.ends_with("/testing.rs")
 }
 
 /// Long functions and structs of many fields, where those have a limit. It goes by rustfmt's layout: what

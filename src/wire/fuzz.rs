@@ -26,6 +26,9 @@ pub(crate) use decoder::decoder;
 pub(crate) use vandal::curve_vandal;
 pub(crate) use vandal::vandal;
 
+/// The largest memory of an earlier frame that is used again, in bytes.
+const MOST_KEPT: usize = 4 << 20;
+
 /// Up to `most` bytes, with a length of their own.
 fn some_bytes<'a>(input: &mut Unstructured<'a>, most: usize) -> Result<&'a [u8]> {
     let length = input.int_in_range(0..=most)?.min(input.len());

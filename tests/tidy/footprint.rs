@@ -106,7 +106,7 @@ struct Dependency<'a> {
     optional: bool,
 }
 
-/// Those of ordinary builds: not of tests, nor of models under loom.
+/// Those of ordinary builds: not of tests, models under loom, and fuzzing.
 fn dependencies(manifest: &Source) -> Vec<Dependency<'_>> {
     let mut found = Vec::new();
     let mut counts = false;
@@ -114,7 +114,8 @@ fn dependencies(manifest: &Source) -> Vec<Dependency<'_>> {
         if let Some(table) = text.strip_prefix('[') {
             counts = table.ends_with("dependencies]")
                 && !table.contains("dev-dependencies")
-                && !table.contains("cfg(loom)");
+                && !table.contains("cfg(loom)")
+                && !table.contains("cfg(fuzzing)");
         } else if let (true, Some((name, value))) = (counts, text.split_once(" = ")) {
             let optional = value.contains("optional = true");
             found.push(Dependency { name, optional });
@@ -181,7 +182,8 @@ fn a_dependency_too_many_and_a_second_syn_are_caught() {
         let parts = parts.collect::<Vec<_>>().join(", ");
         let text = format!(
             "[features]\ncurve = [{parts}]\n[dependencies]\n{}{}[target.'cfg(unix)'.dependencies]\n\
-             a0 = \"1\"\n[target.'cfg(loom)'.dependencies]\nloom = \"1\"\n[dev-dependencies]\nb = \"1\"\n",
+             a0 = \"1\"\n[target.'cfg(loom)'.dependencies]\nloom = \"1\"\n\
+             [target.'cfg(fuzzing)'.dependencies]\narbitrary = \"1\"\n[dev-dependencies]\nb = \"1\"\n",
             names("a", count, "\"1\""),
             names("c", curve, optional),
         );

@@ -362,7 +362,8 @@ impl<'a> End<'a> {
             rest = &rest[n..];
         }
         // Bytes that arrived, those of replies, and room for more of both.
-        let most = 4 * self.config.in_batch_size + 4 * self.config.out_batch_size + (200 << 10);
+        let batches = 4 * self.config.in_batch_size + 4 * self.config.out_batch_size;
+        let most = MOST_KEPT + batches + (200 << 10);
         assert!(self.connection.capacity() < most, "memory is bounded");
     }
 
