@@ -284,6 +284,7 @@ fn recorded(ours: &Config, peer: SocketType) -> Vec<u8> {
         said.extend(their);
     }
     if ends[1].is_ready() {
+        ends[1].send(Message::from(vec![b'd'; 100]));
         for frames in [
             &["a"][..],
             &["", "b"],
