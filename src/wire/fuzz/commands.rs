@@ -51,9 +51,9 @@ fn command(input: &mut Unstructured<'_>) -> Result<()> {
         return Ok(());
     };
     // The name is the first field; only a fault of libzmq's in PLAIN has another.
-    let (name, data) = match super::super::command::split_short(&bytes) {
-        Some(split) => split,
-        None => return Ok(assert!(matches!(command, Command::Error(_)))),
+    let Some((name, data)) = super::super::command::split_short(&bytes) else {
+        assert!(matches!(command, Command::Error(_)));
+        return Ok(());
     };
     let expected: &[u8] = match command {
         Command::Ready(rest) => is(b"READY", rest, data),
