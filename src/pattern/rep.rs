@@ -130,6 +130,28 @@ mod tests {
         matches!(verdict, Given::Sent)
     }
 
+    /// A peer of this library would end the connection over it.
+    #[test]
+    fn a_reply_that_has_too_many_frames_with_its_envelope_is_dropped() {
+        let mut outlet = Recorder::default();
+        let mut rep = Rep::default();
+        attach(&mut rep, &[1], &mut outlet);
+        let route = ["x", "y", "", "request"];
+        for (frames, fits) in [
+            (Message::MAX_FRAMES - 3, true),
+            (Message::MAX_FRAMES - 2, false),
+        ] {
+            ask(&mut rep, 1, route, &mut outlet);
+            let request = outlet.delivered.pop().unwrap();
+            let reply = Message::from_frames(vec![Frame::empty(); frames].into());
+            let verdict = rep.give(answer(&request, reply), &mut outlet);
+            match fits {
+                true => assert!(is_sent(verdict)),
+                false => assert!(matches!(verdict, Given::Dropped(Drop::Malformed))),
+            }
+        }
+    }
+
     #[test]
     fn replies_in_any_order_reach_the_peer_that_sent_the_request() {
         let mut outlet = Recorder::default();

@@ -483,6 +483,30 @@ fn a_flood_of_unfinished_handshakes_locks_no_slow_peer_out() {
     });
 }
 
+/// The place is the new peer's, from wherever it comes, and not that of the connection before it.
+#[test]
+fn at_the_limit_of_handshakes_a_new_peer_does_not_make_way_for_a_silent_one() {
+    within(LIMIT, || {
+        let options = ContextOptions::new().max_handshakes(1);
+        let context = Context::with_options(options).unwrap();
+        let pull = context.socket::<Pull>().unwrap();
+        let endpoint = pull.bind("tcp://127.0.0.1:*").unwrap();
+        let address = endpoint.as_str().strip_prefix("tcp://").unwrap();
+        let elsewhere = Context::new();
+        for round in 2..22 {
+            let mut silent = Raw::connect(&endpoint);
+            silent.write(&GREETING[..10]);
+            silent.read(11);
+            let push = elsewhere.socket_with::<Push>(Options::new().reconnect_interval(None));
+            let push = push.unwrap();
+            push.connect(format!("tcp://127.0.0.{round}:0;{address}"))
+                .unwrap();
+            put(&push.sender(), round.to_string());
+            assert_eq!(next_text(&pull.receiver()), round.to_string());
+        }
+    });
+}
+
 /// An endless message ends where the socket says, and until then it is seen to grow.
 #[test]
 fn an_endless_message_is_counted_and_ends_at_the_limit() {

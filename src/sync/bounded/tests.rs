@@ -202,6 +202,33 @@ fn batches_are_popped_from_both_queues_in_order() {
 }
 
 #[test]
+fn a_popped_batch_gives_all_its_room_back() {
+    for (most, taken) in [(2, 2), (9, 5)] {
+        let channel = channel(5, Overflow::Block);
+        assert_eq!(fill(&channel, 9), 5);
+        let mut batch = Vec::new();
+        assert_eq!(channel.try_pop_many(&mut batch, most), Ok(taken));
+        assert_eq!(fill(&channel, 9), taken);
+        assert_eq!(channel.len(), 5);
+    }
+}
+
+/// What the pump holds for others counts like what it took from here, until it releases it.
+#[test]
+fn charged_messages_leave_less_room_until_they_are_released() {
+    let channel = channel(5, Overflow::Block);
+    channel.charge(3);
+    assert_eq!(fill(&channel, 9), 2);
+    channel.release(2);
+    assert_eq!(fill(&channel, 9), 2);
+    // A queue that drops has no room to wait for.
+    let sliding = self::channel(5, Overflow::DropOldest);
+    sliding.charge(3);
+    assert_eq!((fill(&sliding, 5), sliding.len()), (5, 5));
+    assert_eq!(sliding.dropped(), 0);
+}
+
+#[test]
 fn the_consumer_is_notified_once_per_empty_queue() {
     let hook = Arc::new(Count::default());
     let channel = Channel::new(0, Overflow::Block, Some(hook.clone()), None);

@@ -48,6 +48,22 @@ fn the_frames_of_a_message_are_limited_together() {
     }
 }
 
+/// A command is not part of the message, and has room where the message has none left.
+#[test]
+fn a_command_fits_between_the_frames_of_a_full_message() {
+    let bytes = script(
+        1,
+        &[
+            PUSH_READY,
+            &frame(1, &[1; 1000]),
+            &frame(4, b"\x04PING\0\0some context"),
+            &frame(0, b""),
+        ],
+    );
+    let events = traffic_of(limited(SocketType::Pull, 1000), &bytes);
+    assert_eq!(events, [message(&[&[1; 1000], b""])]);
+}
+
 #[test]
 fn publishers_obey_the_limits_as_well() {
     for (size, event) in [
