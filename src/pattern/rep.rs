@@ -143,7 +143,7 @@ mod tests {
         ] {
             ask(&mut rep, 1, route, &mut outlet);
             let request = outlet.delivered.pop().unwrap();
-            let reply = Message::from_frames(vec![Frame::empty(); frames].into());
+            let reply = Message::from_frames(vec![Frame::empty(); frames]);
             let verdict = rep.give(answer(&request, reply), &mut outlet);
             match fits {
                 true => assert!(is_sent(verdict)),
