@@ -66,7 +66,7 @@ mod clock;
 mod driver;
 mod endpoint;
 mod event;
-#[cfg(fuzzing)]
+#[cfg(zmq_channels_fuzz)]
 #[doc(hidden)]
 pub mod fuzz;
 mod pattern;

@@ -12,7 +12,7 @@ mod balance;
 mod dealer;
 mod dish;
 mod fan_out;
-#[cfg(any(test, fuzzing))]
+#[cfg(any(test, zmq_channels_fuzz))]
 pub(crate) mod fuzz;
 mod pair;
 mod peers;
@@ -29,7 +29,7 @@ mod server;
 mod stream;
 mod subscribe;
 mod subscriptions;
-#[cfg(any(test, fuzzing))]
+#[cfg(any(test, zmq_channels_fuzz))]
 mod testing;
 #[cfg(test)]
 mod tests;

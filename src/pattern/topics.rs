@@ -163,7 +163,7 @@ impl Topics {
     }
 
     /// Number of nodes of the tree, including its root.
-    #[cfg(any(test, fuzzing))]
+    #[cfg(any(test, zmq_channels_fuzz))]
     pub(super) fn nodes(&self) -> usize {
         self.tree.nodes()
     }

@@ -170,7 +170,7 @@ impl<V: Value> Tree<V> {
     }
 
     /// The number of nodes, including the root.
-    #[cfg(any(test, fuzzing))]
+    #[cfg(any(test, zmq_channels_fuzz))]
     pub(super) fn nodes(&self) -> usize {
         self.nodes.len()
     }

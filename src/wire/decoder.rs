@@ -315,7 +315,7 @@ impl Decoder {
     }
 
     /// Size in bytes of all buffers, used or not.
-    #[cfg(any(test, fuzzing))]
+    #[cfg(any(test, zmq_channels_fuzz))]
     pub(super) fn capacity(&self) -> usize {
         let large = self.large.as_ref();
         let large = large.map_or(0, |large| large.bytes.capacity());

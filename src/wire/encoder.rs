@@ -315,7 +315,7 @@ impl Encoder {
     }
 
     /// Size in bytes of all buffers, used or not, apart from payloads kept by reference.
-    #[cfg(any(test, fuzzing))]
+    #[cfg(any(test, zmq_channels_fuzz))]
     pub(super) fn capacity(&self) -> usize {
         let sealed = self.sealed.iter().map(|segment| match segment {
             Segment::Staged(chunk) => chunk.bytes.capacity(),

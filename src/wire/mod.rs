@@ -16,14 +16,14 @@ mod connection;
 mod decoder;
 mod encoder;
 mod frame;
-#[cfg(any(test, fuzzing))]
+#[cfg(any(test, zmq_channels_fuzz))]
 pub(crate) mod fuzz;
 mod greeting;
 mod heartbeat;
 mod mechanism;
 mod metadata;
 mod old;
-#[cfg(any(test, fuzzing))]
+#[cfg(any(test, zmq_channels_fuzz))]
 mod testing;
 #[cfg(test)]
 mod tests;

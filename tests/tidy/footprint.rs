@@ -115,7 +115,7 @@ fn dependencies(manifest: &Source) -> Vec<Dependency<'_>> {
             counts = table.ends_with("dependencies]")
                 && !table.contains("dev-dependencies")
                 && !table.contains("cfg(loom)")
-                && !table.contains("cfg(fuzzing)");
+                && !table.contains("cfg(zmq_channels_fuzz)");
         } else if let (true, Some((name, value))) = (counts, text.split_once(" = ")) {
             let optional = value.contains("optional = true");
             found.push(Dependency { name, optional });
@@ -183,7 +183,7 @@ fn a_dependency_too_many_and_a_second_syn_are_caught() {
         let text = format!(
             "[features]\ncurve = [{parts}]\n[dependencies]\n{}{}[target.'cfg(unix)'.dependencies]\n\
              a0 = \"1\"\n[target.'cfg(loom)'.dependencies]\nloom = \"1\"\n\
-             [target.'cfg(fuzzing)'.dependencies]\narbitrary = \"1\"\n[dev-dependencies]\nb = \"1\"\n",
+             [target.'cfg(zmq_channels_fuzz)'.dependencies]\narbitrary = \"1\"\n[dev-dependencies]\nb = \"1\"\n",
             names("a", count, "\"1\""),
             names("c", curve, optional),
         );

@@ -44,7 +44,7 @@ impl Connection {
     }
 
     /// Size in bytes of all buffers, used or not, apart from payloads kept by reference.
-    #[cfg(any(test, fuzzing))]
+    #[cfg(any(test, zmq_channels_fuzz))]
     pub(crate) fn capacity(&self) -> usize {
         self.decoder.capacity() + self.encoder.capacity()
     }
