@@ -183,7 +183,8 @@ fn a_dependency_too_many_and_a_second_syn_are_caught() {
         let text = format!(
             "[features]\ncurve = [{parts}]\n[dependencies]\n{}{}[target.'cfg(unix)'.dependencies]\n\
              a0 = \"1\"\n[target.'cfg(loom)'.dependencies]\nloom = \"1\"\n\
-             [target.'cfg(zmq_channels_fuzz)'.dependencies]\narbitrary = \"1\"\n[dev-dependencies]\nb = \"1\"\n",
+             [target.'cfg(zmq_channels_fuzz)'.dependencies]\narbitrary = \"1\"\n\
+             [dev-dependencies]\nb = \"1\"\n",
             names("a", count, "\"1\""),
             names("c", curve, optional),
         );
