@@ -163,7 +163,12 @@ fn a_signal_ends_waiting_for_a_peer_that_does_not_come() {
         push.signal("INT");
         let end = push.end();
         assert_eq!(end.code, Some(4), "{end:?}");
-        assert!(end.stderr.ends_with("zc: 1 message was not delivered\n"));
+        // Events are printed by another thread, before or after.
+        let mut lines = end.stderr.lines();
+        assert!(
+            lines.any(|line| line == "zc: 1 message was not delivered"),
+            "{end:?}"
+        );
     });
 }
 
