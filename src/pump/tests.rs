@@ -29,6 +29,7 @@ use crate::options::MAX_HANDSHAKES;
 
 mod cross_pump;
 mod fairness;
+mod grace;
 mod handshake_flood;
 mod inproc;
 mod isolation;
