@@ -8,7 +8,9 @@ use std::thread;
 use std::time::Duration;
 
 use common::raw::{self, Raw, GREETING};
-use common::{eventually, next, nothing_comes, put, within, Transport, LIMIT};
+use common::{
+    eventually, next, next_text, nothing_comes, put, within, Transport, ABSENCE, LIMIT, PATIENCE,
+};
 use zmq_channels::error::{
     Closed, ConnectError, DetachError, Refusal, SendError, SendTimeoutError, TrySendError,
 };
@@ -109,6 +111,51 @@ fn fill(router: &Socket<Router>, peer: &RoutingId) -> usize {
         taken += 1;
     }
     taken
+}
+
+/// Messages for a name that was assigned to an endpoint wait for its peer, up to the mark; then their
+/// senders do.
+#[test]
+fn senders_wait_for_an_absent_peer_with_an_assigned_name_if_mandatory() {
+    within(LIMIT, || {
+        for transport in Transport::ALL {
+            let (here, there) = transport.contexts();
+            let options = Options::new().router_mandatory(true).high_water_marks(3);
+            let router = here.socket_with::<Router>(options).unwrap();
+            let endpoint = transport.endpoint();
+            router.connect_as(&endpoint, id("anna")).unwrap();
+            let sender = router.sender();
+            let to_anna = |number: usize| Message::to("anna", number.to_string());
+            let mut sent = 0;
+            while sender.send_timeout_blocking(to_anna(sent), ABSENCE).is_ok() {
+                sent += 1;
+                assert!(sent < 20, "{transport:?}: nothing stops the sender");
+            }
+            assert!((3..=6).contains(&sent), "{transport:?}: {sent}");
+            // Others are not held up by it.
+            let berta = there.socket_with::<Dealer>(Options::new().routing_id("berta"));
+            let berta = berta.unwrap();
+            berta
+                .connect(router.bind(transport.endpoint()).unwrap())
+                .unwrap();
+            eventually("berta is there", || router.has_peer("berta"));
+            for number in 0..20 {
+                router
+                    .send_to_blocking("berta", number.to_string())
+                    .unwrap();
+                assert_eq!(next_text(&berta.receiver()), number.to_string());
+            }
+            let anna = there.socket::<Dealer>().unwrap();
+            anna.bind(&endpoint).unwrap();
+            for number in 0..sent {
+                assert_eq!(next_text(&anna.receiver()), number.to_string());
+            }
+            sender
+                .send_timeout_blocking(to_anna(sent), PATIENCE)
+                .unwrap();
+            assert_eq!(next_text(&anna.receiver()), sent.to_string());
+        }
+    });
 }
 
 #[test]
