@@ -465,20 +465,17 @@ fn sim_resets_lose_messages_but_neither_repeat_nor_reorder_nor_break_them() {
         let [pull, push] = sim.pair([SocketType::Pull, SocketType::Push], &Options::new());
         let (mut sent, mut last) = (0, None);
         sim.until("the last message, after the faults end", |sim| {
-            if sent < 500 && push.offer(numbered(sent)) {
-                sent += 1;
-            }
+            // The first ones after the faults may be written to a connection that is broken already.
+            sent += u64::from(push.offer(numbered(sent)));
             if sent == 500 {
-                // So that messages accepted last are not in flight when the faults have ended.
                 sim.network.borrow_mut().faults = Faults::default();
-                sent += u64::from(push.offer(numbered(500)));
             }
             while let Some(message) = pull.take() {
                 let number = number(&message);
                 assert!(last < Some(number), "seed {seed}: {number} after {last:?}");
                 last = Some(number);
             }
-            last == Some(500)
+            last >= Some(500)
         });
         resets += sim.network.borrow().resets;
     }
@@ -705,6 +702,17 @@ impl Sim {
             Command::Socket(socket, SocketCommand::Close { reply })
         });
     }
+
+    /// Closes a socket whose messages this peer takes meanwhile: while they find no room, it lingers.
+    fn close_while_read(&mut self, sock: &Sock, peer: &Sock) {
+        let (socket, (closed, reply)) = (sock.socket, answer());
+        let close = Command::Socket(socket, SocketCommand::Close { reply });
+        assert!(self.pumps[sock.pump].mailbox.post(close).is_ok());
+        self.until("the end of a socket", |_| {
+            while peer.take().is_some() {}
+            closed.try_take().is_ready()
+        });
+    }
 }
 
 /// All events of a monitor whose socket has closed.
@@ -743,7 +751,7 @@ fn sim_monitors_report_every_connection_from_beginning_to_end() {
             (before..=got).contains(&statistics.messages_in),
             "seed {seed}"
         );
-        sim.close_and_wait(&push);
+        sim.close_while_read(&push, &pull);
         sim.close_and_wait(&pull);
         for monitor in monitors {
             let events = told(&monitor);

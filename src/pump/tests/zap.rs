@@ -107,20 +107,17 @@ fn broken_run(seed: u64, options: [Options; 2], pump: usize) -> (Vec<u64>, u64, 
     let (mut sent, mut arrived) = (0, Vec::new());
     sim.until("the last message, after the faults end", |sim| {
         judge.answer();
-        if sent < 300 && push.offer(numbered(sent)) {
-            sent += 1;
-        }
+        // The first ones after the faults may be written to a connection that is broken already.
+        sent += u64::from(push.offer(numbered(sent)));
         if sent == 300 {
-            // So that messages accepted last are not in flight when the faults have ended.
             sim.network.borrow_mut().faults = Faults::default();
-            sent += u64::from(push.offer(numbered(300)));
         }
         while let Some(message) = pull.take() {
             let number = number(&message);
             assert!(arrived.last() < Some(&number), "seed {seed}: {number}");
             arrived.push(number);
         }
-        arrived.last() == Some(&300)
+        arrived.last() >= Some(&300)
     });
     // Requests about peers that have disconnected are forgotten: only the users' sockets are left.
     sim.until("no peer asks", |sim| {
