@@ -12,6 +12,7 @@ use std::path::Path;
 use code::{paths, tokens};
 use documents::{documents, undescribed_kinds};
 use links::{dead_headings, dead_links, links_without_a_host};
+use neighbours::counting_neighbours;
 
 #[path = "tidy/broken.rs"]
 mod broken;
@@ -23,6 +24,8 @@ mod documents;
 mod footprint;
 #[path = "tidy/links.rs"]
 mod links;
+#[path = "tidy/neighbours.rs"]
+mod neighbours;
 #[path = "tidy/tool.rs"]
 mod tool;
 
@@ -304,6 +307,15 @@ fn no_test_sleeps() {
         sources(&["src", "tests", "runtimes"])
             .iter()
             .flat_map(sleeping),
+    );
+}
+
+#[test]
+fn tests_that_count_what_the_process_has_run_alone() {
+    silent(
+        sources(&["src", "tests"])
+            .iter()
+            .flat_map(counting_neighbours),
     );
 }
 

@@ -3,6 +3,7 @@
 use crate::code::code_only;
 use crate::documents::undescribed_kinds;
 use crate::links::{dead_headings, dead_links, links_without_a_host};
+use crate::neighbours::counting_neighbours;
 use crate::{
     avoided_words, beyond_the_clock, crowding_the_root, listings, overgrown, oversize, pointing_up,
     pointing_up_inside, reaching_out, sleeping, test_modules, unfinished, unintroduced,
@@ -460,6 +461,24 @@ fn a_sleep_is_caught() {
     );
     check("use std::thread::{self, nap};", &[1]);
     check("tokio::time::nap(d); // never thread::nap", &[]);
+}
+
+#[test]
+fn a_test_that_counts_its_neighbours_is_caught() {
+    let check = |text: &str, lines: &[usize]| {
+        let text = text.replace("@", "#[test]");
+        caught(
+            &counting_neighbours(&source("tests/a.rs", &text)),
+            "tests/a.rs",
+            lines,
+        );
+    };
+    let within = "@\nfn a() {\n    within(LIMIT, || {\n        open_files();\n    });\n}\n";
+    check(within, &[4]);
+    let alone = within.replace("within", "alone");
+    check(&alone, &[]);
+    check(&format!("{alone}\n{within}"), &[11]);
+    check("fn helper() -> usize {\n    open_files()\n}\n", &[]);
 }
 
 #[test]
