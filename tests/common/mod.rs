@@ -144,9 +144,20 @@ pub(crate) fn holds_within(limit: Duration, mut condition: impl FnMut() -> bool)
 
 /// The next message; it must come.
 pub(crate) fn next(receiver: &Receiver) -> Message {
-    receiver
-        .recv_timeout_blocking(PATIENCE)
-        .expect("a message should have come")
+    let next = woken_in_time(|| receiver.recv_timeout_blocking(PATIENCE));
+    next.expect("a message should have come")
+}
+
+/// The result of a call that waits for at most [`PATIENCE`], and must be woken before: such a call
+/// tries once more at its end, which hides that it was not woken.
+pub(crate) fn woken_in_time<T, E>(call: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+    let start = Instant::now();
+    let result = call();
+    assert!(
+        result.is_err() || start.elapsed() < PATIENCE,
+        "a call succeeded at the end of its time: it was not woken"
+    );
+    result
 }
 
 /// The next message of one frame, as text.
@@ -156,9 +167,8 @@ pub(crate) fn next_text(receiver: &Receiver) -> String {
 
 /// Sends; there must be room for it before long.
 pub(crate) fn put(sender: &Sender, message: impl Into<Message>) {
-    sender
-        .send_timeout_blocking(message, PATIENCE)
-        .expect("the message should be taken");
+    let sent = woken_in_time(|| sender.send_timeout_blocking(message, PATIENCE));
+    sent.expect("the message should be taken");
 }
 
 /// Asserts that nothing comes for a while.

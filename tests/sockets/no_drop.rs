@@ -5,8 +5,9 @@ use crate::common;
 use std::thread;
 use std::time::Duration;
 
-use common::{eventually, next, next_text, put, text, within, Transport, LIMIT};
+use common::{eventually, next, next_text, put, text, within, Transport, ABSENCE, LIMIT};
 use zmq_channels::error::TrySendError;
+use zmq_channels::options::ManualSubscriptions;
 use zmq_channels::{Context, Linger, Message, Options, Pub, Receiver, Socket, Sub, XPub};
 
 /// An XPUB, and the endpoint it is bound to.
@@ -31,6 +32,39 @@ fn fill(sender: &zmq_channels::Sender) -> usize {
         sent += 1;
     }
     sent
+}
+
+/// A full peer whose subscription is revoked holds nothing up any more.
+#[test]
+fn with_no_drop_a_revoked_subscription_lets_the_publisher_go_on() {
+    within(LIMIT, || {
+        for transport in [Transport::Inproc, Transport::AcrossPumps] {
+            let (here, there) = transport.contexts();
+            let options = Options::new().xpub_no_drop(true).high_water_marks(2);
+            let options = options.xpub_manual(ManualSubscriptions::On);
+            let (xpub, endpoint) = bound(transport, &here, options);
+            let options = Options::new().high_water_marks(2);
+            let sub = there.socket_with::<Sub>(options).unwrap();
+            sub.connect(&endpoint).unwrap();
+            sub.subscribe("").unwrap();
+            let asked = next(&xpub.receiver());
+            xpub.accept(&asked, "A").unwrap();
+            let sender = xpub.sender();
+            let large = || Message::from(["A".into(), vec![7; 100]]);
+            while sender.send_timeout_blocking(large(), ABSENCE).is_ok() {}
+            assert!(matches!(
+                sender.try_send(large()),
+                Err(TrySendError::Full(_))
+            ));
+            let waiting = thread::spawn(move || {
+                for _ in 0..20 {
+                    put(&sender, large());
+                }
+            });
+            xpub.revoke(&asked, "A").unwrap();
+            waiting.join().unwrap();
+        }
+    });
 }
 
 #[test]
@@ -148,6 +182,11 @@ fn a_blocked_publisher_resumes_when_its_peer_leaves_or_unsubscribes() {
                     full = sender.send_timeout_blocking(large(), patience).is_err();
                 }
                 assert!(matches!(sender.try_send("n"), Err(TrySendError::Full(_))));
+                let waiting = thread::spawn(move || {
+                    for _ in 0..10 {
+                        put(&sender, large());
+                    }
+                });
                 match way {
                     0 => drop(sub),
                     1 => sub.unsubscribe("n").unwrap(),
@@ -155,9 +194,7 @@ fn a_blocked_publisher_resumes_when_its_peer_leaves_or_unsubscribes() {
                         .configure(|options| options.xpub_no_drop(false))
                         .unwrap(),
                 }
-                for _ in 0..10 {
-                    put(&sender, large());
-                }
+                waiting.join().unwrap();
             }
         }
     });

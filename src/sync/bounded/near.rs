@@ -200,8 +200,8 @@ impl<T> Near<T> {
             .map_or(self.capacity, |room| room.min(self.capacity))
     }
 
-    /// Replaces the peers that are near. A sender that waits for one that is no longer near tries
-    /// again.
+    /// Replaces the peers that are near. A sender tries again if the peer that it waits for is no
+    /// longer near, or no longer receives the same messages.
     fn replace(&mut self, peers: Vec<NearPeer<T>>, wakes: &mut WakeList) {
         debug_assert!(peers.is_sorted_by_key(|peer| peer.id));
         let mut before = std::mem::take(&mut self.peers).into_iter().peekable();
@@ -209,10 +209,13 @@ impl<T> Near<T> {
             while let Some(mut gone) = before.next_if(|old| old.id < id) {
                 gone.senders.call_all(wakes);
             }
-            let senders = before
-                .next_if(|old| old.id == id)
-                .map(|old| old.senders)
-                .unwrap_or_default();
+            let mut senders = WaitQueue::default();
+            if let Some(mut old) = before.next_if(|old| old.id == id) {
+                if !std::ptr::addr_eq(Arc::as_ptr(&old.wants), Arc::as_ptr(&wants)) {
+                    old.senders.call_all(wakes);
+                }
+                senders = old.senders;
+            }
             self.peers.push(Peer {
                 id,
                 held: held as u64,
@@ -257,6 +260,7 @@ impl<T> Peer<T> {
 
 #[cfg(all(test, not(loom)))]
 mod tests {
+    use std::sync::LazyLock;
     use std::task::Waker;
 
     use super::super::Ticket;
@@ -279,11 +283,15 @@ mod tests {
         channel
     }
 
+    /// The messages that a peer receives: the same allocation each time.
+    static MULTIPLES: LazyLock<[Arc<u64>; 8]> =
+        LazyLock::new(|| std::array::from_fn(|divisor| Arc::new(divisor as u64)));
+
     fn settle(channel: &Channel<u64>, count: usize, peers: &[(u64, usize)]) {
         let peers = peers.iter().map(|&(divisor, held)| NearPeer {
             id: divisor,
             held,
-            wants: Arc::new(divisor) as Arc<dyn Wants<u64>>,
+            wants: Arc::clone(&MULTIPLES[divisor as usize]) as Arc<dyn Wants<u64>>,
         });
         channel.settle_near(count, MARK, peers.collect());
     }
@@ -409,6 +417,24 @@ mod tests {
         assert!(two.was_called());
         assert_eq!(two.offer(&channel), Offer::Closed);
         assert_eq!(two.0, None);
+    }
+
+    #[test]
+    fn a_sender_is_woken_when_its_peer_receives_other_messages() {
+        let channel = channel();
+        let settle = |divisor: usize| {
+            let wants = Arc::clone(&MULTIPLES[divisor]) as Arc<dyn Wants<u64>>;
+            let held = MARK;
+            channel.settle_near(0, MARK, vec![NearPeer { id: 1, held, wants }]);
+        };
+        settle(2);
+        let mut two = Sender::new(2);
+        assert_eq!(two.offer(&channel), Offer::Full);
+        settle(2);
+        assert!(!two.was_called(), "nothing has changed");
+        settle(3);
+        assert!(two.was_called());
+        assert_eq!(two.offer(&channel), Offer::Taken);
     }
 
     #[test]

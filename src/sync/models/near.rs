@@ -1,7 +1,7 @@
 //! Senders that put messages into the queue of a near peer, while the pump reports the room it has.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use loom::thread;
 
@@ -17,12 +17,15 @@ impl Wants<u64> for Divisor {
     }
 }
 
+/// The same each time: a filter that has changed would wake the senders too.
+static EVEN: LazyLock<Arc<Divisor>> = LazyLock::new(|| Arc::new(Divisor(2)));
+
 /// The pump releases `count`, and one peer that receives even numbers holds `held` of them.
 fn settle_even(channel: &Channel<u64>, count: usize, held: Option<usize>) {
     let peer = held.map(|held| NearPeer {
         id: 1,
         held,
-        wants: Arc::new(Divisor(2)) as Arc<dyn Wants<u64>>,
+        wants: Arc::clone(&EVEN) as Arc<dyn Wants<u64>>,
     });
     channel.settle_near(count, 2, peer.into_iter().collect());
 }
