@@ -10,7 +10,7 @@ use std::fs;
 use std::path::Path;
 
 use code::{paths, tokens};
-use documents::{documents, undescribed_kinds};
+use documents::{documents, missing_tests, undescribed_kinds};
 use links::{dead_headings, dead_links, links_without_a_host};
 use neighbours::counting_neighbours;
 
@@ -270,6 +270,15 @@ fn every_link_leads_to_a_file_or_a_page() {
         .any(|document| document.path == "README.md"));
     silent(documents.iter().flat_map(dead_links));
     silent(sources(&["src"]).iter().flat_map(dead_headings));
+}
+
+#[test]
+fn documents_name_tests_that_are_there() {
+    let documents = documents();
+    let is_about_tests = |path: &str| ["docs/checklist.md", "docs/mutants.md"].contains(&path);
+    let documents = documents.iter().filter(|text| is_about_tests(&text.path));
+    let tests = sources(&["src", "tests"]);
+    silent(documents.flat_map(|text| missing_tests(text, &tests)));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Each rule against small broken examples, where it must not be silent.
 
 use crate::code::code_only;
-use crate::documents::undescribed_kinds;
+use crate::documents::{missing_tests, undescribed_kinds};
 use crate::links::{dead_headings, dead_links, links_without_a_host};
 use crate::neighbours::counting_neighbours;
 use crate::{
@@ -377,6 +377,18 @@ fn a_link_to_no_heading_of_the_guide_is_caught() {
         "src/a.rs",
         &[2, 3],
     );
+}
+
+#[test]
+fn a_test_that_is_not_there_is_caught() {
+    let tests = [source(
+        "src/a.rs",
+        "fn it_holds() {}\nfn it_also_holds_late() {}\n",
+    )];
+    let text = "| a `b_c` | `it_holds`, `out` |\n| a | `a::it_also…`, `a_b c` |\n\
+                | a | `it_hold` |\n| a | `it_holds`, `x::it_fails…` |\n";
+    let document = source("docs/a.md", text);
+    caught(&missing_tests(&document, &tests), "docs/a.md", &[3, 4]);
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! The texts that are no sources: which there are; and what the page of a socket type must have.
+//! The texts that are no sources: which there are; which tests they may name; and what the page of a
+//! socket type must have.
 
 use std::fs;
 
@@ -39,6 +40,32 @@ fn collect(folder: &str, is_deep: bool, documents: &mut Vec<Source>) {
             documents.push(Source { path, text });
         }
     }
+}
+
+/// Tests that a table names in its last column and that are not there. A name may be cut with `…`.
+pub(super) fn missing_tests(document: &Source, sources: &[Source]) -> Vec<String> {
+    let is_test = |name: &str| {
+        let name = name.rsplit("::").next().unwrap_or(name);
+        let start = match name.strip_suffix('…') {
+            Some(start) => format!("fn {start}"),
+            None => format!("fn {name}("),
+        };
+        name == "*" || sources.iter().any(|source| source.text.contains(&start))
+    };
+    let mut complaints = Vec::new();
+    for (line, text) in numbered(&document.text) {
+        let row = text.strip_prefix('|').and_then(|row| row.strip_suffix('|'));
+        let Some((_, last)) = row.and_then(|row| row.rsplit_once('|')) else {
+            continue;
+        };
+        for name in last.split('`').skip(1).step_by(2) {
+            let is_name = |c: char| c.is_ascii_alphanumeric() || "_:…*".contains(c);
+            if name.contains('_') && name.chars().all(is_name) && !is_test(name) {
+                complaints.push(document.at(line, &format!("`{name}` is no test")));
+            }
+        }
+    }
+    complaints
 }
 
 /// Entries of `kinds!` whose documentation lacks something.
