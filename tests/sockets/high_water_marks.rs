@@ -620,9 +620,9 @@ fn each_queue_obeys(transport: Transport, types: (SocketType, SocketType)) {
             let newest = PIECES - 1;
             match policy {
                 Block | DropNewest => {
+                    // Any later one may have found the place of a message that left late.
                     let first: Vec<_> = (0..mark).collect();
                     assert_eq!(numbers[..mark], first, "{case}");
-                    assert!(*numbers.last().unwrap() < newest, "{case}");
                 }
                 DropOldest => {
                     // One of the queue may have been on its way when the last came.
