@@ -125,7 +125,7 @@ fn a_full_peer_delays_no_message_to_another() {
 }
 
 fn past_a_full_peer(fork: Fork) {
-    let taken = fork.fill();
+    let mut taken = fork.fill();
     assert!(taken >= MARK, "{taken} taken");
     let sender = fork.from.sender().unwrap();
     let full = fork.message(0, vec![b'y'; LARGE]);
@@ -144,9 +144,13 @@ fn past_a_full_peer(fork: Fork) {
             }
         }
     }
-    match sender.try_send(full.clone()) {
-        Err(TrySendError::Full(message)) => assert_eq!(message, full),
-        other => panic!("{:?}", other.map_err(|error| error.to_string())),
+    // On a busy machine the system takes some of them late.
+    loop {
+        match sender.try_send(full.clone()) {
+            Ok(()) => taken += 1,
+            Err(TrySendError::Full(message)) => break assert_eq!(message, full),
+            Err(other) => panic!("{other}"),
+        }
     }
     assert_eq!(sender.dropped(), 0);
     // As soon as the full one reads, the call that waits for it goes on.
