@@ -194,7 +194,9 @@ pub(crate) fn wait_subscribed(publisher: &Sender, subscriber: &Receiver, topic: 
     let step = Duration::from_millis(5);
     let heard = holds_within(PATIENCE, || {
         put(publisher, marker("are you there?"));
-        subscriber.recv_timeout_blocking(step).is_ok()
+        // Messages of an earlier subscription may still be on their way.
+        let came = subscriber.recv_timeout_blocking(step);
+        came.is_ok_and(|message| message == marker("are you there?"))
     });
     assert!(heard, "not subscribed to {topic:?}");
     put(publisher, marker("well then"));

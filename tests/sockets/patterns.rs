@@ -14,7 +14,9 @@ use common::{
 use futures::executor::block_on;
 use zmq_channels::error::{RecvTimeoutError, TryRecvError};
 use zmq_channels::kind::Typed;
-use zmq_channels::{Context, Message, Options, Pair, Pull, Push, Receiver, Rep, Req, Socket};
+use zmq_channels::{
+    Context, Linger, Message, Options, Pair, Pull, Push, Receiver, Rep, Req, Socket,
+};
 
 /// Messages of every shape: the sizes around each border, and many parts.
 fn shapes() -> Vec<Message> {
@@ -439,7 +441,9 @@ fn ventilator_workers_and_collector() {
     within(LIMIT, || {
         for transport in Transport::ALL {
             let (here, there) = transport.contexts();
-            let ventilator = here.socket::<Push>().unwrap();
+            // Of the messages that end workers some may find none any more.
+            let impatient = Options::new().linger(Linger::For(Duration::ZERO));
+            let ventilator = here.socket_with::<Push>(impatient).unwrap();
             let collector = here.socket::<Pull>().unwrap();
             let tasks = ventilator.bind(transport.endpoint()).unwrap();
             let results = collector.bind(transport.endpoint()).unwrap();
