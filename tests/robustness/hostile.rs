@@ -150,18 +150,18 @@ fn a_silent_peer_is_disconnected_in_time() {
 #[test]
 fn a_byte_now_and_then_does_not_extend_the_handshake() {
     within(LIMIT, || {
-        let options = Options::new().handshake_timeout(Some(Duration::from_millis(200)));
+        let options = Options::new().handshake_timeout(Some(Duration::from_secs(1)));
         let honest = Honest::new(Transport::Tcp, options);
         let mut raw = Raw::connect(&honest.endpoint);
         let mut closed = false;
         for byte in GREETING {
             raw.write_anyway(&[byte]);
-            closed = raw.is_closed_within(Duration::from_millis(20));
+            closed = raw.is_closed_within(Duration::from_millis(50));
             if closed {
                 break;
             }
         }
-        assert!(closed, "the whole greeting took 1.3 s");
+        assert!(closed, "the whole greeting took 3.2 s");
         honest.check();
     });
 }
