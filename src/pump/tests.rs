@@ -35,6 +35,7 @@ mod inproc;
 mod isolation;
 mod reconnect;
 mod resolver;
+mod world;
 mod zap;
 
 /// Number of turns without progress after which a run has failed.
