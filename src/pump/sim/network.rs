@@ -114,11 +114,12 @@ impl Network {
         self.wires.iter().filter(open).count()
     }
 
-    /// Whether nothing is on its way over a connection.
+    /// Whether nothing is on its way over a connection, and nothing will be with time.
     pub(in crate::pump) fn is_quiet(&self) -> bool {
         let on_its_way =
             |wire: &Wire| (0..2).any(|to| !wire.gone[to] && !wire.pipes[to].is_empty());
-        !self.wires.iter().any(on_its_way)
+        let will_change = self.changes.last().is_some_and(|last| *last >= self.now);
+        !will_change && !self.wires.iter().any(on_its_way)
     }
 
     /// Begins a connection from this address; the caller adds it to a backlog.

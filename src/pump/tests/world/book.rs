@@ -136,20 +136,21 @@ impl World {
             member.read_events();
             let pump = &mut self.sim.pumps[member.sock.pump];
             let found = pump.find(member.sock.socket);
-            let peers = found.map_or(0, |slot| pump.sockets[slot].pipes.len());
+            let (now, most) = member.told.take_peers();
             let waiting = member.sock.receiver.as_ref().map_or(0, Receiver::len);
-            if waiting == 0 {
-                member.receive_limit.peers = 1;
-            }
-            member.receive_limit.peers = member.receive_limit.peers.max(peers);
+            member.send_limit.see(most);
+            member.receive_limit.see(most);
             let limit = member.receive_limit.messages();
             assert!(
                 waiting <= limit,
                 "{waiting} messages in the `out` of {at}, with {limit}"
             );
+            if waiting == 0 {
+                member.receive_limit.peers = now.max(1);
+            }
             if let Some(slot) = found.filter(|_| self.random.below(8) == 0) {
                 let statistics = pump.statistics(slot).unwrap();
-                member.check_marks(&statistics, peers);
+                member.check_marks(&statistics, now);
             }
         }
     }
@@ -158,10 +159,6 @@ impl World {
 impl Member {
     /// The marks are kept for what is to be sent.
     fn check_marks(&mut self, statistics: &Statistics, peers: usize) {
-        if statistics.queued_out == 0 {
-            self.send_limit.peers = 1;
-        }
-        self.send_limit.peers = self.send_limit.peers.max(peers);
         if self.shares() {
             let (queued, limit) = (statistics.queued_out, self.send_limit.messages());
             assert!(
@@ -169,6 +166,9 @@ impl Member {
                 "{}: {queued} to be sent, with {limit}",
                 self.kind
             );
+        }
+        if statistics.queued_out == 0 {
+            self.send_limit.peers = peers.max(1);
         }
         for peer in &statistics.peers {
             let limit = self.send_limit.mark;

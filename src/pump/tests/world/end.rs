@@ -148,7 +148,7 @@ impl World {
                     member.taken
                 );
             }
-            if member.told.breaks == 0 && !member.publishes() {
+            if self.is_unharmed(at) {
                 assert_eq!(dropped.by(DropReason::ConnectionLost), 0, "{what}");
             }
         }
@@ -167,19 +167,13 @@ impl World {
     /// A sender none of whose connections broke has lost nothing.
     fn check_losses(&mut self) {
         for at in 0..self.members.len() {
-            if !self.members[at].is_open() {
+            if !self.members[at].is_open() || !self.is_unharmed(at) {
                 continue;
             }
             let queued = self.statistics(at).queued_out;
             let member = &self.members[at];
-            let is_whole = member.told.breaks == 0 && !member.cuts && member.shares();
-            if !is_whole || member.kind == SocketType::Req {
-                continue;
-            }
-            let missing = member
-                .sent
-                .iter()
-                .filter(|sent| sent.received_by.is_empty());
+            let missing = member.sent.iter();
+            let missing = missing.filter(|sent| sent.received_by.is_empty());
             assert_eq!(
                 missing.count(),
                 queued,
@@ -187,6 +181,20 @@ impl World {
                 member.kind
             );
         }
+    }
+
+    /// Whether a socket may lose no message.
+    fn is_unharmed(&self, at: usize) -> bool {
+        let member = &self.members[at];
+        let group = &self.groups[member.group];
+        let peers = self.members.iter();
+        let mut peers = peers.filter(|peer| peer.group == member.group && peer.kind.receives());
+        let ends_well = !group.deafens && peers.all(|peer| peer.told.faults == 0);
+        member.shares()
+            && member.kind != SocketType::Req
+            && member.told.breaks == 0
+            && !member.cuts
+            && (!member.parts || ends_well)
     }
 
     /// All pumps end in one of the ways in which a context does, and leave nothing behind.

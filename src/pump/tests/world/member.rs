@@ -18,6 +18,8 @@ pub(super) struct Group {
     pub(super) options: [Options; 2],
     /// Whether one of its sockets was closed.
     pub(super) is_broken: bool,
+    /// Whether one of them that receives ended a connection.
+    pub(super) deafens: bool,
 }
 
 /// A socket, and what its user knows of it.
@@ -39,7 +41,10 @@ pub(super) struct Member {
     pub(super) sent: Vec<Sent>,
     /// A send that waits for room, with its message's receiver.
     pub(super) sending: Option<(Option<usize>, Pending<Result<(), SendError>>)>,
-    /// Whether it ended a connection without the time to send what was on its way.
+    /// Whether it ended a connection, after which it is told no more about it.
+    pub(super) parts: bool,
+    /// Whether it did so without the time to send what was on its way, or its network is one that
+    /// breaks.
     pub(super) cuts: bool,
     /// Number of messages received.
     pub(super) taken: u64,
@@ -96,6 +101,11 @@ impl Limit {
     pub(super) fn new(mark: usize) -> Limit {
         let mark = if mark == 0 { usize::MAX } else { mark };
         Limit { mark, peers: 1 }
+    }
+
+    /// There were that many peers.
+    pub(super) fn see(&mut self, peers: usize) {
+        self.peers = self.peers.max(peers);
     }
 
     pub(super) fn messages(self) -> usize {

@@ -28,6 +28,7 @@ impl World {
                 kinds,
                 options,
                 is_broken: false,
+                deafens: false,
             });
             let one = kinds[0].has_one_peer();
             for side in [0, 1] {
@@ -121,6 +122,7 @@ impl World {
             sending: None,
             taken: 0,
             order: HashMap::new(),
+            parts: false,
             cuts: false,
             owes: VecDeque::new(),
             peers: Vec::new(),
@@ -300,10 +302,10 @@ impl World {
         let endpoint = self.one_of_endpoints(&bound);
         self.note(|| format!("{at} unbinds {endpoint}"));
         let gone = endpoint.clone();
+        self.part(at);
         let unbound = self.ask(at, |reply| SocketCommand::Unbind { endpoint, reply });
         unbound.unwrap();
         let member = &mut self.members[at];
-        member.cuts |= member.options.queues.linger != Linger::UntilSent;
         member.bound.retain(|other| *other != gone);
         member.unbound.push(gone);
     }
@@ -394,11 +396,19 @@ impl World {
         let endpoint = links[which].endpoint.clone();
         self.note(|| format!("{at} disconnects {endpoint}"));
         let gone = endpoint.clone();
+        self.part(at);
         let done = self.ask(at, |reply| SocketCommand::Disconnect { endpoint, reply });
         done.unwrap();
         let member = &mut self.members[at];
-        member.cuts |= member.options.queues.linger != Linger::UntilSent;
         member.links.retain(|link| link.endpoint != gone);
+    }
+
+    /// A socket ends one of its connections.
+    fn part(&mut self, at: usize) {
+        let member = &mut self.members[at];
+        member.parts = true;
+        member.cuts |= self.storm || member.options.queues.linger != Linger::UntilSent;
+        self.groups[member.group].deafens |= member.kind.receives();
     }
 
     /// Asks to close a socket; the answer may come much later.
@@ -421,6 +431,7 @@ impl World {
         member.closing = Some(Closing { answer, until });
         let group = member.group;
         self.groups[group].is_broken = true;
+        self.part(at);
     }
 
     fn close_at_random(&mut self, at: usize) {

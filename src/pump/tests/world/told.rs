@@ -14,12 +14,16 @@ pub(super) struct Told {
     connections: HashMap<u64, Stage>,
     ended: HashSet<u64>,
     listening: Vec<Endpoint>,
+    /// The largest number of peers since a user began to count.
+    pub(super) most_peers: usize,
     /// Handshakes that failed, unless this socket itself ended them.
     pub(super) failures: u64,
     /// Connections that ended for any reason.
     pub(super) losses: u64,
     /// Connections that ended, or failed to begin, but not because of a call on this socket.
     pub(super) breaks: u64,
+    /// Those among them that the peer did not end either.
+    pub(super) faults: u64,
     pub(super) is_over: bool,
     /// The last events, for a run that fails.
     pub(super) last: VecDeque<String>,
@@ -38,6 +42,12 @@ impl Told {
     pub(super) fn peers(&self) -> usize {
         let stages = self.connections.values();
         stages.filter(|stage| **stage == Stage::Done).count()
+    }
+
+    /// The number of peers, and the largest since the last call.
+    pub(super) fn take_peers(&mut self) -> (usize, usize) {
+        let now = self.peers();
+        (now, std::mem::replace(&mut self.most_peers, now))
     }
 
     pub(super) fn listeners(&self) -> usize {
@@ -106,6 +116,11 @@ impl Told {
             EventKind::Disconnected { reason } => {
                 self.losses += 1;
                 self.breaks += u64::from(*reason != DisconnectReason::Local);
+                let is_call = matches!(
+                    reason,
+                    DisconnectReason::Local | DisconnectReason::PeerClosed
+                );
+                self.faults += u64::from(!is_call);
                 (matches!(before, Some(Stage::Done | Stage::Failed)), None)
             }
             other => panic!("not of a connection: {other:?}"),
@@ -115,5 +130,6 @@ impl Told {
             Some(stage) => drop(self.connections.insert(number, stage)),
             None => drop(self.ended.insert(number)),
         }
+        self.most_peers = self.most_peers.max(self.peers());
     }
 }
