@@ -24,6 +24,7 @@ mod told;
 
 use super::super::transport::{self, Resolution, Target};
 use super::*;
+use crate::options::Overflow;
 use crate::security::Security;
 use crate::statistics::Statistics;
 

@@ -47,14 +47,20 @@ impl World {
         for at in 0..self.members.len() {
             while self.take(at) {}
             self.reply(at);
-            let member = &mut self.members[at];
-            if let Some(closing) = &member.closing {
-                if let Poll::Ready(report) = closing.answer.try_take() {
-                    member.report = report;
-                    member.closing = None;
-                    assert!(report.is_some(), "{at} closes without a report");
-                }
-            }
+            self.read_report(at);
+        }
+    }
+
+    /// A socket may have closed.
+    fn read_report(&mut self, at: usize) {
+        let member = &mut self.members[at];
+        let Some(closing) = &member.closing else {
+            return;
+        };
+        if let Poll::Ready(report) = closing.answer.try_take() {
+            member.report = report;
+            member.closing = None;
+            assert!(report.is_some(), "{at} closes without a report");
         }
     }
 
@@ -63,8 +69,11 @@ impl World {
         for at in 0..self.members.len() {
             self.members[at].read_events();
             let linked = self.live_links(at);
+            self.read_report(at);
             let member = &self.members[at];
             if let Some(closing) = &member.closing {
+                let is_late = closing.until.is_some_and(|until| until < self.sim.now);
+                assert!(!is_late, "{at} closes too late");
                 if closing.until.is_some() || linked > 0 {
                     return Some(format!("{at} closes"));
                 }
@@ -151,9 +160,19 @@ impl World {
             if self.is_unharmed(at) {
                 assert_eq!(dropped.by(DropReason::ConnectionLost), 0, "{what}");
             }
+            if member.waits_for_all() {
+                assert_eq!(dropped.by(DropReason::PeerFull), 0, "{what}");
+            }
+            assert_eq!(statistics.reconnects, member.told.reconnects, "{what}");
         }
-        for (group, [sent, received]) in self.groups.iter().zip(sums) {
+        for (number, [sent, received]) in sums.into_iter().enumerate() {
+            let group = &self.groups[number];
+            // Its sockets count no more once they have closed.
             if !group.is_broken {
+                let members = self.members.iter();
+                let mut members = members.filter(|member| member.group == number);
+                let is_whole = members.all(|member| member.told.losses == 0);
+                assert!(sent == received || !is_whole, "{:?}", group.kinds);
                 assert!(
                     sent >= received,
                     "{:?}: {sent} sent, {received} received",
@@ -167,6 +186,7 @@ impl World {
     /// A sender none of whose connections broke has lost nothing.
     fn check_losses(&mut self) {
         for at in 0..self.members.len() {
+            self.check_report(at);
             if !self.members[at].is_open() || !self.is_unharmed(at) {
                 continue;
             }
@@ -183,6 +203,28 @@ impl World {
         }
     }
 
+    /// What a socket reports as undelivered when it has closed was not received by any peer.
+    fn check_report(&self, at: usize) {
+        let member = &self.members[at];
+        let Some(report) = member.report.filter(|_| member.shares()) else {
+            return;
+        };
+        let received = member.sent.iter();
+        let received = received.filter(|sent| !sent.received_by.is_empty());
+        let (received, accepted) = (received.count(), member.sent.len());
+        let told = received + report.undelivered as usize;
+        assert!(
+            told <= accepted,
+            "{at}, a {}: {received} of {accepted} were received, and {report:?}",
+            member.kind
+        );
+        assert!(
+            told == accepted || !self.is_unharmed(at),
+            "{at}, a {}: {received} of {accepted} were received, and {report:?}",
+            member.kind
+        );
+    }
+
     /// Whether a socket may lose no message.
     fn is_unharmed(&self, at: usize) -> bool {
         let member = &self.members[at];
@@ -191,6 +233,7 @@ impl World {
         let mut peers = peers.filter(|peer| peer.group == member.group && peer.kind.receives());
         let ends_well = !group.deafens && peers.all(|peer| peer.told.faults == 0);
         member.shares()
+            && member.options.queues.send_overflow == Overflow::Block
             && member.kind != SocketType::Req
             && member.told.breaks == 0
             && !member.cuts
@@ -199,7 +242,8 @@ impl World {
 
     /// All pumps end in one of the ways in which a context does, and leave nothing behind.
     pub(super) fn finish(&mut self) {
-        let way = self.below(3);
+        let (way, start) = (self.below(3), self.sim.now);
+        let longest = Duration::from_millis(if way == 2 { 200 } else { 7000 });
         self.note(|| format!("the end, way {way}"));
         if way == 0 {
             (0..self.members.len()).for_each(|at| self.close(at));
@@ -229,6 +273,7 @@ impl World {
         self.sim.until("the end of all pumps", |sim| {
             sim.pumps.iter().all(Pump::is_finished)
         });
+        assert!(self.sim.now <= start + longest, "the end takes too long");
         for answer in answers {
             assert!(answer.try_take().is_ready(), "a release without an answer");
         }

@@ -133,6 +133,11 @@ impl Member {
         )
     }
 
+    /// Whether its senders wait for a peer that is full.
+    pub(super) fn waits_for_all(&self) -> bool {
+        self.options.get_xpub_no_drop() || self.options.get_router_mandatory()
+    }
+
     /// Whether each peer gets a copy.
     pub(super) fn publishes(&self) -> bool {
         matches!(

@@ -87,6 +87,20 @@ impl World {
         if self.below(6) == 0 {
             options = options.immediate(true);
         }
+        let kind = self.groups[group].kinds[side];
+        match kind {
+            SocketType::Pub | SocketType::XPub | SocketType::Radio => {
+                options = options.xpub_no_drop(self.below(2) == 0);
+            }
+            SocketType::Router => options = options.router_mandatory(self.below(2) == 0),
+            // A reply that is dropped would be waited for.
+            SocketType::Rep => {}
+            _ if self.below(8) == 0 => {
+                let policies = [Overflow::DropNewest, Overflow::DropOldest, Overflow::Latest];
+                options = options.send_overflow(policies[self.below(3)]);
+            }
+            _ => {}
+        }
         options
     }
 
@@ -401,6 +415,8 @@ impl World {
         done.unwrap();
         let member = &mut self.members[at];
         member.links.retain(|link| link.endpoint != gone);
+        member.read_events();
+        member.told.disconnected(&gone);
     }
 
     /// A socket ends one of its connections.

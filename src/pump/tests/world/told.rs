@@ -13,6 +13,12 @@ const LAST: usize = 30;
 pub(super) struct Told {
     connections: HashMap<u64, Stage>,
     ended: HashSet<u64>,
+    /// Those of them that this socket made.
+    dialed: HashSet<u64>,
+    /// The endpoints to which a handshake has succeeded.
+    met: HashSet<Endpoint>,
+    /// Handshakes that succeeded after the first one with an endpoint.
+    pub(super) reconnects: u64,
     listening: Vec<Endpoint>,
     /// The largest number of peers since a user began to count.
     pub(super) most_peers: usize,
@@ -42,6 +48,11 @@ impl Told {
     pub(super) fn peers(&self) -> usize {
         let stages = self.connections.values();
         stages.filter(|stage| **stage == Stage::Done).count()
+    }
+
+    /// This socket has disconnected from an endpoint.
+    pub(super) fn disconnected(&mut self, endpoint: &Endpoint) {
+        self.met.remove(endpoint);
     }
 
     /// The number of peers, and the largest since the last call.
@@ -100,15 +111,22 @@ impl Told {
         let before = self.connections.remove(&number);
         let (is_right, after) = match &event.kind {
             EventKind::ConnectDelayed => (before.is_none(), Some(Stage::Delayed)),
-            EventKind::Connected => (
-                matches!(before, None | Some(Stage::Delayed)),
-                Some(Stage::Begun),
-            ),
+            EventKind::Connected => {
+                self.dialed.insert(number);
+                let is_right = matches!(before, None | Some(Stage::Delayed));
+                (is_right, Some(Stage::Begun))
+            }
             EventKind::ConnectFailed { .. } => {
                 (matches!(before, None | Some(Stage::Delayed)), None)
             }
             EventKind::Accepted => (before.is_none(), Some(Stage::Begun)),
-            EventKind::HandshakeSucceeded(_) => (before == Some(Stage::Begun), Some(Stage::Done)),
+            EventKind::HandshakeSucceeded(_) => {
+                if self.dialed.contains(&number) {
+                    let is_first = self.met.insert(event.endpoint.clone().unwrap());
+                    self.reconnects += u64::from(!is_first);
+                }
+                (before == Some(Stage::Begun), Some(Stage::Done))
+            }
             EventKind::HandshakeFailed { reason } => {
                 self.failures += u64::from(*reason != DisconnectReason::Local);
                 (before == Some(Stage::Begun), Some(Stage::Failed))
