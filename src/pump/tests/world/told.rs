@@ -20,6 +20,8 @@ pub(super) struct Told {
     /// Handshakes that succeeded after the first one with an endpoint.
     pub(super) reconnects: u64,
     listening: Vec<Endpoint>,
+    /// The number of losses when there were several peers last.
+    pub(super) several_at: Option<u64>,
     /// The largest number of peers since a user began to count.
     pub(super) most_peers: usize,
     /// Handshakes that failed, unless this socket itself ended them.
@@ -148,6 +150,10 @@ impl Told {
             Some(stage) => drop(self.connections.insert(number, stage)),
             None => drop(self.ended.insert(number)),
         }
-        self.most_peers = self.most_peers.max(self.peers());
+        let peers = self.peers();
+        self.most_peers = self.most_peers.max(peers);
+        if peers > 1 {
+            self.several_at = Some(self.losses);
+        }
     }
 }
