@@ -184,10 +184,22 @@ impl World {
             93..=94 => self.subscribe(at),
             95 => {
                 let jump = [100, 5_000, 3_600_000][self.below(3)];
-                self.note(|| format!("{jump} ms pass"));
-                self.sim.pass(Duration::from_millis(jump));
+                self.jump(Duration::from_millis(jump));
             }
             _ => self.judge_one(),
+        }
+    }
+
+    /// The clock jumps.
+    fn jump(&mut self, time: Duration) {
+        self.note(|| format!("{time:?} pass"));
+        self.sim.pass(time);
+        for member in &mut self.members {
+            // A pump that has not read the command yet counts from now.
+            let is_unread = self.sim.pumps[member.sock.pump].mailbox.has_work();
+            if let (Some(closing), true) = (&mut member.closing, is_unread) {
+                closing.until = closing.until.map(|until| until + time);
+            }
         }
     }
 
