@@ -25,7 +25,7 @@ const LATEST_CUT: u64 = 17;
 pub(in crate::pump) struct Network {
     pub(in crate::pump) random: Random,
     pub(in crate::pump) faults: Faults,
-    /// The time, which whoever runs the nodes sets.
+    /// The time, which is set from outside.
     pub(in crate::pump) now: Instant,
     /// Whether readiness is reported once per change, as pollers do, and not as long as it lasts.
     pub(in crate::pump) edges: bool,
