@@ -304,13 +304,34 @@ impl<E: Env> Pump<E> {
             return self.finish_writing(slot);
         }
         if let (Some(socket), 1..) = (socket, sent) {
-            if let Some(socket) = self.sockets.get_mut(socket) {
-                if !socket.io.buffers && socket.options.queues.send_overflow == Overflow::Block {
-                    socket.io.credits.released += sent;
-                }
-            }
-            self.settle_credits(socket);
+            self.have_left(socket, sent);
         }
         self.unblock(slot);
+    }
+
+    /// Messages of a socket have been written: they no longer count against its high-water mark.
+    fn have_left(&mut self, socket: usize, messages: usize) {
+        if let Some(socket) = self.sockets.get_mut(socket) {
+            if !socket.io.buffers && socket.options.queues.send_overflow == Overflow::Block {
+                socket.io.credits.released += messages;
+            }
+        }
+        self.settle_credits(socket);
+    }
+
+    /// Counts the messages that a pipe has written in the middle of a chunk: exactly, before a
+    /// connection ends or its user asks. While it is written, a chunk is counted as a whole.
+    pub(super) fn count_written(&mut self, slot: usize) {
+        let Some(pipe) = self.pipes.get_mut(slot) else {
+            return;
+        };
+        let Path::Wire(wire) = &mut pipe.path else {
+            return;
+        };
+        let sent = wire.connection.count_written();
+        wire.counts.messages_out += sent as u64;
+        if let (Some(socket), 1..) = (pipe.socket, sent) {
+            self.have_left(socket, sent);
+        }
     }
 }

@@ -22,7 +22,7 @@ use crate::sync::permits::Permits;
 use crate::sync::timeouts::Alarms;
 use crate::sync::Hook;
 
-use super::sim::{Faults, Network, Node, Random};
+use super::sim::{Faults, Network, Node, Random, NONE};
 use super::socket::wire_config;
 use super::{Command, Pump, PumpShared, Release, SocketCommand, SocketId};
 use crate::options::MAX_HANDSHAKES;
@@ -35,6 +35,7 @@ mod inproc;
 mod isolation;
 mod reconnect;
 mod resolver;
+mod world;
 mod zap;
 
 /// Number of turns without progress after which a run has failed.
@@ -55,6 +56,10 @@ struct Sim {
     permits: Arc<Permits>,
     /// Decides which pumps turn in a step; without it, all do.
     whim: Option<Random>,
+    /// Whether pumps turn only if there is a reason to.
+    sleeps: bool,
+    /// Whether no pump had a reason to turn in the last step.
+    is_idle: bool,
 }
 
 /// One socket of a simulated pump.
@@ -68,7 +73,7 @@ struct Sock {
 impl Sim {
     fn new(seed: u64, faults: Faults, pumps: usize) -> Self {
         let now = Instant::now();
-        let network = Network::new(seed, faults);
+        let network = Network::new(seed, faults, now);
         let permits = Permits::new(pumps, None);
         let names = Arc::new(Names::new());
         let pumps = (0..pumps)
@@ -94,11 +99,16 @@ impl Sim {
             pumps,
             permits,
             whim: None,
+            sleeps: false,
+            is_idle: false,
         }
     }
 
     /// One turn of every pump, or of some; time passes only when no pump has anything to do.
     fn step(&mut self) {
+        if self.sleeps {
+            return self.step_awake();
+        }
         let mut idle = true;
         for pump in &mut self.pumps {
             if self.whim.as_mut().is_some_and(|whim| whim.below(2) == 0) {
@@ -115,8 +125,48 @@ impl Sim {
             idle &= !pump.is_busy();
         }
         if idle {
-            self.now += Duration::from_millis(1);
+            self.pass(Duration::from_millis(1));
         }
+    }
+
+    /// Like [`step`](Self::step), but a pump turns only if there is a reason to, as if its thread
+    /// slept otherwise. If there is none, time passes until there is one.
+    fn step_awake(&mut self) {
+        let (mut idle, mut soon) = (true, false);
+        for pump in &mut self.pumps {
+            if pump.is_finished() {
+                continue;
+            }
+            for answer in pump.env().answers() {
+                assert!(pump.mailbox.post(answer).is_ok());
+            }
+            if self.whim.as_mut().is_some_and(|whim| whim.below(2) == 0) {
+                idle = false;
+                continue;
+            }
+            let ready = pump.env().ready();
+            soon |= pump.env().is_expecting();
+            let is_due = pump.deadline().is_some_and(|due| due <= self.now);
+            if pump.mailbox.has_work() || !ready.is_empty() || pump.is_busy() || is_due {
+                pump.turn(self.now, &ready);
+                idle = false;
+            }
+        }
+        self.is_idle = idle && !soon;
+        if idle {
+            let due = self.pumps.iter().filter(|pump| !pump.is_finished());
+            let due = due.filter_map(Pump::deadline).min();
+            let change = self.network.borrow_mut().next_change();
+            let next = due.into_iter().chain(change).min();
+            let longest = Duration::from_millis(if soon { 1 } else { 1000 });
+            let next = next.map_or(longest, |next| next.saturating_duration_since(self.now));
+            self.pass(next.clamp(Duration::from_millis(1), longest));
+        }
+    }
+
+    fn pass(&mut self, time: Duration) {
+        self.now += time;
+        self.network.borrow_mut().now = self.now;
     }
 
     fn until(&mut self, what: &str, mut done: impl FnMut(&mut Self) -> bool) {
@@ -241,13 +291,14 @@ const ROUGH: Faults = Faults {
     refused: 0,
     short: 500,
     delayed: 300,
-    reset: 0,
+    ..NONE
 };
 const BROKEN: Faults = Faults {
     refused: 300,
     short: 300,
     delayed: 200,
     reset: 3,
+    ..NONE
 };
 
 /// Whether to run the long form of a test: ZMQ_CHANNELS_LONG=1 cargo test sim_
@@ -262,12 +313,21 @@ fn all_combinations() -> bool {
 }
 
 fn seeds() -> impl Iterator<Item = u64> {
+    seeds_of(1)
+}
+
+/// The seeds of a test that runs `times` as many as others.
+fn seeds_of(times: u64) -> std::ops::Range<u64> {
     let given = |name| std::env::var(name).ok()?.parse::<u64>().ok();
     // One seed can be replayed: SIM_SEED=17 cargo test sim_. The checks before a merge try more
-    // seeds than the default: SIM_SEEDS=20.
+    // seeds than the default: SIM_SEEDS=20. A long run goes on where another ended: SIM_FIRST=1000.
     match given("SIM_SEED") {
         Some(seed) => seed..seed + 1,
-        None => 0..given("SIM_SEEDS").unwrap_or(if long() { 20 } else { 5 }),
+        None => {
+            let first = given("SIM_FIRST").unwrap_or(0);
+            let seeds = given("SIM_SEEDS").unwrap_or(if long() { 20 } else { 5 });
+            first * times..(first + seeds) * times
+        }
     }
 }
 

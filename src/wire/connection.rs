@@ -383,7 +383,8 @@ impl Connection {
     }
 
     /// The first `n` of these bytes have been written. Returns the number of messages that this
-    /// completes; small messages are counted per chunk.
+    /// completes; small messages are counted per chunk, the rest by
+    /// [`count_written`](Self::count_written).
     pub(crate) fn transmitted(&mut self, n: usize) -> usize {
         self.encoder.transmitted(n)
     }

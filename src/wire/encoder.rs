@@ -81,8 +81,10 @@ enum Segment {
 struct Chunk {
     bytes: Vec<u8>,
     written: usize,
-    /// Number of messages that end here.
+    /// Number of messages that end here and have not been counted as written.
     messages: usize,
+    /// Number of messages that end here and were counted before all of it is written.
+    counted: usize,
     /// The first frame continues a message that began in an earlier segment.
     begins_inside: bool,
     /// Bytes that are not part of a message: greeting, commands, subscriptions. In order, not
@@ -427,6 +429,7 @@ impl Chunk {
         self.bytes.clear();
         self.written = 0;
         self.messages = 0;
+        self.counted = 0;
         self.begins_inside = false;
         self.control.clear();
     }

@@ -11,6 +11,9 @@ use crate::statistics::{DropReason, Dropped, PeerStatistics, SocketStatistics, S
 impl<E: Env> Pump<E> {
     /// Returns the statistics of a socket.
     pub(in crate::pump) fn statistics(&mut self, slot: usize) -> Option<Statistics> {
+        for pipe in self.sockets.get(slot)?.pipes.clone() {
+            self.count_written(pipe);
+        }
         self.settle_credits(slot);
         // Late replies are counted in `out` when the batch is pushed.
         self.push_batch(slot);

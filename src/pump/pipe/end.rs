@@ -22,6 +22,7 @@ impl<E: Env> Pump<E> {
     /// Ends a pipe: the pattern forgets it, and its dialer tries again if there is one and it
     /// should.
     pub(in crate::pump) fn lose(&mut self, slot: usize, loss: Loss) {
+        self.count_written(slot);
         let Some(pipe) = self.pipes.get(slot) else {
             return;
         };

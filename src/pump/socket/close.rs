@@ -320,6 +320,7 @@ impl<E: Env> Pump<E> {
             self.end_listener(listener);
         }
         for &pipe in &pipes {
+            self.count_written(pipe);
             if let Some(pipe) = self.pipes.get(pipe) {
                 undelivered += pipe.held() as u64;
             }

@@ -5,7 +5,7 @@ use super::*;
 use crate::curve::{CurveKeypair, CurveSecretKey};
 use crate::security::Security;
 
-fn plain() -> [Options; 2] {
+pub(super) fn plain() -> [Options; 2] {
     [
         Options::new().security(Security::PlainServer),
         Options::new().security(Security::plain_client("admin", "secret")),
@@ -13,7 +13,7 @@ fn plain() -> [Options; 2] {
 }
 
 #[cfg(feature = "curve")]
-fn curve() -> [Options; 2] {
+pub(super) fn curve() -> [Options; 2] {
     let keypair = |byte| CurveKeypair::from(CurveSecretKey::from([byte; 32]));
     let (server, client) = (keypair(1), keypair(2));
     let client = Security::curve_client(client, *server.public());

@@ -61,6 +61,15 @@ impl Connection {
         }
     }
 
+    /// Counts the messages that are written whole, and that [`transmitted`](Self::transmitted) has not
+    /// counted because their chunk is not.
+    pub(crate) fn count_written(&mut self) -> usize {
+        match self.phase {
+            Phase::Raw => 0,
+            _ => self.encoder.count_written(),
+        }
+    }
+
     /// Returns the messages of which not a single byte has been written, in order, to be sent
     /// another way because the stream is lost. Drops everything else that was to be written.
     pub(crate) fn take_unsent(&mut self) -> Vec<Message> {

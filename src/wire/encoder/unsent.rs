@@ -2,9 +2,51 @@
 
 use bytes::Bytes;
 
-use super::Chunk;
+use super::{Chunk, Encoder, Segment};
 use crate::message::{Frame, Message};
 use crate::wire::frame::Framing;
+
+impl Encoder {
+    /// Counts the messages of a chunk that is written in part, as far as they are written whole.
+    pub(in crate::wire) fn count_written(&mut self) -> usize {
+        let chunk = match self.sealed.front_mut() {
+            Some(Segment::Staged(chunk)) => chunk,
+            Some(Segment::Shared { .. }) => return 0,
+            None => &mut self.tail,
+        };
+        // There are none among encrypted bytes, where messages are counted one by one.
+        if chunk.messages == 0 {
+            return 0;
+        }
+        let whole = chunk.written_messages(self.framing);
+        let messages = whole.saturating_sub(chunk.counted);
+        chunk.counted += messages;
+        chunk.messages -= messages;
+        self.messages -= messages;
+        messages
+    }
+}
+
+impl Chunk {
+    /// Number of messages that end in the bytes that are written.
+    fn written_messages(&self, framing: Framing) -> usize {
+        let mut control = self.control.iter().peekable();
+        let (mut at, mut messages) = (0, 0);
+        while at < self.written {
+            if let Some(skipped) = control.next_if(|range| range.start == at) {
+                at = skipped.end;
+                continue;
+            }
+            let Ok(Some(header)) = framing.parse(&self.bytes[at..]) else {
+                debug_assert!(false, "our own headers are whole and well-formed");
+                break;
+            };
+            at += header.length + header.size as usize;
+            messages += usize::from(!header.more && at <= self.written);
+        }
+        messages
+    }
+}
 
 /// Reads encoded segments back as a decoder would, but knows which bytes have been written.
 pub(super) struct UnsentReader {

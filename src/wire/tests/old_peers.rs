@@ -377,8 +377,12 @@ fn unwritten_messages_of_1_0_are_returned() {
     let (whole, ends) = new();
     for written in 0..=whole.staged_bytes() {
         let (mut dealer, _) = new();
-        dealer.transmitted(written / 2);
-        dealer.transmitted(written - written / 2);
+        let mut counted = dealer.transmitted(written / 2);
+        counted += dealer.count_written();
+        counted += dealer.transmitted(written - written / 2);
+        counted += dealer.count_written();
+        let whole = ends.iter().filter(|(_, end)| *end <= written).count();
+        assert_eq!(counted, whole, "{written} written");
         let begun = ends.iter().filter(|(start, _)| *start < written).count();
         assert_eq!(dealer.take_unsent(), messages[begun..], "{written} written");
         assert_eq!(dealer.staged_bytes(), 0);

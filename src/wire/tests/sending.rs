@@ -116,6 +116,10 @@ fn unwritten_messages_are_returned() {
             .count();
         assert!(counted <= begun);
         assert_eq!(push.staged_messages(), messages.len() - counted);
+        let whole = ends.iter().filter(|end| **end <= written).count();
+        assert_eq!(counted + push.count_written(), whole, "{written} written");
+        assert_eq!(push.staged_messages(), messages.len() - whole);
+        assert_eq!(push.count_written(), 0, "once");
         assert_eq!(push.take_unsent(), messages[begun..], "{written} written");
         assert_eq!(push.staged_bytes(), 0);
         assert_eq!(push.staged_messages(), 0);
