@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use zmq_channels::{Options, SocketType};
 
-use crate::bench::{Bench, Outcome, Transport};
+use crate::bench::{Bench, Outcome, Transport, PATIENCE};
 use crate::cases::NEW;
 use crate::peer::Peer;
 use crate::side::{Ours, Side, Theirs};
@@ -15,6 +15,9 @@ use super::ledger::{Ledger, Tally, STEP};
 use super::{run, Lab, Random, Run};
 
 const BURST: u32 = 40;
+
+/// How often a bad network may let nothing through within [`PATIENCE`].
+const TRIES: u32 = 6;
 
 pub fn runs() -> Vec<Run> {
     let limit = Duration::from_secs(180);
@@ -142,28 +145,39 @@ fn loss(lab: &Lab, count: u32, tally: &mut Tally) -> Outcome {
     let bench = lab.bench();
     let lossy = Lossy::begin()?;
     let mut ways = Ways::open(&bench, &bench.peer(NEW)?)?;
-    let patience = Duration::from_secs(60);
     for _ in 0..count {
-        for (ledger, from) in [
-            (&mut ways.inward, &ways.to_pull as &dyn Side),
-            (&mut ways.outward, &ways.push),
-        ] {
-            if ledger.offer(from, patience)?.is_none() {
-                return Err(format!("no message was accepted in {patience:?}").into());
-            }
-        }
+        offer_slowly(&mut ways.inward, &ways.to_pull)?;
+        offer_slowly(&mut ways.outward, &ways.push)?;
     }
-    for (ledger, to) in [
-        (&mut ways.inward, &ways.pull as &dyn Side),
-        (&mut ways.outward, &ways.from_push),
-    ] {
-        while ledger.missing() > 0 {
-            let message = to.poll(patience)?;
-            ledger.came(&message.ok_or(format!("nothing came in {patience:?}"))?)?;
-        }
-    }
+    take_slowly(&mut ways.inward, &ways.pull)?;
+    take_slowly(&mut ways.outward, &ways.from_push)?;
     drop(lossy);
     ways.inward.close(tally);
     ways.outward.close(tally);
     bench.finish()
+}
+
+/// Offers a message until it is accepted: TCP's pauses double while packets are lost.
+fn offer_slowly(ledger: &mut Ledger, from: &dyn Side) -> Outcome {
+    for _ in 0..TRIES {
+        if ledger.offer(from, PATIENCE)?.is_some() {
+            return Ok(());
+        }
+    }
+    Err("no message was accepted".into())
+}
+
+/// Receives all that was sent.
+fn take_slowly(ledger: &mut Ledger, to: &dyn Side) -> Outcome {
+    let mut tries = 0;
+    while ledger.missing() > 0 && tries < TRIES {
+        match to.poll(PATIENCE)? {
+            Some(message) => tries = ledger.came(&message).map(|_| 0)?,
+            None => tries += 1,
+        }
+    }
+    match ledger.missing() {
+        0 => Ok(()),
+        missing => Err(format!("{missing} messages did not come").into()),
+    }
 }

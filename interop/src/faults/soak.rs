@@ -21,13 +21,16 @@ use super::{run, Held, Lab, Plan, Random, Run};
 const QUICK: Duration = Duration::from_secs(60);
 const FULL: Duration = Duration::from_secs(120);
 
-/// How much the memory of the second half may exceed that of the first, on average.
+/// How much the memory of the second half may exceed that of the first, on average: by a twentieth, and 4 MiB
+/// (in KiB), since each socket's buffers reach their size at some time. A byte that each message leaves behind
+/// exceeds that in a minute.
 const GROWTH: f64 = 1.05;
+const SLACK: f64 = 4096.0;
 
 /// Messages under way at once, less than any high-water mark.
 const WINDOW: u32 = 50;
 
-const LARGEST: u32 = 100_000;
+const LARGEST: u32 = 20_000;
 
 /// Pairs of sockets of ours, and what they say.
 const PAIRS: [(SocketType, SocketType, Flow); 5] = [
@@ -104,7 +107,7 @@ fn watch(seconds: u32, has_failed: impl Fn() -> bool) -> Outcome {
         "soak: {before:.0} KiB in the first half, {after:.0} in the second, {:?}",
         seen.last()
     );
-    if after > before * GROWTH {
+    if after > before * GROWTH + SLACK {
         return Err("memory grew".into());
     }
     let grew = |of: fn(&Held) -> usize| peak(second, of) > peak(first, of);
