@@ -1,7 +1,7 @@
 //! Ends in every way a program may, and leaves nothing: a leak checker says so (`.ci/checkers leaks`).
 //!
-//! Each context carries messages over tcp, ipc and inproc, then ends by the last handle, by `close_blocking`, by
-//! `terminate_blocking` or by `shutdown`.
+//! Each context carries messages over tcp, ipc and inproc, then ends by the last handle, by `close_blocking`,
+//! by `terminate_blocking` or by `shutdown`.
 
 use std::error::Error;
 use std::time::Duration;

@@ -22,8 +22,8 @@ const QUICK: Duration = Duration::from_secs(60);
 const FULL: Duration = Duration::from_secs(120);
 
 /// How much the memory of the second half may exceed that of the first, on average: by a twentieth, and 4 MiB
-/// (in KiB), since each socket's buffers reach their size at some time. A byte that each message leaves behind
-/// exceeds that in a minute.
+/// (in KiB), since each socket's buffers reach their size at some time. A byte that each message leaves
+/// behind exceeds that in ten minutes.
 const GROWTH: f64 = 1.05;
 const SLACK: f64 = 4096.0;
 
