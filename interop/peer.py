@@ -499,6 +499,7 @@ class Nursery:
       start  path     a peer that takes its commands from the connections to this path
                       -> its process id
       freeze pid      SIGSTOP: its connections stay, and nothing more is said on them
+      thaw   pid      SIGCONT: it goes on
       kill   pid      SIGKILL; -> when the process is gone
     """
 
@@ -525,6 +526,9 @@ class Nursery:
 
     def freeze(self, pid):
         os.kill(pid, signal.SIGSTOP)
+
+    def thaw(self, pid):
+        os.kill(pid, signal.SIGCONT)
 
     def kill(self, pid):
         if pid in self.pids:

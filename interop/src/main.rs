@@ -3,6 +3,7 @@
 mod bench;
 mod cases;
 mod conversation;
+mod faults;
 mod frames;
 mod peer;
 mod places;
@@ -20,6 +21,7 @@ use std::time::{Duration, Instant};
 
 use bench::{Bench, Children, Outcome, Setting};
 use cases::Case;
+use faults::Plan;
 use peer::{Nursery, Process};
 
 /// Most cases wait more than they work: this many at a time keep two cores busy.
@@ -35,6 +37,8 @@ struct Arguments {
     filter: String,
     list: bool,
     jobs: usize,
+    /// Faults are made to happen instead of cases.
+    faults: Option<Plan>,
 }
 
 fn main() -> ExitCode {
@@ -57,7 +61,7 @@ fn run() -> Result<bool, Box<dyn Error + Send + Sync>> {
         cases.iter().for_each(|case| println!("{}", case.name));
         return Ok(true);
     }
-    if cases.is_empty() {
+    if cases.is_empty() && arguments.faults.is_none() {
         return Err(format!("no case has a name with {:?} in it", arguments.filter).into());
     }
     let directory = env::temp_dir().join(format!("zmq-channels-interop-{}", std::process::id()));
@@ -70,8 +74,13 @@ fn run() -> Result<bool, Box<dyn Error + Send + Sync>> {
             Ok(Arc::new(nursery))
         })
         .collect::<Outcome<Vec<_>>>()?;
-    let setting = Setting::new(nurseries, directory.clone());
-    let (passed, failed) = run_all(cases, arguments.jobs, &Arc::new(setting));
+    let setting = Arc::new(Setting::new(nurseries, directory.clone()));
+    if let Some(plan) = arguments.faults {
+        let all_well = faults::run_all(&plan, &arguments.filter, &setting);
+        let _ = fs::remove_dir_all(directory);
+        return all_well;
+    }
+    let (passed, failed) = run_all(cases, arguments.jobs, &setting);
     let _ = fs::remove_dir_all(directory);
     println!("{passed} passed, {} failed", failed.len());
     Ok(failed.is_empty())
@@ -84,6 +93,7 @@ fn read_arguments() -> Result<Arguments, Box<dyn Error + Send + Sync>> {
         filter: String::new(),
         list: false,
         jobs: JOBS,
+        faults: None,
     };
     let mut given = env::args().skip(1);
     while let Some(argument) = given.next() {
@@ -98,12 +108,35 @@ fn read_arguments() -> Result<Arguments, Box<dyn Error + Send + Sync>> {
                     .push((version.to_string(), library.into()));
             }
             "--jobs" => arguments.jobs = value()?.parse::<usize>()?.max(1),
+            "--faults" => arguments.faults = Some(Plan::default()),
             "--list" => arguments.list = true,
+            option if read_plan(&mut arguments.faults, option, &mut value)? => {}
             option if option.starts_with('-') => return Err(format!("what is {option}?").into()),
             filter => arguments.filter = filter.to_string(),
         }
     }
     Ok(arguments)
+}
+
+/// Whether it is an option of `--faults`.
+fn read_plan(
+    plan: &mut Option<Plan>,
+    option: &str,
+    value: &mut dyn FnMut() -> Result<String, String>,
+) -> Outcome<bool> {
+    let Some(plan) = plan else {
+        return Ok(false);
+    };
+    match option {
+        "--quick" => plan.quick = true,
+        "--namespace" => plan.namespace = true,
+        "--soak" => plan.soak = Some(Duration::from_secs(value()?.parse()?)),
+        "--seed" => plan.seed = value()?.parse()?,
+        "--zc" => plan.zc = value()?.into(),
+        "--full" => plan.full = value()?.into(),
+        _ => return Ok(false),
+    }
+    Ok(true)
 }
 
 /// How many passed, and the names of those that failed.

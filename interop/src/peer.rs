@@ -101,6 +101,13 @@ impl Process {
             .ask(&json!({"do": "freeze", "pid": self.pid}))
             .map(drop)
     }
+
+    /// SIGCONT: what was frozen goes on.
+    pub fn thaw(&self) -> Outcome {
+        self.nursery
+            .ask(&json!({"do": "thaw", "pid": self.pid}))
+            .map(drop)
+    }
 }
 
 /// A real libzmq in a process of its own, which ends when this is dropped.

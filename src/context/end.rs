@@ -47,7 +47,9 @@ impl Context {
         all_closed(Arc::clone(&self.inner.inner), self.ask_to_close(), false)
     }
 
-    /// Like [`close`](Context::close), but blocks the current thread.
+    /// Like [`close`](Context::close), but blocks the current thread, and returns when the pump threads
+    /// have ended too. They wait for peers to end their connections, at most one second; the peer of a
+    /// process that ends before may lose the last messages it has not read yet.
     pub fn close_blocking(&self) -> CloseReport {
         self.inner.all_closed_blocking(self.ask_to_close(), false)
     }
@@ -90,7 +92,8 @@ impl Context {
         all_closed(Arc::clone(&self.inner.inner), asked, true)
     }
 
-    /// Like [`terminate`](Context::terminate), but blocks the current thread.
+    /// Like [`terminate`](Context::terminate), but blocks the current thread, and returns when the pump
+    /// threads have ended too, as [`close_blocking`](Context::close_blocking) does.
     pub fn terminate_blocking(&self) -> CloseReport {
         let asked = self.begin_to_terminate();
         self.inner.all_closed_blocking(asked, true)

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::driver::wait::WaitSetup;
-use crate::driver::Mailbox;
+use crate::driver::{is_driving, Mailbox};
 use crate::error::{Closed, PumpFailure, SocketError};
 use crate::options::ContextOptions;
 use crate::port::{ContextMonitors, Names};
@@ -53,7 +53,8 @@ impl Inner {
         }
     }
 
-    /// Waits for the reports of the sockets of all pumps, and then releases the pumps.
+    /// Waits for the reports of the sockets of all pumps, then releases the pumps and waits until their
+    /// threads have ended.
     pub(super) fn all_closed_blocking(
         &self,
         asked: Vec<Answer<CloseReport>>,
@@ -63,12 +64,32 @@ impl Inner {
         let closed = closed.map(|closed| closed.wait().unwrap_or_default().undelivered);
         let undelivered = closed.sum();
         let failure = self.failure();
-        drop(self.release());
+        let ending = self.end_pumps();
+        // A thread that drives a pump, as when it calls an accept filter, cannot wait for its end.
+        if !is_driving() {
+            ending.into_iter().for_each(Running::join);
+        }
         self.shared.monitors.end(terminated);
         CloseReport {
             undelivered,
             failure,
         }
+    }
+
+    /// Ends the running pumps, whose sockets have closed. A socket that was opened since they were asked to
+    /// would keep its pump running for as long as it is held, so it is closed here.
+    fn end_pumps(&self) -> Vec<Running> {
+        let release = Release {
+            limit: self.options.linger_limit,
+            closes: true,
+            ends: true,
+        };
+        let running = self.stop();
+        drop(ask_all(&running, |reply| Command::Release {
+            release,
+            reply,
+        }));
+        running
     }
 
     /// Sends the same command to all running pumps, which continue to run.
@@ -130,7 +151,7 @@ pub(super) async fn all_closed(
         all.undelivered += closed.await.unwrap_or_default().undelivered;
     }
     all.failure = inner.failure();
-    drop(inner.release());
+    drop(inner.end_pumps());
     inner.shared.monitors.end(terminated);
     all
 }

@@ -277,7 +277,7 @@ impl<E: Env> Pump<E> {
         keepalive: Keepalive,
         permit: Permit,
     ) -> Result<Opened, SocketError> {
-        if self.ending.is_terminated() {
+        if !self.ending.opens_sockets() {
             return Err(SocketError::Closed(Closed::Context));
         }
         let serial = self.serial();

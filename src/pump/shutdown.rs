@@ -55,9 +55,14 @@ impl Ending {
         self.shutdown.is_some()
     }
 
-    /// Whether the context is ending: no socket may be opened any more.
+    /// Whether the context is ending before its sockets have closed.
     pub(super) fn is_terminated(&self) -> bool {
         self.is_shutting_down() || self.terminated_at.is_some()
+    }
+
+    /// Whether a user may open another socket.
+    pub(super) fn opens_sockets(&self) -> bool {
+        !self.is_terminated() && !self.ends_when_released
     }
 
     /// Whether new peers are to be refused: the ZAP handler that would decide about them has ended

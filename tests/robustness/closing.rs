@@ -5,6 +5,7 @@ use crate::common;
 mod last_handle;
 mod lost;
 mod nearby;
+mod threads;
 
 use std::thread;
 use std::time::{Duration, Instant};
