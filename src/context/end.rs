@@ -48,8 +48,9 @@ impl Context {
     }
 
     /// Like [`close`](Context::close), but blocks the current thread, and returns when the pump threads
-    /// have ended too. They wait for peers to end their connections, at most one second; the peer of a
-    /// process that ends before may lose the last messages it has not read yet.
+    /// have ended too. They wait until peers have taken the last bytes and ended their connections, at most
+    /// a second for each of both: a process that ends before may cost its peers messages they have not
+    /// read yet.
     pub fn close_blocking(&self) -> CloseReport {
         self.inner.all_closed_blocking(self.ask_to_close(), false)
     }
