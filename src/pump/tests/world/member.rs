@@ -40,7 +40,7 @@ pub(super) struct Member {
     /// Messages accepted, by number.
     pub(super) sent: Vec<Sent>,
     /// A send that waits for room, with its message's receiver.
-    pub(super) sending: Option<(Option<usize>, Pending<Result<(), SendError>>)>,
+    pub(super) sending: Option<(Option<usize>, Sending)>,
     /// Whether it ended a connection, after which it is told no more about it.
     pub(super) parts: bool,
     /// Whether it did so without the time to send what was on its way, or its network is one that
@@ -61,7 +61,7 @@ pub(super) struct Member {
     pub(super) report: Option<CloseReport>,
 }
 
-pub(super) type Pending<T> = Pin<Box<dyn Future<Output = T>>>;
+type Sending = Pin<Box<dyn Future<Output = Result<(), SendError>>>>;
 
 /// A call of `connect`.
 #[derive(Clone, Debug)]
