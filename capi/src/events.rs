@@ -9,11 +9,11 @@ use std::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::task::{Context, Waker};
 
-use zmq_channels::{Receiver, Sender, SocketType};
+use zmq_channels::{Receiver, RoutingId, Sender, SocketType};
 
 use crate::errno::{done, Errno, Outcome, EINVAL};
 use crate::kind;
-use crate::options::{EVENTS, FD, LAST_ENDPOINT, SUBSCRIBE, TOPICS_COUNT, UNSUBSCRIBE};
+use crate::options::{EVENTS, FD, LAST_ENDPOINT, ROUTING_ID, SUBSCRIBE, TOPICS_COUNT, UNSUBSCRIBE};
 use crate::poll::{IN, OUT};
 use crate::socket::{self, lock, Opened, Socket, Turn};
 use crate::value::{self, Room, Text};
@@ -137,6 +137,14 @@ impl Socket {
         }
     }
 
+    /// The id of a STREAM's newest connection.
+    fn last_connection(&self, room: &mut Room<'_>) -> Outcome {
+        let peers = self.opened()?.socket.peers();
+        // They are numbered, so that the newest is the largest.
+        let newest = peers.iter().map(RoutingId::as_bytes).max();
+        room.put(value::Bytes(newest.unwrap_or(&[])))
+    }
+
     fn get_option(&self, option: c_int, room: &mut Room<'_>) -> Outcome {
         self.context.check()?;
         let is_thread_safe = kind::is_thread_safe(self.kind);
@@ -152,6 +160,7 @@ impl Socket {
                 let topics = self.opened()?.socket.topics().map_err(Errno::from)?;
                 room.put(c_int::try_from(topics).unwrap_or(c_int::MAX))
             }
+            ROUTING_ID if self.kind == SocketType::Stream => self.last_connection(room),
             _ => self.settings().get(option, room),
         }
     }

@@ -1,17 +1,18 @@
 //! Monitors (zmq_socket_monitor(3), zmq_socket_monitor_versioned(3)): a thread that sends the events
 //! of a socket's connections to a socket of its own, which the user connects to over inproc.
 
+use std::collections::BTreeSet;
 use std::ffi::{c_char, c_int, c_void, CStr};
 use std::sync::Arc;
 use std::task::Waker;
 use std::thread;
 
-use zmq_channels::monitor::{Event, EventKind, Monitor};
+use zmq_channels::monitor::{DisconnectReason, Event, EventKind, Monitor};
 use zmq_channels::options::Options;
 use zmq_channels::select::Selected;
 use zmq_channels::{Any, Endpoint, Frame, Linger, Message, Select, SocketType};
 
-use crate::errno::{done, Errno, Outcome, EFAULT, EINVAL, EMTHREAD};
+use crate::errno::{done, Errno, Outcome, EAGAIN, EFAULT, EINVAL, EMTHREAD};
 use crate::kind;
 use crate::socket::{self, lock, Socket};
 use crate::wait::BlockedSignals;
@@ -70,12 +71,17 @@ impl Outlet {
         let _ = self.socket.try_send(message);
     }
 
-    fn report(&self, event: &Event) {
-        let transport = event.endpoint.as_ref().map(Endpoint::transport);
-        // libzmq has no events of inproc connections.
-        if transport == Some("inproc") {
-            return;
+    /// Whether an event is one that libzmq has too.
+    fn is_known(event: &Event) -> bool {
+        // It has none of inproc connections, nor of those that the user ends.
+        let is_local = |reason: &DisconnectReason| *reason == DisconnectReason::Local;
+        match &event.kind {
+            EventKind::Disconnected { reason } if is_local(reason) => false,
+            _ => event.endpoint.as_ref().map(Endpoint::transport) != Some("inproc"),
         }
+    }
+
+    fn report(&self, event: &Event, accepted: &mut BTreeSet<u64>) {
         let Some(number) = event.kind.zmq_event() else {
             return;
         };
@@ -88,18 +94,42 @@ impl Outlet {
         };
         let value = u64::from(value as u32);
         let text = |end: &Option<Endpoint>| end.as_ref().map_or("", Endpoint::as_str).to_owned();
-        let endpoint = text(&event.endpoint);
-        let (local, remote) = (text(&event.local), text(&event.remote));
-        self.send(number.into(), &[value], [&endpoint, &local, &remote]);
+        let (endpoint, mut local, mut remote) = (
+            text(&event.endpoint),
+            text(&event.local),
+            text(&event.remote),
+        );
+        match (&event.kind, event.connection) {
+            (EventKind::Listening, _) => local.clone_from(&endpoint),
+            (EventKind::Accepted, Some(connection)) => _ = accepted.insert(connection),
+            _ => {}
+        }
+        // The end of an ipc connection that was not bound has no name.
+        if let (true, Some(connection)) = (endpoint.starts_with("ipc:"), event.connection) {
+            let unbound = match accepted.contains(&connection) {
+                true => &mut remote,
+                false => &mut local,
+            };
+            "ipc://".clone_into(unbound);
+        }
+        if let (EventKind::Disconnected { .. }, Some(connection)) = (&event.kind, event.connection)
+        {
+            accepted.remove(&connection);
+        }
+        if Self::is_known(event) {
+            self.send(number.into(), &[value], [&endpoint, &local, &remote]);
+        }
     }
 }
 
 /// Sends the events until the socket has closed or the thread is told to stop.
 fn run(mut select: Select<'_, Event>, outlet: &Outlet) {
+    // The numbers of the connections that were accepted.
+    let mut accepted = BTreeSet::new();
     loop {
         match select.wait() {
             Ok(Selected::Received(_, event)) => {
-                outlet.report(&event);
+                outlet.report(&event, &mut accepted);
                 if event.kind == EventKind::Stopped {
                     break;
                 }
@@ -155,7 +185,11 @@ impl Socket {
         if outlet.wanted & PIPES_STATS == 0 {
             return Err(EINVAL);
         }
-        for peer in self.opened()?.socket.statistics()?.peers {
+        let peers = self.opened()?.socket.statistics()?.peers;
+        if peers.is_empty() {
+            return Err(EAGAIN);
+        }
+        for peer in peers {
             let endpoint = peer.endpoint.as_ref().map_or("", Endpoint::as_str);
             // What was received is in the socket's queue, which its connections share.
             let queued = [peer.queued as u64, 0];

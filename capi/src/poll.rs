@@ -46,10 +46,10 @@ pub(crate) struct Item<'a> {
 
 /// Handles of the library that are waited with, because each has one waker.
 #[derive(Default)]
-struct Watches(Vec<(Option<Receiver>, Option<Sender>)>);
+pub(crate) struct Watches(Vec<(Option<Receiver>, Option<Sender>)>);
 
 impl Watches {
-    fn new(items: &[Item<'_>]) -> Outcome<Self> {
+    pub(crate) fn new(items: &[Item<'_>]) -> Outcome<Self> {
         let mut watches = Vec::with_capacity(items.len());
         for item in items {
             if let Source::Socket(socket) = item.source {
@@ -62,7 +62,7 @@ impl Watches {
         Ok(Watches(watches))
     }
 
-    fn arm(&mut self, context: &mut Context<'_>) {
+    pub(crate) fn arm(&mut self, context: &mut Context<'_>) {
         for (receiver, sender) in &mut self.0 {
             if let Some(receiver) = receiver {
                 let _ = receiver.poll_readable(context);

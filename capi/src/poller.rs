@@ -2,20 +2,33 @@
 
 use std::ffi::{c_int, c_long, c_short, c_void};
 use std::os::fd::RawFd;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Waker};
 
 use crate::errno::{self, answer, done, Errno, Outcome, EAGAIN, EFAULT, EINVAL, EMFILE};
 use crate::handle::{Entered, Handles};
-use crate::poll::{wait_for, Item, Source, ERR, IN, OUT, PRI};
+use crate::kind;
+use crate::poll::{wait_for, Item, Source, Watches, ERR, IN, OUT, PRI};
 use crate::socket::{self, lock, Socket};
-use crate::wait::Deadline;
+use crate::wait::{Bell, Deadline};
 
 const EBADF: Errno = Errno(libc::EBADF);
 
 static POLLERS: Handles<Poller> = Handles::new();
 
 #[derive(Default)]
-struct Poller(Mutex<Vec<Registered>>);
+struct Poller {
+    all: Mutex<Vec<Registered>>,
+    /// Once the descriptor was asked for.
+    signal: Mutex<Option<Signal>>,
+}
+
+/// The descriptor of a poller, which becomes readable when one of its sockets that several threads may
+/// use may be ready.
+struct Signal {
+    bell: Arc<Bell>,
+    watches: Watches,
+}
 
 #[derive(Clone, Copy)]
 struct Registered {
@@ -44,7 +57,7 @@ pub struct PollerEvent {
 impl Poller {
     fn add(&self, what: What, data: *mut c_void, events: c_short) -> Outcome {
         check_events(events)?;
-        let mut all = lock(&self.0);
+        let mut all = lock(&self.all);
         if all.iter().any(|known| known.what == what) {
             return Err(EINVAL);
         }
@@ -58,14 +71,14 @@ impl Poller {
 
     fn modify(&self, what: What, events: c_short) -> Outcome {
         check_events(events)?;
-        let mut all = lock(&self.0);
+        let mut all = lock(&self.all);
         let known = all.iter_mut().find(|known| known.what == what);
         known.ok_or(EINVAL)?.events = events;
         Ok(())
     }
 
     fn remove(&self, what: What) -> Outcome {
-        let mut all = lock(&self.0);
+        let mut all = lock(&self.all);
         let place = all.iter().position(|known| known.what == what);
         all.remove(place.ok_or(EINVAL)?);
         Ok(())
@@ -73,28 +86,16 @@ impl Poller {
 
     /// Waits, and fills in the events; returns how many there are.
     fn wait(&self, events: &mut [PollerEvent], timeout: c_long) -> Outcome<usize> {
-        let all = lock(&self.0).clone();
-        // Without a source, a wait without limit would never end.
-        if all.is_empty() && timeout < 0 {
+        let all = lock(&self.all).clone();
+        // Without anything to wait for, a wait without limit would never end.
+        if all.iter().all(|known| known.events == 0) && timeout < 0 {
             return Err(EFAULT);
         }
-        let mut sockets: Vec<Option<Entered<Socket>>> = Vec::with_capacity(all.len());
-        for known in &all {
-            sockets.push(match known.what {
-                What::Socket(handle) => Some(socket::enter(handle as *mut c_void)?),
-                What::Fd(_) => None,
-            });
+        let sockets = sockets(&all)?;
+        let mut items = items(&all, &sockets);
+        if let Some(signal) = &mut *lock(&self.signal) {
+            signal.rearm(&items)?;
         }
-        let items = all.iter().zip(&sockets).map(|(known, socket)| Item {
-            source: match (socket, known.what) {
-                (Some(socket), _) => Source::Socket(socket),
-                (None, What::Fd(fd)) => Source::Fd(fd),
-                (None, What::Socket(_)) => unreachable!("every socket was entered"),
-            },
-            wanted: known.events,
-            ready: 0,
-        });
-        let mut items: Vec<Item<'_>> = items.collect();
         wait_for(&mut items, Deadline::after(timeout), None)?;
         let ready = all.iter().zip(&items).filter(|(_, item)| item.ready != 0);
         let mut count = 0;
@@ -107,6 +108,59 @@ impl Poller {
             count => Ok(count),
         }
     }
+
+    /// The descriptor, if there is a socket that several threads may use.
+    fn fd(&self) -> Outcome<RawFd> {
+        let all = lock(&self.all).clone();
+        let sockets = sockets(&all)?;
+        let is_thread_safe = |socket: &Entered<Socket>| kind::is_thread_safe(socket.kind);
+        if !sockets.iter().flatten().any(is_thread_safe) {
+            return Err(EINVAL);
+        }
+        let mut signal = lock(&self.signal);
+        let signal = match &mut *signal {
+            Some(signal) => signal,
+            none => none.insert(Signal {
+                bell: Bell::new()?,
+                watches: Watches::default(),
+            }),
+        };
+        signal.rearm(&items(&all, &sockets))?;
+        signal.bell.ring();
+        Ok(signal.bell.fd())
+    }
+}
+
+impl Signal {
+    fn rearm(&mut self, items: &[Item<'_>]) -> Outcome {
+        self.bell.silence();
+        self.watches = Watches::new(items)?;
+        let waker = Waker::from(Arc::clone(&self.bell));
+        self.watches.arm(&mut Context::from_waker(&waker));
+        Ok(())
+    }
+}
+
+/// The sockets of what is registered, all of which must be open.
+fn sockets(all: &[Registered]) -> Outcome<Vec<Option<Entered<Socket>>>> {
+    let sockets = all.iter().map(|known| match known.what {
+        What::Socket(handle) => socket::enter(handle as *mut c_void).map(Some),
+        What::Fd(_) => Ok(None),
+    });
+    sockets.collect()
+}
+
+fn items<'a>(all: &[Registered], sockets: &'a [Option<Entered<Socket>>]) -> Vec<Item<'a>> {
+    let items = all.iter().zip(sockets).map(|(known, socket)| Item {
+        source: match (socket, known.what) {
+            (Some(socket), _) => Source::Socket(socket),
+            (None, What::Fd(fd)) => Source::Fd(fd),
+            (None, What::Socket(_)) => unreachable!("every socket was entered"),
+        },
+        wanted: known.events,
+        ready: 0,
+    });
+    items.collect()
 }
 
 fn check_events(events: c_short) -> Outcome {
@@ -170,7 +224,7 @@ pub unsafe extern "C" fn zmq_poller_destroy(poller: *mut *mut c_void) -> c_int {
 /// zmq_poller_size(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn zmq_poller_size(poller: *mut c_void) -> c_int {
-    answer(enter(poller).map(|poller| lock(&poller.0).len().try_into().unwrap_or(c_int::MAX)))
+    answer(enter(poller).map(|poller| lock(&poller.all).len().try_into().unwrap_or(c_int::MAX)))
 }
 
 /// zmq_poller_add(3).
@@ -275,12 +329,17 @@ unsafe fn wait_all(
     Ok(c_int::try_from(ready).unwrap_or(c_int::MAX))
 }
 
-/// zmq_poller_fd(3): with libzmq, a descriptor of pollers that have thread-safe sockets only. Here
-/// those sockets have no descriptor.
+/// zmq_poller_fd(3): a descriptor for other event loops, if one of the sockets may be used by several
+/// threads.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_poller_fd(poller: *mut c_void, fd: *mut RawFd) -> c_int {
-    done(enter(poller).and_then(|_| match fd.is_null() {
-        true => Err(EFAULT),
-        false => Err(EINVAL),
+    done(enter(poller).and_then(|poller| {
+        if fd.is_null() {
+            return Err(EFAULT);
+        }
+        let found = poller.fd()?;
+        // SAFETY: the caller gives room for a descriptor.
+        unsafe { *fd = found };
+        Ok(())
     }))
 }

@@ -178,6 +178,8 @@ impl Socket {
     /// has then arrived if the call that sent it has returned.
     #[cold]
     pub(crate) fn settle(&self, opened: &Opened) -> Outcome {
+        // It may reply to the first question before it goes on with what came before; not to the second.
+        opened.socket.options()?;
         opened.socket.options()?;
         Ok(())
     }

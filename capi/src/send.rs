@@ -48,7 +48,9 @@ impl Socket {
             return Err((ENOTSUP, part));
         };
         let mut outbound = lock(&self.outbound);
-        let more = flags & SNDMORE != 0;
+        // A STREAM's messages have two frames, whatever is said about the second.
+        let is_last = opened.kind == SocketType::Stream && outbound.has_begun();
+        let more = flags & SNDMORE != 0 && !is_last;
         if !outbound.has_begun() {
             if let Err(errno) = self.may_begin(opened, sender, &part, flags) {
                 return Err((errno, part));
@@ -76,7 +78,7 @@ impl Socket {
             }
             false => Some(outbound),
         };
-        match self.send_whole(sender, message, flags) {
+        match self.send_whole(opened, sender, message, flags) {
             Ok(()) => {
                 self.sent();
                 Ok(())
@@ -133,17 +135,23 @@ impl Socket {
     pub(crate) fn forward(&self, message: Message) -> Outcome {
         let opened = self.opened()?;
         let sender = opened.sender.as_ref().ok_or(ENOTSUP)?;
-        self.send_whole(sender, message, 0)
+        self.send_whole(opened, sender, message, 0)
             .map_err(|(errno, _)| errno)?;
         self.sent();
         Ok(())
     }
 
     #[inline]
-    fn send_whole(&self, sender: &Sender, message: Message, flags: c_int) -> Result<(), Unsent> {
+    fn send_whole(
+        &self,
+        opened: &Opened,
+        sender: &Sender,
+        message: Message,
+        flags: c_int,
+    ) -> Result<(), Unsent> {
         match sender.try_send(message) {
             Ok(()) => Ok(()),
-            Err(TrySendError::Full(message)) => self.send_later(sender, message, flags),
+            Err(TrySendError::Full(message)) => self.send_later(opened, sender, message, flags),
             Err(TrySendError::Closed(why, message)) => Err((why.errno().into(), Some(message))),
             Err(TrySendError::Refused(why, message)) => self.refused(&why, message),
         }
@@ -158,11 +166,23 @@ impl Socket {
     }
 
     #[cold]
-    fn send_later(&self, sender: &Sender, message: Message, flags: c_int) -> Result<(), Unsent> {
+    fn send_later(
+        &self,
+        opened: &Opened,
+        sender: &Sender,
+        message: Message,
+        flags: c_int,
+    ) -> Result<(), Unsent> {
         let timeout = self.sending_time(flags);
         let waits_for_peers =
             !kind::never_waits_for_peers(self.kind) || self.settings().waits_for_slow_peers();
         if timeout == 0 && waits_for_peers {
+            // Before the call gives up, the I/O thread finishes what it was given.
+            if self.is_nearby.load(Ordering::Relaxed) {
+                if let Err(errno) = self.settle(opened) {
+                    return Err((errno, Some(message)));
+                }
+            }
             self.rearm();
             return match sender.try_send(message) {
                 Ok(()) => Ok(()),
