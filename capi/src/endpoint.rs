@@ -5,22 +5,38 @@ use std::net::TcpListener;
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::os::unix::net::UnixListener;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use zmq_channels::error::DetachError;
 use zmq_channels::socket::BoundListener;
+use zmq_channels::statistics::PeerStatistics;
 use zmq_channels::{RoutingId, SocketType};
 
 use crate::errno::{done, Errno, Outcome, EFAULT, EINVAL, ENOTSUP};
 use crate::kind;
-use crate::socket::{self, lock, Socket};
+use crate::socket::{self, lock, Opened, Socket};
+
+/// How long a connect waits for the endpoints before it: connections within a machine take much less.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// What a socket was bound and connected to.
-#[derive(Default)]
 pub(crate) struct Endpoints {
     /// `ZMQ_LAST_ENDPOINT`.
     pub(crate) last: String,
     /// As they were given.
     connected: Vec<String>,
+    /// No wait for them has failed yet.
+    is_patient: bool,
+}
+
+impl Default for Endpoints {
+    fn default() -> Self {
+        Endpoints {
+            last: String::new(),
+            connected: Vec::new(),
+            is_patient: true,
+        }
+    }
 }
 
 impl Socket {
@@ -48,6 +64,8 @@ impl Socket {
             return Ok(());
         }
         let opened = self.opened()?;
+        let before = lock(&self.endpoints).connected.len();
+        self.wait_in_order(opened, address, before);
         let name = self.settings().connect_routing_id.take();
         match name {
             Some(name) => {
@@ -59,6 +77,9 @@ impl Socket {
             }
         }
         self.attached(address, true);
+        if before > 0 {
+            self.wait_in_order(opened, address, before + 1);
+        }
         Ok(())
     }
 
@@ -85,16 +106,40 @@ impl Socket {
     /// Ends a listener or connections; libzmq does not distinguish the two calls.
     fn detach(&self, address: &str) -> Outcome {
         let opened = self.opened()?;
-        let unbound = match opened.socket.unbind(address) {
-            Err(DetachError::NotFound(_) | DetachError::Endpoint(_)) => {
-                opened.socket.disconnect(address)
+        let detached = match opened.socket.unbind(address) {
+            Err(unbound @ (DetachError::NotFound(_) | DetachError::Endpoint(_))) => {
+                match (opened.socket.disconnect(address), unbound) {
+                    // One that can be bound and cannot be connected to, such as a wildcard.
+                    (Err(DetachError::Endpoint(_)), unbound @ DetachError::NotFound(_)) => {
+                        Err(unbound)
+                    }
+                    (disconnected, _) => disconnected,
+                }
             }
-            other => other,
+            unbound => unbound,
         };
         lock(&self.endpoints)
             .connected
             .retain(|known| known != address);
-        Ok(unbound?)
+        Ok(detached?)
+    }
+
+    /// Waits until the endpoints connected to so far have a peer, before and after another is
+    /// connected to: in libzmq messages are assigned to endpoints in the order of these calls, here to
+    /// peers in the order in which they are connected. A single endpoint needs no wait, those of other
+    /// machines are not waited for, and one that has no listener is waited for once.
+    fn wait_in_order(&self, opened: &Opened, address: &str, endpoints: usize) {
+        let is_here = ["tcp://127.", "tcp://localhost:", "tcp://[::1]:", "ipc://"];
+        let is_here = is_here.iter().any(|here| address.starts_with(here));
+        if endpoints == 0 || !is_here || !kind::distributes(self.kind) {
+            return;
+        }
+        if lock(&self.endpoints).is_patient {
+            let waited = opened
+                .socket
+                .wait_connected_timeout_blocking(endpoints, PATIENCE);
+            lock(&self.endpoints).is_patient = waited.is_ok();
+        }
     }
 }
 
@@ -227,9 +272,21 @@ pub unsafe extern "C" fn zmq_socket_get_peer_state(
         }
         let id = id.ok_or(EFAULT)?;
         let opened = socket.opened()?;
-        match opened.socket.has_peer(id) {
-            true => Ok(c_int::from(crate::poll::OUT)),
-            false => Err(crate::errno::EHOSTUNREACH),
+        if !opened.socket.has_peer(id) {
+            return Err(crate::errno::EHOSTUNREACH);
+        }
+        let mark = socket.settings().send_mark();
+        let peers = opened.socket.statistics()?.peers;
+        let is_full = |peer: &PeerStatistics| {
+            let is_it = peer
+                .known_as
+                .as_ref()
+                .is_some_and(|known| known.as_bytes() == id);
+            is_it && mark > 0 && peer.queued >= mark
+        };
+        match peers.iter().any(is_full) {
+            true => Ok(0),
+            false => Ok(c_int::from(crate::poll::OUT)),
         }
     }))
 }

@@ -59,6 +59,12 @@ pub(crate) fn never_waits_for_peers(kind: SocketType) -> bool {
     matches!(kind, Pub | XPub | Radio | Rep | Router | XSub)
 }
 
+/// Whether each message goes to one of the peers, in turn.
+pub(crate) fn distributes(kind: SocketType) -> bool {
+    use SocketType::{Client, Dealer, Push, Req, Scatter};
+    matches!(kind, Push | Dealer | Req | Client | Scatter)
+}
+
 /// Whether libzmq ignores a second connect to the same endpoint.
 pub(crate) fn connects_once(kind: SocketType) -> bool {
     use SocketType::{Dealer, Pub, Req, Sub};

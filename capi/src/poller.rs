@@ -54,6 +54,17 @@ pub struct PollerEvent {
     events: c_short,
 }
 
+impl PollerEvent {
+    fn none() -> Self {
+        PollerEvent {
+            socket: std::ptr::null_mut(),
+            fd: -1,
+            user_data: std::ptr::null_mut(),
+            events: 0,
+        }
+    }
+}
+
 impl Poller {
     fn add(&self, what: What, data: *mut c_void, events: c_short) -> Outcome {
         check_events(events)?;
@@ -103,6 +114,7 @@ impl Poller {
             *event = event_of(known, item.ready);
             count += 1;
         }
+        events[count..].fill_with(PollerEvent::none);
         match count {
             0 => Err(EAGAIN),
             count => Ok(count),
@@ -287,13 +299,8 @@ pub unsafe extern "C" fn zmq_poller_wait(
     // SAFETY: promised by the caller.
     let waited = unsafe { wait_all(poller, event, 1, timeout) };
     if waited.is_err() && !event.is_null() {
-        let none = Registered {
-            what: What::Fd(-1),
-            data: 0,
-            events: 0,
-        };
         // SAFETY: the caller gives room for an event.
-        unsafe { *event = event_of(&none, 0) };
+        unsafe { *event = PollerEvent::none() };
     }
     done(waited.map(drop))
 }

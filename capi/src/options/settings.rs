@@ -166,6 +166,11 @@ impl Settings {
         }
     }
 
+    /// How many messages may wait for a peer, 0 for any number.
+    pub(crate) fn send_mark(&self) -> usize {
+        count(self.send_mark)
+    }
+
     pub(crate) fn is_mandatory(&self) -> bool {
         self.mandatory
     }
