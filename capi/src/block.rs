@@ -105,9 +105,11 @@ impl Block {
         self.header().len
     }
 
-    /// Whether there is another share.
+    /// Whether there is another share, or the memory is constant: the user does not want to be told when
+    /// it is not needed any more.
     pub(crate) fn is_shared(&self) -> bool {
-        self.header().shares.load(Ordering::Relaxed) > 1
+        let is_constant = matches!(self.header().release, Release::User(None, _));
+        is_constant || self.header().shares.load(Ordering::Relaxed) > 1
     }
 
     /// The share as a pointer, to be stored in a `zmq_msg_t`.

@@ -1,7 +1,7 @@
 //! Contexts (zmq_ctx_new(3), zmq_ctx_term(3), zmq_ctx_shutdown(3), zmq_ctx_set(3), zmq_ctx_get(3)).
 
 use std::ffi::{c_int, c_void};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use zmq_channels::options::{ContextOptions, Options};
@@ -48,6 +48,8 @@ pub(crate) struct Context {
     /// No call on its sockets is possible any more, except closing them.
     ended: AtomicBool,
     open: Mutex<Open>,
+    /// Counts what its sockets have done that may bring a message, or room for one, to another of them.
+    activity: AtomicU64,
 }
 
 #[derive(Clone)]
@@ -86,6 +88,7 @@ impl Context {
             engine: OnceLock::new(),
             ended: AtomicBool::new(false),
             open: Mutex::new(Open::default()),
+            activity: AtomicU64::new(0),
         }
     }
 
@@ -107,6 +110,14 @@ impl Context {
         }
         open.sockets += 1;
         Ok((settings.ipv6, settings.blocky))
+    }
+
+    pub(crate) fn count_activity(&self) {
+        self.activity.fetch_add(1, Ordering::Release);
+    }
+
+    pub(crate) fn activity(&self) -> u64 {
+        self.activity.load(Ordering::Acquire)
     }
 
     /// A socket was closed.

@@ -9,10 +9,9 @@ use std::time::Duration;
 
 use zmq_channels::error::DetachError;
 use zmq_channels::socket::BoundListener;
-use zmq_channels::statistics::PeerStatistics;
 use zmq_channels::{RoutingId, SocketType};
 
-use crate::errno::{done, Errno, Outcome, EFAULT, EINVAL, ENOTSUP};
+use crate::errno::{done, Errno, Outcome, EFAULT, EINVAL, ENOCOMPATPROTO, ENOTSUP};
 use crate::kind;
 use crate::socket::{self, lock, Opened, Socket};
 
@@ -40,7 +39,22 @@ impl Default for Endpoints {
 }
 
 impl Socket {
+    /// Refuses what is no transport of this library as libzmq does: udp is for RADIO, which connects, and
+    /// DISH, which binds.
+    fn check_transport(&self, address: &str, binds: bool) -> Outcome {
+        let fits = match self.kind {
+            SocketType::Radio => !binds,
+            SocketType::Dish => binds,
+            _ => false,
+        };
+        match address.starts_with("udp://") && !fits {
+            true => Err(ENOCOMPATPROTO),
+            false => Ok(()),
+        }
+    }
+
     pub(crate) fn bind(&self, address: &str) -> Outcome {
+        self.check_transport(address, true)?;
         let use_fd = self.settings().use_fd;
         let opened = self.opened()?;
         let bound = match use_fd {
@@ -55,6 +69,7 @@ impl Socket {
     }
 
     pub(crate) fn connect(&self, address: &str) -> Outcome {
+        self.check_transport(address, false)?;
         let is_known = lock(&self.endpoints)
             .connected
             .iter()
@@ -95,6 +110,7 @@ impl Socket {
     fn attached(&self, address: &str, connected: bool) {
         if address.starts_with("inproc:") {
             self.is_nearby.store(true, Ordering::Relaxed);
+            self.acted();
         }
         let mut endpoints = lock(&self.endpoints);
         if connected {
@@ -275,16 +291,8 @@ pub unsafe extern "C" fn zmq_socket_get_peer_state(
         if !opened.socket.has_peer(id) {
             return Err(crate::errno::EHOSTUNREACH);
         }
-        let mark = socket.settings().send_mark();
-        let peers = opened.socket.statistics()?.peers;
-        let is_full = |peer: &PeerStatistics| {
-            let is_it = peer
-                .known_as
-                .as_ref()
-                .is_some_and(|known| known.as_bytes() == id);
-            is_it && mark > 0 && peer.queued >= mark
-        };
-        match peers.iter().any(is_full) {
+        let sender = opened.sender.as_ref().ok_or(ENOTSUP)?;
+        match socket.peer_is_full(opened, sender, id)? {
             true => Ok(0),
             false => Ok(c_int::from(crate::poll::OUT)),
         }

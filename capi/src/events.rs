@@ -16,7 +16,7 @@ use crate::kind;
 use crate::options::{EVENTS, FD, LAST_ENDPOINT, ROUTING_ID, SUBSCRIBE, TOPICS_COUNT, UNSUBSCRIBE};
 use crate::poll::{IN, OUT};
 use crate::socket::{self, lock, Opened, Socket, Turn};
-use crate::value::{self, Room, Text};
+use crate::value::{self, Room, Roomy, Text};
 use crate::wait::Bell;
 
 /// What rings the descriptor of a socket.
@@ -92,8 +92,7 @@ impl Socket {
             watched.arm();
         }
         let mut ready = self.ready_for(opened, IN | OUT);
-        if ready & IN == 0 && self.is_nearby.load(Ordering::Relaxed) {
-            self.settle(opened)?;
+        if ready & IN == 0 && self.settle(opened)? {
             ready = self.ready_for(opened, IN | OUT);
         }
         Ok(c_int::from(ready))
@@ -149,12 +148,12 @@ impl Socket {
         self.context.check()?;
         let is_thread_safe = kind::is_thread_safe(self.kind);
         if let (Some(more), false) = (self.receives_more(option), is_thread_safe) {
-            return room.put(more);
+            return room.put(Roomy(more));
         }
         match option {
             FD if is_thread_safe => Err(EINVAL),
-            FD => room.put(self.fd()?),
-            EVENTS => room.put(self.events()?),
+            FD => room.put(Roomy(self.fd()?)),
+            EVENTS => room.put(Roomy(self.events()?)),
             LAST_ENDPOINT => room.put(Text(lock(&self.endpoints).last.as_bytes())),
             TOPICS_COUNT => {
                 let topics = self.opened()?.socket.topics().map_err(Errno::from)?;

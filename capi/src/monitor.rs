@@ -89,6 +89,7 @@ impl Outlet {
             EventKind::ConnectDelayed => libc::EINPROGRESS,
             EventKind::HandshakeSucceeded(_) | EventKind::Stopped => 0,
             // Where libzmq has a descriptor, which the library does not give away.
+            EventKind::HandshakeFailed { reason } if reason.zmq_value().is_none() => libc::EPIPE,
             EventKind::Disconnected { .. } | EventKind::ConnectFailed { .. } => -1,
             kind => kind.zmq_value().unwrap_or(-1),
         };

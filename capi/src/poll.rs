@@ -2,7 +2,6 @@
 
 use std::ffi::{c_int, c_long, c_short, c_void};
 use std::os::fd::RawFd;
-use std::sync::atomic::Ordering;
 use std::task::Context;
 use std::time::Duration;
 
@@ -157,8 +156,7 @@ fn look(items: &mut [Item<'_>]) -> Outcome<usize> {
 fn settle(items: &[Item<'_>]) -> Outcome<bool> {
     for item in items {
         if let Source::Socket(socket) = item.source {
-            if item.wanted & IN != 0 && socket.is_nearby.load(Ordering::Relaxed) {
-                socket.settle(socket.opened()?)?;
+            if item.wanted & IN != 0 && socket.settle(socket.opened()?)? {
                 return Ok(true);
             }
         }

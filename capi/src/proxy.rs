@@ -87,7 +87,8 @@ impl Proxy<'_> {
         // Whose messages cannot go on: wait for room, and for what the other direction has.
         let sends =
             |socket: &Socket| -> Outcome<bool> { Ok(socket.ready_for(socket.opened()?, OUT) != 0) };
-        let front = from_front && sends(self.backend)?;
+        // A REP that is both sends only when it has received.
+        let front = from_front && (is_loop || sends(self.backend)?);
         let back = from_back && sends(self.frontend)?;
         if !front && !back && !control {
             let mut room = Vec::with_capacity(3);

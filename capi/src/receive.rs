@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use zmq_channels::error::{RecvTimeoutError, TryRecvError};
 use zmq_channels::{Frame, Message, Receiver, SocketType};
 
-use crate::errno::{answer, Outcome, EAGAIN, EFAULT, EFSM, ENOTSUP};
+use crate::errno::{answer, Outcome, EAGAIN, EFAULT, EFSM, EINVAL, ENOTSUP};
 use crate::kind;
 use crate::message::{self, Msg, Part};
 use crate::metadata::Metadata;
@@ -141,6 +141,7 @@ impl Socket {
     }
 
     fn took(&self, part: &Part) {
+        self.acted();
         match self.kind {
             SocketType::Req if !part.more => self.exchange.set(Turn::Request),
             SocketType::Rep if !part.more => self.exchange.set(Turn::Reply),
@@ -163,9 +164,7 @@ impl Socket {
             return wait(receiver, Deadline::after(timeout.into()));
         }
         // Before the call gives up, the I/O thread finishes what it was given.
-        if self.is_nearby.load(Ordering::Relaxed) {
-            self.settle(opened)?;
-        }
+        self.settle(opened)?;
         self.rearm();
         match receiver.try_recv() {
             Ok(message) => Ok(message),
@@ -174,14 +173,30 @@ impl Socket {
         }
     }
 
-    /// Waits until the I/O thread has done all that other calls have given it: over inproc, a message
-    /// has then arrived if the call that sent it has returned.
+    /// Something was done that may bring a message, or room for one, to another socket.
+    #[inline]
+    pub(crate) fn acted(&self) {
+        if self.is_nearby.load(Ordering::Relaxed) {
+            self.context.count_activity();
+        }
+    }
+
+    /// If this has inproc endpoints, waits until the I/O thread has done all that other calls have given
+    /// it: a message has then arrived if the call that sent it has returned. Returns whether there was
+    /// anything to wait for.
     #[cold]
-    pub(crate) fn settle(&self, opened: &Opened) -> Outcome {
+    pub(crate) fn settle(&self, opened: &Opened) -> Outcome<bool> {
+        if !self.is_nearby.load(Ordering::Relaxed) {
+            return Ok(false);
+        }
+        let activity = self.context.activity();
+        if self.settled.swap(activity, Ordering::Relaxed) == activity {
+            return Ok(false);
+        }
         // It may reply to the first question before it goes on with what came before; not to the second.
         opened.socket.options()?;
         opened.socket.options()?;
-        Ok(())
+        Ok(true)
     }
 }
 
@@ -270,7 +285,7 @@ pub unsafe extern "C" fn zmq_recviov(
 ) -> c_int {
     answer(socket::enter(handle).and_then(|socket| {
         if count.is_null() || iov.is_null() {
-            return Err(EFAULT);
+            return Err(EINVAL);
         }
         // SAFETY: the caller gives a number of vectors, and that many of them.
         let iovs = unsafe { std::slice::from_raw_parts_mut(iov, *count) };

@@ -117,13 +117,43 @@ impl Socket {
         {
             return Err(EHOSTUNREACH);
         }
+        if is_mandatory() && self.peer_is_full(opened, sender, &part.frame)? {
+            // With a time limit the last frame waits, which then is not delivered alone.
+            return match self.sending_time(flags) {
+                0 => Err(EAGAIN),
+                _ => Ok(()),
+            };
+        }
         if kind::never_waits_for_peers(self.kind) || sender.is_writable() {
             return Ok(());
         }
         self.wait_for_room(sender, flags)
     }
 
+    /// Whether the queue of a ROUTER's peer is full. Most calls need not look, as fewer messages are
+    /// queued for all peers together.
+    pub(crate) fn peer_is_full(
+        &self,
+        opened: &Opened,
+        sender: &Sender,
+        id: &[u8],
+    ) -> Outcome<bool> {
+        let mark = self.settings().send_mark();
+        if mark == 0 || sender.len() < mark {
+            return Ok(false);
+        }
+        let peers = opened.socket.statistics()?.peers;
+        Ok(peers.iter().any(|peer| {
+            let is_it = peer
+                .known_as
+                .as_ref()
+                .is_some_and(|known| known.as_bytes() == id);
+            is_it && peer.queued >= mark
+        }))
+    }
+
     fn sent(&self) {
+        self.acted();
         match self.kind {
             SocketType::Req => self.exchange.set(Turn::Reply),
             SocketType::Rep => self.exchange.set(Turn::Request),
@@ -158,9 +188,10 @@ impl Socket {
     }
 
     fn refused(&self, why: &Refusal, message: Message) -> Result<(), Unsent> {
+        let routes = matches!(self.kind, SocketType::Router | SocketType::Stream);
         match why {
             // libzmq takes a routing id without a message, and sends nothing.
-            Refusal::FrameCount { .. } if matches!(self.kind, SocketType::Router) => Ok(()),
+            Refusal::FrameCount { .. } if routes => Ok(()),
             why => Err((why.errno().into(), Some(message))),
         }
     }
@@ -178,10 +209,8 @@ impl Socket {
             !kind::never_waits_for_peers(self.kind) || self.settings().waits_for_slow_peers();
         if timeout == 0 && waits_for_peers {
             // Before the call gives up, the I/O thread finishes what it was given.
-            if self.is_nearby.load(Ordering::Relaxed) {
-                if let Err(errno) = self.settle(opened) {
-                    return Err((errno, Some(message)));
-                }
+            if let Err(errno) = self.settle(opened) {
+                return Err((errno, Some(message)));
             }
             self.rearm();
             return match sender.try_send(message) {

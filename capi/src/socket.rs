@@ -5,7 +5,7 @@
 //! stored, since some of them cannot be changed afterwards.
 
 use std::ffi::{c_int, c_void};
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use zmq_channels::{Any, Receiver, Sender, SocketType};
@@ -42,6 +42,8 @@ pub(crate) struct Socket {
     pub(crate) exchange: Exchange,
     /// It has inproc endpoints, whose messages arrive without delay in libzmq.
     pub(crate) is_nearby: AtomicBool,
+    /// The context's activity when the I/O thread was last waited for.
+    pub(crate) settled: AtomicU64,
 }
 
 /// The library's socket, and its ports.
@@ -96,6 +98,7 @@ impl Socket {
             send_timeout: AtomicI32::new(-1),
             exchange: Exchange(AtomicU8::new(0)),
             is_nearby: AtomicBool::new(false),
+            settled: AtomicU64::new(0),
         })
     }
 

@@ -64,26 +64,38 @@ macro_rules! numbers {
 
 numbers!(c_int, i64, u64);
 
+/// An `int` for which there may be more room than it needs, which is filled with zeros.
+pub(crate) struct Roomy(pub(crate) c_int);
+
+impl Value for Roomy {
+    fn write(self, room: &mut [u8]) -> Outcome<usize> {
+        let bytes = self.0.to_ne_bytes();
+        Bytes(&bytes).write(room)
+    }
+}
+
 /// A text, which is written with a NUL.
 pub(crate) struct Text<'a>(pub(crate) &'a [u8]);
 
 impl Value for Text<'_> {
     fn write(self, room: &mut [u8]) -> Outcome<usize> {
         let size = self.0.len() + 1;
-        let room = room.get_mut(..size).ok_or(EINVAL)?;
-        room[..self.0.len()].copy_from_slice(self.0);
-        room[self.0.len()] = 0;
+        if room.len() < size {
+            return Err(EINVAL);
+        }
+        Bytes(self.0).write(room)?;
         Ok(size)
     }
 }
 
-/// Bytes without a NUL.
+/// Bytes without a NUL; the rest of the room is filled with zeros.
 pub(crate) struct Bytes<'a>(pub(crate) &'a [u8]);
 
 impl Value for Bytes<'_> {
     fn write(self, room: &mut [u8]) -> Outcome<usize> {
-        let room = room.get_mut(..self.0.len()).ok_or(EINVAL)?;
-        room.copy_from_slice(self.0);
+        let (start, rest) = room.split_at_mut_checked(self.0.len()).ok_or(EINVAL)?;
+        start.copy_from_slice(self.0);
+        rest.fill(0);
         Ok(self.0.len())
     }
 }
