@@ -291,8 +291,7 @@ pub unsafe extern "C" fn zmq_socket_get_peer_state(
         if !opened.socket.has_peer(id) {
             return Err(crate::errno::EHOSTUNREACH);
         }
-        let sender = opened.sender.as_ref().ok_or(ENOTSUP)?;
-        match socket.peer_is_full(opened, sender, id)? {
+        match socket.peer_is_full(opened, id)? {
             true => Ok(0),
             false => Ok(c_int::from(crate::poll::OUT)),
         }

@@ -112,7 +112,7 @@ impl Proxy<'_> {
                 Err(errno) => return Err(errno),
             };
             let count = &mut self.counts[direction];
-            count.messages += message.len() as u64;
+            count.messages += 1;
             count.bytes += message.byte_len() as u64;
             if let Some(capture) = self.capture {
                 capture.forward(message.clone())?;

@@ -284,7 +284,8 @@ pub unsafe extern "C" fn zmq_recviov(
     flags: c_int,
 ) -> c_int {
     answer(socket::enter(handle).and_then(|socket| {
-        if count.is_null() || iov.is_null() {
+        // SAFETY: the number is read only if there is one.
+        if count.is_null() || iov.is_null() || unsafe { *count } == 0 {
             return Err(EINVAL);
         }
         // SAFETY: the caller gives a number of vectors, and that many of them.
