@@ -22,6 +22,7 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "zmq-channels-judges"
+LOOPBACK = "ip link set lo up multicast on && ip route add 224.0.0.0/4 dev lo"
 SIGNALS = {number.value: number.name for number in signal.Signals}
 
 
@@ -171,6 +172,13 @@ def scratch():
     return _scratch[0].name
 
 
+def check_loaded(program, folder):
+    """The program must find the library in the folder, or the wrong one would be judged."""
+    listed = run(["ldd", program], env={**os.environ, "LD_LIBRARY_PATH": str(folder)})
+    if f"libzmq.so.5 => {folder}/libzmq.so.5" not in listed:
+        fail(f"{program} does not load the library that is to be judged:\n{listed}")
+
+
 class Case:
     """A command to run. `passed(output)` may look further than at the exit code."""
 
@@ -200,7 +208,7 @@ def isolated(command):
     are ignored by the first one, and tests end themselves by alarm and abort.
     """
     return ["unshare", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c",
-            'ip link set lo up || exit 125; "$@"; exit $?', "sh", *command]
+            f'{LOOPBACK} || exit 125; "$@"; exit $?', "sh", *command]
 
 
 def check_isolation():
@@ -262,6 +270,8 @@ def run_cases(cases, folder, options):
         for future in concurrent.futures.as_completed(pending):
             outcome = future.result()
             outcomes[outcome.name] = outcome
+            if outcome.verdict not in ("passed", "ignored"):
+                say(f"{outcome.name}: {outcome.verdict}")
             if sys.stderr.isatty():
                 print(f"\r{len(outcomes)}/{len(cases)} ", end="", file=sys.stderr, flush=True)
     ordered = [outcomes[case.name] for case in cases]
@@ -344,8 +354,11 @@ def keep_logs(judge_name, outcomes):
             (logs / f"{name}.log").write_text(f"{outcome.verdict}: {outcome.why}\n{outcome.output}")
 
 
-def main(judge_name, options, cases, library):
-    """Runs the chosen cases against what `library` returns, reports, and ends the process."""
+def main(judge_name, options, cases, library, program=None):
+    """Runs the chosen cases against what `library` returns, reports, and ends the process.
+
+    `program` is one that must load it.
+    """
     chosen = [case for case in cases if not options.filters or any(part in case.name for part in options.filters)]
     if options.list:
         print("\n".join(case.name for case in chosen))
@@ -354,6 +367,8 @@ def main(judge_name, options, cases, library):
         fail("no case has such a name")
     expectations = Expectations(judge_name)
     folder = library()
+    if program:
+        check_loaded(program, folder)
     outcomes = run_cases(chosen, folder, options)
     run_again(chosen, outcomes, folder, options, expectations)
     if options.results:
