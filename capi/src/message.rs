@@ -487,6 +487,7 @@ pub unsafe extern "C" fn zmq_msg_gets(msg: *const Msg, name: *const c_char) -> *
     let name = unsafe { CStr::from_ptr(name) };
     // SAFETY: promised by the caller; the message is only read.
     let msg = unsafe { valid(msg.cast_mut()) };
+    crate::metadata::want();
     let found = msg.and_then(|msg| {
         let metadata = msg.metadata().ok_or(EINVAL)?;
         metadata.text(name).ok_or(EINVAL)

@@ -1,9 +1,22 @@
 //! Properties of the connection that a message was received from (zmq_msg_gets(3)).
 
 use std::ffi::{c_char, CStr, CString};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use zmq_channels::message::PeerInfo;
+
+/// Whether a property was asked for.
+static WANTED: AtomicBool = AtomicBool::new(false);
+
+pub(crate) fn is_wanted() -> bool {
+    WANTED.load(Ordering::Relaxed)
+}
+
+/// A property is asked for: sockets that are opened from now on have messages that know it.
+pub(crate) fn want() {
+    WANTED.store(true, Ordering::Relaxed);
+}
 
 /// What the messages of one connection share.
 pub(crate) struct Metadata {
