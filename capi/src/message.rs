@@ -70,7 +70,8 @@ struct Group([u8; MAX_GROUP + 1]);
 pub(crate) struct Part {
     pub(crate) frame: Frame,
     pub(crate) routing_id: u32,
-    pub(crate) group: Option<Frame>,
+    /// Boxed, since few parts have one, and each is moved several times.
+    pub(crate) group: Option<Box<Frame>>,
     pub(crate) metadata: Option<Arc<Metadata>>,
     pub(crate) more: bool,
 }
@@ -184,16 +185,16 @@ impl Msg {
 
     /// The peer and the group that it is for.
     #[inline]
-    pub(crate) fn address(&self) -> (u32, Option<Frame>) {
+    pub(crate) fn address(&self) -> (u32, Option<Box<Frame>>) {
         let group = self.group();
         (
             self.routing_id,
-            group.map(|group| Frame::from(group.to_bytes())),
+            group.map(|group| Box::new(Frame::from(group.to_bytes()))),
         )
     }
 
     /// Puts back what could not be sent; the message is the empty one that was left.
-    pub(crate) fn put_back(&mut self, part: Part, (routing_id, group): (u32, Option<Frame>)) {
+    pub(crate) fn put_back(&mut self, part: Part, (routing_id, group): (u32, Option<Box<Frame>>)) {
         *self = Msg::from(Part {
             frame: part.frame,
             routing_id,

@@ -38,23 +38,16 @@ impl Inbound {
     /// Takes a message and gives its first frame out.
     #[inline]
     fn begin(&mut self, kind: SocketType, message: Message) -> Part {
-        if let Some(info) = message.peer() {
-            let is_same = self
-                .metadata
-                .as_ref()
-                .is_some_and(|known| known.is_of(&info));
-            if !is_same {
-                self.metadata = Some(Arc::new(Metadata::new(info)));
-            }
-        } else {
-            self.metadata = None;
-        }
+        self.metadata = match message.peer() {
+            None => None,
+            Some(info) => Some(match self.metadata.take() {
+                Some(known) if known.is_of(&info) => known,
+                _ => Arc::new(Metadata::new(info)),
+            }),
+        };
         if message.len() == 1 {
-            if let Ok(frame) = Frame::try_from(message) {
-                self.more = false;
-                return self.part(frame);
-            }
-            return Part::default();
+            self.more = false;
+            return self.part(Frame::try_from(message).unwrap_or_default());
         }
         self.rest = message.into_frames().into_iter();
         let mut part = Part::default();
@@ -65,7 +58,7 @@ impl Inbound {
                 .and_then(|id| <[u8; 4]>::try_from(&id[..]).ok());
             part.routing_id = id.map_or(0, u32::from_be_bytes);
         } else if kind == SocketType::Dish {
-            part.group = self.rest.next();
+            part.group = self.rest.next().map(Box::new);
         }
         let next = self.next().unwrap_or_default();
         Part {
@@ -82,6 +75,7 @@ impl Inbound {
         Some(self.part(frame))
     }
 
+    #[inline]
     fn part(&self, frame: Frame) -> Part {
         Part {
             frame,

@@ -295,7 +295,7 @@ fn addressed(kind: SocketType, part: Part) -> Message {
         SocketType::Server | SocketType::Peer => {
             Message::to(Frame::from(part.routing_id.to_be_bytes()), part.frame)
         }
-        SocketType::Radio => Message::to_group(part.group.unwrap_or_default(), part.frame),
+        SocketType::Radio => Message::to_group(*part.group.unwrap_or_default(), part.frame),
         _ => Message::from(part.frame),
     }
 }

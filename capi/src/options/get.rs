@@ -44,6 +44,7 @@ impl Settings {
             MULTICAST_HOPS => self.multicast.hops,
             MULTICAST_MAXTPDU => self.multicast.max_tpdu,
             MULTICAST_LOOP => self.multicast.r#loop.into(),
+            LOOPBACK_FASTPATH => self.multicast.fast_loopback.into(),
             SNDBUF => self.send_buffer,
             RCVBUF => self.receive_buffer,
             TOS => self.type_of_service,

@@ -104,6 +104,7 @@ impl Settings {
             MULTICAST_HOPS => self.multicast.hops = ranged(given, 1..=MAX)?,
             MULTICAST_MAXTPDU => self.multicast.max_tpdu = ranged(given, 1..=MAX)?,
             MULTICAST_LOOP => self.multicast.r#loop = int(given)? != 0,
+            LOOPBACK_FASTPATH => self.multicast.fast_loopback = int(given)? != 0,
             SNDBUF => self.send_buffer = ranged(given, -1..=MAX)?,
             RCVBUF => self.receive_buffer = ranged(given, -1..=MAX)?,
             // The field of the protocol has eight bits.

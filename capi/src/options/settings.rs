@@ -77,7 +77,8 @@ pub(crate) struct Settings {
     pub(crate) connect_routing_id: Option<Vec<u8>>,
 }
 
-/// Options of transports that the library does not have; endpoints of them are refused.
+/// Options of transports that the library does not have, whose endpoints are refused, and of another
+/// system.
 #[derive(Clone, Debug)]
 pub(super) struct Multicast {
     pub(super) rate: c_int,
@@ -85,6 +86,8 @@ pub(super) struct Multicast {
     pub(super) hops: c_int,
     pub(super) max_tpdu: c_int,
     pub(super) r#loop: bool,
+    /// Of Windows only.
+    pub(super) fast_loopback: bool,
 }
 
 impl Settings {
@@ -101,6 +104,7 @@ impl Settings {
                 hops: 1,
                 max_tpdu: 1500,
                 r#loop: true,
+                fast_loopback: false,
             },
             send_buffer: -1,
             receive_buffer: -1,
