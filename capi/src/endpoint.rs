@@ -59,10 +59,11 @@ impl Socket {
         let opened = self.opened()?;
         let bound = match use_fd {
             -1 => opened.socket.bind(address)?,
-            // SAFETY: by setting ZMQ_USE_FD the user has given the descriptor to the socket.
-            fd => opened
-                .socket
-                .bind_listener(listener(unsafe { OwnedFd::from_raw_fd(fd) }))?,
+            fd => {
+                // SAFETY: by setting ZMQ_USE_FD the user has given the descriptor to the socket.
+                let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+                opened.socket.bind_listener(listener(fd))?
+            }
         };
         self.attached(bound.as_str(), false);
         Ok(())

@@ -147,7 +147,7 @@ impl Msg {
 
     /// Takes the payload and leaves an empty message.
     #[inline]
-    fn take_frame(&mut self) -> Frame {
+    pub(crate) fn take_frame(&mut self) -> Frame {
         let kind = std::mem::replace(&mut self.kind, Kind::Inline);
         let len = std::mem::take(&mut self.len);
         // SAFETY: the kind says which field was stored. It is taken out once, as the message is now
@@ -181,6 +181,23 @@ impl Msg {
         self.release();
         *self = Msg::empty();
         part
+    }
+
+    /// Puts the frame of a message back that `take_frame` has taken.
+    pub(crate) fn put_frame(&mut self, message: zmq_channels::Message) {
+        let frame = message.into_frames().pop().unwrap_or_default();
+        let with_frame = Msg::from(Part {
+            frame,
+            ..Part::default()
+        });
+        (self.body, self.kind, self.len) = (with_frame.body, with_frame.kind, with_frame.len);
+    }
+
+    /// Empties a message whose frame was sent.
+    #[inline]
+    pub(crate) fn clear(&mut self) {
+        self.release();
+        *self = Msg::empty();
     }
 
     /// The peer and the group that it is for.
@@ -255,6 +272,27 @@ impl Msg {
     pub(crate) fn replace(&mut self, other: Msg) {
         self.release();
         *self = other;
+    }
+
+    /// Replaces the message by a copy of a small frame; returns false if it is not small.
+    #[inline]
+    pub(crate) fn fill(&mut self, frame: &[u8]) -> bool {
+        let len = frame.len();
+        if len > zmq_channels::message::INLINE_CAPACITY {
+            return false;
+        }
+        if len > INLINE {
+            let Some(block) = Block::copy(frame) else {
+                return false;
+            };
+            self.replace(Msg::with_block(block));
+            return true;
+        }
+        self.replace(Msg::empty());
+        // SAFETY: writing a field of a union of plain bytes.
+        unsafe { self.body.inline[..len].copy_from_slice(frame) };
+        self.len = len as u8;
+        true
     }
 
     /// A second message with the same payload.

@@ -40,7 +40,7 @@ impl Metadata {
     /// The value of a property as a text that lasts as long as this does.
     pub(crate) fn text(&self, name: &CStr) -> Option<*const c_char> {
         let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, value)) = given.iter().find(|(known, _)| &**known == name) {
+        if let Some((_, value)) = given.iter().find(|(known, _)| **known == *name) {
             return Some(value.as_ptr());
         }
         let value = self.find(name.to_str().ok()?)?;

@@ -94,7 +94,7 @@ impl Socket {
         let receiver = opened.receiver.as_ref().ok_or(ENOTSUP)?;
         let mut inbound = lock(&self.inbound);
         if let Some(part) = inbound.next() {
-            self.took(&part);
+            self.took(part.more);
             return Ok(part);
         }
         self.may_receive()?;
@@ -109,8 +109,44 @@ impl Socket {
             }
         };
         let part = inbound.begin(self.kind, message);
-        self.took(&part);
+        self.took(part.more);
         Ok(part)
+    }
+
+    /// Receives a frame into a message. Most are small, and the only one of their message: their bytes
+    /// are copied to where they stay, and nothing else is moved.
+    #[inline]
+    fn receive_into(&self, msg: &mut Msg, flags: c_int) -> Outcome<c_int> {
+        let opened = self.opened()?;
+        let receiver = opened.receiver.as_ref().ok_or(ENOTSUP)?;
+        let mut inbound = lock(&self.inbound);
+        if !inbound.has_rest() {
+            self.may_receive()?;
+            if let Ok(message) = receiver.try_recv() {
+                if let ([frame], None) = (message.frames(), message.peer()) {
+                    if msg.fill(frame) {
+                        (inbound.more, inbound.metadata) = (false, None);
+                        self.took(false);
+                        return Ok(size(frame.len()));
+                    }
+                }
+                let part = inbound.begin(self.kind, message);
+                return Ok(self.give(part, msg));
+            }
+        }
+        drop(inbound);
+        self.receive(flags).map(|part| {
+            let len = size(part.frame.len());
+            msg.replace(Msg::from(part));
+            len
+        })
+    }
+
+    fn give(&self, part: Part, msg: &mut Msg) -> c_int {
+        self.took(part.more);
+        let len = size(part.frame.len());
+        msg.replace(Msg::from(part));
+        len
     }
 
     /// Receives a whole message, for proxies.
@@ -123,7 +159,7 @@ impl Socket {
             Err(TryRecvError::Closed(why)) => Err(why.errno().into()),
             Err(TryRecvError::Empty) => self.wait_for_message(opened, receiver, DONTWAIT),
         }?;
-        self.took(&Part::default());
+        self.took(false);
         Ok(message)
     }
 
@@ -134,11 +170,12 @@ impl Socket {
         }
     }
 
-    fn took(&self, part: &Part) {
+    #[inline]
+    fn took(&self, more: bool) {
         self.acted();
         match self.kind {
-            SocketType::Req if !part.more => self.exchange.set(Turn::Request),
-            SocketType::Rep if !part.more => self.exchange.set(Turn::Reply),
+            SocketType::Req if !more => self.exchange.set(Turn::Request),
+            SocketType::Rep if !more => self.exchange.set(Turn::Reply),
             _ => {}
         }
     }
@@ -255,10 +292,7 @@ pub unsafe extern "C" fn zmq_msg_recv(msg: *mut Msg, handle: *mut c_void, flags:
     answer(socket::enter(handle).and_then(|socket| {
         // SAFETY: promised by the caller.
         let msg = unsafe { message::valid(msg) }?;
-        let part = socket.receive(flags)?;
-        let len = size(part.frame.len());
-        msg.replace(Msg::from(part));
-        Ok(len)
+        socket.receive_into(msg, flags)
     }))
 }
 

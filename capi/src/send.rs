@@ -96,6 +96,34 @@ impl Socket {
         }
     }
 
+    /// Sends a message of one frame where that needs nothing besides; `None` if it does. The message is
+    /// empty if it was sent, and as it was otherwise.
+    #[inline]
+    fn send_alone(&self, msg: &mut Msg, flags: c_int) -> Option<Outcome> {
+        use SocketType::{Dealer, Pair, Pub, Push, XPub};
+        if flags & SNDMORE != 0 || !matches!(self.kind, Push | Dealer | Pub | Pair | XPub) {
+            return None;
+        }
+        let sender = match self.opened() {
+            Ok(opened) => opened.sender.as_ref()?,
+            Err(errno) => return Some(Err(errno)),
+        };
+        if lock(&self.outbound).has_begun() {
+            return None;
+        }
+        match sender.try_send(Message::from(msg.take_frame())) {
+            Ok(()) => {
+                msg.clear();
+                self.acted();
+                Some(Ok(()))
+            }
+            Err(error) => {
+                msg.put_frame(error.into_inner());
+                None
+            }
+        }
+    }
+
     /// Whether the first frame of a message may be sent.
     #[inline]
     fn may_begin(&self, opened: &Opened, sender: &Sender, part: &Part, flags: c_int) -> Outcome {
@@ -361,6 +389,9 @@ pub unsafe extern "C" fn zmq_msg_send(msg: *mut Msg, handle: *mut c_void, flags:
         // SAFETY: promised by the caller.
         let msg = unsafe { message::valid(msg) }?;
         let len = size(msg.bytes().len());
+        if let Some(sent) = socket.send_alone(msg, flags) {
+            return sent.map(|()| len);
+        }
         let addressed = msg.address();
         match socket.send(msg.take_part(), flags) {
             Ok(()) => Ok(len),

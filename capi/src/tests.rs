@@ -71,10 +71,8 @@ fn connect(socket: *mut c_void, address: &str) -> c_int {
 fn set(socket: *mut c_void, option: c_int, value: c_int) {
     let value = (&raw const value).cast();
     // SAFETY: the value has that size.
-    assert_eq!(
-        unsafe { zmq_setsockopt(socket, option, value, size_of::<c_int>()) },
-        0
-    );
+    let set = unsafe { zmq_setsockopt(socket, option, value, size_of::<c_int>()) };
+    assert_eq!(set, 0, "{option}");
 }
 
 fn get(socket: *mut c_void, option: c_int) -> c_int {
@@ -89,10 +87,8 @@ fn last_endpoint(socket: *mut c_void) -> String {
     let (mut text, mut size) = ([0_u8; 256], 256);
     let room = text.as_mut_ptr().cast();
     // SAFETY: there is room of that size.
-    assert_eq!(
-        unsafe { zmq_getsockopt(socket, LAST_ENDPOINT, room, &raw mut size) },
-        0
-    );
+    let got = unsafe { zmq_getsockopt(socket, LAST_ENDPOINT, room, &raw mut size) };
+    assert_eq!(got, 0);
     assert_eq!(text[size - 1], 0);
     String::from_utf8(text[..size - 1].to_vec()).unwrap()
 }

@@ -201,9 +201,8 @@ pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> Outcome<T> {
             if let std::task::Poll::Ready(value) = future.as_mut().poll(&mut context) {
                 return Ok(value);
             }
-            match poll_with(&mut [readable(bell.fd())], None, None) {
-                Err(EINTR) => return Err(EINTR),
-                Ok(_) | Err(_) => {}
+            if poll_with(&mut [readable(bell.fd())], None, None) == Err(EINTR) {
+                return Err(EINTR);
             }
         }
     })
