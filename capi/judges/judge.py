@@ -83,7 +83,7 @@ def debian_source(package):
     entries = write_source_entries(apt / "parts")
     if not entries:
         fail("no Debian entry in /etc/apt/sources.list or /etc/apt/sources.list.d")
-    options = [f"-oDir::Etc::SourceList=/dev/null", f"-oDir::Etc::SourceParts={apt}/parts",
+    options = ["-oDir::Etc::SourceList=/dev/null", f"-oDir::Etc::SourceParts={apt}/parts",
                f"-oDir::State::Lists={apt}/lists", f"-oDir::Cache={apt}/cache", "-oAPT::Sandbox::User=root"]
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
@@ -128,17 +128,21 @@ def arguments(description, *, jobs=2, limit=60):
     return parser
 
 
+def build_ours():
+    """Builds the library of this package; its path."""
+    # cargo-web is Debian 12's Rust 1.85 or newer; its plain cargo is too old.
+    need_tools(cargo="cargo-web", cc="gcc")
+    say("building the library with cargo")
+    manifest = HERE.parent / "Cargo.toml"
+    run(["cargo", "build", "--release", "--manifest-path", manifest])
+    metadata = run(["cargo", "metadata", "--format-version=1", "--no-deps", "--manifest-path", manifest])
+    target = json.loads(metadata[metadata.index("{"):])["target_directory"]
+    return pathlib.Path(target) / "release/libzmq.so"
+
+
 def our_library(path=None):
     """A folder in which libzmq.so.5 is the library to judge."""
-    if path is None:
-        need_tools(cargo="cargo-web", cc="gcc")
-        say("building the library with cargo")
-        manifest = HERE.parent / "Cargo.toml"
-        run(["cargo", "build", "--release", "--manifest-path", manifest])
-        metadata = run(["cargo", "metadata", "--format-version=1", "--no-deps", "--manifest-path", manifest],
-                       )
-        path = pathlib.Path(json.loads(metadata[metadata.index("{"):])["target_directory"]) / "release/libzmq.so"
-    path = path.resolve()
+    path = (path or build_ours()).resolve()
     if not path.is_file():
         fail(f"no library at {path}")
     return library_folder(path, "ours")
