@@ -122,7 +122,7 @@ def arguments(description, *, jobs=2, limit=60):
     parser.add_argument("--jobs", type=int, default=jobs, help=f"cases at a time ({jobs})")
     parser.add_argument("--limit", type=float, default=limit, help=f"seconds for each case ({limit})")
     parser.add_argument("--again", type=int, default=1,
-                        help="how often a case that failed is run again, alone (1); it is told")
+                        help="how often a case that failed is run again, two at a time (1); it is told")
     parser.add_argument("--results", type=pathlib.Path, help="write what came of each case as JSON")
     parser.add_argument("--list", action="store_true", help="the names of all cases")
     return parser
@@ -266,7 +266,7 @@ def last_line(text):
 
 
 def run_cases(cases, folder, options):
-    """Runs all cases; one that failed is run again alone, so that load from the others is no cause."""
+    """Runs all cases, as many at a time as wanted."""
     check_isolation()
     outcomes = {}
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
@@ -278,31 +278,36 @@ def run_cases(cases, folder, options):
                 say(f"{outcome.name}: {outcome.verdict}")
             if sys.stderr.isatty():
                 print(f"\r{len(outcomes)}/{len(cases)} ", end="", file=sys.stderr, flush=True)
-    ordered = [outcomes[case.name] for case in cases]
-    return ordered
+    return [outcomes[case.name] for case in cases]
 
 
 def run_again(cases, outcomes, folder, options, expectations):
+    """Runs those that failed and are not named once more, few at a time: load may have been the cause."""
     by_name = {case.name: case for case in cases}
-    for place, outcome in enumerate(outcomes):
+
+    def once_more(place):
+        outcome = outcomes[place]
+        if outcome.verdict in ("passed", "ignored") or expectations.named(outcome.name):
+            return
         for attempt in range(2, 2 + options.again):
-            if outcome.verdict in ("passed", "ignored") or expectations.named(outcome.name):
-                break
-            first = outcome
-            outcome = run_case(by_name[outcome.name], folder, options.limit)
-            outcome.attempts = attempt
-            if outcome.verdict != "passed":
-                first.attempts = attempt
-                outcome = first
-            outcomes[place] = outcome
+            second = run_case(by_name[outcome.name], folder, options.limit)
+            outcome.attempts = second.attempts = attempt
+            if second.verdict == "passed":
+                outcomes[place] = second
+                return
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        list(pool.map(once_more, range(len(outcomes))))
 
 
 class Expectations:
     """The lines `pattern  inapplicable|differs  reason` of a file in expected/."""
 
-    def __init__(self, judge_name):
+    def __init__(self, *names):
         self.lines = []
-        path = HERE / "expected" / f"{judge_name}.txt"
+        for name in names:
+            self.read(HERE / "expected" / f"{name}.txt")
+
+    def read(self, path):
         for number, line in enumerate(path.read_text().splitlines(), 1):
             if not line.strip() or line.startswith("#"):
                 continue
@@ -358,10 +363,10 @@ def keep_logs(judge_name, outcomes):
             (logs / f"{name}.log").write_text(f"{outcome.verdict}: {outcome.why}\n{outcome.output}")
 
 
-def main(judge_name, options, cases, library, program=None):
+def main(judge_name, options, cases, library, program=None, further=()):
     """Runs the chosen cases against what `library` returns, reports, and ends the process.
 
-    `program` is one that must load it.
+    `program` is one that must load it; `further` are more files of expectations.
     """
     chosen = [case for case in cases if not options.filters or any(part in case.name for part in options.filters)]
     if options.list:
@@ -369,7 +374,7 @@ def main(judge_name, options, cases, library, program=None):
         sys.exit()
     if not chosen:
         fail("no case has such a name")
-    expectations = Expectations(judge_name)
+    expectations = Expectations(judge_name, *further)
     folder = library()
     if program:
         check_loaded(program, folder)
