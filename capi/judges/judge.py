@@ -21,7 +21,8 @@ import tempfile
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
-CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "zmq-channels-judges"
+CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache",
+                     "zmq-channels-judges")
 LOOPBACK = "ip link set lo up multicast on && ip route add 224.0.0.0/4 dev lo"
 SIGNALS = {number.value: number.name for number in signal.Signals}
 
@@ -368,7 +369,8 @@ def main(judge_name, options, cases, library, program=None, further=()):
 
     `program` is one that must load it; `further` are more files of expectations.
     """
-    chosen = [case for case in cases if not options.filters or any(part in case.name for part in options.filters)]
+    chosen = [case for case in cases
+              if not options.filters or any(part in case.name for part in options.filters)]
     if options.list:
         print("\n".join(case.name for case in chosen))
         sys.exit()
