@@ -13,6 +13,8 @@ use crate::socket_type::SocketType;
 struct Row {
     option: &'static str,
     is_alike: fn(&Options, &Options) -> bool,
+    /// Sets it as in the second.
+    take: fn(&mut Options, &Options),
     means_something: fn(SocketType) -> bool,
 }
 
@@ -21,6 +23,7 @@ macro_rules! table {
         const TABLE: &[Row] = &[$($(Row {
             option: stringify!($option),
             is_alike: |these, those| these.$group.$option == those.$group.$option,
+            take: |these, those| these.$group.$option = those.$group.$option.clone(),
             means_something: $means_something,
         }),*),*];
 
@@ -40,6 +43,7 @@ table! {
         receive_overflow: SocketType::receives,
         linger: every,
         immediate: sends_to_any_peer,
+        require_endpoint: sends_to_any_peer,
     }
     protocol: Protocol {
         // An authenticator is given it, whatever the type (RFC 27).
@@ -133,6 +137,33 @@ fn sends_to_any_peer(kind: SocketType) -> bool {
 }
 
 impl Options {
+    /// Returns these options without those that have no effect on sockets of this type, which are at
+    /// their defaults: for programs that have one set of options for sockets of several types. Without
+    /// this, such an option is [refused](crate::error::SocketError::WithoutEffect).
+    ///
+    /// ```
+    /// use zmq_channels::{Context, Options, SocketType};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let options = Options::new().send_high_water_mark(10).router_mandatory(true);
+    /// for socket_type in [SocketType::Router, SocketType::Push] {
+    ///     Context::new().socket_of(socket_type, options.clone().effective_for(socket_type))?;
+    /// }
+    /// let of_pull = options.effective_for(SocketType::Pull);
+    /// assert_eq!(of_pull, Options::new());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn effective_for(mut self, socket_type: SocketType) -> Self {
+        let defaults = Options::new();
+        let without = TABLE
+            .iter()
+            .filter(|row| !(row.means_something)(socket_type));
+        without.for_each(|row| (row.take)(&mut self, &defaults));
+        self
+    }
+
     /// Messages held in options must be ones that sockets of this type can send and receive.
     pub(crate) fn check_messages(&self, kind: SocketType) -> Result<(), OptionFault> {
         let messages = [

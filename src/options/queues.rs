@@ -59,6 +59,7 @@ pub(crate) struct Queues {
     pub(crate) receive_overflow: Overflow,
     pub(crate) linger: Linger,
     pub(crate) immediate: bool,
+    pub(crate) require_endpoint: bool,
 }
 
 impl Default for Queues {
@@ -70,6 +71,7 @@ impl Default for Queues {
             receive_overflow: Overflow::Block,
             linger: Linger::UntilSent,
             immediate: false,
+            require_endpoint: false,
         }
     }
 }
@@ -173,6 +175,24 @@ impl Options {
     #[must_use]
     pub fn get_immediate(&self) -> bool {
         self.queues.immediate
+    }
+
+    /// Whether messages are accepted only while there is a peer, connected or being connected to; default
+    /// false: messages are accepted up to the high-water mark before that. With neither a peer nor a
+    /// [`connect`](crate::Socket::connect), `in` counts as full, as with libzmq, and a policy that drops
+    /// messages drops them; and a socket that closes does not wait for others to connect to it. It has
+    /// an effect on the same types as [`immediate`](Options::immediate). (libzmq has no such option: it
+    /// always does this.)
+    #[must_use]
+    pub fn require_endpoint(mut self, require_endpoint: bool) -> Self {
+        self.queues.require_endpoint = require_endpoint;
+        self
+    }
+
+    /// Returns the value of [`require_endpoint`](Options::require_endpoint).
+    #[must_use]
+    pub fn get_require_endpoint(&self) -> bool {
+        self.queues.require_endpoint
     }
 
     /// Sets the same limit for both directions, in messages per peer.

@@ -36,6 +36,7 @@ set_and_read! {
         get_receive_overflow() => Overflow::DropOldest;
     linger: linger(SECOND), get_linger() => Linger::For(SECOND);
     immediate: immediate(true), get_immediate() => true;
+    require_endpoint: require_endpoint(true), get_require_endpoint() => true;
     routing_id: routing_id("anna"), get_routing_id() => b"anna";
     oldest_zmtp: oldest_zmtp(ZmtpVersion::V3_0), get_oldest_zmtp() => ZmtpVersion::V3_0;
     max_frame_size: max_frame_size(3), get_max_frame_size() => Some(3);

@@ -467,6 +467,11 @@ fn settings() -> Vec<Setting> {
             vec![Pair, Req, Push, Dealer, Client, Scatter, Channel],
         ),
         s(
+            "require_endpoint",
+            |o| o.require_endpoint(true),
+            vec![Pair, Req, Push, Dealer, Client, Scatter, Channel],
+        ),
+        s(
             "heartbeat_interval",
             |o| o.heartbeat_interval(Some(SECOND)),
             zmtp(),

@@ -257,6 +257,54 @@ fn an_immediate_socket_accepts_messages_only_while_connected() {
 }
 
 #[test]
+fn a_socket_that_requires_an_endpoint_accepts_messages_while_it_has_one() {
+    within(LIMIT, || {
+        for transport in Transport::ALL {
+            let (near, far) = transport.contexts();
+            let options = Options::new().require_endpoint(true);
+            let push = near
+                .socket_with::<Push>(options.send_high_water_mark(1))
+                .unwrap();
+            let full = |message: &str| {
+                let full = Err(TrySendError::Full(message.into()));
+                assert_eq!(push.try_send(message), full, "{transport:?}");
+            };
+            full("neither a peer nor an endpoint");
+            push.bind(transport.endpoint()).unwrap();
+            full("a listener is no peer");
+            let sender = push.sender();
+            let waiting = thread::spawn(move || sender.send_blocking("waited"));
+            let endpoint = push.connect(transport.endpoint()).unwrap();
+            waiting.join().unwrap().unwrap();
+            full("the queue of the endpoint is full");
+            let pull = far.socket::<Pull>().unwrap();
+            pull.bind(&endpoint).unwrap();
+            assert_eq!(next_text(&pull.receiver()), "waited");
+            push.disconnect(&endpoint).unwrap();
+            eventually("there is no room", || !push.is_writable());
+            full("no endpoint again");
+        }
+    });
+}
+
+#[test]
+fn a_socket_that_requires_an_endpoint_does_not_wait_for_peers_when_it_closes() {
+    within(LIMIT, || {
+        for transport in Transport::ALL {
+            let (near, _far) = transport.contexts();
+            let options = Options::new().require_endpoint(true);
+            let push = near.socket_with::<Push>(options).unwrap();
+            push.bind(transport.endpoint()).unwrap();
+            let endpoint = push.connect(transport.endpoint()).unwrap();
+            push.try_send("for that endpoint").unwrap();
+            push.disconnect(&endpoint).unwrap();
+            // It listens, and would wait without the option.
+            assert_eq!(push.close_blocking().undelivered, 1, "{transport:?}");
+        }
+    });
+}
+
+#[test]
 fn an_immediate_socket_that_drops_keeps_queued_messages() {
     within(LIMIT, || {
         let context = Context::new();

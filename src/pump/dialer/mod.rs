@@ -144,8 +144,20 @@ impl<E: Env> Pump<E> {
         if let Some(socket) = self.sockets.get_mut(socket) {
             socket.dialers.push(dialer);
         }
+        self.dialers_changed(socket);
         self.try_to_connect(dialer);
         Ok(())
+    }
+
+    /// An endpoint was added or removed, on which it may depend whether `in` accepts messages.
+    fn dialers_changed(&mut self, slot: usize) {
+        let Some(socket) = self.sockets.get_mut(slot) else {
+            return;
+        };
+        if socket.options.queues.require_endpoint {
+            socket.fit_capacities();
+            self.refresh_room(slot);
+        }
     }
 
     /// Creates the dialer of an endpoint whose peer has an assigned name.
@@ -191,6 +203,7 @@ impl<E: Env> Pump<E> {
         });
         if let Some(at) = named {
             let dialer = found.dialers.remove(at);
+            self.dialers_changed(socket);
             self.end_dialer(dialer, deadline);
             return Ok(());
         }
@@ -208,14 +221,17 @@ impl<E: Env> Pump<E> {
         let Some(found) = self.pipes.get(pipe) else {
             return;
         };
-        let origin = found.origin;
-        let Some(socket) = found.socket.and_then(|socket| self.sockets.get_mut(socket)) else {
+        let (origin, slot) = (found.origin, found.socket);
+        let Some(socket) = slot.and_then(|slot| self.sockets.get_mut(slot)) else {
             return;
         };
         let deadline = socket.linger_deadline(self.now);
         match origin {
             Origin::Dialed(dialer) => {
                 socket.dialers.retain(|&other| other != dialer);
+                if let Some(slot) = slot {
+                    self.dialers_changed(slot);
+                }
                 self.end_dialer(dialer, deadline);
             }
             Origin::Accepted(_) => self.retire(pipe, deadline),
@@ -244,6 +260,7 @@ impl<E: Env> Pump<E> {
         if let Some(found) = self.sockets.get_mut(socket) {
             found.dialers = staying;
         }
+        self.dialers_changed(socket);
         for dialer in ending {
             self.end_dialer(dialer, deadline);
         }

@@ -292,7 +292,9 @@ impl<E: Env> Pump<E> {
             let dialer = self.dialers.get(dialer);
             dialer.is_some_and(|dialer| is_wanted(&dialer.endpoint) && !dialer.has_given_up())
         };
-        socket.listeners.iter().any(listens) || socket.dialers.iter().any(dials)
+        let listens =
+            !socket.options.queues.require_endpoint && socket.listeners.iter().any(listens);
+        listens || socket.dialers.iter().any(dials)
     }
 
     /// Ends a socket now. The messages it still holds are counted as undelivered.

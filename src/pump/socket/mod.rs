@@ -246,6 +246,13 @@ impl SocketState {
         busy
     }
 
+    /// Whether the options say that messages wait outside until there is a peer, or an endpoint.
+    fn has_nowhere_to_send(&self) -> bool {
+        let queues = &self.options.queues;
+        let lacks_endpoint = queues.require_endpoint && self.dialers.is_empty();
+        self.peers == 0 && (queues.immediate || lacks_endpoint)
+    }
+
     /// The high-water marks are per peer: the channels' capacities follow the number of peers.
     pub(in crate::pump) fn fit_capacities(&self) {
         let options = &self.options;
@@ -256,7 +263,7 @@ impl SocketState {
                 // Each peer has its own queue.
                 let part = high_water_marks(self.kind, options).0;
                 inward.share_capacity(options.queues.send_high_water_mark, part);
-            } else if options.queues.immediate && self.peers == 0 {
+            } else if self.has_nowhere_to_send() {
                 inward.shut();
             } else {
                 inward.set_capacity(for_all(options.queues.send_high_water_mark));
