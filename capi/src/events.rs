@@ -30,7 +30,7 @@ pub(crate) struct Watched {
 impl Watched {
     fn new(opened: &Opened) -> Outcome<Self> {
         let bell = Bell::new()?;
-        // What the socket is ready for already is a change to whoever has not asked yet.
+        // What the socket is ready for already is a change to a caller that has not asked yet.
         bell.ring();
         Ok(Watched {
             waker: Waker::from(Arc::clone(&bell)),

@@ -52,7 +52,7 @@ impl Scheduling {
         }
     }
 
-    /// What the system refuses, for want of a privilege, stays as it is, as in libzmq.
+    /// What the system refuses to a process without the privilege stays as it is, as in libzmq.
     fn apply(&self) {
         // SAFETY: the structures are plain numbers for which zero is valid; the calls are given valid
         // pointers to them and change the current thread.

@@ -142,7 +142,7 @@ pub extern "C" fn zmq_timers_timeout(timers: *mut c_void) -> c_long {
             return Ok(-1);
         };
         let left = next.saturating_duration_since(Instant::now());
-        // Rounded up: whoever waits that long finds the timer due.
+        // Rounded up: a caller that waits that long finds the timer due.
         let milliseconds = left.as_nanos().div_ceil(1_000_000);
         Ok(c_long::try_from(milliseconds).unwrap_or(c_long::MAX))
     });

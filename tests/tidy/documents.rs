@@ -10,6 +10,7 @@ const FOLDERS: &[(&str, bool)] = &[
     ("", false),
     (".github", true),
     ("benches", false),
+    ("capi", true),
     ("docs", true),
     ("examples", false),
     ("interop", false),

@@ -113,13 +113,21 @@ impl World {
         let before = self.members[origin].sent[number].losses;
         // It may have gone to a peer that was lost, while later messages went to another.
         let may_return = told.losses > before && told.several_at >= Some(before);
+        let key = (connection, origin);
+        let previous = self.members[at]
+            .order
+            .get(&key)
+            .map_or(number, |last| last.number);
+        let first = self.members[origin].sent[number.min(previous)].losses;
+        let sender_lost = self.members[origin].told.losses != first;
         let order = &mut self.members[at].order;
-        let last = order.entry((connection, origin)).or_insert(Last {
+        let last = order.entry(key).or_insert(Last {
             number,
             losses: receiver_lost,
         });
-        // Without its number, a message may be from another connection than the one before it.
-        let same = connection.is_some() || last.losses == receiver_lost;
+        // Without its number, a message may be from another connection than the one before it. The sender may
+        // have lost or ended that one, and the receiver not read its end yet.
+        let same = connection.is_some() || last.losses == receiver_lost && !sender_lost;
         assert!(
             last.number <= number || !same || may_return,
             "at {at}, message {number} of {origin} came after {} by {connection:?}",

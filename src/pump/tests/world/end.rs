@@ -5,7 +5,7 @@ use crate::statistics::DropReason;
 
 /// Within this time after the faults everything is connected and has arrived: the longest pause of a
 /// dialer is five seconds, and a quarter.
-const REST: Duration = Duration::from_secs(60);
+const REST: Duration = Duration::from_secs(600);
 
 /// The number of steps that this takes at most.
 const MOST_STEPS: u64 = 1_000_000;
@@ -86,11 +86,14 @@ impl World {
                 let peers = member.told.peers();
                 return Some(format!("{at} has {peers} peers, and {linked} links"));
             }
+            // A ROUTER drops replies for which its peer has no room; the request stays open then.
+            let partner = self.groups[member.group].kinds[0];
+            let is_answered = member.kind != SocketType::Req || partner == SocketType::Rep;
             let statistics = self.statistics(at);
             if statistics.queued_in > 0 {
                 return Some(format!("{at} has messages to receive"));
             }
-            if statistics.queued_out > 0 && linked > 0 {
+            if statistics.queued_out > 0 && linked > 0 && is_answered {
                 return Some(format!("{at} has messages to send: {statistics:?}"));
             }
         }
@@ -237,7 +240,7 @@ impl World {
             && member.kind != SocketType::Req
             && member.told.breaks == 0
             && !member.cuts
-            && (!member.parts || ends_well)
+            && (!member.parts || ends_well && !self.storm)
     }
 
     /// All pumps end in one of the ways in which a context does, and leave nothing behind.
