@@ -11,7 +11,7 @@ use crate::errno::{self, answer, done, Outcome, EFAULT, EINVAL, EMFILE, ETERM};
 use crate::handle::Handles;
 use crate::threads::{self, Scheduling};
 use crate::value::{self, Text};
-use crate::wait::{self, Bell, BlockedSignals};
+use crate::wait::{self, BlockedSignals, Wakeup};
 
 const IO_THREADS: c_int = 1;
 const MAX_SOCKETS: c_int = 2;
@@ -68,8 +68,8 @@ struct Settings {
 #[derive(Default)]
 struct Open {
     sockets: usize,
-    /// Rung when the last of them is closed.
-    waiting: Option<Arc<Bell>>,
+    /// Signalled when the last of them is closed.
+    waiting: Option<Arc<Wakeup>>,
 }
 
 impl Context {
@@ -124,8 +124,8 @@ impl Context {
     pub(crate) fn remove_socket(&self) {
         let mut open = self.open();
         open.sockets -= 1;
-        if let (0, Some(bell)) = (open.sockets, &open.waiting) {
-            bell.ring();
+        if let (0, Some(wakeup)) = (open.sockets, &open.waiting) {
+            wakeup.signal();
         }
     }
 
@@ -169,14 +169,14 @@ impl Context {
     /// Waits until all sockets are closed and have sent what they linger for.
     fn terminate(&self) -> Outcome {
         self.shut_down();
-        let bell = Bell::new()?;
-        self.open().waiting = Some(Arc::clone(&bell));
+        let wakeup = Wakeup::new()?;
+        self.open().waiting = Some(Arc::clone(&wakeup));
         while self.open().sockets > 0 {
-            bell.silence();
+            wakeup.clear();
             if self.open().sockets == 0 {
                 break;
             }
-            wait::poll_with(&mut [wait::readable(bell.fd())], None, None)?;
+            wait::poll_with(&mut [wait::readable(wakeup.fd())], None, None)?;
         }
         if let Some(engine) = self.engine.get() {
             wait::block_on(engine.terminate())?;

@@ -17,11 +17,11 @@ use crate::options::{EVENTS, FD, LAST_ENDPOINT, ROUTING_ID, SUBSCRIBE, TOPICS_CO
 use crate::poll::{IN, OUT};
 use crate::socket::{self, lock, Opened, Socket, Turn};
 use crate::value::{self, Room, Roomy, Text};
-use crate::wait::Bell;
+use crate::wait::Wakeup;
 
-/// What rings the descriptor of a socket.
+/// What signals the descriptor of a socket.
 pub(crate) struct Watched {
-    bell: Arc<Bell>,
+    wakeup: Arc<Wakeup>,
     waker: Waker,
     receiver: Option<Receiver>,
     sender: Option<Sender>,
@@ -29,18 +29,18 @@ pub(crate) struct Watched {
 
 impl Watched {
     fn new(opened: &Opened) -> Outcome<Self> {
-        let bell = Bell::new()?;
+        let wakeup = Wakeup::new()?;
         // What the socket is ready for already is a change to a caller that has not asked yet.
-        bell.ring();
+        wakeup.signal();
         Ok(Watched {
-            waker: Waker::from(Arc::clone(&bell)),
-            bell,
+            waker: Waker::from(Arc::clone(&wakeup)),
+            wakeup,
             receiver: opened.receiver.clone(),
             sender: opened.sender.clone(),
         })
     }
 
-    /// Has the bell rung by the next change of what the socket is not ready for.
+    /// Arms the wakeup for the next change of what the socket is not ready for.
     fn arm(&mut self) {
         let mut context = Context::from_waker(&self.waker);
         if let Some(receiver) = &mut self.receiver {
@@ -88,7 +88,7 @@ impl Socket {
     fn events(&self) -> Outcome<c_int> {
         let opened = self.opened()?;
         if let Some(watched) = &mut *lock(&self.watched) {
-            watched.bell.silence();
+            watched.wakeup.clear();
             watched.arm();
         }
         let mut ready = self.ready_for(opened, IN | OUT);
@@ -113,10 +113,10 @@ impl Socket {
         let opened = self.opened()?;
         let mut watched = lock(&self.watched);
         if let Some(watched) = &*watched {
-            return Ok(watched.bell.fd());
+            return Ok(watched.wakeup.fd());
         }
         let new = Watched::new(opened)?;
-        let fd = new.bell.fd();
+        let fd = new.wakeup.fd();
         *watched = Some(new);
         self.is_watched.store(true, Ordering::Relaxed);
         Ok(fd)

@@ -14,7 +14,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 /// The handle is open. Calls enter only while this is set.
 const OPEN: usize = 1;
 /// The handle was closed, and the last call to leave drops its value.
-const DOOMED: usize = 2;
+const CLOSED: usize = 2;
 /// What a call adds while it uses the value.
 const CALL: usize = 4;
 
@@ -84,7 +84,7 @@ impl<T: Send + Sync> Handles<T> {
                 .slot
                 .state
                 .fetch_update(Ordering::AcqRel, Ordering::Acquire, |state| {
-                    (state & OPEN != 0).then_some(state & !OPEN | DOOMED)
+                    (state & OPEN != 0).then_some(state & !OPEN | CLOSED)
                 });
         if closed.is_ok() {
             last(&entered);
@@ -148,8 +148,8 @@ impl<T: Send + Sync> Drop for Entered<T> {
     #[inline]
     fn drop(&mut self) {
         let before = self.slot.state.fetch_sub(CALL, Ordering::AcqRel);
-        if before - CALL == DOOMED {
-            self.bury();
+        if before - CALL == CLOSED {
+            self.drop_value();
         }
     }
 }
@@ -157,17 +157,17 @@ impl<T: Send + Sync> Drop for Entered<T> {
 impl<T: Send + Sync> Entered<T> {
     /// Drops the value of a closed handle that no call uses.
     #[cold]
-    fn bury(&self) {
+    fn drop_value(&self) {
         let state = &self.slot.state;
         // A call that finds the slot closed adds to the state for a moment; it is then the one that
         // comes here.
         if state
-            .compare_exchange(DOOMED, 0, Ordering::AcqRel, Ordering::Relaxed)
+            .compare_exchange(CLOSED, 0, Ordering::AcqRel, Ordering::Relaxed)
             .is_err()
         {
             return;
         }
-        // SAFETY: of those that found the state to be DOOMED alone, this thread changed it; no call
+        // SAFETY: of those that found the state to be CLOSED alone, this thread changed it; no call
         // enters a slot that is not open, and it is not free yet.
         let value = unsafe { (*self.slot.value.get()).take() };
         drop(value);

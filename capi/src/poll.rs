@@ -99,7 +99,7 @@ pub(crate) fn wait_for(
         }
     }
     let mut watches = Watches::default();
-    wait::with_bell(|bell, waker| {
+    wait::with_wakeup(|wakeup, waker| {
         loop {
             let ready = look(items)?;
             if ready > 0 || deadline.is_over() {
@@ -108,7 +108,7 @@ pub(crate) fn wait_for(
             if watches.0.is_empty() {
                 watches = Watches::new(items)?;
             }
-            bell.silence();
+            wakeup.clear();
             watches.arm(&mut Context::from_waker(waker));
             // What came before the wakers were registered.
             let pause = match look(items)? {
@@ -116,7 +116,7 @@ pub(crate) fn wait_for(
                 ready => return Ok(ready),
             };
             let mut fds = descriptors(items);
-            fds.push(wait::readable(bell.fd()));
+            fds.push(wait::readable(wakeup.fd()));
             match mask {
                 None => signals.poll(&mut fds, pause)?,
                 Some(mask) => wait::poll_with(&mut fds, pause, Some(mask))?,

@@ -10,7 +10,7 @@ use crate::handle::{Entered, Handles};
 use crate::kind;
 use crate::poll::{wait_for, Item, Source, Watches, ERR, IN, OUT, PRI};
 use crate::socket::{self, lock, Socket};
-use crate::wait::{Bell, Deadline};
+use crate::wait::{Deadline, Wakeup};
 
 const EBADF: Errno = Errno(libc::EBADF);
 
@@ -26,7 +26,7 @@ struct Poller {
 /// The descriptor of a poller, which becomes readable when one of its sockets that several threads may
 /// use may be ready.
 struct Signal {
-    bell: Arc<Bell>,
+    wakeup: Arc<Wakeup>,
     watches: Watches,
 }
 
@@ -133,21 +133,21 @@ impl Poller {
         let signal = match &mut *signal {
             Some(signal) => signal,
             none => none.insert(Signal {
-                bell: Bell::new()?,
+                wakeup: Wakeup::new()?,
                 watches: Watches::default(),
             }),
         };
         signal.rearm(&items(&all, &sockets))?;
-        signal.bell.ring();
-        Ok(signal.bell.fd())
+        signal.wakeup.signal();
+        Ok(signal.wakeup.fd())
     }
 }
 
 impl Signal {
     fn rearm(&mut self, items: &[Item<'_>]) -> Outcome {
-        self.bell.silence();
+        self.wakeup.clear();
         self.watches = Watches::new(items)?;
-        let waker = Waker::from(Arc::clone(&self.bell));
+        let waker = Waker::from(Arc::clone(&self.wakeup));
         self.watches.arm(&mut Context::from_waker(&waker));
         Ok(())
     }

@@ -241,13 +241,13 @@ fn wait(receiver: &Receiver, deadline: Deadline) -> Outcome<Message> {
             Err(RecvTimeoutError::Timeout) => {}
         }
         let watch = watch.get_or_insert_with(|| receiver.clone());
-        wait::with_bell(|bell, waker| {
-            bell.silence();
+        wait::with_wakeup(|wakeup, waker| {
+            wakeup.clear();
             let pause = match watch.poll_readable(&mut Context::from_waker(waker)) {
                 Poll::Ready(()) => Some(std::time::Duration::ZERO),
                 Poll::Pending => deadline.left(),
             };
-            signals.poll(&mut [wait::readable(bell.fd())], pause)
+            signals.poll(&mut [wait::readable(wakeup.fd())], pause)
         })?;
         drop(signals);
         match receiver.try_recv() {

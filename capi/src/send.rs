@@ -306,13 +306,13 @@ impl Socket {
 /// Waits for room with the user's signals. Where there is some, but not for this message, the
 /// caller's next wait is one of the library's.
 fn pause(watch: &mut Sender, signals: &BlockedSignals, deadline: Deadline) -> Outcome {
-    wait::with_bell(|bell, waker| {
-        bell.silence();
+    wait::with_wakeup(|wakeup, waker| {
+        wakeup.clear();
         let pause = match watch.poll_writable(&mut Context::from_waker(waker)) {
             Poll::Ready(()) => Some(std::time::Duration::ZERO),
             Poll::Pending => deadline.left(),
         };
-        signals.poll(&mut [wait::readable(bell.fd())], pause)
+        signals.poll(&mut [wait::readable(wakeup.fd())], pause)
     })
     .map(drop)
 }

@@ -20,58 +20,58 @@ use crate::errno::{Errno, Outcome, EINTR};
 /// notices between pressing Ctrl-C and its effect.
 pub(crate) const FIRST: Duration = Duration::from_millis(20);
 
-/// A descriptor that becomes readable when it is rung, until it is silenced.
-pub(crate) struct Bell {
-    rung: UnixStream,
-    heard: UnixStream,
+/// A descriptor that becomes readable when it is signalled, until it is cleared.
+pub(crate) struct Wakeup {
+    writer: UnixStream,
+    reader: UnixStream,
 }
 
-impl Bell {
-    pub(crate) fn new() -> Outcome<Arc<Bell>> {
-        let (rung, heard) = UnixStream::pair()?;
-        rung.set_nonblocking(true)?;
-        heard.set_nonblocking(true)?;
-        Ok(Arc::new(Bell { rung, heard }))
+impl Wakeup {
+    pub(crate) fn new() -> Outcome<Arc<Wakeup>> {
+        let (writer, reader) = UnixStream::pair()?;
+        writer.set_nonblocking(true)?;
+        reader.set_nonblocking(true)?;
+        Ok(Arc::new(Wakeup { writer, reader }))
     }
 
-    pub(crate) fn ring(&self) {
-        // Without room it has been rung.
-        let _ = (&self.rung).write(&[1]);
+    pub(crate) fn signal(&self) {
+        // Without room it is readable already.
+        let _ = (&self.writer).write(&[1]);
     }
 
-    pub(crate) fn silence(&self) {
-        let mut rings = [0; 64];
-        while matches!((&self.heard).read(&mut rings), Ok(read) if read == rings.len()) {}
+    pub(crate) fn clear(&self) {
+        let mut bytes = [0; 64];
+        while matches!((&self.reader).read(&mut bytes), Ok(read) if read == bytes.len()) {}
     }
 
     pub(crate) fn fd(&self) -> RawFd {
-        self.heard.as_raw_fd()
+        self.reader.as_raw_fd()
     }
 }
 
-impl Wake for Bell {
+impl Wake for Wakeup {
     fn wake(self: Arc<Self>) {
-        self.ring();
+        self.signal();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.ring();
+        self.signal();
     }
 }
 
-/// The bell of this thread, and the waker that rings it. A wake-up that comes late makes the next
+/// The descriptor of this thread, and the waker that signals it. A wake-up that comes late makes the next
 /// wait look once more, no more than that.
-pub(crate) fn with_bell<T>(call: impl FnOnce(&Arc<Bell>, &Waker) -> Outcome<T>) -> Outcome<T> {
+pub(crate) fn with_wakeup<T>(call: impl FnOnce(&Arc<Wakeup>, &Waker) -> Outcome<T>) -> Outcome<T> {
     thread_local! {
-        static BELL: std::cell::OnceCell<(Arc<Bell>, Waker)> = const { std::cell::OnceCell::new() };
+        static WAKEUP: std::cell::OnceCell<(Arc<Wakeup>, Waker)> = const { std::cell::OnceCell::new() };
     }
-    let made = || -> Outcome<(Arc<Bell>, Waker)> {
-        let bell = Bell::new()?;
-        Ok((Arc::clone(&bell), Waker::from(bell)))
+    let made = || -> Outcome<(Arc<Wakeup>, Waker)> {
+        let wakeup = Wakeup::new()?;
+        Ok((Arc::clone(&wakeup), Waker::from(wakeup)))
     };
-    let called = BELL.try_with(|cell| {
+    let called = WAKEUP.try_with(|cell| {
         let kept = match cell.get() {
-            Some((bell, waker)) => (Arc::clone(bell), waker.clone()),
+            Some((wakeup, waker)) => (Arc::clone(wakeup), waker.clone()),
             None => {
                 let new = made()?;
                 let _ = cell.set((Arc::clone(&new.0), new.1.clone()));
@@ -80,9 +80,9 @@ pub(crate) fn with_bell<T>(call: impl FnOnce(&Arc<Bell>, &Waker) -> Outcome<T>) 
         };
         Ok(kept)
     });
-    // At the end of a thread its bell may be gone.
-    let (bell, waker) = called.unwrap_or_else(|_| made())?;
-    call(&bell, &waker)
+    // At the end of a thread its wakeup may be gone.
+    let (wakeup, waker) = called.unwrap_or_else(|_| made())?;
+    call(&wakeup, &waker)
 }
 
 /// A time to wait for, in milliseconds as C states it: negative means without limit.
@@ -194,14 +194,14 @@ pub(crate) fn readable(fd: RawFd) -> libc::pollfd {
 /// Runs a future to its end, unless a signal interrupts it.
 pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> Outcome<T> {
     let mut future = std::pin::pin!(future);
-    with_bell(|bell, waker| {
+    with_wakeup(|wakeup, waker| {
         let mut context = std::task::Context::from_waker(waker);
         loop {
-            bell.silence();
+            wakeup.clear();
             if let std::task::Poll::Ready(value) = future.as_mut().poll(&mut context) {
                 return Ok(value);
             }
-            if poll_with(&mut [readable(bell.fd())], None, None) == Err(EINTR) {
+            if poll_with(&mut [readable(wakeup.fd())], None, None) == Err(EINTR) {
                 return Err(EINTR);
             }
         }
