@@ -189,7 +189,11 @@ impl Member {
         let is_inproc = |endpoint: &Endpoint| endpoint.inproc_name().is_some();
         let peers = statistics.peers.iter();
         for peer in peers.filter(|peer| !peer.remote.as_ref().is_some_and(is_inproc)) {
-            let limit = self.send_limit.mark.saturating_add(more);
+            let mut limit = self.send_limit.mark.saturating_add(more);
+            if self.options.publishing.xpub_no_drop {
+                // What was accepted before the peer subscribed to it goes to it as well.
+                limit = limit.saturating_add(limit / 2);
+            }
             assert!(
                 peer.queued <= limit,
                 "{}: {} for a peer, with {limit}",
