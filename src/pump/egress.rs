@@ -325,11 +325,7 @@ impl<E: Env> Pump<E> {
         let Some(pipe) = self.pipes.get_mut(slot) else {
             return;
         };
-        let Path::Wire(wire) = &mut pipe.path else {
-            return;
-        };
-        let sent = wire.connection.count_written();
-        wire.counts.messages_out += sent as u64;
+        let sent = pipe.count_written();
         if let (Some(socket), 1..) = (pipe.socket, sent) {
             self.have_left(socket, sent);
         }

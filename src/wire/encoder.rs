@@ -85,6 +85,8 @@ struct Chunk {
     messages: usize,
     /// Number of messages that end here and were counted before all of it is written.
     counted: usize,
+    /// The value of `written` when they were counted last.
+    counted_to: usize,
     /// The first frame continues a message that began in an earlier segment.
     begins_inside: bool,
     /// Bytes that are not part of a message: greeting, commands, subscriptions. In order, not
@@ -429,7 +431,7 @@ impl Chunk {
         self.bytes.clear();
         self.written = 0;
         self.messages = 0;
-        self.counted = 0;
+        (self.counted, self.counted_to) = (0, 0);
         self.begins_inside = false;
         self.control.clear();
     }

@@ -170,6 +170,16 @@ impl<S> Pipe<S> {
         }
     }
 
+    /// Counts the messages that are written whole in the middle of a chunk, and returns their number.
+    pub(in crate::pump) fn count_written(&mut self) -> usize {
+        let Path::Wire(wire) = &mut self.path else {
+            return 0;
+        };
+        let sent = wire.connection.count_written();
+        wire.counts.messages_out += sent as u64;
+        sent
+    }
+
     /// The traffic of this connection.
     pub(in crate::pump) fn counts(&self) -> Counts {
         match &self.path {

@@ -53,8 +53,15 @@ impl<S> Outlet for PumpOutlet<'_, S> {
         };
         let admitted = self.io.near.admits();
         if !admitted && pipe.is_full(self.io.limit, self.io.buffers) {
-            pipe.blocked = true;
-            return Err(Full);
+            // A message that would be dropped has the place of one that is written: the peer may have
+            // answered that one already.
+            let has_place = self.io.buffers
+                && pipe.count_written() > 0
+                && !pipe.is_full(self.io.limit, self.io.buffers);
+            if !has_place {
+                pipe.blocked = true;
+                return Err(Full);
+            }
         }
         match &mut pipe.path {
             Path::Wire(wire) => {

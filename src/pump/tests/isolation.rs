@@ -170,3 +170,40 @@ fn sim_small_messages_pass_a_large_one_after_each_slice_of_it() {
         assert!(turns >= slices, "{turns} turns, {slices} slices");
     }
 }
+
+/// Small messages are written in chunks. One that is written whole leaves its place in the queue of its
+/// peer, also while the one behind it is cut: the peer may have answered it.
+#[test]
+fn sim_a_written_message_makes_room_while_the_rest_of_its_chunk_waits() {
+    let mut sim = Sim::new(1, Faults::default(), 2);
+    let options = Options::new().send_high_water_mark(2);
+    let [publisher, sub] = sim.pair([SocketType::Pub, SocketType::Sub], &options);
+    sim.subscribe(&sub, "");
+    sim.until("the subscription", |_| {
+        publisher.offer("subscribed?".into());
+        sub.take().is_some()
+    });
+    sim.until("the rest of it", |sim| {
+        sim.step();
+        sub.take().is_none()
+    });
+    // Room for one message and a half; the subscriber's pump does not read.
+    sim.network.borrow_mut().capacity = 300;
+    let turn = |sim: &mut Sim| {
+        for _ in 0..3 {
+            let ready = sim.pumps[0].env().ready();
+            sim.pumps[0].turn(sim.now, &ready);
+        }
+    };
+    let body = |number: u8| Message::from(vec![number; 200]);
+    assert!(publisher.offer(body(0)) && publisher.offer(body(1)));
+    turn(&mut sim);
+    assert!(publisher.offer(body(2)));
+    turn(&mut sim);
+    let mut came = Vec::new();
+    sim.until("three messages", |_| {
+        came.extend(sub.take().map(|message| message[0][0]));
+        came.len() == 3
+    });
+    assert_eq!(came, [0, 1, 2]);
+}

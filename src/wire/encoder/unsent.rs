@@ -15,9 +15,10 @@ impl Encoder {
             None => &mut self.tail,
         };
         // There are none among encrypted bytes, where messages are counted one by one.
-        if chunk.messages == 0 {
+        if chunk.messages == 0 || chunk.written == chunk.counted_to {
             return 0;
         }
+        chunk.counted_to = chunk.written;
         let whole = chunk.written_messages(self.framing);
         let messages = whole.saturating_sub(chunk.counted);
         chunk.counted += messages;

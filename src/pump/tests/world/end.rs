@@ -86,14 +86,11 @@ impl World {
                 let peers = member.told.peers();
                 return Some(format!("{at} has {peers} peers, and {linked} links"));
             }
-            // A ROUTER drops replies for which its peer has no room; the request stays open then.
-            let partner = self.groups[member.group].kinds[0];
-            let is_answered = member.kind != SocketType::Req || partner == SocketType::Rep;
             let statistics = self.statistics(at);
             if statistics.queued_in > 0 {
                 return Some(format!("{at} has messages to receive"));
             }
-            if statistics.queued_out > 0 && linked > 0 && is_answered {
+            if statistics.queued_out > 0 && linked > 0 {
                 return Some(format!("{at} has messages to send: {statistics:?}"));
             }
         }
@@ -234,13 +231,15 @@ impl World {
         let group = &self.groups[member.group];
         let peers = self.members.iter();
         let mut peers = peers.filter(|peer| peer.group == member.group && peer.kind.receives());
+        // A connection that a call has ended may be lost without heartbeats, of which no event tells.
+        let beats = member.options.heartbeat.heartbeat_interval.is_some();
         let ends_well = !group.deafens && peers.all(|peer| peer.told.faults == 0);
         member.shares()
             && member.options.queues.send_overflow == Overflow::Block
             && member.kind != SocketType::Req
             && member.told.breaks == 0
             && !member.cuts
-            && (!member.parts || ends_well && !self.storm)
+            && (!member.parts || ends_well && !self.storm && !beats)
     }
 
     /// All pumps end in one of the ways in which a context does, and leave nothing behind.
