@@ -30,7 +30,7 @@ pub(crate) struct Handles<T: 'static> {
     free: Mutex<VecDeque<&'static Slot<T>>>,
 }
 
-/// On cache lines of its own, because every call changes its state.
+/// On separate cache lines, because every call changes its state.
 #[repr(align(128))]
 struct Slot<T> {
     state: AtomicUsize,

@@ -1,5 +1,5 @@
 //! Monitors (zmq_socket_monitor(3), zmq_socket_monitor_versioned(3)): a thread that sends the events
-//! of a socket's connections to a socket of its own, which the user connects to over inproc.
+//! of a socket's connections to another socket, which the user connects to over inproc.
 
 use std::collections::BTreeSet;
 use std::ffi::{c_char, c_int, c_void, CStr};

@@ -1,4 +1,4 @@
-//! A network that fails, in a namespace of its own: connections that are reset, and packets that are lost.
+//! A network that fails, in a separate namespace: connections that are reset, and packets that are lost.
 
 use std::process::Command;
 use std::rc::Rc;
